@@ -1,0 +1,53 @@
+package proto
+
+// Code is the outcome of a request. A peer gets a code, never an error chain.
+// docs/protocol.md 5.2.
+type Code string
+
+// The codes. CodeOK alone means that the request was carried out.
+const (
+	CodeOK              Code = "ok"
+	CodeStale           Code = "stale"             // nonce or sequence; the answer carries fresh ones
+	CodeNotPaired       Code = "not_paired"        // the key is not a member's
+	CodeScope           Code = "scope_missing"     // the member lacks the scope
+	CodeBadRequest      Code = "bad_request"       // the body is not what the operation takes
+	CodeUnknownOp       Code = "unknown_op"        // this version has no such operation
+	CodeTooManySessions Code = "too_many_sessions" // the configured number of sessions is live
+	CodeNoSession       Code = "no_session"        // no such session of this client
+	CodeNoMedia         Code = "no_media"          // camera or microphone gives nothing now
+	CodeStorage         Code = "storage"           // the access log can't be written, so nothing starts
+	CodeBusy            Code = "busy"              // the device can't take more requests now
+	CodeInternal        Code = "internal"          // a fault of the device; its own log has the cause
+)
+
+var sentences = map[Code]string{
+	CodeOK:              "Done.",
+	CodeStale:           "Try again with this nonce.",
+	CodeNotPaired:       "This key is not paired with the camera. Pair it at the camera first.",
+	CodeScope:           "You have not been given the right to do this. Ask an owner of the camera.",
+	CodeBadRequest:      "The camera did not understand the request. Update the app or camctl and try again.",
+	CodeUnknownOp:       "This camera's software does not know that operation. Update the camera.",
+	CodeTooManySessions: "As many people are watching as the camera allows. Try again when one of them has stopped.",
+	CodeNoSession:       "That session has ended. Start a new one.",
+	CodeNoMedia:         "The camera has no picture or sound to show now. Look at its status for the reason.",
+	CodeStorage:         "The camera can't write its access log, so it shows nothing. Its storage may be full or failing.",
+	CodeBusy:            "The camera is busy. Try again in a moment.",
+	CodeInternal:        "Something failed inside the camera. Its own log says what.",
+}
+
+// Sentence is what a person reads: what happened and what to do.
+func (c Code) Sentence() string {
+	if s, ok := sentences[c]; ok {
+		return s
+	}
+	return "The camera answered with a code this program does not know: " + string(c) + ". Update it."
+}
+
+// Refusal is an error that a peer may know of: handlers return one to choose
+// the code of the answer. Any other error becomes CodeInternal.
+type Refusal struct{ Code Code }
+
+func (r *Refusal) Error() string { return r.Code.Sentence() }
+
+// Refuse makes a Refusal.
+func Refuse(c Code) error { return &Refusal{Code: c} }

@@ -1,0 +1,150 @@
+package proto
+
+import "encoding/json"
+
+// MaxMessage is the largest sealed message that either side accepts, in bytes.
+// docs/protocol.md 4.1.
+const MaxMessage = 16 << 10
+
+// Op names what a request asks for.
+type Op string
+
+// The operations of this version. docs/protocol.md 4.4.
+const (
+	OpHello     Op = "hello"     // fetches nonce and sequence; needs neither
+	OpStatus    Op = "status"    // health, version, sessions
+	OpLive      Op = "live"      // an SDP offer for a live session
+	OpCandidate Op = "candidate" // ICE candidates of a session
+	OpBye       Op = "bye"       // ends a session of one's own
+)
+
+// Request is what a client signs: the payload of a JWS with typ camd-req+jwt,
+// inside a JWE for the household's encryption key. docs/protocol.md 4.2.
+type Request struct {
+	Issuer   ClientID        `json:"iss"`
+	Audience DeviceID        `json:"aud"`
+	Epoch    uint64          `json:"ep"`
+	Nonce    string          `json:"non,omitempty"` // 16 bytes, base64url
+	Sequence uint64          `json:"seq,omitempty"` // strictly rising for each client under live nonces
+	ID       string          `json:"jti"`           // correlates answers and retries
+	IssuedAt int64           `json:"iat"`           // Unix seconds; serves the time floor only, never freshness
+	Op       Op              `json:"op"`
+	Session  string          `json:"sid,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"`
+	// Checkpoint is the client's last signed log checkpoint, empty until it has one.
+	Checkpoint string `json:"cp,omitempty"`
+}
+
+// Answer is what the device signs for one request: the payload of a JWS with
+// typ camd-ans+jwt, sealed for the client. docs/protocol.md 4.3.
+type Answer struct {
+	Issuer     DeviceID        `json:"iss"`
+	Audience   ClientID        `json:"aud"`
+	Epoch      uint64          `json:"ep"`
+	Re         string          `json:"re"` // the request's jti
+	Code       Code            `json:"code"`
+	Nonce      string          `json:"non"` // a live nonce for the next request
+	Sequence   uint64          `json:"seq"` // the highest sequence heard from this client
+	Body       json.RawMessage `json:"body,omitempty"`
+	Checkpoint string          `json:"cp,omitempty"`
+	Proof      json.RawMessage `json:"proof,omitempty"`
+}
+
+// Signal is what the device sends within a session without being asked: the
+// payload of a JWS with typ camd-sig+jwt, sealed for the client. Index rises by
+// one for each signal of a session, from 1. docs/protocol.md 4.5.
+type Signal struct {
+	Issuer   DeviceID        `json:"iss"`
+	Audience ClientID        `json:"aud"`
+	Epoch    uint64          `json:"ep"`
+	Session  string          `json:"sid"`
+	Index    uint64          `json:"n"`
+	Kind     SignalKind      `json:"kind"`
+	Body     json.RawMessage `json:"body,omitempty"`
+}
+
+// SignalKind tells the kinds of Signal apart.
+type SignalKind string
+
+// The kinds of signal.
+const (
+	SignalCandidate SignalKind = "candidate" // body: Candidates
+	SignalEnd       SignalKind = "end"       // body: End
+)
+
+// Status is the retained, unsigned message on TopicStatus. It says no more than
+// a broker knows anyway. docs/protocol.md 1.4.
+type Status struct {
+	Online  bool   `json:"online"`
+	Version string `json:"version,omitempty"`
+}
+
+// LiveRequest is the body of OpLive.
+type LiveRequest struct {
+	SDP    string  `json:"sdp"`    // an RFC 8866 offer
+	Scopes []Scope `json:"scopes"` // what of view and listen the viewer wants
+}
+
+// LiveAnswer is the body of the answer to OpLive.
+type LiveAnswer struct {
+	SDP    string  `json:"sdp"`
+	Scopes []Scope `json:"scopes"` // what the session carries
+}
+
+// Candidate is one trickled ICE candidate (RFC 8838) as RTCIceCandidateInit of
+// the WebRTC API has it.
+type Candidate struct {
+	Candidate        string  `json:"candidate"`
+	SDPMid           *string `json:"sdpMid,omitempty"`
+	SDPMLineIndex    *uint16 `json:"sdpMLineIndex,omitempty"`
+	UsernameFragment *string `json:"usernameFragment,omitempty"`
+}
+
+// Candidates is the body of OpCandidate and of SignalCandidate. Done says that
+// no more will come.
+type Candidates struct {
+	Candidates []Candidate `json:"candidates"`
+	Done       bool        `json:"done,omitempty"`
+}
+
+// End is the body of SignalEnd.
+type End struct {
+	Reason string `json:"reason"` // one of the EndReason constants
+}
+
+// Why a session ended, for the log and for people.
+const (
+	EndBye      = "bye"           // the viewer said bye
+	EndICE      = "ice failed"    // no path to the viewer, or it was lost
+	EndSilent   = "viewer silent" // 30 s of media without a receiver report
+	EndRevoked  = "right ended"   // the context of the right ended
+	EndShutdown = "shutdown"      // camd is stopping
+	EndMedia    = "media failed"  // DTLS or a write failed
+)
+
+// StatusAnswer is the body of the answer to OpStatus.
+type StatusAnswer struct {
+	Device     DeviceID    `json:"device"`
+	Name       string      `json:"name,omitempty"`
+	Version    string      `json:"version"`
+	Identity   string      `json:"identity"` // class of the identity's storage: C1 file, C2 TPM
+	Uptime     int64       `json:"uptime"`   // seconds
+	Conditions []Condition `json:"conditions"`
+	Sessions   []Viewer    `json:"sessions"`
+}
+
+// Condition is one named part's health.
+type Condition struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // starting, ok, degraded, failed
+	Reason string `json:"reason,omitempty"`
+	Since  int64  `json:"since"` // Unix seconds
+}
+
+// Viewer is one live session.
+type Viewer struct {
+	Client ClientID `json:"client"`
+	Name   string   `json:"name"`
+	Scopes []Scope  `json:"scopes"`
+	Since  int64    `json:"since"` // Unix seconds
+}
