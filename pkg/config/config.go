@@ -1,0 +1,40 @@
+// Package config reads camd's one configuration file: TOML, strict, composed of
+// the packages' own Config types. It owns no value of its own but the device's
+// name and paths. It refuses unknown keys and wrong values with the file, the
+// line and what is allowed, all problems at once. Only commands import it.
+package config
+
+import (
+	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/live"
+)
+
+// Config is the whole file. Field tags: toml is the key, doc the line that the
+// example shows above it, allow the values that are taken.
+type Config struct {
+	Device  Device         `toml:"device" doc:"This device."`
+	Capture capture.Config `toml:"capture" doc:"Picture: V4L2 camera, or a source for tests."`
+	Audio   audio.Config   `toml:"audio" doc:"Sound: ALSA microphone, or a source for tests."`
+	Link    link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
+	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
+}
+
+// Device names the device and its places in the file system.
+type Device struct {
+	Name   string `toml:"name" doc:"What members see as this camera's name."`
+	State  string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
+	Socket string `toml:"socket" doc:"Unix socket for camd pair, camd status and local pairing; root and the group camd open it."`
+}
+
+// Default returns the built-in configuration.
+func Default() Config {
+	return Config{
+		Device:  Device{Name: "camera", State: "/var/lib/camd", Socket: "/run/camd/camd.sock"},
+		Capture: capture.DefaultConfig(),
+		Audio:   audio.DefaultConfig(),
+		Link:    link.DefaultConfig(),
+		Live:    live.DefaultConfig(),
+	}
+}
