@@ -1,0 +1,63 @@
+# camd. `make help` lists what there is.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# netgo and osusergo keep glibc's run-time loading out of the static binary;
+# nomicrophone keeps mediadevices from loading libasound in init().
+TAGS := netgo,osusergo,nomicrophone
+GOLANGCI_LINT := v2.15.0
+FUZZTIME ?= 20s
+export GOFLAGS ?= -buildvcs=false
+HEAVY := ./test/lab/... ./test/browser/...
+
+.PHONY: help build test race fuzz lint lab bench demo release example setup-build setup-test
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+build: setup-build ## camd and camctl for this machine, in bin/
+	@echo "== building bin/camd and bin/camctl (the first time takes a minute or two)"
+	@mkdir -p bin
+	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl
+
+demo: build ## a camera, a broker and a page with live picture and sound on this machine
+	@bin/camctl demo --camd bin/camd
+
+test: setup-test release ## everything that proves the software here, browser and lab included
+	@scripts/test.sh
+
+race: setup-build ## the unit tests with the race detector
+	go test -race $$(go list ./... | grep -v -e /test/lab -e /test/browser)
+
+lab: setup-test release ## the virtual camera only: real kernel devices under QEMU
+	go test -count=1 -v -timeout 30m ./test/lab/...
+
+fuzz: setup-build ## every fuzz target for FUZZTIME each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+bench: setup-test build ## speed and memory, each figure beside its baseline of the same run
+	@scripts/bench.sh
+
+lint: .cache/bin/golangci-lint-$(GOLANGCI_LINT) ## gofmt, golangci-lint, go vet for every target
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$< run ./...
+	GOARCH=arm GOARM=7 CGO_ENABLED=0 go vet ./cmd/... ./pkg/...
+	GOOS=darwin CGO_ENABLED=0 go vet ./cmd/... ./pkg/...
+
+.cache/bin/golangci-lint-$(GOLANGCI_LINT):
+	@echo "== building golangci-lint $(GOLANGCI_LINT) (once)"
+	@mkdir -p .cache/bin
+	GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv .cache/bin/golangci-lint $@
+
+release: setup-test ## static, stripped binaries for arm64 and armv7 in dist/
+	@VERSION='$(VERSION)' scripts/release.sh
+
+example: ## write camd.example.toml anew from the built-in defaults
+	go run ./cmd/camd config > camd.example.toml
+
+setup-build:
+	@scripts/setup.sh build
+
+setup-test:
+	@scripts/setup.sh build test
