@@ -1,0 +1,141 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Tx is one transaction. It is good only until the function it was given to returns.
+type Tx struct {
+	bolt   *bolt.Tx
+	sealer *Sealer
+}
+
+// View runs f in a read-only transaction.
+func (db *DB) View(f func(*Tx) error) error {
+	return db.bolt.View(func(b *bolt.Tx) error { return f(&Tx{b, db.sealer}) })
+}
+
+// Update runs f in a transaction that is durable (fsync) when Update returns
+// nil, and has changed nothing when it returns an error.
+func (db *DB) Update(f func(*Tx) error) error {
+	return db.bolt.Update(func(b *bolt.Tx) error { return f(&Tx{b, db.sealer}) })
+}
+
+// Bucket names a bucket and says whether its values are sealed. Buckets are
+// declared once, as package variables, so that none is ever read both ways.
+type Bucket struct {
+	name   string
+	sealed bool
+}
+
+// Plain declares a bucket whose values lie as they are.
+func Plain(name string) Bucket { return Bucket{name: name} }
+
+// Sealed declares a bucket whose values are sealed; its keys are not.
+func Sealed(name string) Bucket { return Bucket{name: name, sealed: true} }
+
+// Get returns a copy of the value of key, or ErrNotFound, or ErrSealed.
+func (b Bucket) Get(tx *Tx, key string) ([]byte, error) {
+	raw := tx.bolt.Bucket([]byte(b.name))
+	if raw == nil {
+		return nil, ErrNotFound
+	}
+	v := raw.Get([]byte(key))
+	if v == nil {
+		return nil, ErrNotFound
+	}
+	return b.open(tx, key, v)
+}
+
+// Put sets the value of key. The bucket is made when it is missing.
+func (b Bucket) Put(tx *Tx, key string, value []byte) error {
+	raw, err := tx.bolt.CreateBucketIfNotExists([]byte(b.name))
+	if err != nil {
+		return fmt.Errorf("make bucket %s: %w", b.name, err)
+	}
+	if b.sealed {
+		value = tx.sealer.Seal(b.name, key, value)
+	}
+	if err := raw.Put([]byte(key), value); err != nil {
+		return fmt.Errorf("put into %s: %w", b.name, err)
+	}
+	return nil
+}
+
+// Delete removes key. Removing what is not there succeeds.
+func (b Bucket) Delete(tx *Tx, key string) error {
+	raw := tx.bolt.Bucket([]byte(b.name))
+	if raw == nil {
+		return nil
+	}
+	if err := raw.Delete([]byte(key)); err != nil {
+		return fmt.Errorf("delete from %s: %w", b.name, err)
+	}
+	return nil
+}
+
+// ErrStop ends ForEach early without an error.
+var ErrStop = errors.New("stop")
+
+// ForEach calls f with each key from the first one not below from, in order of
+// bytes, with copies of its value, until f returns an error. The bucket must not
+// be changed meanwhile.
+func (b Bucket) ForEach(tx *Tx, from string, f func(key string, value []byte) error) error {
+	raw := tx.bolt.Bucket([]byte(b.name))
+	if raw == nil {
+		return nil
+	}
+	c := raw.Cursor()
+	for k, v := c.Seek([]byte(from)); k != nil; k, v = c.Next() {
+		value, err := b.open(tx, string(k), v)
+		if err == nil {
+			err = f(string(k), value)
+		}
+		if errors.Is(err, ErrStop) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LastKey returns the highest key, or ErrNotFound for an empty bucket.
+func (b Bucket) LastKey(tx *Tx) (string, error) {
+	raw := tx.bolt.Bucket([]byte(b.name))
+	if raw == nil {
+		return "", ErrNotFound
+	}
+	k, _ := raw.Cursor().Last()
+	if k == nil {
+		return "", ErrNotFound
+	}
+	return string(k), nil
+}
+
+func (b Bucket) open(tx *Tx, key string, raw []byte) ([]byte, error) {
+	if !b.sealed {
+		return append([]byte{}, raw...), nil
+	}
+	v, err := tx.sealer.Open(b.name, key, raw)
+	if err != nil {
+		return nil, fmt.Errorf("open %s of %s: %w", key, b.name, err)
+	}
+	return v, nil
+}
+
+// Key64 is n as a key that sorts by number: eight bytes, big-endian.
+func Key64(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
+
+// Parse64 reads what Key64 made.
+func Parse64(key string) (uint64, error) {
+	if len(key) != 8 {
+		return 0, fmt.Errorf("read a number of %d bytes: %w", len(key), ErrDamaged)
+	}
+	return binary.BigEndian.Uint64([]byte(key)), nil
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// Schema is the version of what lies in the files. docs/protocol.md 9.2.
+const Schema = 1
+
+// Config says which file to open and how.
+type Config struct {
+	Path     string
+	Sealer   *Sealer // nil where no bucket is sealed
+	MaxBytes int     // the file never grows beyond; 0: no bound
+	// Check judges the file before this process touches it: nil, ErrDamaged, or
+	// any other error when it can't tell. ChildCheck makes the real one.
+	Check func(ctx context.Context, path string) error
+}
+
+// DB is one open file.
+type DB struct {
+	path   string
+	sealer *Sealer
+	bolt   *bolt.DB
+}
+
+// meta is the bucket that every file has; keySchema holds the schema.
+var meta = Plain("meta")
+
+const keySchema = "schema"
+
+func options(maxBytes int) *bolt.Options {
+	return &bolt.Options{
+		Timeout:        time.Second,
+		FreelistType:   bolt.FreelistMapType,
+		NoFreelistSync: false, // else each start scans the file
+		MaxSize:        maxBytes,
+		NoStatistics:   true,
+	}
+}
+
+// Open opens a file that exists, after its check. Errors: ErrMissing,
+// ErrDamaged, ErrLocked, ErrNewer, or what the check or the system said.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w", c.Path, ErrMissing)
+	} else if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := c.Check(ctx, c.Path); err != nil {
+		return nil, fmt.Errorf("check %s: %w", c.Path, err)
+	}
+	db, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.View(checkSchema); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", c.Path, err), db.Close())
+	}
+	return db, nil
+}
+
+func open(c Config) (*DB, error) {
+	b, err := bolt.Open(c.Path, 0o600, options(c.MaxBytes))
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", c.Path, err)
+	}
+	return &DB{path: c.Path, sealer: c.Sealer, bolt: b}, nil
+}
+
+func checkSchema(tx *Tx) error {
+	v, err := meta.Get(tx, keySchema)
+	if err != nil || len(v) != 8 {
+		return fmt.Errorf("read schema: %w", ErrDamaged)
+	}
+	if binary.BigEndian.Uint64(v) > Schema {
+		return ErrNewer
+	}
+	return nil
+}
+
+// Create makes a file that does not exist yet and runs first in its first
+// transaction. The file appears whole or not at all: a power cut during its
+// making can't be mistaken for damage later.
+func Create(c Config, first func(*Tx) error) (*DB, error) {
+	fresh := c
+	fresh.Path = c.Path + ".new"
+	if err := os.Remove(fresh.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	if err := fill(fresh, first); err != nil {
+		return nil, fmt.Errorf("create %s: %w", c.Path, err)
+	}
+	// A link, unlike a rename, never replaces a file that another process made.
+	if err := os.Link(fresh.Path, c.Path); err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	if err := os.Remove(fresh.Path); err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	if err := SyncDir(filepath.Dir(c.Path)); err != nil {
+		return nil, err
+	}
+	return open(c)
+}
+
+func fill(c Config, first func(*Tx) error) error {
+	db, err := open(c)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *Tx) error {
+		if err := meta.Put(tx, keySchema, binary.BigEndian.AppendUint64(nil, Schema)); err != nil {
+			return err
+		}
+		return first(tx)
+	})
+	return errors.Join(err, db.Close())
+}
+
+// Path is the file's path.
+func (db *DB) Path() string { return db.path }
+
+// Close ends the use of the file. It waits for transactions under way.
+func (db *DB) Close() error {
+	if err := db.bolt.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// SetAside renames a damaged file to <path>.bad for later study and returns that
+// path. An older one is replaced: one is enough to study, and each can be as
+// large as the store.
+func SetAside(path string) (string, error) {
+	bad := path + ".bad"
+	if err := os.Rename(path, bad); err != nil {
+		return "", fmt.Errorf("set a damaged file aside: %w", err)
+	}
+	return bad, SyncDir(filepath.Dir(path))
+}
