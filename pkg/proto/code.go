@@ -17,6 +17,8 @@ const (
 	CodeNoMedia         Code = "no_media"          // camera or microphone gives nothing now
 	CodeStorage         Code = "storage"           // the access log can't be written, so nothing starts
 	CodeBusy            Code = "busy"              // the device can't take more requests now
+	CodeWindowClosed    Code = "window_closed"     // pairing outside the window
+	CodeOwned           Code = "owned"             // pairing of a new key with an owned device
 	CodeInternal        Code = "internal"          // a fault of the device; its own log has the cause
 )
 
@@ -32,6 +34,8 @@ var sentences = map[Code]string{
 	CodeNoMedia:         "The camera has no picture or sound to show now. Look at its status for the reason.",
 	CodeStorage:         "The camera can't write its access log, so it shows nothing. Its storage may be full or failing.",
 	CodeBusy:            "The camera is busy. Try again in a moment.",
+	CodeWindowClosed:    "The pairing window is closed. Open it at the camera and try again.",
+	CodeOwned:           "This camera has an owner. Ask the owner to let you in.",
 	CodeInternal:        "Something failed inside the camera. Its own log says what.",
 }
 

@@ -7,12 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/asn1"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
 
 	jose "github.com/go-jose/go-jose/v4"
-	josejson "github.com/go-jose/go-jose/v4/json"
 )
 
 // signHeader is the whole protected header of a JWS: any other member, such as
@@ -28,7 +28,7 @@ var signMembers = []string{"alg", "typ", "kid"}
 // Sign makes a compact JWS over claims: ES256, the explicit type typ, and kid
 // unless that is empty. docs/protocol.md 2.5.
 func Sign(typ, kid string, claims any, by crypto.Signer) ([]byte, error) {
-	payload, err := josejson.Marshal(claims)
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return nil, fmt.Errorf("write claims of %s: %w", typ, err)
 	}

@@ -1,0 +1,133 @@
+package pairing
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Device is what the device's side needs.
+type Device struct {
+	ID        proto.DeviceID
+	Secret    Secret
+	Identity  crypto.Signer // P-256
+	Chain     [][]byte      // DER certificates, leaf first; the leaf holds Identity's key
+	Trio      []byte        // signed by Identity for Epoch
+	Epoch     uint64
+	Household crypto.Signer // hhSig of Epoch
+	Owned     bool          // whether anyone is enrolled
+	// Enroll decides about a key that its holder has shown, and stores it durably
+	// before it returns; card is its key card, to be kept verbatim. A key that is
+	// enrolled gets its receipt again. A *proto.Refusal reaches the client as its
+	// code, any other error as proto.CodeInternal.
+	Enroll func(ctx context.Context, key envelope.PublicKey, card []byte) (Receipt, error)
+
+	random io.Reader // of the ephemeral key; nil but for test vectors
+}
+
+// Respond takes one client through the pairing and returns the receipt that it
+// got. Errors: ErrSecret, ErrTampered, ErrProtocol, ErrAborted, or what Enroll
+// gave. If sending the receipt fails, the client is enrolled nevertheless and gets
+// the receipt when it pairs again.
+func Respond(ctx context.Context, conn Conn, d Device) (Receipt, error) {
+	release := closeOnEnd(ctx, conn)
+	defer release()
+	r, err := d.respond(ctx, conn)
+	return r, explain(ctx, err)
+}
+
+func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
+	psk, err := d.Secret.psk(d.ID)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("derive key: %w", err)
+	}
+	c, err := accept(conn, psk, d.random)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := d.hello(c); err != nil {
+		return Receipt{}, err
+	}
+	key, card, err := readClient(c)
+	if err != nil {
+		return Receipt{}, err
+	}
+	// Settings come before any answer, so that neither side ever writes while the
+	// other does. This version knows none and skips what is in it.
+	if _, err := c.read(messageSettings); err != nil {
+		return Receipt{}, err
+	}
+	return d.enroll(ctx, c, key, card)
+}
+
+// hello proves who the device is, within this session. docs/protocol.md 3.6.
+func (d Device) hello(c *channel) error {
+	jws, err := envelope.Sign(typeDevice, "", deviceClaims{Hash: c.h, Device: d.ID, Chain: d.Chain,
+		Trio: string(d.Trio), Epoch: d.Epoch, Owned: d.Owned}, d.Identity)
+	if err != nil {
+		return err
+	}
+	return c.write(message{Type: messageDevice, JWS: string(jws)})
+}
+
+// readClient takes the client's keys: the JWS proves that it holds the signing
+// key now, the card is what is kept. docs/protocol.md 3.7.
+func readClient(c *channel) (envelope.PublicKey, []byte, error) {
+	m, err := c.read(messageClient)
+	if err != nil {
+		return envelope.PublicKey{}, nil, err
+	}
+	var claims clientClaims
+	key, err := envelope.VerifyOwn([]byte(m.JWS), typeClient, &claims)
+	if err != nil {
+		return envelope.PublicKey{}, nil, tampered(err)
+	}
+	if err := sameHash(c, claims.Hash); err != nil {
+		return envelope.PublicKey{}, nil, err
+	}
+	card := []byte(m.Card)
+	shown, err := envelope.VerifyKeyCard(card)
+	if err != nil {
+		return envelope.PublicKey{}, nil, tampered(err)
+	}
+	if !shown.Equal(key) {
+		return envelope.PublicKey{}, nil, fmt.Errorf("%w: key card is of another key", ErrTampered)
+	}
+	return key, card, nil
+}
+
+func (d Device) enroll(ctx context.Context, c *channel, key envelope.PublicKey, card []byte) (Receipt, error) {
+	r, err := d.Enroll(ctx, key, card)
+	if err != nil {
+		return Receipt{}, errors.Join(fmt.Errorf("enroll: %w", err), refuse(c, err))
+	}
+	r.Device, r.Client, r.Epoch = d.ID, key.ClientID(), d.Epoch
+	jws, err := envelope.Sign(typeReceipt, "", receiptClaims{Hash: c.h, Receipt: r}, d.Household)
+	if err != nil {
+		return r, err
+	}
+	return r, c.write(message{Type: messageReceipt, JWS: string(jws)})
+}
+
+// refuse tells the client a code, and never the cause.
+func refuse(c *channel, cause error) error {
+	code := proto.CodeInternal
+	var refusal *proto.Refusal
+	if errors.As(cause, &refusal) {
+		code = refusal.Code
+	}
+	return c.write(message{Type: messageRefusal, Code: code, Sentence: code.Sentence()})
+}
+
+// tampered files an envelope's error among this package's.
+func tampered(err error) error {
+	if errors.Is(err, envelope.ErrGarbled) || errors.Is(err, envelope.ErrOversized) {
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	return fmt.Errorf("%w: %w", ErrTampered, err)
+}

@@ -1,0 +1,47 @@
+package pairing
+
+import (
+	"errors"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// How a pairing failed, to be matched with errors.Is. A refusal by the device's
+// Enroll is a *proto.Refusal on both sides and none of these. docs/protocol.md 3.9.
+var (
+	ErrSecret   = errors.New("peer does not hold the label's secret")
+	ErrIdentity = errors.New("device's identity key is not the label's")
+	ErrTampered = errors.New("message was changed, transplanted or badly signed")
+	ErrProtocol = errors.New("message is malformed, oversized or out of turn")
+	ErrAborted  = errors.New("peer went away or pairing was cancelled")
+	ErrLabel    = errors.New("not a camd label")
+)
+
+var sentences = []struct {
+	err  error
+	text string
+}{
+	{ErrSecret, "The label's secret does not fit this camera. Scan or type the label of the camera itself."},
+	{ErrIdentity, "The device that answered is not the camera on the label. Nothing was sent to it. Something may stand between you and the camera."},
+	{ErrTampered, "The messages of the pairing were changed on the way. Nothing was paired; try again close to the camera."},
+	{ErrProtocol, "The other side does not speak this version of pairing. Update camd or the app."},
+	{ErrAborted, "The pairing ended before it was done. The label may be another camera's, or the pairing window has closed; open it and try again."},
+}
+
+// Sentence is what a person reads of an error of this package: what happened and
+// what to do.
+func Sentence(err error) string {
+	var refusal *proto.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Code.Sentence()
+	}
+	if errors.Is(err, ErrLabel) {
+		return "This is not a usable camera label: " + err.Error() + "."
+	}
+	for _, s := range sentences {
+		if errors.Is(err, s.err) {
+			return s.text
+		}
+	}
+	return proto.CodeInternal.Sentence()
+}
