@@ -1,0 +1,165 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// How often a request is sent, and how long each time is waited for its answer.
+const (
+	maxAttempts   = 4
+	answerTimeout = 4 * time.Second
+)
+
+// reply is an answer, or why there will be none.
+type reply struct {
+	answer proto.Answer
+	err    error
+}
+
+// Call sends one request and returns the camera's signed answer, whose code is
+// ok. A stale nonce or sequence, and a lost message, are made good by sending the
+// same request again under fresh ones (docs/protocol.md 4.2). Errors: *Refused,
+// ErrOffline, ErrNoAnswer, ErrLost, ErrClosed, ctx's.
+func (c *Camera) Call(ctx context.Context, op proto.Op, sid string, body any) (proto.Answer, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return proto.Answer{}, fmt.Errorf("write body of %s: %w", op, err)
+	}
+	if body == nil {
+		raw = nil
+	}
+	if op != proto.OpHello {
+		if err := c.greet(ctx); err != nil {
+			return proto.Answer{}, err
+		}
+	}
+	return c.call(ctx, proto.Request{Op: op, Session: sid, Body: raw, ID: randomID()})
+}
+
+// greet fetches a nonce if none was heard yet.
+func (c *Camera) greet(ctx context.Context) error {
+	var known bool
+	if err := c.do(ctx, func(s *state) { known = s.nonce != "" }); err != nil || known {
+		return err
+	}
+	_, err := c.call(ctx, proto.Request{Op: proto.OpHello, ID: randomID()})
+	return err
+}
+
+func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error) {
+	replies := make(chan reply, maxAttempts)
+	defer func() { _ = c.do(context.Background(), func(s *state) { delete(s.calls, r.ID) }) }()
+	last := error(ErrNoAnswer)
+	for range maxAttempts {
+		if err := c.send(ctx, r, replies); err != nil {
+			return proto.Answer{}, err
+		}
+		a, err := c.await(ctx, replies)
+		switch {
+		case errors.Is(err, ErrNoAnswer):
+			last = err
+		case err != nil:
+			return proto.Answer{}, err
+		case a.Code == proto.CodeOK:
+			return a, nil
+		case a.Code != proto.CodeStale:
+			return proto.Answer{}, &Refused{Code: a.Code}
+		default:
+			last = &Refused{Code: a.Code}
+		}
+	}
+	return proto.Answer{}, c.explainSilence(ctx, last)
+}
+
+// send seals r under the newest nonce and the next sequence, and publishes it.
+func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) error {
+	var failed error
+	err := c.do(ctx, func(s *state) {
+		if s.status != nil && !s.status.Online {
+			failed = c.offline()
+			return
+		}
+		if !c.mqtt.IsConnectionOpen() {
+			failed = problem(ErrLost, "The connection to the broker %s is down. It is being tried again.", c.record.Broker.URL)
+			return
+		}
+		s.calls[r.ID] = to
+		failed = c.publish(s.stamp(r, c.record))
+	})
+	return errors.Join(err, failed)
+}
+
+// stamp fills in what changes with each sending.
+func (s *state) stamp(r proto.Request, to Record) proto.Request {
+	now := time.Now()
+	r.Audience, r.Epoch, r.IssuedAt = to.Device, to.Epoch, now.Unix()
+	if r.Op != proto.OpHello {
+		s.sequence = max(uint64(now.UnixMicro()), s.sequence+1) //nolint:gosec // after 1970
+		r.Nonce, r.Sequence = s.nonce, s.sequence
+	}
+	return r
+}
+
+// publish leaves the request to paho. It goes out with QoS 0: what is lost is
+// sent again by Call, and nothing may be delivered from a queue much later.
+func (c *Camera) publish(r proto.Request) error {
+	msg, err := envelope.SealRequest(r, c.keys.Signer(), c.trio.Enc)
+	if errors.Is(err, envelope.ErrOversized) {
+		return problem(err, "The request is larger than the camera takes (%d bytes).", proto.MaxMessage)
+	}
+	if err != nil {
+		return fmt.Errorf("seal %s: %w", r.Op, err)
+	}
+	c.mqtt.Publish(proto.TopicIn(c.record.Device, c.keys.ID()), 0, false, msg)
+	return nil
+}
+
+func (c *Camera) await(ctx context.Context, replies <-chan reply) (proto.Answer, error) {
+	timer := time.NewTimer(answerTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-replies:
+		return r.answer, r.err
+	case <-timer.C:
+		return proto.Answer{}, ErrNoAnswer
+	case <-c.done:
+		return proto.Answer{}, ErrClosed
+	case <-ctx.Done():
+		return proto.Answer{}, ctx.Err()
+	}
+}
+
+// answer takes over nonce and sequence and hands the answer to whoever waits.
+func (s *state) answer(a proto.Answer) {
+	s.nonce, s.sequence = a.Nonce, max(s.sequence, a.Sequence)
+	if to, ok := s.calls[a.Re]; ok {
+		deliver(to, reply{answer: a})
+	}
+}
+
+// deliver never blocks: a call takes no more replies than it has sent requests,
+// and what an evil broker repeats is nobody's loss.
+func deliver(to chan<- reply, r reply) {
+	select {
+	case to <- r:
+	default:
+	}
+}
+
+// explainSilence says why there was no usable answer.
+func (c *Camera) explainSilence(ctx context.Context, last error) error {
+	if !errors.Is(last, ErrNoAnswer) {
+		return problem(last, "The camera %s kept asking to try again. Something between here and the camera delays or repeats messages.", c.record.Title())
+	}
+	if _, known := c.Status(ctx); !known {
+		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s has never been at the broker %s, or it is another broker's.", c.record.Title(), c.record.Broker.URL)
+	}
+	return problem(ErrNoAnswer, "The camera %s does not answer, though its broker says that it is online. It may be overloaded, or it no longer knows this key: then pair again.", c.record.Title())
+}

@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// inboundQueue bounds what waits for the owner goroutine; more is dropped, counted
+// and, for signals, seen as a gap.
+const inboundQueue = 64
+
+type inbound struct {
+	topic   string
+	payload []byte
+}
+
+// Camera is a connection to one paired camera through its broker. It reconnects
+// by itself until Close. All its methods may be called from any goroutine.
+type Camera struct {
+	record Record
+	keys   *Keys
+	trio   envelope.Trio
+	home   *Home // nil: nothing is written
+	log    *slog.Logger
+	mqtt   mqtt.Client
+
+	acts       chan func(*state)
+	inbound    chan inbound
+	subscribed chan error
+	stop       chan struct{}
+	done       chan struct{}
+	close      func()
+	dropped    atomic.Uint64 // messages that were not ours, not signed, or too many
+}
+
+// state is the owner goroutine's.
+type state struct {
+	nonce    string // the last live one heard
+	sequence uint64 // the last one used
+	status   *proto.Status
+	calls    map[string]chan<- reply // by jti
+	sessions map[string]*session     // by sid
+}
+
+// Dial connects to the broker of record and subscribes. The camera itself may be
+// offline. home keeps the sequence; it may be nil.
+func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.Logger) (*Camera, error) {
+	trio, err := record.check()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := record.Broker.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	c := &Camera{record: record, keys: keys, trio: trio, home: home, log: log.With("component", "client"),
+		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
+		stop: make(chan struct{}), done: make(chan struct{})}
+	c.close = sync.OnceFunc(c.shutdown)
+	c.mqtt = mqtt.NewClient(c.options(cfg))
+	go c.run()
+	if err := c.connect(ctx); err != nil {
+		c.Close()
+		return nil, explainDial(record.Broker, err)
+	}
+	return c, nil
+}
+
+func (c *Camera) connect(ctx context.Context) error {
+	if err := waitToken(ctx, c.mqtt.Connect(), 2*dialTimeout); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.subscribed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Record is what the connection was made with.
+func (c *Camera) Record() Record { return c.record }
+
+// Keys are the client's.
+func (c *Camera) Keys() *Keys { return c.keys }
+
+// Dropped counts messages that were refused unread or unverified.
+func (c *Camera) Dropped() uint64 { return c.dropped.Load() }
+
+// Close ends the connection; calls under way fail with ErrClosed.
+func (c *Camera) Close() { c.close() }
+
+func (c *Camera) shutdown() {
+	c.mqtt.Disconnect(disconnectMS)
+	close(c.stop)
+	<-c.done
+}
+
+// run owns state: what callers want and what the broker brings go through here.
+func (c *Camera) run() {
+	defer close(c.done)
+	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}}
+	if c.home != nil {
+		s.sequence = c.home.sequence(c.record.Device)
+	}
+	before := s.sequence
+	for {
+		select {
+		case act := <-c.acts:
+			act(s)
+		case m := <-c.inbound:
+			c.handle(s, m)
+		case <-c.stop:
+			c.end(s, before)
+			return
+		}
+	}
+}
+
+func (c *Camera) end(s *state, before uint64) {
+	for _, live := range s.sessions {
+		close(live.out)
+	}
+	if c.home == nil || s.sequence == before {
+		return
+	}
+	if err := c.home.raiseSequence(c.record.Device, s.sequence); err != nil {
+		c.log.Warn("can't keep the request number", "error", err)
+	}
+}
+
+// do runs act on the owner goroutine and waits for it.
+func (c *Camera) do(ctx context.Context, act func(*state)) error {
+	ran := make(chan struct{})
+	select {
+	case c.acts <- func(s *state) { act(s); close(ran) }:
+		<-ran
+		return nil
+	case <-c.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Status is the camera's last word, or the broker's about it, if there was one. It
+// is not signed.
+func (c *Camera) Status(ctx context.Context) (status proto.Status, known bool) {
+	_ = c.do(ctx, func(s *state) {
+		if s.status != nil {
+			status, known = *s.status, true
+		}
+	})
+	return status, known
+}
+
+// handle judges one message of the broker.
+func (c *Camera) handle(s *state, m inbound) {
+	if m.topic == proto.TopicStatus(c.record.Device) {
+		c.handleStatus(s, m.payload)
+		return
+	}
+	out, err := envelope.OpenOut(m.payload, c.keys.Opener(), c.trio.Sig)
+	switch {
+	case err != nil:
+		c.dropped.Add(1)
+	case out.Answer != nil && c.mine(out.Answer.Issuer, out.Answer.Audience, out.Answer.Epoch):
+		s.answer(*out.Answer)
+	case out.Signal != nil && c.mine(out.Signal.Issuer, out.Signal.Audience, out.Signal.Epoch):
+		s.signal(*out.Signal)
+	default:
+		c.dropped.Add(1)
+	}
+}
+
+func (c *Camera) mine(from proto.DeviceID, to proto.ClientID, epoch uint64) bool {
+	return from == c.record.Device && to == c.keys.ID() && epoch == c.record.Epoch
+}
+
+func (c *Camera) handleStatus(s *state, payload []byte) {
+	var status proto.Status
+	if len(payload) > proto.MaxMessage || json.Unmarshal(payload, &status) != nil {
+		c.dropped.Add(1)
+		return
+	}
+	s.status = &status
+	if status.Online {
+		return
+	}
+	for _, to := range s.calls {
+		deliver(to, reply{err: c.offline()})
+	}
+}
+
+func (c *Camera) offline() error {
+	return problem(ErrOffline, "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
+}
+
+// randomID has 128 random bits.
+func randomID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,175 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Limits of the broker connection.
+const (
+	dialTimeout  = 10 * time.Second
+	writeTimeout = 5 * time.Second
+	keepAlive    = 30 * time.Second
+	maxReconnect = 10 * time.Second
+	disconnectMS = 250
+)
+
+// tlsConfig pins the broker's authority and shows the client's certificate.
+func (b Broker) tlsConfig() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: b.serverName()}
+	if b.CA != "" {
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM([]byte(b.CA)) {
+			return nil, problem(nil, "The authority of the broker %s is no certificate in PEM form.", b.URL)
+		}
+	}
+	if b.Certificate != "" {
+		cert, err := tls.X509KeyPair([]byte(b.Certificate), []byte(b.Key))
+		if err != nil {
+			return nil, problem(err, "The certificate or key for the broker %s can't be used: %v.", b.URL, err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}
+
+func (b Broker) host() string {
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+func (b Broker) address() string {
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		return ""
+	}
+	if u.Port() != "" {
+		return u.Host
+	}
+	return net.JoinHostPort(u.Hostname(), "8883")
+}
+
+// options are what every connection of c has. Only dialling is our own: paho
+// would hide why TLS failed.
+func (c *Camera) options(cfg *tls.Config) *mqtt.ClientOptions {
+	o := mqtt.NewClientOptions().
+		AddBroker(c.record.Broker.URL).
+		SetProtocolVersion(4). // else a refusal is tried again with MQTT 3.1
+		SetClientID(string(c.keys.ID()) + "-" + randomID()[:8]).
+		SetUsername(c.record.Broker.User).SetPassword(c.record.Broker.Password).
+		SetCleanSession(true). // nothing of a former session may be delivered late
+		SetOrderMatters(true).
+		SetConnectTimeout(dialTimeout).SetWriteTimeout(writeTimeout).SetKeepAlive(keepAlive).
+		SetMaxReconnectInterval(maxReconnect).
+		SetOnConnectHandler(c.subscribe).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.log.Info("broker connection lost", "error", err) })
+	return o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+		defer cancel()
+		return (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", c.record.Broker.address())
+	})
+}
+
+// subscribe runs in a goroutine of paho's after each connection.
+func (c *Camera) subscribe(m mqtt.Client) {
+	t := m.SubscribeMultiple(map[string]byte{
+		proto.TopicOut(c.record.Device, c.keys.ID()): 1,
+		proto.TopicStatus(c.record.Device):           1,
+	}, c.take)
+	err := waitToken(context.Background(), t, dialTimeout)
+	for _, granted := range t.(*mqtt.SubscribeToken).Result() {
+		if err == nil && granted > 2 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
+			err = problem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
+		}
+	}
+	select {
+	case c.subscribed <- err:
+	default: // only the first connection is waited for
+	}
+}
+
+// take is paho's handler: it must not block.
+func (c *Camera) take(_ mqtt.Client, m mqtt.Message) {
+	select {
+	case c.inbound <- inbound{topic: m.Topic(), payload: m.Payload()}:
+	default:
+		c.dropped.Add(1)
+	}
+}
+
+// waitToken never waits for good: a few of paho's tokens never complete.
+func waitToken(ctx context.Context, t mqtt.Token, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-t.Done():
+		return t.Error()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return context.DeadlineExceeded
+	}
+}
+
+// explainDial says in a sentence why the broker can't be used.
+func explainDial(b Broker, err error) error {
+	var p *Problem
+	if err == nil || errors.As(err, &p) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return problem(err, "The broker %s %s.", b.URL, dialReason(b, err))
+}
+
+func dialReason(b Broker, err error) string {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		dns       *net.DNSError
+		alert     tls.AlertError
+	)
+	switch {
+	case errors.As(err, &authority):
+		return "shows a certificate that the pinned authority did not sign; it may be another broker than the one you paired with"
+	case errors.As(err, &name):
+		return "shows a certificate for another name than " + b.serverName()
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "shows a certificate that is not valid now; look at its dates and at this computer's clock"
+	case errors.As(err, &invalid):
+		return "shows a certificate that is not valid: " + invalid.Error()
+	case errors.As(err, &dns):
+		return "can't be found: there is no address for " + dns.Name
+	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedIDRejected):
+		return "does not accept this client's login"
+	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls"):
+		return "does not accept this client's certificate"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "can't be reached: nothing listens at that address"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF):
+		return "can't be reached: it did not answer"
+	}
+	return "can't be used: " + err.Error()
+}
+
+func (b Broker) serverName() string {
+	if b.ServerName != "" {
+		return b.ServerName
+	}
+	return b.host()
+}

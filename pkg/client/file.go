@@ -1,0 +1,122 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+)
+
+// maxFile bounds what is read of a file that may be anything, in bytes.
+const maxFile = 256 << 10
+
+// replaceFile writes a file that others can't read, so that a reader, and a power
+// cut, find the old or the new one.
+func replaceFile(path string, data []byte) error {
+	tmp, err := writeTemp(path, data)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// createFile is replaceFile for a file that must not be there yet; if it is, the
+// error is fs.ErrExist and it stays as it was.
+func createFile(path string, data []byte) error {
+	tmp, err := writeTemp(path, data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp) }()
+	if err := os.Link(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func writeTemp(path string, data []byte) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) { // some file systems can't
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}
+
+// readVersioned reads a JSON file whose member "version" must be want.
+func readVersioned(path string, want int, into any) error {
+	data, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	return parseVersioned(path, data, want, into)
+}
+
+func readBounded(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxFile {
+		return nil, problem(fs.ErrInvalid, "%s is not a file of camctl: it is no regular file or far too large.", path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return data, nil
+}
+
+func parseVersioned(path string, data []byte, want int, into any) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil || head.Version < 1 {
+		return broken(path, err)
+	}
+	if head.Version > want {
+		return problem(ErrNewer, "%s was written by a newer version of camctl (format %d, this one knows %d). Update camctl; nothing was changed.",
+			path, head.Version, want)
+	}
+	if err := envelope.Decode(data, into); err != nil {
+		return broken(path, err)
+	}
+	return nil
+}
+
+// broken says that a file of ours can't be used. It is never repaired or removed
+// here: it may be all that is left of a key.
+func broken(path string, cause error) error {
+	return problem(cause, "%s is damaged and was left as it is. Restore it from a backup, or move it away and pair again.", path)
+}

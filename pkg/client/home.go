@@ -1,0 +1,180 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Home is the folder of one client: keys.json, and cameras/<device>.json with
+// cameras/<device>.seq beside it. Only its user can read it.
+type Home struct{ dir string }
+
+// DefaultHome is where the XDG base directory specification puts it.
+func DefaultHome() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "camd"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", problem(err, "No home folder is known for this user. Name one with --home.")
+	}
+	return filepath.Join(home, ".local", "share", "camd"), nil
+}
+
+// OpenHome makes the folder if it is missing.
+func OpenHome(dir string) (*Home, error) {
+	h := &Home{dir: dir}
+	if err := os.MkdirAll(h.cameras(), 0o700); err != nil {
+		return nil, problem(err, "The folder %s can't be used for keys and cameras: %v.", dir, err)
+	}
+	return h, nil
+}
+
+func (h *Home) cameras() string { return filepath.Join(h.dir, "cameras") }
+
+func (h *Home) file(device proto.DeviceID, ext string) string {
+	return filepath.Join(h.cameras(), string(device)+ext)
+}
+
+// Keys reads the client's keys and makes them on first use.
+func (h *Home) Keys() (*Keys, error) { return loadKeys(filepath.Join(h.dir, "keys.json")) }
+
+// Save writes a camera's record, new or changed.
+func (h *Home) Save(r Record) error {
+	r.Version = recordVersion
+	path := h.file(r.Device, ".json")
+	if _, err := r.check(); err != nil {
+		return err
+	}
+	var old Record
+	if err := readVersioned(path, recordVersion, &old); errors.Is(err, ErrNewer) {
+		return err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(path, data); err != nil {
+		return problem(err, "What is known of the camera can't be written to %s: %v.", path, err)
+	}
+	return nil
+}
+
+// Cameras lists the records by device. A file that can't be used is no reason to
+// hide the others: what is good is returned along with the joined errors.
+func (h *Home) Cameras() ([]Record, error) {
+	entries, err := os.ReadDir(h.cameras())
+	if err != nil {
+		return nil, problem(err, "The folder %s can't be read: %v.", h.cameras(), err)
+	}
+	var good []Record
+	var bad []error
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || strings.HasPrefix(name, ".") {
+			continue
+		}
+		r, err := readRecord(filepath.Join(h.cameras(), e.Name()), proto.DeviceID(name))
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		good = append(good, r)
+	}
+	return good, errors.Join(bad...)
+}
+
+func readRecord(path string, device proto.DeviceID) (Record, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return Record{}, err
+	}
+	return parseRecord(path, data, device)
+}
+
+// parseRecord is the reader of foreign bytes that the fuzz target drives.
+func parseRecord(path string, data []byte, device proto.DeviceID) (Record, error) {
+	var r Record
+	if err := parseVersioned(path, data, recordVersion, &r); err != nil {
+		return Record{}, err
+	}
+	if _, err := r.check(); err != nil {
+		return Record{}, broken(path, err)
+	}
+	if r.Device != device {
+		return Record{}, broken(path, errRecord)
+	}
+	return r, nil
+}
+
+// Camera finds a camera by device id, by the beginning of one, or by name. An
+// empty which means the only one.
+func (h *Home) Camera(which string) (Record, error) {
+	all, bad := h.Cameras()
+	var hits []Record
+	for _, r := range all {
+		if which == "" || string(r.Device) == which || r.Name == which || len(which) >= 4 && strings.HasPrefix(string(r.Device), which) {
+			hits = append(hits, r)
+		}
+	}
+	switch {
+	case len(hits) == 1:
+		return hits[0], nil
+	case bad != nil: // it may be the one that was meant
+		return Record{}, bad
+	case len(all) == 0:
+		return Record{}, problem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair.")
+	case len(hits) == 0:
+		return Record{}, problem(ErrNoCamera, "No paired camera is called %q. Paired: %s.", which, titles(all))
+	case which == "":
+		return Record{}, problem(ErrNoCamera, "Several cameras are paired; name one of %s.", titles(all))
+	}
+	return Record{}, problem(ErrNoCamera, "Several paired cameras are called %q; use the device id: %s.", which, titles(hits))
+}
+
+func titles(l []Record) string {
+	names := make([]string, len(l))
+	for i, r := range l {
+		names[i] = string(r.Device)
+		if r.Name != "" {
+			names[i] = r.Name + " (" + string(r.Device) + ")"
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// sequence reads the last request number used with a camera. It lies in a file
+// of its own, so that what changes often can't damage what must last; if it is
+// lost or wrong, the clock, and the camera's answer, put it right.
+func (h *Home) sequence(device proto.DeviceID) uint64 {
+	data, err := readBounded(h.file(device, ".seq"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// raiseSequence never lowers what another process has written.
+func (h *Home) raiseSequence(device proto.DeviceID, n uint64) error {
+	if n <= h.sequence(device) {
+		return nil
+	}
+	err := replaceFile(h.file(device, ".seq"), strconv.AppendUint(nil, n, 10))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the home was removed meanwhile
+	}
+	return err
+}

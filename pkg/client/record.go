@@ -1,0 +1,94 @@
+package client
+
+import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// recordVersion is the format of a camera's file.
+const recordVersion = 1
+
+// Record is what a client knows of one camera. The identity key that the label
+// named signed the trio, so a changed file is noticed.
+type Record struct {
+	Version  int            `json:"version"`
+	Device   proto.DeviceID `json:"device"`
+	Name     string         `json:"name,omitempty"`   // what its people call the camera
+	Member   string         `json:"member,omitempty"` // what whoever let this client in calls it
+	Role     proto.Role     `json:"role,omitempty"`
+	Identity []byte         `json:"identity"` // the identity key as SPKI, DER; checked against the label once
+	Trio     string         `json:"trio"`     // signed by the identity key, docs/protocol.md 2.4
+	Epoch    uint64         `json:"epoch"`
+	Paired   int64          `json:"paired"` // Unix seconds
+	Broker   Broker         `json:"broker"`
+}
+
+// Broker says where the camera is met and how the client logs in there. What
+// camd/v1 carries is sealed whatever the login. PEM lies here itself, not its
+// path, so that a home can be moved to another machine.
+type Broker struct {
+	URL         string `json:"url"`                   // mqtts://host:port
+	ServerName  string `json:"server_name,omitempty"` // the certificate's, if not the URL's host
+	CA          string `json:"ca,omitempty"`          // PEM; empty: the system's authorities
+	Certificate string `json:"certificate,omitempty"` // PEM
+	Key         string `json:"key,omitempty"`         // PEM
+	User        string `json:"user,omitempty"`
+	Password    string `json:"password,omitempty"`
+}
+
+// LogValue keeps the login out of logs.
+func (r Record) LogValue() slog.Value { return slog.StringValue(string(r.Device)) }
+
+// LogValue keeps the login out of logs.
+func (b Broker) LogValue() slog.Value { return slog.StringValue(b.URL) }
+
+// Title is the camera's name for people.
+func (r Record) Title() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return string(r.Device)
+}
+
+var errRecord = errors.New("contradicts itself")
+
+// check verifies the record against itself and returns the household's keys.
+func (r Record) check() (envelope.Trio, error) {
+	if !r.Device.Valid() {
+		return envelope.Trio{}, fmt.Errorf("%w: device", errRecord)
+	}
+	key, err := x509.ParsePKIXPublicKey(r.Identity)
+	if err != nil {
+		return envelope.Trio{}, fmt.Errorf("parse identity: %w", err)
+	}
+	identity, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return envelope.Trio{}, fmt.Errorf("%w: identity is no ECDSA key", errRecord)
+	}
+	trio, err := envelope.VerifyTrio([]byte(r.Trio), identity)
+	if err != nil {
+		return envelope.Trio{}, fmt.Errorf("verify trio: %w", err)
+	}
+	if trio.Device != r.Device || trio.Epoch != r.Epoch {
+		return envelope.Trio{}, fmt.Errorf("%w: trio of another device or epoch", errRecord)
+	}
+	return trio, r.Broker.check()
+}
+
+func (b Broker) check() error {
+	u, err := url.Parse(b.URL)
+	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" {
+		return problem(err, "The broker's address %q is not usable: it must look like mqtts://host:8883.", b.URL)
+	}
+	if (b.Certificate == "") != (b.Key == "") {
+		return problem(nil, "A broker certificate and its key belong together; one of them is missing.")
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/pairing"
+)
+
+// maxLine bounds one line of the local socket's protocol, in bytes.
+const maxLine = 64 << 10
+
+// errLocal is a refusal by the daemon on the local socket.
+var errLocal = errors.New("refused by camd")
+
+// OpenWindow asks the camd behind socket to let keys pair for a while. name is
+// what it will call the next member. docs/protocol.md 8.
+func OpenWindow(ctx context.Context, socket string, window time.Duration, name string) error {
+	_, err := Ask(ctx, socket, map[string]any{"cmd": "pair", "window_seconds": int(window.Seconds()), "name": name})
+	return err
+}
+
+// Ask sends one command to the camd behind socket and returns its answer.
+func Ask(ctx context.Context, socket string, command any) (json.RawMessage, error) {
+	conn, answer, err := ask(ctx, socket, command)
+	if err != nil {
+		return nil, err
+	}
+	return answer, conn.Close()
+}
+
+// Join begins a pairing with the camd behind socket, whose window must be open.
+// The caller closes what it gets.
+func Join(ctx context.Context, socket string) (pairing.Conn, io.Closer, error) {
+	conn, _, err := ask(ctx, socket, map[string]any{"cmd": "join"})
+	if err != nil {
+		return nil, nil, err
+	}
+	return pairing.NewFramed(conn), conn, nil
+}
+
+func ask(ctx context.Context, socket string, command any) (net.Conn, json.RawMessage, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, nil, explainSocket(socket, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	answer, err := exchange(conn, command)
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, explainSocket(socket, err)
+	}
+	return conn, answer, nil
+}
+
+func exchange(conn io.ReadWriter, command any) (json.RawMessage, error) {
+	line, err := json.Marshal(command)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(append(line, '\n')); err != nil {
+		return nil, fmt.Errorf("write command: %w", err)
+	}
+	if line, err = readLine(conn); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	var head struct {
+		OK    bool   `json:"ok"`
+		Error string `json:"error"`
+	}
+	if err := json.Unmarshal(line, &head); err != nil {
+		return nil, fmt.Errorf("parse answer: %w", err)
+	}
+	if !head.OK {
+		return nil, problem(errLocal, "%s", head.Error)
+	}
+	return line, nil
+}
+
+// readLine reads byte by byte, since what follows the line is not its own.
+func readLine(r io.Reader) ([]byte, error) {
+	var line bytes.Buffer
+	one := make([]byte, 1)
+	for line.Len() < maxLine {
+		if _, err := io.ReadFull(r, one); err != nil {
+			return nil, err
+		}
+		if one[0] == '\n' {
+			return line.Bytes(), nil
+		}
+		line.WriteByte(one[0])
+	}
+	return nil, fmt.Errorf("line is longer than %d bytes", maxLine)
+}
+
+func explainSocket(socket string, err error) error {
+	var p *Problem
+	switch {
+	case errors.As(err, &p), errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return problem(err, "No camd answers at %s. Start it, or name its socket with --socket.", socket)
+	case errors.Is(err, fs.ErrPermission):
+		return problem(err, "This user may not use %s. Become root or a member of the group camd.", socket)
+	}
+	return problem(err, "camd at %s can't be asked: %v.", socket, err)
+}
