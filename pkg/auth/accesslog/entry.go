@@ -1,0 +1,104 @@
+package accesslog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Version is the "v" of every entry of this form. docs/protocol.md 6.2.
+const Version = 1
+
+// MaxEntry bounds the bytes of one entry.
+const MaxEntry = 1024
+
+// Kind tells what an entry records. docs/protocol.md 6.3.
+type Kind string
+
+// The kinds of this version. A reader shows others as they are.
+const (
+	KindLive    Kind = "live"    // a live session was authorised
+	KindEnd     Kind = "end"     // what Start began has ended
+	KindPair    Kind = "pair"    // a key became a member's
+	KindRefused Kind = "refused" // a member asked for what it has no right to
+	KindHostile Kind = "hostile" // what was dropped within an hour
+	KindEpoch   Kind = "epoch"   // a household epoch began; always entry 0
+)
+
+// The kinds of network from which a request came.
+const (
+	NetMQTT  = "mqtt"
+	NetLocal = "local" // someone at the device, through its local socket
+)
+
+// Entry is one record. The fields stand in the order of their bytes.
+type Entry struct {
+	Version int            `json:"v"`
+	Kind    Kind           `json:"k"`
+	Time    int64          `json:"t"` // Unix milliseconds by the device's clock
+	Epoch   uint64         `json:"ep"`
+	Client  proto.ClientID `json:"who,omitempty"`
+	Name    string         `json:"name,omitempty"` // the member's, as given when it was let in
+	Role    proto.Role     `json:"role,omitempty"`
+	Op      proto.Op       `json:"op,omitempty"`
+	Scopes  []proto.Scope  `json:"sc,omitempty"`
+	Network string         `json:"net,omitempty"`
+	Session string         `json:"sid,omitempty"`
+	Start   uint64         `json:"ref,omitempty"` // KindEnd: the entry that it ends; never 0
+	Reason  string         `json:"why,omitempty"` // KindEnd, KindEpoch
+	Code    proto.Code     `json:"code,omitempty"`
+	Drops   *Drops         `json:"drops,omitempty"`
+}
+
+// Drops counts messages that were dropped, by what was wrong. docs/protocol.md 5.4.
+type Drops struct {
+	Oversized uint64 `json:"oversized,omitempty"`
+	Garbled   uint64 `json:"garbled,omitempty"`
+	Unknown   uint64 `json:"unknown,omitempty"`
+	Signature uint64 `json:"signature,omitempty"`
+	Claims    uint64 `json:"claims,omitempty"`
+	Topic     uint64 `json:"topic,omitempty"`
+	Audience  uint64 `json:"audience,omitempty"`
+	Epoch     uint64 `json:"epoch,omitempty"`
+	Stale     uint64 `json:"stale,omitempty"`
+	Duplicate uint64 `json:"duplicate,omitempty"`
+	Busy      uint64 `json:"busy,omitempty"`
+}
+
+var errEntry = errors.New("not an entry of the access log")
+
+// Bytes is what the log stores and the tree hashes: JSON without white space,
+// members in the order of the struct, empty ones left out.
+func (e Entry) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("write entry: %w", err)
+	}
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if len(text) > MaxEntry {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", errEntry, len(text), MaxEntry)
+	}
+	return text, nil
+}
+
+// Parse reads the bytes of an entry. Members and kinds of later versions of camd
+// are no error as long as "v" is Version.
+func Parse(text []byte) (Entry, error) {
+	var e Entry
+	if len(text) > MaxEntry || !utf8.Valid(text) {
+		return Entry{}, fmt.Errorf("%w: %d bytes", errEntry, len(text))
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return Entry{}, fmt.Errorf("%w: %w", errEntry, err)
+	}
+	if e.Version != Version || e.Kind == "" || e.Epoch == 0 {
+		return Entry{}, fmt.Errorf("%w: version %d, kind %q, epoch %d", errEntry, e.Version, e.Kind, e.Epoch)
+	}
+	return e, nil
+}

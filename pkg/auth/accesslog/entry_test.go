@@ -1,0 +1,92 @@
+package accesslog
+
+import (
+	"bytes"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const anna = proto.ClientID("0123456789abcdefghijklmnopqrstuvwxyzABCDEFG")
+
+// golden are the entries whose bytes are the lines of testdata/entries.txt.
+var golden = []Entry{
+	{Version: 1, Kind: KindEpoch, Time: 1767225600000, Epoch: 1, Reason: "first start"},
+	{Version: 1, Kind: KindPair, Time: 1767225600001, Epoch: 1, Client: anna, Name: "Änna <\"A&B\">", Role: proto.RoleOwner,
+		Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen}, Network: NetLocal},
+	{Version: 1, Kind: KindLive, Time: 1767225600002, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpLive,
+		Scopes: []proto.Scope{proto.ScopeView}, Network: NetMQTT, Session: "s-1"},
+	{Version: 1, Kind: KindEnd, Time: 1767225600003, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpLive,
+		Network: NetMQTT, Session: "s-1", Start: 2, Reason: proto.EndBye},
+	{Version: 1, Kind: KindRefused, Time: 1767225600004, Epoch: 1, Client: anna, Name: "Ben", Op: proto.OpLive,
+		Scopes: []proto.Scope{proto.ScopeListen}, Network: NetMQTT, Session: "s-2", Code: proto.CodeScope},
+	{Version: 1, Kind: KindHostile, Time: 1767225600005, Epoch: 1, Drops: &Drops{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
+}
+
+func goldenLines(t testing.TB) [][]byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/entries.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+}
+
+func TestGoldenBytes(t *testing.T) {
+	lines := goldenLines(t)
+	if len(lines) != len(golden) {
+		t.Fatalf("%d lines for %d entries", len(lines), len(golden))
+	}
+	for i, e := range golden {
+		if b, err := e.Bytes(); err != nil || !bytes.Equal(b, lines[i]) {
+			t.Errorf("entry %d: %v\n got %s\nwant %s", i, err, b, lines[i])
+		}
+		if got, err := Parse(lines[i]); err != nil || !reflect.DeepEqual(got, e) {
+			t.Errorf("entry %d parsed: %+v, %v", i, got, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":      "",
+		"no JSON":    "hello",
+		"version":    `{"v":2,"k":"live","t":1,"ep":1}`,
+		"no kind":    `{"v":1,"t":1,"ep":1}`,
+		"no epoch":   `{"v":1,"k":"live","t":1}`,
+		"not UTF-8":  "{\"v\":1,\"k\":\"\xff\",\"t\":1,\"ep\":1}",
+		"oversized":  `{"v":1,"k":"live","t":1,"ep":1,"name":"` + strings.Repeat("x", MaxEntry) + `"}`,
+		"wrong type": `{"v":1,"k":"live","t":"now","ep":1}`,
+	} {
+		if e, err := Parse([]byte(text)); err == nil {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	if _, err := Parse([]byte(`{"v":1,"k":"grant","t":1,"ep":1,"later":[1]}`)); err != nil {
+		t.Errorf("an entry of a later camd: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, l := range goldenLines(f) {
+		f.Add(l)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := Parse(text)
+		if err != nil {
+			return
+		}
+		b, err := e.Bytes()
+		if err != nil {
+			return // escapes can make it longer than it came
+		}
+		again, err := Parse(b)
+		b2, err2 := again.Bytes()
+		if err != nil || err2 != nil || !bytes.Equal(b, b2) {
+			t.Errorf("%s: %v, %v\n%s", b, err, err2, b2)
+		}
+	})
+}
