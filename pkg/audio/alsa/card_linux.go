@@ -1,0 +1,111 @@
+package alsa
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Find names the first device that Open can use now. Where there is none, the
+// error says what was looked at and why not.
+func Find() (string, error) {
+	cards, err := Cards()
+	if err != nil {
+		return "", err
+	}
+	var why []string
+	for _, c := range cards {
+		switch {
+		case c.Usable:
+			return c.Device, nil
+		case c.Err != nil:
+			why = append(why, fmt.Sprintf("%s: %v", c.Device, c.Err))
+		default:
+			why = append(why, fmt.Sprintf("%s: %v", c.Device, ErrFormat))
+		}
+	}
+	if len(why) == 0 {
+		return "", errors.New("there is no capture device /dev/snd/pcmC*D*c")
+	}
+	return "", errors.New(strings.Join(why, "; "))
+}
+
+// Cards lists every capture device, by card and device number. It opens each for a
+// moment and captures nothing.
+func Cards() ([]CardInfo, error) {
+	paths, err := filepath.Glob("/dev/snd/pcmC*D*c")
+	if err != nil {
+		return nil, err
+	}
+	var at [][2]int
+	for _, path := range paths {
+		var n [2]int
+		if _, err := fmt.Sscanf(filepath.Base(path), "pcmC%dD%dc", &n[0], &n[1]); err == nil {
+			at = append(at, n)
+		}
+	}
+	slices.SortFunc(at, func(a, b [2]int) int { return cmp.Or(a[0]-b[0], a[1]-b[1]) })
+	cards := make([]CardInfo, len(at))
+	for i, n := range at {
+		cards[i] = look(n[0], n[1])
+	}
+	return cards, nil
+}
+
+// look asks one device what it can do.
+func look(card, device int) CardInfo {
+	info := CardInfo{Device: Name(card, device), Card: cardName(card)}
+	p, err := openPCM(card, device)
+	if err != nil {
+		info.Err = errors.Unwrap(err) // the device is named beside it
+		return info
+	}
+	err = p.do(func(fd uintptr) error {
+		all := whole()
+		if err := refine(fd, all); err != nil {
+			return err
+		}
+		rate, channels := all.intervals[paramRate], all.intervals[paramChannels]
+		info.MinRate, info.MaxRate = int(rate.min), int(rate.max)
+		info.MinChannels, info.MaxChannels = int(channels.min), int(channels.max)
+		info.Usable = refine(fd, usable(1, 2)) == nil
+		return nil
+	})
+	info.Err = errors.Join(err, p.file.Close())
+	return info
+}
+
+// cardName asks the card's control device.
+func cardName(card int) string {
+	number := fmt.Sprintf("card %d", card)
+	fd, err := unix.Open(fmt.Sprintf("/dev/snd/controlC%d", card), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return number
+	}
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	var info cardInfo
+	if err := ioctl(uintptr(fd), "CARD_INFO", reqCardInfo, unsafe.Pointer(&info)); err != nil {
+		return number
+	}
+	return text(info.name[:])
+}
+
+// text reads a C string. It comes from the device, a USB plug say, so what can't be
+// printed is replaced.
+func text(s []byte) string {
+	s, _, _ = bytes.Cut(s, []byte{0})
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(string(s), "?"))
+}

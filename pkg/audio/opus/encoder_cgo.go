@@ -1,0 +1,89 @@
+//go:build cgo
+
+package opus
+
+/*
+// The functions of opus.h (libopus 1.x, a stable ABI) that are used here. The
+// header itself lies in mediadevices' folder, where cgo cannot be pointed to.
+#include <stdint.h>
+
+typedef struct OpusEncoder OpusEncoder;
+OpusEncoder *opus_encoder_create(int32_t rate, int channels, int application, int *error);
+int32_t opus_encode(OpusEncoder *e, const int16_t *pcm, int samples, unsigned char *data, int32_t max);
+int opus_encoder_ctl(OpusEncoder *e, int request, ...);
+void opus_encoder_destroy(OpusEncoder *e);
+const char *opus_strerror(int error);
+
+// cgo cannot call a variadic function.
+static int camd_opus_set(OpusEncoder *e, int request, int32_t value) {
+	return opus_encoder_ctl(e, request, value);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"slices"
+	"unsafe"
+
+	// Links the archive. Its Go code is not called.
+	_ "github.com/pion/mediadevices/pkg/codec/opus"
+)
+
+// From opus_defines.h.
+const (
+	applicationVoIP = 2048
+	setBitrate      = 4002
+	setComplexity   = 4010
+	setInbandFEC    = 4012
+	setDTX          = 4016
+)
+
+// complexity is what WebRTC uses on small machines; libopus' 9 costs half as much
+// again and can't be heard at a doorbell's bitrates.
+const complexity = 5
+
+// Encoder makes packets out of frames. It is for one goroutine.
+type Encoder struct{ c *C.OpusEncoder }
+
+// New makes an encoder for 48 kHz mono at a bitrate in bits per second.
+func New(bitrate int) (*Encoder, error) {
+	var code C.int
+	c := C.opus_encoder_create(48000, 1, applicationVoIP, &code)
+	if c == nil {
+		return nil, fmt.Errorf("create Opus encoder: %s", message(code))
+	}
+	e := &Encoder{c}
+	for _, s := range [][2]int{{setBitrate, bitrate}, {setComplexity, complexity}, {setInbandFEC, 0}, {setDTX, 0}} {
+		if code := C.camd_opus_set(c, C.int(s[0]), C.int32_t(s[1])); code != 0 {
+			e.Close()
+			return nil, fmt.Errorf("set Opus encoder's control %d to %d: %s", s[0], s[1], message(code))
+		}
+	}
+	return e, nil
+}
+
+// Encode appends the packet of one frame of FrameSamples to dst.
+func (e *Encoder) Encode(dst []byte, frame []int16) ([]byte, error) {
+	if len(frame) != FrameSamples {
+		return dst, fmt.Errorf("encode %d samples: an Opus frame is %d", len(frame), FrameSamples)
+	}
+	dst = slices.Grow(dst, MaxPacket)
+	room := dst[len(dst) : len(dst)+MaxPacket]
+	n := C.opus_encode(e.c, (*C.int16_t)(unsafe.SliceData(frame)), FrameSamples,
+		(*C.uchar)(unsafe.SliceData(room)), MaxPacket)
+	if n < 0 {
+		return dst, fmt.Errorf("encode Opus frame: %s", message(C.int(n)))
+	}
+	return dst[:len(dst)+int(n)], nil
+}
+
+// Close frees the encoder. It may be called again; Encode may not.
+func (e *Encoder) Close() {
+	if e.c != nil {
+		C.opus_encoder_destroy(e.c)
+		e.c = nil
+	}
+}
+
+func message(code C.int) string { return C.GoString(C.opus_strerror(code)) }
