@@ -1,0 +1,296 @@
+package v4l2
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media"
+	"golang.org/x/sys/unix"
+)
+
+// bufferCount is how many buffers the driver fills in turn: one with us, one being
+// filled, and two for the time in which an encoder is late.
+const bufferCount = 4
+
+// maxStampAge is how old a driver's time stamp may be before it is not believed.
+const maxStampAge = 5 * time.Second
+
+// Stream is an opened device that captures.
+type Stream struct {
+	Device Device // without Formats
+	Mode   Mode   // what the driver really set; Rate 0 if it doesn't say
+	Stride int    // bytes per line of the first plane, 0 for compressed formats
+
+	fd      int
+	newest  bool // pass over what piled up
+	buffers [][]byte
+	offset  time.Duration // capture clock minus CLOCK_MONOTONIC
+
+	file *os.File // owns fd once streaming
+	raw  syscall.RawConn
+	got  buffer // what dequeue filled
+	err  error  // of the last dequeue
+	deq  func(fd uintptr) bool
+	held int // index of the buffer that Grab gave out, -1 none
+	next uint32
+	seen bool // next is valid
+}
+
+// Prepare opens a device and asks for a mode. Controls can be set now, before
+// Start. newest makes Grab pass over all but the newest frame, which only frames
+// that stand alone allow.
+func Prepare(path string, m Mode, newest bool) (*Stream, error) {
+	fd, err := openNode(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stream{fd: fd, newest: newest, held: -1}
+	s.Device, err = identify(fd, path)
+	if err == nil {
+		err = s.setMode(m)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// setMode asks for the mode and reads back what the driver made of it.
+func (s *Stream) setMode(m Mode) error {
+	f := format{kind: kindVideoCapture}
+	f.fmt = pixFormat{width: uint32(m.Width), height: uint32(m.Height), pixelFormat: uint32(m.Pixel)} //nolint:gosec // sizes are small and positive
+	if err := call(s.fd, vidiocSFmt, &f); err != nil {
+		return fmt.Errorf("set format of %s: %w", s.Device.Path, err)
+	}
+	f = format{kind: kindVideoCapture}
+	if err := call(s.fd, vidiocGFmt, &f); err != nil {
+		return fmt.Errorf("read format of %s: %w", s.Device.Path, err)
+	}
+	s.Mode = Mode{Pixel: PixelFormat(f.fmt.pixelFormat), Width: int(f.fmt.width), Height: int(f.fmt.height)}
+	s.Stride = int(f.fmt.bytesPerLine)
+	if s.Mode.Pixel != m.Pixel {
+		return fmt.Errorf("set format of %s: asked for %s, got %s: %w", s.Device.Path, m.Pixel, s.Mode.Pixel, ErrFormat)
+	}
+	s.setRate(m.Rate)
+	return nil
+}
+
+// setRate asks for a rate and reads back which one the driver took. A driver that
+// knows no rates (ENOTTY) is not at fault: its Rate stays 0.
+func (s *Stream) setRate(rate float64) {
+	p := streamParm{kind: kindVideoCapture, timePerFrame: fract{1000, uint32(rate * 1000)}}
+	_ = call(s.fd, vidiocSParm, &p) // G_PARM tells
+	p = streamParm{kind: kindVideoCapture}
+	if err := call(s.fd, vidiocGParm, &p); err != nil {
+		return
+	}
+	if t := p.timePerFrame; t.numerator > 0 {
+		s.Mode.Rate = float64(t.denominator) / float64(t.numerator)
+	}
+}
+
+// Start begins to capture.
+func (s *Stream) Start() error {
+	if err := s.start(); err != nil {
+		return fmt.Errorf("start %s: %w", s.Device.Path, err)
+	}
+	return nil
+}
+
+func (s *Stream) start() error {
+	if err := s.mapBuffers(); err != nil {
+		return err
+	}
+	kind := uint32(kindVideoCapture)
+	if err := call(s.fd, vidiocStreamOn, &kind); err != nil {
+		return fmt.Errorf("stream on: %w", err)
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("read clock: %w", err)
+	}
+	s.offset = media.Now() - time.Duration(now.Nano())
+	return s.listen()
+}
+
+func (s *Stream) mapBuffers() error {
+	req := requestBuffers{count: bufferCount, kind: kindVideoCapture, memory: memoryMmap}
+	if err := call(s.fd, vidiocReqBufs, &req); err != nil {
+		return fmt.Errorf("request buffers: %w", err)
+	}
+	for i := range req.count {
+		b := buffer{index: i, kind: kindVideoCapture, memory: memoryMmap}
+		if err := call(s.fd, vidiocQueryBuf, &b); err != nil {
+			return fmt.Errorf("query buffer: %w", err)
+		}
+		m, err := unix.Mmap(s.fd, int64(uint32(b.offset)), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // the union's offset has 32 bits
+		if err != nil {
+			return fmt.Errorf("map buffer: %w", err)
+		}
+		s.buffers = append(s.buffers, m)
+		if err := s.queue(int(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen hands the descriptor to Go's poller, so that waiting for a frame costs no
+// thread, ends at Interrupt, and wakes nobody but for frames. It must come after
+// the buffers were requested: polling a V4L2 node before that begins read() I/O.
+func (s *Stream) listen() error {
+	s.file = os.NewFile(uintptr(s.fd), s.Device.Path)
+	if err := s.file.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("poll: %w", err)
+	}
+	var err error
+	s.deq = s.dequeue
+	s.raw, err = s.file.SyscallConn()
+	return err
+}
+
+// Grab gives the last frame's buffer back to the driver and waits for the next
+// frame. ErrInterrupted comes after Interrupt; any other error is the device's,
+// and the stream is then of no more use.
+func (s *Stream) Grab() (Frame, error) {
+	if err := s.giveBack(); err != nil {
+		return Frame{}, err
+	}
+	err := s.raw.Read(s.deq)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return Frame{}, ErrInterrupted
+	case err == nil:
+		err = s.err
+	}
+	if err != nil {
+		return Frame{}, fmt.Errorf("capture from %s: %w", s.Device.Path, err)
+	}
+	return s.frame()
+}
+
+// Interrupt ends a Grab that waits, or else the next one, from any goroutine.
+func (s *Stream) Interrupt() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) } // fails only when closed, and then nobody waits
+
+func (s *Stream) giveBack() error {
+	if s.held < 0 {
+		return nil
+	}
+	i := s.held
+	s.held = -1
+	return s.queue(i)
+}
+
+func (s *Stream) queue(i int) error {
+	b := buffer{index: uint32(i), kind: kindVideoCapture, memory: memoryMmap} //nolint:gosec // a buffer number
+	if err := call(s.fd, vidiocQBuf, &b); err != nil {
+		return fmt.Errorf("queue buffer: %w", err)
+	}
+	return nil
+}
+
+// dequeue takes a filled buffer into s.got; false means that there is none yet.
+func (s *Stream) dequeue(fd uintptr) bool {
+	b := &s.got
+	*b = buffer{kind: kindVideoCapture, memory: memoryMmap}
+	s.err = call(int(fd), vidiocDQBuf, b)
+	return !errors.Is(s.err, unix.EAGAIN)
+}
+
+// frame makes a Frame of s.got and, if only the newest counts, of what is behind it.
+func (s *Stream) frame() (Frame, error) {
+	lost := s.missed()
+	for s.newest {
+		i := int(s.got.index)
+		last := s.got
+		if !s.dequeue(uintptr(s.fd)) || s.err != nil {
+			s.got = last // an error comes again at the next Grab
+			break
+		}
+		lost += 1 + s.missed()
+		if err := s.queue(i); err != nil {
+			return Frame{}, err
+		}
+	}
+	i, n := int(s.got.index), int(s.got.bytesUsed)
+	if i >= len(s.buffers) || n > len(s.buffers[i]) {
+		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with %d bytes: %w", s.Device.Path, i, n, unix.EPROTO)
+	}
+	s.held = i
+	return Frame{Data: s.buffers[i][:n], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || n == 0}, nil
+}
+
+// missed counts the gap in the driver's sequence numbers before s.got.
+func (s *Stream) missed() int {
+	gap := int32(s.got.sequence - s.next) //nolint:gosec // wraps as the sequence does
+	known := s.seen
+	s.next, s.seen = s.got.sequence+1, true
+	if !known || gap < 0 {
+		return 0
+	}
+	return int(gap)
+}
+
+// stamp converts the driver's time stamp, or reads the clock if there is none to trust.
+func (s *Stream) stamp() time.Duration {
+	now := media.Now()
+	if s.got.flags&flagTimestampMask != flagMonotonic {
+		return now
+	}
+	pts := time.Duration(s.got.timestamp.Nano()) + s.offset
+	if pts > now || now-pts > maxStampAge {
+		return now
+	}
+	return pts
+}
+
+// Close stops the stream and closes the device.
+func (s *Stream) Close() error {
+	if len(s.buffers) > 0 {
+		kind := uint32(kindVideoCapture)
+		_ = call(s.fd, vidiocStreamOff, &kind) // fails when the device is gone
+	}
+	var errs []error
+	for _, b := range s.buffers {
+		errs = append(errs, unix.Munmap(b))
+	}
+	s.buffers = nil
+	if s.file != nil {
+		errs = append(errs, s.file.Close())
+	} else {
+		errs = append(errs, unix.Close(s.fd))
+	}
+	return errors.Join(errs...)
+}
+
+// Has tells whether the driver has a control.
+func (s *Stream) Has(c Control) bool {
+	q := queryControl{id: uint32(c)}
+	return call(s.fd, vidiocQueryCtrl, &q) == nil && q.flags&controlDisabled == 0
+}
+
+// Set sets a control, with the value brought into its range. ErrNoControl says
+// that there is none; any goroutine's own Stream may do so while it captures.
+func (s *Stream) Set(c Control, value int) error {
+	q := queryControl{id: uint32(c)}
+	if call(s.fd, vidiocQueryCtrl, &q) != nil || q.flags&controlDisabled != 0 {
+		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.Device.Path, ErrNoControl)
+	}
+	v := int32(min(max(int64(value), int64(q.min)), int64(q.max))) //nolint:gosec // within two int32
+	if err := call(s.fd, vidiocSCtrl, &control{id: uint32(c), value: v}); err != nil {
+		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.Device.Path, err)
+	}
+	return nil
+}
+
+// Get reads a control.
+func (s *Stream) Get(c Control) (int, error) {
+	v := control{id: uint32(c)}
+	if err := call(s.fd, vidiocGCtrl, &v); err != nil {
+		return 0, fmt.Errorf("read control %#x of %s: %w", uint32(c), s.Device.Path, err)
+	}
+	return int(v.value), nil
+}
