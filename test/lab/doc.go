@@ -1,0 +1,12 @@
+// Package lab is a virtual camera: a QEMU guest with Debian's own ARM kernel that
+// has real V4L2, UVC and ALSA devices though the machine has none, and runs the
+// release binaries unchanged.
+//
+// It owns what a guest is made of (kernel and modules from apt, cached by version;
+// an initramfs; a first process in test/lab/guest) and the network namespace that
+// guest and peers share. It refuses nothing. A guest ends with the test that
+// booted it; its console is shown when that test fails.
+//
+// The tests need qemu-system-arm, apt-get, dpkg-deb, ffmpeg and, for the release
+// binaries, the cross compilers. A test that lacks one says so and skips.
+package lab
