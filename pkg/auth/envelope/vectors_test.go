@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"encoding/json"
 	"flag"
@@ -129,10 +130,19 @@ func makeVectors(t *testing.T, p parties) vectors {
 	v.Request = makeVector(t, TypeRequest, string(p.client), p.request(), p.clientSig)
 	v.Answer = makeVector(t, TypeAnswer, "", p.answer(), p.hhSig)
 	v.Signal = makeVector(t, TypeSignal, "", p.signal(), p.hhSig)
-	v.Request.JWE = rawSeal(t, goodSealHeader, "A256GCM", []byte(v.Request.JWS), p.hhEnc.PublicKey())
-	v.Answer.JWE = rawSeal(t, goodSealHeader, "A256GCM", []byte(v.Answer.JWS), p.clientEnc.PublicKey())
-	v.Signal.JWE = rawSeal(t, goodSealHeader, "A256GCM", []byte(v.Signal.JWS), p.clientEnc.PublicKey())
+	v.Request.JWE = sealed(t, v.Request.JWS, p.hhEnc)
+	v.Answer.JWE = sealed(t, v.Answer.JWS, p.clientEnc)
+	v.Signal.JWE = sealed(t, v.Signal.JWS, p.clientEnc)
 	return v
+}
+
+func sealed(t *testing.T, jws string, to *ecdh.PrivateKey) string {
+	t.Helper()
+	jwe, err := seal([]byte(jws), to.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(jwe)
 }
 
 func makeVector(t *testing.T, typ, kid string, claims any, by *ecdsa.PrivateKey) vector {
