@@ -64,6 +64,7 @@ type Drops struct {
 	Topic     uint64 `json:"topic,omitempty"`
 	Audience  uint64 `json:"audience,omitempty"`
 	Epoch     uint64 `json:"epoch,omitempty"`
+	Replay    uint64 `json:"replay,omitempty"`
 	Stale     uint64 `json:"stale,omitempty"`
 	Duplicate uint64 `json:"duplicate,omitempty"`
 	Busy      uint64 `json:"busy,omitempty"`

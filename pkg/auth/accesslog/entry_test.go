@@ -23,7 +23,7 @@ var golden = []Entry{
 		Network: NetMQTT, Session: "s-1", Start: 2, Reason: proto.EndBye},
 	{Version: 1, Kind: KindRefused, Time: 1767225600004, Epoch: 1, Client: anna, Name: "Ben", Op: proto.OpLive,
 		Scopes: []proto.Scope{proto.ScopeListen}, Network: NetMQTT, Session: "s-2", Code: proto.CodeScope},
-	{Version: 1, Kind: KindHostile, Time: 1767225600005, Epoch: 1, Drops: &Drops{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
+	{Version: 1, Kind: KindHostile, Time: 1767225600005, Epoch: 1, Drops: &Drops{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
 }
 
 func goldenLines(t testing.TB) [][]byte {

@@ -1,0 +1,17 @@
+package auth
+
+import "errors"
+
+var (
+	// ErrExists says that the factory has made an identity before.
+	ErrExists = errors.New("this device has an identity already; it is made once in a device's life")
+	// ErrNoIdentity says that the factory has not made an identity yet.
+	ErrNoIdentity = errors.New("this device has no identity yet; run camd factory init")
+	// ErrWindowClosed says that nobody has opened the pairing window, or that it
+	// has closed again.
+	ErrWindowClosed = errors.New("the pairing window is closed; open it with camd pair")
+	// ErrPairingBusy says that another pairing is under way.
+	ErrPairingBusy = errors.New("another pairing is under way; try again in a moment")
+	// ErrName says that a member's name can't be used.
+	ErrName = errors.New("a name has 1 to 64 bytes and only printable characters")
+)

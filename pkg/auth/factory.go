@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// InitFactory makes the identity of a device once, in <state>/identity, and
+// returns it. The folder appears whole or not at all, so a power cut leaves a
+// device on which it can be run again. The error is ErrExists when there is one.
+func InitFactory(state string) (Identity, error) {
+	dir := filepath.Join(state, identityFolder)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w", dir, ErrExists))
+	}
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	if err := removeHalfMade(dir); err != nil {
+		return nil, err
+	}
+	files, err := newIdentity(proto.NewDeviceID())
+	if err != nil {
+		return nil, err
+	}
+	if err := store.WriteDir(dir, files); err != nil {
+		return nil, err
+	}
+	return LoadIdentity(state)
+}
+
+// removeHalfMade removes what a power cut left of store.WriteDir.
+func removeHalfMade(dir string) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil {
+		return fmt.Errorf("remove what an interrupted start left: %w", err)
+	}
+	return nil
+}
+
+func newIdentity(device proto.DeviceID) (map[string][]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make identity key: %w", err)
+	}
+	keyText, err := encodeKey(key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := selfSigned(device, key)
+	if err != nil {
+		return nil, err
+	}
+	request, err := signingRequest(device, key)
+	if err != nil {
+		return nil, err
+	}
+	label, err := pairing.NewLabel(device, pairing.NewSecret(), key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("make label: %w", err)
+	}
+	return map[string][]byte{
+		fileDeviceID: []byte(device), fileKey: keyText, fileCert: cert,
+		fileRequest: request, fileLabel: []byte(label.Text()),
+	}, nil
+}
+
+// urn is the URI that names a device in certificates.
+func urn(device proto.DeviceID) *url.URL {
+	return &url.URL{Scheme: "urn", Opaque: "camd:device:" + string(device)}
+}
+
+// selfSigned makes a certificate like an IDevID: it never expires (99991231235959Z,
+// RFC 5280 4.1.2.5) and begins before any clock a factory may have.
+func selfSigned(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, fmt.Errorf("make serial number: %w", err)
+	}
+	t := &x509.Certificate{
+		SerialNumber: serial.Add(serial, big.NewInt(1)),
+		Subject:      pkix.Name{CommonName: string(device)},
+		URIs:         []*url.URL{urn(device)},
+		NotBefore:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotAfter:     time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("make identity certificate: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+}
+
+// signingRequest asks a fleet's CA for the operational certificate (PKCS #10).
+func signingRequest(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
+	t := &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: string(device)},
+		URIs:    []*url.URL{urn(device)},
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, t, key)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate request: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
+}

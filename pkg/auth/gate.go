@@ -1,0 +1,249 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Sender takes sealed messages to clients. Send never blocks.
+type Sender interface {
+	Send(to proto.ClientID, msg []byte) error
+}
+
+// Caller is the member who made a request.
+type Caller struct {
+	Client proto.ClientID
+	Name   string
+	Scopes []proto.Scope
+}
+
+// Request is a request that was verified, is fresh, and is allowed.
+type Request struct {
+	Caller  Caller
+	Op      proto.Op
+	Session string
+	ID      string
+	Body    json.RawMessage
+	// Signal signs, seals and sends a signal of the session; their index rises in
+	// the order of the calls. Safe from any goroutine; does nothing outside a
+	// session that a logged operation began.
+	Signal func(kind proto.SignalKind, body any)
+}
+
+// Running is what goes on living after its handler has returned.
+type Running interface {
+	Done() <-chan struct{} // closed when the last write is done
+	Reason() string        // why it ended; called after Done
+}
+
+// Result is what a handler gives back.
+type Result struct {
+	Body    any     // of the answer, as JSON; nil for none
+	Running Running // nil unless something goes on living
+}
+
+// Handler carries out a request. An error that is a *proto.Refusal chooses the
+// code of the answer, any other becomes CodeInternal. ctx ends when the right
+// does; for what goes on living that is not when the handler returns.
+type Handler func(ctx context.Context, r Request) (Result, error)
+
+// Rule is what an operation needs.
+type Rule struct {
+	// Scopes tells which scopes a body asks for; nil: every member may. An error
+	// refuses the request with CodeBadRequest.
+	Scopes func(body json.RawMessage) ([]proto.Scope, error)
+	// Logged operations begin a session: their entry in the access log is durable
+	// before the handler is called, and another one follows when they end.
+	Logged bool
+}
+
+type operation struct {
+	rule    Rule
+	handler Handler
+}
+
+// Timing of Run. docs/protocol.md 5.3, 5.4.
+const (
+	nonceLife     = time.Minute // a nonce is live for two of them
+	hostilePeriod = time.Hour
+)
+
+// appender is the access log as the gate needs it.
+type appender interface {
+	Append(accesslog.Entry) (uint64, error)
+}
+
+// Gate is the one way in for a request. Receive decides in the order of
+// docs/protocol.md 5.1, without I/O. What it admits is carried out by one
+// goroutine for each client, in order, so a slow handler holds up its own client
+// only; each client's queue is bounded and the next request is answered busy.
+type Gate struct {
+	device    proto.DeviceID
+	household *household
+	members   *members
+	journal   appender
+	sender    Sender
+	log       *slog.Logger
+
+	ops    map[proto.Op]operation // not changed once Run is called
+	nonces nonces
+	drops  drops
+
+	mu    sync.Mutex
+	root  context.Context // of every right; nil before Run and after its end
+	peers map[proto.ClientID]*peer
+	wg    sync.WaitGroup // workers, and what waits for the end of what is living
+}
+
+// NewGate makes the gate of this authority.
+func (a *Authority) NewGate(to Sender) *Gate {
+	g := &Gate{
+		device: a.identity.DeviceID(), household: a.household, members: a.members, journal: a.journal,
+		sender: to, log: a.log,
+		ops:   map[proto.Op]operation{},
+		peers: map[proto.ClientID]*peer{},
+	}
+	g.nonces.rotate()
+	return g
+}
+
+// Handle sets the handler of an operation. Call it before Run.
+func (g *Gate) Handle(op proto.Op, rule Rule, h Handler) { g.ops[op] = operation{rule, h} }
+
+// String names the component.
+func (g *Gate) String() string { return "auth" }
+
+// Known tells whether a client is a member. It takes no lock.
+func (g *Gate) Known(c proto.ClientID) bool { return g.members.get(c) != nil }
+
+// Drops is what was dropped since the start.
+func (g *Gate) Drops() accesslog.Drops { return since(g.drops.snapshot(), [dropKinds]uint64{}) }
+
+// Run takes requests until ctx ends. Then every right ends, and Run returns when
+// all that was living under one is done and its end is logged.
+func (g *Gate) Run(ctx context.Context, ready func()) error {
+	root, cancel := context.WithCancel(ctx)
+	g.mu.Lock()
+	g.root = root
+	g.mu.Unlock()
+	ready()
+	g.keepTime(ctx)
+	g.mu.Lock()
+	g.root = nil
+	for id, p := range g.peers {
+		close(p.queue)
+		delete(g.peers, id)
+	}
+	g.mu.Unlock()
+	cancel()
+	g.wg.Wait()
+	return nil
+}
+
+// keepTime rotates the nonces and reports what was dropped.
+func (g *Gate) keepTime(ctx context.Context) {
+	rotate, report := time.NewTicker(nonceLife), time.NewTicker(hostilePeriod)
+	defer rotate.Stop()
+	defer report.Stop()
+	var logged, entered [dropKinds]uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-rotate.C:
+			g.nonces.rotate()
+			now := g.drops.snapshot()
+			logDrops(g.log, since(now, logged))
+			logged = now
+		case <-report.C:
+			now := g.drops.snapshot()
+			if d := since(now, entered); hostile(d) {
+				_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindHostile, Drops: &d}) // the journal reports its errors
+			}
+			entered = now
+		}
+	}
+}
+
+// Receive decides about one sealed message from a topic of client from. It does
+// no I/O and never blocks. The caller has checked the size and the rate.
+func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
+	r, err := envelope.OpenRequest(msg, g.household.enc, g.members.signingKey)
+	if err != nil {
+		g.drops.count(dropOf(err))
+		return
+	}
+	m := g.members.get(r.Issuer)
+	switch {
+	case m == nil: // removed just now
+		g.drops.count(dropUnknown)
+	case r.Issuer != from:
+		g.drops.count(dropTopic)
+	case r.Audience != g.device:
+		g.drops.count(dropAudience)
+	case r.Epoch != g.household.epoch:
+		g.drops.count(dropEpoch)
+	case !validToken(r.ID):
+		g.drops.count(dropClaims)
+	default:
+		g.admit(m, r)
+	}
+}
+
+const maxToken = 64
+
+// validToken tells whether s can be a jti or sid: 1 to 64 characters that need no
+// escaping anywhere. docs/protocol.md 5.1.
+func validToken(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxToken
+}
+
+// answer signs, seals and sends an answer with a fresh nonce.
+func (g *Gate) answer(m *member, id string, seq uint64, o outcome) {
+	a := proto.Answer{
+		Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
+		Code: o.code, Nonce: g.nonces.fresh(), Sequence: seq, Body: o.body,
+	}
+	msg, err := envelope.SealAnswer(a, g.household.sig, m.key.Enc)
+	if errors.Is(err, envelope.ErrOversized) {
+		g.log.Error("answer is too large", "client", string(m.id), "error", err)
+		a.Code, a.Body = proto.CodeInternal, nil
+		msg, err = envelope.SealAnswer(a, g.household.sig, m.key.Enc)
+	}
+	if err == nil {
+		err = g.sender.Send(m.id, msg)
+	}
+	if err != nil {
+		g.log.Warn("answer not sent", "client", string(m.id), "error", err)
+	}
+}
+
+// sendSignal signs, seals and sends one signal.
+func (g *Gate) sendSignal(m *member, s proto.Signal, body any) error {
+	var err error
+	if s.Body, err = json.Marshal(body); err != nil {
+		return fmt.Errorf("write signal: %w", err)
+	}
+	s.Issuer, s.Audience, s.Epoch = g.device, m.id, g.household.epoch
+	msg, err := envelope.SealSignal(s, g.household.sig, m.key.Enc)
+	if err != nil {
+		return fmt.Errorf("seal signal: %w", err)
+	}
+	return g.sender.Send(m.id, msg)
+}

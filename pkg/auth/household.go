@@ -1,0 +1,191 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// household is the keys of one epoch. docs/protocol.md 2.4, 9.1.
+type household struct {
+	epoch  uint64
+	sig    *ecdsa.PrivateKey  // signs answers, signals and receipts
+	enc    *ecdh.PrivateKey   // requests are sealed for it
+	log    ed25519.PrivateKey // will sign checkpoints of the access log
+	trio   []byte             // their public keys, signed by the identity
+	reason string             // why this epoch began
+}
+
+// Names in <state>/household/<epoch>.
+const (
+	householdFolder = "household"
+	fileSig         = "sig.key"
+	fileEnc         = "enc.key"
+	fileLog         = "log.key"
+	fileTrio        = "trio"
+	fileReason      = "reason"
+)
+
+// newestEpoch is the highest epoch that has key files; 0 if there is none.
+func newestEpoch(state string) (uint64, error) {
+	entries, err := os.ReadDir(filepath.Join(state, householdFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look for household keys: %w", err)
+	}
+	var newest uint64
+	for _, e := range entries { // names with a dot are half made and parse as no number
+		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
+			newest = max(newest, n)
+		}
+	}
+	return newest, nil
+}
+
+func epochFolder(state string, epoch uint64) string {
+	return filepath.Join(state, householdFolder, strconv.FormatUint(epoch, 10))
+}
+
+// makeHousehold makes the keys of an epoch, durably, and loads them.
+func makeHousehold(state string, id Identity, epoch uint64, reason string) (*household, error) {
+	h, err := newHousehold(id, epoch, reason)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{fileTrio: h.trio, fileReason: []byte(reason)}
+	for name, key := range map[string]any{fileSig: h.sig, fileEnc: h.enc, fileLog: h.log} {
+		if files[name], err = encodeKey(key); err != nil {
+			return nil, err
+		}
+	}
+	dir := epochFolder(state, epoch)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("make household folder: %w", err)
+	}
+	if err := store.SyncDir(state); err != nil {
+		return nil, err
+	}
+	return h, store.WriteDir(dir, files)
+}
+
+func newHousehold(id Identity, epoch uint64, reason string) (*household, error) {
+	h := &household{epoch: epoch, reason: reason}
+	var err error
+	if h.sig, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, fmt.Errorf("make household key: %w", err)
+	}
+	if h.enc, err = ecdh.P256().GenerateKey(rand.Reader); err != nil {
+		return nil, fmt.Errorf("make household key: %w", err)
+	}
+	if _, h.log, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return nil, fmt.Errorf("make household key: %w", err)
+	}
+	logKey, _ := h.log.Public().(ed25519.PublicKey) // it is one
+	h.trio, err = envelope.SignTrio(envelope.Trio{Device: id.DeviceID(), Epoch: epoch,
+		Sig: &h.sig.PublicKey, Enc: h.enc.PublicKey(), Log: logKey}, id.Signer())
+	if err != nil {
+		return nil, fmt.Errorf("sign household keys: %w", err)
+	}
+	return h, nil
+}
+
+// loadHousehold reads the keys of an epoch. Files that can be read and hold
+// something else than they should are damage; files that can't be read are not.
+func loadHousehold(state string, id Identity, epoch uint64) (*household, error) {
+	dir := epochFolder(state, epoch)
+	files := map[string][]byte{}
+	for _, name := range []string{fileSig, fileEnc, fileLog, fileTrio, fileReason} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %s has no %s", store.ErrDamaged, dir, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("load household keys: %w", err)
+		}
+		files[name] = b
+	}
+	h := &household{epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
+	if err := h.parse(files); err != nil {
+		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
+	}
+	if err := h.verify(id); err != nil {
+		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
+	}
+	return h, nil
+}
+
+func (h *household) parse(files map[string][]byte) error {
+	sig, err := parseKey(files[fileSig])
+	if err != nil {
+		return err
+	}
+	enc, err := parseKey(files[fileEnc])
+	if err != nil {
+		return err
+	}
+	log, err := parseKey(files[fileLog])
+	if err != nil {
+		return err
+	}
+	agree, ok := enc.(*ecdsa.PrivateKey) // PKCS#8 does not tell the two uses apart
+	if !ok {
+		return errors.New("the encryption key is of another kind")
+	}
+	if h.enc, err = agree.ECDH(); err != nil {
+		return err
+	}
+	var okSig, okLog bool
+	h.sig, okSig = sig.(*ecdsa.PrivateKey)
+	h.log, okLog = log.(ed25519.PrivateKey)
+	if !okSig || !okLog {
+		return errors.New("a key is of another kind")
+	}
+	return nil
+}
+
+// verify proves that the trio names this device, this epoch and these keys.
+func (h *household) verify(id Identity) error {
+	key, ok := id.Signer().Public().(*ecdsa.PublicKey)
+	if !ok {
+		return errors.New("the identity has no ECDSA key")
+	}
+	t, err := envelope.VerifyTrio(h.trio, key)
+	if err != nil {
+		return err
+	}
+	if t.Device != id.DeviceID() || t.Epoch != h.epoch || !t.Sig.Equal(h.sig.Public()) ||
+		!bytes.Equal(t.Enc.Bytes(), h.enc.PublicKey().Bytes()) || !t.Log.Equal(h.log.Public()) {
+		return errors.New("the signed trio is of other keys")
+	}
+	return nil
+}
+
+// removeOlder removes the keys of earlier epochs: what was sealed for them must
+// not be opened any more.
+func removeOlder(state string, epoch uint64) error {
+	dir := filepath.Join(state, householdFolder)
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != strconv.FormatUint(epoch, 10) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove old household keys: %w", err)
+	}
+	return store.SyncDir(dir)
+}

@@ -1,0 +1,229 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// Names in <state>/store. docs/protocol.md 9.1.
+const (
+	storeFolder = "store"
+	fileTrust   = "trust.db"
+	fileLogs    = "log.db"
+	fileSeal    = "seal.key"
+
+	maxTrust = 8 << 20
+	maxLogs  = 64 << 20 // 16 MiB of texts, hashes, free pages
+)
+
+// reasonFirst is why epoch 1 begins.
+const reasonFirst = "first start"
+
+// metaEpoch is the epoch under which a file was last written. docs/protocol.md 9.2.
+var meta = store.Plain("meta")
+
+const keyEpoch = "ep"
+
+// StoreFiles are the databases below a state folder.
+func StoreFiles(state string) []string {
+	return []string{filepath.Join(state, storeFolder, fileTrust), filepath.Join(state, storeFolder, fileLogs)}
+}
+
+// opener opens what lies in the state folder, or begins an epoch. It holds what
+// it has opened so far.
+type opener struct {
+	cfg      Config
+	log      *slog.Logger
+	identity Identity
+	sealer   *store.Sealer
+
+	household *household
+	trust     *store.DB
+	logs      *store.DB
+	members   *members
+	highest   uint64 // the highest epoch that was seen anywhere
+}
+
+func (o *opener) open(ctx context.Context) error {
+	if err := makeFolder(filepath.Join(o.cfg.State, storeFolder)); err != nil {
+		return err
+	}
+	var err error
+	if o.sealer, err = store.LoadSealer(o.path(fileSeal)); err != nil {
+		return err
+	}
+	err = o.existing(ctx)
+	if reason := whyNewEpoch(err); reason != "" {
+		return o.newEpoch(reason)
+	}
+	return err
+}
+
+// whyNewEpoch is the reason for which err begins a new epoch; empty if it does not.
+func whyNewEpoch(err error) string {
+	switch {
+	case errors.Is(err, errFirst):
+		return reasonFirst
+	case errors.Is(err, store.ErrMissing):
+		return "the camera's store was missing"
+	case errors.Is(err, errEpoch):
+		return "the camera's store belonged to another epoch"
+	case errors.Is(err, store.ErrDamaged):
+		return "the camera's store was damaged"
+	}
+	return ""
+}
+
+var (
+	errFirst = errors.New("no epoch and no store yet")
+	errEpoch = errors.New("store and household keys are of different epochs")
+)
+
+// existing opens all there is. Both files are looked at even if the first one is
+// damaged, so that a new epoch is above every epoch that was ever used.
+func (o *opener) existing(ctx context.Context) error {
+	epoch, err := newestEpoch(o.cfg.State)
+	if err != nil {
+		return err
+	}
+	o.highest = epoch
+	var logEpoch, trustEpoch uint64
+	var logErr, trustErr error
+	o.logs, logEpoch, logErr = o.openFile(ctx, fileLogs, maxLogs)
+	o.trust, trustEpoch, trustErr = o.openFile(ctx, fileTrust, maxTrust)
+	o.highest = max(epoch, logEpoch, trustEpoch)
+	// What can't be judged comes before what is damaged: then nothing is wiped.
+	for _, err := range []error{logErr, trustErr} {
+		if err != nil && whyNewEpoch(err) == "" {
+			return err
+		}
+	}
+	if epoch == 0 && errors.Is(logErr, store.ErrMissing) && errors.Is(trustErr, store.ErrMissing) {
+		return errFirst
+	}
+	if err := errors.Join(logErr, trustErr); err != nil {
+		return err
+	}
+	// The log may be behind: a new epoch sets its mark last.
+	if trustEpoch != epoch || logEpoch > epoch {
+		return fmt.Errorf("%w: keys %d, %s %d, %s %d", errEpoch, epoch, fileTrust, trustEpoch, fileLogs, logEpoch)
+	}
+	if o.household, err = loadHousehold(o.cfg.State, o.identity, epoch); err != nil {
+		return err
+	}
+	o.members, err = loadMembers(o.trust)
+	return err
+}
+
+func (o *opener) path(name string) string { return filepath.Join(o.cfg.State, storeFolder, name) }
+
+func (o *opener) file(name string, maxBytes int) store.Config {
+	return store.Config{Path: o.path(name), Sealer: o.sealer, MaxBytes: maxBytes, Check: o.cfg.Check}
+}
+
+func (o *opener) openFile(ctx context.Context, name string, maxBytes int) (*store.DB, uint64, error) {
+	db, err := store.Open(ctx, o.file(name, maxBytes))
+	if err != nil {
+		return nil, 0, err
+	}
+	epoch, err := readEpoch(db)
+	if err != nil {
+		return nil, 0, errors.Join(err, db.Close())
+	}
+	return db, epoch, nil
+}
+
+func readEpoch(db *store.DB) (epoch uint64, err error) {
+	err = db.View(func(tx *store.Tx) error {
+		v, err := meta.Get(tx, keyEpoch)
+		if errors.Is(err, store.ErrNotFound) {
+			err = fmt.Errorf("%w: it names no epoch", store.ErrDamaged)
+		}
+		if err == nil {
+			epoch, err = store.Parse64(string(v))
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read epoch of %s: %w", db.Path(), err)
+	}
+	return epoch, nil
+}
+
+func writeEpoch(epoch uint64) func(*store.Tx) error {
+	return func(tx *store.Tx) error { return meta.Put(tx, keyEpoch, []byte(store.Key64(epoch))) }
+}
+
+// newEpoch begins an epoch with new keys and nobody enrolled. The keys come
+// first: a power cut at any later step leaves a store that is not of their
+// epoch, and the next start begins another one. The log stays if it is sound.
+func (o *opener) newEpoch(reason string) error {
+	var err error
+	epoch := o.highest + 1
+	if reason != reasonFirst {
+		o.log.Warn("beginning a new epoch", "epoch", epoch, "reason", reason)
+	}
+	if o.household, err = makeHousehold(o.cfg.State, o.identity, epoch, reason); err != nil {
+		return err
+	}
+	if o.logs == nil {
+		if o.logs, err = o.replace(fileLogs, maxLogs); err != nil {
+			return err
+		}
+	}
+	if o.trust != nil {
+		err, o.trust = o.trust.Close(), nil
+		if err != nil {
+			return err
+		}
+	}
+	if o.trust, err = o.replace(fileTrust, maxTrust); err != nil {
+		return err
+	}
+	if o.members, err = loadMembers(o.trust); err != nil {
+		return err
+	}
+	if err := o.logs.Update(writeEpoch(epoch)); err != nil {
+		return fmt.Errorf("mark %s: %w", o.logs.Path(), err)
+	}
+	return removeOlder(o.cfg.State, epoch)
+}
+
+// replace sets a file aside, if it is there, and makes an empty one.
+func (o *opener) replace(name string, maxBytes int) (*store.DB, error) {
+	path := o.path(name)
+	if _, err := os.Stat(path); err == nil {
+		bad, err := store.SetAside(path)
+		if err != nil {
+			return nil, err
+		}
+		o.log.Warn("set a store aside", "file", bad)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replace store: %w", err)
+	}
+	return store.Create(o.file(name, maxBytes), writeEpoch(o.household.epoch))
+}
+
+func (o *opener) close() error {
+	var err error
+	for _, db := range []*store.DB{o.trust, o.logs} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	return err
+}
+
+func makeFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return store.SyncDir(filepath.Dir(path))
+}

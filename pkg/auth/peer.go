@@ -1,0 +1,164 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Bounds of what is kept in RAM for each member. docs/protocol.md 5.5.
+const (
+	maxQueue       = 32
+	maxFirst       = 32
+	maxFirstBytes  = 64 << 10
+	firstLife      = 10 * time.Minute
+	refusalsPerLog = time.Minute // one refusal of a member is logged in it
+)
+
+// peer is what the gate keeps of one member since the start. Gate.mu guards it,
+// except for what one goroutine alone uses.
+type peer struct {
+	member  *member
+	highest uint64     // sequence
+	queue   chan job   // to its worker; closed when Run ends
+	firsts  []*first   // of executed requests, oldest first
+	living  []*session // what it began and what has not ended
+
+	refused time.Time // when a refusal was last logged; the worker's own
+}
+
+// job is an admitted request on its way to the worker.
+type job struct {
+	request proto.Request
+	seq     uint64
+	first   *first
+}
+
+// outcome is what an answer says.
+type outcome struct {
+	code proto.Code
+	body json.RawMessage
+}
+
+func coded(c proto.Code) outcome { return outcome{code: c} }
+
+// first is the first answer to a request, given again when it is repeated.
+type first struct {
+	id      string
+	digest  [sha256.Size]byte // of what must not change in a repetition
+	done    bool              // else it is in flight
+	outcome outcome
+	at      time.Time
+}
+
+// digest covers what a retry keeps. Lengths are not needed: op and sid can't hold
+// a line end.
+func digest(r proto.Request) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(string(r.Op)+"\n"+r.Session+"\n"), r.Body...))
+}
+
+// admit decides about nonce, sequence and repetition, and passes a request on to
+// its client's worker.
+func (g *Gate) admit(m *member, r proto.Request) {
+	g.mu.Lock()
+	seq, o, drop := g.judge(m, r)
+	g.mu.Unlock()
+	if drop >= 0 {
+		g.drops.count(drop)
+	}
+	if o != nil {
+		g.answer(m, r.ID, seq, *o)
+	}
+}
+
+// judge returns the highest sequence, an answer if there is one already, and
+// what to count, or -1. Gate.mu is held.
+func (g *Gate) judge(m *member, r proto.Request) (uint64, *outcome, drop) {
+	if g.root == nil {
+		return 0, nil, dropBusy // not serving yet, or stopping
+	}
+	p := g.peer(m)
+	if r.Op == proto.OpHello {
+		return p.highest, &outcome{code: proto.CodeOK}, -1
+	}
+	if !g.nonces.live(r.Nonce) {
+		return p.highest, &outcome{code: proto.CodeStale}, dropStale
+	}
+	if r.Sequence <= p.highest {
+		return p.highest, &outcome{code: proto.CodeStale}, dropReplay
+	}
+	p.highest = r.Sequence
+	if f := p.find(r.ID); f != nil {
+		return p.again(f, r)
+	}
+	f := &first{id: r.ID, digest: digest(r), at: time.Now()}
+	select {
+	case p.queue <- job{request: r, seq: r.Sequence, first: f}:
+		p.firsts = append(p.firsts, f)
+		return p.highest, nil, -1
+	default:
+		return p.highest, &outcome{code: proto.CodeBusy}, dropBusy
+	}
+}
+
+// peer finds or makes what is kept of a member, and starts its worker.
+func (g *Gate) peer(m *member) *peer {
+	p := g.peers[m.id]
+	if p == nil {
+		p = &peer{queue: make(chan job, maxQueue)}
+		g.peers[m.id] = p
+		root := g.root
+		g.wg.Go(func() { g.work(root, p) })
+	}
+	p.member = m
+	return p
+}
+
+// again answers a repeated request with its first answer. One that is in flight
+// is dropped: its answer is on the way.
+func (p *peer) again(f *first, r proto.Request) (uint64, *outcome, drop) {
+	switch {
+	case f.digest != digest(r):
+		return p.highest, &outcome{code: proto.CodeBadRequest}, -1
+	case !f.done:
+		return p.highest, nil, dropDuplicate
+	default:
+		return p.highest, &f.outcome, -1
+	}
+}
+
+// find looks for a request that was executed or is in flight.
+func (p *peer) find(id string) *first {
+	for _, f := range p.firsts {
+		if f.id == id && (!f.done || time.Since(f.at) < firstLife) {
+			return f
+		}
+	}
+	return nil
+}
+
+// settle keeps the first answer to a request, or forgets the request when it was
+// not executed, and keeps the bounds.
+func (g *Gate) settle(p *peer, f *first, o outcome, executed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f.outcome, f.done, f.at = o, true, time.Now()
+	bytes, count := 0, 0
+	kept := make([]*first, 0, len(p.firsts))
+	for i := len(p.firsts) - 1; i >= 0; i-- { // newest first
+		old := p.firsts[i]
+		if old.done {
+			bytes, count = bytes+len(old.outcome.body), count+1
+			if old == f && !executed || bytes > maxFirstBytes || count > maxFirst || time.Since(old.at) >= firstLife {
+				continue
+			}
+		}
+		kept = append(kept, old)
+	}
+	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
+		kept[i], kept[j] = kept[j], kept[i]
+	}
+	p.firsts = kept
+}

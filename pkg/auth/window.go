@@ -1,0 +1,159 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// maxFailures closes the window. docs/protocol.md 5.6.
+const maxFailures = 5
+
+// window is an open pairing window. It lives in RAM only: after a restart it is
+// closed.
+type window struct {
+	ctx      context.Context // ends when the window closes, for whatever reason
+	cancel   context.CancelFunc
+	name     string // of the member that it lets in
+	until    time.Time
+	failures int
+}
+
+// WindowState is what people may know of the pairing window.
+type WindowState struct {
+	Open  bool
+	Until time.Time
+	Name  string
+}
+
+// OpenWindow opens the pairing window for d, for a member who will be called
+// name. A window that was open before is closed: its failures are forgotten and
+// its handshake ends.
+func (a *Authority) OpenWindow(d time.Duration, name string) error {
+	if !validName(name) {
+		return ErrName
+	}
+	a.CloseWindow()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.window != nil { // opened by another caller just now
+		a.window.cancel()
+	}
+	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
+	a.log.Info("pairing window opened", "seconds", int(d.Seconds()), "name", name)
+	return nil
+}
+
+// CloseWindow closes the pairing window and ends a handshake in it.
+func (a *Authority) CloseWindow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.window != nil {
+		a.window.cancel()
+		a.window = nil
+	}
+}
+
+// WindowState tells how the pairing window is.
+func (a *Authority) WindowState() WindowState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.window == nil || a.window.ctx.Err() != nil {
+		return WindowState{}
+	}
+	return WindowState{Open: true, Until: a.window.until, Name: a.window.name}
+}
+
+// Join takes one client through the pairing while the window is open. Errors:
+// ErrWindowClosed, ErrPairingBusy, or what the pairing failed with.
+func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
+	w, err := a.enter()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.ctx, cancel)()
+	r, err := pairing.Respond(ctx, conn, pairing.Device{
+		ID: a.identity.DeviceID(), Secret: a.identity.Label().Secret,
+		Identity: a.identity.Signer(), Chain: a.identity.Chain(),
+		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
+		Enroll: func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+			return a.enroll(w, key, card)
+		},
+	})
+	a.leave(w, err)
+	if err != nil {
+		return fmt.Errorf("pair: %w", err)
+	}
+	a.log.Info("paired", "client", string(r.Client), "name", r.Name, "role", string(r.Role))
+	return nil
+}
+
+// enter begins a handshake. There is one at a time, over all windows: two at once
+// could both find the device without an owner.
+func (a *Authority) enter() (*window, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch w := a.window; {
+	case w == nil || w.ctx.Err() != nil:
+		return nil, ErrWindowClosed
+	case a.joining:
+		return nil, ErrPairingBusy
+	default:
+		a.joining = true
+		return w, nil
+	}
+}
+
+// leave ends a handshake and counts its failure.
+func (a *Authority) leave(w *window, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.joining = false
+	if err == nil || w.ctx.Err() != nil {
+		return
+	}
+	if w.failures++; w.failures >= maxFailures {
+		w.cancel()
+		a.log.Warn("pairing window closed after failures", "failures", w.failures)
+	}
+}
+
+// enroll decides about a key that its holder has shown in window w. The first
+// key of an epoch becomes the owner; its enrolment is logged before it counts.
+func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+	if w.ctx.Err() != nil {
+		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
+	}
+	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
+		return a.receipt(m), nil // its first receipt may have been lost
+	}
+	if a.Owned() {
+		return pairing.Receipt{}, proto.Refuse(proto.CodeOwned)
+	}
+	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
+		Added: time.Now().UnixMilli(), id: key.ClientID(), key: key}
+	index, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name,
+		Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})
+	if err != nil {
+		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
+	m.Entry = index
+	if err := a.members.add(m); err != nil {
+		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
+	a.report()
+	return a.receipt(m), nil
+}
+
+func (a *Authority) receipt(m *member) pairing.Receipt {
+	return pairing.Receipt{Role: m.Role, Name: m.Name, Broker: a.cfg.Broker}
+}

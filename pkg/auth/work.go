@@ -1,0 +1,172 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// session is what a logged operation began. Its context is the right.
+type session struct {
+	id     string
+	cancel context.CancelFunc
+	entry  uint64 // its start in the access log
+
+	mu    sync.Mutex // held while a signal is sealed, so that they leave in order
+	index uint64     // of the last signal
+}
+
+// work carries out one client's requests in order, until Run ends.
+func (g *Gate) work(root context.Context, p *peer) {
+	for j := range p.queue {
+		if root.Err() != nil {
+			g.drops.count(dropBusy) // stopping: nothing may start any more
+			continue
+		}
+		o, executed := g.carryOut(root, p, j.request)
+		g.settle(p, j.first, o, executed)
+		g.answer(p.current(g), j.request.ID, j.seq, o)
+	}
+}
+
+func (p *peer) current(g *Gate) *member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return p.member
+}
+
+// carryOut decides about one request and executes it. executed is false when
+// nothing was done and the same request may be tried again.
+func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outcome, executed bool) {
+	op, ok := g.ops[r.Op]
+	if !ok {
+		return coded(proto.CodeUnknownOp), false
+	}
+	m := g.members.get(r.Issuer)
+	if m == nil {
+		return coded(proto.CodeNotPaired), false
+	}
+	if r.Session != "" && !validToken(r.Session) || r.Session == "" && op.rule.Logged {
+		return coded(proto.CodeBadRequest), false
+	}
+	var scopes []proto.Scope
+	if op.rule.Scopes != nil {
+		var err error
+		if scopes, err = op.rule.Scopes(r.Body); err != nil {
+			return coded(proto.CodeBadRequest), false
+		}
+	}
+	if !m.holds(scopes) {
+		g.logRefusal(p, m, r, scopes)
+		return coded(proto.CodeScope), false
+	}
+	if op.rule.Logged {
+		return g.begin(root, p, m, r, op, scopes)
+	}
+	ctx, cancel := context.WithCancel(root)
+	defer cancel()
+	res, err := op.handler(ctx, g.request(p, m, r, g.session(p, r.Session)))
+	return g.outcome(r, res, err), true
+}
+
+// begin executes a logged operation: first the entry, durably, then the handler.
+func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, op operation, scopes []proto.Scope) (outcome, bool) {
+	if g.session(p, r.Session) != nil {
+		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
+	}
+	entry, err := g.journal.Append(accesslog.Entry{Kind: accesslog.Kind(r.Op), Client: m.id, Name: m.Name,
+		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session})
+	if err != nil {
+		return coded(proto.CodeStorage), false
+	}
+	ctx, cancel := context.WithCancel(root)
+	s := &session{id: r.Session, cancel: cancel, entry: entry}
+	g.mu.Lock()
+	p.living = append(p.living, s)
+	g.mu.Unlock()
+	res, err := op.handler(ctx, g.request(p, m, r, s))
+	o := g.outcome(r, res, err)
+	if err != nil || res.Running == nil {
+		g.end(p, m, r, s, string(o.code))
+		return o, true
+	}
+	g.wg.Go(func() {
+		<-res.Running.Done()
+		g.end(p, m, r, s, res.Running.Reason())
+	})
+	return o, true
+}
+
+// end logs how a session ended and forgets it.
+func (g *Gate) end(p *peer, m *member, r proto.Request, s *session, reason string) {
+	s.cancel()
+	g.mu.Lock()
+	p.living = slices.DeleteFunc(p.living, func(o *session) bool { return o == s })
+	g.mu.Unlock()
+	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: m.id, Name: m.Name, // the journal reports its errors
+		Op: r.Op, Network: accesslog.NetMQTT, Session: s.id, Start: s.entry, Reason: reason})
+}
+
+// session finds a living session of the client; nil if there is none.
+func (g *Gate) session(p *peer, id string) *session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range p.living {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+func (g *Gate) request(p *peer, m *member, r proto.Request, s *session) Request {
+	return Request{Caller: m.caller(), Op: r.Op, Session: r.Session, ID: r.ID, Body: r.Body,
+		Signal: func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }}
+}
+
+func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index++
+	if err := g.sendSignal(m, proto.Signal{Session: s.id, Index: s.index, Kind: kind}, body); err != nil {
+		g.log.Warn("signal not sent", "client", string(m.id), "kind", string(kind), "error", err)
+	}
+}
+
+// outcome turns what a handler gave back into what the peer may know.
+func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
+	var body json.RawMessage
+	if err == nil && res.Body != nil {
+		body, err = json.Marshal(res.Body)
+	}
+	var refusal *proto.Refusal
+	switch {
+	case err == nil:
+		return outcome{proto.CodeOK, body}
+	case errors.As(err, &refusal):
+		return coded(refusal.Code)
+	default:
+		g.log.Error("request failed", "op", string(r.Op), "client", string(r.Issuer), "error", err)
+		return coded(proto.CodeInternal)
+	}
+}
+
+// logRefusal enters that a member asked for what it may not do, at most once a
+// minute. Only p's worker calls it.
+func (g *Gate) logRefusal(p *peer, m *member, r proto.Request, scopes []proto.Scope) {
+	if !p.refused.IsZero() && time.Since(p.refused) < refusalsPerLog {
+		return
+	}
+	p.refused = time.Now()
+	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors
+		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: proto.CodeScope})
+}
