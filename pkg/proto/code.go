@@ -15,6 +15,7 @@ const (
 	CodeTooManySessions Code = "too_many_sessions" // the configured number of sessions is live
 	CodeNoSession       Code = "no_session"        // no such session of this client
 	CodeNoMedia         Code = "no_media"          // camera or microphone gives nothing now
+	CodeCodec           Code = "codec"             // the offer has no H.264 that can show the camera's picture
 	CodeStorage         Code = "storage"           // the access log can't be written, so nothing starts
 	CodeBusy            Code = "busy"              // the device can't take more requests now
 	CodeWindowClosed    Code = "window_closed"     // pairing outside the window
@@ -32,6 +33,7 @@ var sentences = map[Code]string{
 	CodeTooManySessions: "As many people are watching as the camera allows. Try again when one of them has stopped.",
 	CodeNoSession:       "That session has ended. Start a new one.",
 	CodeNoMedia:         "The camera has no picture or sound to show now. Look at its status for the reason.",
+	CodeCodec:           "This app or browser can't show the camera's kind of video (H.264). Use another one.",
 	CodeStorage:         "The camera can't write its access log, so it shows nothing. Its storage may be full or failing.",
 	CodeBusy:            "The camera is busy. Try again in a moment.",
 	CodeWindowClosed:    "The pairing window is closed. Open it at the camera and try again.",

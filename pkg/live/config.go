@@ -1,0 +1,92 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/pion/stun/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// Config is the [live] table.
+type Config struct {
+	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"how many viewers may watch at once"`
+	RelayOnly   bool        `toml:"relay_only" doc:"send media through a TURN server only, so that viewers never learn the camera's address"`
+	ICEServers  []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network"`
+}
+
+// ICEServer is one [[live.ice_servers]] table.
+type ICEServer struct {
+	URLs       []string `toml:"urls" doc:"such as stun:stun.example.org:3478 or turns:turn.example.org:443?transport=tcp"`
+	Username   string   `toml:"username" doc:"for TURN"`
+	Credential string   `toml:"credential" doc:"for TURN"`
+}
+
+// LogValue keeps the credential out of logs.
+func (s ICEServer) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("urls", s.URLs), slog.String("username", s.Username))
+}
+
+// String keeps the credential out of prints.
+func (s ICEServer) String() string { return fmt.Sprintf("%v (user %q)", s.URLs, s.Username) }
+
+// GoString keeps the credential out of prints.
+func (s ICEServer) GoString() string { return s.String() }
+
+// DefaultConfig is what holds where the file says nothing.
+func DefaultConfig() Config { return Config{MaxSessions: 4} }
+
+func (c Config) validate() error {
+	if c.MaxSessions < 1 {
+		return errors.New("live.max_sessions must be at least 1")
+	}
+	relays := 0
+	for _, s := range c.ICEServers {
+		n, err := s.relays()
+		if err != nil {
+			return err
+		}
+		relays += n
+	}
+	if c.RelayOnly && relays == 0 {
+		return errors.New("live.relay_only needs a TURN server in live.ice_servers")
+	}
+	return nil
+}
+
+// relays checks the server's URLs and counts those of TURN.
+func (s ICEServer) relays() (n int, err error) {
+	if len(s.URLs) == 0 {
+		return 0, errors.New("live.ice_servers: urls is empty")
+	}
+	for _, u := range s.URLs {
+		uri, err := stun.ParseURI(u)
+		if err != nil {
+			return 0, fmt.Errorf("live.ice_servers: %q is no STUN or TURN URL: %w", u, err)
+		}
+		if !isTURN(uri) {
+			continue
+		}
+		n++
+		if s.Username == "" || s.Credential == "" {
+			return 0, fmt.Errorf("live.ice_servers: %s needs username and credential", u)
+		}
+	}
+	return n, nil
+}
+
+func isTURN(u *stun.URI) bool {
+	return u.Scheme == stun.SchemeTypeTURN || u.Scheme == stun.SchemeTypeTURNS
+}
+
+// webrtc gives the servers in pion's form.
+func (c Config) webrtc() (l []webrtc.ICEServer, turn bool) {
+	for _, s := range c.ICEServers {
+		l = append(l, webrtc.ICEServer{URLs: slices.Clone(s.URLs), Username: s.Username, Credential: s.Credential})
+		n, _ := s.relays() // New has checked it
+		turn = turn || n > 0
+	}
+	return l, turn
+}

@@ -1,0 +1,131 @@
+package live
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"sync"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/transport/v5/packetio"
+	"github.com/pion/webrtc/v4"
+)
+
+// rtcpQueue bounds what a viewer's reports may hold in memory, in bytes for each stream.
+const rtcpQueue = 16 << 10
+
+// engine makes pion's API for one session: the socket, the network and the payload
+// types are the session's own.
+func engine(n *sessionNet, mux ice.UDPMux, format h264, log logFactory) (*webrtc.API, error) {
+	m, err := mediaEngine(format)
+	if err != nil {
+		return nil, err
+	}
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(m),
+		webrtc.WithSettingEngine(settingEngine(n, mux, log)),
+		// Empty, not nil: nil would bring a retransmission buffer for each viewer.
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+	), nil
+}
+
+func settingEngine(n *sessionNet, mux ice.UDPMux, log logFactory) webrtc.SettingEngine {
+	var e webrtc.SettingEngine
+	e.LoggerFactory = log
+	e.BufferFactory = incoming
+	e.SetNet(n)
+	if mux != nil {
+		e.SetICEUDPMux(mux)
+	}
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.DisableActiveTCP(true)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	e.SetIncludeLoopbackCandidate(onlyLoopback(n))
+	e.SetRemoteIPFilter(func(ip net.IP) bool { return !ip.IsUnspecified() && !ip.IsMulticast() })
+	// As DTLS server the camera chooses the cipher, and may send half a round trip
+	// earlier. ICE has shown that the viewer's address is its own, which is all that
+	// the hello's cookie would (RFC 6347 section 4.2.1).
+	_ = e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+	e.SetDTLSInsecureSkipHelloVerify(true)
+	e.SetSRTPProtectionProfiles(srtpProfiles(runtime.GOARCH)...)
+	return e
+}
+
+// srtpProfiles puts the cheaper one first: Go has AES in assembly on amd64 and
+// arm64, on 32-bit ARM counter mode with SHA-1 is faster.
+func srtpProfiles(arch string) []dtls.SRTPProtectionProfile {
+	if arch == "arm" {
+		return []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80, dtls.SRTP_AEAD_AES_128_GCM}
+	}
+	return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+}
+
+// mediaEngine knows the one H.264 format that was chosen from the offer, and Opus.
+// No RTX: the ring retransmits under the stream's own numbers.
+func mediaEngine(format h264) (*webrtc.MediaEngine, error) {
+	m := &webrtc.MediaEngine{}
+	opus := webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2},
+		PayloadType:        111,
+	}
+	if err := m.RegisterCodec(opus, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, err
+	}
+	if format.fmtp == "" {
+		return m, nil
+	}
+	video := webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: format.fmtp,
+			RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}},
+		},
+		PayloadType: webrtc.PayloadType(format.payloadType),
+	}
+	if err := m.RegisterCodec(video, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, err
+	}
+	ext := webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}
+	return m, m.RegisterHeaderExtension(ext, webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverDirectionSendonly)
+}
+
+// incoming makes the buffers for what a viewer sends: media is dropped on the
+// spot, before anything decodes it; reports wait to be read.
+func incoming(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
+	if kind == packetio.RTPBufferPacket {
+		return &discard{closed: make(chan struct{})}
+	}
+	b := packetio.NewBuffer()
+	b.SetLimitSize(rtcpQueue)
+	return &reports{b}
+}
+
+// discard takes everything and gives nothing.
+type discard struct {
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Write says that the buffer is full, so that pion counts nothing as waiting.
+func (d *discard) Write([]byte) (int, error) { return 0, packetio.ErrFull }
+
+func (d *discard) Read([]byte) (int, error) {
+	<-d.closed
+	return 0, io.EOF
+}
+
+func (d *discard) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return nil
+}
+
+// reports gives packetio's buffer the form that pion wants here.
+type reports struct{ *packetio.Buffer }
+
+func (r *reports) Read(b []byte) (int, error) {
+	n, _, err := r.Buffer.Read(b, nil)
+	return n, err
+}
+
+func (r *reports) Write(b []byte) (int, error) { return r.Buffer.Write(b, nil) }

@@ -1,0 +1,241 @@
+package live
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// Bounds of an offer. docs/protocol.md 7.1.
+const (
+	maxSDP        = 12 << 10 // bytes; Chromium's default offer has 6.4 KB
+	maxCandidates = 64       // of one session, trickled ones included
+	minTIAS       = 100_000  // bit/s; a lower wish of one would spoil it for all
+)
+
+const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+
+// h264 is one offered H.264 payload type in packetization-mode 1.
+type h264 struct {
+	payloadType    uint8
+	fmtp           string
+	profileLevelID string
+}
+
+// offer is what a checked offer asks for.
+type offer struct {
+	video, audio bool   // the viewer can receive it
+	h264         []h264 // what its decoder takes
+	tias         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
+	candidates   int
+}
+
+// parseOffer checks an offer against docs/protocol.md 7.1.
+func parseOffer(text string) (offer, error) {
+	if len(text) > maxSDP {
+		return offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), maxSDP)
+	}
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return offer{}, fmt.Errorf("parse offer: %w", err)
+	}
+	if err := checkTransport(&d); err != nil {
+		return offer{}, err
+	}
+	var o offer
+	for _, m := range d.MediaDescriptions {
+		if err := o.section(m); err != nil {
+			return offer{}, fmt.Errorf("%.20s section: %w", m.MediaName.Media, err)
+		}
+	}
+	if o.candidates > maxCandidates {
+		return offer{}, errors.New("too many candidates")
+	}
+	return o, nil
+}
+
+// checkTransport demands one transport for all sections, with one certificate.
+func checkTransport(d *sdp.SessionDescription) error {
+	if n := len(d.MediaDescriptions); n < 1 || n > 2 {
+		return fmt.Errorf("%d media sections, want audio, video or both", n)
+	}
+	if _, ok := d.Attribute("ice-lite"); ok {
+		return errors.New("an ICE-lite viewer can't control")
+	}
+	same := map[string]string{}
+	kinds, mids := map[string]bool{}, map[string]bool{}
+	for _, m := range d.MediaDescriptions {
+		if err := checkSection(d, m, same); err != nil {
+			return err
+		}
+		mid, _ := m.Attribute("mid")
+		if mid == "" || len(mid) > 32 || mids[mid] || kinds[m.MediaName.Media] {
+			return errors.New("sections must be one of each kind, with a mid of their own")
+		}
+		mids[mid], kinds[m.MediaName.Media] = true, true
+	}
+	if len(mids) > 1 && !bundled(d, mids) {
+		return errors.New("sections are not bundled")
+	}
+	return nil
+}
+
+// checkSection checks the transport's attributes of a section, which the session
+// may state for all. same keeps what all sections must agree on.
+func checkSection(d *sdp.SessionDescription, m *sdp.MediaDescription, same map[string]string) error {
+	if p := strings.Join(m.MediaName.Protos, "/"); p != "UDP/TLS/RTP/SAVPF" {
+		return fmt.Errorf("protocol %.40q", p)
+	}
+	if _, ok := m.Attribute("rtcp-mux"); !ok {
+		return errors.New("no rtcp-mux")
+	}
+	for _, a := range m.Attributes {
+		switch a.Key {
+		case "rid", "simulcast", "crypto":
+			return fmt.Errorf("a=%s is not supported", a.Key)
+		}
+	}
+	for key, check := range required {
+		values := attributes(d, m, key)
+		if len(values) != 1 || !check(values[0]) {
+			return fmt.Errorf("a=%s is missing, repeated or malformed", key)
+		}
+		if v, ok := same[key]; ok && v != values[0] {
+			return fmt.Errorf("a=%s differs between sections", key)
+		}
+		same[key] = values[0]
+	}
+	return nil
+}
+
+// required are the attributes that every offer has, and their form (RFC 8839
+// section 5.4, RFC 8122 section 5, RFC 8842 section 5.2).
+var required = map[string]func(string) bool{
+	"ice-ufrag":   func(s string) bool { return len(s) >= 4 && len(s) <= 256 },
+	"ice-pwd":     func(s string) bool { return len(s) >= 22 && len(s) <= 256 },
+	"setup":       func(s string) bool { return s == "actpass" },
+	"fingerprint": isSHA256,
+}
+
+func isSHA256(fingerprint string) bool {
+	algorithm, value, _ := strings.Cut(fingerprint, " ")
+	b, err := hex.DecodeString(strings.ReplaceAll(value, ":", ""))
+	return strings.EqualFold(algorithm, "sha-256") && err == nil && len(b) == 32 && len(value) == 95
+}
+
+// attributes finds a section's values of key, else the session's.
+func attributes(d *sdp.SessionDescription, m *sdp.MediaDescription, key string) []string {
+	l := values(m.Attributes, key)
+	if l == nil {
+		l = values(d.Attributes, key)
+	}
+	return l
+}
+
+func values(attributes []sdp.Attribute, key string) (l []string) {
+	for _, a := range attributes {
+		if a.Key == key {
+			l = append(l, a.Value)
+		}
+	}
+	return l
+}
+
+// bundled tells whether one BUNDLE group holds exactly the sections (RFC 9143).
+func bundled(d *sdp.SessionDescription, mids map[string]bool) bool {
+	groups := values(d.Attributes, "group")
+	if len(groups) != 1 {
+		return false
+	}
+	f := strings.Fields(groups[0])
+	if len(f) != 1+len(mids) || f[0] != "BUNDLE" {
+		return false
+	}
+	for _, mid := range f[1:] {
+		if !mids[mid] {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *offer) section(m *sdp.MediaDescription) error {
+	o.candidates += len(values(m.Attributes, "candidate"))
+	receives := true
+	for _, a := range m.Attributes {
+		if a.Key == "sendonly" || a.Key == "inactive" {
+			receives = false
+		}
+	}
+	switch m.MediaName.Media {
+	case "audio":
+		o.audio = receives && offersOpus(m)
+	case "video":
+		o.video = receives
+		o.h264 = offeredH264(m)
+		o.tias = tias(m)
+	default:
+		return errors.New("only audio and video are served")
+	}
+	return nil
+}
+
+func offersOpus(m *sdp.MediaDescription) bool {
+	for _, v := range values(m.Attributes, "rtpmap") {
+		if _, codec, ok := strings.Cut(v, " "); ok && strings.EqualFold(codec, "opus/48000/2") {
+			return true
+		}
+	}
+	return false
+}
+
+// offeredH264 lists the payload types that take fragments (RFC 6184 section 8.1:
+// without packetization-mode a decoder takes none).
+func offeredH264(m *sdp.MediaDescription) (l []h264) {
+	formats := map[string]string{}
+	for _, v := range values(m.Attributes, "fmtp") {
+		if pt, params, ok := strings.Cut(v, " "); ok {
+			formats[pt] = params
+		}
+	}
+	for _, v := range values(m.Attributes, "rtpmap") {
+		pt, codec, ok := strings.Cut(v, " ")
+		n, err := strconv.ParseUint(pt, 10, 7)
+		if !ok || err != nil || !strings.EqualFold(codec, "H264/90000") {
+			continue
+		}
+		params := parameters(formats[pt])
+		if params["packetization-mode"] == "1" {
+			l = append(l, h264{uint8(n), formats[pt], params["profile-level-id"]})
+		}
+	}
+	return l
+}
+
+func parameters(fmtp string) map[string]string {
+	m := map[string]string{}
+	for p := range strings.SplitSeq(fmtp, ";") {
+		k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+		m[strings.ToLower(k)] = v
+	}
+	return m
+}
+
+// tias reads b=TIAS (RFC 3890), the lowest if there are several.
+func tias(m *sdp.MediaDescription) int {
+	lowest := 0
+	for _, b := range m.Bandwidth {
+		if b.Type != "TIAS" || b.Bandwidth == 0 {
+			continue
+		}
+		v := int(min(b.Bandwidth, 1_000_000_000))
+		if lowest == 0 || v < lowest {
+			lowest = max(v, minTIAS)
+		}
+	}
+	return lowest
+}

@@ -1,0 +1,150 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/transport/v5"
+	"github.com/pion/transport/v5/stdnet"
+)
+
+const (
+	relayTimeout = 8 * time.Second
+	relayBuffer  = 64 << 10 // bytes; what waits in a stalled relay's queue is old already
+)
+
+// sessionNet is the network as one session's pion sees it. It keeps the TCP
+// connections to relays, so that the session's end throws away what is queued in
+// them; names are looked up and connections made only while the session lives; and
+// it reads the interfaces anew each time.
+type sessionNet struct {
+	transport.Net
+	ctx context.Context // of the session: pion's calls carry none
+
+	mu     sync.Mutex
+	conns  []*net.TCPConn
+	closed bool
+}
+
+func newSessionNet(ctx context.Context) (*sessionNet, error) {
+	std, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("read network interfaces: %w", err)
+	}
+	return &sessionNet{Net: std, ctx: ctx}, nil
+}
+
+// Interfaces reads the interfaces as they are now.
+func (n *sessionNet) Interfaces() ([]*transport.Interface, error) {
+	std, err := stdnet.NewNet()
+	if err != nil {
+		return nil, err
+	}
+	return std.Interfaces()
+}
+
+// DialTCP connects to a relay.
+func (n *sessionNet) DialTCP(network string, _, to *net.TCPAddr) (transport.TCPConn, error) {
+	d := net.Dialer{Timeout: relayTimeout}
+	c, err := d.DialContext(n.ctx, network, to.String())
+	if err != nil {
+		return nil, err
+	}
+	conn := c.(*net.TCPConn)
+	if err := conn.SetWriteBuffer(relayBuffer); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("set relay's write buffer: %w", err)
+	}
+	if !n.keep(conn) {
+		reset(conn)
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (n *sessionNet) keep(c *net.TCPConn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.conns = append(n.conns, c)
+	}
+	return !n.closed
+}
+
+// abort closes the connections to relays and throws away what is queued in them.
+// Every write that is blocked in one fails at once, and no new one is made.
+func (n *sessionNet) abort() {
+	n.mu.Lock()
+	conns := n.conns
+	n.conns, n.closed = nil, true
+	n.mu.Unlock()
+	for _, c := range conns {
+		reset(c)
+	}
+}
+
+// reset closes with RST: with lingering at zero the kernel keeps no send queue.
+func reset(c *net.TCPConn) {
+	_ = c.SetLinger(0) // fails only on a connection that is closed already
+	_ = c.Close()
+}
+
+// ResolveTCPAddr looks a relay's name up.
+func (n *sessionNet) ResolveTCPAddr(network, address string) (*net.TCPAddr, error) {
+	a, err := n.resolve(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return net.TCPAddrFromAddrPort(a), nil
+}
+
+// ResolveUDPAddr looks a STUN or TURN server's name up.
+func (n *sessionNet) ResolveUDPAddr(network, address string) (*net.UDPAddr, error) {
+	a, err := n.resolve(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return net.UDPAddrFromAddrPort(a), nil
+}
+
+func (n *sessionNet) resolve(network, address string) (netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(n.ctx, relayTimeout)
+	defer cancel()
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	family := "ip"
+	if last := network[len(network)-1]; last == '4' || last == '6' {
+		family += string(last)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, family, host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.AddrPortFrom(ips[0].Unmap(), uint16(port)), nil
+}
+
+// onlyLoopback tells whether the machine has no other address: then, and only
+// then, are loopback candidates of any use.
+func onlyLoopback(n transport.Net) bool {
+	ifs, err := n.Interfaces()
+	if err != nil {
+		return false
+	}
+	for _, i := range ifs {
+		addrs, err := i.Addrs()
+		if err == nil && i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 && len(addrs) > 0 {
+			return false
+		}
+	}
+	return true
+}

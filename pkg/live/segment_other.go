@@ -1,0 +1,17 @@
+//go:build !linux
+
+package live
+
+import (
+	"net"
+	"net/netip"
+)
+
+// segmenter sends one packet after the other where the kernel has no better way.
+type segmenter struct{}
+
+func (segmenter) probe(*net.UDPConn) {}
+
+func (segmenter) segments(conn *net.UDPConn, buf []byte, size int, to netip.AddrPort) {
+	singly(conn, buf, size, to)
+}

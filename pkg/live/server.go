@@ -1,0 +1,436 @@
+package live
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	formatWait  = 3 * time.Second        // for the camera's first picture
+	keyframeGap = 500 * time.Millisecond // between two requests for a key frame
+	certLife    = 24 * time.Hour         // of a certificate that waits for its session
+	maxSession  = 64                     // bytes of a session's name
+)
+
+// Camera is what live needs of the source of pictures. No method blocks.
+type Camera interface {
+	RequestKeyframe()   // at most one IDR for each request
+	SetBitrate(bps int) // 0: as configured
+	Format() (f media.VideoFormat, known bool)
+}
+
+// Deps are the other parts that a Server works with.
+type Deps struct {
+	Video  *media.Feed[*media.AccessUnit]
+	Audio  *media.Feed[*media.AudioFrame]
+	Camera Camera
+}
+
+// Offer is an authorised and logged request for a session.
+type Offer struct {
+	Client  proto.ClientID
+	Session string // the client's name for it
+	SDP     string
+	View    bool // pictures may be sent
+	Listen  bool // sound may be sent
+	Signal  func(kind proto.SignalKind, body any)
+}
+
+// Viewer is one session, for the status.
+type Viewer struct {
+	Client  proto.ClientID
+	Session string
+	View    bool
+	Listen  bool
+	Since   time.Time
+	Stats   Stats
+}
+
+type sessionKey struct {
+	client  proto.ClientID
+	session string
+}
+
+// Server holds the live sessions of one camera. It is a supervise.Component.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	deps   Deps
+	health *health.Condition
+
+	video, audio *ring
+	packetizer   packetizer // of the video's producer
+	certificates chan webrtc.Certificate
+	sockets      sockets
+
+	mu        sync.Mutex
+	ctx       context.Context // of Run; nil while it does not run
+	sessions  map[sessionKey]*Session
+	running   sync.WaitGroup
+	requested time.Time // last request for a key frame
+
+	rate    sync.Mutex // over SetBitrate, which does not block, so that the last wish is the last set
+	bitrate int        // set at the camera, 0: none
+}
+
+// New checks the configuration. Run starts what there is to start.
+func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
+		video: newRing(90000, true), audio: newRing(48000, false),
+		certificates: make(chan webrtc.Certificate), sessions: map[sessionKey]*Session{},
+	}
+	s.packetizer.next = s.video.add
+	return s, nil
+}
+
+func (s *Server) String() string { return "live" }
+
+// Run fills the rings and serves until ctx ends; then it ends every session and
+// waits for their last write.
+func (s *Server) Run(ctx context.Context, ready func()) error {
+	defer s.deps.Video.Subscribe(s.picture)()
+	defer s.deps.Audio.Subscribe(s.sound)()
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	s.health.Set(health.OK, "")
+	ready()
+	err := s.makeCertificates(ctx)
+	s.stop()
+	return err
+}
+
+func (s *Server) picture(u *media.AccessUnit) {
+	s.video.append(u.PTS, u.Key, func() { s.packetizer.accessUnit(u.Data) })
+}
+
+func (s *Server) sound(f *media.AudioFrame) {
+	if len(f.Data) == 0 || len(f.Data) > maxPayload {
+		return // no Opus packet of 20 ms at a bitrate that is allowed
+	}
+	s.audio.append(f.PTS, true, func() {
+		p := s.audio.add()
+		p.payload = append(p.payload, f.Data...)
+	})
+}
+
+// makeCertificates has one DTLS certificate ready for the next session, so that no
+// viewer waits for the key, and makes a new one after each.
+func (s *Server) makeCertificates(ctx context.Context) error {
+	for {
+		c, err := newCertificate()
+		if err != nil {
+			return err
+		}
+		old := time.NewTimer(certLife)
+		select {
+		case s.certificates <- c:
+		case <-old.C:
+		case <-ctx.Done():
+			old.Stop()
+			return nil
+		}
+		old.Stop()
+	}
+}
+
+func newCertificate() (webrtc.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("make DTLS key: %w", err)
+	}
+	c, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("make DTLS certificate: %w", err)
+	}
+	return *c, nil
+}
+
+// stop refuses new sessions, ends all and waits for them.
+func (s *Server) stop() {
+	s.mu.Lock()
+	for _, x := range s.sessions {
+		x.end(endReason(proto.EndShutdown))
+	}
+	s.ctx = nil
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+func (s *Server) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx == nil || s.ctx.Err() != nil
+}
+
+// Start answers an offer. The caller has authorised it and logged it durably. The
+// session lives under ctx; what is gathered after the answer goes out by o.Signal.
+// Errors are *proto.Refusal where the viewer may know the cause.
+func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
+	parsed, err := parseOffer(o.SDP)
+	if err != nil {
+		s.log.Info("offer refused", "client", o.Client, "error", err)
+		return nil, "", proto.Refuse(proto.CodeBadRequest)
+	}
+	x, err := s.reserve(ctx, o, parsed)
+	if err != nil {
+		return nil, "", err
+	}
+	answer, err := s.open(x, parsed)
+	if err != nil {
+		x.abandon()
+		s.running.Done()
+		s.log.Warn("session not started", "client", o.Client, "error", err)
+		return nil, "", refusal(err)
+	}
+	go func() {
+		defer s.running.Done()
+		x.run()
+	}()
+	return x, answer, nil
+}
+
+func refusal(err error) error {
+	var r *proto.Refusal
+	var bad *badOffer
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.As(err, &bad):
+		return proto.Refuse(proto.CodeBadRequest)
+	}
+	return err
+}
+
+// reserve takes one of the places, before anything is made for the session.
+func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, error) {
+	key := sessionKey{o.Client, o.Session}
+	x := &Session{
+		server: s, offer: o, since: time.Now(),
+		log:    s.log.With("client", o.Client, "session", o.Session),
+		opened: make(chan struct{}), connected: make(chan struct{}, 1), done: make(chan struct{}),
+		trickle: trickle{wake: make(chan struct{}, 1), remote: parsed.candidates},
+	}
+	if o.View {
+		x.tias = parsed.tias
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ctx == nil || s.ctx.Err() != nil:
+		return nil, proto.Refuse(proto.CodeBusy)
+	case o.Session == "" || len(o.Session) > maxSession || s.sessions[key] != nil:
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	case len(s.sessions) >= s.cfg.MaxSessions:
+		return nil, proto.Refuse(proto.CodeTooManySessions)
+	}
+	x.ctx, x.end = context.WithCancelCause(ctx)
+	s.sessions[key] = x
+	s.running.Add(1)
+	x.release = append(x.release, func() { x.end(nil) }, func() { s.forget(key) })
+	return x, nil
+}
+
+func (s *Server) forget(k sessionKey) {
+	s.mu.Lock()
+	delete(s.sessions, k)
+	s.mu.Unlock()
+	s.limitBitrate()
+}
+
+// open does what needs no lock: the camera's format, demand, and the connection.
+func (s *Server) open(x *Session, o offer) (string, error) {
+	video, audio := o.video && x.offer.View, o.audio && x.offer.Listen
+	if !video && !audio {
+		return "", &badOffer{errors.New("nothing of what it can receive is granted")}
+	}
+	var format h264
+	var force bool
+	if video {
+		x.release = append(x.release, s.deps.Video.Want())
+		f, err := s.format(x.ctx)
+		if err != nil {
+			return "", err
+		}
+		var ok bool
+		if format, ok = choose(f.ProfileLevelID, o.h264); !ok {
+			s.log.Info("viewer can't decode the camera's profile", "profile", f.ProfileLevelID, "client", x.offer.Client)
+			return "", proto.Refuse(proto.CodeCodec)
+		}
+		force = f.CanForceIDR
+	}
+	if audio {
+		x.release = append(x.release, s.deps.Audio.Want())
+	}
+	answer, err := x.open(o, format, force)
+	if err == nil {
+		s.limitBitrate()
+	}
+	return answer, err
+}
+
+// format waits for the camera to know what it gives.
+func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	give := time.NewTimer(formatWait)
+	defer give.Stop()
+	for {
+		if f, known := s.deps.Camera.Format(); known {
+			return f, nil
+		}
+		select {
+		case <-poll.C:
+		case <-give.C:
+			return media.VideoFormat{}, proto.Refuse(proto.CodeNoMedia)
+		case <-ctx.Done():
+			return media.VideoFormat{}, context.Cause(ctx)
+		}
+	}
+}
+
+// api makes pion's API for a session, and the shared socket unless all goes by relay.
+func (s *Server) api(x *Session, format h264, log logFactory) (*socket, *webrtc.API, error) {
+	var socket *socket
+	var mux ice.UDPMux
+	if !s.cfg.RelayOnly {
+		var err error
+		if socket, mux, err = s.sockets.acquire(x.net, log.NewLogger("mux")); err != nil {
+			return nil, nil, err
+		}
+		x.release = append(x.release, func() {
+			if err := s.sockets.release(); err != nil {
+				s.log.Warn("close UDP socket", "error", err)
+			}
+		})
+	}
+	api, err := engine(x.net, mux, format, log)
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
+	}
+	return socket, api, nil
+}
+
+func (s *Server) configuration() webrtc.Configuration {
+	servers, _ := s.cfg.webrtc()
+	c := webrtc.Configuration{ICEServers: servers, BundlePolicy: webrtc.BundlePolicyMaxBundle}
+	if s.cfg.RelayOnly {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	select {
+	case cert := <-s.certificates:
+		c.Certificates = []webrtc.Certificate{cert}
+	default: // the pool is empty: pion makes one
+	}
+	return c
+}
+
+// AddCandidates adds the viewer's candidates to its session.
+func (s *Server) AddCandidates(client proto.ClientID, session string, c proto.Candidates) error {
+	x, err := s.session(client, session)
+	if err != nil {
+		return err
+	}
+	return x.addCandidates(c)
+}
+
+// Bye ends the viewer's session.
+func (s *Server) Bye(client proto.ClientID, session string) error {
+	x, err := s.session(client, session)
+	if err != nil {
+		return err
+	}
+	x.end(endReason(proto.EndBye))
+	return nil
+}
+
+func (s *Server) session(client proto.ClientID, session string) (*Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.sessions[sessionKey{client, session}]; x != nil {
+		return x, nil
+	}
+	return nil, proto.Refuse(proto.CodeNoSession)
+}
+
+// Viewers lists the sessions, the oldest first.
+func (s *Server) Viewers() []Viewer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var l []Viewer
+	for _, x := range s.sessions {
+		l = append(l, Viewer{Client: x.offer.Client, Session: x.offer.Session, View: x.offer.View, Listen: x.offer.Listen, Since: x.since, Stats: x.Stats()})
+	}
+	slices.SortFunc(l, func(a, b Viewer) int { return a.Since.Compare(b.Since) })
+	return l
+}
+
+// keyframe asks the camera for a key frame, at most twice a second for all viewers:
+// whoever asks in between is served by the one just made.
+func (s *Server) keyframe() {
+	s.mu.Lock()
+	now := time.Now()
+	due := now.Sub(s.requested) >= keyframeGap
+	if due {
+		s.requested = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.deps.Camera.RequestKeyframe()
+	}
+}
+
+// limitBitrate sets the lowest of the viewers' wishes.
+func (s *Server) limitBitrate() {
+	s.rate.Lock()
+	defer s.rate.Unlock()
+	lowest := s.lowestWish()
+	if lowest != s.bitrate {
+		s.bitrate = lowest
+		s.deps.Camera.SetBitrate(lowest)
+	}
+}
+
+func (s *Server) lowestWish() (lowest int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
+			lowest = x.tias
+		}
+	}
+	return lowest
+}
+
+// relayGathered reports whether the relays of the configuration work: pion only
+// leaves their candidates out.
+func (s *Server) relayGathered(relay bool, trouble string) {
+	if _, turn := s.cfg.webrtc(); !turn {
+		return
+	}
+	if relay {
+		s.health.Set(health.OK, "")
+		return
+	}
+	s.log.Warn("no relay candidate", "trouble", trouble)
+	s.health.Set(health.Degraded, "No TURN server answered. Check address, certificate name and login in live.ice_servers.")
+}

@@ -1,0 +1,334 @@
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Time-outs of a session. docs/protocol.md 7.5.
+const (
+	connectTimeout = 20 * time.Second
+	silentSeconds  = 30
+	// Host candidates come within a millisecond of one another; the answer waits for
+	// them, the others are trickled.
+	firstCandidate = 100 * time.Millisecond
+	lastCandidate  = 5 * time.Millisecond
+)
+
+// endReason is the cause of a session's context when the session itself ends it.
+type endReason string
+
+func (r endReason) Error() string { return string(r) }
+
+// Session is one viewer's live session.
+type Session struct {
+	server *Server
+	log    *slog.Logger
+	offer  Offer
+	since  time.Time
+	tias   int // bit/s, 0: no wish
+
+	ctx context.Context // ends with the right, with camd, or by end
+	end context.CancelCauseFunc
+
+	net       *sessionNet
+	pc        *webrtc.PeerConnection
+	viewer    *viewer
+	counters  counters
+	opened    chan struct{} // closed when pc takes candidates
+	relay     relayTrouble
+	release   []func() // undoes, last first, what the session took
+	readers   sync.WaitGroup
+	writer    sync.WaitGroup
+	connected chan struct{} // holds one value when ICE and DTLS are up
+	trickle   trickle
+
+	done   chan struct{}
+	reason string // set before done is closed
+}
+
+// Done is closed when the last write has been done: no media packet, answer to a
+// NACK or report leaves after it.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Reason is why the session ended, one of proto's End constants; it holds after Done.
+func (s *Session) Reason() string { return s.reason }
+
+// Stats tells what the session has sent so far.
+func (s *Session) Stats() Stats { return s.counters.snapshot() }
+
+// run lives the session from the answer to its end.
+func (s *Session) run() {
+	timeout := time.NewTimer(connectTimeout)
+	defer timeout.Stop()
+	for s.ctx.Err() == nil {
+		select {
+		case <-s.ctx.Done():
+		case <-s.connected:
+			timeout.Stop()
+			s.log.Info("viewer connected", "after", time.Since(s.since))
+			s.writer.Go(s.write)
+		case <-s.trickle.wake:
+			s.sendCandidates()
+		case <-timeout.C:
+			s.end(s.neverConnected())
+		}
+	}
+	s.finish()
+}
+
+func (s *Session) write() {
+	if s.viewer.run(s.ctx) {
+		s.end(endReason(proto.EndSilent))
+	}
+}
+
+func (s *Session) neverConnected() endReason {
+	switch s.pc.ICEConnectionState() {
+	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
+		return proto.EndMedia // the path is there, DTLS is not
+	}
+	return proto.EndICE
+}
+
+// finish ends everything in the order that Done promises: what is queued in relays
+// is thrown away and what is blocked in them fails; the writer ends; then the
+// PeerConnection goes, which sends nothing but DTLS's farewell.
+func (s *Session) finish() {
+	s.net.abort()
+	s.writer.Wait()
+	if err := s.pc.GracefulClose(); err != nil {
+		s.log.Debug("close peer connection", "error", err)
+	}
+	s.readers.Wait()
+	s.reason = s.why()
+	s.log.Info("session ended", "reason", s.reason, "lasted", time.Since(s.since), "sent", s.Stats())
+	if s.reason != proto.EndBye {
+		s.offer.Signal(proto.SignalEnd, proto.End{Reason: s.reason})
+	}
+	s.free()
+	close(s.done)
+}
+
+func (s *Session) why() string {
+	var own endReason
+	switch {
+	case errors.As(context.Cause(s.ctx), &own):
+		return string(own)
+	case s.server.stopping():
+		return proto.EndShutdown
+	}
+	return proto.EndRevoked
+}
+
+func (s *Session) free() {
+	for _, undo := range slices.Backward(s.release) {
+		undo()
+	}
+	s.release = nil
+}
+
+// open makes the PeerConnection and answers the offer. After an error the caller
+// calls abandon.
+func (s *Session) open(o offer, format h264, force bool) (answer string, err error) {
+	if s.net, err = newSessionNet(s.ctx); err != nil {
+		return "", err
+	}
+	log := logFactory{s.log, &s.relay}
+	socket, api, err := s.server.api(s, format, log)
+	if err != nil {
+		return "", err
+	}
+	if s.pc, err = api.NewPeerConnection(s.server.configuration()); err != nil {
+		return "", fmt.Errorf("make peer connection: %w", err)
+	}
+	s.pc.OnICECandidate(s.trickle.add)
+	s.pc.OnConnectionStateChange(s.state)
+	return s.negotiate(o, socket, force)
+}
+
+func (s *Session) negotiate(o offer, socket *socket, force bool) (string, error) {
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.offer.SDP}
+	if err := s.pc.SetRemoteDescription(remote); err != nil {
+		return "", &badOffer{err}
+	}
+	s.viewer = newViewer(&s.counters, s.server.keyframe, force)
+	s.viewer.report = s.report
+	if err := s.addTracks(o); err != nil {
+		return "", err
+	}
+	local, err := s.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", &badOffer{err}
+	}
+	if err := s.pc.SetLocalDescription(local); err != nil {
+		return "", fmt.Errorf("apply answer: %w", err)
+	}
+	if err := s.addBatches(socket); err != nil {
+		return "", err
+	}
+	close(s.opened)
+	return s.answer(), nil
+}
+
+// addTracks adds what the viewer may have and can receive.
+func (s *Session) addTracks(o offer) error {
+	stream := rand.Text() // a CNAME that tells nothing (RFC 7022)
+	if o.video && s.offer.View {
+		t := &track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}
+		if err := s.addTrack(t, s.server.video); err != nil {
+			return err
+		}
+	}
+	if o.audio && s.offer.Listen {
+		t := &track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}
+		return s.addTrack(t, s.server.audio)
+	}
+	return nil
+}
+
+func (s *Session) addTrack(t *track, r *ring) error {
+	sender, err := s.pc.AddTrack(t)
+	if err != nil {
+		return fmt.Errorf("add %s track: %w", t.id, err)
+	}
+	l := newLane(t, r)
+	s.viewer.lanes = append(s.viewer.lanes, l)
+	s.readers.Go(func() { s.viewer.feedback(sender, l) })
+	return nil
+}
+
+// addBatches lets video leave in batches; an audio frame is one packet.
+func (s *Session) addBatches(k *socket) error {
+	for _, l := range s.viewer.lanes {
+		if l.track.writer == nil {
+			return &badOffer{errNoCodec}
+		}
+		if k == nil || !l.video() {
+			continue
+		}
+		b, err := k.batch(l.track.ssrc)
+		if err != nil {
+			return err
+		}
+		l.batch = b
+		s.release = append(s.release, func() { k.drop(l.track.ssrc) })
+	}
+	return nil
+}
+
+// badOffer is an error that the viewer's offer caused.
+type badOffer struct{ cause error }
+
+func (e *badOffer) Error() string { return "offer: " + e.cause.Error() }
+func (e *badOffer) Unwrap() error { return e.cause }
+
+// abandon frees what a session took that never ran.
+func (s *Session) abandon() {
+	s.end(endReason(proto.EndMedia))
+	if s.net != nil {
+		s.net.abort()
+	}
+	if s.pc != nil {
+		_ = s.pc.GracefulClose()
+	}
+	s.readers.Wait()
+	s.free()
+	close(s.done)
+}
+
+func (s *Session) report(l *lane, now time.Duration) {
+	_ = s.pc.WriteRTCP(senderReport(l, now)) // fails only on a closed connection
+}
+
+// state is called by pion, each time on a goroutine of its own.
+func (s *Session) state(st webrtc.PeerConnectionState) {
+	switch st {
+	case webrtc.PeerConnectionStateConnected:
+		select {
+		case s.connected <- struct{}{}:
+		default: // back from a short loss; the writer runs
+		}
+	case webrtc.PeerConnectionStateFailed:
+		if s.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {
+			s.end(endReason(proto.EndICE))
+			return
+		}
+		s.end(endReason(proto.EndMedia))
+	case webrtc.PeerConnectionStateClosed:
+		s.end(endReason(proto.EndBye)) // the viewer closed its side
+	}
+}
+
+// answer waits a moment for the host candidates and gives the answer with them.
+func (s *Session) answer() string {
+	limit := time.After(firstCandidate)
+	if s.server.cfg.RelayOnly {
+		limit = nil // there are none
+	}
+	for limit != nil {
+		select {
+		case <-limit:
+			limit = nil
+		case <-s.ctx.Done():
+			limit = nil
+		case <-s.trickle.wake:
+			if s.trickle.complete() {
+				limit = nil
+			} else if s.trickle.any() {
+				limit = time.After(lastCandidate)
+			}
+		}
+	}
+	sdp := s.pc.LocalDescription().SDP
+	s.trickle.forget(func(c proto.Candidate) bool { return strings.Contains(sdp, c.Candidate) })
+	return sdp
+}
+
+// sendCandidates trickles what has been gathered since the last time.
+func (s *Session) sendCandidates() {
+	c, relay := s.trickle.take()
+	if len(c.Candidates) > 0 || c.Done {
+		s.offer.Signal(proto.SignalCandidate, c)
+	}
+	if c.Done {
+		s.server.relayGathered(relay, s.relay.String())
+	}
+}
+
+// addCandidates takes the viewer's. Those that pion can't use, mDNS names for one,
+// are no error: the viewer is found as peer-reflexive.
+func (s *Session) addCandidates(c proto.Candidates) error {
+	select {
+	case <-s.opened:
+	case <-s.ctx.Done():
+		return proto.Refuse(proto.CodeNoSession)
+	}
+	if !s.trickle.allow(len(c.Candidates)) {
+		return proto.Refuse(proto.CodeBadRequest)
+	}
+	for _, x := range c.Candidates {
+		if x.Candidate == "" {
+			continue // Chromium's way to say that there are no more
+		}
+		err := s.pc.AddICECandidate(webrtc.ICECandidateInit{
+			Candidate: x.Candidate, SDPMid: x.SDPMid, SDPMLineIndex: x.SDPMLineIndex, UsernameFragment: x.UsernameFragment,
+		})
+		if err != nil {
+			s.log.Debug("candidate refused", "error", err)
+			return proto.Refuse(proto.CodeBadRequest)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package live
+
+import (
+	"log/slog"
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+// Stats is what a session has sent so far.
+type Stats struct {
+	Frames, Packets, Bytes uint64 // video and audio; payload bytes
+	Skips                  uint64 // times that the viewer was too slow and went on at a key frame
+	NACKs                  uint64 // packets asked for again
+	Resent                 uint64 // of these, sent again
+	KeyframeRequests       uint64 // PLI and FIR
+	// Delay tells how long frames took from Publish to their last packet's send, the
+	// ones of a joiner's catching up excepted.
+	Delay Distribution
+}
+
+// LogValue is the line at a session's end.
+func (s Stats) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Uint64("frames", s.Frames), slog.Uint64("packets", s.Packets), slog.Uint64("bytes", s.Bytes),
+		slog.Uint64("skips", s.Skips), slog.Uint64("nacks", s.NACKs), slog.Uint64("resent", s.Resent),
+		slog.Uint64("keyframe_requests", s.KeyframeRequests),
+		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
+}
+
+// counters are Stats while they are counted: by the viewer's goroutine and the
+// readers of its reports.
+type counters struct {
+	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
+	delay                                                   histogram
+}
+
+func (c *counters) snapshot() Stats {
+	return Stats{
+		Frames: c.frames.Load(), Packets: c.packets.Load(), Bytes: c.bytes.Load(), Skips: c.skips.Load(),
+		NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyframeRequests: c.keyframes.Load(),
+		Delay: c.delay.snapshot(),
+	}
+}
+
+// Classes of a Distribution: eight for each doubling of microseconds, up to 67 s.
+const (
+	perOctave = 8
+	classes   = perOctave * 26
+)
+
+// Distribution counts durations in classes that grow by an eighth of an octave.
+type Distribution [classes]uint32
+
+type histogram [classes]atomic.Uint32
+
+func (h *histogram) add(d time.Duration) { h[class(d)].Add(1) }
+
+func (h *histogram) snapshot() (d Distribution) {
+	for i := range h {
+		d[i] = h[i].Load()
+	}
+	return d
+}
+
+// class is where d belongs: the position of its highest bit in µs, and the three below.
+func class(d time.Duration) int {
+	us := uint64(max(d.Microseconds(), 0))
+	if us < perOctave {
+		return int(us)
+	}
+	octave := bits.Len64(us) - 3 // 1 for 8 to 15
+	return min(octave*perOctave+int(us>>(octave-1))&(perOctave-1), classes-1)
+}
+
+// ceiling is the largest duration of a class.
+func ceiling(class int) time.Duration {
+	octave, part := class/perOctave, class%perOctave
+	if octave == 0 {
+		return time.Duration(part) * time.Microsecond
+	}
+	return time.Duration((perOctave+part+1)<<(octave-1)-1) * time.Microsecond
+}
+
+// Quantile is an upper bound of what the share q of the durations does not exceed.
+func (d *Distribution) Quantile(q float64) time.Duration {
+	var total uint64
+	for _, n := range d {
+		total += uint64(n)
+	}
+	rest := uint64(q * float64(total))
+	for i, n := range d {
+		if uint64(n) > rest {
+			return ceiling(i)
+		}
+		rest -= uint64(n)
+	}
+	return 0
+}

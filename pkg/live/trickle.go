@@ -1,0 +1,85 @@
+package live
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// trickle collects the candidates of both sides of a session (RFC 8838): the own
+// ones until they are sent, the viewer's by number only.
+type trickle struct {
+	wake chan struct{} // holds one value after something was added
+
+	mu     sync.Mutex
+	own    []proto.Candidate
+	done   bool // the own ones are all gathered
+	told   bool // and that has been sent
+	seen   int  // own ones ever added
+	relay  bool // one of them is a relay's
+	remote int
+}
+
+// add is pion's callback; nil means that there are no more.
+func (t *trickle) add(c *webrtc.ICECandidate) {
+	t.mu.Lock()
+	if c == nil {
+		t.done = true
+	} else {
+		init := c.ToJSON()
+		t.own = append(t.own, proto.Candidate{
+			Candidate: init.Candidate, SDPMid: init.SDPMid, SDPMLineIndex: init.SDPMLineIndex, UsernameFragment: init.UsernameFragment,
+		})
+		t.seen++
+		t.relay = t.relay || c.Typ == webrtc.ICECandidateTypeRelay
+	}
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+func (t *trickle) complete() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done
+}
+
+func (t *trickle) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen > 0
+}
+
+// forget drops what the answer holds already, and has the rest taken.
+func (t *trickle) forget(sent func(proto.Candidate) bool) {
+	t.mu.Lock()
+	t.own = slices.DeleteFunc(t.own, sent)
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what has not been sent, and whether a relay answered.
+func (t *trickle) take() (c proto.Candidates, relay bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c = proto.Candidates{Candidates: t.own, Done: t.done && !t.told}
+	t.told = t.done
+	t.own = nil
+	return c, t.relay
+}
+
+// allow counts n candidates of the viewer against the session's limit.
+func (t *trickle) allow(n int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remote += n
+	return t.remote <= maxCandidates
+}

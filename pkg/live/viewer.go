@@ -1,0 +1,215 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// Rates at which a viewer is sent more than live media.
+const (
+	catchUpBytes = 20 << 10 // of the past, then a pause: 40 Mbit/s, gentle on receive buffers
+	catchUpPause = 4 * time.Millisecond
+	resendBurst  = 256 // packets sent again at once
+	resendRate   = 500 // and for each further second
+)
+
+// viewer sends to one session. Its goroutine alone writes: media, what is sent
+// again, and reports; so when run has returned, nothing leaves any more.
+type viewer struct {
+	lanes    []*lane                          // video first
+	report   func(l *lane, now time.Duration) // writes the lane's sender report
+	keyframe func()                           // asks the encoder for a key frame
+	force    bool                             // the encoder answers it
+
+	wake     chan struct{}
+	nacks    chan uint16 // sequence numbers of video that are asked for again
+	heard    atomic.Bool // a report has come since the last second
+	counters *counters
+
+	budget  int  // packets that may be sent again now
+	burst   int  // bytes of the past sent since the last pause
+	paused  bool // until the pause after a burst is over
+	sent    int  // packets sent since the last second
+	silence int  // seconds with media and without a report
+}
+
+// lane is one track and the viewer's place in its ring.
+type lane struct {
+	track  *track
+	walker *walker
+	batch  *batch // nil: packets leave singly
+
+	packet, again packet
+	header        rtp.Header
+	packets       uint32 // sent, for the sender report
+	bytes         uint32 // of payload
+}
+
+func newLane(t *track, r *ring) *lane {
+	return &lane{track: t, walker: newWalker(r)}
+}
+
+func newViewer(c *counters, keyframe func(), force bool) *viewer {
+	return &viewer{
+		counters: c,
+		keyframe: keyframe, force: force, budget: resendBurst,
+		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
+	}
+}
+
+// run sends until ctx ends. It returns why it ended by itself: the viewer has been silent.
+func (v *viewer) run(ctx context.Context) (silent bool) {
+	for _, l := range v.lanes {
+		defer l.walker.ring.watch(v.wake)()
+		if l.walker.join(v.force && l.video()) {
+			v.keyframe()
+		}
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	return v.loop(ctx, tick.C)
+}
+
+func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) (silent bool) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-v.wake:
+		case <-pause.C:
+			v.burst, v.paused = 0, false
+		case seq := <-v.nacks:
+			v.resend(ctx, v.lanes[0], seq) // video alone is asked for again
+		case <-tick:
+			if v.second() {
+				return true
+			}
+		}
+		v.drain(ctx)
+		if v.burst >= catchUpBytes && !v.paused {
+			v.paused = true
+			pause.Reset(catchUpPause)
+		}
+	}
+}
+
+// second does what is due once a second; it tells whether the viewer has been silent too long.
+func (v *viewer) second() bool {
+	v.budget = min(v.budget+resendRate, resendBurst)
+	now := media.Now()
+	for _, l := range v.lanes {
+		if l.packets > 0 {
+			v.report(l, now)
+		}
+		l.walker.settle()
+	}
+	if v.heard.Swap(false) {
+		v.silence = 0
+	} else if v.sent > 0 {
+		v.silence++
+	}
+	v.sent = 0
+	return v.silence >= silentSeconds
+}
+
+// drain sends what the rings hold for this viewer, and stops when a pause is due.
+func (v *viewer) drain(ctx context.Context) {
+	for _, l := range v.lanes {
+		for v.burst < catchUpBytes && ctx.Err() == nil && v.frame(ctx, l) {
+		}
+	}
+}
+
+// frame sends one frame, or what there is of it, as one batch.
+func (v *viewer) frame(ctx context.Context, l *lane) (more bool) {
+	l.batch.begin()
+	defer l.batch.flush()
+	for ctx.Err() == nil {
+		skips := l.walker.skips
+		ok, newest := l.walker.pull(&l.packet)
+		if n := l.walker.skips - skips; n > 0 {
+			v.skipped(n, l)
+		}
+		if !ok {
+			return false
+		}
+		l.send(&l.packet, l.walker.seq)
+		l.walker.advance()
+		v.count(l, newest)
+		if l.packet.last {
+			l.batch.flush()
+			v.ended(l, newest)
+			return true
+		}
+	}
+	return false
+}
+
+func (v *viewer) skipped(n int, l *lane) {
+	v.counters.skips.Add(uint64(n))
+	if l.walker.waiting && v.force && l.video() {
+		v.keyframe()
+	}
+}
+
+func (v *viewer) count(l *lane, newest bool) {
+	n := len(l.packet.payload)
+	l.packets++
+	l.bytes += uint32(n)
+	v.sent++
+	v.counters.packets.Add(1)
+	v.counters.bytes.Add(uint64(n))
+	if !newest {
+		v.burst += n
+	}
+}
+
+func (v *viewer) ended(l *lane, newest bool) {
+	v.counters.frames.Add(1)
+	if !newest {
+		return
+	}
+	v.burst = 0
+	if l.video() {
+		v.counters.delay.add(media.Now() - l.packet.published)
+	}
+}
+
+// resend answers a NACK, and those that wait behind it, out of the ring.
+func (v *viewer) resend(ctx context.Context, l *lane, seq uint16) {
+	l.batch.begin()
+	defer l.batch.flush()
+	for ctx.Err() == nil {
+		full, ok := l.walker.again(seq, &l.again)
+		if ok && v.budget > 0 {
+			v.budget--
+			v.counters.resent.Add(1)
+			l.send(&l.again, full)
+		}
+		select {
+		case seq = <-v.nacks:
+		default:
+			return
+		}
+	}
+}
+
+func (l *lane) video() bool { return l.walker.ring.markers }
+
+// send writes one packet. The header of a packet is the same each time: AES-GCM
+// must never see two under one number (RFC 7714 section 8.4). An error is the
+// transport's, whose state ends the session.
+func (l *lane) send(p *packet, seq uint64) {
+	l.header = l.track.header
+	l.header.SequenceNumber = uint16(seq)
+	l.header.Timestamp = p.timestamp
+	l.header.Marker = p.marker
+	_, _ = l.track.writer.WriteRTP(&l.header, p.payload)
+}
