@@ -14,30 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Find names the first device that Open can use now. Where there is none, the
-// error says what was looked at and why not.
-func Find() (string, error) {
-	cards, err := Cards()
-	if err != nil {
-		return "", err
-	}
-	var why []string
-	for _, c := range cards {
-		switch {
-		case c.Usable:
-			return c.Device, nil
-		case c.Err != nil:
-			why = append(why, fmt.Sprintf("%s: %v", c.Device, c.Err))
-		default:
-			why = append(why, fmt.Sprintf("%s: %v", c.Device, ErrFormat))
-		}
-	}
-	if len(why) == 0 {
-		return "", errors.New("there is no capture device /dev/snd/pcmC*D*c")
-	}
-	return "", errors.New(strings.Join(why, "; "))
-}
-
 // Cards lists every capture device, by card and device number. It opens each for a
 // moment and captures nothing.
 func Cards() ([]CardInfo, error) {

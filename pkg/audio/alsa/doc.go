@@ -47,8 +47,8 @@ type CardInfo struct {
 // Name makes the name of a device: hw:1,0.
 func Name(card, device int) string { return fmt.Sprintf("hw:%d,%d", card, device) }
 
-// parseName reads what Name makes.
-func parseName(name string) (card, device int, err error) {
+// ParseName reads what Name makes, and refuses all else.
+func ParseName(name string) (card, device int, err error) {
 	if _, err := fmt.Sscanf(name, "hw:%d,%d", &card, &device); err != nil || card < 0 || device < 0 || Name(card, device) != name {
 		return 0, 0, fmt.Errorf("%q is not the name of a sound device: it is hw:CARD,DEVICE, such as hw:1,0", name)
 	}

@@ -7,8 +7,8 @@ func TestParseName(t *testing.T) {
 		"hw:0,0": true, "hw:12,3": true, "": false, "hw:0": false, "hw:0,0x": false,
 		"hw:-1,0": false, "plughw:0,0": false, "hw:01,0": false, "hw:0,0,0": false,
 	} {
-		if c, d, err := parseName(name); (err == nil) != ok {
-			t.Errorf("parseName(%q) = %d, %d, %v", name, c, d, err)
+		if c, d, err := ParseName(name); (err == nil) != ok {
+			t.Errorf("ParseName(%q) = %d, %d, %v", name, c, d, err)
 		}
 	}
 }

@@ -11,7 +11,7 @@ type PCM struct{}
 
 // Open fails.
 func Open(name string) (*PCM, error) {
-	if _, _, err := parseName(name); err != nil {
+	if _, _, err := ParseName(name); err != nil {
 		return nil, err
 	}
 	return nil, errOther
@@ -28,9 +28,6 @@ func (*PCM) Delay() (int, error) { return 0, errOther }
 
 // Close does nothing.
 func (*PCM) Close() error { return nil }
-
-// Find fails.
-func Find() (string, error) { return "", errOther }
 
 // Cards lists nothing.
 func Cards() ([]CardInfo, error) { return nil, errOther }

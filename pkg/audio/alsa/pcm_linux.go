@@ -31,7 +31,7 @@ type PCM struct {
 // Open starts capturing from a device named hw:CARD,DEVICE. Errors match ErrBusy,
 // ErrGone and ErrFormat.
 func Open(name string) (*PCM, error) {
-	card, device, err := parseName(name)
+	card, device, err := ParseName(name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,176 @@
+package audio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// Microphone publishes Opus frames while its feed is wanted.
+type Microphone struct {
+	cfg    Config
+	log    *slog.Logger
+	health *health.Condition
+	out    *media.Feed[*media.AudioFrame]
+	source source
+
+	device string // the last that was tried
+	pool   *media.Pool[media.AudioFrame]
+	frame  [opus.FrameSamples]int16
+	packet []byte
+	lost   overruns
+}
+
+// Pauses after a fault.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = 30 * time.Second
+)
+
+// poolFrames is how many released frames are kept: 2.5 seconds.
+const poolFrames = 128
+
+// New checks cfg and opens nothing. It fails with opus.ErrNotBuilt in a build
+// without cgo, unless the source is off.
+func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*media.AudioFrame]) (*Microphone, error) {
+	log = log.With("component", "audio")
+	m := &Microphone{
+		cfg: cfg, log: log, health: board.Condition("audio"), out: out,
+		pool: media.NewPool[media.AudioFrame](poolFrames),
+		lost: overruns{log: log},
+	}
+	if cfg.Source == "off" {
+		return m, nil
+	}
+	encoder, err := opus.New(cfg.bitrate())
+	if err != nil {
+		return nil, err
+	}
+	encoder.Close() // each session makes its own
+	if m.source, err = newSource(cfg); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
+
+func (*Microphone) String() string { return "audio" }
+
+// Run serves at once: without demand it waits, having looked whether there is a
+// microphone at all.
+func (m *Microphone) Run(ctx context.Context, ready func()) error {
+	ready()
+	if m.cfg.Source == "off" {
+		m.health.Set(health.OK, "off")
+		<-ctx.Done()
+		return nil
+	}
+	found, pause := false, firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		var err error
+		switch {
+		case m.out.Wanted():
+			err = m.session(ctx)
+		case !found:
+			m.device, err = m.source.find()
+		default:
+			m.wait(ctx, nil)
+			continue
+		}
+		if found = err == nil; found {
+			m.health.Set(health.OK, "")
+			pause = firstPause
+			continue
+		}
+		if time.Since(began) > maxPause {
+			pause = firstPause // it went well for a while: this is a new fault
+		}
+		m.report(err)
+		m.wait(ctx, time.After(pause/2+rand.N(pause))) //nolint:gosec // jitter, not a secret
+		pause = min(2*pause, maxPause)
+	}
+	return nil
+}
+
+// wait returns when demand may have changed, ctx has ended or timeout fires.
+func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
+	select {
+	case <-ctx.Done():
+	case <-m.out.Changes():
+	case <-timeout:
+	}
+}
+
+// report tells people the reason, and the log the chain, once.
+func (m *Microphone) report(err error) {
+	sentence := explain(m.device, err)
+	if m.health.Status().Reason != sentence {
+		m.log.Warn("microphone failed", "device", m.device, "error", err)
+	}
+	m.health.Set(health.Failed, sentence)
+}
+
+// session captures until nobody wants it any more or ctx ends, which is no error,
+// or the microphone fails.
+func (m *Microphone) session(ctx context.Context) (err error) {
+	if m.device, err = m.source.find(); err != nil {
+		return err
+	}
+	in, err := m.source.open(m.device)
+	if err != nil {
+		return err
+	}
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { _ = in.Close(); close(closed) })
+	defer func() {
+		if !stop() {
+			<-closed
+		} else if e := in.Close(); e != nil {
+			err = errors.Join(err, e)
+		}
+	}()
+	encoder, err := opus.New(m.cfg.bitrate())
+	if err != nil {
+		return err
+	}
+	defer encoder.Close()
+	if err := m.pump(in, encoder); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// pump publishes frame after frame while they are wanted.
+func (m *Microphone) pump(in stream, encoder *opus.Encoder) error {
+	r := reader{in: in, lost: &m.lost}
+	for m.out.Wanted() {
+		pts, err := r.next(m.frame[:])
+		if err != nil {
+			return err
+		}
+		m.health.Set(health.OK, "")
+		if err := m.publish(encoder, pts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Microphone) publish(encoder *opus.Encoder, pts time.Duration) (err error) {
+	if m.packet, err = encoder.Encode(m.packet[:0], m.frame[:]); err != nil {
+		return err
+	}
+	f := m.pool.Get()
+	f.Data, f.PTS = append(f.Data, m.packet...), pts
+	m.out.Publish(f)
+	f.Release()
+	return nil
+}
