@@ -1,0 +1,234 @@
+package client
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+func TestCallReturnsTheSignedAnswer(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(r proto.Request) (proto.Code, any) {
+		return proto.CodeOK, map[string]string{"op": string(r.Op), "sid": r.Session, "body": string(r.Body)}
+	}
+	a, err := c.Call(t.Context(), proto.OpStatus, "s", map[string]int{"x": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"body":"{\"x\":1}","op":"status","sid":"s"}`; string(a.Body) != want {
+		t.Errorf("body %s, want %s", a.Body, want)
+	}
+}
+
+func TestRefusalCarriesItsCodeAndSentence(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeTooManySessions, nil }
+	_, err := c.Call(t.Context(), proto.OpLive, "s", nil)
+	var refused *Refused
+	if !errors.As(err, &refused) || refused.Code != proto.CodeTooManySessions || err.Error() != proto.CodeTooManySessions.Sentence() {
+		t.Errorf("Call = %v", err)
+	}
+}
+
+func TestStaleNonceIsMadeGoodWithTheSameRequest(t *testing.T) {
+	d, c := dialled(t)
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.nonce, d.requests = randomID(), nil // as after two rotations or a restart
+	d.highest += 1 << 40                  // and with our clock far behind
+	d.mu.Unlock()
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.requests) != 2 {
+		t.Fatalf("%d requests, want 2", len(d.requests))
+	}
+	if a, b := d.requests[0], d.requests[1]; a.ID != b.ID || a.Nonce == b.Nonce || b.Sequence <= a.Sequence {
+		t.Errorf("sent again as %+v after %+v", b, a)
+	}
+}
+
+func TestEndlessStaleIsGivenUp(t *testing.T) {
+	d, c := dialled(t)
+	d.alwaysNo = true
+	_, err := c.Call(t.Context(), proto.OpStatus, "", nil)
+	var p *Problem
+	if !errors.As(err, &p) || len(d.requests) != 1+maxAttempts {
+		t.Errorf("Call = %v after %d requests", err, len(d.requests))
+	}
+}
+
+func TestLostRequestIsSentAgain(t *testing.T) {
+	d, c := dialled(t)
+	d.mute = 1
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForgedAnswersAreNotHeard(t *testing.T) {
+	d, c := dialled(t)
+	other := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	d.handle = func(r proto.Request) (proto.Code, any) {
+		good := d.epoch
+		d.answer(r, proto.CodeNotPaired, nil, other) // not the household's key
+		d.epoch = 2
+		d.answer(r, proto.CodeNotPaired, nil, d.hhSig) // another epoch
+		d.epoch = good
+		forMe := r
+		forMe.Issuer = proto.ClientID(strings.Repeat("A", 43))
+		d.answer(forMe, proto.CodeNotPaired, nil, d.hhSig) // another audience, on a topic we don't hear
+		d.mqtt.Publish(proto.TopicOut(d.id, r.Issuer), 1, false, "garbage")
+		return proto.CodeOK, nil
+	}
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := c.Dropped(); n != 3 {
+		t.Errorf("%d messages dropped, want 3", n)
+	}
+}
+
+func TestOfflineCameraIsToldAtOnce(t *testing.T) {
+	d, c := dialled(t)
+	d.say(false)
+	for { // the status travels beside the calls
+		if s, known := c.Status(t.Context()); known && !s.Online {
+			break
+		}
+	}
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); !errors.Is(err, ErrOffline) {
+		t.Errorf("Call = %v, want ErrOffline", err)
+	}
+}
+
+func TestCallUnderWayFailsWhenTheCameraGoesOffline(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(proto.Request) (proto.Code, any) {
+		d.mute = 100
+		go d.say(false)
+		d.epoch = 99 // this answer is not heard
+		return proto.CodeOK, nil
+	}
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); !errors.Is(err, ErrOffline) {
+		t.Errorf("Call = %v, want ErrOffline", err)
+	}
+}
+
+func TestCloseEndsCalls(t *testing.T) {
+	d, c := dialled(t)
+	heard := make(chan struct{})
+	d.handle = func(proto.Request) (proto.Code, any) { close(heard); d.epoch = 99; return proto.CodeOK, nil }
+	failed := make(chan error)
+	go func() { _, err := c.Call(context.Background(), proto.OpStatus, "", nil); failed <- err }()
+	<-heard
+	c.Close()
+	if err := <-failed; !errors.Is(err, ErrClosed) {
+		t.Errorf("Call = %v, want ErrClosed", err)
+	}
+	if _, _, err := c.Signals(t.Context(), "s"); !errors.Is(err, ErrClosed) {
+		t.Errorf("Signals = %v, want ErrClosed", err)
+	}
+}
+
+func TestSignalsComeInOrderWithGapsCounted(t *testing.T) {
+	d, c := dialled(t)
+	signals, cancel, err := c.Signals(t.Context(), "mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.signal("mine", proto.SignalCandidate, 1, 0)
+	d.signal("other", proto.SignalCandidate, 2, 0)
+	d.mu.Lock()
+	d.signals = 0
+	d.mu.Unlock()
+	d.signal("mine", proto.SignalCandidate, "repeated", 0)
+	d.signal("mine", proto.SignalEnd, 4, 2)
+	first, second := <-signals, <-signals
+	if string(first.Body) != "1" || first.Missed != 0 || string(second.Body) != "4" || second.Missed != 2 || second.Kind != proto.SignalEnd {
+		t.Errorf("got %+v, %+v", first, second)
+	}
+	cancel()
+	if _, open := <-signals; open {
+		t.Error("the channel is open after cancel")
+	}
+}
+
+func TestSequenceOutlivesTheProcess(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	for want := 1; want <= 2; want++ {
+		c := must(Dial(t.Context(), home, keys, r, quiet))
+		if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if got := home.sequence(d.id); got != d.highest {
+			t.Errorf("run %d left %d, the camera heard %d", want, got, d.highest)
+		}
+	}
+}
+
+func TestDialSaysWhyTheBrokerCantBeUsed(t *testing.T) {
+	d, _, keys, good := paired(t)
+	other := must(pki.NewCA("other"))
+	stranger := must(other.Viewer(keys.ID()))
+	elsewhere := must(d.ca.Viewer(proto.ClientID(strings.Repeat("A", 43))))
+	for _, c := range []struct {
+		name   string
+		change func(*Broker)
+		want   string
+	}{
+		{"authority", func(b *Broker) { b.CA = string(other.PEM()) }, "the pinned authority did not sign"},
+		{"name", func(b *Broker) { b.ServerName = "camera.example" }, "for another name than camera.example"},
+		{"nothing there", func(b *Broker) { b.URL = "mqtts://127.0.0.1:1" }, "nothing listens"},
+		{"no certificate", func(b *Broker) { b.Certificate, b.Key = "", "" }, "does not accept this client's certificate"},
+		{"foreign certificate", func(b *Broker) {
+			b.Certificate, b.Key = string(pki.CertificatePEM(stranger)), string(must(pki.KeyPEM(stranger)))
+		}, "does not accept this client's certificate"},
+		{"other client's certificate", func(b *Broker) {
+			b.Certificate, b.Key = string(pki.CertificatePEM(elsewhere)), string(must(pki.KeyPEM(elsewhere)))
+		}, "does not accept this client's login"},
+		{"no authority", func(b *Broker) { b.CA = "x" }, "no certificate in PEM form"},
+		{"address", func(b *Broker) { b.URL = "http://x" }, "must look like mqtts://"},
+		{"half a pair", func(b *Broker) { b.Key = "" }, "one of them is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := good
+			c.change(&r.Broker)
+			_, err := Dial(t.Context(), nil, keys, r, quiet)
+			var p *Problem
+			if !errors.As(err, &p) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Dial = %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestNewSessionBodyIsSmallEnough(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(r proto.Request) (proto.Code, any) {
+		var live proto.LiveRequest
+		if err := json.Unmarshal(r.Body, &live); err != nil || !strings.Contains(live.SDP, "b=TIAS:500000\r\n") || strings.Contains(live.SDP, "a=candidate") {
+			t.Errorf("offer %v:\n%s", err, live.SDP)
+		}
+		return proto.CodeNoMedia, nil
+	}
+	_, err := c.Watch(t.Context(), WatchOptions{Video: func(Frame) {}, Audio: func(Frame) {}, MaxBitrate: 500000})
+	var refused *Refused
+	if !errors.As(err, &refused) || refused.Code != proto.CodeNoMedia {
+		t.Errorf("Watch = %v", err)
+	}
+}

@@ -1,0 +1,202 @@
+package client
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/camd-project/camd/internal/broker"
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// device is a small camera for tests of the protocol: it pairs, checks nonce and
+// sequence, and answers as the test says.
+type device struct {
+	t        *testing.T
+	id       proto.DeviceID
+	identity tls.Certificate
+	hhSig    *ecdsa.PrivateKey
+	hhEnc    *ecdh.PrivateKey
+	trio     []byte
+	label    pairing.Label
+	ca       *pki.CA
+	broker   *broker.Broker
+	mqtt     mqtt.Client
+
+	mu       sync.Mutex
+	client   envelope.PublicKey
+	nonce    string
+	highest  uint64
+	requests []proto.Request // as they came, stale ones included
+	mute     int             // so many requests go unanswered
+	alwaysNo bool            // every nonce is stale
+	epoch    uint64          // of answers
+	signals  uint64
+	handle   func(proto.Request) (proto.Code, any)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func newDevice(t *testing.T) *device {
+	d := &device{t: t, id: proto.NewDeviceID(), nonce: randomID(), epoch: 1, ca: must(pki.NewCA("test"))}
+	d.identity = must(d.ca.Device(d.id, nil))
+	d.hhSig = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	d.hhEnc = must(ecdh.P256().GenerateKey(rand.Reader))
+	logKey, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity := d.identity.PrivateKey.(*ecdsa.PrivateKey)
+	d.trio = must(envelope.SignTrio(envelope.Trio{Device: d.id, Epoch: 1, Sig: &d.hhSig.PublicKey, Enc: d.hhEnc.PublicKey(), Log: logKey}, identity))
+	d.label = must(pairing.NewLabel(d.id, pairing.NewSecret(), identity.Public()))
+	d.broker = must(broker.Start(broker.Config{Address: "127.0.0.1:0",
+		TLS: &tls.Config{Certificates: []tls.Certificate{must(d.ca.Server("127.0.0.1"))}, ClientCAs: d.ca.Pool()}}))
+	t.Cleanup(func() {
+		if err := d.broker.Close(); err != nil {
+			t.Errorf("close broker: %v", err)
+		}
+	})
+	return d
+}
+
+// connect brings the device to its broker.
+func (d *device) connect() {
+	o := mqtt.NewClientOptions().AddBroker("mqtts://"+d.broker.Address()).SetClientID(string(d.id)).
+		SetTLSConfig(&tls.Config{RootCAs: d.ca.Pool(), Certificates: []tls.Certificate{d.identity}}).
+		SetBinaryWill(proto.TopicStatus(d.id), []byte(`{"online":false}`), 1, true)
+	d.mqtt = mqtt.NewClient(o)
+	d.wait(d.mqtt.Connect())
+	d.wait(d.mqtt.Subscribe(proto.TopicInFilter(d.id), 1, func(_ mqtt.Client, m mqtt.Message) { d.receive(m.Payload()) }))
+	d.say(true)
+	d.t.Cleanup(func() { d.mqtt.Disconnect(0) })
+}
+
+func (d *device) say(online bool) {
+	d.wait(d.mqtt.Publish(proto.TopicStatus(d.id), 1, true, must(json.Marshal(proto.Status{Online: online, Version: "test"}))))
+}
+
+func (d *device) wait(t mqtt.Token) {
+	if t.Wait() && t.Error() != nil {
+		d.t.Error(t.Error())
+	}
+}
+
+// pair answers one pairing over conn.
+func (d *device) pair(conn net.Conn) {
+	_, err := pairing.Respond(context.Background(), pairing.NewFramed(conn), pairing.Device{ID: d.id, Secret: d.label.Secret,
+		Identity: d.identity.PrivateKey.(*ecdsa.PrivateKey), Chain: d.identity.Certificate, Trio: d.trio, Epoch: 1, Household: d.hhSig,
+		Enroll: func(_ context.Context, key envelope.PublicKey, _ []byte) (pairing.Receipt, error) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.client = key
+			return pairing.Receipt{Role: proto.RoleOwner, Name: "Anna",
+				Broker: pairing.Broker{URL: "mqtts://" + d.broker.Address(), CA: string(d.ca.PEM())}}, nil
+		}})
+	if err != nil {
+		d.t.Errorf("Respond: %v", err)
+	}
+}
+
+// login makes the client's broker certificate.
+func (d *device) login(id proto.ClientID) Broker {
+	cert := must(d.ca.Viewer(id))
+	return Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(must(pki.KeyPEM(cert)))}
+}
+
+func (d *device) receive(msg []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r, err := envelope.OpenRequest(msg, d.hhEnc, func(proto.ClientID) (*ecdsa.PublicKey, bool) { return d.client.Sig, true })
+	if err != nil || r.Audience != d.id || r.Epoch != 1 {
+		d.t.Errorf("request %+v: %v", r, err)
+		return
+	}
+	d.requests = append(d.requests, r)
+	if d.mute > 0 {
+		d.mute--
+		return
+	}
+	code, body := proto.CodeOK, any(nil)
+	switch {
+	case r.Op == proto.OpHello:
+	case r.Nonce != d.nonce || r.Sequence <= d.highest || d.alwaysNo:
+		code = proto.CodeStale
+	default:
+		d.highest = r.Sequence
+		if d.handle != nil {
+			code, body = d.handle(r)
+		}
+	}
+	d.answer(r, code, body, d.hhSig)
+}
+
+func (d *device) answer(r proto.Request, code proto.Code, body any, by *ecdsa.PrivateKey) {
+	a := proto.Answer{Issuer: d.id, Audience: r.Issuer, Epoch: d.epoch, Re: r.ID, Code: code, Nonce: d.nonce, Sequence: d.highest}
+	if body != nil {
+		a.Body = must(json.Marshal(body))
+	}
+	d.mqtt.Publish(proto.TopicOut(d.id, r.Issuer), 1, false, must(envelope.SealAnswer(a, by, d.client.Enc)))
+}
+
+// signal sends a signal with the next index after skipping some.
+func (d *device) signal(sid string, kind proto.SignalKind, body any, skip uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.signals += 1 + skip
+	s := proto.Signal{Issuer: d.id, Audience: d.client.ClientID(), Epoch: 1, Session: sid, Index: d.signals, Kind: kind, Body: must(json.Marshal(body))}
+	d.mqtt.Publish(proto.TopicOut(d.id, d.client.ClientID()), 1, false, must(envelope.SealSignal(s, d.hhSig, d.client.Enc)))
+}
+
+// paired pairs a fresh home with a fresh device and leaves the device offline.
+func paired(t *testing.T) (*device, *Home, *Keys, Record) {
+	t.Helper()
+	d := newDevice(t)
+	home := must(OpenHome(t.TempDir()))
+	keys := must(home.Keys())
+	ours, theirs := net.Pipe()
+	done := make(chan struct{})
+	go func() { defer close(done); d.pair(theirs) }()
+	r, err := Pair(t.Context(), pairing.NewFramed(ours), d.label, keys, d.login(keys.ID()))
+	<-done
+	if err != nil {
+		t.Fatalf("Pair: %v", err)
+	}
+	if err := home.Save(r); err != nil {
+		t.Fatalf("Save: %v", err)
+	}
+	return d, home, keys, r
+}
+
+// dialled is a device that is online and a client that is connected to it.
+func dialled(t *testing.T) (*device, *Camera) {
+	t.Helper()
+	d, home, keys, r := paired(t)
+	d.connect()
+	c, err := Dial(t.Context(), home, keys, r, quiet)
+	if err != nil {
+		t.Fatalf("Dial: %v", err)
+	}
+	t.Cleanup(c.Close)
+	return d, c
+}

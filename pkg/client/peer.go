@@ -1,0 +1,140 @@
+package client
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	videoRate = 90000 // RTP clock of H.264 (RFC 6184 section 8.2.1)
+	audioRate = 48000 // RTP clock of Opus (RFC 7587 section 4.1)
+
+	playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+)
+
+// ICE: the waits keep a better path from being overtaken by a worse one that
+// answers first. pion's own, of a second and more, are far above a round trip.
+const (
+	relayWait    = 100 * time.Millisecond
+	srflxWait    = 50 * time.Millisecond
+	disconnected = 5 * time.Second
+	failed       = 10 * time.Second
+	keepalive    = 2 * time.Second
+	nackInterval = 20 * time.Millisecond
+	nackTries    = 10
+)
+
+// ICEServer is a STUN or TURN server (RFC 7064, RFC 7065).
+type ICEServer struct {
+	URLs       []string
+	Username   string
+	Credential string
+}
+
+// newPeer makes a PeerConnection that receives H.264 and Opus and nothing else.
+func newPeer(o WatchOptions) (*webrtc.PeerConnection, error) {
+	m := &webrtc.MediaEngine{}
+	if err := registerCodecs(m); err != nil {
+		return nil, err
+	}
+	interceptors := &interceptor.Registry{}
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval), nack.GeneratorMaxNacksPerPacket(nackTries))
+	if err != nil {
+		return nil, fmt.Errorf("make NACK generator: %w", err)
+	}
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, fmt.Errorf("make receiver reports: %w", err)
+	}
+	interceptors.Add(generator)
+	interceptors.Add(reports)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings()))
+	return api.NewPeerConnection(o.configuration())
+}
+
+func settings() webrtc.SettingEngine {
+	var e webrtc.SettingEngine
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.DisableActiveTCP(true)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	e.SetPrflxAcceptanceMinWait(0)
+	e.SetSrflxAcceptanceMinWait(srflxWait)
+	e.SetRelayAcceptanceMinWait(relayWait)
+	e.SetICETimeouts(disconnected, failed, keepalive)
+	e.SetIncludeLoopbackCandidate(onlyLoopback())
+	return e
+}
+
+// onlyLoopback tells of a machine without a network, where the camera can only be
+// on the machine itself.
+func onlyLoopback() bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return false
+		}
+	}
+	return true
+}
+
+func registerCodecs(m *webrtc.MediaEngine) error {
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
+	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
+		c := webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(102 + i), RTPCodecCapability: webrtc.RTPCodecCapability{ //nolint:gosec // small
+			MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, RTCPFeedback: feedback,
+			SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile,
+		}}
+		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+			return fmt.Errorf("register H.264: %w", err)
+		}
+	}
+	opus := webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
+	}}
+	if err := m.RegisterCodec(opus, webrtc.RTPCodecTypeAudio); err != nil {
+		return fmt.Errorf("register Opus: %w", err)
+	}
+	return m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
+}
+
+func (o WatchOptions) configuration() webrtc.Configuration {
+	var cfg webrtc.Configuration
+	for _, s := range o.ICEServers {
+		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	if o.RelayOnly {
+		cfg.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	return cfg
+}
+
+// limitBitrate writes b=TIAS (RFC 3890) into the video section of an offer.
+func limitBitrate(sdp string, bps int) string {
+	if bps <= 0 {
+		return sdp
+	}
+	var out strings.Builder
+	video := false
+	for line := range strings.Lines(sdp) {
+		out.WriteString(line)
+		if strings.HasPrefix(line, "m=") {
+			video = strings.HasPrefix(line, "m=video")
+		}
+		if video && strings.HasPrefix(line, "c=") { // b= follows c= (RFC 8866 section 5)
+			fmt.Fprintf(&out, "b=TIAS:%d\r\n", bps)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,136 @@
+package client
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	candidateQueue = 64
+	byeTimeout     = 3 * time.Second
+)
+
+// Session is one live session. It ends with Close, and by itself when the camera
+// ends it or can't be reached any more; Close is to be called in every case.
+type Session struct {
+	id      string
+	camera  *Camera
+	options WatchOptions
+	pc      *webrtc.PeerConnection
+	began   time.Time
+
+	candidates    chan *webrtc.ICECandidate // nil: no more will come
+	cancelSignals func()
+	ctx           context.Context // ends with the session
+	cancel        context.CancelFunc
+	done          chan struct{}
+	wg            sync.WaitGroup
+	ended         atomic.Bool // by the camera: it needs no bye
+	connected     atomic.Int64
+
+	video, audio receiver
+
+	mu     sync.Mutex
+	over   bool
+	err    error
+	closed bool
+}
+
+func newSession(c *Camera, o WatchOptions) (*Session, error) {
+	began := time.Now()
+	pc, err := newPeer(o)
+	if err != nil {
+		return nil, problem(err, "WebRTC can't be started: %v.", err)
+	}
+	s := &Session{id: randomID(), camera: c, options: o, pc: pc, began: began,
+		candidates: make(chan *webrtc.ICECandidate, candidateQueue), done: make(chan struct{}), cancelSignals: func() {}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.video = receiver{rate: videoRate, began: began, clock: senderClock{rate: videoRate}}
+	s.audio = receiver{rate: audioRate, began: began, clock: senderClock{rate: audioRate}}
+	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		select {
+		case s.candidates <- c:
+		default: // 64 are enough
+		}
+	})
+	pc.OnConnectionStateChange(s.changed)
+	pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { s.receive(t, r) })
+	return s, nil
+}
+
+// ID names the session in requests and signals.
+func (s *Session) ID() string { return s.id }
+
+// Done is closed when the session has ended, by whomever.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err says why the session ended; nil while it lives and when it ended by a bye.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *Session) changed(state webrtc.PeerConnectionState) {
+	switch state {
+	case webrtc.PeerConnectionStateConnected:
+		s.connected.CompareAndSwap(0, int64(time.Since(s.began)))
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		if s.connected.Load() == 0 {
+			s.finish(problem(ErrLost, "There is no way for picture and sound between this computer and the camera. Both may be behind strict firewalls; a TURN server helps."))
+			return
+		}
+		s.finish(problem(ErrLost, "The connection to the camera was lost."))
+	}
+}
+
+// finish ends the session once; the first reason stays.
+func (s *Session) finish(reason error) {
+	s.mu.Lock()
+	first := !s.over
+	if first {
+		s.over, s.err = true, reason
+	}
+	s.mu.Unlock()
+	if first {
+		s.cancel()
+		close(s.done)
+	}
+}
+
+// Close says bye, unless the camera ended the session, and has joined everything
+// when it returns.
+func (s *Session) Close() {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	s.finish(nil)
+	if !s.ended.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+		_, err := s.camera.Call(ctx, proto.OpBye, s.id, nil)
+		cancel()
+		if err != nil {
+			s.camera.log.Info("bye was not heard", "error", err)
+		}
+	}
+	s.closePeer()
+}
+
+func (s *Session) closePeer() {
+	s.finish(nil)
+	s.cancelSignals()
+	if err := s.pc.GracefulClose(); err != nil {
+		s.camera.log.Info("WebRTC did not end well", "error", err)
+	}
+	s.wg.Wait()
+}

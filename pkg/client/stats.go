@@ -1,0 +1,78 @@
+package client
+
+import "time"
+
+// TrackStats count since the session began.
+type TrackStats struct {
+	FirstPacket time.Duration // from asking to the first packet; 0: none yet
+	FirstFrame  time.Duration // from asking to the first frame that was handed over
+	Packets     uint64
+	Bytes       uint64 // of payload
+	Lost        uint64 // packets that no repetition brought
+	Late        uint64 // packets that came twice or after they were given up
+	Frames      uint64 // handed over
+	Keyframes   uint64
+	Dropped     uint64 // access units that were incomplete or could not be shown
+	Jitter      time.Duration
+	Waiting     bool // for an IDR
+	Width       int  // luma samples
+	Height      int
+}
+
+// Stats is a session at a moment.
+type Stats struct {
+	At           time.Time
+	Connected    time.Duration // from asking to the DTLS connection; 0: not yet
+	RTT          time.Duration // of the last ICE check; 0: not known
+	Path         string        // kinds of the candidates in use, ours and the camera's
+	Video, Audio TrackStats
+}
+
+// Stats reads the counters.
+func (s *Session) Stats() Stats {
+	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.stats(), Audio: s.audio.stats()}
+	for _, t := range s.pc.GetTransceivers() {
+		ice := t.Receiver().Transport().ICETransport()
+		if pair, ok := ice.GetSelectedCandidatePairStats(); ok {
+			st.RTT = time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
+		}
+		if pair, err := ice.GetSelectedCandidatePair(); err == nil && pair != nil {
+			st.Path = pair.Local.Typ.String() + " to " + pair.Remote.Typ.String()
+		}
+		break // both tracks share one transport
+	}
+	return st
+}
+
+func (r *receiver) stats() TrackStats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts
+}
+
+// Rates are what happened between two Stats.
+type Rates struct {
+	FPS       float64
+	VideoKbps float64
+	AudioKbps float64
+	Loss      float64 // lost packets out of all, 0 to 1
+}
+
+// Since compares with earlier ones of the same session.
+func (s Stats) Since(before Stats) Rates {
+	seconds := s.At.Sub(before.At).Seconds()
+	if seconds <= 0 {
+		return Rates{}
+	}
+	lost := float64(s.Video.Lost - before.Video.Lost + s.Audio.Lost - before.Audio.Lost)
+	got := float64(s.Video.Packets - before.Video.Packets + s.Audio.Packets - before.Audio.Packets)
+	r := Rates{
+		FPS:       float64(s.Video.Frames-before.Video.Frames) / seconds,
+		VideoKbps: float64(s.Video.Bytes-before.Video.Bytes) * 8 / 1000 / seconds,
+		AudioKbps: float64(s.Audio.Bytes-before.Audio.Bytes) * 8 / 1000 / seconds,
+	}
+	if lost+got > 0 {
+		r.Loss = lost / (lost + got)
+	}
+	return r
+}

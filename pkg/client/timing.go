@@ -1,0 +1,65 @@
+package client
+
+import (
+	"math"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// unwrap makes 32-bit RTP timestamps (RFC 3550 section 5.1) count on.
+type unwrap struct {
+	last    int64
+	started bool
+}
+
+func (u *unwrap) add(timestamp uint32) int64 {
+	if !u.started {
+		u.started, u.last = true, int64(timestamp)
+		return u.last
+	}
+	u.last += int64(int32(timestamp - uint32(u.last))) //nolint:gosec // differences modulo 2^32, signed
+	return u.last
+}
+
+// senderClock lays RTP timestamps on the camera's wall clock, by its last sender
+// report (RFC 3550 section 6.4.1). Picture and sound meet there.
+type senderClock struct {
+	rate int
+	wall time.Time // zero: no report yet
+	rtp  uint32
+}
+
+func (c *senderClock) report(r *rtcp.SenderReport) { c.wall, c.rtp = fromNTP(r.NTPTime), r.RTPTime }
+
+// at is zero while no report was heard.
+func (c *senderClock) at(timestamp uint32) time.Time {
+	if c.wall.IsZero() {
+		return time.Time{}
+	}
+	ticks := int64(int32(timestamp - c.rtp)) //nolint:gosec // the difference modulo 2^32, signed
+	return c.wall.Add(time.Duration(ticks) * time.Second / time.Duration(c.rate))
+}
+
+// ntpEpoch is 1 January 1900 in Unix seconds.
+const ntpEpoch = -2208988800
+
+// fromNTP reads a 32.32 fixed point time (RFC 5905 section 6).
+func fromNTP(t uint64) time.Time {
+	return time.Unix(int64(t>>32)+ntpEpoch, int64((t&math.MaxUint32)*1e9>>32)) //nolint:gosec // both halves have 32 bits
+}
+
+// jitter is the interarrival jitter of RFC 3550 section 6.4.1, in ticks.
+type jitter struct {
+	timestamp uint32
+	arrived   time.Time // zero: no packet yet
+	value     float64
+}
+
+func (j *jitter) add(timestamp uint32, arrived time.Time, rate int) {
+	if !j.arrived.IsZero() {
+		sent := float64(int32(timestamp - j.timestamp)) //nolint:gosec // the difference modulo 2^32, signed
+		j.value += (math.Abs(arrived.Sub(j.arrived).Seconds()*float64(rate)-sent) - j.value) / 16
+	}
+	j.timestamp, j.arrived = timestamp, arrived
+}

@@ -1,0 +1,203 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// WatchOptions say what a session is to carry and who takes it. Video and Audio
+// are called in order, each from one goroutine of the session; they must not block
+// for long, and not call Close.
+type WatchOptions struct {
+	Video      func(Frame) // nil: no picture
+	Audio      func(Frame) // nil: no sound
+	ICEServers []ICEServer
+	RelayOnly  bool // use TURN only
+	MaxBitrate int  // bits per second asked of the camera's encoder; 0: no limit
+}
+
+// Frame is one access unit of H.264 in Annex B form, or one Opus packet.
+type Frame struct {
+	Data      []byte
+	Timestamp int64     // RTP timestamp, counting on beyond 32 bits: 90 kHz, sound 48 kHz
+	Captured  time.Time // by the camera's clock; zero until it has sent a report
+	Arrived   time.Time // of its last packet
+	Key       bool      // an IDR picture
+	SPS, PPS  []byte    // the parameter sets that Data holds, without start codes
+}
+
+func (o WatchOptions) scopes() []proto.Scope {
+	var l []proto.Scope
+	if o.Video != nil {
+		l = append(l, proto.ScopeView)
+	}
+	if o.Audio != nil {
+		l = append(l, proto.ScopeListen)
+	}
+	return l
+}
+
+// Watch asks the camera for a live session. ctx is for the asking only; the
+// session lives until Close or until Done. Errors: those of Call, and of WebRTC.
+func (c *Camera) Watch(ctx context.Context, o WatchOptions) (*Session, error) {
+	s, err := newSession(c, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		s.closePeer()
+		return nil, explainWatch(err)
+	}
+	return s, nil
+}
+
+func explainWatch(err error) error {
+	var p *Problem
+	var refused *Refused
+	if errors.As(err, &p) || errors.As(err, &refused) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return problem(err, "The live session can't be started: %v.", err)
+}
+
+// start sends the offer at once, without candidates: they follow, and a camera
+// that can be reached learns ours from the first check.
+func (s *Session) start(ctx context.Context) error {
+	offer, err := s.offer()
+	if err != nil {
+		return err
+	}
+	signals, cancel, err := s.camera.Signals(ctx, s.id)
+	if err != nil {
+		return err
+	}
+	s.cancelSignals = cancel
+	answer, err := s.camera.Call(ctx, proto.OpLive, s.id, proto.LiveRequest{SDP: limitBitrate(offer, s.options.MaxBitrate), Scopes: s.options.scopes()})
+	if err != nil {
+		return err
+	}
+	var live proto.LiveAnswer
+	if err := json.Unmarshal(answer.Body, &live); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: live.SDP}); err != nil {
+		return fmt.Errorf("apply answer: %w", err)
+	}
+	s.wg.Go(func() { s.readSignals(signals) })
+	s.wg.Go(s.sendCandidates)
+	return nil
+}
+
+func (s *Session) offer() (string, error) {
+	for _, m := range []struct {
+		wanted bool
+		kind   webrtc.RTPCodecType
+	}{{s.options.Video != nil, webrtc.RTPCodecTypeVideo}, {s.options.Audio != nil, webrtc.RTPCodecTypeAudio}} {
+		if !m.wanted {
+			continue
+		}
+		if _, err := s.pc.AddTransceiverFromKind(m.kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			return "", fmt.Errorf("add %s: %w", m.kind, err)
+		}
+	}
+	offer, err := s.pc.CreateOffer(nil)
+	if err != nil {
+		return "", fmt.Errorf("make offer: %w", err)
+	}
+	if err := s.pc.SetLocalDescription(offer); err != nil {
+		return "", fmt.Errorf("apply offer: %w", err)
+	}
+	return offer.SDP, nil
+}
+
+// readSignals takes the camera's candidates, and its word that the session ended.
+func (s *Session) readSignals(signals <-chan Signal) {
+	for m := range signals {
+		switch m.Kind {
+		case proto.SignalCandidate:
+			s.addCandidates(m.Body)
+		case proto.SignalEnd:
+			var end proto.End
+			if json.Unmarshal(m.Body, &end) == nil {
+				s.ended.Store(true)
+				s.finish(explainEnd(end.Reason))
+			}
+		}
+	}
+}
+
+func (s *Session) addCandidates(body json.RawMessage) {
+	var l proto.Candidates
+	if err := json.Unmarshal(body, &l); err != nil {
+		s.camera.log.Info("candidates can't be read", "error", err)
+		return
+	}
+	for _, c := range l.Candidates {
+		err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: c.SDPMid,
+			SDPMLineIndex: c.SDPMLineIndex, UsernameFragment: c.UsernameFragment})
+		if err != nil {
+			s.camera.log.Info("candidate can't be used", "error", err)
+		}
+	}
+}
+
+// sendCandidates sends ours, as many at a time as there are.
+func (s *Session) sendCandidates() {
+	for {
+		l := batch{proto.Candidates{Candidates: []proto.Candidate{}}}
+		select {
+		case c := <-s.candidates:
+			l.add(c)
+		case <-s.done:
+			return
+		}
+		for len(s.candidates) > 0 {
+			l.add(<-s.candidates)
+		}
+		if _, err := s.camera.Call(s.ctx, proto.OpCandidate, s.id, l.Candidates); err != nil && s.ctx.Err() == nil {
+			s.camera.log.Info("candidates were not sent", "error", err)
+		}
+		if l.Done {
+			return
+		}
+	}
+}
+
+// endSentences are for people; a reason without one is shown as it is.
+var endSentences = map[string]string{
+	proto.EndICE:      "The camera lost the way to this computer.",
+	proto.EndSilent:   "The camera heard nothing from this computer for half a minute and ended the session.",
+	proto.EndRevoked:  "The right to watch this camera has ended.",
+	proto.EndShutdown: "The camera is shutting down.",
+	proto.EndMedia:    "The camera could not send picture and sound any more.",
+}
+
+func explainEnd(reason string) error {
+	if reason == proto.EndBye {
+		return nil
+	}
+	if s, ok := endSentences[reason]; ok {
+		return problem(ErrLost, "%s", s)
+	}
+	return problem(ErrLost, "The camera ended the session: %s.", reason)
+}
+
+// batch is Candidates under collection.
+type batch struct{ proto.Candidates }
+
+func (b *batch) add(c *webrtc.ICECandidate) {
+	if c == nil {
+		b.Done = true
+		return
+	}
+	j := c.ToJSON()
+	b.Candidates.Candidates = append(b.Candidates.Candidates, proto.Candidate{Candidate: j.Candidate,
+		SDPMid: j.SDPMid, SDPMLineIndex: j.SDPMLineIndex, UsernameFragment: j.UsernameFragment})
+}
