@@ -1,0 +1,31 @@
+// Package h264 makes H.264 of what cameras give uncompressed or as motion JPEG:
+// it converts pictures to planar 4:2:0 and encodes them with openh264, through
+// mediadevices.
+//
+// A Converter and an Encoder each belong to one goroutine, keep their buffers from
+// picture to picture, and end with Close. The conversion of raw pictures allocates
+// nothing. Two libraries do: image/jpeg makes a picture of each JPEG, and
+// mediadevices copies each encoded picture into memory of its own.
+//
+// openh264 needs cgo. Built without, New says ErrNoEncoder.
+package h264
+
+import "errors"
+
+// Errors of this package.
+var (
+	ErrNoEncoder = errors.New("built without an H.264 encoder")
+	ErrDamaged   = errors.New("picture is incomplete or damaged")
+	ErrSize      = errors.New("picture size must be even and at least 16x16")
+)
+
+// minSide is the smallest side that openh264 takes.
+const minSide = 16
+
+// Config describes an encoding.
+type Config struct {
+	Width, Height int     // luma samples, even
+	Rate          float64 // frames per second: the rate control needs the real one
+	Bitrate       int     // bit/s
+	Keyframe      int     // frames from one IDR to the next
+}
