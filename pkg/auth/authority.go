@@ -9,6 +9,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -84,8 +85,12 @@ func (a *Authority) report() {
 	}
 }
 
-// Close closes the stores. Nothing of the Authority may be used afterwards.
-func (a *Authority) Close() error { return errors.Join(a.trust.Close(), a.logs.Close()) }
+// Close closes the pairing window and the stores. Nothing of the Authority may be
+// used afterwards.
+func (a *Authority) Close() error {
+	a.CloseWindow()
+	return errors.Join(a.trust.Close(), a.logs.Close())
+}
 
 // Identity is the device's.
 func (a *Authority) Identity() Identity { return a.identity }
@@ -130,4 +135,12 @@ func (j *journal) healthy(s health.State, reason string) {
 	j.state, j.reason = s, reason
 	j.mu.Unlock()
 	j.condition.Set(s, reason)
+}
+
+// MemberName is what the household calls a member; empty for one it doesn't know.
+func (a *Authority) MemberName(c proto.ClientID) string {
+	if m := a.members.get(c); m != nil {
+		return m.Name
+	}
+	return ""
 }
