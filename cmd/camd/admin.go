@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Bounds of the local socket. docs/protocol.md 8.
+const (
+	adminConns    = 8                // at once; the next one is told to come back
+	adminLine     = 4 << 10          // longest command line, bytes
+	adminPatience = 10 * time.Second // for the command line, and for each answer to be taken
+	joinPatience  = time.Minute      // for a whole pairing
+)
+
+// adminRequest is the one line that a client of the socket sends. docs/protocol.md 8.2.
+type adminRequest struct {
+	Cmd           string `json:"cmd"`
+	WindowSeconds int    `json:"window_seconds,omitempty"`
+	Name          string `json:"name,omitempty"`
+}
+
+// adminAnswer is the one line that it gets.
+type adminAnswer struct {
+	OK     bool                `json:"ok"`
+	Error  string              `json:"error,omitempty"`
+	Status *proto.StatusAnswer `json:"status,omitempty"`
+}
+
+// household is what the socket may ask of the authority.
+type household interface {
+	OpenWindow(d time.Duration, name string) error
+	Join(ctx context.Context, conn pairing.Conn) error
+}
+
+// admin serves the one Unix socket: camd's only listening socket. Whoever opens
+// it is root or in the group camd: the file's mode says so, and nothing else does.
+type admin struct {
+	path      string
+	log       *slog.Logger
+	household household
+	status    func() proto.StatusAnswer
+}
+
+func (a *admin) String() string { return "admin" }
+
+// Run serves until ctx ends and has closed every connection when it returns.
+func (a *admin) Run(ctx context.Context, ready func()) error {
+	l, err := listen(a.path)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(a.path) //nolint:errcheck // the next start replaces it anyway
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { <-ctx.Done(); l.Close() }) //nolint:errcheck // nothing to lose
+	ready()
+	slots := make(chan struct{}, adminConns)
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("accept on %s: %w", a.path, err)
+		}
+		select {
+		case slots <- struct{}{}:
+			wg.Go(func() { defer func() { <-slots }(); a.serve(ctx, c) })
+		default:
+			answer(c, adminAnswer{Error: "camd is busy with other local connections; try again in a moment"})
+			c.Close() //nolint:errcheck // nothing to lose
+		}
+	}
+}
+
+// serve takes one command from one connection.
+func (a *admin) serve(ctx context.Context, c net.Conn) {
+	stop := context.AfterFunc(ctx, func() { c.Close() }) //nolint:errcheck // nothing to lose
+	defer stop()
+	defer c.Close() //nolint:errcheck // nothing to lose
+	_ = c.SetDeadline(time.Now().Add(adminPatience))
+	r := bufio.NewReaderSize(c, adminLine)
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			answer(c, adminAnswer{Error: "expected one line of JSON, at most 4 KiB"})
+		}
+		return
+	}
+	var q adminRequest
+	if err := json.Unmarshal(line, &q); err != nil {
+		answer(c, adminAnswer{Error: "expected one line of JSON such as {\"cmd\":\"status\"}"})
+		return
+	}
+	switch q.Cmd {
+	case "status":
+		s := a.status()
+		answer(c, adminAnswer{OK: true, Status: &s})
+	case "pair":
+		answer(c, a.pair(q))
+	case "join":
+		a.join(ctx, c, r)
+	default:
+		answer(c, adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join", q.Cmd)})
+	}
+}
+
+func (a *admin) pair(q adminRequest) adminAnswer {
+	d := time.Duration(q.WindowSeconds) * time.Second
+	if d < time.Second || d > time.Hour {
+		return adminAnswer{Error: "the pairing window must be open from 1 second to 1 hour"}
+	}
+	if err := a.household.OpenWindow(d, q.Name); err != nil {
+		return adminAnswer{Error: err.Error()}
+	}
+	return adminAnswer{OK: true}
+}
+
+// join hands the rest of the stream to the pairing handshake.
+func (a *admin) join(ctx context.Context, c net.Conn, r *bufio.Reader) {
+	answer(c, adminAnswer{OK: true})
+	_ = c.SetDeadline(time.Now().Add(joinPatience))
+	conn := pairing.NewFramed(struct {
+		io.Reader
+		io.Writer
+	}{r, c})
+	if err := a.household.Join(ctx, conn); err != nil {
+		a.log.Warn("pairing failed", "error", err)
+	}
+}
+
+func answer(c net.Conn, v adminAnswer) {
+	line, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs
+	}
+	_, _ = c.Write(append(line, '\n')) // a client that went away loses only its own answer
+}
+
+// listen opens the socket so that at no moment anyone but root or the group camd
+// can connect: it is made in a folder that only we enter, gets its mode and
+// group there, and is then moved to its place.
+func listen(path string) (net.Listener, error) {
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close() //nolint:errcheck // nothing was sent
+		return nil, fmt.Errorf("another camd serves %s already; stop it first", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the socket's own mode guards it
+		return nil, fmt.Errorf("make the socket's folder: %w", err)
+	}
+	private, err := os.MkdirTemp(filepath.Dir(path), ".camd-")
+	if err != nil {
+		return nil, fmt.Errorf("make the socket's folder: %w", err)
+	}
+	defer os.RemoveAll(private) //nolint:errcheck // empty by then
+	born := filepath.Join(private, "s")
+	l, err := net.Listen("unix", born)
+	if err != nil {
+		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := place(born, path); err != nil {
+		l.Close() //nolint:errcheck // the first error counts
+		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
+	}
+	return l, nil
+}
+
+func place(born, path string) error {
+	mode := os.FileMode(0o600)
+	if g, err := user.LookupGroup("camd"); err == nil {
+		gid, err := strconv.Atoi(g.Gid)
+		if err != nil {
+			return fmt.Errorf("group camd: %w", err)
+		}
+		if err := os.Chown(born, -1, gid); err != nil {
+			return err
+		}
+		mode = 0o660
+	}
+	if err := os.Chmod(born, mode); err != nil {
+		return err
+	}
+	return os.Rename(born, path)
+}

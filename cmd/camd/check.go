@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// checkTime bounds the look at the broker.
+const checkTime = 15 * time.Second
+
+type checkCmd struct{ configFlag }
+
+// Run prints the table. It exits with 1 if something that camd needs is missing.
+func (c checkCmd) Run(env *environment) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	r := &report{w: tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)}
+	r.line("configuration", "ok", c.Config)
+	r.cameras(cfg.Capture)
+	r.cards(cfg.Audio)
+	identity := r.identity(cfg)
+	r.broker(env.ctx, cfg, identity)
+	r.stores(cfg)
+	if err := r.w.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if r.wrong > 0 {
+		return fmt.Errorf("%d of these need attention", r.wrong)
+	}
+	return nil
+}
+
+// report is the table of camd check.
+type report struct {
+	w     *tabwriter.Writer
+	wrong int
+}
+
+func (r *report) line(what, state, detail string) {
+	fmt.Fprintf(r.w, "%s\t%s\t%s\n", what, state, detail)
+}
+
+func (r *report) fail(what, detail string) {
+	r.wrong++
+	r.line(what, "WRONG", detail)
+}
+
+func (r *report) cameras(cfg capture.Config) {
+	if cfg.Source != "v4l2" {
+		r.line("camera", "ok", "source is "+cfg.Source+": no device is used")
+		return
+	}
+	devices, err := capture.Probe()
+	if err != nil {
+		r.fail("camera", err.Error())
+		return
+	}
+	if len(devices) == 0 {
+		r.fail("camera", "none found: looked at /dev/video*; plug one in or set capture.source = \"synthetic\"")
+	}
+	for _, d := range devices {
+		r.line("camera", "ok", fmt.Sprintf("%s %s (%s)", d.Path, d.Name, d.Bus))
+		for _, f := range d.Formats {
+			r.line("", "", f.String())
+		}
+	}
+}
+
+func (r *report) cards(cfg audio.Config) {
+	if cfg.Source != "alsa" {
+		r.line("sound", "ok", "source is "+cfg.Source+": no card is used")
+		return
+	}
+	cards, err := audio.Probe()
+	if err != nil {
+		r.fail("sound", err.Error())
+		return
+	}
+	if len(cards) == 0 {
+		r.fail("sound", "no card can capture: looked at /dev/snd/pcmC*D*c; plug one in or set audio.source = \"off\"")
+	}
+	for _, c := range cards {
+		detail := fmt.Sprintf("%s %s, %d to %d Hz, %d to %d channels", c.Device, c.Card, c.MinRate, c.MaxRate, c.MinChannels, c.MaxChannels)
+		switch {
+		case c.Err != nil:
+			r.line("sound", "?", fmt.Sprintf("%s %s: %v", c.Device, c.Card, c.Err))
+		case !c.Usable:
+			r.line("sound", "-", detail+": camd needs 48000 Hz, mono or stereo, 16 bits")
+		default:
+			r.line("sound", "ok", detail)
+		}
+	}
+}
+
+func (r *report) identity(cfg config.Config) auth.Identity {
+	identity, err := auth.LoadIdentity(cfg.Device.State)
+	if errors.Is(err, auth.ErrNoIdentity) {
+		r.fail("identity", "none yet: run camd factory init")
+		return nil
+	}
+	if err != nil {
+		r.fail("identity", err.Error())
+		return nil
+	}
+	r.line("identity", "ok", fmt.Sprintf("%s, class %s", identity.DeviceID(), identity.Class()))
+	return identity
+}
+
+func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Identity) {
+	if identity == nil {
+		r.line("broker", "?", "can't be tried without an identity")
+		return
+	}
+	cert, err := operational(cfg, identity)
+	if err != nil {
+		r.fail("broker", err.Error())
+		return
+	}
+	if a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"}); err == nil {
+		r.running(a)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if err := link.Check(ctx, cfg.Link, cert); err != nil {
+		r.fail("broker", err.Error())
+		return
+	}
+	r.line("broker", "ok", "reached "+cfg.Link.Broker)
+}
+
+// running asks the camd that runs instead of pushing it off the broker, which
+// knows one connection for each device.
+func (r *report) running(a adminAnswer) {
+	for _, c := range a.Status.Conditions {
+		switch {
+		case c.Name != "broker":
+		case c.State == "ok":
+			r.line("broker", "ok", "the running camd is connected")
+		default:
+			r.fail("broker", "the running camd says: "+c.Reason)
+		}
+	}
+}
+
+func (r *report) stores(cfg config.Config) {
+	for _, path := range auth.StoreFiles(cfg.Device.State) {
+		err := store.CheckFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			r.line("store", "-", path+" does not exist yet; camd run makes it")
+		case errors.Is(err, store.ErrLocked):
+			r.line("store", "ok", path+" is in use by the running camd")
+		case err != nil:
+			r.fail("store", strings.TrimSpace(err.Error()))
+		default:
+			r.line("store", "ok", fmt.Sprintf("%s, %s", path, size(path)))
+		}
+	}
+}
+
+func size(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "size unknown"
+	}
+	return fmt.Sprintf("%d KiB", (info.Size()+1023)/1024)
+}

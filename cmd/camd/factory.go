@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+type factoryCmd struct {
+	Init factoryInitCmd `cmd:"" help:"Make this device's identity and label secret, once, and print the label."`
+}
+
+type factoryInitCmd struct {
+	configFlag
+	JSON bool `help:"Print JSON: device and label."`
+}
+
+// Run makes the identity. It refuses to run twice: the label on the housing
+// would no longer fit.
+func (f factoryInitCmd) Run(env *environment) error {
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	identity, err := auth.InitFactory(cfg.Device.State)
+	if errors.Is(err, auth.ErrExists) {
+		return fmt.Errorf("this device has its identity already, in %s; its label stays as it is", filepath.Join(cfg.Device.State, "identity"))
+	}
+	if err != nil {
+		return err
+	}
+	label := identity.Label()
+	if f.JSON {
+		return json.NewEncoder(env.out).Encode(struct {
+			Device proto.DeviceID `json:"device"`
+			Label  string         `json:"label"`
+		}{identity.DeviceID(), label.Text()})
+	}
+	if err := printQR(env.out, label.Text()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.out, "label:   %s\ntyped:   %s\ndevice:  %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
+		"For the broker, have %s signed and put the certificate at\n%s.\n",
+		label.Text(), label.TypedText(), identity.DeviceID(),
+		filepath.Join(cfg.Device.State, "identity", "device.csr"), certificatePath(cfg))
+	return err
+}
+
+type storeCheckCmd struct {
+	Path string `arg:""`
+}
+
+// Run judges one database; the exit code tells the parent.
+func (s storeCheckCmd) Run(*environment) error {
+	if err := store.CheckFile(s.Path); err != nil {
+		return &codedError{store.ExitCode(err), err}
+	}
+	return nil
+}

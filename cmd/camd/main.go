@@ -1,0 +1,121 @@
+// Command camd is the daemon of a doorbell or indoor camera. It captures picture
+// and sound, keeps the only list of who may see and hear them, and reaches its
+// owners by connections that it opens itself. It owns the process: flags, signals,
+// exit codes. It ends when a signal says so, or when a part that it can't do
+// without fails; it never recovers from a panic.
+//
+// Exit codes: 0 done, 1 failed (the reason stands on standard error), 2 wrong
+// usage or configuration, 3 `store-check` found damage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/camd-project/camd/pkg/config"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+type cli struct {
+	Run        runCmd        `cmd:"" help:"Run the daemon."`
+	Check      checkCmd      `cmd:"" help:"Print what camd finds on this device: cameras, sound cards, broker, identity, store."`
+	Pair       pairCmd       `cmd:"" help:"Open the pairing window of the running camd."`
+	Status     statusCmd     `cmd:"" help:"Print how the running camd is."`
+	Factory    factoryCmd    `cmd:"" help:"What the maker does once for each device."`
+	Config     configCmd     `cmd:"" help:"Print the built-in configuration as a commented TOML file."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	StoreCheck storeCheckCmd `cmd:"" hidden:"" help:"Check a database file; camd runs this as a child."`
+}
+
+// configFlag is shared by the commands that read the configuration.
+type configFlag struct {
+	Config string `help:"Configuration file." default:"/etc/camd/camd.toml" type:"path" short:"c"`
+}
+
+func (f configFlag) load() (config.Config, error) { return config.Load(f.Config) }
+
+// environment is what commands get from the process.
+type environment struct {
+	ctx context.Context
+	out io.Writer
+	log *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var c cli
+	code := -1
+	k, err := kong.New(&c, kong.Name("camd"),
+		kong.Description("The on-device daemon of a camera that only its household opens."),
+		kong.Writers(out, errOut), kong.Exit(func(n int) { code = n }))
+	if err != nil {
+		panic(err) // the command line's own description is wrong: any test finds it
+	}
+	parsed, err := k.Parse(args)
+	switch {
+	case code >= 0: // --help has been printed
+		return code
+	case err != nil:
+		fmt.Fprintf(errOut, "camd: %v; see camd --help\n", err)
+		return 2
+	}
+	env := &environment{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
+	return exitCode(parsed.Run(env), errOut)
+}
+
+func exitCode(err error, errOut io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	if wrong := new(config.Error); errors.As(err, &wrong) {
+		fmt.Fprintln(errOut, wrong)
+		return 2
+	}
+	if coded := new(codedError); errors.As(err, &coded) {
+		fmt.Fprintf(errOut, "camd: %v\n", coded.err)
+		return coded.code
+	}
+	fmt.Fprintf(errOut, "camd: %v\n", err)
+	return 1
+}
+
+// codedError is an error with an exit code of its own.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(env *environment) error {
+	_, err := fmt.Fprintln(env.out, "camd", version)
+	return err
+}
+
+type configCmd struct{}
+
+// Run prints the example.
+func (configCmd) Run(env *environment) error {
+	_, err := io.WriteString(env.out, config.Example())
+	return err
+}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/live"
+	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+	"github.com/camd-project/camd/pkg/supervise"
+)
+
+// shutdownTime is how long all parts may take to end; whatever hangs longer is
+// a fault, and its goroutines are its report.
+const shutdownTime = 10 * time.Second
+
+type runCmd struct{ configFlag }
+
+// Run runs the daemon until a signal comes or a required part fails.
+func (r runCmd) Run(env *environment) error {
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	d, err := wire(env.ctx, cfg, env.log)
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(env.ctx, func() { abandon(env.log, done) })
+	defer stop()
+	err = supervise.Run(env.ctx, env.log, func() { env.log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
+	err = errors.Join(err, d.authority.Close())
+	close(done)
+	return err
+}
+
+// abandon ends a process whose parts do not end by themselves.
+func abandon(log *slog.Logger, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(shutdownTime):
+		log.Error("camd did not stop in time", "limit", shutdownTime)
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2) // the process ends either way
+		os.Exit(1)
+	}
+}
+
+// daemon is everything joined: what Run keeps running, in the order of starting.
+type daemon struct {
+	device    proto.DeviceID
+	authority *auth.Authority
+	parts     []supervise.Part
+}
+
+// wire joins the packages. It is the only place that knows more than one service.
+func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, error) {
+	board := health.NewBoard(log)
+	broker, err := brokerFor(cfg.Link)
+	if err != nil {
+		return nil, err
+	}
+	check, err := storeCheck()
+	if err != nil {
+		return nil, err
+	}
+	authority, err := auth.Open(ctx, auth.Config{State: cfg.Device.State, Broker: broker, Check: check}, log, board)
+	if err != nil {
+		return nil, err
+	}
+	d, err := join(cfg, log, board, authority)
+	if err != nil {
+		return nil, errors.Join(err, authority.Close())
+	}
+	return d, nil
+}
+
+func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority) (*daemon, error) {
+	identity := authority.Identity()
+	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
+	camera, err := capture.New(cfg.Capture, log, board, video)
+	if err != nil {
+		return nil, inTable("capture", err)
+	}
+	microphone, err := audio.New(cfg.Audio, log, board, sound)
+	if err != nil {
+		return nil, inTable("audio", err)
+	}
+	sessions, err := live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera})
+	if err != nil {
+		return nil, inTable("live", err)
+	}
+	cert, err := operational(cfg, identity)
+	if err != nil {
+		return nil, err
+	}
+	outward, err := link.New(cfg.Link, log, board, identity.DeviceID(), version, cert)
+	if err != nil {
+		return nil, inTable("link", err)
+	}
+	gate := authority.NewGate(outward)
+	outward.Deliver(gate)
+	s := &service{name: cfg.Device.Name, started: time.Now(), identity: identity, board: board, sessions: sessions, authority: authority}
+	s.register(gate)
+	return &daemon{
+		device: identity.DeviceID(), authority: authority,
+		parts: []supervise.Part{
+			{Component: gate, Required: true},
+			{Component: sessions, Required: true},
+			{Component: camera},
+			{Component: microphone},
+			{Component: outward},
+			{Component: &admin{path: cfg.Device.Socket, log: log.With("component", "admin"), household: authority, status: s.status}},
+		},
+	}, nil
+}
+
+// inTable makes what a package says of its configuration a usage error.
+func inTable(table string, err error) error {
+	return &codedError{2, fmt.Errorf("configuration, table [%s]: %w", table, err)}
+}
+
+// brokerFor is what a client learns about the broker when it pairs.
+func brokerFor(cfg link.Config) (pairing.Broker, error) {
+	b := pairing.Broker{URL: cfg.Broker}
+	if cfg.CA == "" {
+		return b, nil
+	}
+	ca, err := os.ReadFile(cfg.CA)
+	if err != nil {
+		return b, inTable("link", fmt.Errorf("ca: %w", err))
+	}
+	b.CA = string(ca)
+	return b, nil
+}
+
+// storeCheck lets a child of the same program judge a database.
+func storeCheck() (func(context.Context, string) error, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find camd's own program: %w", err)
+	}
+	return store.ChildCheck(exe, "store-check"), nil
+}
+
+func certificatePath(cfg config.Config) string {
+	if cfg.Link.Certificate != "" {
+		return cfg.Link.Certificate
+	}
+	return filepath.Join(cfg.Device.State, "identity", "operational.crt")
+}
+
+// operational joins the certificate that the operator's CA made to the key that
+// only the identity holds.
+func operational(cfg config.Config, identity auth.Identity) (tls.Certificate, error) {
+	path := certificatePath(cfg)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return tls.Certificate{}, fmt.Errorf("no certificate for the broker at %s: have %s signed by the broker's operator and put the result there",
+			path, filepath.Join(cfg.Device.State, "identity", "device.csr"))
+	}
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read the certificate for the broker: %w", err)
+	}
+	cert := tls.Certificate{PrivateKey: identity.Signer()}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			cert.Certificate = append(cert.Certificate, block.Bytes)
+		}
+	}
+	if len(cert.Certificate) == 0 {
+		return tls.Certificate{}, fmt.Errorf("%s holds no PEM certificate; put there what the operator signed", path)
+	}
+	return cert, nil
+}
+
+// service holds the handlers: thin joints between the gate and the parts.
+type service struct {
+	name      string
+	started   time.Time
+	identity  auth.Identity
+	board     *health.Board
+	sessions  *live.Server
+	authority *auth.Authority
+}
+
+func (s *service) register(g *auth.Gate) {
+	g.Handle(proto.OpStatus, auth.Rule{}, func(context.Context, auth.Request) (auth.Result, error) {
+		return auth.Result{Body: s.status()}, nil
+	})
+	g.Handle(proto.OpLive, auth.Rule{Scopes: liveScopes, Logged: true}, s.live)
+	g.Handle(proto.OpCandidate, auth.Rule{}, func(_ context.Context, r auth.Request) (auth.Result, error) {
+		var c proto.Candidates
+		if json.Unmarshal(r.Body, &c) != nil {
+			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
+		}
+		return auth.Result{}, s.sessions.AddCandidates(r.Caller.Client, r.Session, c)
+	})
+	g.Handle(proto.OpBye, auth.Rule{}, func(_ context.Context, r auth.Request) (auth.Result, error) {
+		return auth.Result{}, s.sessions.Bye(r.Caller.Client, r.Session)
+	})
+}
+
+// liveScopes tells which rights a live request needs. docs/protocol.md 7.1.
+func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
+	var q proto.LiveRequest
+	if err := json.Unmarshal(body, &q); err != nil {
+		return nil, fmt.Errorf("read live request: %w", err)
+	}
+	for i, scope := range q.Scopes {
+		if scope != proto.ScopeView && scope != proto.ScopeListen || slices.Contains(q.Scopes[:i], scope) {
+			return nil, fmt.Errorf("a live session carries view and listen, not %.40q", q.Scopes)
+		}
+	}
+	if len(q.Scopes) == 0 {
+		return nil, errors.New("a live session needs view, listen or both")
+	}
+	return q.Scopes, nil
+}
+
+// live starts a session. The gate has decided and logged when it is called.
+func (s *service) live(ctx context.Context, r auth.Request) (auth.Result, error) {
+	var q proto.LiveRequest
+	if err := json.Unmarshal(r.Body, &q); err != nil {
+		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	session, sdp, err := s.sessions.Start(ctx, live.Offer{
+		Client: r.Caller.Client, Session: r.Session, SDP: q.SDP, Signal: r.Signal,
+		View: slices.Contains(q.Scopes, proto.ScopeView), Listen: slices.Contains(q.Scopes, proto.ScopeListen),
+	})
+	if err != nil {
+		return auth.Result{}, err
+	}
+	return auth.Result{Body: proto.LiveAnswer{SDP: sdp, Scopes: q.Scopes}, Running: session}, nil
+}
+
+// status is what members and the local socket see.
+func (s *service) status() proto.StatusAnswer {
+	a := proto.StatusAnswer{
+		Device: s.identity.DeviceID(), Name: s.name, Version: version, Identity: s.identity.Class(),
+		Uptime: int64(time.Since(s.started).Seconds()), Conditions: []proto.Condition{}, Sessions: []proto.Viewer{},
+	}
+	for _, c := range s.board.Snapshot() {
+		a.Conditions = append(a.Conditions, proto.Condition{Name: c.Name, State: string(c.State), Reason: c.Reason, Since: c.Since.Unix()})
+	}
+	for _, v := range s.sessions.Viewers() {
+		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: s.authority.MemberName(v.Client), Scopes: scopes(v), Since: v.Since.Unix()})
+	}
+	return a
+}
+
+func scopes(v live.Viewer) (l []proto.Scope) {
+	if v.View {
+		l = append(l, proto.ScopeView)
+	}
+	if v.Listen {
+		l = append(l, proto.ScopeListen)
+	}
+	return l
+}
