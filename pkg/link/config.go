@@ -1,0 +1,160 @@
+package link
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Config says which broker carries the device's messages.
+type Config struct {
+	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out)."`
+	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
+	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
+	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
+	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice of it."`
+}
+
+// DefaultConfig returns the built-in values. A broker has no default.
+func DefaultConfig() Config { return Config{KeepaliveSeconds: 30} }
+
+const defaultPort = "8883"
+
+// target is a validated Config together with the device's certificate.
+type target struct {
+	host, port string
+	serverName string
+	authority  string         // whom the device trusts, for people
+	roots      *x509.CertPool // nil: the system's, or the built-in ones where it has none
+	cert       tls.Certificate
+	leaf       *x509.Certificate // of cert
+	keepalive  time.Duration
+}
+
+func (t *target) address() string { return net.JoinHostPort(t.host, t.port) }
+
+func newTarget(cfg Config, cert tls.Certificate) (*target, error) {
+	t := &target{cert: cert, keepalive: time.Duration(cfg.KeepaliveSeconds) * time.Second}
+	if cfg.KeepaliveSeconds < 2 {
+		return nil, fmt.Errorf("keepalive_seconds = %d: it must be 2 or more", cfg.KeepaliveSeconds)
+	}
+	if err := t.parseBroker(cfg.Broker); err != nil {
+		return nil, err
+	}
+	t.serverName = t.host
+	if cfg.ServerName != "" {
+		t.serverName = cfg.ServerName
+	}
+	if err := t.loadCA(cfg.CA); err != nil {
+		return nil, err
+	}
+	return t, t.checkCertificate()
+}
+
+func (t *target) parseBroker(s string) error {
+	if s == "" {
+		return errors.New("broker is empty: give it as mqtts://host:8883")
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("broker = %q is not an address: give it as mqtts://host:8883", s)
+	case u.Scheme != "mqtts":
+		return fmt.Errorf("broker = %q: it must begin with mqtts:// (MQTT over TLS); nothing else is spoken", s)
+	case u.Hostname() == "":
+		return fmt.Errorf("broker = %q names no host: give it as mqtts://host:8883", s)
+	case u.User != nil:
+		return fmt.Errorf("broker holds a user name: the device shows its certificate instead, so write mqtts://%s", u.Host)
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("broker = %q: nothing may follow the host and port", s)
+	}
+	t.host, t.port = u.Hostname(), u.Port()
+	if t.port == "" {
+		t.port = defaultPort
+	}
+	return nil
+}
+
+func (t *target) loadCA(path string) error {
+	if path == "" {
+		t.authority = "the public authorities, since ca is empty"
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the broker's authority: %w", err)
+	}
+	t.roots = x509.NewCertPool()
+	var names []string
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return fmt.Errorf("ca = %q holds a certificate that can't be read: %w", path, err)
+		}
+		t.roots.AddCert(c)
+		names = append(names, certName(c))
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("ca = %q holds no PEM certificate", path)
+	}
+	t.authority = fmt.Sprintf("%s in %s", strings.Join(names, ", "), path)
+	return nil
+}
+
+// checkCertificate makes sure that the certificate has a leaf whose key is the
+// private key at hand.
+func (t *target) checkCertificate() error {
+	if len(t.cert.Certificate) == 0 {
+		return errors.New("the device has no certificate for its broker: have its identity key certified by the broker's authority")
+	}
+	leaf, err := x509.ParseCertificate(t.cert.Certificate[0])
+	if err != nil {
+		return fmt.Errorf("read the device's certificate: %w", err)
+	}
+	key, ok := t.cert.PrivateKey.(crypto.Signer)
+	if !ok {
+		return errors.New("the device's certificate comes without a private key")
+	}
+	pub, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !pub.Equal(key.Public()) {
+		return fmt.Errorf("the device's certificate %s is for another key than the device's identity: have the present key certified", certName(leaf))
+	}
+	t.leaf = leaf
+	return nil
+}
+
+// belongsTo checks that the certificate names the device: brokers map the common
+// name to the topics that it may use.
+func (t *target) belongsTo(device proto.DeviceID) error {
+	if !device.Valid() {
+		return fmt.Errorf("%q is no device identifier", device)
+	}
+	if cn := t.leaf.Subject.CommonName; cn != string(device) {
+		return fmt.Errorf("the device's certificate is for %q, but this device is %q: have a certificate made with that common name", cn, device)
+	}
+	return nil
+}
+
+func (t *target) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		RootCAs:    t.roots,
+		ServerName: t.serverName,
+		// Shown whatever authorities the broker lists, so that a broker which
+		// does not accept it says why instead of "certificate required".
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &t.cert, nil },
+	}
+}

@@ -1,0 +1,30 @@
+package link
+
+import "errors"
+
+// What Send returns.
+var (
+	ErrOffline = errors.New("no broker connection")
+	ErrFull    = errors.New("too many messages wait to be sent")
+	ErrMessage = errors.New("message too large or for no client")
+)
+
+// What can go wrong with a connection; explain has the sentences.
+var (
+	errHandshake = errors.New("TLS handshake")
+	errConnect   = errors.New("MQTT connect")
+	errProxy     = errors.New("proxy")
+	errSubscribe = errors.New("subscription refused")
+	errSilent    = errors.New("no answer from the broker")
+	errStopping  = errors.New("camd is stopping")
+)
+
+// Problem is why the broker can't be reached. Error is a sentence for people;
+// Unwrap gives the cause.
+type Problem struct {
+	Sentence string
+	cause    error
+}
+
+func (p *Problem) Error() string { return p.Sentence }
+func (p *Problem) Unwrap() error { return p.cause }

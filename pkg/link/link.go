@@ -1,0 +1,165 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Receiver takes the messages that clients send to the device.
+type Receiver interface {
+	// Known tells whether a client is a member. It must not block: it is asked
+	// for every message, before anything about the message is verified.
+	Known(proto.ClientID) bool
+	// Receive takes one message. Calls come in the order of arrival, one at a
+	// time; while one lasts, messages wait in a bounded queue.
+	Receive(ctx context.Context, from proto.ClientID, msg []byte)
+}
+
+// Lengths of the queues, in messages of at most proto.MaxMessage bytes.
+const (
+	inboxLength  = 64
+	outboxLength = 64
+)
+
+type message struct {
+	client proto.ClientID
+	bytes  []byte
+}
+
+// Link is the connection to the broker.
+type Link struct {
+	dialer    *dialer
+	device    proto.DeviceID
+	log       *slog.Logger
+	condition *health.Condition
+	to        Receiver
+
+	birth, will []byte // the two values of the status topic
+
+	drops   drops
+	limiter limiter       // used by the MQTT library's handler alone
+	pauses  pauses        // used by the MQTT library's connecting goroutine alone
+	inbox   chan message  // from the handler to deliver
+	outbox  chan message  // from Send to send
+	changed chan struct{} // holds one: the connection may have changed
+	online  atomic.Bool   // the session serves: subscribed, and said to be born
+
+	mu     sync.Mutex
+	conn   *conn     // the newest connection, nil before the first
+	last   error     // why the last attempt or session ended
+	served time.Time // when the last session began to serve; zero once it has been paused for
+}
+
+// New validates and starts nothing. cert is the device's certificate with its
+// identity key; its common name must be device. version goes into the status.
+func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, version string, cert tls.Certificate) (*Link, error) {
+	t, err := newTarget(cfg, cert)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.belongsTo(device); err != nil {
+		return nil, err
+	}
+	l := &Link{
+		dialer:    newDialer(t),
+		device:    device,
+		log:       log.With("component", "link"),
+		condition: board.Condition("broker"),
+		limiter:   limiter{known: map[proto.ClientID]*bucket{}},
+		inbox:     make(chan message, inboxLength),
+		outbox:    make(chan message, outboxLength),
+		changed:   make(chan struct{}, 1),
+	}
+	if l.birth, err = json.Marshal(proto.Status{Online: true, Version: version}); err != nil {
+		return nil, fmt.Errorf("write status: %w", err)
+	}
+	if l.will, err = json.Marshal(proto.Status{}); err != nil {
+		return nil, fmt.Errorf("write status: %w", err)
+	}
+	return l, nil
+}
+
+// String names the component.
+func (l *Link) String() string { return "link" }
+
+// Deliver says who receives. It is called once, before Run.
+func (l *Link) Deliver(to Receiver) { l.to = to }
+
+// How long the end of Run lasts at most, beyond the bounds of dial.go.
+const (
+	lingerTime     = 250 * time.Millisecond // for what other parts send while they end too
+	farewellTime   = 2 * time.Second        // for what waits in the outbox and for the offline status
+	disconnectTime = 3 * time.Second
+)
+
+// Run keeps the connection until ctx ends. It calls ready at once: a device
+// without its broker serves all the same, and the health condition says so.
+func (l *Link) Run(ctx context.Context, ready func()) error {
+	if l.to == nil {
+		return errors.New("link: nobody receives")
+	}
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSending()
+	client := mqtt.NewClient(l.options(ctx))
+	client.Connect() // retries by itself; notify and follow learn how it goes
+
+	var wg sync.WaitGroup
+	wg.Go(func() { l.deliver(ctx) })
+	sent := make(chan struct{})
+	wg.Go(func() { defer close(sent); l.send(sending, client) })
+	wg.Go(func() { l.drops.report(ctx, l.log) })
+	ready()
+
+	var announced *conn
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-l.changed:
+			announced = l.follow(ctx, client, announced)
+		}
+	}
+	if l.online.Load() {
+		time.Sleep(lingerTime)
+	}
+	l.online.Store(false)
+	stopSending()
+	l.end(client, sent)
+	wg.Wait()
+	return nil
+}
+
+// options sets the MQTT library up. All waiting between attempts is in pauses,
+// where it can be cut short: the library's own is set to next to nothing.
+func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
+	return mqtt.NewClientOptions().
+		AddBroker("mqtts://"+l.dialer.address()). // for the library's books; open dials
+		SetClientID(string(l.device)).
+		SetProtocolVersion(4). // MQTT 3.1.1, without a second attempt at 3.1
+		SetCleanSession(true). // requests that waited in a session would be stale
+		SetOrderMatters(true).
+		SetKeepAlive(l.dialer.keepalive).
+		SetPingTimeout(min(l.dialer.keepalive, answerTime)).
+		SetConnectTimeout(connectTime).
+		SetWriteTimeout(writeTime).
+		SetAutoReconnect(true).
+		SetConnectRetry(true).
+		SetConnectRetryInterval(time.Millisecond).
+		SetMaxReconnectInterval(time.Millisecond).
+		SetBinaryWill(proto.TopicStatus(l.device), l.will, 1, true).
+		SetConnectionNotificationHandler(func(_ mqtt.Client, n mqtt.ConnectionNotification) { l.notify(ctx, n) }).
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l.open(ctx) })
+}

@@ -1,0 +1,130 @@
+package linktest
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/camd-project/camd/internal/pki"
+)
+
+const (
+	mosquittoProgram = "/usr/sbin/mosquitto"
+	mosquittoFolder  = "/etc/mosquitto/camd" // as the shipped configuration has it
+)
+
+// Mosquitto starts Debian's mosquitto with the configuration in docs, the folder
+// docs/mosquitto of the repository. The test is skipped where it isn't installed.
+func Mosquitto(tb testing.TB, docs string) *Server {
+	tb.Helper()
+	if _, err := os.Stat(mosquittoProgram); errors.Is(err, fs.ErrNotExist) {
+		tb.Skip("mosquitto is not installed (Debian package mosquitto)")
+	}
+	s := &Server{CA: NewCA(tb, "mosquitto"), tb: tb, Devices: freePort(tb), Viewers: freePort(tb)}
+	s.start = func(cert tls.Certificate) func() { return s.spawn(docs, cert) }
+	s.Start()
+	return s
+}
+
+// freePort picks an address that nobody listens on now.
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	l := listen(tb)
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func (s *Server) spawn(docs string, cert tls.Certificate) (stop func()) {
+	s.tb.Helper()
+	conf := s.configure(docs, cert)
+	var out output
+	p := exec.Command(mosquittoProgram, "-c", conf)
+	p.Stdout, p.Stderr = &out, &out
+	if err := p.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = p.Wait() }() // ends by a signal, so with an error
+	stop = func() {
+		_ = p.Process.Kill() // as a crash would: no wills, no goodbye
+		<-ended
+		if s.tb.Failed() {
+			s.tb.Logf("mosquitto said:\n%s", &out)
+		}
+	}
+	for _, address := range []string{s.Devices, s.Viewers} {
+		Until(s.tb, "mosquitto listens on "+address, func() bool {
+			select {
+			case <-ended:
+				s.tb.Fatalf("mosquitto ended:\n%s", &out)
+			default:
+			}
+			c, err := net.Dial("tcp", address)
+			if err == nil {
+				_ = c.Close()
+			}
+			return err == nil
+		})
+	}
+	return stop
+}
+
+// configure copies the shipped configuration, changing no more than folders and
+// addresses, and returns its path.
+func (s *Server) configure(docs string, cert tls.Certificate) string {
+	s.tb.Helper()
+	dir := s.tb.TempDir()
+	_, device, _ := strings.Cut(s.Devices, ":")
+	_, viewer, _ := strings.Cut(s.Viewers, ":")
+	edit := strings.NewReplacer(
+		mosquittoFolder, dir,
+		"listener 8883\n", "listener "+device+" 127.0.0.1\n",
+		"listener 8884\n", "listener "+viewer+" 127.0.0.1\n",
+	)
+	for _, name := range []string{"mosquitto.conf", "devices.acl", "viewers.acl"} {
+		data, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		text := edit.Replace(string(data))
+		if name == "mosquitto.conf" && os.Geteuid() == 0 {
+			text = "user root\n" + text // it would give up the right to read the test's folder
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			s.tb.Fatal(err)
+		}
+	}
+	if _, _, err := pki.WritePair(dir, "server", cert); err != nil {
+		s.tb.Fatal(err)
+	}
+	if _, err := pki.WriteCA(dir, "ca", s.CA); err != nil {
+		s.tb.Fatal(err)
+	}
+	return filepath.Join(dir, "mosquitto.conf")
+}
+
+// output is a buffer that a process writes while a test reads.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}

@@ -1,0 +1,144 @@
+package link
+
+import (
+	"context"
+	"net"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// open is the MQTT library's way to a connection.
+func (l *Link) open(ctx context.Context) (net.Conn, error) {
+	c, err := l.dialer.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.conn = c
+	l.mu.Unlock()
+	return c, nil
+}
+
+// notify is told by the MQTT library of each step, and pauses it before an
+// attempt. Connected and Lost come from goroutines of their own, in any order:
+// follow looks at how things are instead.
+func (l *Link) notify(ctx context.Context, n mqtt.ConnectionNotification) {
+	switch n := n.(type) {
+	case mqtt.ConnectionNotificationConnecting:
+		l.pauses.wait(ctx, l.wasStable())
+	case mqtt.ConnectionNotificationFailed:
+		l.note(n.Reason)
+	case mqtt.ConnectionNotificationLost:
+		l.note(n.Reason)
+	case mqtt.ConnectionNotificationConnected:
+		l.poke()
+	}
+}
+
+func (l *Link) note(why error) {
+	l.mu.Lock()
+	l.last = why
+	l.mu.Unlock()
+	l.log.Debug("no broker connection", "error", why)
+	l.poke()
+}
+
+func (l *Link) poke() {
+	select {
+	case l.changed <- struct{}{}:
+	default: // follow has not yet looked since the last time
+	}
+}
+
+// wasStable tells, once, that a session has served for a while.
+func (l *Link) wasStable() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since := l.served
+	l.served = time.Time{}
+	return !since.IsZero() && time.Since(since) > stableAfter
+}
+
+// follow brings the health condition up to how the connection is, and makes a new
+// connection serve. It takes the connection that serves already, if any, and
+// returns the one that serves now.
+func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *conn {
+	l.mu.Lock()
+	c, last := l.conn, l.last
+	l.mu.Unlock()
+	if !client.IsConnectionOpen() {
+		l.online.Store(false)
+		if last != nil && ctx.Err() == nil {
+			l.condition.Set(health.Failed, l.dialer.explain(last, time.Now()).Sentence)
+		}
+		return nil
+	}
+	if c == serving {
+		return serving
+	}
+	l.online.Store(false)
+	if err := l.announce(ctx, client); err != nil {
+		c.cut(err) // the library notices, and note is told the reason
+		return nil
+	}
+	l.mu.Lock()
+	l.served = time.Now()
+	l.mu.Unlock()
+	l.online.Store(true)
+	l.condition.Set(health.OK, "")
+	return c
+}
+
+// announce subscribes and then publishes the birth, so that whoever sees the
+// device online can reach it.
+//
+// The subscription has QoS 0: a request that is lost with a connection is asked
+// again by its client under the same identifier, and a broker that may send
+// nothing else has no hold on the library's store.
+func (l *Link) announce(ctx context.Context, client mqtt.Client) error {
+	filter := proto.TopicInFilter(l.device)
+	token := client.Subscribe(filter, 0, l.handle)
+	if err := wait(ctx, token); err != nil {
+		return err
+	}
+	if t, ok := token.(*mqtt.SubscribeToken); ok && t.Result()[filter] != 0 {
+		return errSubscribe
+	}
+	return wait(ctx, client.Publish(proto.TopicStatus(l.device), 1, true, l.birth))
+}
+
+// wait bounds a token: some never complete after a reconnect.
+func wait(ctx context.Context, token mqtt.Token) error {
+	t := time.NewTimer(answerTime)
+	defer t.Stop()
+	select {
+	case <-token.Done():
+		return token.Error()
+	case <-t.C:
+		return errSilent
+	case <-ctx.Done():
+		return errStopping
+	}
+}
+
+// end says that the device is offline and disconnects, once the sender is done. A
+// connection that takes nothing any more is cut.
+func (l *Link) end(client mqtt.Client, sent <-chan struct{}) {
+	l.mu.Lock()
+	c := l.conn
+	l.mu.Unlock()
+	if c != nil {
+		defer time.AfterFunc(farewellTime, func() { c.cut(errStopping) }).Stop()
+	}
+	<-sent
+	if client.IsConnectionOpen() {
+		client.Publish(proto.TopicStatus(l.device), 1, true, l.will).WaitTimeout(farewellTime)
+	} else if c != nil {
+		c.cut(errStopping) // it may be waiting for its CONNACK
+	}
+	client.Disconnect(uint(disconnectTime.Milliseconds()))
+}
