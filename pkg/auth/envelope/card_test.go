@@ -107,7 +107,7 @@ func TestKeyCardRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	same := Keys{Sig: keys.Sig, Enc: keys.Sig}
-	make := func(typ, kid string, claims any, by *ecdsa.PrivateKey) string {
+	forge := func(typ, kid string, claims any, by *ecdsa.PrivateKey) string {
 		jws, err := Sign(typ, kid, claims, by)
 		if err != nil {
 			t.Fatal(err)
@@ -119,13 +119,13 @@ func TestKeyCardRefuses(t *testing.T) {
 		name, card string
 		want       error
 	}{
-		{"signed by another key", make(TypeKeyCard, id, keys, p.stranger), ErrSignature},
-		{"kid of another key", make(TypeKeyCard, flip(id), keys, p.clientSig), ErrGarbled},
-		{"no kid", make(TypeKeyCard, "", keys, p.clientSig), ErrGarbled},
-		{"another type", make("camd-pair-cli+jwt", id, keys, p.clientSig), ErrGarbled},
-		{"one key in both places", make(TypeKeyCard, id, same, p.clientSig), ErrKey},
-		{"no keys", make(TypeKeyCard, id, struct{}{}, p.clientSig), ErrKey},
-		{"a key with d", make(TypeKeyCard, id, map[string]any{"sigJwk": map[string]string{"d": "AQ"}}, p.clientSig), ErrGarbled},
+		{"signed by another key", forge(TypeKeyCard, id, keys, p.stranger), ErrSignature},
+		{"kid of another key", forge(TypeKeyCard, flip(id), keys, p.clientSig), ErrGarbled},
+		{"no kid", forge(TypeKeyCard, "", keys, p.clientSig), ErrGarbled},
+		{"another type", forge("camd-pair-cli+jwt", id, keys, p.clientSig), ErrGarbled},
+		{"one key in both places", forge(TypeKeyCard, id, same, p.clientSig), ErrKey},
+		{"no keys", forge(TypeKeyCard, id, struct{}{}, p.clientSig), ErrKey},
+		{"a key with d", forge(TypeKeyCard, id, map[string]any{"sigJwk": map[string]string{"d": "AQ"}}, p.clientSig), ErrGarbled},
 		{"oversized", strings.Repeat("A", maxSealed+1), ErrOversized},
 	} {
 		if _, err := VerifyKeyCard([]byte(c.card)); !errors.Is(err, c.want) {

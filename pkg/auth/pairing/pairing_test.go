@@ -92,14 +92,14 @@ func TestT11ClientAbortsBeforeItSendsAnythingOfItsOwn(t *testing.T) {
 // T11 again: the impostor shows the real certificate and signs by its own key, or
 // passes on the real device's hello of another session.
 func TestT11BorrowedProofs(t *testing.T) {
-	real, c := newDevice(t, "device identity"), newClient(t)
+	genuine, c := newDevice(t, "device identity"), newClient(t)
 	borrowed := newDevice(t, "impostor")
-	borrowed.Chain, borrowed.Trio = real.Chain, real.Trio
+	borrowed.Chain, borrowed.Trio = genuine.Chain, genuine.Trio
 	if o := pair(t, borrowed, c, nil, nil); !errors.Is(o.clientErr, ErrTampered) || len(o.fromClient) != 1 {
 		t.Errorf("borrowed certificate: %v after %d messages", o.clientErr, len(o.fromClient))
 	}
-	hello, err := envelope.Sign(typeDevice, "", deviceClaims{Hash: "another session's", Device: real.ID,
-		Chain: real.Chain, Trio: string(real.Trio), Epoch: 3}, real.Identity)
+	hello, err := envelope.Sign(typeDevice, "", deviceClaims{Hash: "another session's", Device: genuine.ID,
+		Chain: genuine.Chain, Trio: string(genuine.Trio), Epoch: 3}, genuine.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
