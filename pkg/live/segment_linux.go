@@ -26,7 +26,7 @@ type segmenter struct {
 // control message and send everything as one datagram.
 func (g *segmenter) probe(conn *net.UDPConn) {
 	g.inet6 = conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil
-	g.buffer.New = func() any { return new(messages) }
+	g.buffer.New = newMessages
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		g.noGSO.Store(true)
@@ -81,6 +81,14 @@ type messages struct {
 	name [unix.SizeofSockaddrInet6]byte
 	iov  [maxSegments]unix.Iovec
 	hdr  [maxSegments]mmsghdr
+	left []mmsghdr // not sent yet
+	send func(fd uintptr) bool
+}
+
+func newMessages() any {
+	m := new(messages)
+	m.send = m.write // made once: a method value allocates
+	return m
 }
 
 // mmsghdr is struct mmsghdr of sendmmsg(2); Go pads it as C does.
@@ -89,31 +97,39 @@ type mmsghdr struct {
 	len uint32
 }
 
-// many sends the segments by sendmmsg, again and again until all have left or one fails.
+// many sends the segments by sendmmsg.
 func (g *segmenter) many(buf []byte, size int, to netip.AddrPort) {
 	m := g.buffer.Get().(*messages)
 	defer g.buffer.Put(m)
-	left := m.prepare(buf, size, m.address(to, g.inet6))
-	_ = g.raw.Write(func(fd uintptr) bool {
-		for len(left) > 0 {
-			n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
-				uintptr(unsafe.Pointer(&left[0])), uintptr(len(left)), 0, 0, 0) //nolint:gosec // as the kernel wants it
-			switch errno {
-			case 0:
-				left = left[n:]
-			case unix.EAGAIN:
-				return false // the poller waits until there is room
-			case unix.EINTR:
-			default:
-				left = left[1:] // this one is lost; the others may leave
-			}
-		}
-		return true
-	})
-	*m = messages{} // keep no pointer into the batch
+	nameLen := m.address(to, g.inet6)
+	for len(buf) > 0 {
+		n := min(maxSegments*size, len(buf))
+		m.prepare(buf[:n], size, nameLen)
+		_ = g.raw.Write(m.send) // fails only when the socket has been closed
+		buf = buf[n:]
+	}
+	clear(m.iov[:]) // keep no pointer into the batch
 }
 
-func (m *messages) prepare(buf []byte, size int, nameLen int) []mmsghdr {
+// write sends until all have left or been refused.
+func (m *messages) write(fd uintptr) bool {
+	for len(m.left) > 0 {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
+			uintptr(unsafe.Pointer(&m.left[0])), uintptr(len(m.left)), 0, 0, 0) //nolint:gosec // as the kernel wants it
+		switch errno {
+		case 0:
+			m.left = m.left[n:]
+		case unix.EAGAIN:
+			return false // the poller waits until there is room
+		case unix.EINTR:
+		default:
+			m.left = m.left[1:] // this one is lost; the others may leave
+		}
+	}
+	return true
+}
+
+func (m *messages) prepare(buf []byte, size int, nameLen int) {
 	n := 0
 	for ; len(buf) > 0; n++ {
 		k := min(size, len(buf))
@@ -125,7 +141,7 @@ func (m *messages) prepare(buf []byte, size int, nameLen int) []mmsghdr {
 		h.SetIovlen(1)
 		buf = buf[k:]
 	}
-	return m.hdr[:n]
+	m.left = m.hdr[:n]
 }
 
 // address writes to as struct sockaddr_in or sockaddr_in6 and returns its length.

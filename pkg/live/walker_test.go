@@ -1,0 +1,150 @@
+package live
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media"
+)
+
+func TestWalkerJoins(t *testing.T) {
+	now := media.Now()
+	type state struct {
+		key, head time.Duration // ago; 0: no such frame
+	}
+	for name, c := range map[string]struct {
+		state state
+		force bool
+		ask   bool
+		start bool // at once, with the last key frame
+	}{
+		"empty, no force":       {state{}, false, false, false},
+		"empty, force":          {state{}, true, true, false},
+		"old key, no force":     {state{time.Minute, 10 * time.Millisecond}, false, false, true},
+		"old key, force":        {state{time.Minute, 10 * time.Millisecond}, true, true, false},
+		"new key, force":        {state{100 * time.Millisecond, 10 * time.Millisecond}, true, false, true},
+		"the past, no force":    {state{time.Minute, 3 * time.Second}, false, false, false},
+		"the past, forced once": {state{time.Minute, 3 * time.Second}, true, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRing(90000, true)
+			if c.state.head > 0 {
+				frame(r, now-c.state.key, true, 2)
+				frame(r, now-c.state.head, false, 2)
+			}
+			w := newWalker(r)
+			if ask := w.join(c.force); ask != c.ask {
+				t.Errorf("ask = %v, want %v", ask, c.ask)
+			}
+			var p packet
+			if ok, _ := w.pull(&p); ok != c.start {
+				t.Errorf("starts at once: %v, want %v", ok, c.start)
+			}
+		})
+	}
+}
+
+func TestWalkerSettlesWhenTheEncoderDoesNotAnswer(t *testing.T) {
+	r := newRing(90000, true)
+	now := media.Now()
+	frame(r, now-time.Second, true, 2)
+	frame(r, now, false, 2)
+	w := newWalker(r)
+	w.join(true)
+	var p packet
+	if ok, _ := w.pull(&p); ok {
+		t.Fatal("began before the key frame that was asked for")
+	}
+	w.settle()
+	if ok, _ := w.pull(&p); !ok || p.index != 0 {
+		t.Errorf("after settling: %v, packet %d, want the old key frame", ok, p.index)
+	}
+}
+
+// walk sends all there is and records it by full sequence number.
+func walk(t *testing.T, w *walker, sent map[uint64]uint64) {
+	t.Helper()
+	var p packet
+	for {
+		ok, _ := w.pull(&p)
+		if !ok {
+			return
+		}
+		if _, twice := sent[w.seq]; twice {
+			t.Fatalf("sequence number %d twice", w.seq)
+		}
+		sent[w.seq] = p.index
+		w.advance()
+	}
+}
+
+// A sequence number never names two packets, there is never a gap, and what is sent
+// again is what was sent under that number.
+func TestWalkerNumbers(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
+	r := newRing(90000, true)
+	w := newWalker(r)
+	first := w.seq
+	sent := map[uint64]uint64{}
+	var pts time.Duration
+	var p packet
+	for i := range 40000 {
+		pts += 33 * time.Millisecond
+		frame(r, pts, i%60 == 0, 1+rnd.IntN(12))
+		if i%5000 < 1000 { // the viewer is blocked for a while
+			continue
+		}
+		walk(t, w, sent)
+		wire := uint16(w.seq - 1 - uint64(rnd.IntN(3000)))
+		if seq, ok := w.again(wire, &p); ok {
+			if seq < w.floor || uint16(seq) != wire || sent[seq] != p.index {
+				t.Fatalf("%d sent again as packet %d, was %d", seq, p.index, sent[seq])
+			}
+		}
+	}
+	if w.skips < 3 {
+		t.Errorf("%d skips, want some", w.skips)
+	}
+	if uint64(len(sent)) != w.seq-first {
+		t.Errorf("%d numbers used for %d packets", w.seq-first, len(sent))
+	}
+	if w.seq < 1<<17 {
+		t.Errorf("only %d packets: the 16 bits of the wire never wrapped", w.seq)
+	}
+}
+
+func TestWalkerAnswersNothingFromBeforeASkip(t *testing.T) {
+	r := newRing(90000, true)
+	w := newWalker(r)
+	sent := map[uint64]uint64{}
+	frame(r, 0, true, 10)
+	walk(t, w, sent)
+	before := uint16(w.seq - 1)
+	var p packet
+	if _, ok := w.again(before, &p); !ok {
+		t.Fatal("a packet just sent can't be sent again")
+	}
+	frame(r, time.Millisecond, false, 10)
+	frame(r, time.Second, true, 10) // late: the walker goes on here
+	walk(t, w, sent)
+	if w.skips != 1 {
+		t.Fatalf("%d skips, want 1", w.skips)
+	}
+	if _, ok := w.again(before, &p); ok {
+		t.Error("answered a number from before the skip")
+	}
+	if _, ok := w.again(uint16(w.seq), &p); ok {
+		t.Error("answered a number that has not been sent")
+	}
+}
+
+func TestWalkerBeforeItsFirstPacketAnswersNothing(t *testing.T) {
+	w := newWalker(newRing(90000, true))
+	var p packet
+	for _, wire := range []uint16{0, uint16(w.seq), uint16(w.seq - 1), 0xffff} {
+		if _, ok := w.again(wire, &p); ok {
+			t.Errorf("answered %d", wire)
+		}
+	}
+}
