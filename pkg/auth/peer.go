@@ -32,7 +32,6 @@ type peer struct {
 // job is an admitted request on its way to the worker.
 type job struct {
 	request proto.Request
-	seq     uint64
 	first   *first
 }
 
@@ -95,7 +94,7 @@ func (g *Gate) judge(m *member, r proto.Request) (uint64, *outcome, drop) {
 	}
 	f := &first{id: r.ID, digest: digest(r), at: time.Now()}
 	select {
-	case p.queue <- job{request: r, seq: r.Sequence, first: f}:
+	case p.queue <- job{request: r, first: f}:
 		p.firsts = append(p.firsts, f)
 		return p.highest, nil, -1
 	default:

@@ -39,11 +39,10 @@ func (a *Authority) OpenWindow(d time.Duration, name string) error {
 	if !validName(name) {
 		return ErrName
 	}
-	a.CloseWindow()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.window != nil { // opened by another caller just now
+	if a.window != nil {
 		a.window.cancel()
 	}
 	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}

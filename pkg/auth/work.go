@@ -31,14 +31,15 @@ func (g *Gate) work(root context.Context, p *peer) {
 		}
 		o, executed := g.carryOut(root, p, j.request)
 		g.settle(p, j.first, o, executed)
-		g.answer(p.current(g), j.request.ID, j.seq, o)
+		m, highest := g.addressee(p)
+		g.answer(m, j.request.ID, highest, o)
 	}
 }
 
-func (p *peer) current(g *Gate) *member {
+func (g *Gate) addressee(p *peer) (m *member, highest uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return p.member
+	return p.member, p.highest
 }
 
 // carryOut decides about one request and executes it. executed is false when
@@ -58,7 +59,7 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	var scopes []proto.Scope
 	if op.rule.Scopes != nil {
 		var err error
-		if scopes, err = op.rule.Scopes(r.Body); err != nil {
+		if scopes, err = op.rule.Scopes(r.Body); err != nil || !validScopes(scopes) {
 			return coded(proto.CodeBadRequest), false
 		}
 	}
@@ -73,6 +74,17 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	defer cancel()
 	res, err := op.handler(ctx, g.request(p, m, r, g.session(p, r.Session)))
 	return g.outcome(r, res, err), true
+}
+
+// validScopes refuses scopes that there are not and repeated ones: they come from
+// the request and would go into a log entry, whose size is bounded.
+func validScopes(l []proto.Scope) bool {
+	for i, s := range l {
+		if !slices.Contains(proto.OwnerScopes(), s) || slices.Contains(l[:i], s) {
+			return false
+		}
+	}
+	return true
 }
 
 // begin executes a logged operation: first the entry, durably, then the handler.

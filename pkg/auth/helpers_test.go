@@ -1,0 +1,318 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// checkHere is the check without its child, which pkg/store tests.
+func checkHere(_ context.Context, path string) error { return store.CheckFile(path) }
+
+func openAuthority(t testing.TB, state string) *Authority {
+	t.Helper()
+	a, err := tryOpen(t, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() }) // a second Close does no harm
+	return a
+}
+
+func tryOpen(t testing.TB, state string) (*Authority, error) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	return Open(t.Context(), Config{State: state, Check: checkHere,
+		Broker: pairing.Broker{URL: "mqtts://broker:8883"}}, log, health.NewBoard(log))
+}
+
+func newState(t testing.TB) string {
+	t.Helper()
+	state := t.TempDir()
+	if _, err := InitFactory(state); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// keys is a client's.
+type keys struct {
+	sig *ecdsa.PrivateKey
+	enc *ecdh.PrivateKey
+	id  proto.ClientID
+}
+
+func newKeys(t testing.TB) keys {
+	t.Helper()
+	sig, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := envelope.Thumbprint(&sig.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys{sig, enc, id}
+}
+
+// enrol lets keys in without the handshake, with these scopes.
+func enrol(t testing.TB, a *Authority, k keys, scopes ...proto.Scope) {
+	t.Helper()
+	card, err := envelope.NewKeyCard(k.sig, k.enc.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{Card: string(card), Name: "Anna", Role: proto.RoleOwner, Scopes: scopes, id: k.id,
+		key: envelope.PublicKey{Sig: &k.sig.PublicKey, Enc: k.enc.PublicKey()}}
+	if err := a.members.add(m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pair runs both sides of the handshake.
+func pair(t testing.TB, a *Authority, label pairing.Label, k keys) (client, device error) {
+	t.Helper()
+	here, there := net.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := a.Join(t.Context(), pairing.NewFramed(there))
+		_ = there.Close()
+		done <- err
+	}()
+	_, client = pairing.Initiate(t.Context(), pairing.NewFramed(here), pairing.Client{Label: label, Sig: k.sig, Enc: k.enc.PublicKey()})
+	_ = here.Close()
+	return client, <-done
+}
+
+// inbox keeps what the device sent.
+type inbox struct {
+	mu   sync.Mutex
+	msgs []sent
+}
+
+type sent struct {
+	to  proto.ClientID
+	msg []byte
+}
+
+func (i *inbox) Send(to proto.ClientID, msg []byte) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.msgs = append(i.msgs, sent{to, msg})
+	return nil
+}
+
+func (i *inbox) take() []sent {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	l := i.msgs
+	i.msgs = nil
+	return l
+}
+
+// fakeJournal keeps entries in RAM, and fails on demand.
+type fakeJournal struct {
+	mu      sync.Mutex
+	entries []accesslog.Entry
+	fail    bool
+	order   func(string)
+}
+
+func (j *fakeJournal) Append(e accesslog.Entry) (uint64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.fail {
+		return 0, errors.New("no space left on device")
+	}
+	if j.order != nil {
+		j.order("log " + string(e.Kind))
+	}
+	j.entries = append(j.entries, e)
+	return uint64(len(j.entries)), nil
+}
+
+func (j *fakeJournal) all() []accesslog.Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]accesslog.Entry(nil), j.entries...)
+}
+
+// world is a running gate with one enrolled client. It lives in a synctest bubble.
+type world struct {
+	t       *testing.T
+	gate    *Gate
+	journal *fakeJournal
+	out     *inbox
+	anna    keys
+	calls   []string // what the handlers and the log did, in order
+	mu      sync.Mutex
+	nonce   string
+	seq     uint64
+	stop    func() // ends Run and waits for it
+}
+
+func (w *world) did(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, what)
+}
+
+func (w *world) done() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.calls...)
+}
+
+// live is a Running that the test ends.
+type live struct {
+	done   chan struct{}
+	reason string
+}
+
+func (l *live) Done() <-chan struct{} { return l.done }
+func (l *live) Reason() string        { return l.reason }
+
+func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
+	var r proto.LiveRequest
+	err := json.Unmarshal(body, &r)
+	return r.Scopes, err
+}
+
+// newWorld starts a gate. Its handlers record that they were called: "live"
+// starts nothing that lives on, "status" answers the number of its calls.
+func newWorld(t *testing.T, scopes ...proto.Scope) *world {
+	t.Helper()
+	a := openAuthority(t, newState(t))
+	w := &world{t: t, journal: &fakeJournal{}, out: &inbox{}, anna: newKeys(t)}
+	w.journal.order = w.did
+	if scopes == nil {
+		scopes = proto.OwnerScopes()
+	}
+	enrol(t, a, w.anna, scopes...)
+	w.gate = a.NewGate(w.out)
+	w.gate.journal = w.journal
+	w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(context.Context, Request) (Result, error) {
+		w.did("live")
+		return Result{Body: "started"}, nil
+	})
+	n := 0
+	w.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) {
+		n++
+		w.did("status")
+		return Result{Body: n}, nil
+	})
+	return w
+}
+
+// run starts Run and fetches a nonce by hello.
+func (w *world) run() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	ended := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { ended <- w.gate.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+	})
+	w.t.Cleanup(w.stop)
+	w.hello()
+}
+
+func (w *world) hello() proto.Answer {
+	w.t.Helper()
+	a := w.ask(func(r *proto.Request) { r.Op, r.Nonce, r.Sequence = proto.OpHello, "", 0 })
+	w.nonce = a.Nonce
+	return a
+}
+
+// request is a good status request with a fresh sequence, changed by f.
+func (w *world) request(f func(*proto.Request)) proto.Request {
+	w.seq++
+	r := proto.Request{Audience: w.gate.device, Epoch: w.gate.household.epoch, Nonce: w.nonce, Sequence: w.seq,
+		ID: rand.Text(), IssuedAt: time.Now().Unix(), Op: proto.OpStatus}
+	if f != nil {
+		f(&r)
+	}
+	return r
+}
+
+func (w *world) seal(r proto.Request) []byte {
+	w.t.Helper()
+	msg, err := envelope.SealRequest(r, w.anna.sig, w.gate.household.enc.PublicKey())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return msg
+}
+
+// receive hands a message to the gate, waits until all is still, and returns
+// the answers.
+func (w *world) receive(msg []byte) []proto.Answer {
+	w.t.Helper()
+	w.gate.Receive(w.t.Context(), w.anna.id, msg)
+	synctest.Wait()
+	return w.answers()
+}
+
+func (w *world) answers() []proto.Answer {
+	w.t.Helper()
+	var l []proto.Answer
+	for _, s := range w.out.take() {
+		if o := w.open(s); o.Answer != nil {
+			l = append(l, *o.Answer)
+		}
+	}
+	return l
+}
+
+func (w *world) open(s sent) envelope.Out {
+	w.t.Helper()
+	o, err := envelope.OpenOut(s.msg, w.anna.enc, &w.gate.household.sig.PublicKey)
+	if err != nil || s.to != w.anna.id {
+		w.t.Fatalf("what the device sent to %s: %v", s.to, err)
+	}
+	return o
+}
+
+// ask expects exactly one answer.
+func (w *world) ask(f func(*proto.Request)) proto.Answer {
+	w.t.Helper()
+	l := w.receive(w.seal(w.request(f)))
+	if len(l) != 1 {
+		w.t.Fatalf("%d answers", len(l))
+	}
+	return l[0]
+}
+
+// forLive makes a request one for a live session.
+func forLive(sid string, scopes ...proto.Scope) func(*proto.Request) {
+	return func(r *proto.Request) {
+		r.Op, r.Session = proto.OpLive, sid
+		r.Body, _ = json.Marshal(proto.LiveRequest{SDP: "v=0", Scopes: scopes})
+	}
+}

@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/auth/pairing"
+)
+
+func TestFactory(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "camd")
+	id, err := InitFactory(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !id.DeviceID().Valid() || id.Class() != "C1" {
+		t.Errorf("device %q, class %s", id.DeviceID(), id.Class())
+	}
+	label, err := pairing.ParseLabel(id.Label().Text())
+	if err != nil || label.Device != id.DeviceID() {
+		t.Errorf("label %q: %v", id.Label().Text(), err)
+	}
+	leaf, err := x509.ParseCertificate(id.Chain()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	urn := "urn:camd:device:" + string(id.DeviceID())
+	if leaf.Subject.CommonName != string(id.DeviceID()) || len(leaf.URIs) != 1 || leaf.URIs[0].String() != urn || leaf.NotAfter.Year() != 9999 {
+		t.Errorf("certificate: %v %v %v", leaf.Subject, leaf.URIs, leaf.NotAfter)
+	}
+	text, err := os.ReadFile(filepath.Join(state, identityFolder, fileRequest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil || csr.CheckSignature() != nil || csr.Subject.CommonName != string(id.DeviceID()) || csr.URIs[0].String() != urn {
+		t.Errorf("certificate request: %+v, %v", csr, err)
+	}
+	if key, ok := csr.PublicKey.(*ecdsa.PublicKey); !ok || !key.Equal(id.Signer().Public()) {
+		t.Error("the request is for another key")
+	}
+	checkModes(t, state)
+}
+
+func checkModes(t *testing.T, state string) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(state, identityFolder), func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFactoryRunsOnce(t *testing.T) {
+	state := newState(t)
+	before, err := LoadIdentity(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := InitFactory(state); !errors.Is(err, ErrExists) {
+		t.Errorf("second run: %v", err)
+	}
+	after, err := LoadIdentity(state)
+	if err != nil || after.Label().Text() != before.Label().Text() {
+		t.Errorf("the identity changed: %v", err)
+	}
+}
+
+// What a power cut leaves of a half-made identity is no identity, and goes.
+func TestFactoryAfterPowerCut(t *testing.T) {
+	state := t.TempDir()
+	half := filepath.Join(state, ".identity.123")
+	if err := os.Mkdir(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(half, fileKey), []byte("half a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadIdentity(state); !errors.Is(err, ErrNoIdentity) {
+		t.Errorf("half an identity: %v", err)
+	}
+	if _, err := InitFactory(state); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the half is still there: %v", err)
+	}
+}
+
+func TestLoadIdentityRefuses(t *testing.T) {
+	other := newState(t)
+	copyFrom := func(name string) func(string) error {
+		return func(dir string) error {
+			b, err := os.ReadFile(filepath.Join(other, identityFolder, name))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+	}
+	write := func(name, text string) func(string) error {
+		return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
+	}
+	for name, c := range map[string]struct {
+		change func(dir string) error
+		want   string
+	}{
+		"none":            {os.RemoveAll, "camd factory init"},
+		"open folder":     {func(d string) error { return os.Chmod(d, 0o755) }, "chmod go-rwx"}, //nolint:gosec // that is what is tested
+		"open key":        {func(d string) error { return os.Chmod(filepath.Join(d, fileKey), 0o640) }, "chmod go-rwx"},
+		"no key":          {func(d string) error { return os.Remove(filepath.Join(d, fileKey)) }, "identity.key is missing"},
+		"device id":       {write(fileDeviceID, "../../etc"), "no device id"},
+		"key":             {write(fileKey, "key"), "no private key"},
+		"certificate":     {write(fileCert, "cert"), "no certificate"},
+		"other's cert":    {copyFrom(fileCert), "not the certificate of"},
+		"other's label":   {copyFrom(fileLabel), "label of another device"},
+		"other's id":      {copyFrom(fileDeviceID), "label of another device"},
+		"no label at all": {write(fileLabel, "hello"), "not a camd label"},
+	} {
+		state := newState(t)
+		if err := c.change(filepath.Join(state, identityFolder)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadIdentity(state); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	a := openAuthority(t, newState(t))
+	text, _, _ := strings.Cut(a.Identity().Label().Text(), "&k=")
+	_, secret, _ := strings.Cut(text, "&s=")
+	if bytes.Contains([]byte(a.Identity().Label().String()), []byte(secret)) {
+		t.Error("the label prints its secret")
+	}
+}
