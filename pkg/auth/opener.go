@@ -26,7 +26,7 @@ const (
 // reasonFirst is why epoch 1 begins.
 const reasonFirst = "first start"
 
-// metaEpoch is the epoch under which a file was last written. docs/protocol.md 9.2.
+// meta holds, under keyEpoch, the epoch under which a file was last written. docs/protocol.md 9.2.
 var meta = store.Plain("meta")
 
 const keyEpoch = "ep"
