@@ -92,7 +92,6 @@ var (
 	vidiocStreamOff = ioctl.IoW('V', 19, unsafe.Sizeof(uint32(0)))
 	vidiocGParm     = ioctl.IoRW('V', 21, unsafe.Sizeof(streamParm{}))
 	vidiocSParm     = ioctl.IoRW('V', 22, unsafe.Sizeof(streamParm{}))
-	vidiocGCtrl     = ioctl.IoRW('V', 27, unsafe.Sizeof(control{}))
 	vidiocSCtrl     = ioctl.IoRW('V', 28, unsafe.Sizeof(control{}))
 	vidiocQueryCtrl = ioctl.IoRW('V', 36, unsafe.Sizeof(queryControl{}))
 )

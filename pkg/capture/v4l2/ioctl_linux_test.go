@@ -21,7 +21,6 @@ func TestRequestNumbersAreThoseOfTheHeader(t *testing.T) {
 		"STREAMOFF": {vidiocStreamOff, 0x40045613, 0x40045613},
 		"G_PARM":    {vidiocGParm, 0xc0cc5615, 0xc0cc5615},
 		"S_PARM":    {vidiocSParm, 0xc0cc5616, 0xc0cc5616},
-		"G_CTRL":    {vidiocGCtrl, 0xc008561b, 0xc008561b},
 		"S_CTRL":    {vidiocSCtrl, 0xc008561c, 0xc008561c},
 		"QUERYCTRL": {vidiocQueryCtrl, 0xc0445624, 0xc0445624},
 	} {

@@ -20,9 +20,9 @@ const maxStampAge = 5 * time.Second
 
 // Stream is an opened device that captures.
 type Stream struct {
-	Device Device // without Formats
-	Mode   Mode   // what the driver really set; Rate 0 if it doesn't say
-	Stride int    // bytes per line of the first plane, 0 for compressed formats
+	device Device // without Formats
+	mode   Mode   // what the driver really set
+	stride int
 
 	fd      int
 	newest  bool // pass over what piled up
@@ -48,7 +48,7 @@ func Prepare(path string, m Mode, newest bool) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{fd: fd, newest: newest, held: -1}
-	s.Device, err = identify(fd, path)
+	s.device, err = identify(fd, path)
 	if err == nil {
 		err = s.setMode(m)
 	}
@@ -63,16 +63,16 @@ func (s *Stream) setMode(m Mode) error {
 	f := format{kind: kindVideoCapture}
 	f.fmt = pixFormat{width: uint32(m.Width), height: uint32(m.Height), pixelFormat: uint32(m.Pixel)} //nolint:gosec // sizes are small and positive
 	if err := call(s.fd, vidiocSFmt, &f); err != nil {
-		return fmt.Errorf("set format of %s: %w", s.Device.Path, err)
+		return fmt.Errorf("set format of %s: %w", s.device.Path, err)
 	}
 	f = format{kind: kindVideoCapture}
 	if err := call(s.fd, vidiocGFmt, &f); err != nil {
-		return fmt.Errorf("read format of %s: %w", s.Device.Path, err)
+		return fmt.Errorf("read format of %s: %w", s.device.Path, err)
 	}
-	s.Mode = Mode{Pixel: PixelFormat(f.fmt.pixelFormat), Width: int(f.fmt.width), Height: int(f.fmt.height)}
-	s.Stride = int(f.fmt.bytesPerLine)
-	if s.Mode.Pixel != m.Pixel {
-		return fmt.Errorf("set format of %s: asked for %s, got %s: %w", s.Device.Path, m.Pixel, s.Mode.Pixel, ErrFormat)
+	s.mode = Mode{Pixel: PixelFormat(f.fmt.pixelFormat), Width: int(f.fmt.width), Height: int(f.fmt.height)}
+	s.stride = int(f.fmt.bytesPerLine)
+	if s.mode.Pixel != m.Pixel {
+		return fmt.Errorf("set format of %s: asked for %s, got %s: %w", s.device.Path, m.Pixel, s.mode.Pixel, ErrFormat)
 	}
 	s.setRate(m.Rate)
 	return nil
@@ -88,14 +88,14 @@ func (s *Stream) setRate(rate float64) {
 		return
 	}
 	if t := p.timePerFrame; t.numerator > 0 {
-		s.Mode.Rate = float64(t.denominator) / float64(t.numerator)
+		s.mode.Rate = float64(t.denominator) / float64(t.numerator)
 	}
 }
 
 // Start begins to capture.
 func (s *Stream) Start() error {
 	if err := s.start(); err != nil {
-		return fmt.Errorf("start %s: %w", s.Device.Path, err)
+		return fmt.Errorf("start %s: %w", s.device.Path, err)
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func (s *Stream) mapBuffers() error {
 // thread, ends at Interrupt, and wakes nobody but for frames. It must come after
 // the buffers were requested: polling a V4L2 node before that begins read() I/O.
 func (s *Stream) listen() error {
-	s.file = os.NewFile(uintptr(s.fd), s.Device.Path)
+	s.file = os.NewFile(uintptr(s.fd), s.device.Path)
 	if err := s.file.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("poll: %w", err)
 	}
@@ -167,7 +167,7 @@ func (s *Stream) Grab() (Frame, error) {
 		err = s.err
 	}
 	if err != nil {
-		return Frame{}, fmt.Errorf("capture from %s: %w", s.Device.Path, err)
+		return Frame{}, fmt.Errorf("capture from %s: %w", s.device.Path, err)
 	}
 	return s.frame()
 }
@@ -217,7 +217,7 @@ func (s *Stream) frame() (Frame, error) {
 	}
 	i, n := int(s.got.index), int(s.got.bytesUsed)
 	if i >= len(s.buffers) || n > len(s.buffers[i]) {
-		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with %d bytes: %w", s.Device.Path, i, n, unix.EPROTO)
+		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with %d bytes: %w", s.device.Path, i, n, unix.EPROTO)
 	}
 	s.held = i
 	return Frame{Data: s.buffers[i][:n], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || n == 0}, nil
@@ -277,20 +277,15 @@ func (s *Stream) Has(c Control) bool {
 func (s *Stream) Set(c Control, value int) error {
 	q := queryControl{id: uint32(c)}
 	if call(s.fd, vidiocQueryCtrl, &q) != nil || q.flags&controlDisabled != 0 {
-		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.Device.Path, ErrNoControl)
+		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.device.Path, ErrNoControl)
 	}
 	v := int32(min(max(int64(value), int64(q.min)), int64(q.max))) //nolint:gosec // within two int32
 	if err := call(s.fd, vidiocSCtrl, &control{id: uint32(c), value: v}); err != nil {
-		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.Device.Path, err)
+		return fmt.Errorf("set control %#x of %s: %w", uint32(c), s.device.Path, err)
 	}
 	return nil
 }
 
-// Get reads a control.
-func (s *Stream) Get(c Control) (int, error) {
-	v := control{id: uint32(c)}
-	if err := call(s.fd, vidiocGCtrl, &v); err != nil {
-		return 0, fmt.Errorf("read control %#x of %s: %w", uint32(c), s.Device.Path, err)
-	}
-	return int(v.value), nil
-}
+// Got tells what the driver really set: the mode, Rate 0 if it doesn't say, and the
+// bytes per line of the first plane, 0 for compressed formats.
+func (s *Stream) Got() (m Mode, stride int) { return s.mode, s.stride }

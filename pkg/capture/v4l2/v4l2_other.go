@@ -12,11 +12,7 @@ func Identify(string) (Device, error) { return Device{}, ErrUnsupported }
 func Describe(string, int, int) (Device, error) { return Device{}, ErrUnsupported }
 
 // Stream can't be had.
-type Stream struct {
-	Device Device
-	Mode   Mode
-	Stride int
-}
+type Stream struct{}
 
 // Prepare fails.
 func Prepare(string, Mode, bool) (*Stream, error) { return nil, ErrUnsupported }
@@ -39,5 +35,5 @@ func (*Stream) Has(Control) bool { return false }
 // Set fails.
 func (*Stream) Set(Control, int) error { return ErrUnsupported }
 
-// Get fails.
-func (*Stream) Get(Control) (int, error) { return 0, ErrUnsupported }
+// Got knows nothing.
+func (*Stream) Got() (Mode, int) { return Mode{}, 0 }

@@ -1,0 +1,260 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// Pauses before a camera is opened again. The longest is short, because somebody
+// who plugs a camera in waits for its picture.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = 5 * time.Second
+	goodSpell  = 30 * time.Second // after which a fault counts as a new one
+)
+
+// A camera counts as hung when it sends nothing for the longer of these.
+const (
+	hangTime   = 3 * time.Second
+	hangFrames = 10
+)
+
+// minBitrate is the least that SetBitrate can ask for: below, no picture is left.
+const minBitrate = 50_000
+
+// Camera publishes what its source gives. Its goroutine is the one that calls Run;
+// the other methods may be called from any and never block.
+type Camera struct {
+	cfg    Config
+	log    *slog.Logger
+	health *health.Condition
+	out    *media.Feed[*media.AccessUnit]
+	source source
+
+	bitrate  atomic.Int64 // asked for by SetBitrate, 0: the configured one
+	keyframe atomic.Bool  // asked for by RequestKeyframe, not yet taken up
+	format   atomic.Pointer[media.VideoFormat]
+}
+
+// New makes a camera that publishes to out. It opens nothing.
+func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*media.AccessUnit]) (*Camera, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	src, err := newSource(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src}, nil
+}
+
+func newSource(cfg Config) (source, error) {
+	switch cfg.Source {
+	case SourceV4L2:
+		return &deviceSource{cfg: cfg, driver: kernel{}}, nil
+	case SourceSynthetic:
+		return syntheticSource{cfg}, nil
+	case SourceFile:
+		return fileSource{cfg}, nil
+	}
+	return nil, fmt.Errorf("%w: source %q is unknown", errConfig, cfg.Source)
+}
+
+// String names the component.
+func (c *Camera) String() string { return "capture" }
+
+// RequestKeyframe asks for an IDR. Requests made before it comes are one.
+func (c *Camera) RequestKeyframe() { c.keyframe.Store(true) }
+
+// SetBitrate asks for a bitrate in bit/s, at most the configured one; 0 goes back
+// to that. It stays through a reopening of the camera.
+func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
+
+// Format tells the encoding; ok is false until it is known. It stays known while a
+// camera that failed is away.
+func (c *Camera) Format() (media.VideoFormat, bool) {
+	if f := c.format.Load(); f != nil {
+		return *f, true
+	}
+	return media.VideoFormat{}, false
+}
+
+// target is the bitrate to encode at now.
+func (c *Camera) target() int {
+	if b := int(c.bitrate.Load()); b > 0 {
+		return min(max(b, minBitrate), c.cfg.bitrate())
+	}
+	return c.cfg.bitrate()
+}
+
+// setFormat publishes a format if it is another one.
+func (c *Camera) setFormat(f media.VideoFormat) {
+	if old := c.format.Load(); old != nil && *old == f {
+		return
+	}
+	c.format.Store(&f)
+	c.log.Info("video format", "width", f.Width, "height", f.Height, "rate", f.Rate,
+		"profile_level_id", f.ProfileLevelID, "can_force_idr", f.CanForceIDR)
+}
+
+// Run captures until ctx ends. It serves at once: a camera that isn't there is a
+// condition of health, not a failure of the component.
+func (c *Camera) Run(ctx context.Context, ready func()) error {
+	ready()
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := c.capture(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		c.health.Set(health.Failed, explain(err))
+		if time.Since(began) > goodSpell {
+			pause = firstPause
+		}
+		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, not a secret
+		c.log.Warn("camera failed", "error", err, "pause", wait)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		pause = min(2*pause, maxPause)
+	}
+	return nil
+}
+
+// capture opens the source and publishes until it fails or ctx ends; the source is
+// closed when it returns.
+func (c *Camera) capture(ctx context.Context) (err error) {
+	s, err := c.source.open()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := s.close(); e != nil {
+			c.log.Debug("camera did not close cleanly", "error", e)
+		}
+	}()
+	st, err := newStage(c, s)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	defer context.AfterFunc(ctx, s.interrupt)()
+	sh := s.shape()
+	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
+	w := watch{camera: c, shape: sh, hang: max(hangTime, time.Duration(hangFrames*float64(time.Second)/sh.rate))}
+	w.timer = time.AfterFunc(w.hang, s.interrupt)
+	defer w.timer.Stop()
+	return c.pump(ctx, s, st, &w)
+}
+
+// A stage brings pictures to the feed.
+type stage interface {
+	// take handles one picture. good tells that the picture was usable; a picture
+	// that isn't is dropped, an error ends the stream.
+	take(p picture) (good bool, err error)
+	close()
+}
+
+func newStage(c *Camera, s stream) (stage, error) {
+	if s.shape().coded {
+		return newPassThrough(c, s), nil
+	}
+	return newEncode(c, s.shape())
+}
+
+func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
+	for {
+		if w.shape.rests {
+			c.rest(ctx, w)
+		}
+		p, err := s.grab()
+		if errors.Is(err, errInterrupted) {
+			return w.interrupted()
+		}
+		if err != nil {
+			return err
+		}
+		good, err := st.take(p)
+		if err != nil {
+			return err
+		}
+		w.saw(p, good)
+	}
+}
+
+// rest waits until pictures are wanted.
+func (c *Camera) rest(ctx context.Context, w *watch) {
+	if c.out.Wanted() {
+		return
+	}
+	w.timer.Stop()
+	w.well()
+	for !c.out.Wanted() && ctx.Err() == nil {
+		select {
+		case <-c.out.Changes():
+		case <-ctx.Done():
+		}
+	}
+	w.timer.Reset(w.hang)
+}
+
+// reportEvery is how often lost pictures are logged, if there were any.
+const reportEvery = time.Minute
+
+// watch sees that pictures come, and says so on the health board.
+type watch struct {
+	camera *Camera
+	shape  shape
+	hang   time.Duration
+	timer  *time.Timer // interrupts the stream when no good picture came for hang
+
+	damagedNow    bool // nothing good came since a damaged one
+	lost, damaged int  // since reported
+	reported      time.Duration
+}
+
+func (w *watch) saw(p picture, good bool) {
+	w.lost += p.lost
+	w.damagedNow = !good
+	if good {
+		w.timer.Reset(w.hang)
+		w.well()
+	} else {
+		w.damaged++
+	}
+	if p.pts-w.reported < reportEvery {
+		return
+	}
+	if w.lost+w.damaged > 0 {
+		w.camera.log.Warn("pictures lost", "lost", w.lost, "damaged", w.damaged)
+	}
+	w.lost, w.damaged, w.reported = 0, 0, p.pts
+}
+
+// well reports a camera that works, perhaps with losses.
+func (w *watch) well() {
+	if len(w.shape.losses) > 0 {
+		w.camera.health.Set(health.Degraded, strings.Join(w.shape.losses, " "))
+		return
+	}
+	w.camera.health.Set(health.OK, "")
+}
+
+// interrupted says why the stream was, if not for the context's end.
+func (w *watch) interrupted() error {
+	if w.damagedNow {
+		return &fault{"The camera sends only damaged pictures: check its cable and power supply.", errDamage}
+	}
+	return &fault{fmt.Sprintf("The camera has sent no picture for %v: if this stays, unplug it and plug it in again.", w.hang), errHung}
+}

@@ -1,0 +1,66 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Config says which pictures to capture.
+type Config struct {
+	Source          string `toml:"source" allow:"v4l2|synthetic|file" doc:"where pictures come from: a camera, a test pattern, or an H.264 file in a loop"`
+	Device          string `toml:"device" doc:"camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change"`
+	File            string `toml:"file" doc:"path of the H.264 (Annex B) file for source = \"file\""`
+	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"what to ask the camera for; auto takes what reaches size and rate, in this order"`
+	Width           int    `toml:"width" allow:"32..4096" doc:"wanted picture width in pixels, even"`
+	Height          int    `toml:"height" allow:"32..4096" doc:"wanted picture height in pixels, even"`
+	Rate            int    `toml:"rate" allow:"1..120" doc:"wanted frames per second"`
+	BitrateKbps     int    `toml:"bitrate_kbps" allow:"50..50000" doc:"highest video bitrate in kbit/s"`
+	KeyframeSeconds int    `toml:"keyframe_seconds" allow:"1..60" doc:"longest time between two keyframes"`
+	FlipHorizontal  bool   `toml:"flip_horizontal" doc:"mirror left and right"`
+	FlipVertical    bool   `toml:"flip_vertical" doc:"mirror top and bottom"`
+}
+
+// Values of Config.Source and Config.Format.
+const (
+	SourceV4L2      = "v4l2"
+	SourceSynthetic = "synthetic"
+	SourceFile      = "file"
+
+	FormatAuto  = "auto"
+	FormatH264  = "h264"
+	FormatRaw   = "raw"
+	FormatMJPEG = "mjpeg"
+
+	deviceAuto = "auto"
+)
+
+// DefaultConfig is a camera found by itself.
+func DefaultConfig() Config {
+	return Config{
+		Source: SourceV4L2, Device: deviceAuto, Format: FormatAuto,
+		Width: 1280, Height: 720, Rate: 15, BitrateKbps: 1500, KeyframeSeconds: 2,
+	}
+}
+
+// errConfig marks what only shows across fields; single values are restricted by
+// their allow tags.
+var errConfig = errors.New("capture configuration")
+
+func (c Config) check() error {
+	switch {
+	case c.Width < 32 || c.Height < 32 || c.Rate < 1 || c.BitrateKbps < 1 || c.KeyframeSeconds < 1:
+		return fmt.Errorf("%w: width, height, rate, bitrate_kbps and keyframe_seconds must be set", errConfig)
+	case c.Width%2 != 0 || c.Height%2 != 0:
+		return fmt.Errorf("%w: width and height must be even, not %dx%d", errConfig, c.Width, c.Height)
+	case c.Source == SourceFile && c.File == "":
+		return fmt.Errorf("%w: source = %q needs file, the path of an H.264 file", errConfig, SourceFile)
+	case c.Source == SourceV4L2 && c.Device == "":
+		return fmt.Errorf("%w: device must be auto, a /dev path or a bus path", errConfig)
+	}
+	return nil
+}
+
+func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
+
+// keyframe is the keyframe interval in frames at a rate.
+func (c Config) keyframe(rate float64) int { return max(int(float64(c.KeyframeSeconds)*rate+0.5), 1) }

@@ -1,0 +1,16 @@
+// Package capture is camd's camera. It chooses a device and a format, keeps the
+// camera running through unplugging, errors and hangs, and publishes H.264 access
+// units on a media feed.
+//
+// Pictures that a camera gives as H.264 are copied once and published as they
+// are, always, so that a joiner's ring is full; they are never decoded. Raw
+// pictures and motion JPEG are captured always, so that faults are known, but
+// encoded only while the feed is wanted, beginning with an IDR.
+//
+// Besides a V4L2 device there are two sources for tests, demonstrations and
+// measurements: synthetic pictures, and an H.264 file that is played in a loop.
+//
+// It refuses B-frames, which live video can't use, and never changes a picture's
+// size. Every fault ends in the health board as a sentence that says what to do,
+// and in another attempt. Run ends with its context and leaves the device closed.
+package capture

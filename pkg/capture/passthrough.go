@@ -1,0 +1,214 @@
+package capture
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/media/avc"
+)
+
+// Idle access units that are kept for use again: enough for a ring that holds
+// all since the last IDR. Those of keyframes have a pool of their own, or in time
+// every buffer would have a keyframe's size.
+const (
+	pooledKeys   = 8
+	pooledOthers = 256
+)
+
+type pools struct{ keys, others *media.Pool[media.AccessUnit] }
+
+func newPools() pools {
+	return pools{media.NewPool[media.AccessUnit](pooledKeys), media.NewPool[media.AccessUnit](pooledOthers)}
+}
+
+func (p pools) get(key bool, pts time.Duration) *media.AccessUnit {
+	pool := p.others
+	if key {
+		pool = p.keys
+	}
+	u := pool.Get()
+	u.Key, u.PTS = key, pts
+	return u
+}
+
+// passThrough publishes H.264 as it comes, copied once. Its parts: cutting buffers
+// into access units where a camera doesn't, and parameter sets before every IDR,
+// so that a decoder can start there.
+type passThrough struct {
+	camera  *Camera
+	shape   shape
+	coder   coder // nil: the encoder can't be controlled
+	pools   pools
+	bitrate int // last asked of the coder
+
+	headers   []byte        // the last parameter sets, Annex B
+	started   bool          // an IDR with its parameter sets was published
+	refreshed time.Duration // when an IDR was last asked for by refresh
+
+	loose   bool // buffers don't begin with pictures
+	split   avc.Splitter
+	pending time.Duration // when what is in split began
+}
+
+func newPassThrough(c *Camera, s stream) *passThrough {
+	p := &passThrough{camera: c, shape: s.shape(), pools: newPools(), bitrate: c.cfg.bitrate()}
+	p.coder, _ = s.(coder)
+	return p
+}
+
+func (p *passThrough) close() {}
+
+func (p *passThrough) take(pic picture) (good bool, err error) {
+	if pic.damaged || pic.lost > 0 {
+		p.refresh(pic.pts) // what follows refers to what is missing
+	}
+	if pic.damaged {
+		return false, nil
+	}
+	if !p.loose {
+		p.loose = !wholePictures(pic.data)
+	}
+	if p.loose {
+		err = p.takeLoose(pic)
+	} else {
+		err = p.takeWhole(pic)
+	}
+	p.control()
+	return err == nil, err
+}
+
+// wholePictures tells whether a buffer begins where an access unit may.
+func wholePictures(b []byte) bool {
+	head := b[:min(len(b), 8)] // a start code, a NAL header, and first_mb_in_slice
+	u, _ := avc.NextUnit(head)
+	return len(u.Data) == len(head) && !u.Partial
+}
+
+func (p *passThrough) takeWhole(pic picture) error {
+	pts := pic.pts
+	for u, rest := avc.NextUnit(pic.data); u.Data != nil; u, rest = avc.NextUnit(rest) {
+		if err := p.unit(u, pts); err != nil {
+			return err
+		}
+		if u.Coded {
+			pts += time.Duration(float64(time.Second) / p.shape.rate)
+		}
+	}
+	return nil
+}
+
+// takeLoose publishes a picture only when the next one begins, which costs a
+// buffer's delay. A picture has the time of the buffer in which it began.
+func (p *passThrough) takeLoose(pic picture) error {
+	if err := p.split.Write(pic.data); err != nil {
+		return fmt.Errorf("read the camera's H.264: %w", err)
+	}
+	for u, ok := p.split.Next(); ok; u, ok = p.split.Next() {
+		if err := p.unit(u, p.pending); err != nil {
+			return err
+		}
+		p.pending = pic.pts
+	}
+	return nil
+}
+
+// unit publishes one access unit.
+func (p *passThrough) unit(u avc.Unit, pts time.Duration) error {
+	if u.B {
+		return fmt.Errorf("read the camera's H.264: %w", errBFrames)
+	}
+	if u.SPS != nil || u.PPS != nil {
+		if err := p.learn(u); err != nil {
+			return err
+		}
+	}
+	if !u.Coded {
+		return nil
+	}
+	if !p.started {
+		if p.started = u.Key && p.headers != nil; !p.started {
+			p.refresh(pts) // nothing can be decoded yet
+			return nil
+		}
+	}
+	p.publish(u, pts)
+	return nil
+}
+
+// refresh asks for an IDR on the camera's own account, which a camera that loses
+// pictures all the time must not overdo.
+func (p *passThrough) refresh(now time.Duration) {
+	if p.refreshed == 0 || now-p.refreshed >= refreshEvery {
+		p.refreshed = now
+		p.camera.RequestKeyframe()
+	}
+}
+
+const refreshEvery = time.Second
+
+func (p *passThrough) publish(u avc.Unit, pts time.Duration) {
+	out := p.pools.get(u.Key, pts)
+	data := u.Data
+	if u.Key && u.SPS == nil {
+		out.Data = append(out.Data, p.headers...)
+		data = withoutDelimiter(data)
+	}
+	out.Data = append(out.Data, data...)
+	p.camera.out.Publish(out)
+	out.Release()
+}
+
+// withoutDelimiter drops a leading access unit delimiter, which may only be first.
+func withoutDelimiter(unit []byte) []byte {
+	if nal, rest := avc.Next(unit); avc.TypeOf(nal) == avc.AUD && rest != nil {
+		return rest
+	}
+	return unit
+}
+
+// learn keeps the parameter sets of a unit, and tells the format of a new SPS.
+func (p *passThrough) learn(u avc.Unit) error {
+	if u.SPS != nil {
+		s, err := avc.ParseSPS(u.SPS)
+		if err != nil {
+			return fmt.Errorf("read the camera's H.264: %w", err)
+		}
+		p.headers = p.headers[:0]
+		p.camera.setFormat(media.VideoFormat{
+			Width: s.Width, Height: s.Height, Rate: p.shape.rate,
+			ProfileLevelID: s.ProfileLevelID, CanForceIDR: p.shape.forceIDR,
+		})
+	}
+	for nal, rest := avc.Next(u.Data); nal != nil; nal, rest = avc.Next(rest) {
+		if t := avc.TypeOf(nal); t == avc.SPSType || t == avc.PPSType && len(p.headers) < maxHeaders {
+			p.headers = append(append(p.headers, avc.StartCode[:]...), nal...)
+		}
+	}
+	return nil
+}
+
+// maxHeaders bounds what a camera that sends picture parameter sets alone, again
+// and again, makes us keep.
+const maxHeaders = 4096
+
+// control hands what was asked for to the camera's encoder.
+func (p *passThrough) control() {
+	bps, key := p.camera.target(), p.camera.keyframe.Swap(false)
+	if p.coder == nil {
+		return // what comes, comes
+	}
+	if bps != p.bitrate {
+		p.bitrate = bps
+		p.done("set bitrate", p.coder.setBitrate(bps))
+	}
+	if key {
+		p.done("force keyframe", p.coder.forceKeyframe())
+	}
+}
+
+func (p *passThrough) done(what string, err error) {
+	if err != nil {
+		p.camera.log.Debug("encoder control failed", "control", what, "error", err)
+	}
+}
