@@ -1,0 +1,78 @@
+// Package agent holds what the lab's host and the first process of its guest say
+// to each other: net/rpc over a virtio serial port. It owns the names and shapes
+// of the calls; test/lab/guest answers them, test/lab makes them.
+package agent
+
+import "os"
+
+// Port is the name of the virtio serial port.
+const Port = "lab"
+
+// Service is the name under which the guest's calls are registered.
+const Service = "Guest"
+
+// ModuleList is the file of the initramfs that names the modules to load at boot:
+// a path and parameters to the line.
+const ModuleList = "lab/modules"
+
+// Empty is for calls without an argument or an answer.
+type Empty struct{}
+
+// File is a file to write, or one that was read.
+type File struct {
+	Path string
+	Mode os.FileMode // 0: the file must exist, as in /sys
+	Data []byte
+}
+
+// Command is a process to start.
+type Command struct {
+	Name string // by which Lines and Signal find it
+	Args []string
+	Env  []string
+}
+
+// Result is a process that has ended.
+type Result struct {
+	Exit           int // -1: by a signal
+	Stdout, Stderr []byte
+}
+
+// Cursor asks for a process's output from line From on.
+type Cursor struct {
+	Name string
+	From int
+}
+
+// Output is lines of a process's output; Ended says that no more will come.
+type Output struct {
+	Lines []string
+	Ended bool
+	Exit  int
+}
+
+// Signal is a signal for a process that was started.
+type Signal struct {
+	Name   string
+	Number int
+}
+
+// Tone is a sine to be played for ever into a PCM device.
+type Tone struct {
+	Device string // /dev/snd/pcmC0D0p
+	Hertz  float64
+}
+
+// Control sets a V4L2 control (a button is pressed by any value).
+type Control struct {
+	Device string
+	ID     uint32
+	Value  int32
+}
+
+// VideoNode is one node of Video4Linux.
+type VideoNode struct {
+	Path    string
+	Name    string
+	Capture bool // the first node of its device: pictures, not metadata
+}
