@@ -74,7 +74,8 @@ type Server struct {
 	health *health.Condition
 
 	video, audio *ring
-	packetizer   packetizer // of the video's producer
+	packetizer   packetizer    // of the video's producer
+	connect      time.Duration // how long a session may take to connect
 	certificates chan webrtc.Certificate
 	sockets      sockets
 
@@ -96,6 +97,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 	s := &Server{
 		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
 		video: newRing(90000, true), audio: newRing(48000, false),
+		connect:      connectTimeout,
 		certificates: make(chan webrtc.Certificate), sessions: map[sessionKey]*Session{},
 	}
 	s.packetizer.next = s.video.add

@@ -70,7 +70,7 @@ func (s *Session) Stats() Stats { return s.counters.snapshot() }
 
 // run lives the session from the answer to its end.
 func (s *Session) run() {
-	timeout := time.NewTimer(connectTimeout)
+	timeout := time.NewTimer(s.server.connect)
 	defer timeout.Stop()
 	for s.ctx.Err() == nil {
 		select {

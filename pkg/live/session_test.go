@@ -2,9 +2,21 @@ package live
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/media/avc"
 	"github.com/camd-project/camd/pkg/proto"
@@ -23,6 +35,14 @@ func unit(t testing.TB, p *peer) []byte {
 		if x.Marker {
 			return out
 		}
+	}
+}
+
+func refused(t *testing.T, err error, want proto.Code) {
+	t.Helper()
+	var r *proto.Refusal
+	if !errors.As(err, &r) || r.Code != want {
+		t.Errorf("error %v, want the refusal %s", err, want)
 	}
 }
 
@@ -45,12 +65,14 @@ func TestViewerSeesEveryPictureFromTheKeyFrame(t *testing.T) {
 	if got := p.session.Reason(); got != proto.EndBye {
 		t.Errorf("reason %q, want %q", got, proto.EndBye)
 	}
-	if s := p.session.Stats(); s.Frames != 20 || s.Skips != 0 {
+	if s := p.session.Stats(); s.Frames != 20 || s.Skips != 0 || s.Delay.Quantile(1) < 0 {
 		t.Errorf("stats %+v, want 20 frames and no skip", s)
 	}
 	if r.video.Wanted() || r.audio.Wanted() {
 		t.Error("a feed is wanted without a session")
 	}
+	refused(t, r.Bye("c", "one"), proto.CodeNoSession)
+	refused(t, r.AddCandidates("c", "one", proto.Candidates{}), proto.CodeNoSession)
 }
 
 func TestJoinMidGOPStartsAtTheLastKeyFrame(t *testing.T) {
@@ -72,5 +94,446 @@ func TestJoinMidGOPStartsAtTheLastKeyFrame(t *testing.T) {
 	want := r.picture(false, 4000)
 	if got := unit(t, p); !bytes.Equal(got, want) {
 		t.Error("live picture differs")
+	}
+	if n := len(r.camera.asked); n != 0 {
+		t.Errorf("a camera that can't was asked %d times for a key frame", n)
+	}
+}
+
+func TestPacketsAskForImmediatePlayout(t *testing.T) {
+	for name, o := range map[string]peerOptions{"negotiated": {}, "not offered": {noExt: true}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, DefaultConfig(), newCamera(false))
+			r.picture(true, 5000)
+			p := watch(t, r, "one", o)
+			last := get(t, p.video)
+			for range 4 {
+				x := get(t, p.video)
+				if x.SequenceNumber != last.SequenceNumber+1 {
+					t.Errorf("sequence number %d after %d", x.SequenceNumber, last.SequenceNumber)
+				}
+				var found []byte
+				for _, id := range x.GetExtensionIDs() {
+					found = append(append(found, id), x.GetExtension(id)...)
+				}
+				if o.noExt {
+					if found != nil {
+						t.Errorf("extension %x though none was offered", found)
+					}
+				} else if len(found) != 4 || !bytes.Equal(found[1:], []byte{0, 0, 0}) {
+					t.Errorf("extension %x, want three zero bytes", found)
+				}
+				last = x
+			}
+			if want := strings.Contains(p.answer, playoutDelayURI); want == o.noExt {
+				t.Errorf("answer has the extension: %v", want)
+			}
+		})
+	}
+}
+
+// lossy is a receiver's socket that loses packets and keeps the bytes of all.
+type lossy struct {
+	net.PacketConn
+	mu   sync.Mutex
+	lose func(b []byte) bool
+	seen map[uint16][][]byte // video packets by sequence number, as they came
+}
+
+func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := l.PacketConn.ReadFrom(b)
+		if err != nil || !isRTP(b[:n]) || b[1]&0x7f != 108 {
+			return n, from, err
+		}
+		l.mu.Lock()
+		seq := binary.BigEndian.Uint16(b[2:])
+		again := len(l.seen[seq]) > 0
+		l.seen[seq] = append(l.seen[seq], bytes.Clone(b[:n]))
+		lost := !again && l.lose(b[:n])
+		l.mu.Unlock()
+		if !lost {
+			return n, from, nil
+		}
+	}
+}
+
+func TestRetransmissionIsTheSameBytes(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.picture(true, 50000)
+	conn, err := net.ListenPacket("udp4", ":0")
+	must(t, err)
+	var lost []uint16
+	l := &lossy{PacketConn: conn, seen: map[uint16][][]byte{}}
+	l.lose = func(b []byte) bool {
+		if len(l.seen)%4 == 2 {
+			lost = append(lost, binary.BigEndian.Uint16(b[2:]))
+			return true
+		}
+		return false
+	}
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: l})
+	t.Cleanup(func() { _ = mux.Close() })
+	p := watch(t, r, "one", peerOptions{engine: func(e *webrtc.SettingEngine) { e.SetICEUDPMux(mux) }})
+	first := get(t, p.video)
+	eventually(t, "the picture is there", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.seen) == 44 // 50 kB, and its parameter sets
+	})
+	before := r.video2().next
+	l.mu.Lock()
+	asked := append([]uint16(nil), lost...)
+	l.mu.Unlock()
+	if len(asked) < 5 {
+		t.Fatalf("only %d packets were lost", len(asked))
+	}
+	must(t, p.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: first.SSRC, Nacks: rtcp.NackPairsFromSequenceNumbers(asked)}}))
+	eventually(t, "all came again", func() bool { return p.session.Stats().Resent == uint64(len(asked)) })
+	eventually(t, "all were received", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, seq := range asked {
+			if len(l.seen[seq]) != 2 {
+				return false
+			}
+		}
+		return true
+	})
+	for _, seq := range asked {
+		if !bytes.Equal(l.seen[seq][0], l.seen[seq][1]) {
+			t.Errorf("packet %d differs when sent again", seq)
+		}
+	}
+	if before != r.video2().next {
+		t.Error("the ring moved")
+	}
+}
+
+func (r *rig) video2() extent { return r.Server.video.stand() }
+
+func TestLossOfPicturesAsksForAKeyFrame(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(true))
+	p := watch(t, r, "one", peerOptions{})
+	get(t, r.camera.asked)
+	r.picture(true, 2000)
+	x := get(t, p.video)
+	r.Server.mu.Lock()
+	r.requested = time.Time{} // the connection's own request is long ago
+	r.Server.mu.Unlock()
+	must(t, p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: x.SSRC}}))
+	get(t, r.camera.asked)
+	r.Server.mu.Lock()
+	r.requested = time.Time{}
+	r.Server.mu.Unlock()
+	must(t, p.pc.WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{MediaSSRC: x.SSRC, FIR: []rtcp.FIREntry{{SSRC: x.SSRC}}}}))
+	get(t, r.camera.asked)
+	if n := p.session.Stats().KeyframeRequests; n != 2 {
+		t.Errorf("%d requests counted, want 2", n)
+	}
+}
+
+func TestSenderReportsComeForBothTracks(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.stream(10*time.Millisecond, 10)
+	p := watch(t, r, "one", peerOptions{})
+	video, audio := get(t, p.video), get(t, p.audio)
+	names := map[uint32]string{}
+	sent := map[uint32]bool{}
+	for len(names) < 2 || len(sent) < 2 {
+		switch x := get(t, p.reports).(type) {
+		case *rtcp.SenderReport:
+			sent[x.SSRC] = x.PacketCount > 0 && x.OctetCount > 0
+		case *rtcp.SourceDescription:
+			names[x.Chunks[0].Source] = x.Chunks[0].Items[0].Text
+		}
+	}
+	if !sent[video.SSRC] || !sent[audio.SSRC] {
+		t.Errorf("reports %v, want of %d and %d", sent, video.SSRC, audio.SSRC)
+	}
+	if names[video.SSRC] == "" || names[video.SSRC] != names[audio.SSRC] {
+		t.Errorf("canonical names %v, want the same one", names)
+	}
+	if n := strings.Count(p.answer, "a=msid:"+names[video.SSRC]+" "); n != 2 {
+		t.Errorf("%d tracks in the stream of that name, want 2", n)
+	}
+}
+
+func TestIncomingAudioIsDropped(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.stream(10*time.Millisecond, 10)
+	p := newPeer(t, peerOptions{})
+	mic, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "mic", "mic")
+	must(t, err)
+	for _, tr := range p.pc.GetTransceivers() {
+		if tr.Kind() == webrtc.RTPCodecTypeAudio {
+			must(t, tr.Sender().ReplaceTrack(mic))
+		}
+	}
+	p.start(r, "one", peerOptions{})
+	get(t, p.video)
+	audio := p.answer[strings.Index(p.answer, "m=audio"):]
+	if !strings.Contains(audio, "a=sendrecv") {
+		t.Errorf("audio is not answered sendrecv: %s", audio)
+	}
+	for i := range 2000 {
+		must(t, mic.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: uint16(i), Timestamp: uint32(960 * i)}, Payload: make([]byte, 1000)}))
+	}
+	received := func() uint64 {
+		for _, s := range p.session.pc.GetStats() {
+			if x, ok := s.(webrtc.TransportStats); ok {
+				return x.BytesReceived
+			}
+		}
+		return 0
+	}
+	eventually(t, "most of it has arrived", func() bool { return received() > 1_000_000 })
+	for len(p.video) > 0 {
+		<-p.video
+	}
+	get(t, p.video) // and nothing is the worse for it
+	p.cancel(nil)
+	<-p.session.Done()
+}
+
+func TestSessionLimit(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxSessions = 2
+	r := newRig(t, cfg, newCamera(false))
+	one := watch(t, r, "one", peerOptions{})
+	watch(t, r, "two", peerOptions{})
+	three := newPeer(t, peerOptions{})
+	o := Offer{Client: "c", Session: "three", SDP: three.offer(peerOptions{}), View: true, Signal: three.signal}
+	_, _, err := r.Start(t.Context(), o)
+	refused(t, err, proto.CodeTooManySessions)
+	o.Session = "two"
+	_, _, err = r.Start(t.Context(), o)
+	refused(t, err, proto.CodeBadRequest) // the name is taken
+	if n := len(r.Viewers()); n != 2 {
+		t.Errorf("%d viewers, want 2", n)
+	}
+	one.cancel(nil)
+	<-one.session.Done()
+	o.Session = "three"
+	s, _, err := r.Start(t.Context(), o)
+	must(t, err)
+	if l := r.Viewers(); len(l) != 2 || l[0].Session != "two" || l[1].Session != "three" || !l[1].View || l[1].Listen {
+		t.Errorf("viewers %+v", l)
+	}
+	r.stop()
+	<-s.Done()
+}
+
+func TestRefusals(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	start := func(o Offer) error {
+		o.Client, o.Signal = "c", func(proto.SignalKind, any) {}
+		_, _, err := r.Start(t.Context(), o)
+		return err
+	}
+	good := crlf(chromium)
+	refused(t, start(Offer{Session: "s", SDP: "hello", View: true}), proto.CodeBadRequest)
+	refused(t, start(Offer{Session: "", SDP: good, View: true}), proto.CodeBadRequest)
+	refused(t, start(Offer{Session: strings.Repeat("s", 65), SDP: good, View: true}), proto.CodeBadRequest)
+	refused(t, start(Offer{Session: "s", SDP: good}), proto.CodeBadRequest)
+	vp8 := strings.ReplaceAll(good, "H264/", "VP8/")
+	refused(t, start(Offer{Session: "s", SDP: vp8, View: true}), proto.CodeCodec)
+	r.camera.format.ProfileLevelID = "640028"
+	refused(t, start(Offer{Session: "s", SDP: good, View: true}), proto.CodeCodec)
+	if r.video.Wanted() || len(r.Viewers()) != 0 || r.sockets.users != 0 {
+		t.Error("a refused session left something behind")
+	}
+	r.stop()
+	refused(t, start(Offer{Session: "s", SDP: good, View: true}), proto.CodeBusy)
+}
+
+func TestListenerGetsSoundAlone(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	p := newPeer(t, peerOptions{})
+	s, answer, err := r.Start(t.Context(), Offer{Client: "c", Session: "s", SDP: p.offer(peerOptions{}), Listen: true, Signal: p.signal})
+	must(t, err)
+	if r.video.Wanted() || !r.audio.Wanted() {
+		t.Error("want exactly sound")
+	}
+	must(t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+	r.stream(10*time.Millisecond, 10)
+	get(t, p.audio)
+	if len(p.video) != 0 {
+		t.Error("pictures without the right to them")
+	}
+	r.stop()
+	<-s.Done()
+}
+
+func TestTheRightsEndIsTheSessionsEnd(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.stream(5*time.Millisecond, 10)
+	p := watch(t, r, "one", peerOptions{})
+	get(t, p.video)
+	p.cancel(errors.New("revoked"))
+	<-p.session.Done()
+	if got := p.session.Reason(); got != proto.EndRevoked {
+		t.Errorf("reason %q, want %q", got, proto.EndRevoked)
+	}
+	for {
+		if end, ok := get(t, p.signals).(proto.End); ok {
+			if end.Reason != proto.EndRevoked {
+				t.Errorf("signalled %q", end.Reason)
+			}
+			break
+		}
+	}
+	n := p.session.Stats().Packets
+	r.picture(true, 9000)
+	if p.session.Stats().Packets != n {
+		t.Error("a packet was sent after Done")
+	}
+}
+
+func TestShutdownEndsEverySession(t *testing.T) {
+	before := runtime.NumGoroutine()
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	p := watch(t, r, "one", peerOptions{})
+	q := watch(t, r, "two", peerOptions{noAudio: true})
+	r.picture(true, 9000)
+	get(t, p.video)
+	get(t, q.video)
+	r.stop()
+	for _, x := range []*peer{p, q} {
+		<-x.session.Done() // Run has waited for it
+		if got := x.session.Reason(); got != proto.EndShutdown {
+			t.Errorf("reason %q, want %q", got, proto.EndShutdown)
+		}
+		must(t, x.pc.GracefulClose())
+	}
+	eventually(t, "every goroutine has ended", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+func TestASwappedFingerprintFails(t *testing.T) {
+	swap := func(sdp string) string {
+		i := strings.Index(sdp, "sha-256 ") + len("sha-256 ")
+		b := []byte(sdp)
+		b[i] = "123456789ABCDEF0"[strings.IndexByte("0123456789ABCDEF", b[i])]
+		return string(b)
+	}
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.stream(5*time.Millisecond, 5)
+	p := watch(t, r, "one", peerOptions{edit: swap})
+	<-p.session.Done()
+	if got := p.session.Reason(); got != proto.EndMedia {
+		t.Errorf("reason %q, want %q", got, proto.EndMedia)
+	}
+	if s := p.session.Stats(); s.Packets != 0 || len(p.video) != 0 {
+		t.Errorf("%d packets were sent", s.Packets)
+	}
+}
+
+func TestAViewerThatNeverConnects(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.connect = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s, _, err := r.Start(ctx, Offer{Client: "c", Session: "s", SDP: crlf(chromium), View: true, Signal: func(proto.SignalKind, any) {}})
+	must(t, err)
+	<-s.Done()
+	if s.Reason() != proto.EndICE {
+		t.Errorf("reason %q, want %q", s.Reason(), proto.EndICE)
+	}
+}
+
+func TestTheViewersClosingEndsTheSession(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.picture(true, 3000)
+	p := watch(t, r, "one", peerOptions{})
+	get(t, p.video)
+	must(t, p.pc.Close())
+	<-p.session.Done()
+	if got := p.session.Reason(); got != proto.EndBye {
+		t.Errorf("reason %q, want %q", got, proto.EndBye)
+	}
+}
+
+func TestCandidatesTrickle(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.picture(true, 3000)
+	o := peerOptions{trickle: true}
+	p := newPeer(t, o)
+	found := make(chan proto.Candidate, 100)
+	p.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		if c != nil {
+			i := c.ToJSON()
+			found <- proto.Candidate{Candidate: i.Candidate, SDPMid: i.SDPMid, SDPMLineIndex: i.SDPMLineIndex}
+		}
+	})
+	p.start(r, "one", o)
+	if !strings.Contains(p.answer, "typ host") {
+		t.Error("no host candidate in the answer")
+	}
+	mdns := proto.Candidate{Candidate: "candidate:1 1 udp 2122260223 8a37a1b6-0b51-4a1c-9a5d-3f2f4c4be001.local 50000 typ host"}
+	must(t, r.AddCandidates("c", "one", proto.Candidates{Candidates: []proto.Candidate{mdns, {}, get(t, found)}}))
+	get(t, p.video)
+	c := get(t, p.signals).(proto.Candidates)
+	if !c.Done || len(c.Candidates) != 0 {
+		t.Errorf("signalled %+v, want only that there are no more", c)
+	}
+	bad := proto.Candidates{Candidates: []proto.Candidate{{Candidate: "candidate:x"}}}
+	refused(t, r.AddCandidates("c", "one", bad), proto.CodeBadRequest)
+	many := proto.Candidates{Candidates: make([]proto.Candidate, maxCandidates)}
+	refused(t, r.AddCandidates("c", "one", many), proto.CodeBadRequest)
+}
+
+func TestTheLowestWishSetsTheBitrate(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	wish := func(bps string) peerOptions {
+		return peerOptions{edit: func(sdp string) string {
+			i := strings.Index(sdp, "m=video")
+			j := i + strings.Index(sdp[i:], "c=IN")
+			j += strings.Index(sdp[j:], "\n") + 1
+			return sdp[:j] + "b=TIAS:" + bps + "\r\n" + sdp[j:]
+		}}
+	}
+	watch(t, r, "none", peerOptions{})
+	a := watch(t, r, "a", wish("800000"))
+	b := watch(t, r, "b", wish("300000"))
+	watch(t, r, "c", wish("900000"))
+	b.cancel(nil)
+	<-b.session.Done()
+	a.cancel(nil)
+	<-a.session.Done()
+	r.stop()
+	r.camera.mu.Lock()
+	defer r.camera.mu.Unlock()
+	want := []int{800000, 300000, 800000, 900000, 0}
+	if len(r.camera.bitrates) != len(want) {
+		t.Fatalf("bitrates %v, want %v", r.camera.bitrates, want)
+	}
+	for i := range want {
+		if r.camera.bitrates[i] != want[i] {
+			t.Errorf("bitrates %v, want %v", r.camera.bitrates, want)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	turn := ICEServer{URLs: []string{"turn:192.0.2.1?transport=tcp"}, Username: "u", Credential: "secret"}
+	for name, c := range map[string]struct {
+		cfg Config
+		ok  bool
+	}{
+		"default":                 {DefaultConfig(), true},
+		"no sessions":             {Config{}, false},
+		"STUN":                    {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: []string{"stun:192.0.2.1"}}}}, true},
+		"TURN":                    {Config{MaxSessions: 1, RelayOnly: true, ICEServers: []ICEServer{turn}}, true},
+		"relay only without TURN": {Config{MaxSessions: 1, RelayOnly: true}, false},
+		"TURN without credential": {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: turn.URLs, Username: "u"}}}, false},
+		"no URL":                  {Config{MaxSessions: 1, ICEServers: []ICEServer{{}}}, false},
+		"other scheme":            {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: []string{"https://192.0.2.1"}}}}, false},
+	} {
+		if err := c.cfg.validate(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s := turn.String() + turn.GoString() + turn.LogValue().String(); strings.Contains(s, "secret") {
+		t.Errorf("the credential shows: %s", s)
 	}
 }

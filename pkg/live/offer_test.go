@@ -1,0 +1,190 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// chromium is the shape of an offer of Chromium 156 with one H.264 and Opus chosen.
+const chromium = `v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+a=extmap-allow-mixed
+a=msid-semantic: WMS
+m=video 9 UDP/TLS/RTP/SAVPF 103 107 109
+c=IN IP4 0.0.0.0
+b=TIAS:800000
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:EOhS
+a=ice-pwd:lpfWhnTiJv6nTKwUSS1UHFva
+a=ice-options:trickle
+a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E
+a=setup:actpass
+a=mid:0
+a=extmap:12 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
+a=recvonly
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:103 H264/90000
+a=rtcp-fb:103 nack
+a=rtcp-fb:103 nack pli
+a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f
+a=rtpmap:107 H264/90000
+a=fmtp:107 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f
+a=rtpmap:109 H264/90000
+a=fmtp:109 level-asymmetry-allowed=1; packetization-mode=1; profile-level-id=42e01f
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=candidate:1 1 udp 2122260223 192.0.2.7 54321 typ host
+a=ice-ufrag:EOhS
+a=ice-pwd:lpfWhnTiJv6nTKwUSS1UHFva
+a=ice-options:trickle
+a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E
+a=setup:actpass
+a=mid:1
+a=sendrecv
+a=msid:- 4a3b
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;useinbandfec=1
+`
+
+func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+
+func TestParseOffer(t *testing.T) {
+	o, err := parseOffer(crlf(chromium))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.video || !o.audio || o.tias != 800000 || o.candidates != 1 {
+		t.Errorf("got %+v", o)
+	}
+	if len(o.h264) != 2 || o.h264[0].payloadType != 103 || o.h264[1].payloadType != 109 || o.h264[1].profileLevelID != "42e01f" {
+		t.Errorf("H.264: %+v, want payload types 103 and 109", o.h264)
+	}
+}
+
+func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
+	for name, c := range map[string]struct {
+		old, new string
+		want     func(offer) bool
+	}{
+		"viewer shows nothing":       {"a=recvonly", "a=inactive", func(o offer) bool { return !o.video }},
+		"viewer hears nothing":       {"a=sendrecv", "a=sendonly", func(o offer) bool { return !o.audio }},
+		"no direction is sendrecv":   {"a=recvonly\n", "", func(o offer) bool { return o.video }},
+		"no wish":                    {"b=TIAS:800000\n", "", func(o offer) bool { return o.tias == 0 }},
+		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o offer) bool { return o.tias == 0 }},
+		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o offer) bool { return o.tias == minTIAS }},
+		"other audio codec":          {"opus/48000/2", "PCMU/8000", func(o offer) bool { return !o.audio }},
+		"other video codec":          {"H264/90000", "VP8/90000", func(o offer) bool { return len(o.h264) == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := parseOffer(crlf(strings.ReplaceAll(chromium, c.old, c.new)))
+			if err != nil || !c.want(o) {
+				t.Errorf("got %+v, %v", o, err)
+			}
+		})
+	}
+}
+
+func TestParseOfferRefuses(t *testing.T) {
+	fp := "a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E\n"
+	data := "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:2\na=rtcp-mux\n"
+	for name, c := range map[string]struct{ old, new string }{
+		"no SDP":                  {chromium, "hello"},
+		"no section":              {chromium[strings.Index(chromium, "m="):], ""},
+		"data channel":            {chromium, chromium + data},
+		"data channel alone":      {"m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=application 9 UDP/TLS/RTP/SAVPF 111"},
+		"two videos":              {"m=audio", "m=video"},
+		"plain RTP":               {"UDP/TLS/RTP/SAVPF 111", "RTP/AVP 111"},
+		"no rtcp-mux":             {"a=rtcp-mux\n", ""},
+		"no ufrag":                {"a=ice-ufrag:EOhS\n", ""},
+		"short password":          {"a=ice-pwd:lpfWhnTiJv6nTKwUSS1UHFva", "a=ice-pwd:short"},
+		"no fingerprint":          {fp, ""},
+		"two fingerprints":        {fp, fp + fp},
+		"SHA-1":                   {"sha-256 49:66", "sha-1 49:66"},
+		"short fingerprint":       {":23:5E", ":23"},
+		"fingerprint without :":   {"49:66:", "4966:0"},
+		"fingerprints differ":     {"a=mid:1", "a=mid:1\n" + fp},
+		"passive":                 {"a=setup:actpass", "a=setup:passive"},
+		"no mid":                  {"a=mid:1\n", ""},
+		"one mid twice":           {"a=mid:1", "a=mid:0"},
+		"not bundled":             {"a=group:BUNDLE 0 1\n", ""},
+		"half bundled":            {"a=group:BUNDLE 0 1", "a=group:BUNDLE 0"},
+		"bundled with a stranger": {"a=group:BUNDLE 0 1", "a=group:BUNDLE 0 2"},
+		"ICE-lite":                {"a=group", "a=ice-lite\na=group"},
+		"SDES keys":               {"a=mid:0", "a=mid:0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"},
+		"simulcast":               {"a=mid:0", "a=mid:0\na=rid:1 send"},
+		"too many candidates": {"a=mid:0", "a=mid:0" +
+			strings.Repeat("\na=candidate:1 1 udp 1 192.0.2.7 5 typ host", maxCandidates)},
+		"too large": {"a=mid:0", "a=mid:0" + strings.Repeat("\na=x", maxSDP/4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if o, err := parseOffer(crlf(strings.ReplaceAll(chromium, c.old, c.new))); err == nil {
+				t.Errorf("accepted: %+v", o)
+			}
+		})
+	}
+}
+
+func FuzzParseOffer(f *testing.F) {
+	f.Add(crlf(chromium))
+	f.Add(crlf(strings.ReplaceAll(chromium, "a=group", "a=ice-lite\na=group")))
+	f.Add("v=0\r\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		o, err := parseOffer(s)
+		if err != nil {
+			return
+		}
+		if len(s) > maxSDP || o.candidates > maxCandidates || o.tias != 0 && o.tias < minTIAS {
+			t.Errorf("accepted beyond bounds: %+v", o)
+		}
+	})
+}
+
+func TestProfileOf(t *testing.T) {
+	for id, want := range map[string]profile{
+		"42c01f": constrainedBaseline, "42e01f": constrainedBaseline, "42e028": constrainedBaseline,
+		"4d801f": constrainedBaseline, "58c01f": constrainedBaseline, "42001f": baseline, "42801f": baseline,
+		"58801f": baseline, "4d001f": main, "4d4028": main, "58001f": extended, "640c1f": constrainedHigh,
+		"640028": high, "64001F": high, "6e001f": unknownProfile, "": unknownProfile, "42": unknownProfile,
+		"42e01fff": unknownProfile, "zzzzzz": unknownProfile,
+	} {
+		if got := profileOf(id); got != want {
+			t.Errorf("profileOf(%q) = %d, want %d", id, got, want)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	offered := func(ids string) (l []h264) {
+		for id := range strings.FieldsSeq(ids) {
+			l = append(l, h264{profileLevelID: id})
+		}
+		return l
+	}
+	for _, c := range []struct{ camera, offered, want string }{
+		{"42c01f", "42001f 42e01f 4d001f 64001f", "42e01f"}, // equivalent, though pion compares bytes
+		{"42c01f", "42001f 64001f", "42001f"},
+		{"42c01f", "64001f", "64001f"}, // a High decoder shows it
+		{"42001f", "42e01f", "42e01f"},
+		{"4d0028", "42e01f 4d001f 64001f", "4d001f"},
+		{"4d0028", "42e01f 64001f", "64001f"},
+		{"640028", "42e01f 4d001f 64001f", "64001f"},
+		{"640028", "42e01f", ""},
+		{"640c28", "64001f 640c1f", "640c1f"},
+		{"f4001f", "f4001f", ""},
+		{"42c01f", "", ""},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			got, ok := choose(c.camera, offered(c.offered))
+			if got.profileLevelID != c.want || ok != (c.want != "") {
+				t.Errorf("got %q, %v", got.profileLevelID, ok)
+			}
+		})
+	}
+}
