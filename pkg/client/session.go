@@ -24,6 +24,8 @@ type Session struct {
 	options WatchOptions
 	pc      *webrtc.PeerConnection
 	began   time.Time
+	scopes  []proto.Scope // what the camera granted; set before Watch returns
+	asked   bool          // the camera may have begun the session
 
 	candidates    chan *webrtc.ICECandidate // nil: no more will come
 	cancelSignals func()
@@ -66,6 +68,9 @@ func newSession(c *Camera, o WatchOptions) (*Session, error) {
 
 // ID names the session in requests and signals.
 func (s *Session) ID() string { return s.id }
+
+// Scopes are what the session carries.
+func (s *Session) Scopes() []proto.Scope { return s.scopes }
 
 // Done is closed when the session has ended, by whomever.
 func (s *Session) Done() <-chan struct{} { return s.done }
@@ -123,11 +128,6 @@ func (s *Session) Close() {
 			s.camera.log.Info("bye was not heard", "error", err)
 		}
 	}
-	s.closePeer()
-}
-
-func (s *Session) closePeer() {
-	s.finish(nil)
 	s.cancelSignals()
 	if err := s.pc.GracefulClose(); err != nil {
 		s.camera.log.Info("WebRTC did not end well", "error", err)

@@ -52,7 +52,9 @@ func (c *Camera) Watch(ctx context.Context, o WatchOptions) (*Session, error) {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
-		s.closePeer()
+		var refused *Refused
+		s.ended.Store(!s.asked || errors.As(err, &refused) || errors.Is(err, ErrOffline))
+		s.Close() // what was asked for and not answered may have begun
 		return nil, explainWatch(err)
 	}
 	return s, nil
@@ -79,6 +81,7 @@ func (s *Session) start(ctx context.Context) error {
 		return err
 	}
 	s.cancelSignals = cancel
+	s.asked = true
 	answer, err := s.camera.Call(ctx, proto.OpLive, s.id, proto.LiveRequest{SDP: limitBitrate(offer, s.options.MaxBitrate), Scopes: s.options.scopes()})
 	if err != nil {
 		return err
@@ -87,6 +90,7 @@ func (s *Session) start(ctx context.Context) error {
 	if err := json.Unmarshal(answer.Body, &live); err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
+	s.scopes = live.Scopes
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: live.SDP}); err != nil {
 		return fmt.Errorf("apply answer: %w", err)
 	}
@@ -170,8 +174,8 @@ func (s *Session) sendCandidates() {
 	}
 }
 
-// endSentences are for people; a reason without one is shown as it is.
 var endSentences = map[string]string{
+	proto.EndBye:      "The session was ended.",
 	proto.EndICE:      "The camera lost the way to this computer.",
 	proto.EndSilent:   "The camera heard nothing from this computer for half a minute and ended the session.",
 	proto.EndRevoked:  "The right to watch this camera has ended.",
@@ -179,14 +183,19 @@ var endSentences = map[string]string{
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
 }
 
+// EndSentence is what a person reads of a proto.End's reason.
+func EndSentence(reason string) string {
+	if s, ok := endSentences[reason]; ok {
+		return s
+	}
+	return "The camera ended the session: " + reason + "."
+}
+
 func explainEnd(reason string) error {
 	if reason == proto.EndBye {
 		return nil
 	}
-	if s, ok := endSentences[reason]; ok {
-		return problem(ErrLost, "%s", s)
-	}
-	return problem(ErrLost, "The camera ended the session: %s.", reason)
+	return problem(ErrLost, "%s", EndSentence(reason))
 }
 
 // batch is Candidates under collection.

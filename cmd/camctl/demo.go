@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/camd-project/camd/internal/broker"
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	demoWindow  = time.Minute
+	demoPorts   = 20               // tried after the one that is busy
+	demoPicture = 20 * time.Second // for the first picture
+	demoName    = "Demo"
+)
+
+type demoCmd struct {
+	Address   string `help:"Where the page is served." default:"127.0.0.1:8088"`
+	Camd      string `help:"The camd program (default: beside camctl, else on the PATH)." type:"path" placeholder:"FILE"`
+	Synthetic bool   `help:"Use the test pattern and the tone even where there is a camera."`
+}
+
+// demo is everything that the command started, for its end.
+type demo struct {
+	env    *environment
+	dir    string
+	broker *broker.Broker
+	ca     *pki.CA
+	camd   *process
+	camera *client.Camera
+	home   *client.Home
+}
+
+// Run starts all, serves the page until Ctrl-C, and leaves nothing behind.
+func (c demoCmd) Run(env *environment) (err error) {
+	program, err := c.program()
+	if err != nil {
+		return err
+	}
+	listener, err := c.listen(env)
+	if err != nil {
+		return err
+	}
+	d := &demo{env: env}
+	defer func() {
+		_ = listener.Close() // the page's server has closed it if it ran
+		err = errors.Join(err, d.end())
+	}()
+	first, err := d.start(program, c.Synthetic)
+	if err != nil {
+		return err
+	}
+	return d.serve(listener, first)
+}
+
+// program finds camd.
+func (c demoCmd) program() (string, error) {
+	if c.Camd != "" {
+		if _, err := os.Stat(c.Camd); err != nil {
+			return "", fmt.Errorf("there is no camd at %s; build it with make build", c.Camd)
+		}
+		return c.Camd, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("camctl's own place is not known; name camd with --camd: %w", err)
+	}
+	beside := filepath.Join(filepath.Dir(self), "camd")
+	if _, err := os.Stat(beside); err != nil {
+		return "", fmt.Errorf("there is no camd beside camctl (%s); build it with make build, or name it with --camd", beside)
+	}
+	return beside, nil
+}
+
+// listen takes the next port when the wanted one is busy. It serves this machine only.
+func (c demoCmd) listen(env *environment) (net.Listener, error) {
+	host, portText, err := net.SplitHostPort(c.Address)
+	port, numeric := strconv.Atoi(portText)
+	if err != nil || numeric != nil || !loopback(host) {
+		return nil, usageError("--address must be a loopback address and a port, such as 127.0.0.1:8088: the page has no login")
+	}
+	for n := range demoPorts {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port+n)))
+		switch {
+		case err == nil && n > 0:
+			env.note("Port %d is busy; the page is on port %d.", port, port+n)
+			return l, nil
+		case err == nil:
+			return l, nil
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return nil, fmt.Errorf("the page can't be served on %s: %w", c.Address, err)
+		}
+	}
+	return nil, fmt.Errorf("ports %d to %d are all busy; name another with --address", port, port+demoPorts-1)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// start brings up broker and camd, pairs, and waits for a first picture.
+func (d *demo) start(program string, synthetic bool) (first time.Duration, err error) {
+	if d.dir, err = os.MkdirTemp("", "camd-demo-"); err != nil {
+		return 0, fmt.Errorf("no folder for the demo can be made: %w", err)
+	}
+	d.env.note("== making keys and certificates, starting a broker")
+	if err := d.startBroker(); err != nil {
+		return 0, err
+	}
+	source := chooseSources(synthetic)
+	d.env.note("== starting camd: %s", source)
+	label, err := d.startCamd(program, source)
+	if err != nil {
+		return 0, err
+	}
+	d.env.note("== pairing as an owner does, with the label's text")
+	if err := d.pair(label); err != nil {
+		return 0, err
+	}
+	d.env.note("== asking for a picture")
+	return d.firstPicture()
+}
+
+func (d *demo) startBroker() (err error) {
+	if d.ca, err = pki.NewCA("camd demo"); err != nil {
+		return err
+	}
+	server, err := d.ca.Server("127.0.0.1", "localhost")
+	if err != nil {
+		return err
+	}
+	d.broker, err = broker.Start(broker.Config{Address: "127.0.0.1:0", Log: d.env.log,
+		TLS: &tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: d.ca.Pool()}})
+	return err
+}
+
+func (d *demo) brokerURL() string { return "mqtts://" + d.broker.Address() }
+
+// startCamd makes the device's identity and certificate and starts the daemon.
+func (d *demo) startCamd(program string, source sources) (pairing.Label, error) {
+	f, err := d.writeConfig(source)
+	if err != nil {
+		return pairing.Label{}, err
+	}
+	label, err := d.factory(program, f)
+	if err != nil {
+		return pairing.Label{}, err
+	}
+	if err := d.certify(label.Device, f); err != nil {
+		return pairing.Label{}, err
+	}
+	if d.camd, err = startProcess(program, filepath.Join(d.dir, "camd.log"), "run", "--config", f.config); err != nil {
+		return pairing.Label{}, err
+	}
+	return label, d.camd.await(d.env.ctx, func() error {
+		_, err := client.Ask(d.env.ctx, f.socket, map[string]string{"cmd": "status"})
+		return err
+	})
+}
+
+// pair opens the window and goes through the real handshake.
+func (d *demo) pair(label pairing.Label) (err error) {
+	if d.home, err = client.OpenHome(filepath.Join(d.dir, "home")); err != nil {
+		return err
+	}
+	keys, err := d.home.Keys()
+	if err != nil {
+		return err
+	}
+	cert, err := d.ca.Viewer(keys.ID())
+	if err != nil {
+		return err
+	}
+	key, err := pki.KeyPEM(cert)
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(d.dir, socketName)
+	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoName); err != nil {
+		return err
+	}
+	login := client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
+	record, err := pairAt(d.env.ctx, d.home, socket, label, login, "")
+	if err != nil {
+		return err
+	}
+	d.camera, err = client.Dial(d.env.ctx, d.home, keys, record, d.env.log)
+	return err
+}
+
+// firstPicture watches until one came: it proves the whole way before anyone is
+// asked to open the page. A camera needs a moment to start, so it asks again.
+func (d *demo) firstPicture() (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(d.env.ctx, demoPicture)
+	defer cancel()
+	for {
+		took, err := d.tryPicture(ctx)
+		var refused *client.Refused
+		again := errors.As(err, &refused) && refused.Code == proto.CodeNoMedia || errors.Is(err, client.ErrOffline)
+		if !again {
+			return took, d.explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, d.explain(err)
+		case <-d.camd.done:
+			return 0, d.camd.died()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (d *demo) tryPicture(ctx context.Context) (time.Duration, error) {
+	seen := make(chan struct{}, 1)
+	session, err := d.camera.Watch(ctx, client.WatchOptions{Video: func(client.Frame) {
+		select {
+		case seen <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	select {
+	case <-seen:
+		return session.Stats().Video.FirstFrame, nil
+	case <-session.Done():
+		return 0, session.Err()
+	case <-d.camd.done:
+		return 0, d.camd.died()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// explain adds what the camera says of itself to a picture that did not come.
+func (d *demo) explain(err error) error {
+	if err == nil || d.env.ctx.Err() != nil {
+		return errors.Join(err, d.env.ctx.Err())
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no picture came within %v", demoPicture)
+	}
+	ctx, cancel := context.WithTimeout(d.env.ctx, time.Second)
+	defer cancel()
+	answer, asked := d.camera.Call(ctx, proto.OpStatus, "", nil)
+	var status proto.StatusAnswer
+	if asked != nil || json.Unmarshal(answer.Body, &status) != nil {
+		return err
+	}
+	for _, c := range status.Conditions {
+		if c.Reason != "" {
+			err = fmt.Errorf("%w %s: %s", err, c.Name, c.Reason)
+		}
+	}
+	return err
+}
+
+// end stops everything in the reverse order of starting.
+func (d *demo) end() error {
+	d.env.note("== stopping")
+	if d.camera != nil {
+		d.camera.Close()
+	}
+	var errs []error
+	if d.camd != nil {
+		errs = append(errs, d.camd.stop())
+	}
+	if d.broker != nil {
+		errs = append(errs, d.broker.Close())
+	}
+	if d.dir != "" {
+		if err := os.RemoveAll(d.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("%s is left: %w", d.dir, err))
+		}
+	}
+	return errors.Join(errs...)
+}

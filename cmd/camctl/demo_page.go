@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/web"
+)
+
+const (
+	pageBody     = 64 << 10 // bytes of a request's body
+	pageSessions = 8        // pages that may be open at once; camd has its own limit
+	pageCall     = 10 * time.Second
+	pageClose    = 2 * time.Second
+)
+
+// page serves web to browsers on this machine. It holds no media: it seals what
+// the page says for the camera, and opens what the camera says to the page.
+type page struct {
+	camera *client.Camera
+	env    *environment
+	token  string // in the path of every request but those for the page itself
+	hosts  map[string]bool
+	seen   func(milliseconds float64)
+	slots  chan struct{}
+}
+
+// serve runs until Ctrl-C or until camd dies.
+func (d *demo) serve(l net.Listener, first time.Duration) error {
+	p := newPage(d.camera, d.env, l.Addr())
+	ctx, cancel := context.WithCancel(d.env.ctx)
+	defer cancel()
+	server := &http.Server{Handler: p.handler(), ReadHeaderTimeout: pageCall, BaseContext: func(net.Listener) context.Context { return ctx }}
+	failed := make(chan error, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { failed <- server.Serve(l) })
+	url := "http://" + l.Addr().String()
+	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
+		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.", url, ms(first)); err != nil {
+		return err
+	}
+	var err error
+	select {
+	case <-d.env.ctx.Done():
+	case <-d.camd.done:
+		err = d.camd.died()
+	case err = <-failed:
+		err = fmt.Errorf("the page can't be served any more: %w", err)
+	}
+	cancel() // the sessions of open pages end, and say bye
+	stop, stopped := context.WithTimeout(context.Background(), pageCall)
+	defer stopped()
+	if shut := server.Shutdown(stop); shut != nil {
+		err = errors.Join(err, server.Close())
+	}
+	wg.Wait()
+	return err
+}
+
+func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	p := &page{camera: camera, env: env, token: base64.RawURLEncoding.EncodeToString(b), slots: make(chan struct{}, pageSessions)}
+	p.hosts = map[string]bool{address.String(): true}
+	if _, port, err := net.SplitHostPort(address.String()); err == nil {
+		p.hosts["localhost:"+port] = true
+	}
+	var once sync.Once
+	p.seen = func(milliseconds float64) {
+		once.Do(func() { env.note("The page's first picture took %.0f ms from asking.", milliseconds) })
+	}
+	return p
+}
+
+func (p *page) handler() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(web.Index(p.token))) // the browser went away
+	})
+	files := http.FileServerFS(web.Files)
+	m.Handle("GET /app.js", files)
+	m.Handle("GET /style.css", files)
+	m.HandleFunc("POST /"+p.token+"/session", p.session)
+	m.HandleFunc("POST /"+p.token+"/candidates", p.candidates)
+	m.HandleFunc("POST /"+p.token+"/seen", p.firstSeen)
+	m.HandleFunc("GET /"+p.token+"/status", p.status)
+	return p.guard(m)
+}
+
+// guard lets in only the page itself. A name that an attacker's DNS points to
+// this machine shows in Host; another page of this machine shows in Origin and
+// Sec-Fetch-Site; and neither can read the token out of our page.
+func (p *page) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", web.Policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
+		switch {
+		case !p.hosts[r.Host], origin != "" && origin != "http://"+r.Host:
+			refuse(w, http.StatusForbidden, "This page is for the browser on this computer only.")
+		case r.URL.Path != "/" && site != "" && site != "same-origin":
+			refuse(w, http.StatusForbidden, "This page is not for other pages.")
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, pageBody)
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func refuse(w http.ResponseWriter, status int, sentence string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": sentence}) // the browser went away
+}
+
+// read takes the JSON body of a request.
+func read(w http.ResponseWriter, r *http.Request, into any) bool {
+	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+		refuse(w, http.StatusBadRequest, "The page sent something that is not JSON, or too much of it.")
+		return false
+	}
+	return true
+}
+
+// sayError gives the browser the sentence that a person would get at the terminal.
+func sayError(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "The demo is ending."
+	}
+	return err.Error()
+}
+
+func (p *page) status(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
+	defer cancel()
+	answer, err := p.camera.Call(ctx, proto.OpStatus, "", nil)
+	if err != nil {
+		refuse(w, http.StatusBadGateway, sayError(err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(answer.Body) // the browser went away
+}
+
+func (p *page) firstSeen(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Milliseconds float64 `json:"milliseconds"`
+	}
+	if read(w, r, &body) {
+		p.seen(body.Milliseconds)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (p *page) candidates(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		proto.Candidates
+		Session string `json:"session"`
+	}
+	if !read(w, r, &body) {
+		return
+	}
+	if _, err := p.camera.Call(r.Context(), proto.OpCandidate, body.Session, body.Candidates); err != nil {
+		refuse(w, http.StatusBadGateway, sayError(err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,173 @@
+// Command camctl is the owner's tool: it pairs with a camera, shows its status,
+// watches and records it, and runs a demo of the whole on one machine. It owns
+// the command line only; what it does is pkg/client's. Keys and cameras are kept
+// in one folder, --home.
+//
+// Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
+// usage. Ctrl-C ends every command cleanly.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/camd-project/camd/pkg/client"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+type cli struct {
+	Home    string `help:"Folder of keys and cameras (default: as the XDG base directories say)." type:"path" placeholder:"DIR"`
+	JSON    bool   `help:"Print JSON, one object a line." name:"json"`
+	Verbose bool   `help:"Log to standard error what happens." short:"v"`
+
+	ID      idCmd      `cmd:"" help:"Print the name of this client's key; makes the keys on first use."`
+	Pair    pairCmd    `cmd:"" help:"Pair with the camera whose local socket and label are at hand."`
+	Status  statusCmd  `cmd:"" help:"Ask a camera how it is."`
+	Watch   watchCmd   `cmd:"" help:"Receive picture and sound and print live statistics."`
+	Record  recordCmd  `cmd:"" help:"Record picture and sound into an MP4 file."`
+	Demo    demoCmd    `cmd:"" help:"A camera, a broker and a page with live picture and sound on this machine."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// environment is what commands get from the process.
+type environment struct {
+	ctx         context.Context
+	out, errOut io.Writer
+	json        bool
+	dir         string // --home
+	log         *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var c cli
+	code := -1
+	k, err := kong.New(&c, kong.Name("camctl"), kong.Description("The owner's tool for cameras that run camd."),
+		kong.Writers(out, errOut), kong.Exit(func(n int) { code = n }))
+	if err != nil {
+		panic(err) // the command line's own description is wrong: any test finds it
+	}
+	parsed, err := k.Parse(args)
+	switch {
+	case code >= 0: // --help has been printed
+		return code
+	case err != nil:
+		_, _ = fmt.Fprintf(errOut, "camctl: %v; see camctl --help\n", err)
+		return 2
+	}
+	return exitCode(parsed.Run(c.environment(ctx, out, errOut)), errOut)
+}
+
+func (c cli) environment(ctx context.Context, out, errOut io.Writer) *environment {
+	env := &environment{ctx: ctx, out: out, errOut: errOut, json: c.JSON, dir: c.Home, log: slog.New(slog.DiscardHandler)}
+	if c.Verbose {
+		env.log = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return env
+}
+
+// usageError is a command line that only the command could tell to be wrong.
+type usageError string
+
+func (u usageError) Error() string { return string(u) }
+
+func exitCode(err error, errOut io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(errOut, "camctl: interrupted")
+		return 1
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintf(errOut, "camctl: %v; see camctl --help\n", err)
+		return 2
+	}
+	_, _ = fmt.Fprintf(errOut, "camctl: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	return 1
+}
+
+// print writes v as a line of JSON, or text for people.
+func (e *environment) print(v any, text string, args ...any) error {
+	if e.json {
+		return json.NewEncoder(e.out).Encode(v)
+	}
+	_, err := fmt.Fprintf(e.out, text+"\n", args...)
+	return err
+}
+
+// note tells a person what goes on; programs that read JSON don't get it.
+func (e *environment) note(text string, args ...any) {
+	if !e.json {
+		_, _ = fmt.Fprintf(e.errOut, text+"\n", args...)
+	}
+}
+
+func (e *environment) home() (*client.Home, error) {
+	dir := e.dir
+	if dir == "" {
+		var err error
+		if dir, err = client.DefaultHome(); err != nil {
+			return nil, err
+		}
+	}
+	return client.OpenHome(dir)
+}
+
+// dial connects to the camera that was named, or to the only one.
+func (e *environment) dial(which string) (*client.Camera, error) {
+	home, err := e.home()
+	if err != nil {
+		return nil, err
+	}
+	record, err := home.Camera(which)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := home.Keys()
+	if err != nil {
+		return nil, err
+	}
+	return client.Dial(e.ctx, home, keys, record, e.log)
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(env *environment) error {
+	return env.print(map[string]string{"version": version}, "camctl %s", version)
+}
+
+type idCmd struct{}
+
+// Run prints the client's name.
+func (idCmd) Run(env *environment) error {
+	home, err := env.home()
+	if err != nil {
+		return err
+	}
+	keys, err := home.Keys()
+	if err != nil {
+		return err
+	}
+	return env.print(map[string]any{"client": keys.ID()}, "%s", keys.ID())
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+)
+
+type pairCmd struct {
+	Socket string `help:"The local socket of the camera's camd." default:"/run/camd/camd.sock" type:"path"`
+	Label  string `help:"The text of the label's QR code, CAMD:1?…; a dash reads it from standard input." required:""`
+	Name   string `help:"What to call the camera."`
+
+	Broker             string `help:"Address of the broker, mqtts://host:port, if not as the camera says." placeholder:"URL"`
+	BrokerName         string `help:"Name in the broker's certificate, if not the address's host." placeholder:"NAME"`
+	BrokerCA           string `help:"File with the broker's authority, if not as the camera says." type:"existingfile" name:"broker-ca" placeholder:"FILE"`
+	BrokerCert         string `help:"File with this client's certificate for the broker." type:"existingfile" placeholder:"FILE" and:"certificate"`
+	BrokerKey          string `help:"File with the certificate's key." type:"existingfile" placeholder:"FILE" and:"certificate"`
+	BrokerUser         string `help:"Login name at the broker." placeholder:"NAME" and:"password"`
+	BrokerPasswordFile string `help:"File with the password of the login." type:"existingfile" placeholder:"FILE" and:"password"`
+}
+
+// Run pairs and keeps what the camera said.
+func (p pairCmd) Run(env *environment) error {
+	text := p.Label
+	if text == "-" {
+		data, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<10))
+		if err != nil {
+			return fmt.Errorf("the label can't be read: %w", err)
+		}
+		text = string(data)
+	}
+	label, err := pairing.ParseLabel(text)
+	if err != nil {
+		return usageError(strings.TrimSuffix(pairing.Sentence(err), "."))
+	}
+	login, err := p.login()
+	if err != nil {
+		return err
+	}
+	home, err := env.home()
+	if err != nil {
+		return err
+	}
+	r, err := pairAt(env.ctx, home, p.Socket, label, login, p.Name)
+	if err != nil {
+		return err
+	}
+	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
+		"Paired with camera %s as %s (%s). Its broker is %s.", r.Title(), r.Member, r.Role, r.Broker.URL)
+}
+
+// login reads the broker's files, so that the home needs nothing outside itself.
+func (p pairCmd) login() (client.Broker, error) {
+	b := client.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
+	for _, f := range []struct {
+		path string
+		into *string
+	}{{p.BrokerCA, &b.CA}, {p.BrokerCert, &b.Certificate}, {p.BrokerKey, &b.Key}, {p.BrokerPasswordFile, &b.Password}} {
+		if f.path == "" {
+			continue
+		}
+		data, err := os.ReadFile(f.path)
+		if err != nil {
+			return b, fmt.Errorf("%s can't be read: %w", f.path, err)
+		}
+		*f.into = string(data)
+	}
+	b.Password = strings.TrimRight(b.Password, "\r\n")
+	return b, nil
+}
+
+// pairAt pairs over a local socket and saves the record.
+func pairAt(ctx context.Context, home *client.Home, socket string, label pairing.Label, login client.Broker, name string) (client.Record, error) {
+	keys, err := home.Keys()
+	if err != nil {
+		return client.Record{}, err
+	}
+	conn, closer, err := client.Join(ctx, socket)
+	if err != nil {
+		return client.Record{}, err
+	}
+	defer func() { _ = closer.Close() }() // the pairing may have closed it
+	r, err := client.Pair(ctx, conn, label, keys, login)
+	if err != nil {
+		return client.Record{}, err
+	}
+	r.Name = name
+	return r, home.Save(r)
+}

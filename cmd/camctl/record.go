@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// frameQueue bounds the frames that wait for the disk: some ten seconds.
+const frameQueue = 1024
+
+// recordSlack is how long a recording may lag behind the clock before it ends.
+const recordSlack = 3 * time.Second
+
+type recordCmd struct {
+	mediaFlags
+	Seconds float64  `help:"How much to record." required:""`
+	Force   bool     `help:"Overwrite the file."`
+	Args    []string `arg:"" name:"[CAMERA] FILE" help:"Camera, if several are paired, and the file to make, such as out.mp4."`
+}
+
+// recorded is what came of it.
+type recorded struct {
+	File     string  `json:"file"`
+	Seconds  float64 `json:"seconds"`
+	Pictures uint64  `json:"video_frames"`
+	Sounds   uint64  `json:"audio_frames"`
+	Lost     uint64  `json:"lost_packets"`
+	Complete bool    `json:"complete"` // as long as was asked for
+}
+
+// Run records.
+func (r recordCmd) Run(env *environment) error {
+	which, path, err := r.arguments()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !r.Force {
+		return fmt.Errorf("%s is there already; nothing was recorded. Name another file or use --force", path)
+	}
+	o, err := r.options()
+	if err != nil {
+		return err
+	}
+	camera, err := env.dial(which)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.part")
+	if err != nil {
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
+	rec := &recording{out: f, limit: time.Duration(r.Seconds * float64(time.Second))}
+	lost, err := rec.run(env.ctx, camera, o, !r.Mute, env)
+	if err != nil && rec.pictures == 0 {
+		return err
+	}
+	return errors.Join(err, r.keep(env, rec, f, path, lost))
+}
+
+func (r recordCmd) arguments() (camera, path string, err error) {
+	switch {
+	case r.Seconds <= 0 || r.Seconds > 7*24*3600:
+		return "", "", usageError("--seconds must be more than 0 and at most a week")
+	case len(r.Args) == 1:
+		return "", r.Args[0], nil
+	case len(r.Args) == 2:
+		return r.Args[0], r.Args[1], nil
+	}
+	return "", "", usageError("expected a camera, if several are paired, and one file")
+}
+
+// keep gives the file its name, if there is anything in it.
+func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path string, lost uint64) error {
+	if err := errors.Join(rec.close(), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%s can't be written: %w", path, err)
+	}
+	if rec.pictures == 0 {
+		return errors.New("nothing was recorded: no complete picture came")
+	}
+	if err := r.name(f.Name(), path); err != nil {
+		return fmt.Errorf("%s can't be made: %w", path, err)
+	}
+	result := recorded{File: path, Seconds: rec.length().Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
+		Lost: lost, Complete: rec.full}
+	text := "Recorded %.1f s into %s: %d pictures, %d packets of sound."
+	if !rec.full {
+		text = "Stopped early and kept %.1f s in %s: %d pictures, %d packets of sound."
+	}
+	return env.print(result, text, result.Seconds, path, rec.pictures, rec.sounds)
+}
+
+// name never overwrites what appeared meanwhile, unless told so.
+func (r recordCmd) name(tmp, path string) error {
+	if r.Force {
+		return os.Rename(tmp, path)
+	}
+	err := os.Link(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(tmp, path) // a file system without links
+}
+
+// run records until the length is reached, ctx ends, or the session does. The
+// error of an interruption is nil: what was recorded is kept.
+func (r *recording) run(ctx context.Context, camera *client.Camera, o client.WatchOptions, sound bool, env *environment) (lost uint64, err error) {
+	frames := make(chan piece, frameQueue)
+	full := make(chan struct{}, 1)
+	take := func(sound bool) func(client.Frame) {
+		return func(f client.Frame) {
+			select {
+			case frames <- piece{f, sound}:
+			default:
+				select {
+				case full <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+	o.Video = take(false)
+	if sound {
+		o.Audio = take(true)
+	}
+	session, err := camera.Watch(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		s := session.Stats()
+		lost = s.Video.Lost + s.Audio.Lost
+		session.Close()
+	}()
+	r.wantSound = slices.Contains(session.Scopes(), proto.ScopeListen) && sound
+	env.note("Recording %s.", camera.Record().Title())
+	return 0, r.follow(ctx, session, frames, full)
+}
+
+func (r *recording) follow(ctx context.Context, session *client.Session, frames <-chan piece, full <-chan struct{}) error {
+	deadline := time.NewTimer(r.limit + maxWait + recordSlack)
+	defer deadline.Stop()
+	for {
+		select {
+		case p := <-frames:
+			if done, err := r.take(p); done || err != nil {
+				return err
+			}
+		case <-full:
+			return errors.New("the disk is too slow for the recording")
+		case <-deadline.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-session.Done():
+			return session.Err()
+		}
+	}
+}

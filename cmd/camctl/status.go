@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type statusCmd struct {
+	Camera string `arg:"" optional:"" help:"Name or device id; not needed when one camera is paired."`
+}
+
+// Run asks and prints.
+func (s statusCmd) Run(env *environment) error {
+	camera, err := env.dial(s.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	answer, err := camera.Call(env.ctx, proto.OpStatus, "", nil)
+	if err != nil {
+		return err
+	}
+	var status proto.StatusAnswer
+	if err := json.Unmarshal(answer.Body, &status); err != nil {
+		return fmt.Errorf("the camera's answer can't be read: %w", err)
+	}
+	return env.print(status, "%s", statusText(status))
+}
+
+func statusText(s proto.StatusAnswer) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(columns ...string) { _, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) } // into memory
+	row("camera", strings.TrimSpace(s.Name+" "+string(s.Device)))
+	row("software", s.Version+", running for "+(time.Duration(s.Uptime)*time.Second).String())
+	row("identity", "class "+s.Identity)
+	for _, c := range s.Conditions {
+		row(c.Name, c.State+" since "+clock(c.Since), c.Reason)
+	}
+	for _, v := range s.Sessions {
+		row("watching", v.Name+" since "+clock(v.Since), scopes(v.Scopes))
+	}
+	if len(s.Sessions) == 0 {
+		row("watching", "nobody")
+	}
+	_ = w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func clock(unix int64) string { return time.Unix(unix, 0).Format(time.DateTime) }
+
+func scopes(l []proto.Scope) string {
+	names := make([]string, len(l))
+	for i, s := range l {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}

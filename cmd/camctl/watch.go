@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/pkg/client"
+)
+
+// mediaFlags are shared by what opens live sessions.
+type mediaFlags struct {
+	ICEServer         []string `help:"STUN or TURN server, such as turn:host:3478?transport=tcp; may be repeated." name:"ice-server" placeholder:"URL"`
+	ICEUser           string   `help:"Name for the TURN servers." name:"ice-user" placeholder:"NAME"`
+	ICECredentialFile string   `help:"File with the credential for the TURN servers." name:"ice-credential-file" type:"existingfile" placeholder:"FILE"`
+	RelayOnly         bool     `help:"Use TURN only."`
+	MaxKbps           int      `help:"Ask the camera for at most this video bit rate." placeholder:"KBIT/S"`
+	Mute              bool     `help:"Without sound."`
+}
+
+func (m mediaFlags) options() (client.WatchOptions, error) {
+	o := client.WatchOptions{RelayOnly: m.RelayOnly, MaxBitrate: 1000 * m.MaxKbps}
+	if len(m.ICEServer) == 0 {
+		return o, nil
+	}
+	credential := []byte(nil)
+	if m.ICECredentialFile != "" {
+		var err error
+		if credential, err = os.ReadFile(m.ICECredentialFile); err != nil {
+			return o, fmt.Errorf("%s can't be read: %w", m.ICECredentialFile, err)
+		}
+	}
+	o.ICEServers = []client.ICEServer{{URLs: m.ICEServer, Username: m.ICEUser, Credential: strings.TrimRight(string(credential), "\r\n")}}
+	return o, nil
+}
+
+type watchCmd struct {
+	mediaFlags
+	Camera  string `arg:"" optional:"" help:"Name or device id; not needed when one camera is paired."`
+	Seconds int    `help:"How long to watch; 0 is until Ctrl-C." default:"0"`
+}
+
+// Run watches and prints a line a second.
+func (w watchCmd) Run(env *environment) error {
+	o, err := w.options()
+	if err != nil {
+		return err
+	}
+	o.Video = func(client.Frame) {}
+	if !w.Mute {
+		o.Audio = func(client.Frame) {}
+	}
+	camera, err := env.dial(w.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	session, err := camera.Watch(env.ctx, o)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	env.note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
+	return w.follow(env, session)
+}
+
+// follow prints until the time is over, someone interrupts, or the session ends.
+func (w watchCmd) follow(env *environment, session *client.Session) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	before := session.Stats()
+	for n := 1; ; n++ {
+		select {
+		case <-tick.C:
+		case <-env.ctx.Done():
+			return env.printStats("summary", session.Stats(), client.Stats{At: time.Now().Add(-time.Duration(n) * time.Second)})
+		case <-session.Done():
+			return session.Err()
+		}
+		now := session.Stats()
+		if err := env.printStats("second", now, before); err != nil {
+			return err
+		}
+		before = now
+		if n == w.Seconds {
+			return endOfWatch(now)
+		}
+	}
+}
+
+// endOfWatch fails when nothing was seen, so that scripts notice.
+func endOfWatch(s client.Stats) error {
+	if s.Video.Frames == 0 {
+		return fmt.Errorf("no complete picture came (%d packets did)", s.Video.Packets)
+	}
+	return nil
+}
+
+// statsLine is one line of JSON; times are in milliseconds.
+type statsLine struct {
+	Kind        string  `json:"kind"` // second, summary
+	FirstPacket float64 `json:"first_packet_ms"`
+	FirstFrame  float64 `json:"first_frame_ms"`
+	Connected   float64 `json:"connected_ms"`
+	Width       int     `json:"width"`
+	Height      int     `json:"height"`
+	FPS         float64 `json:"fps"`
+	VideoKbps   float64 `json:"video_kbps"`
+	AudioKbps   float64 `json:"audio_kbps"`
+	Loss        float64 `json:"loss"` // 0 to 1, after repetition
+	Jitter      float64 `json:"jitter_ms"`
+	RTT         float64 `json:"rtt_ms"`
+	Path        string  `json:"path"`
+	Frames      uint64  `json:"frames"`
+	Keyframes   uint64  `json:"keyframes"`
+	Dropped     uint64  `json:"dropped"`
+	AudioFrames uint64  `json:"audio_frames"`
+}
+
+func (e *environment) printStats(kind string, now, before client.Stats) error {
+	r := now.Since(before)
+	l := statsLine{Kind: kind, FirstPacket: ms(now.Video.FirstPacket), FirstFrame: ms(now.Video.FirstFrame), Connected: ms(now.Connected),
+		Width: now.Video.Width, Height: now.Video.Height, FPS: r.FPS, VideoKbps: r.VideoKbps, AudioKbps: r.AudioKbps, Loss: r.Loss,
+		Jitter: ms(now.Video.Jitter), RTT: ms(now.RTT), Path: now.Path, Frames: now.Video.Frames, Keyframes: now.Video.Keyframes,
+		Dropped: now.Video.Dropped, AudioFrames: now.Audio.Frames}
+	if now.Video.Frames == 0 {
+		return e.print(l, "waiting for the first picture")
+	}
+	return e.print(l, "%dx%d  %5.1f fps  %6.0f kbit/s video  %4.0f kbit/s sound  %.1f %% lost  jitter %.1f ms  round trip %.1f ms  first picture %.0f ms  (%s)",
+		l.Width, l.Height, l.FPS, l.VideoKbps, l.AudioKbps, 100*l.Loss, l.Jitter, l.RTT, l.FirstFrame, l.Path)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,218 @@
+// The page asks for a live session with one POST whose answer is a stream of JSON
+// lines: the camera's answer, then its signals. Ending that request is the bye.
+
+const token = document.querySelector('meta[name="camd-token"]').content;
+const $ = (id) => document.getElementById(id);
+const picture = $('picture');
+
+const firstPause = 1000, maxPause = 15000, statusEvery = 5000;
+
+let session = null; // the one that is live or being asked for
+let pause = firstPause;
+let timer = 0;
+
+function say(state, text) {
+  $('state').dataset.state = state;
+  $('state').textContent = text;
+}
+
+// explain shows what happened and tries again after a while that grows.
+function explain(sentence) {
+  say('failed', 'No picture');
+  $('reason').textContent = sentence;
+  $('notice').hidden = false;
+  clearTimeout(timer);
+  timer = setTimeout(start, pause);
+  pause = Math.min(2 * pause, maxPause);
+}
+
+const gone = 'The demo can’t be reached any more. Start it again with “make demo”; this page then goes on by itself after a reload.';
+
+async function post(path, body, signal) {
+  const answer = await fetch(`${token}/${path}`, {
+    method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' }, signal,
+  });
+  if (!answer.ok) throw new Problem((await answer.json()).error);
+  return answer;
+}
+
+class Problem extends Error {}
+
+class Session {
+  constructor() {
+    this.began = performance.now();
+    this.abort = new AbortController();
+    this.waiting = []; // candidates from before the camera's answer
+    this.id = null;
+    this.pc = new RTCPeerConnection();
+    this.pc.onicecandidate = ({ candidate }) => this.candidate(candidate);
+    this.pc.onconnectionstatechange = () => this.changed();
+    this.pc.ontrack = ({ track }) => this.track(track);
+    picture.srcObject = new MediaStream();
+  }
+
+  async run() {
+    const video = this.pc.addTransceiver('video', { direction: 'recvonly' });
+    const audio = this.pc.addTransceiver('audio', { direction: 'sendrecv' });
+    video.setCodecPreferences(codecs('video', ({ mimeType, sdpFmtpLine = '' }) =>
+      mimeType === 'video/H264' && sdpFmtpLine.includes('packetization-mode=1')));
+    audio.setCodecPreferences(codecs('audio', ({ mimeType }) => mimeType === 'audio/opus'));
+    await this.pc.setLocalDescription();
+    const answer = await post('session', { sdp: this.pc.localDescription.sdp, scopes: ['view', 'listen'] }, this.abort.signal);
+    for await (const line of lines(answer.body)) await this.take(JSON.parse(line));
+    throw new Problem(gone);
+  }
+
+  async take(message) {
+    if (message.error) throw new Problem(message.error);
+    if (message.answer) {
+      this.id = message.session;
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: message.answer.sdp });
+      this.send(this.waiting.splice(0));
+    }
+    for (const c of message.candidates ?? []) await this.pc.addIceCandidate(c);
+  }
+
+  // candidate trickles ours. Names that only multicast DNS knows are no use to a
+  // camera that does not speak it: it learns our address from the first check.
+  candidate(candidate) {
+    if (candidate && / \S+\.local /.test(candidate.candidate)) return;
+    const next = candidate ? candidate.toJSON() : null;
+    if (this.id) this.send([next]);
+    else this.waiting.push(next);
+  }
+
+  send(list) {
+    if (list.length === 0) return;
+    const candidates = list.filter((c) => c !== null);
+    post('candidates', { session: this.id, candidates, done: candidates.length < list.length }, this.abort.signal)
+      .catch(() => {}); // a session that has ended says so itself
+  }
+
+  track(track) {
+    picture.srcObject.addTrack(track);
+    if (track.kind === 'audio') $('sound').disabled = false;
+    if (track.kind === 'video') picture.requestVideoFrameCallback(() => this.seen());
+  }
+
+  seen() {
+    if (session !== this) return;
+    const milliseconds = Math.round(performance.now() - this.began);
+    $('notice').hidden = true;
+    pause = firstPause;
+    say('live', 'Live');
+    picture.requestVideoFrameCallback((now, frame) => this.frame(now, frame));
+    post('seen', { milliseconds }, this.abort.signal).catch(() => {});
+  }
+
+  frame(_, { receiveTime, expectedDisplayTime }) {
+    if (session !== this) return;
+    if (receiveTime !== undefined) this.shown = Math.max(0, expectedDisplayTime - receiveTime);
+    picture.requestVideoFrameCallback((now, frame) => this.frame(now, frame));
+  }
+
+  changed() {
+    if (session !== this) return;
+    switch (this.pc.connectionState) {
+      case 'connecting': say('waiting', 'Connecting…'); break;
+      case 'disconnected': say('waiting', 'The connection falters…'); break;
+      case 'failed': this.end('The connection to the camera was lost.');
+    }
+  }
+
+  end(sentence) {
+    if (session !== this) return;
+    this.stop();
+    explain(sentence);
+  }
+
+  stop() {
+    session = null;
+    this.abort.abort();
+    this.pc.close();
+  }
+
+  async measure() {
+    let video, pair;
+    for (const s of (await this.pc.getStats()).values()) {
+      if (s.type === 'inbound-rtp' && s.kind === 'video') video = s;
+      if (s.type === 'candidate-pair' && s.nominated) pair = s;
+    }
+    if (!video || session !== this) return;
+    const { before = video } = this;
+    const seconds = (video.timestamp - before.timestamp) / 1000;
+    this.before = video;
+    if (video.frameWidth) $('size').textContent = `${video.frameWidth} × ${video.frameHeight}`;
+    if (seconds <= 0) return;
+    $('fps').textContent = ((video.framesDecoded - before.framesDecoded) / seconds).toFixed(1);
+    $('rate').textContent = `${Math.round((video.bytesReceived - before.bytesReceived) * 8 / 1000 / seconds)} kbit/s`;
+    const network = 500 * (pair?.currentRoundTripTime ?? 0); // half of it, in milliseconds
+    if (this.shown !== undefined) $('delay').textContent = `${Math.round(network + this.shown)} ms`;
+  }
+}
+
+function codecs(kind, wanted) {
+  const list = (RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []).filter(wanted);
+  if (list.length === 0) throw new Problem(`This browser has no ${kind === 'video' ? 'H.264' : 'Opus'}, which the camera sends. Use another browser.`);
+  // Constrained baseline first: every camera's encoder can make it.
+  return list.sort((a, b) => rank(a) - rank(b));
+}
+
+const rank = ({ sdpFmtpLine = '' }) => (sdpFmtpLine.includes('profile-level-id=42e01f') ? 0 : 1);
+
+async function* lines(stream) {
+  let rest = '';
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split('\n');
+    rest = parts.pop();
+    yield* parts;
+  }
+}
+
+function start() {
+  clearTimeout(timer);
+  if (session) return;
+  say('waiting', 'Connecting…');
+  let mine;
+  try {
+    session = mine = new Session();
+  } catch {
+    explain('This browser has no WebRTC, or it is switched off.');
+    return;
+  }
+  mine.run().catch((error) => {
+    mine.end(error instanceof Problem ? error.message : error instanceof TypeError ? gone : `The picture can’t be shown: ${error.message}.`);
+  });
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch(`${token}/status`);
+    if (!answer.ok) return;
+    const status = await answer.json();
+    $('name').textContent = document.title = status.name || 'Camera';
+    const names = status.sessions.map((s) => s.name || 'someone');
+    $('watching').textContent = names.length === 0 ? 'nobody' : names.join(', ');
+  } catch { /* the session tells that the demo is gone */ }
+}
+
+function setSound(on) {
+  picture.muted = !on;
+  $('sound').setAttribute('aria-pressed', String(on));
+  $('sound').textContent = on ? 'Turn sound off' : 'Turn sound on';
+  if (on) picture.play().catch(() => setSound(false));
+}
+
+$('sound').addEventListener('click', () => setSound(picture.muted));
+$('retry').addEventListener('click', () => { pause = firstPause; start(); });
+$('full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : $('stage').requestFullscreen()));
+addEventListener('pagehide', () => session?.stop());
+addEventListener('pageshow', ({ persisted }) => { if (persisted) start(); });
+
+setInterval(() => session?.measure(), 1000);
+setInterval(refresh, statusEvery);
+start();
+refresh();
