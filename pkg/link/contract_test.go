@@ -245,3 +245,41 @@ func TestSlowReceiverIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// What is refused always comes first: had the broker carried it, it would arrive
+// before what is allowed.
+func TestTopicRules(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *linktest.Server) {
+		r := newRig(t, config(t, s.Devices, s.CA), s.CA, nil).run().awaitOnline()
+		v, spy, rival := linktest.NewViewer(t, s), linktest.NewViewer(t, s), linktest.NewOtherDevice(t, s)
+		for _, x := range []*linktest.Viewer{spy, rival} {
+			x.Subscribe("#")
+			x.Subscribe("camd/v1/+/out/" + string(v.ID))
+			x.Subscribe(proto.TopicInFilter(r.device))
+			x.Publish(proto.TopicIn(r.device, v.ID), "forged request")
+			x.Publish(proto.TopicOut(r.device, v.ID), "forged answer")
+			x.Publish(proto.TopicStatus(r.device), "forged status")
+		}
+		spy.Request(r.device, []byte("spy"), false)
+		if m := r.receive(); string(m.bytes) != "spy" || m.client != spy.ID {
+			t.Errorf("the device got %q of %s", m.bytes, m.client)
+		}
+		for _, to := range []proto.ClientID{v.ID, spy.ID} {
+			if err := r.link.Send(to, []byte("for "+to)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, x := range []*linktest.Viewer{v, spy} {
+			own := linktest.Message{Topic: proto.TopicOut(r.device, x.ID), Payload: "for " + string(x.ID)}
+			x.Await("its own message and none but births before", func(m linktest.Message) bool {
+				if m != own && !status(r.device, born)(m) {
+					t.Errorf("got %+v", m)
+				}
+				return m == own
+			})
+		}
+		if len(rival.Got) != 0 {
+			t.Errorf("another device got %+v", <-rival.Got)
+		}
+	})
+}

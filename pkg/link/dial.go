@@ -58,7 +58,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		return tcp.DialContext(ctx, "tcp", d.address())
 	}
 	if via.Scheme != "http" {
-		return nil, fmt.Errorf("%w: its address begins with %s:// and only http:// is spoken", errProxy, via.Scheme)
+		return nil, fmt.Errorf("%w: %w", errProxy, fmt.Errorf("its address begins with %s:// and only http:// is spoken", via.Scheme))
 	}
 	port := via.Port()
 	if port == "" {

@@ -41,7 +41,7 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 	case errors.Is(err, errStopping), errors.Is(err, context.Canceled):
 		return "camd is stopping."
 	case errors.Is(err, errProxy):
-		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), proxyCause(err))
+		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), root(err))
 	}
 	return ""
 }
@@ -192,11 +192,6 @@ func root(err error) error {
 			return err
 		}
 	}
-}
-
-// proxyCause is what is wrong with the proxy: what it answered, or the root cause.
-func proxyCause(err error) string {
-	return strings.TrimPrefix(root(err).Error(), errProxy.Error()+": ")
 }
 
 func certName(c *x509.Certificate) string {

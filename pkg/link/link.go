@@ -104,6 +104,7 @@ const (
 	lingerTime     = 250 * time.Millisecond // for what other parts send while they end too
 	farewellTime   = 2 * time.Second        // for what waits in the outbox and for the offline status
 	disconnectTime = 3 * time.Second
+	abandonTime    = 20 * time.Millisecond // instead, where there is no connection
 )
 
 // Run keeps the connection until ctx ends. It calls ready at once: a device

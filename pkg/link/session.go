@@ -137,8 +137,14 @@ func (l *Link) end(client mqtt.Client, sent <-chan struct{}) {
 	<-sent
 	if client.IsConnectionOpen() {
 		client.Publish(proto.TopicStatus(l.device), 1, true, l.will).WaitTimeout(farewellTime)
-	} else if c != nil {
+		client.Disconnect(uint(disconnectTime.Milliseconds()))
+		return
+	}
+	if c != nil {
 		c.cut(errStopping) // it may be waiting for its CONNACK
 	}
-	client.Disconnect(uint(disconnectTime.Milliseconds()))
+	// Without a connection the library waits the whole time for one to send its
+	// DISCONNECT to, and goes on for as long after the attempt that it was in.
+	client.Disconnect(uint(abandonTime.Milliseconds()))
+	time.Sleep(abandonTime)
 }

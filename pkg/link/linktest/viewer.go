@@ -37,22 +37,49 @@ func NewClientID() proto.ClientID {
 // NewViewer connects a viewer with a certificate of its own.
 func NewViewer(tb testing.TB, s *Server) *Viewer {
 	tb.Helper()
-	v := &Viewer{ID: NewClientID(), Got: make(chan Message, 4096), tb: tb}
-	cert, err := s.CA.Viewer(v.ID)
+	id := NewClientID()
+	cert, err := s.CA.Viewer(id)
+	v := connect(tb, s, s.Viewers, string(id)+"-test", Must(tb, cert, err))
+	v.ID = id
+	v.Subscribe("camd/v1/+/out/" + string(id))
+	v.Subscribe("camd/v1/+/status")
+	return v
+}
+
+// NewOtherDevice connects with a device's certificate; the result has no ID.
+func NewOtherDevice(tb testing.TB, s *Server) *Viewer {
+	tb.Helper()
+	id := proto.NewDeviceID()
+	return connect(tb, s, s.Devices, string(id), s.Device(id))
+}
+
+func connect(tb testing.TB, s *Server, address, id string, cert tls.Certificate) *Viewer {
+	tb.Helper()
+	v := &Viewer{Got: make(chan Message, 4096), tb: tb}
 	v.client = mqtt.NewClient(mqtt.NewClientOptions().
-		AddBroker("mqtts://" + s.Viewers).
-		SetClientID(string(v.ID) + "-test").
+		AddBroker("mqtts://" + address).
+		SetClientID(id).
 		SetProtocolVersion(4).
 		SetAutoReconnect(false).
 		SetWriteTimeout(Patience).
-		SetTLSConfig(&tls.Config{RootCAs: s.CA.Pool(), Certificates: []tls.Certificate{Must(tb, cert, err)}, MinVersion: tls.VersionTLS13}))
+		SetDefaultPublishHandler(v.take).
+		SetTLSConfig(&tls.Config{RootCAs: s.CA.Pool(), Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}))
 	v.wait(v.client.Connect())
 	tb.Cleanup(func() { v.client.Disconnect(1000) })
-	v.wait(v.client.SubscribeMultiple(map[string]byte{
-		"camd/v1/+/out/" + string(v.ID): 1,
-		"camd/v1/+/status":              1,
-	}, v.take))
 	return v
+}
+
+// Subscribe asks for a filter. Whether the broker grants it shows in what comes.
+func (v *Viewer) Subscribe(filter string) {
+	v.tb.Helper()
+	v.wait(v.client.Subscribe(filter, 1, nil))
+}
+
+// Publish publishes to any topic, QoS 0. Whether the broker carries it shows at
+// the other end.
+func (v *Viewer) Publish(topic, payload string) {
+	v.tb.Helper()
+	v.wait(v.client.Publish(topic, 0, false, payload))
 }
 
 func (v *Viewer) take(_ mqtt.Client, m mqtt.Message) {

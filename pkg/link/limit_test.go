@@ -1,0 +1,126 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+func TestBucket(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var b bucket
+	a := allowance{perSecond: 2, burst: 3}
+	take := func(n int) (passed int) {
+		for range n {
+			if b.take(now, a) {
+				passed++
+			}
+		}
+		return passed
+	}
+	if got := take(10); got != 3 {
+		t.Errorf("a full bucket passes %d, want 3", got)
+	}
+	now = now.Add(time.Second)
+	if got := take(10); got != 2 {
+		t.Errorf("after a second %d pass, want 2", got)
+	}
+	now = now.Add(time.Hour)
+	if got := take(10); got != 3 {
+		t.Errorf("after an hour %d pass, want 3", got)
+	}
+	now = now.Add(-time.Hour)
+	if got := take(10); got != 0 {
+		t.Errorf("a clock set back lets %d pass, want 0", got)
+	}
+}
+
+func client(i int) proto.ClientID { return proto.ClientID(fmt.Sprintf("%043d", i)) }
+
+func TestLimiterIsFairAndBounded(t *testing.T) {
+	now := time.Unix(1000, 0)
+	known := func(c proto.ClientID) bool { return c < client(10) || c >= client(1000) }
+	l := limiter{known: map[proto.ClientID]*bucket{}}
+	passed := 0
+	for i := range 5000 { // each from another stranger
+		if l.allow(now, client(10+i%900), known) {
+			passed++
+		}
+	}
+	if want := int(strangerAllowance.burst); passed != want || len(l.known) != 0 {
+		t.Errorf("%d strangers pass and have %d buckets, want %d and none", passed, len(l.known), want)
+	}
+	for i := range 10 {
+		if !l.allow(now, client(i), known) {
+			t.Errorf("member %d suffers from the strangers", i)
+		}
+	}
+	for range 1000 {
+		l.allow(now, client(0), known)
+	}
+	if l.allow(now, client(0), known) || !l.allow(now, client(1), known) {
+		t.Error("one member's flood is not its own")
+	}
+	all := func(proto.ClientID) bool { return true }
+	for i := range keptBuckets { // members that come ...
+		l.allow(now, client(100+i), all)
+	}
+	l.allow(now, client(1000), known) // ... and are revoked
+	if len(l.known) > 11 {
+		t.Errorf("%d buckets are kept, want those of members only", len(l.known))
+	}
+}
+
+func TestPausesGrowWithJitterAndStartAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pauses
+		measure := func(ctx context.Context, fresh bool) time.Duration {
+			began := time.Now()
+			p.wait(ctx, fresh)
+			return time.Since(began)
+		}
+		if got := measure(t.Context(), false); got != 0 {
+			t.Errorf("the first attempt waits %v", got)
+		}
+		base := firstPause
+		for range 12 {
+			if got := measure(t.Context(), false); got < base/2 || got >= base*3/2 {
+				t.Errorf("pause of %v, want within half of %v", got, base)
+			}
+			base = min(2*base, longPause)
+		}
+		if got := measure(t.Context(), true); got >= firstPause*3/2 {
+			t.Errorf("after a stable session the pause is %v", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got := measure(ctx, false); got != 0 {
+			t.Errorf("after the end of its context the pause is %v", got)
+		}
+	})
+}
+
+func TestDropsAreReportedOnce(t *testing.T) {
+	var d drops
+	var seen [dropKinds]uint64
+	d.add(dropSize)
+	d.add(dropSize)
+	d.add(dropRate)
+	if got, want := d.since(&seen), []any{"size", uint64(2), "rate", uint64(1)}; !slices.Equal(got, want) {
+		t.Errorf("since() = %v, want %v", got, want)
+	}
+	if got := d.since(&seen); len(got) != 0 {
+		t.Errorf("since() = %v a second time", got)
+	}
+	for k, name := range dropNames {
+		if name == "" || strings.ToLower(name) != name {
+			t.Errorf("drop kind %d is named %q", k, name)
+		}
+	}
+}
