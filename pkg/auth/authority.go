@@ -69,9 +69,48 @@ func (a *Authority) begin() error {
 	if err == nil && n == 0 {
 		_, err = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: a.household.reason})
 	}
+	if err == nil {
+		err = a.closeUnapplied(n)
+	}
 	a.report()
 	return err
 }
+
+// unappliedTail is how many of the last entries closeUnapplied looks at: a
+// pairing that was cut is the last one, but for what was being logged meanwhile.
+const unappliedTail = 64
+
+// closeUnapplied says of each enrolment that was logged and not stored, because
+// of a power cut between the two, that it never counted.
+func (a *Authority) closeUnapplied(head uint64) error {
+	tail, err := a.journal.log.Read(head-min(head, unappliedTail), unappliedTail)
+	if err != nil {
+		return err
+	}
+	unapplied := map[uint64]accesslog.Entry{}
+	for _, r := range tail {
+		e, err := accesslog.Parse(r.Text)
+		switch {
+		case err != nil: // its text was dropped
+		case e.Kind == accesslog.KindPair && !a.members.enrolledBy(e.Client, r.Index):
+			unapplied[r.Index] = e
+		case e.Kind == accesslog.KindEnd:
+			delete(unapplied, e.Start)
+		}
+	}
+	for index, e := range unapplied {
+		err = errors.Join(err, a.notApplied(index, e.Client, e.Name))
+	}
+	return err
+}
+
+func (a *Authority) notApplied(entry uint64, c proto.ClientID, name string) error {
+	_, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: c, Name: name,
+		Network: accesslog.NetLocal, Start: entry, Reason: reasonNotApplied})
+	return err
+}
+
+const reasonNotApplied = "not applied"
 
 // report sets the health condition by what is known of members and epoch.
 func (a *Authority) report() {

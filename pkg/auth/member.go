@@ -87,6 +87,12 @@ func (ms *members) get(id proto.ClientID) *member { return (*ms.current.Load())[
 
 func (ms *members) count() int { return len(*ms.current.Load()) }
 
+// enrolledBy tells whether this entry of the access log made c a member.
+func (ms *members) enrolledBy(c proto.ClientID, entry uint64) bool {
+	m := ms.get(c)
+	return m != nil && m.Entry == entry
+}
+
 // signingKey is an envelope.Lookup.
 func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
 	m := ms.get(id)

@@ -147,7 +147,7 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pair
 	}
 	m.Entry = index
 	if err := a.members.add(m); err != nil {
-		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err)
+		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err, a.notApplied(index, m.id, m.Name))
 	}
 	a.report()
 	return a.receipt(m), nil

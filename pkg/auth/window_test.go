@@ -195,6 +195,35 @@ func TestEnrolmentNeedsItsEntry(t *testing.T) {
 	}
 }
 
+// An enrolment that could not be stored, or was cut before it was, is followed by
+// an entry that says so, once.
+func TestEnrolmentThatWasNotStored(t *testing.T) {
+	state := newState(t)
+	a := openAuthority(t, state)
+	openWindow(t, a, time.Minute)
+	if err := a.trust.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || a.Owned() {
+		t.Errorf("client: %v", client)
+	}
+	if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied {
+		t.Errorf("entry: %+v", e)
+	}
+	if _, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindPair, Client: newKeys(t).id}); err != nil { // and cut
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a = openAuthority(t, state)
+		if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 3 || e.Reason != reasonNotApplied || entryCount(t, a) != 5 {
+			t.Errorf("after a start: %+v, %d entries", e, entryCount(t, a))
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	for name, want := range map[string]error{
