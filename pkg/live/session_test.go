@@ -179,9 +179,10 @@ func TestRetransmissionIsTheSameBytes(t *testing.T) {
 	eventually(t, "the picture is there", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return len(l.seen) == 44 // 50 kB, and its parameter sets
+		st := p.session.Stats()
+		return st.Frames == 1 && len(l.seen) == int(st.Packets)
 	})
-	before := r.video2().next
+	before := r.Server.video.stand().next
 	l.mu.Lock()
 	asked := append([]uint16(nil), lost...)
 	l.mu.Unlock()
@@ -205,12 +206,10 @@ func TestRetransmissionIsTheSameBytes(t *testing.T) {
 			t.Errorf("packet %d differs when sent again", seq)
 		}
 	}
-	if before != r.video2().next {
+	if before != r.Server.video.stand().next {
 		t.Error("the ring moved")
 	}
 }
-
-func (r *rig) video2() extent { return r.Server.video.stand() }
 
 func TestLossOfPicturesAsksForAKeyFrame(t *testing.T) {
 	r := newRig(t, DefaultConfig(), newCamera(true))
