@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/capture/v4l2"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/store"
@@ -74,9 +75,14 @@ func (r *report) cameras(cfg capture.Config) {
 		r.fail("camera", "none found: looked at /dev/video*; plug one in or set capture.source = \"synthetic\"")
 	}
 	for _, d := range devices {
-		r.line("camera", "ok", fmt.Sprintf("%s %s (%s)", d.Path, d.Name, d.Bus))
+		detail := fmt.Sprintf("%s %s (%s)", d.Path, d.Name, d.Bus)
+		if d.Problem != "" {
+			r.fail("camera", detail+": "+d.Problem)
+			continue
+		}
+		r.line("camera", "ok", detail)
 		for _, f := range d.Formats {
-			r.line("", "", f.String())
+			r.line("", "", fmt.Sprintf("%s: %s", f.Description, sizes(f.Sizes)))
 		}
 	}
 }
@@ -180,4 +186,19 @@ func size(path string) string {
 		return "size unknown"
 	}
 	return fmt.Sprintf("%d KiB", (info.Size()+1023)/1024)
+}
+
+// sizes lists frame sizes with their rates: 1280x720 (30, 15 fps), …
+func sizes(l []v4l2.Size) string {
+	texts := make([]string, len(l))
+	for i, s := range l {
+		texts[i] = fmt.Sprintf("%dx%d", s.MaxWidth, s.MaxHeight)
+		if s.MinWidth != s.MaxWidth || s.MinHeight != s.MaxHeight {
+			texts[i] = fmt.Sprintf("%dx%d to %s", s.MinWidth, s.MinHeight, texts[i])
+		}
+		if len(s.Rates) > 0 {
+			texts[i] += fmt.Sprintf(" (%s fps)", strings.Trim(fmt.Sprint(s.Rates), "[]"))
+		}
+	}
+	return strings.Join(texts, ", ")
 }

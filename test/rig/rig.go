@@ -1,0 +1,373 @@
+// Package rig sets up a whole household on this machine for tests: a PKI, the
+// embedded broker with mutual TLS, camd as a process of its own, and clients that
+// paired by the real handshake. It ends, with everything it started, with the test.
+package rig
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/internal/broker"
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Patience bounds every wait. It is far above what anything takes.
+const Patience = 60 * time.Second
+
+// Rig is one camera with its broker.
+type Rig struct {
+	TB     testing.TB
+	Dir    string
+	Socket string
+	Device proto.DeviceID
+	Label  pairing.Label
+	CA     *pki.CA
+	Broker *broker.Broker
+
+	address string
+	program string
+	config  string
+
+	mu   sync.Mutex
+	camd *exec.Cmd
+	done chan error
+	log  *buffer
+}
+
+var build struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// Program builds camd once for all tests of a package and returns its path.
+func Program(tb testing.TB) string {
+	tb.Helper()
+	build.once.Do(func() {
+		dir, err := os.MkdirTemp("", "camd-program-")
+		if err != nil {
+			build.err = err
+			return
+		}
+		build.path = filepath.Join(dir, "camd")
+		out, err := exec.Command("go", "build", "-tags", "netgo,osusergo,nomicrophone", "-o", build.path,
+			"github.com/camd-project/camd/cmd/camd").CombinedOutput()
+		if err != nil {
+			build.err = fmt.Errorf("build camd: %w\n%s", err, out)
+		}
+	})
+	if build.err != nil {
+		tb.Fatal(build.err)
+	}
+	return build.path
+}
+
+// Clean removes what Program built. TestMain calls it last.
+func Clean() {
+	if build.path != "" {
+		_ = os.RemoveAll(filepath.Dir(build.path))
+	}
+}
+
+// New makes the PKI, starts the broker and makes the device's identity. tables is
+// TOML that is added to the configuration, such as "[capture]\nsource = …".
+func New(tb testing.TB, tables string) *Rig {
+	tb.Helper()
+	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb)}
+	r.Socket = filepath.Join(r.Dir, "camd.sock")
+	r.config = filepath.Join(r.Dir, "camd.toml")
+	var err error
+	if r.CA, err = pki.NewCA("rig"); err != nil {
+		tb.Fatal(err)
+	}
+	r.StartBroker()
+	tb.Cleanup(func() { r.StopBroker() })
+	ca, err := pki.WriteCA(r.Dir, "broker", r.CA)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n[link]\nbroker = %q\nca = %q\n%s",
+		r.State(), r.Socket, "mqtts://"+r.address, ca, tables)
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	r.factory()
+	return r
+}
+
+// State is the device's state folder.
+func (r *Rig) State() string { return filepath.Join(r.Dir, "state") }
+
+// StartBroker starts the broker, at the address it had before if there was one.
+func (r *Rig) StartBroker() {
+	r.TB.Helper()
+	cert, err := r.CA.Server("127.0.0.1", "localhost")
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	address := r.address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	r.Broker, err = broker.Start(broker.Config{Address: address,
+		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: r.CA.Pool(), MinVersion: tls.VersionTLS13}})
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	r.address = r.Broker.Address()
+}
+
+// StopBroker stops it.
+func (r *Rig) StopBroker() {
+	if err := r.Broker.Close(); err != nil {
+		r.TB.Errorf("close broker: %v", err)
+	}
+}
+
+// Run runs another camd command with the rig's configuration.
+func (r *Rig) Run(args ...string) ([]byte, error) {
+	return exec.Command(r.program, append(args, "--config", r.config)...).CombinedOutput()
+}
+
+func (r *Rig) factory() {
+	r.TB.Helper()
+	out, err := r.Run("factory", "init", "--json")
+	if err != nil {
+		r.TB.Fatalf("camd factory init: %v\n%s", err, out)
+	}
+	var made struct {
+		Device proto.DeviceID
+		Label  string
+	}
+	if err := json.Unmarshal(out, &made); err != nil {
+		r.TB.Fatalf("camd factory init printed %q: %v", out, err)
+	}
+	r.Device = made.Device
+	if r.Label, err = pairing.ParseLabel(made.Label); err != nil {
+		r.TB.Fatal(err)
+	}
+	r.sign()
+}
+
+// sign plays the operator: it signs the request that factory init left.
+func (r *Rig) sign() {
+	r.TB.Helper()
+	dir := filepath.Join(r.State(), "identity")
+	text, err := os.ReadFile(filepath.Join(dir, "device.csr"))
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	crt, err := r.CA.Certify(request.PublicKey, request.Subject.CommonName, request.URIs[0].String())
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "operational.crt"), crt, 0o600); err != nil {
+		r.TB.Fatal(err)
+	}
+}
+
+// Start runs camd until Stop or the end of the test, and waits until its local
+// socket answers.
+func (r *Rig) Start() {
+	r.TB.Helper()
+	cmd := exec.Command(r.program, "run", "--config", r.config)
+	r.log = &buffer{}
+	cmd.Stderr = r.log
+	if err := cmd.Start(); err != nil {
+		r.TB.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	r.mu.Lock()
+	r.camd, r.done = cmd, done
+	r.mu.Unlock()
+	r.TB.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+		}
+		if r.TB.Failed() {
+			r.TB.Logf("camd's log:\n%s", r.log)
+		}
+	})
+	r.Until("camd answers on its socket", func() bool { _, err := r.Status(); return err == nil })
+}
+
+// Online waits until camd is connected to the broker.
+func (r *Rig) Online() {
+	r.TB.Helper()
+	r.Until("camd is online", func() bool { return r.Condition("broker").State == "ok" })
+}
+
+// PID is the running camd's.
+func (r *Rig) PID() int { return r.camd.Process.Pid }
+
+// Log is what camd has logged since Start.
+func (r *Rig) Log() string { return r.log.String() }
+
+// Signal sends a signal to camd and waits for its end.
+func (r *Rig) Signal(s syscall.Signal) error {
+	r.TB.Helper()
+	if err := r.camd.Process.Signal(s); err != nil {
+		r.TB.Fatal(err)
+	}
+	return r.Wait()
+}
+
+// Wait waits for camd's end and returns how it ended.
+func (r *Rig) Wait() error {
+	r.TB.Helper()
+	select {
+	case err := <-r.done:
+		r.done <- err
+		return err
+	case <-time.After(Patience):
+		r.TB.Fatalf("camd did not end; its log:\n%s", r.log)
+		return nil
+	}
+}
+
+// Status asks camd on its local socket.
+func (r *Rig) Status() (proto.StatusAnswer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	line, err := client.Ask(ctx, r.Socket, map[string]string{"cmd": "status"})
+	if err != nil {
+		return proto.StatusAnswer{}, err
+	}
+	var a struct{ Status proto.StatusAnswer }
+	return a.Status, json.Unmarshal(line, &a)
+}
+
+// Condition is one part's health, empty while camd does not answer.
+func (r *Rig) Condition(name string) proto.Condition {
+	s, _ := r.Status()
+	for _, c := range s.Conditions {
+		if c.Name == name {
+			return c
+		}
+	}
+	return proto.Condition{}
+}
+
+// OpenWindow opens the pairing window.
+func (r *Rig) OpenWindow(name string) {
+	r.TB.Helper()
+	if err := client.OpenWindow(context.Background(), r.Socket, 5*time.Minute, name); err != nil {
+		r.TB.Fatal(err)
+	}
+}
+
+// Join pairs keys with label on the local socket.
+func (r *Rig) Join(keys *client.Keys, label pairing.Label) (client.Record, error) {
+	r.TB.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	conn, closer, err := client.Join(ctx, r.Socket)
+	if err != nil {
+		return client.Record{}, err
+	}
+	defer closer.Close()
+	return client.Pair(ctx, conn, label, keys, r.Login(keys))
+}
+
+// Login is what the operator gives a viewer for the broker.
+func (r *Rig) Login(keys *client.Keys) client.Broker {
+	r.TB.Helper()
+	cert, err := r.CA.Viewer(keys.ID())
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	key, err := pki.KeyPEM(cert)
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	return client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
+}
+
+// Owner pairs a new owner and connects it.
+func (r *Rig) Owner() *client.Camera {
+	r.TB.Helper()
+	keys, err := client.NewKeys()
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	r.OpenWindow("Anna")
+	record, err := r.Join(keys, r.Label)
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	return r.Dial(keys, record)
+}
+
+// Dial connects a client that has paired.
+func (r *Rig) Dial(keys *client.Keys, record client.Record) *client.Camera {
+	r.TB.Helper()
+	home, err := client.OpenHome(r.TB.TempDir())
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	c, err := client.Dial(ctx, home, keys, record, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	r.TB.Cleanup(c.Close)
+	return c
+}
+
+// Until waits for a condition that another process brings about.
+func (r *Rig) Until(what string, ok func() bool) {
+	r.TB.Helper()
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+		select {
+		case err := <-r.done:
+			r.done <- err
+			r.TB.Fatalf("while waiting until %s: camd ended: %v\n%s", what, err, r.log)
+		default:
+		}
+	}
+	r.TB.Fatalf("waited in vain until %s; camd's log:\n%s", what, r.log)
+}
+
+// buffer is a bytes.Buffer that a process's output may fill while a test reads it.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
