@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,7 +44,9 @@ type passThrough struct {
 	pools   pools
 	bitrate int // last asked of the coder
 
-	headers   []byte        // the last parameter sets, Annex B
+	sps       []byte        // the last one
+	headers   []byte        // the last parameter sets, Annex B, the SPS first
+	pps       bool          // headers hold a PPS too
 	started   bool          // an IDR with its parameter sets was published
 	refreshed time.Duration // when an IDR was last asked for by refresh
 
@@ -66,8 +70,9 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	if pic.damaged {
 		return false, nil
 	}
-	if !p.loose {
-		p.loose = !wholePictures(pic.data)
+	if !p.loose && !wholePictures(pic.data) {
+		p.loose = true
+		p.started = false // the last picture was published without its end
 	}
 	if p.loose {
 		err = p.takeLoose(pic)
@@ -75,8 +80,14 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 		err = p.takeWhole(pic)
 	}
 	p.control()
+	if errors.Is(err, errGarbled) {
+		return false, nil // perhaps only this picture is
+	}
 	return err == nil, err
 }
+
+// errGarbled marks H.264 that can't be read.
+var errGarbled = errors.New("garbled H.264")
 
 // wholePictures tells whether a buffer begins where an access unit may.
 func wholePictures(b []byte) bool {
@@ -99,10 +110,11 @@ func (p *passThrough) takeWhole(pic picture) error {
 }
 
 // takeLoose publishes a picture only when the next one begins, which costs a
-// buffer's delay. A picture has the time of the buffer in which it began.
+// buffer's delay. A picture has the time of the buffer in which it began. That a
+// camera needs this shows only in its second buffer: its first picture is lost.
 func (p *passThrough) takeLoose(pic picture) error {
 	if err := p.split.Write(pic.data); err != nil {
-		return fmt.Errorf("read the camera's H.264: %w", err)
+		return errors.Join(errGarbled, err)
 	}
 	for u, ok := p.split.Next(); ok; u, ok = p.split.Next() {
 		if err := p.unit(u, p.pending); err != nil {
@@ -123,11 +135,11 @@ func (p *passThrough) unit(u avc.Unit, pts time.Duration) error {
 			return err
 		}
 	}
-	if !u.Coded {
+	if !u.Coded || u.Partial {
 		return nil
 	}
 	if !p.started {
-		if p.started = u.Key && p.headers != nil; !p.started {
+		if p.started = u.Key && p.pps; !p.started {
 			p.refresh(pts) // nothing can be decoded yet
 			return nil
 		}
@@ -170,21 +182,41 @@ func withoutDelimiter(unit []byte) []byte {
 // learn keeps the parameter sets of a unit, and tells the format of a new SPS.
 func (p *passThrough) learn(u avc.Unit) error {
 	if u.SPS != nil {
-		s, err := avc.ParseSPS(u.SPS)
-		if err != nil {
-			return fmt.Errorf("read the camera's H.264: %w", err)
+		p.headers, p.pps = p.headers[:0], false
+		if err := p.learnSPS(u.SPS); err != nil {
+			return err
 		}
-		p.headers = p.headers[:0]
-		p.camera.setFormat(media.VideoFormat{
-			Width: s.Width, Height: s.Height, Rate: p.shape.rate,
-			ProfileLevelID: s.ProfileLevelID, CanForceIDR: p.shape.forceIDR,
-		})
 	}
 	for nal, rest := avc.Next(u.Data); nal != nil; nal, rest = avc.Next(rest) {
-		if t := avc.TypeOf(nal); t == avc.SPSType || t == avc.PPSType && len(p.headers) < maxHeaders {
-			p.headers = append(append(p.headers, avc.StartCode[:]...), nal...)
+		switch t := avc.TypeOf(nal); {
+		case len(p.headers)+len(nal) > maxHeaders:
+		case t == avc.SPSType:
+			p.keep(nal)
+		case t == avc.PPSType && len(p.headers) > 0:
+			p.keep(nal)
+			p.pps = true
 		}
 	}
+	return nil
+}
+
+func (p *passThrough) keep(nal []byte) {
+	p.headers = append(append(p.headers, avc.StartCode[:]...), nal...)
+}
+
+func (p *passThrough) learnSPS(sps []byte) error {
+	if bytes.Equal(sps, p.sps) {
+		return nil
+	}
+	s, err := avc.ParseSPS(sps)
+	if err != nil {
+		return errors.Join(errGarbled, err)
+	}
+	p.sps = append(p.sps[:0], sps...)
+	p.camera.setFormat(media.VideoFormat{
+		Width: s.Width, Height: s.Height, Rate: p.shape.rate,
+		ProfileLevelID: s.ProfileLevelID, CanForceIDR: p.shape.forceIDR,
+	})
 	return nil
 }
 

@@ -31,7 +31,8 @@ type controller interface {
 var errControl = errors.New("encoder lacks its controls")
 
 // New starts an encoder: constrained baseline, one slice for each picture, one
-// thread, no B-frames. Its first picture is an IDR with parameter sets.
+// thread, no B-frames. Its first picture is an IDR with parameter sets. Of its own
+// accord it makes more of them where a picture has little to do with the last one.
 func New(cfg Config) (*Encoder, error) {
 	if cfg.Width < minSide || cfg.Height < minSide || cfg.Width%2 != 0 || cfg.Height%2 != 0 {
 		return nil, fmt.Errorf("encode %dx%d: %w", cfg.Width, cfg.Height, ErrSize)

@@ -1,0 +1,147 @@
+//go:build cgo
+
+package h264
+
+import (
+	"errors"
+	"image"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/media/avc"
+)
+
+var small = Config{Width: 320, Height: 180, Rate: 15, Bitrate: 400_000, Keyframe: 30}
+
+func start(t testing.TB, cfg Config) *Encoder {
+	t.Helper()
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// scene is a texture that moves, with noise, so that the rate control has work.
+type scene struct {
+	m *image.YCbCr
+	r *rand.Rand
+	n int
+}
+
+func newScene(cfg Config) *scene {
+	return &scene{image.NewYCbCr(image.Rect(0, 0, cfg.Width, cfg.Height), image.YCbCrSubsampleRatio420), rand.New(rand.NewPCG(1, 2)), 0}
+}
+
+func (s *scene) next() *image.YCbCr {
+	s.n++
+	w := s.m.YStride
+	for i := range s.m.Y {
+		x, y := i%w+3*s.n, i/w+s.n
+		s.m.Y[i] = byte(128 + 60*math.Sin(float64(x)/9)*math.Cos(float64(y)/7) + float64(s.r.IntN(12)))
+	}
+	return s.m
+}
+
+func encode(t testing.TB, e *Encoder, m *image.YCbCr, key bool) avc.Unit {
+	t.Helper()
+	b, err := e.Encode(m, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := avc.NextUnit(b)
+	return u
+}
+
+func TestEncoderMakesKeyframesWhenDueAndWhenAsked(t *testing.T) {
+	e, still := start(t, small), newScene(small).next() // much motion makes openh264 add keyframes of its own
+	want := map[int]bool{0: true, 7: true, 37: true}    // first, asked for, 30 pictures later
+	for i := range 45 {
+		u := encode(t, e, still, i == 7)
+		if !u.Coded {
+			if want[i] {
+				t.Errorf("keyframe %d was skipped", i)
+			}
+			continue
+		}
+		if u.Key != want[i] || u.B || u.Key != (u.SPS != nil) {
+			t.Errorf("picture %d: IDR %v, want %v; SPS %v; B %v", i, u.Key, want[i], u.SPS != nil, u.B)
+		}
+	}
+}
+
+func TestEncoderFormat(t *testing.T) {
+	for _, c := range []struct{ w, h int }{{320, 180}, {1280, 720}, {66, 34}} {
+		cfg := small
+		cfg.Width, cfg.Height = c.w, c.h
+		u := encode(t, start(t, cfg), newScene(cfg).next(), false)
+		got, err := avc.ParseSPS(u.SPS)
+		if err != nil || got.Width != c.w || got.Height != c.h || got.Reorder || got.ProfileLevelID[:4] != "42c0" {
+			t.Errorf("%dx%d: SPS %+v, %v, want constrained baseline of that size", c.w, c.h, got, err)
+		}
+	}
+}
+
+// bitrate encodes four seconds and measures the last three.
+func bitrate(t testing.TB, e *Encoder, s *scene, rate int) int {
+	bits := 0
+	for i := range 4 * rate {
+		if u := encode(t, e, s.next(), false); i >= rate {
+			bits += 8 * len(u.Data)
+		}
+	}
+	return bits / 3
+}
+
+func TestEncoderKeepsItsBitrateAndChangesIt(t *testing.T) {
+	cfg := small
+	cfg.Bitrate = 600_000
+	e, s := start(t, cfg), newScene(cfg)
+	for _, want := range []int{600_000, 200_000, 500_000} {
+		if err := e.SetBitrate(want); err != nil {
+			t.Fatal(err)
+		}
+		if got := bitrate(t, e, s, 15); got < want*7/10 || got > want*12/10 {
+			t.Errorf("%d bit/s, want %d within -30 and +20 %%", got, want)
+		}
+	}
+}
+
+func TestEncoderRefuses(t *testing.T) {
+	for _, c := range []struct{ w, h int }{{0, 0}, {8, 8}, {321, 180}, {320, 181}} {
+		if _, err := New(Config{Width: c.w, Height: c.h, Rate: 15, Bitrate: 100_000}); !errors.Is(err, ErrSize) {
+			t.Errorf("New(%dx%d) = %v, want %v", c.w, c.h, err, ErrSize)
+		}
+	}
+	e := start(t, small)
+	for name, m := range map[string]*image.YCbCr{
+		"other size":        image.NewYCbCr(image.Rect(0, 0, 640, 360), image.YCbCrSubsampleRatio420),
+		"other subsampling": image.NewYCbCr(image.Rect(0, 0, 320, 180), image.YCbCrSubsampleRatio422),
+	} {
+		if _, err := e.Encode(m, false); !errors.Is(err, ErrSize) {
+			t.Errorf("%s: Encode() = %v, want %v", name, err, ErrSize)
+		}
+	}
+}
+
+// What mediadevices allocates for each picture is known: a regression, or an
+// improvement, shows here.
+func TestEncoderAllocations(t *testing.T) {
+	e, s := start(t, small), newScene(small)
+	m := s.next()
+	n := testing.AllocsPerRun(50, func() {
+		if _, err := e.Encode(m, false); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Logf("%v allocations for each picture, in mediadevices", n)
+	if n > 10 {
+		t.Errorf("%v allocations for each picture, want at most mediadevices' 10", n)
+	}
+}
