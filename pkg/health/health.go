@@ -4,7 +4,6 @@
 package health
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"strings"
@@ -70,11 +69,11 @@ func (c *Condition) Set(s State, reason string) {
 	if same {
 		return
 	}
-	level := slog.LevelInfo
+	log := b.log.Info
 	if s == Degraded || s == Failed {
-		level = slog.LevelWarn
+		log = b.log.Warn
 	}
-	b.log.Log(context.Background(), level, "condition changed", "part", c.status.Name, "state", string(s), "reason", reason)
+	log("condition changed", "part", c.status.Name, "state", string(s), "reason", reason)
 }
 
 // Status reads the part's condition.

@@ -35,15 +35,15 @@ type hwParams struct {
 
 // swParams is struct snd_pcm_sw_params: when the reader wakes and when an xrun is declared.
 type swParams struct {
-	tstampMode       int32
+	_                int32 // tstamp_mode: none
 	periodStep       uint32
-	sleepMin         uint32
+	_                uint32 // sleep_min: obsolete
 	availMin         uint
 	xferAlign        uint
 	startThreshold   uint
 	stopThreshold    uint
 	silenceThreshold uint
-	silenceSize      uint
+	_                uint // silence_size: for playback
 	boundary         uint
 	proto            uint32
 	tstampType       uint32
@@ -52,12 +52,12 @@ type swParams struct {
 
 // cardInfo is struct snd_ctl_card_info.
 type cardInfo struct {
-	card       int32
-	_          int32
-	id, driver [16]byte
-	name       [32]byte
-	longname   [80]byte
-	_          [224]byte
+	_        [2]int32 // number, padding
+	id       [16]byte
+	_        [16]byte // driver
+	name     [32]byte
+	longname [80]byte
+	_        [224]byte
 }
 
 // A wrong size doesn't compile: 608, 136 and 376 bytes on 64-bit machines, 604, 104
@@ -101,8 +101,15 @@ const (
 	reqCardInfo = iocRead | unsafe.Sizeof(cardInfo{})<<16 | 'U'<<8 | 0x01
 )
 
-// ioctl hands arg, a pointer to what the request names or nil, to the kernel.
-func ioctl(fd uintptr, name string, request uintptr, arg unsafe.Pointer) error {
+// ioctl sends a request without a struct.
+func ioctl(fd uintptr, name string, request uintptr) error { return call(fd, name, request, nil) }
+
+// exchange sends a request with the struct or number that it reads and fills.
+func exchange[T hwParams | swParams | cardInfo | int](fd uintptr, name string, request uintptr, arg *T) error {
+	return call(fd, name, request, unsafe.Pointer(arg)) //nolint:gosec // the layouts above are the kernel's
+}
+
+func call(fd uintptr, name string, request uintptr, arg unsafe.Pointer) error {
 	for {
 		_, _, e := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(arg))
 		switch e {

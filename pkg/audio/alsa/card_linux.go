@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +67,7 @@ func cardName(card int) string {
 	}
 	defer unix.Close(fd) //nolint:errcheck // nothing was written
 	var info cardInfo
-	if err := ioctl(uintptr(fd), "CARD_INFO", reqCardInfo, unsafe.Pointer(&info)); err != nil {
+	if err := exchange(uintptr(fd), "CARD_INFO", reqCardInfo, &info); err != nil {
 		return number
 	}
 	return text(info.name[:])

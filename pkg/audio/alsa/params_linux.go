@@ -3,7 +3,6 @@ package alsa
 import (
 	"errors"
 	"math"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,7 +53,7 @@ func configure(fd uintptr) (channels, buffer int, err error) {
 			p := usable(ch, ch)
 			p.between(paramPeriodSize, w.minPeriod, w.maxPeriod)
 			p.between(paramBufferSize, w.minBuffer, w.maxBuffer)
-			err := ioctl(fd, "HW_PARAMS", reqHWParams, unsafe.Pointer(p))
+			err := exchange(fd, "HW_PARAMS", reqHWParams, p)
 			if errors.Is(err, unix.EINVAL) {
 				continue // the set is empty
 			}
@@ -77,12 +76,12 @@ func software(fd uintptr, hw *hwParams) error {
 		startThreshold: 1,
 		stopThreshold:  uint(hw.intervals[paramBufferSize].min),
 	}
-	return ioctl(fd, "SW_PARAMS", reqSWParams, unsafe.Pointer(s))
+	return exchange(fd, "SW_PARAMS", reqSWParams, s)
 }
 
 // refine narrows p to what the card can do. The card stays as it is.
 func refine(fd uintptr, p *hwParams) error {
-	err := ioctl(fd, "HW_REFINE", reqHWRefine, unsafe.Pointer(p))
+	err := exchange(fd, "HW_REFINE", reqHWRefine, p)
 	if errors.Is(err, unix.EINVAL) {
 		return ErrFormat
 	}

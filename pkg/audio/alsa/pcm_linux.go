@@ -7,7 +7,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,7 +54,7 @@ func openPCM(card, device int) (*PCM, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	p := &PCM{file: file, conn: conn}
-	p.askDelay = func(fd uintptr) { p.delayErr = ioctl(fd, "DELAY", reqDelay, unsafe.Pointer(&p.delay)) }
+	p.askDelay = func(fd uintptr) { p.delayErr = exchange(fd, "DELAY", reqDelay, &p.delay) }
 	return p, nil
 }
 
@@ -84,10 +83,10 @@ func (p *PCM) configure() error {
 // Restart starts capturing anew, after ErrXrun. What the card still holds is lost.
 func (p *PCM) Restart() error {
 	return p.do(func(fd uintptr) error {
-		if err := ioctl(fd, "PREPARE", reqPrepare, nil); err != nil {
+		if err := ioctl(fd, "PREPARE", reqPrepare); err != nil {
 			return err
 		}
-		return ioctl(fd, "START", reqStart, nil)
+		return ioctl(fd, "START", reqStart)
 	})
 }
 
@@ -129,9 +128,9 @@ func mono(samples []int16, raw []byte, channels int) int {
 	for i := range n {
 		sum := 0
 		for c := range channels {
-			sum += int(int16(binary.LittleEndian.Uint16(raw[2*(i*channels+c):]))) //nolint:gosec // the bits are the sample
+			sum += int(int16(binary.LittleEndian.Uint16(raw[2*(i*channels+c):])))
 		}
-		samples[i] = int16(sum / channels) //nolint:gosec // a mean of int16 is one
+		samples[i] = int16(sum / channels)
 	}
 	return n
 }

@@ -73,7 +73,7 @@ func (e *Encoder) Encode(dst []byte, frame []int16) ([]byte, error) {
 	n := C.opus_encode(e.c, (*C.int16_t)(unsafe.SliceData(frame)), FrameSamples,
 		(*C.uchar)(unsafe.SliceData(room)), MaxPacket)
 	if n < 0 {
-		return dst, fmt.Errorf("encode Opus frame: %s", message(C.int(n)))
+		return dst, fmt.Errorf("encode Opus frame: %s", message(n))
 	}
 	return dst[:len(dst)+int(n)], nil
 }

@@ -11,7 +11,7 @@ func (b *boxes) box(kind string, body func()) {
 	b.u32(0) // the size, once it is known
 	b.text(kind)
 	body()
-	binary.BigEndian.PutUint32((*b)[at:], uint32(len(*b)-at)) //nolint:gosec // a fragment is bounded
+	binary.BigEndian.PutUint32((*b)[at:], uint32(len(*b)-at))
 }
 
 // full adds a box with version and flags.

@@ -48,7 +48,7 @@ func record(t *testing.T, profile string) (path string, units []avc.Unit) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f, err = os.Create(filepath.Join(t.TempDir(), "out.mp4")); err != nil { //nolint:gosec // the test's own folder
+			if f, err = os.Create(filepath.Join(t.TempDir(), "out.mp4")); err != nil {
 				t.Fatal(err)
 			}
 			w, err = NewWriter(f, Tracks{&VideoTrack{u.SPS, u.PPS, s.Width, s.Height}, &AudioTrack{1, 312}})
@@ -131,7 +131,7 @@ func TestFFmpegDecodesIt(t *testing.T) {
 
 func TestFFmpegsOwnPacketsAgree(t *testing.T) {
 	path, _ := record(t, "high")
-	data, err := os.ReadFile(path) //nolint:gosec // the test's own file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

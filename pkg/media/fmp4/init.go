@@ -88,8 +88,8 @@ func (b *boxes) track(id, scale uint32, handler string, skip, width, height int,
 			b.u16(uint16(map[string]int{"soun": 1 << 8}[handler]))
 			b.zero(2)
 			b.matrix()
-			b.u32(uint32(width) << 16)  //nolint:gosec // checked
-			b.u32(uint32(height) << 16) //nolint:gosec // checked
+			b.u32(uint32(width) << 16)
+			b.u32(uint32(height) << 16)
 		})
 		if skip > 0 {
 			b.skip(skip)
@@ -118,8 +118,8 @@ func (b *boxes) skip(samples int) {
 	b.box("edts", func() {
 		b.full("elst", 0, 0, func() {
 			b.u32(1)
-			b.u32(0)               // segment_duration: all fragments
-			b.u32(uint32(samples)) //nolint:gosec // checked
+			b.u32(0) // segment_duration: all fragments
+			b.u32(uint32(samples))
 			b.u32(1 << 16)
 		})
 	})
@@ -156,8 +156,8 @@ func (b *boxes) avc1(v *VideoTrack) {
 		b.zero(6)
 		b.u16(1) // data reference
 		b.zero(16)
-		b.u16(uint16(v.Width))  //nolint:gosec // checked
-		b.u16(uint16(v.Height)) //nolint:gosec // checked
+		b.u16(uint16(v.Width))
+		b.u16(uint16(v.Height))
 		b.u32(72 << 16)
 		b.u32(72 << 16)
 		b.zero(4)
@@ -168,10 +168,10 @@ func (b *boxes) avc1(v *VideoTrack) {
 		b.box("avcC", func() {
 			b.u8(1, v.SPS[1], v.SPS[2], v.SPS[3], 0xfc|3) // lengths take four bytes
 			b.u8(0xe0 | 1)
-			b.u16(uint16(len(v.SPS))) //nolint:gosec // checked
+			b.u16(uint16(len(v.SPS)))
 			b.u8(v.SPS...)
 			b.u8(1)
-			b.u16(uint16(len(v.PPS))) //nolint:gosec // checked
+			b.u16(uint16(len(v.PPS)))
 			b.u8(v.PPS...)
 			if v.SPS[1] == profileHigh {
 				b.u8(0xfc|1, 0xf8, 0xf8, 0) // 4:2:0, 8 bit, no SPS extension
@@ -186,13 +186,13 @@ func (b *boxes) opus(a *AudioTrack) {
 		b.zero(6)
 		b.u16(1) // data reference
 		b.zero(8)
-		b.u16(uint16(a.Channels)) //nolint:gosec // checked
+		b.u16(uint16(a.Channels))
 		b.u16(16)
 		b.zero(4)
 		b.u32(audioScale << 16)
 		b.box("dOps", func() {
-			b.u8(0, byte(a.Channels)) //nolint:gosec // checked
-			b.u16(uint16(a.PreSkip))  //nolint:gosec // checked
+			b.u8(0, byte(a.Channels))
+			b.u16(uint16(a.PreSkip))
 			b.u32(audioScale)
 			b.u16(0) // gain
 			b.u8(0)  // mono or stereo

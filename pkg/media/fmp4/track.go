@@ -35,7 +35,7 @@ func (t *track) ticks(d time.Duration) int64 {
 // end gives the open sample its duration, at least one unit.
 func (t *track) end(at int64) {
 	if n := len(t.samples); n > 0 && t.samples[n-1].duration == 0 {
-		d := uint32(min(max(at-t.last, 1), math.MaxUint32)) //nolint:gosec // bounded
+		d := uint32(min(max(at-t.last, 1), math.MaxUint32))
 		t.samples[n-1].duration = d
 		if int64(d) < t.scale { // more is a gap
 			t.usual = d
@@ -51,7 +51,7 @@ func (t *track) begin(at int64, size int, flags uint32) {
 		at = max(at, t.last+1)
 	}
 	t.last = at
-	t.samples = append(t.samples, sample{size: uint32(size), flags: flags}) //nolint:gosec // no access unit has 4 GB
+	t.samples = append(t.samples, sample{size: uint32(size), flags: flags})
 }
 
 // ready tells how many samples have a duration, and how long they and their data are.

@@ -101,7 +101,7 @@ func (w *Writer) units(annexB []byte) error {
 				continue
 			}
 		}
-		w.video.data = binary.BigEndian.AppendUint32(w.video.data, uint32(len(nal))) //nolint:gosec // no access unit has 4 GB
+		w.video.data = binary.BigEndian.AppendUint32(w.video.data, uint32(len(nal)))
 		w.video.data = append(w.video.data, nal...)
 	}
 	return nil
@@ -152,7 +152,7 @@ func (w *Writer) flush() error {
 	}
 	w.sequence++
 	w.moof()
-	w.head.u32(uint32(8 + total)) //nolint:gosec // see full
+	w.head.u32(uint32(8 + total))
 	w.head.text("mdat")
 	for _, part := range append([][]byte{w.head}, data...) {
 		if _, err := w.w.Write(part); err != nil {
@@ -179,7 +179,7 @@ func (w *Writer) moof() {
 	data := len(*b) + 8 // behind the header of mdat
 	for i, t := range w.present() {
 		_, _, size := t.ready()
-		binary.BigEndian.PutUint32((*b)[offsets[i]:], uint32(data)) //nolint:gosec // see full
+		binary.BigEndian.PutUint32((*b)[offsets[i]:], uint32(data))
 		data += size
 	}
 }
@@ -207,9 +207,9 @@ const (
 func (b *boxes) traf(t *track, n int) (offset int) {
 	b.box("traf", func() {
 		b.full("tfhd", 0, defaultBaseIsMoof, func() { b.u32(t.id) })
-		b.full("tfdt", 1, 0, func() { b.u64(uint64(t.start)) }) //nolint:gosec // never negative
+		b.full("tfdt", 1, 0, func() { b.u64(uint64(t.start)) })
 		b.full("trun", 0, runDataOffset|runDuration|runSize|runFlags, func() {
-			b.u32(uint32(n)) //nolint:gosec // bounded by the fragment
+			b.u32(uint32(n))
 			offset = len(*b)
 			b.u32(0)
 			for _, s := range t.samples[:n] {

@@ -208,5 +208,5 @@ func (t *track) run(b, fromHere []byte, at uint64) error {
 func (t *track) time(units uint64) time.Duration {
 	scale := uint64(t.scale)
 	s, rest := units/scale, units%scale
-	return time.Duration(s)*time.Second + time.Duration((rest*uint64(time.Second)+scale/2)/scale) //nolint:gosec // tests read seconds
+	return time.Duration(s)*time.Second + time.Duration((rest*uint64(time.Second)+scale/2)/scale)
 }
