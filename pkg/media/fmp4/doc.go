@@ -7,7 +7,7 @@
 // fragmentBytes allow. NAL units go into the file as they came and in their order;
 // only access unit delimiters, filler and the parameter sets that the header
 // already holds are left out. It refuses B-frames' order (presentation is decoding
-// order), a change of SPS, and profiles beyond High. Close writes the rest and
+// order), a change of size or profile, and profiles beyond High. Close writes the rest and
 // leaves the underlying writer open.
 package fmp4
 

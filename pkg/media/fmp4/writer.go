@@ -17,11 +17,11 @@ type Writer struct {
 	tracks       Tracks
 	video, audio track
 
-	begun    bool          // zero is known
-	zero     time.Duration // PTS at which the file begins
-	otherPPS bool          // the stream brings parameter sets that the header hasn't
-	sequence uint32
-	head     boxes // reused
+	begun     bool          // zero is known
+	zero      time.Duration // PTS at which the file begins
+	otherSets bool          // the stream brings parameter sets that the header hasn't
+	sequence  uint32
+	head      boxes // reused
 }
 
 // NewWriter writes the header to w.
@@ -41,7 +41,7 @@ func NewWriter(w io.Writer, t Tracks) (*Writer, error) {
 
 // WriteVideo takes an access unit in Annex B form, in the order of PTS. What comes
 // before the first keyframe is left out. It fails with ErrChanged when the access
-// unit brings another SPS; the file can still be closed.
+// unit brings an SPS of another size or profile; the file can still be closed.
 func (w *Writer) WriteVideo(annexB []byte, pts time.Duration, key bool) error {
 	if w.tracks.Video == nil {
 		return errors.New("write video: the file has no video track")
@@ -88,21 +88,33 @@ func (w *Writer) units(annexB []byte) error {
 		switch avc.TypeOf(nal) {
 		case avc.AUD, avc.Filler:
 			continue
-		case avc.SPSType:
-			if !bytes.Equal(nal, w.tracks.Video.SPS) {
-				return fmt.Errorf("write video: %w: another SPS", ErrChanged)
+		case avc.SPSType, avc.PPSType:
+			if err := w.sameFormat(nal); err != nil {
+				return err
 			}
-			continue
-		case avc.PPSType:
-			// Players take a PPS from a sample too. Once one did, the header's
-			// no longer holds by itself.
-			w.otherPPS = w.otherPPS || !bytes.Equal(nal, w.tracks.Video.PPS)
-			if !w.otherPPS {
+			// Players take parameter sets from a sample too. Once they did, the
+			// header's no longer hold by themselves.
+			w.otherSets = w.otherSets || !bytes.Equal(nal, w.tracks.Video.SPS) && !bytes.Equal(nal, w.tracks.Video.PPS)
+			if !w.otherSets {
 				continue
 			}
 		}
 		w.video.data = binary.BigEndian.AppendUint32(w.video.data, uint32(len(nal)))
 		w.video.data = append(w.video.data, nal...)
+	}
+	return nil
+}
+
+// sameFormat refuses an SPS of another size or profile. One that differs otherwise
+// is no change: openh264 gives its parameter sets a new id with every IDR.
+func (w *Writer) sameFormat(nal []byte) error {
+	if avc.TypeOf(nal) != avc.SPSType || bytes.Equal(nal, w.tracks.Video.SPS) {
+		return nil
+	}
+	old, _ := avc.ParseSPS(w.tracks.Video.SPS) // if it can't be read, it differs
+	now, err := avc.ParseSPS(nal)
+	if err != nil || now != old {
+		return fmt.Errorf("write video: %w: another SPS", ErrChanged)
 	}
 	return nil
 }

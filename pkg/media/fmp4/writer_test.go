@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var (
 	sps  = unhex("6742c00ad9047b011000000300100000030101e0f12264")
-	sps2 = unhex("6742c00ad9047b011000000300100000030101e0f12265")
+	sps2 = unhex("6742c01f4323500a00b6403c2211a8") // of another size
 	pps  = unhex("68cb804d2c")
 	pps2 = unhex("68cb804d2d")
 	high = unhex("6764001facd9405005bb011000000300100000030320f1831960")
@@ -242,6 +242,26 @@ func TestAudioAlone(t *testing.T) {
 	video, audio := f.close()
 	if len(video) != 0 || len(audio) != 1000 || audio[999].PTS != 999*20*ms || audio[999].Duration != 20*ms {
 		t.Errorf("%d video, %d audio, last %+v", len(video), len(audio), audio[len(audio)-1])
+	}
+}
+
+// openh264 gives its parameter sets another id with every IDR.
+func TestParameterSetsOfTheSameFormatStayIn(t *testing.T) {
+	spsA, ppsA := unhex("6742c01f4323500a00b6403c2211a8"), unhex("6848e3c8")
+	spsB, ppsB := unhex("6742c01f6323500a00b6403c2211a8"), unhex("686ce3c8")
+	f := newFile(t, Tracks{Video: &VideoTrack{SPS: spsA, PPS: ppsA, Width: 1280, Height: 720}})
+	f.picture(0, true, spsA, ppsA, idr(1, 10))
+	f.picture(40*ms, true, spsB, ppsB, idr(2, 10))
+	f.picture(80*ms, true, spsA, ppsA, idr(3, 10)) // must not be left out any more
+	video, _ := f.close()
+	want := [][][]byte{{idr(1, 10)}, {spsB, ppsB, idr(2, 10)}, {spsA, ppsA, idr(3, 10)}}
+	if len(video) != len(want) {
+		t.Fatalf("%d samples, want %d", len(video), len(want))
+	}
+	for i, s := range video {
+		if nals, err := fmp4test.NALs(s.Data); err != nil || !slices.EqualFunc(nals, want[i], bytes.Equal) {
+			t.Errorf("sample %d is %x, %v, want %x", i, nals, err, want[i])
+		}
 	}
 }
 
