@@ -44,5 +44,6 @@ require (
 	golang.org/x/sync v0.20.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.14.0 // indirect
+	golang.org/x/tools v0.36.0 // indirect
 	rsc.io/qr v0.2.0 // indirect
 )

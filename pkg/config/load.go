@@ -79,12 +79,10 @@ func parse(text []byte, into any) []Problem {
 	}
 	d := &document{text: text, schema: reflect.TypeOf(into).Elem(), lines: map[string]int{}, tables: map[string]int{}}
 	d.walk()
-	// Types and syntax are go-toml's to judge; what the walk found first is nearer
-	// to the cause (an unknown key has no type).
-	if err := toml.Unmarshal(text, into); err != nil && len(d.problems) == 0 {
+	// Types and syntax are go-toml's to judge; it passes over unknown keys.
+	if err := toml.Unmarshal(text, into); err != nil {
 		d.problems = append(d.problems, d.explain(err))
-	}
-	if len(d.problems) == 0 {
+	} else {
 		d.check("", reflect.ValueOf(into).Elem())
 	}
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return a.Line - b.Line })
