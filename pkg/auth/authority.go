@@ -54,7 +54,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	}
 	a := &Authority{
 		cfg: cfg, log: log, identity: id, household: o.household, trust: o.trust, logs: o.logs, members: o.members,
-		journal: &journal{log: accesslog.Open(o.logs, o.household.epoch), slog: log, condition: board.Condition("auth")},
+		journal: &journal{log: accesslog.Open(o.logs, o.household.epoch), slog: log, condition: board.Condition("auth"), state: health.Starting},
 	}
 	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())
