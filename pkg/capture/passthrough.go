@@ -71,8 +71,8 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 		return false, nil
 	}
 	if !p.loose && !wholePictures(pic.data) {
-		p.loose = true
-		p.started = false // the last picture was published without its end
+		p.loose = true // the last buffer was taken for a whole one: what it taught is void
+		p.started, p.pps, p.sps, p.headers = false, false, nil, nil
 	}
 	if p.loose {
 		err = p.takeLoose(pic)

@@ -1,0 +1,90 @@
+//go:build cgo
+
+package capture
+
+import (
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// The way of a raw picture allocates only in mediadevices: its two for each
+// encoded picture, as TestEncoderAllocations in pkg/capture/h264 shows.
+func TestEncodingAllocatesNothingOfItsOwn(t *testing.T) {
+	b := newBench(t, nil)
+	b.out = media.NewFeed[*media.AccessUnit]() // without the recorder
+	defer b.out.Want()()
+	cfg := testConfig()
+	d, err := syntheticSource{cfg}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEncode(b.Camera, d.shape())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	draw, n := d.(*drawing), 0
+	step := func() {
+		n++
+		draw.draw(n, time.Unix(int64(n), 0))
+		if _, err := e.take(picture{data: draw.buf, pts: time.Duration(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step() // starts the encoder
+	if got := testing.AllocsPerRun(15, step); got > 2 {
+		t.Errorf("%v allocations for each picture, want mediadevices' 2", got)
+	}
+}
+
+func TestDamagedRawPicturesAreDropped(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.out.Want()()
+	d, err := syntheticSource{testConfig()}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEncode(b.Camera, d.shape())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	buf := d.(*drawing).buf
+	for name, c := range map[string]struct {
+		p    picture
+		good bool
+	}{
+		"by the driver's flag": {picture{data: buf, damaged: true}, false},
+		"too short":            {picture{data: buf[:100]}, false},
+		"whole":                {picture{data: buf}, true},
+	} {
+		if good, err := e.take(c.p); good != c.good || err != nil {
+			t.Errorf("%s: good %v, %v", name, good, err)
+		}
+	}
+	if len(b.got) != 1 || !b.got[0].Key {
+		t.Errorf("%d pictures published, want one keyframe", len(b.got))
+	}
+}
+
+func TestBitrateOfARunningEncoderFollows(t *testing.T) {
+	b := newBench(t, nil)
+	defer b.out.Want()()
+	d, err := syntheticSource{testConfig()}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEncode(b.Camera, d.shape())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	for ask, want := range map[int]int{300_000: 300_000, 0: 1_500_000, 700_000: 700_000} {
+		b.SetBitrate(ask)
+		if _, err := e.take(picture{data: d.(*drawing).buf}); err != nil || e.bitrate != want {
+			t.Errorf("SetBitrate(%d): encoder at %d, %v, want %d", ask, e.bitrate, err, want)
+		}
+	}
+}
