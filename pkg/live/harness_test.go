@@ -286,12 +286,22 @@ func (p *peer) start(r *rig, session string, o peerOptions) {
 	if o.edit != nil {
 		text = o.edit(text)
 	}
+	p.begin(r, session, text)
+}
+
+// begin sends an offer and applies the answer.
+func (p *peer) begin(r *rig, session, text string) {
+	p.t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p.cancel = cancel
 	s, answer, err := r.Start(ctx, Offer{Client: "c", Session: session, SDP: text, View: true, Listen: true, Signal: p.signal})
 	must(p.t, err)
 	p.session, p.answer = s, answer
 	must(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+}
+
+func candidateInit(c proto.Candidate) webrtc.ICECandidateInit {
+	return webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: c.SDPMid, SDPMLineIndex: c.SDPMLineIndex, UsernameFragment: c.UsernameFragment}
 }
 
 func watch(t testing.TB, r *rig, session string, o peerOptions) *peer {

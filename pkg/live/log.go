@@ -3,14 +3,15 @@ package live
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/pion/logging"
 )
 
-// logFactory sends pion's warnings to camd's log at debug level, and keeps the last
-// one of a session that tells why a relay can't be had: pion reports that nowhere else.
+// logFactory sends pion's warnings to camd's log at debug level, and keeps
+// those of a session that tell why a relay can't be had: pion reports that nowhere else.
 type logFactory struct {
 	log   *slog.Logger
 	relay *relayTrouble
@@ -44,11 +45,13 @@ func (l pionLogger) Error(msg string)         { l.warn(msg) }
 // Errorf is for what pion calls an error; none of it is one of camd.
 func (l pionLogger) Errorf(f string, a ...any) { l.warn(fmt.Sprintf(f, a...)) }
 
-// relayTrouble keeps the last message about a relay.
+// relayTrouble keeps what was said about relays, each message once.
 type relayTrouble struct {
 	mu   sync.Mutex
-	last string
+	said []string
 }
+
+const maxTrouble = 8 // messages
 
 func (r *relayTrouble) note(msg string) {
 	if !strings.Contains(msg, "relay") && !strings.Contains(msg, "TURN") && !strings.Contains(msg, "TCP address") {
@@ -56,11 +59,13 @@ func (r *relayTrouble) note(msg string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = msg
+	if len(r.said) < maxTrouble && !slices.Contains(r.said, msg) {
+		r.said = append(r.said, msg)
+	}
 }
 
 func (r *relayTrouble) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.last
+	return strings.Join(r.said, "; ")
 }

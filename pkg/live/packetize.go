@@ -1,6 +1,10 @@
 package live
 
-import "github.com/camd-project/camd/pkg/media/avc"
+import (
+	"slices"
+
+	"github.com/camd-project/camd/pkg/media/avc"
+)
 
 // maxPayload keeps a packet within the 1200 bytes that WebRTC expects to pass
 // everywhere: 12 of RTP header, 8 of extension and 16 of authentication tag come on top.
@@ -98,7 +102,7 @@ func (z *packetizer) nal(nal []byte) {
 			header |= fuEnd
 		}
 		p := z.next()
-		p.payload = append(p.payload, indicator, header)
+		p.payload = append(slices.Grow(p.payload, 2+n), indicator, header)
 		p.payload = append(p.payload, body[:n]...)
 		body, header = body[n:], header&^fuStart
 	}

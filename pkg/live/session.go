@@ -322,10 +322,8 @@ func (s *Session) addCandidates(c proto.Candidates) error {
 		if x.Candidate == "" {
 			continue // Chromium's way to say that there are no more
 		}
-		err := s.pc.AddICECandidate(webrtc.ICECandidateInit{
-			Candidate: x.Candidate, SDPMid: x.SDPMid, SDPMLineIndex: x.SDPMLineIndex, UsernameFragment: x.UsernameFragment,
-		})
-		if err != nil {
+		c := webrtc.ICECandidateInit{Candidate: x.Candidate, SDPMid: x.SDPMid, SDPMLineIndex: x.SDPMLineIndex, UsernameFragment: x.UsernameFragment}
+		if err := s.pc.AddICECandidate(c); err != nil {
 			s.log.Debug("candidate refused", "error", err)
 			return proto.Refuse(proto.CodeBadRequest)
 		}

@@ -83,7 +83,7 @@ func ceiling(class int) time.Duration {
 }
 
 // Quantile is an upper bound of what the share q of the durations does not exceed.
-func (d *Distribution) Quantile(q float64) time.Duration {
+func (d Distribution) Quantile(q float64) time.Duration {
 	var total uint64
 	for _, n := range d {
 		total += uint64(n)

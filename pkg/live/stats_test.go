@@ -41,7 +41,7 @@ func TestQuantile(t *testing.T) {
 			t.Errorf("quantile %v = %v, want about %v", q, got, want)
 		}
 	}
-	if got := new(Distribution).Quantile(0.5); got != 0 {
+	if got := (Distribution{}).Quantile(0.5); got != 0 {
 		t.Errorf("quantile of nothing = %v", got)
 	}
 }
