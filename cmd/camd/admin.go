@@ -40,6 +40,7 @@ type adminAnswer struct {
 	OK     bool                `json:"ok"`
 	Error  string              `json:"error,omitempty"`
 	Status *proto.StatusAnswer `json:"status,omitempty"`
+	Device proto.DeviceID      `json:"device,omitempty"`
 }
 
 // household is what the socket may ask of the authority.
@@ -52,6 +53,7 @@ type household interface {
 // it is root or in the group camd: the file's mode says so, and nothing else does.
 type admin struct {
 	path      string
+	device    proto.DeviceID
 	log       *slog.Logger
 	household household
 	status    func() proto.StatusAnswer
@@ -136,7 +138,7 @@ func (a *admin) pair(q adminRequest) adminAnswer {
 
 // join hands the rest of the stream to the pairing handshake.
 func (a *admin) join(ctx context.Context, c net.Conn, r *bufio.Reader) {
-	answer(c, adminAnswer{OK: true})
+	answer(c, adminAnswer{OK: true, Device: a.device})
 	_ = c.SetDeadline(time.Now().Add(joinPatience))
 	conn := pairing.NewFramed(struct {
 		io.Reader

@@ -129,7 +129,7 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 			{Component: camera},
 			{Component: microphone},
 			{Component: outward},
-			{Component: &admin{path: cfg.Device.Socket, log: log.With("component", "admin"), household: authority, status: s.status}},
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, status: s.status}},
 		},
 	}, nil
 }
