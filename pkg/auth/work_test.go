@@ -145,6 +145,24 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
+// What waits in a queue when the gate stops is not begun any more.
+func TestShutdownStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		release := w.slow()
+		w.run()
+		w.receive(w.seal(w.request(func(r *proto.Request) { r.ID = "first" })))
+		w.receive(w.seal(w.request(forLive("s1", proto.ScopeView))))
+		go w.stop()
+		synctest.Wait()
+		release()
+		w.stop()
+		if l := w.done(); !slices.Equal(l, []string{"first"}) {
+			t.Errorf("done: %v", l)
+		}
+	})
+}
+
 // slow makes status block until the returned function is called.
 func (w *world) slow() (release func()) {
 	gate := make(chan struct{})

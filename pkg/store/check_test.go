@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -95,6 +96,26 @@ func TestTornMetaIsSound(t *testing.T) {
 	})
 	if err := ChildCheck(self(t), "child-check")(t.Context(), older); err != nil {
 		t.Errorf("the older meta torn: %v", err)
+	}
+}
+
+// A page that is its own child is found at its second use: following it to the
+// deepest level could take for ever.
+func TestPageThatIsUsedTwice(t *testing.T) {
+	b, err := os.ReadFile(create(t, 3000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for at := 2 * os.Getpagesize(); at < len(b); at += os.Getpagesize() {
+		if order.Uint16(b[at+8:]) == flagBranch {
+			order.PutUint64(b[at+pageHeader+8:], order.Uint64(b[at:]))
+			found++
+		}
+	}
+	err = walkFile(bytes.NewReader(b), int64(len(b)))
+	if found == 0 || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "used twice") {
+		t.Errorf("%d branches: %v", found, err)
 	}
 }
 
