@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ var (
 // Namespace is a network namespace with a loopback and a TAP interface. It is
 // bound to one thread; sockets and processes made by Do belong to it for ever.
 type Namespace struct {
-	tap  int // descriptor of the TAP interface
+	tap  *os.File // of the TAP interface, which lives as long
 	work chan func()
 }
 
@@ -54,7 +55,7 @@ func (n *Namespace) enter() error {
 	if err != nil {
 		return err
 	}
-	n.tap = fd
+	n.tap = os.NewFile(uintptr(fd), name)
 	if err := netif.Address(name, HostAddress); err != nil {
 		return err
 	}
@@ -72,5 +73,5 @@ func (n *Namespace) Do(f func()) {
 // that Start began.
 func (n *Namespace) Close() error {
 	close(n.work)
-	return unix.Close(n.tap)
+	return n.tap.Close()
 }
