@@ -66,12 +66,13 @@ func configure(fd uintptr) (channels, buffer int, err error) {
 	return 0, 0, ErrFormat
 }
 
-// software has the reader woken once a period, and an xrun declared when the
-// buffer is full.
+// software has the reader woken at the end of each period, and an xrun declared
+// when the buffer is full. With more than one frame to wait for, a reader that has
+// taken the first frames of a period already would sleep through its end.
 func software(fd uintptr, hw *hwParams) error {
 	s := &swParams{
 		periodStep:     1,
-		availMin:       uint(hw.intervals[paramPeriodSize].min),
+		availMin:       1,
 		xferAlign:      1,
 		startThreshold: 1,
 		stopThreshold:  uint(hw.intervals[paramBufferSize].min),
