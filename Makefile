@@ -8,7 +8,6 @@ TAGS := netgo,osusergo,nomicrophone
 GOLANGCI_LINT := v2.15.0
 FUZZTIME ?= 20s
 export GOFLAGS ?= -buildvcs=false
-HEAVY := ./test/lab/... ./test/browser/...
 
 .PHONY: help build test race fuzz lint lab bench demo release example setup-build setup-test
 

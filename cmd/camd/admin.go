@@ -140,10 +140,12 @@ func (a *admin) pair(q adminRequest) adminAnswer {
 func (a *admin) join(ctx context.Context, c net.Conn, r *bufio.Reader) {
 	answer(c, adminAnswer{OK: true, Device: a.device})
 	_ = c.SetDeadline(time.Now().Add(joinPatience))
+	// Buffered bytes come first; the close lets the window's end end the handshake.
 	conn := pairing.NewFramed(struct {
 		io.Reader
 		io.Writer
-	}{r, c})
+		io.Closer
+	}{r, c, c})
 	if err := a.household.Join(ctx, conn); err != nil {
 		a.log.Warn("pairing failed", "error", err)
 	}
