@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -286,7 +285,7 @@ func (d *demo) end() error {
 		errs = append(errs, d.broker.Close())
 	}
 	if d.dir != "" {
-		if err := os.RemoveAll(d.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.RemoveAll(d.dir); err != nil {
 			errs = append(errs, fmt.Errorf("%s is left: %w", d.dir, err))
 		}
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type ICEServer struct {
 }
 
 // newPeer makes a PeerConnection that receives H.264 and Opus and nothing else.
-func newPeer(o WatchOptions) (*webrtc.PeerConnection, error) {
+func newPeer(o WatchOptions, log *slog.Logger) (*webrtc.PeerConnection, error) {
 	m := &webrtc.MediaEngine{}
 	if err := registerCodecs(m); err != nil {
 		return nil, err
@@ -56,12 +57,12 @@ func newPeer(o WatchOptions) (*webrtc.PeerConnection, error) {
 	}
 	interceptors.Add(generator)
 	interceptors.Add(reports)
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings()))
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings(log)))
 	return api.NewPeerConnection(o.configuration())
 }
 
-func settings() webrtc.SettingEngine {
-	var e webrtc.SettingEngine
+func settings(log *slog.Logger) webrtc.SettingEngine {
+	e := webrtc.SettingEngine{LoggerFactory: logFactory{log}}
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.DisableActiveTCP(true)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})

@@ -46,7 +46,7 @@ type Session struct {
 
 func newSession(c *Camera, o WatchOptions) (*Session, error) {
 	began := time.Now()
-	pc, err := newPeer(o)
+	pc, err := newPeer(o, c.log)
 	if err != nil {
 		return nil, problem(err, "WebRTC can't be started: %v.", err)
 	}

@@ -1,0 +1,167 @@
+package browser
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/rig"
+)
+
+// demo is a running camctl demo.
+type demo struct {
+	t       *testing.T
+	camctl  string
+	cmd     *exec.Cmd
+	errOut  bytes.Buffer
+	Address string       `json:"address"`
+	Folder  string       `json:"directory"`
+	First   float64      `json:"first_picture_ms"`
+	stopped func() error // once
+}
+
+var camctl = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "camctl-program-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "camctl")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/camd-project/camd/cmd/camctl").CombinedOutput()
+	if err != nil {
+		return "", errors.New(string(out))
+	}
+	return path, nil
+})
+
+// startDemo runs camctl demo until the test ends or stop is called.
+func startDemo(t *testing.T) *demo {
+	t.Helper()
+	path, err := camctl()
+	if err != nil {
+		t.Fatalf("build camctl: %v", err)
+	}
+	d := &demo{t: t, camctl: path}
+	d.cmd = exec.Command(path, "--json", "demo", "--synthetic", "--address", "127.0.0.1:0", "--camd", rig.Program(t))
+	d.cmd.Stderr = &d.errOut
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.stopped = sync.OnceValue(func() error {
+		return errors.Join(d.cmd.Process.Signal(os.Interrupt), d.cmd.Wait())
+	})
+	t.Cleanup(func() {
+		if err := d.stopped(); err != nil {
+			t.Errorf("demo: %v\n%s", err, &d.errOut)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("demo said nothing: %v\n%s", err, &d.errOut)
+	}
+	if err := json.Unmarshal(line, d); err != nil || d.First <= 0 {
+		t.Fatalf("demo said %s: %v", line, err)
+	}
+	return d
+}
+
+// stop is Ctrl-C; it checks that nothing is left behind.
+func (d *demo) stop() {
+	d.t.Helper()
+	camd := d.child()
+	if err := d.stopped(); err != nil {
+		d.t.Errorf("demo: %v\n%s", err, &d.errOut)
+	}
+	if _, err := os.Stat(d.Folder); !errors.Is(err, fs.ErrNotExist) {
+		d.t.Errorf("%s is left: %v", d.Folder, err)
+	}
+	if err := syscall.Kill(camd, 0); !errors.Is(err, syscall.ESRCH) {
+		d.t.Errorf("camd (process %d) is left: %v", camd, err)
+	}
+}
+
+// child is camd's process id.
+func (d *demo) child() int {
+	d.t.Helper()
+	l, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, path := range l {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		if pid, parent := parseStat(data); parent == d.cmd.Process.Pid {
+			return pid
+		}
+	}
+	d.t.Fatal("the demo has no child")
+	return 0
+}
+
+// run runs camctl with the demo's own home.
+func (d *demo) run(args ...string) []byte {
+	d.t.Helper()
+	cmd := exec.Command(d.camctl, append([]string{"--json", "--home", filepath.Join(d.Folder, "home")}, args...)...)
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	out, err := cmd.Output()
+	if err != nil {
+		d.t.Fatalf("camctl %v: %v\n%s", args, err, &errOut)
+	}
+	return out
+}
+
+// awaitNobody waits until the camera has no viewer.
+func (d *demo) awaitNobody() {
+	d.t.Helper()
+	for end := time.Now().Add(rig.Patience); ; time.Sleep(100 * time.Millisecond) {
+		var status proto.StatusAnswer
+		if err := json.Unmarshal(d.run("status"), &status); err != nil {
+			d.t.Fatal(err)
+		}
+		if len(status.Sessions) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			d.t.Fatalf("the camera still has viewers: %+v", status.Sessions)
+		}
+	}
+}
+
+// parseStat takes the process and its parent out of /proc/PID/stat (proc(5)).
+func parseStat(data []byte) (pid, parent int) {
+	open, end := bytes.IndexByte(data, '('), bytes.LastIndexByte(data, ')')
+	if open < 0 || end < 0 {
+		return 0, 0
+	}
+	pid, _ = strconv.Atoi(string(bytes.TrimSpace(data[:open])))
+	if f := bytes.Fields(data[end+1:]); len(f) > 1 {
+		parent, _ = strconv.Atoi(string(f[1]))
+	}
+	return pid, parent
+}
+
+func timeOf(t *testing.T, path string) time.Time {
+	t.Helper()
+	st, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.ModTime()
+}
