@@ -1,0 +1,129 @@
+// Command bench measures camd and, in the same run, a plain pion sender that does
+// the same work, and prints both as one table. It owns every process that it starts
+// and has ended them all when it returns; it asserts nothing about times. Traffic
+// stays on this machine. docs/performance.md explains the figures.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// plan is how long and how often things are measured.
+type plan struct {
+	Rounds   int           // of camd and plain pion in turn
+	Window   time.Duration // of each CPU figure
+	Sessions int           // for the time to first frame
+	Stall    time.Duration // beside a relay that stopped reading
+	Idle     time.Duration
+}
+
+var (
+	full  = plan{Rounds: 5, Window: 12 * time.Second, Sessions: 30, Stall: 40 * time.Second, Idle: 30 * time.Second}
+	quick = plan{Rounds: 1, Window: 4 * time.Second, Sessions: 4, Stall: 15 * time.Second, Idle: 5 * time.Second}
+)
+
+// bench is one run.
+type bench struct {
+	plan
+	ctx     context.Context
+	clip    string
+	cache   string
+	camd    string // the daemon's program
+	profile bool
+	report  report
+}
+
+// roles are what this program is when it starts itself again.
+var roles = map[string]func([]string) error{
+	"send-camd": sendCamd, "send-plain": sendPlain, "view": view, "bolt": commitBolt,
+}
+
+func main() {
+	var err error
+	if role := roles[arg(1)]; role != nil {
+		err = role(os.Args[2:])
+	} else {
+		err = run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func arg(i int) string {
+	if i < len(os.Args) {
+		return os.Args[i]
+	}
+	return ""
+}
+
+func run() error {
+	b := &bench{plan: full}
+	short := flag.Bool("quick", false, "a smoke run of two minutes, whose figures are not for the docs")
+	asJSON := flag.Bool("json", false, "print JSON instead of a table")
+	flag.StringVar(&b.cache, "cache", ".cache/bench", "folder for the clip and scratch files, on a disk")
+	flag.StringVar(&b.camd, "camd", "bin/camd", "the daemon; see make build")
+	flag.BoolVar(&b.profile, "profile", false, "write CPU profiles of both senders with 8 viewers into the cache folder")
+	flag.Parse()
+	if *short {
+		b.plan = quick
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	b.ctx = ctx
+	if err := b.measure(); err != nil {
+		return err
+	}
+	if *asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(b.report)
+	}
+	return b.report.print(os.Stdout)
+}
+
+func (b *bench) measure() (err error) {
+	if err := os.MkdirAll(b.cache, 0o755); err != nil { //nolint:gosec // a cache of public test data
+		return err
+	}
+	if b.clip, err = clip(b.ctx, b.cache); err != nil {
+		return err
+	}
+	b.report.begin(b.plan, b.camd)
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"sender: CPU, memory, allocations, latency", b.load},
+		{"sender: time to first frame", b.firstFrames},
+		{"sender: seven viewers beside a stalled one", b.stalls},
+		{"daemon: a camera that can't force keyframes", b.daemonOnFile},
+		{"daemon: an encoder that can", b.daemonOnEncoder},
+		{"binaries", b.sizes},
+	} {
+		fmt.Fprintf(os.Stderr, "== %s\n", part.name)
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	b.report.end()
+	return nil
+}
+
+// pause waits, or tells that the run was interrupted.
+func (b *bench) pause(d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-b.ctx.Done():
+		return errors.New("interrupted")
+	}
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// frameInterval is the clip's.
+const frameInterval = time.Second / clipRate
+
+// seen is what the viewers of one process saw since they were asked last.
+type seen struct {
+	Frames  uint64
+	Longest time.Duration            // without a frame
+	Jitter  map[string]time.Duration // how far frames' distances are from the clip's
+}
+
+// viewers are receivers in one process, the same for both senders: pion's default
+// codecs and interceptors, which ask for lost packets and send reports.
+type viewers struct {
+	api   *webrtc.API
+	offer string // URL
+	all   []*viewer
+}
+
+// view takes commands, a word each line, and answers each with a line of JSON:
+// join (adds a viewer; time to its first frame), once (the same, and it leaves
+// again), report (seen).
+func view(args []string) error {
+	f := flag.NewFlagSet("view", flag.ContinueOnError)
+	to := f.String("to", "", "the sender's URL")
+	relay := f.Bool("relayed", false, "take packets from the relay only")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	v := viewers{api: viewerAPI(*relay), offer: *to + "/offer"}
+	if *relay {
+		v.offer += "?complete"
+	}
+	out := json.NewEncoder(os.Stdout)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		answer, err := v.do(in.Text())
+		if err == nil {
+			err = out.Encode(answer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func viewerAPI(relay bool) *webrtc.API {
+	var e webrtc.SettingEngine
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	e.SetIncludeLoopbackCandidate(onlyLoopback())
+	// pion's controlling side waits a second and more; a browser does not.
+	e.SetHostAcceptanceMinWait(0)
+	e.SetPrflxAcceptanceMinWait(0)
+	e.SetRelayAcceptanceMinWait(0)
+	if relay {
+		e.SetRemoteIPFilter(func(ip net.IP) bool { return ip.Equal(net.ParseIP(relayIP)) })
+	}
+	return webrtc.NewAPI(webrtc.WithSettingEngine(e))
+}
+
+func (v *viewers) do(command string) (any, error) {
+	switch command {
+	case "join":
+		x, first, err := v.join()
+		v.all = append(v.all, x)
+		return first, err
+	case "once":
+		x, first, err := v.join()
+		if err != nil {
+			return nil, err
+		}
+		return first, x.pc.GracefulClose()
+	case "report":
+		return v.report(), nil
+	}
+	return nil, fmt.Errorf("unknown command %q", command)
+}
+
+func (v *viewers) report() seen {
+	s := seen{}
+	var off []time.Duration
+	for _, x := range v.all {
+		x.mu.Lock()
+		open := time.Since(x.last)
+		s.Frames += uint64(len(x.gaps))
+		for _, g := range x.gaps {
+			off = append(off, (g - frameInterval).Abs())
+			s.Longest = max(s.Longest, g)
+		}
+		s.Longest = max(s.Longest, open)
+		x.gaps = nil
+		x.mu.Unlock()
+	}
+	s.Jitter = quantilesOf(func(q float64) time.Duration { return quantile(off, q) })
+	return s
+}
+
+// viewer is one receiver. It counts a frame when its last packet comes.
+type viewer struct {
+	pc    *webrtc.PeerConnection
+	first chan time.Time
+
+	mu   sync.Mutex
+	last time.Time
+	gaps []time.Duration // between frames, since the last report
+}
+
+// join starts a session and waits for its first frame. The time is from the moment
+// at which the offer leaves.
+func (v *viewers) join() (*viewer, time.Duration, error) {
+	pc, err := v.api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, 0, err
+	}
+	x := &viewer{pc: pc, first: make(chan time.Time, 1)}
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { x.receive(t) })
+	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	if err != nil {
+		return nil, 0, err
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		return nil, 0, err
+	}
+	<-gathered
+	asked := time.Now()
+	answer, err := post(v.offer, pc.LocalDescription().SDP)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		return nil, 0, err
+	}
+	select {
+	case at := <-x.first:
+		return x, at.Sub(asked), nil
+	case <-time.After(20 * time.Second):
+		return nil, 0, errors.New("no frame came within 20 seconds")
+	}
+}
+
+func post(url, body string) (string, error) {
+	r, err := http.Post(url, "application/sdp", strings.NewReader(body)) //nolint:gosec // the sender's
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Body.Close() }()
+	b, err := io.ReadAll(r.Body)
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the sender refused: %s", b)
+	}
+	return string(b), err
+}
+
+// receive counts frames from the first IDR on: before it a decoder shows nothing.
+func (x *viewer) receive(t *webrtc.TrackRemote) {
+	for idr := false; ; {
+		p, _, err := t.ReadRTP()
+		if err != nil {
+			return
+		}
+		idr = idr || holdsIDR(p.Payload)
+		if idr && p.Marker {
+			x.frame(time.Now())
+		}
+	}
+}
+
+func (x *viewer) frame(now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.last.IsZero() {
+		x.first <- now
+	} else {
+		x.gaps = append(x.gaps, now.Sub(x.last))
+	}
+	x.last = now
+}
+
+// holdsIDR tells of an IDR slice or a fragment of one (RFC 6184 sections 5.6 and 5.8).
+func holdsIDR(payload []byte) bool {
+	const idr, fragment = 5, 28
+	if len(payload) < 2 {
+		return false
+	}
+	kind := payload[0] & 0x1f
+	return kind == idr || kind == fragment && payload[1]&0x1f == idr
+}
