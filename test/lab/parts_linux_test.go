@@ -2,8 +2,6 @@ package lab
 
 import "testing"
 
-const vivid = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
-
 func TestGuestBoots(t *testing.T) {
 	for _, a := range []Arch{ARM64, ARMv7} {
 		t.Run(a.Debian, func(t *testing.T) {

@@ -1,0 +1,244 @@
+package lab
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/camd-project/camd/internal/broker"
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Where things are in the guest.
+const (
+	configPath = "/etc/camd/camd.toml"
+	statePath  = "/var/lib/camd"
+	socketPath = "/run/camd/camd.sock"
+	homePath   = "/root/anna"
+	clipPath   = "/clip.h264"
+)
+
+const brokerPort = 8883
+
+// household is a guest in which the release camd runs, paired with an owner whose
+// keys were handed out to the host.
+type household struct {
+	*Guest
+	t    *testing.T
+	net  *Namespace
+	ca   *pki.CA
+	home string // camctl's --home on the host
+}
+
+// move boots a guest with camd, pairs, and takes the owner's home out of it.
+// tables is TOML for [capture] and [audio].
+func move(t *testing.T, a Arch, tables string, modules ...string) *household {
+	t.Helper()
+	need(t, a.QEMU[0], "ffmpeg") // before anything slow begins
+	ca, err := pki.NewCA("lab")
+	must(t, err)
+	h := &household{t: t, net: namespace(t), ca: ca, home: t.TempDir()}
+	h.startBroker()
+	h.Guest = boot(t, a, h.net, Archive{
+		"bin/camd":        {0o755, read(t, release(t, "camd", a))},
+		"bin/camctl":      {0o755, read(t, release(t, "camctl", a))},
+		configPath[1:]:    {0o644, []byte(configuration(tables))},
+		"etc/camd/ca.pem": {0o644, ca.PEM()},
+		clipPath[1:]:      {0o644, clip(t)},
+	}, modules...)
+	label := h.factory()
+	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
+	h.condition("broker", "ok")
+	h.pair(label)
+	return h
+}
+
+func configuration(tables string) string {
+	return fmt.Sprintf("[device]\nname = \"lab\"\nstate = %q\nsocket = %q\n[link]\nbroker = %q\nca = \"/etc/camd/ca.pem\"\n%s",
+		statePath, socketPath, "mqtts://"+brokerAddress(), tables)
+}
+
+func brokerAddress() string {
+	return netip.AddrPortFrom(HostAddress.Addr(), brokerPort).String()
+}
+
+// release gives a release binary, made if there is none yet.
+func release(t *testing.T, name string, a Arch) string {
+	t.Helper()
+	path := filepath.Join(root, "dist", name+"-"+a.Release)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	need(t, "aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc")
+	if out, err := exec.Command(filepath.Join(root, "scripts", "release.sh")).CombinedOutput(); err != nil {
+		t.Fatalf("make the release binaries: %v\n%s", err, out)
+	}
+	return path
+}
+
+func (h *household) startBroker() {
+	h.t.Helper()
+	cert, err := h.ca.Server(HostAddress.Addr().String())
+	must(h.t, err)
+	var b *broker.Broker
+	h.net.Do(func() {
+		b, err = broker.Start(broker.Config{Address: brokerAddress(),
+			TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: h.ca.Pool(), MinVersion: tls.VersionTLS13}})
+	})
+	must(h.t, err)
+	h.t.Cleanup(func() { must(h.t, b.Close()) })
+}
+
+// run runs a command in the guest that must succeed, and gives what it printed.
+func (h *household) run(args ...string) []byte {
+	h.t.Helper()
+	r, err := h.Run(patient(h.t), args...)
+	must(h.t, err)
+	if r.Exit != 0 {
+		h.t.Fatalf("%s in the guest: exit %d\n%s%s", strings.Join(args, " "), r.Exit, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// factory makes the device's identity, signs its certificate for the broker, and
+// gives the label.
+func (h *household) factory() (label string) {
+	h.t.Helper()
+	var made struct{ Label string }
+	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--config", configPath, "--json"), &made))
+	text, err := h.Get(patient(h.t), statePath+"/identity/device.csr")
+	must(h.t, err)
+	block, _ := pem.Decode(text)
+	if block == nil {
+		h.t.Fatalf("device.csr holds no PEM: %q", text)
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	must(h.t, err)
+	crt, err := h.ca.Certify(request.PublicKey, request.Subject.CommonName, request.URIs[0].String())
+	must(h.t, err)
+	must(h.t, h.Put(patient(h.t), statePath+"/identity/operational.crt", 0o600, crt))
+	return made.Label
+}
+
+// pair pairs camctl in the guest, at the local socket, and hands its home out.
+func (h *household) pair(label string) {
+	h.t.Helper()
+	ctx := patient(h.t)
+	var id struct{ Client proto.ClientID }
+	must(h.t, json.Unmarshal(h.run("/bin/camctl", "--home", homePath, "--json", "id"), &id))
+	cert, err := h.ca.Viewer(id.Client)
+	must(h.t, err)
+	key, err := pki.KeyPEM(cert)
+	must(h.t, err)
+	must(h.t, h.Put(ctx, "/root/broker.crt", 0o600, pki.CertificatePEM(cert)))
+	must(h.t, h.Put(ctx, "/root/broker.key", 0o600, key))
+	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", "Anna")
+	h.run("/bin/camctl", "--home", homePath, "pair", "--socket", socketPath, "--label", label,
+		"--broker-cert", "/root/broker.crt", "--broker-key", "/root/broker.key")
+	files, err := h.Tree(ctx, homePath)
+	must(h.t, err)
+	for _, f := range files {
+		path := filepath.Join(h.home, f.Path)
+		must(h.t, os.MkdirAll(filepath.Dir(path), 0o700))
+		must(h.t, os.WriteFile(path, f.Data, f.Mode))
+	}
+}
+
+// condition waits until camd itself, at its local socket, reports a part so. It
+// gives the reason.
+func (h *household) condition(part, state string) (reason string) {
+	h.t.Helper()
+	var last []byte
+	h.t.Cleanup(func() {
+		if h.t.Failed() {
+			h.t.Logf("last status: %s", last)
+		}
+	})
+	eventually(h.t, part+" is "+state, func() bool {
+		r, err := h.Run(patient(h.t), "/bin/camd", "status", "--config", configPath, "--json")
+		must(h.t, err)
+		last = append(r.Stdout, r.Stderr...)
+		var s proto.StatusAnswer
+		if r.Exit != 0 || json.Unmarshal(r.Stdout, &s) != nil {
+			return false // camd is not up yet
+		}
+		got := find(s, part)
+		reason = got.Reason
+		return got.State == state
+	})
+	return reason
+}
+
+func find(s proto.StatusAnswer, part string) proto.Condition {
+	for _, c := range s.Conditions {
+		if c.Name == part {
+			return c
+		}
+	}
+	return proto.Condition{}
+}
+
+// camctlHere builds camctl for the host, once.
+var camctlHere = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(cache(), "camctl")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, root+"/cmd/camctl").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build camctl: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// camctl makes a camctl of the host, in the guest's network and with the owner's home.
+func (h *household) camctl(args ...string) *exec.Cmd {
+	h.t.Helper()
+	program, err := camctlHere()
+	must(h.t, err)
+	return exec.CommandContext(h.t.Context(), program, append([]string{"--home", h.home, "--json"}, args...)...)
+}
+
+// call runs camctl on the host to its end, which must be a good one.
+func (h *household) call(args ...string) []byte {
+	h.t.Helper()
+	cmd := h.camctl(args...)
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	var err error
+	h.net.Do(func() { err = cmd.Start() })
+	must(h.t, err)
+	if err := cmd.Wait(); err != nil {
+		h.t.Fatalf("camctl %s: %v\n%s%s", strings.Join(args, " "), err, &out, &problems)
+	}
+	return out.Bytes()
+}
+
+// reported waits until an owner far away sees a part in a state.
+func (h *household) reported(part, state string) (reason string) {
+	h.t.Helper()
+	eventually(h.t, "the owner sees that "+part+" is "+state, func() bool {
+		var s proto.StatusAnswer
+		must(h.t, json.Unmarshal(h.call("status"), &s))
+		got := find(s, part)
+		reason = got.Reason
+		return got.State == state
+	})
+	return reason
+}
+
+// record records some seconds and gives the file.
+func (h *household) record(seconds string) string {
+	h.t.Helper()
+	path := filepath.Join(h.t.TempDir(), "out.mp4")
+	h.t.Logf("recorded: %s", bytes.TrimSpace(h.call("record", "--seconds", seconds, path)))
+	return path
+}

@@ -1,0 +1,110 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/audio/audiotest"
+	"github.com/camd-project/camd/pkg/media/avc"
+)
+
+// ffmpeg turns a recording into something raw.
+func ffmpeg(t *testing.T, path string, args ...string) []byte {
+	t.Helper()
+	all := append([]string{"-nostdin", "-v", "error", "-i", path}, args...)
+	out, err := output(context.Background(), ".", "ffmpeg", append(all, "pipe:")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(out)
+}
+
+// nals cuts a stream into NAL units, without those that say nothing about the
+// picture: access unit delimiters and filler.
+func nals(annexB []byte) (l [][]byte) {
+	for nal, rest := avc.Next(annexB); nal != nil; nal, rest = avc.Next(rest) {
+		if t := avc.TypeOf(nal); t != avc.AUD && t != avc.Filler {
+			l = append(l, nal)
+		}
+	}
+	return l
+}
+
+// checkIdentical checks that a recording holds the NAL units of the looped clip,
+// in order and without a gap, from some place on. It gives how many pictures.
+func checkIdentical(t *testing.T, clip, got [][]byte) (pictures int) {
+	t.Helper()
+	if len(got) == 0 {
+		t.Fatal("the recording holds no NAL units")
+	}
+	first := slices.IndexFunc(got, func(n []byte) bool { return avc.TypeOf(n) == avc.IDR })
+	if first < 0 {
+		t.Fatal("the recording holds no IDR")
+	}
+	start := slices.IndexFunc(clip, func(n []byte) bool { return bytes.Equal(n, got[first]) })
+	if start < 0 {
+		t.Fatal("the recording's first IDR is none of the clip's")
+	}
+	for i, nal := range got {
+		want := clip[((start-first+i)%len(clip)+len(clip))%len(clip)]
+		if !bytes.Equal(nal, want) {
+			t.Fatalf("NAL unit %d of %d: type %d with %d bytes, want type %d with %d", i, len(got),
+				avc.TypeOf(nal), len(nal), avc.TypeOf(want), len(want))
+		}
+		if k := avc.TypeOf(nal); k == avc.Slice || k == avc.IDR {
+			pictures++
+		}
+	}
+	return pictures
+}
+
+// checkTone checks that most tenths of a second of a recording hold a pure tone: an
+// emulated sound card may stumble on a busy machine, but not often.
+func checkTone(t *testing.T, path string, hertz float64) {
+	t.Helper()
+	raw := ffmpeg(t, path, "-map", "0:a:0", "-f", "s16le", "-ac", "1", "-ar", "48000")
+	samples := make([]int16, len(raw)/2)
+	for i := range samples {
+		samples[i] = int16(binary.LittleEndian.Uint16(raw[2*i:]))
+	}
+	pure, all := 0, 0
+	for part := range slices.Chunk(samples, 4800) {
+		if audiotest.Purity(part, hertz) > 0.9 && audiotest.Level(part) > 1000 {
+			pure++
+		}
+		all++
+	}
+	t.Logf("sound: %.1f s, tone in %d of %d tenths of a second", float64(len(samples))/48000, pure, all)
+	if all < 30 || pure*10 < all*8 {
+		t.Errorf("the tone is in %d of %d tenths of a second", pure, all)
+	}
+}
+
+// checkPicture decodes a recording and checks that it has the size, moves, and is
+// not blank. It gives the number of pictures.
+func checkPicture(t *testing.T, path string, width, height int) int {
+	t.Helper()
+	raw := ffmpeg(t, path, "-map", "0:v:0", "-f", "rawvideo", "-pix_fmt", "gray", "-fps_mode", "passthrough")
+	size := width * height
+	if len(raw) == 0 || len(raw)%size != 0 {
+		t.Fatalf("%d bytes are no whole pictures of %dx%d", len(raw), width, height)
+	}
+	pictures := slices.Collect(slices.Chunk(raw, size))
+	moving := 0
+	for i, p := range pictures {
+		if slices.Max(p)-slices.Min(p) < 100 {
+			t.Errorf("picture %d is blank: from %d to %d", i, slices.Min(p), slices.Max(p))
+		}
+		if i > 0 && !bytes.Equal(p, pictures[i-1]) {
+			moving++
+		}
+	}
+	t.Logf("picture: %d of %dx%d, %d differ from the one before", len(pictures), width, height, moving)
+	if moving < len(pictures)/2 {
+		t.Errorf("%d of %d pictures differ from the one before: the picture stands still", moving, len(pictures))
+	}
+	return len(pictures)
+}

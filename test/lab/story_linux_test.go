@@ -1,0 +1,143 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+)
+
+// Modules of the devices in the stories.
+const (
+	vivid = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
+	aloop = "snd-aloop pcm_substreams=1"
+)
+
+var usb = []string{"vhci-hcd", "uvcvideo"}
+
+const (
+	tone     = 1000                // hertz
+	speaker  = "/dev/snd/pcmC0D0p" // what is played here
+	sound    = "[audio]\ndevice = \"hw:0,1\"\n"
+	usbVideo = "[capture]\nformat = \"h264\"\nwidth = 640\nheight = 360\nrate = 15\n"
+)
+
+// TestUSBCamera: what an H.264 camera sends reaches the owner bit by bit, with
+// sound, and the camera may be unplugged meanwhile.
+func TestUSBCamera(t *testing.T) {
+	h := move(t, ARM64, usbVideo+sound, append(usb, aloop)...)
+	reason := h.condition("camera", "failed")
+	if !strings.Contains(reason, "no video device") {
+		t.Errorf("without a camera the reason is %q", reason)
+	}
+	h.idleSockets("without a camera")
+
+	must(t, h.Play(patient(t), speaker, tone))
+	must(t, h.Plug(patient(t), clipPath))
+	h.reported("camera", "ok")
+	h.idleSockets("before a session")
+
+	file := h.record("5")
+	pictures := checkIdentical(t, nals(clip(t)), nals(ffmpeg(t, file, "-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264")))
+	t.Logf("%d pictures are identical to what the camera sent", pictures)
+	if pictures < 60 {
+		t.Errorf("%d pictures in five seconds at 15 a second", pictures)
+	}
+	checkTone(t, file, tone)
+	checkPicture(t, file, 640, 360)
+
+	w := h.watch()
+	before := w.more(second{}, 1)
+	must(t, h.Unplug(patient(t)))
+	t.Logf("unplugged: %s", h.reported("camera", "failed"))
+	must(t, h.Plug(patient(t), clipPath))
+	h.reported("camera", "ok")
+	w.more(before, 45)
+	w.close()
+	eventually(t, "the session's socket is closed", func() bool { return len(h.table("udp"))+len(h.table("udp6")) == 0 })
+	h.idleSockets("after sessions")
+}
+
+// TestVivid: raw pictures reach the owner through the encoder; faults that only a
+// kernel driver has are reported and survived while someone watches.
+func TestVivid(t *testing.T) {
+	h := move(t, ARM64, "[capture]\nwidth = 640\nheight = 360\nrate = 15\n[audio]\nsource = \"off\"\n", vivid)
+	h.reported("camera", "ok")
+	file := h.record("5")
+	if n := checkPicture(t, file, 640, 360); n < 30 {
+		t.Errorf("%d pictures in five seconds at 15 a second", n)
+	}
+	w := h.watch()
+	last := w.more(second{}, 1)
+	for _, fault := range vividFaults {
+		t.Log(fault.name)
+		must(t, fault.begin(h))
+		t.Logf("%s: %s", fault.name, h.reported("camera", "failed"))
+		if fault.end != nil {
+			must(t, fault.end(h))
+		}
+		h.reported("camera", "ok")
+		last = w.more(last, 15)
+	}
+}
+
+// Controls of vivid that make faults (drivers/media/test-drivers/vivid/vivid-ctrls.c).
+const (
+	vividDropped    = 0x00f0f040
+	vividDisconnect = 0x00f0f041
+	vividFatal      = 0x00f0f046
+
+	vividDriver = "/sys/bus/platform/drivers/vivid/"
+)
+
+var vividFaults = []struct {
+	name       string
+	begin, end func(*household) error // end nil: it passes by itself
+}{
+	{"disconnect", press(vividDisconnect, 1), nil},
+	{"fatal streaming error", press(vividFatal, 1), nil},
+	{"no picture comes", press(vividDropped, 100), press(vividDropped, 0)},
+	{"driver unbound", bind("unbind"), bind("bind")},
+}
+
+func press(control uint32, value int32) func(*household) error {
+	return func(h *household) error { return h.Control(patient(h.t), "/dev/video0", control, value) }
+}
+
+func bind(file string) func(*household) error {
+	return func(h *household) error { return h.Put(patient(h.t), vividDriver+file, 0, []byte("vivid.0")) }
+}
+
+// TestHungUSBCamera: a camera that stops sending, without any error, counts as hung
+// and is opened anew until it goes on.
+func TestHungUSBCamera(t *testing.T) {
+	h := move(t, ARM64, usbVideo+"[audio]\nsource = \"off\"\n", usb...)
+	must(t, h.Plug(patient(t), clipPath))
+	h.reported("camera", "ok")
+	must(t, h.Freeze(patient(t), true))
+	if reason := h.reported("camera", "failed"); !strings.Contains(reason, "no picture") {
+		t.Errorf("the reason is %q", reason)
+	}
+	must(t, h.Freeze(patient(t), false))
+	h.reported("camera", "ok")
+	file := h.record("2")
+	checkIdentical(t, nals(clip(t)), nals(ffmpeg(t, file, "-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264")))
+}
+
+// TestMJPEGCamera: the only format that vivid lacks and every webcam has.
+func TestMJPEGCamera(t *testing.T) {
+	h := move(t, ARM64, strings.Replace(usbVideo, "h264", "mjpeg", 1)+"[audio]\nsource = \"off\"\n", usb...)
+	must(t, h.Plug(patient(t), clipPath))
+	h.reported("camera", "ok")
+	checkPicture(t, h.record("3"), 640, 360)
+}
+
+// TestARMv7: the 32-bit binary runs on a 32-bit kernel, captures and encodes.
+func TestARMv7(t *testing.T) {
+	h := move(t, ARMv7, "[capture]\nwidth = 320\nheight = 180\nrate = 15\n"+sound, vivid, aloop)
+	must(t, h.Play(patient(t), speaker, tone))
+	h.reported("camera", "ok")
+	file := h.record("5")
+	if n := checkPicture(t, file, 320, 180); n < 15 {
+		t.Errorf("%d pictures in five seconds at 15 a second", n)
+	}
+	checkTone(t, file, tone)
+}

@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// second is a line of camctl watch.
+type second struct {
+	Kind        string
+	Width       int
+	Height      int
+	FPS         float64
+	Frames      uint64
+	AudioFrames uint64  `json:"audio_frames"`
+	FirstFrame  float64 `json:"first_frame_ms"`
+}
+
+// watcher is an owner who watches until the test ends.
+type watcher struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	lines chan second
+	close func() // says bye, and waits until it is said
+}
+
+// watch begins to watch.
+func (h *household) watch() *watcher {
+	h.t.Helper()
+	w := &watcher{t: h.t, cmd: h.camctl("watch"), lines: make(chan second)}
+	out, err := w.cmd.StdoutPipe()
+	must(h.t, err)
+	h.net.Do(func() { err = w.cmd.Start() })
+	must(h.t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(w.lines)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			var line second
+			if json.Unmarshal(s.Bytes(), &line) != nil {
+				continue
+			}
+			select {
+			case w.lines <- line:
+			case <-ended:
+			}
+		}
+	}()
+	w.close = sync.OnceFunc(func() {
+		close(ended)
+		w.cmd.Process.Signal(os.Interrupt)
+		w.cmd.Wait()
+	})
+	h.t.Cleanup(w.close)
+	return w
+}
+
+// until reads lines until ok says so.
+func (w *watcher) until(what string, ok func(second) bool) second {
+	w.t.Helper()
+	ctx := patient(w.t)
+	var last second
+	for {
+		select {
+		case line, open := <-w.lines:
+			if !open {
+				w.t.Fatalf("the session ended before %s", what)
+			}
+			if last = line; ok(line) {
+				return line
+			}
+		case <-ctx.Done():
+			w.t.Fatalf("waited in vain until %s; last: %+v", what, last)
+		}
+	}
+}
+
+// more waits for n more pictures than before.
+func (w *watcher) more(before second, n uint64) second {
+	w.t.Helper()
+	return w.until("more pictures come", func(s second) bool { return s.Frames >= before.Frames+n })
+}
