@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -253,7 +252,7 @@ func (p *peer) receive(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	}()
 	for {
 		x, _, err := t.ReadRTP()
-		if err == io.EOF || err != nil {
+		if err != nil {
 			return
 		}
 		select {

@@ -2,9 +2,6 @@ package live
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,19 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-const (
-	formatWait  = 3 * time.Second        // for the camera's first picture
-	keyframeGap = 500 * time.Millisecond // between two requests for a key frame
-	certLife    = 24 * time.Hour         // of a certificate that waits for its session
-	maxSession  = 64                     // bytes of a session's name
-)
-
-// Camera is what live needs of the source of pictures. No method blocks.
-type Camera interface {
-	RequestKeyframe()   // at most one IDR for each request
-	SetBitrate(bps int) // 0: as configured
-	Format() (f media.VideoFormat, known bool)
-}
+const maxSession = 64 // bytes of a session's name
 
 // Deps are the other parts that a Server works with.
 type Deps struct {
@@ -133,38 +118,6 @@ func (s *Server) sound(f *media.AudioFrame) {
 		p := s.audio.add()
 		p.payload = append(p.payload, f.Data...)
 	})
-}
-
-// makeCertificates has one DTLS certificate ready for the next session, so that no
-// viewer waits for the key, and makes a new one after each.
-func (s *Server) makeCertificates(ctx context.Context) error {
-	for {
-		c, err := newCertificate()
-		if err != nil {
-			return err
-		}
-		old := time.NewTimer(certLife)
-		select {
-		case s.certificates <- c:
-		case <-old.C:
-		case <-ctx.Done():
-			old.Stop()
-			return nil
-		}
-		old.Stop()
-	}
-}
-
-func newCertificate() (webrtc.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make DTLS key: %w", err)
-	}
-	c, err := webrtc.GenerateCertificate(key)
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make DTLS certificate: %w", err)
-	}
-	return *c, nil
 }
 
 // stop refuses new sessions, ends all and waits for them.
@@ -290,26 +243,6 @@ func (s *Server) open(x *Session, o offer) (string, error) {
 	return answer, err
 }
 
-// format waits for the camera to know what it gives.
-func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	give := time.NewTimer(formatWait)
-	defer give.Stop()
-	for {
-		if f, known := s.deps.Camera.Format(); known {
-			return f, nil
-		}
-		select {
-		case <-poll.C:
-		case <-give.C:
-			return media.VideoFormat{}, proto.Refuse(proto.CodeNoMedia)
-		case <-ctx.Done():
-			return media.VideoFormat{}, context.Cause(ctx)
-		}
-	}
-}
-
 // api makes pion's API for a session, and the shared socket unless all goes by relay.
 func (s *Server) api(x *Session, format h264, log logFactory) (*socket, *webrtc.API, error) {
 	var socket *socket
@@ -384,43 +317,6 @@ func (s *Server) Viewers() []Viewer {
 	}
 	slices.SortFunc(l, func(a, b Viewer) int { return a.Since.Compare(b.Since) })
 	return l
-}
-
-// keyframe asks the camera for a key frame, at most twice a second for all viewers:
-// whoever asks in between is served by the one just made.
-func (s *Server) keyframe() {
-	s.mu.Lock()
-	now := time.Now()
-	due := now.Sub(s.requested) >= keyframeGap
-	if due {
-		s.requested = now
-	}
-	s.mu.Unlock()
-	if due {
-		s.deps.Camera.RequestKeyframe()
-	}
-}
-
-// limitBitrate sets the lowest of the viewers' wishes.
-func (s *Server) limitBitrate() {
-	s.rate.Lock()
-	defer s.rate.Unlock()
-	lowest := s.lowestWish()
-	if lowest != s.bitrate {
-		s.bitrate = lowest
-		s.deps.Camera.SetBitrate(lowest)
-	}
-}
-
-func (s *Server) lowestWish() (lowest int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.sessions {
-		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
-			lowest = x.tias
-		}
-	}
-	return lowest
 }
 
 // relayGathered reports whether the relays of the configuration work: pion only

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -52,6 +53,7 @@ type Session struct {
 	readers   sync.WaitGroup
 	writer    sync.WaitGroup
 	connected chan struct{} // holds one value when ICE and DTLS are up
+	up        atomic.Bool   // they have been
 	trickle   trickle
 
 	done   chan struct{}
@@ -256,6 +258,7 @@ func (s *Session) report(l *lane, now time.Duration) {
 func (s *Session) state(st webrtc.PeerConnectionState) {
 	switch st {
 	case webrtc.PeerConnectionStateConnected:
+		s.up.Store(true)
 		select {
 		case s.connected <- struct{}{}:
 		default: // back from a short loss; the writer runs
@@ -266,8 +269,12 @@ func (s *Session) state(st webrtc.PeerConnectionState) {
 			return
 		}
 		s.end(endReason(proto.EndMedia))
-	case webrtc.PeerConnectionStateClosed:
-		s.end(endReason(proto.EndBye)) // the viewer closed its side
+	case webrtc.PeerConnectionStateClosed: // by the viewer, or by DTLS that failed
+		if s.up.Load() {
+			s.end(endReason(proto.EndBye))
+			return
+		}
+		s.end(endReason(proto.EndMedia))
 	}
 }
 

@@ -145,10 +145,10 @@ func (t *batch) flush() {
 }
 
 func (t *batch) send() {
-	switch {
-	case t.n == 0:
+	switch t.n {
+	case 0:
 		return
-	case t.n == 1:
+	case 1:
 		_, _ = t.socket.WriteToUDPAddrPort(t.buf, t.to)
 	default:
 		t.socket.segments(t.socket.UDPConn, t.buf, t.size, t.to)

@@ -3,7 +3,6 @@ package live
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
@@ -206,6 +205,6 @@ func BenchmarkBatch(bench *testing.B) {
 func prefer(t testing.TB, s *socket, way string) {
 	t.Helper()
 	if err := preferWay(s, way); err != nil {
-		t.Skip(fmt.Sprintf("%s on %s: %v", way, runtime.GOOS, err))
+		t.Skipf("%s on %s: %v", way, runtime.GOOS, err)
 	}
 }

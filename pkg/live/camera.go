@@ -1,0 +1,78 @@
+package live
+
+import (
+	"context"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	formatWait  = 3 * time.Second        // for the camera's first picture
+	keyframeGap = 500 * time.Millisecond // between two requests for a key frame
+)
+
+// Camera is what live needs of the source of pictures. No method blocks.
+type Camera interface {
+	RequestKeyframe()   // at most one IDR for each request
+	SetBitrate(bps int) // 0: as configured
+	Format() (f media.VideoFormat, known bool)
+}
+
+// format waits for the camera to know what it gives.
+func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	give := time.NewTimer(formatWait)
+	defer give.Stop()
+	for {
+		if f, known := s.deps.Camera.Format(); known {
+			return f, nil
+		}
+		select {
+		case <-poll.C:
+		case <-give.C:
+			return media.VideoFormat{}, proto.Refuse(proto.CodeNoMedia)
+		case <-ctx.Done():
+			return media.VideoFormat{}, context.Cause(ctx)
+		}
+	}
+}
+
+// keyframe asks the camera for a key frame, at most twice a second for all viewers:
+// whoever asks in between is served by the one just made.
+func (s *Server) keyframe() {
+	s.mu.Lock()
+	now := time.Now()
+	due := now.Sub(s.requested) >= keyframeGap
+	if due {
+		s.requested = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.deps.Camera.RequestKeyframe()
+	}
+}
+
+// limitBitrate sets the lowest of the viewers' wishes.
+func (s *Server) limitBitrate() {
+	s.rate.Lock()
+	defer s.rate.Unlock()
+	lowest := s.lowestWish()
+	if lowest != s.bitrate {
+		s.bitrate = lowest
+		s.deps.Camera.SetBitrate(lowest)
+	}
+}
+
+func (s *Server) lowestWish() (lowest int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
+			lowest = x.tias
+		}
+	}
+	return lowest
+}
