@@ -46,19 +46,17 @@ type demo struct {
 
 // Run starts all, serves the page until Ctrl-C, and leaves nothing behind.
 func (c demoCmd) Run(env *environment) (err error) {
-	program, err := c.program()
-	if err != nil {
-		return err
-	}
 	listener, err := c.listen(env)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = listener.Close() }() // the page's server has closed it if it ran
+	program, err := c.program()
+	if err != nil {
+		return err
+	}
 	d := &demo{env: env}
-	defer func() {
-		_ = listener.Close() // the page's server has closed it if it ran
-		err = errors.Join(err, d.end())
-	}()
+	defer func() { err = errors.Join(err, d.end()) }()
 	first, err := d.start(program, c.Synthetic)
 	if err != nil {
 		return err

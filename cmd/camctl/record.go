@@ -22,9 +22,10 @@ const recordSlack = 3 * time.Second
 
 type recordCmd struct {
 	mediaFlags
-	Seconds float64  `help:"How much to record." required:""`
-	Force   bool     `help:"Overwrite the file."`
-	Args    []string `arg:"" name:"[CAMERA] FILE" help:"Camera, if several are paired, and the file to make, such as out.mp4."`
+	Seconds float64 `help:"How much to record." required:"" placeholder:"N"`
+	Force   bool    `help:"Overwrite the file."`
+	First   string  `arg:"" name:"camera" help:"Name or device id; to be left out when one camera is paired."`
+	Second  string  `arg:"" optional:"" name:"file" help:"The file to make, such as out.mp4."`
 }
 
 // recorded is what came of it.
@@ -72,12 +73,10 @@ func (r recordCmd) arguments() (camera, path string, err error) {
 	switch {
 	case r.Seconds <= 0 || r.Seconds > 7*24*3600:
 		return "", "", usageError("--seconds must be more than 0 and at most a week")
-	case len(r.Args) == 1:
-		return "", r.Args[0], nil
-	case len(r.Args) == 2:
-		return r.Args[0], r.Args[1], nil
+	case r.Second == "":
+		return "", r.First, nil
 	}
-	return "", "", usageError("expected a camera, if several are paired, and one file")
+	return r.First, r.Second, nil
 }
 
 // keep gives the file its name, if there is anything in it.

@@ -106,14 +106,15 @@ func (w *Writer) units(annexB []byte) error {
 }
 
 // sameFormat refuses an SPS of another size or profile. One that differs otherwise
-// is no change: openh264 gives its parameter sets a new id with every IDR.
+// is no change: openh264 gives its parameter sets a new id with every IDR, and a
+// new level with another bitrate.
 func (w *Writer) sameFormat(nal []byte) error {
 	if avc.TypeOf(nal) != avc.SPSType || bytes.Equal(nal, w.tracks.Video.SPS) {
 		return nil
 	}
-	old, _ := avc.ParseSPS(w.tracks.Video.SPS) // if it can't be read, it differs
+	old, _ := avc.ParseSPS(w.tracks.Video.SPS) // if it can't be read, the sizes differ
 	now, err := avc.ParseSPS(nal)
-	if err != nil || now != old {
+	if err != nil || now.Width != old.Width || now.Height != old.Height || nal[1] != w.tracks.Video.SPS[1] {
 		return fmt.Errorf("write video: %w: another SPS", ErrChanged)
 	}
 	return nil

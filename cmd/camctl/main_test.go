@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/rig"
+)
+
+// cleaned removes what tests built after the last of them.
+type cleaned struct{ *testing.M }
+
+func (c cleaned) Run() int {
+	defer rig.Clean()
+	return c.M.Run()
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(cleaned{m}, map[string]func(){"camctl": main})
+}
+
+// code runs a command that must end with the exit code of its first argument.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		got = -1
+		if i := strings.LastIndex(err.Error(), "exit status "); i >= 0 {
+			got, _ = strconv.Atoi(err.Error()[i+len("exit status "):])
+		}
+	}
+	if want, _ := strconv.Atoi(args[0]); got != want {
+		ts.Fatalf("exit code %d (%v), want %d", got, err, want)
+	}
+}
+
+func setup(e *testscript.Env) error {
+	e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+	e.Setenv("XDG_DATA_HOME", "")
+	return nil
+}
+
+// TestCommandsAlone needs no camera.
+func TestCommandsAlone(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/alone", Setup: setup, RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code}})
+}
+
+// TestCommandsWithCamera has a camd of its own, with the test pattern and the tone.
+func TestCommandsWithCamera(t *testing.T) {
+	r := rig.New(t, "[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
+	r.Start()
+	testscript.Run(t, testscript.Params{Dir: "testdata/camera", RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SOCKET", r.Socket)
+			e.Setenv("LABEL", r.Label.Text())
+			e.Setenv("DEVICE", string(r.Device))
+			return setup(e)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":   code,
+			"window": func(*testscript.TestScript, bool, []string) { r.OpenWindow("Anna") },
+			"login":  func(ts *testscript.TestScript, _ bool, args []string) { login(ts, r, args[0]) },
+			"field":  field,
+			"stopcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(r.Signal(syscall.SIGTERM))
+				ts.Check(r.Wait())
+			},
+		}})
+}
+
+// login makes the broker's certificate for the client whose id stands in a file.
+func login(ts *testscript.TestScript, r *rig.Rig, file string) {
+	cert, err := r.CA.Viewer(proto.ClientID(strings.TrimSpace(ts.ReadFile(file))))
+	ts.Check(err)
+	_, _, err = pki.WritePair(ts.MkAbs("."), "login", cert)
+	ts.Check(err)
+}
+
+// field compares a member of each line of JSON in a file: as text, or as a number.
+func field(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 || !slices.Contains([]string{"=", ">"}, args[2]) {
+		ts.Fatalf("usage: field FILE NAME =|> VALUE")
+	}
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("%s: %v", line, err)
+		}
+		got, _ := json.Marshal(object[args[1]])
+		number, _ := strconv.ParseFloat(string(got), 64)
+		least, _ := strconv.ParseFloat(args[3], 64)
+		if args[2] == "=" && string(got) != args[3] || args[2] == ">" && number <= least {
+			ts.Fatalf("%s is %s, want %s %s", args[1], got, args[2], args[3])
+		}
+	}
+}
