@@ -65,7 +65,6 @@ type rig struct {
 	stop   func()
 	units  *media.Pool[media.AccessUnit]
 	frames *media.Pool[media.AudioFrame]
-	last   time.Duration // of the last picture
 }
 
 func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
@@ -110,7 +109,6 @@ func (r *rig) picture(key bool, size int) []byte {
 	defer u.Release()
 	u.Data = appendUnit(u.Data, key, size)
 	u.PTS, u.Key = media.Now(), key
-	r.last = u.PTS
 	data := bytes.Clone(u.Data)
 	r.video.Publish(u)
 	return data
