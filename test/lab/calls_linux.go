@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -82,7 +84,7 @@ func (g *Guest) Start(ctx context.Context, name string, args ...string) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.output, name)
+	g.output[name] = nil
 	return nil
 }
 
@@ -135,6 +137,13 @@ func (g *Guest) Ended(ctx context.Context, name string) (exit int, err error) {
 			return o.Exit, nil
 		}
 	}
+}
+
+// Started names the processes that were started.
+func (g *Guest) Started() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.output))
 }
 
 // Said is what is known of a started process's output.

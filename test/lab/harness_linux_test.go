@@ -154,12 +154,7 @@ func boot(t *testing.T, a Arch, n *Namespace, files Archive, modules ...string) 
 
 func finish(t *testing.T, g *Guest) {
 	if t.Failed() {
-		g.mu.Lock()
-		for name, lines := range g.output {
-			t.Logf("what %s said:\n%s", name, strings.Join(lines, "\n"))
-		}
-		g.mu.Unlock()
-		t.Logf("the guest's console:\n%s", g.Log())
+		show(t, g)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -167,6 +162,17 @@ func finish(t *testing.T, g *Guest) {
 		t.Logf("power off: %v", err)
 	}
 	g.Kill()
+}
+
+// show logs what the guest and its processes said.
+func show(t *testing.T, g *Guest) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, name := range g.Started() {
+		g.listen(ctx, name, len(g.Said(name))) // what nobody has asked for yet
+		t.Logf("what %s said:\n%s", name, strings.Join(g.Said(name), "\n"))
+	}
+	t.Logf("the guest's console:\n%s", g.Log())
 }
 
 // patient is a context for one step of a story: generous, since the machine may

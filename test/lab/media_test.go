@@ -22,37 +22,44 @@ func ffmpeg(t *testing.T, path string, args ...string) []byte {
 	return []byte(out)
 }
 
-// nals cuts a stream into NAL units, without those that say nothing about the
-// picture: access unit delimiters and filler.
-func nals(annexB []byte) (l [][]byte) {
+// nals cuts a stream into the NAL units of its pictures and the different parameter
+// sets in it. Access unit delimiters and filler are left out: they say nothing.
+func nals(annexB []byte) (units, sets [][]byte) {
 	for nal, rest := avc.Next(annexB); nal != nil; nal, rest = avc.Next(rest) {
-		if t := avc.TypeOf(nal); t != avc.AUD && t != avc.Filler {
-			l = append(l, nal)
+		switch avc.TypeOf(nal) {
+		case avc.AUD, avc.Filler:
+		case avc.SPSType, avc.PPSType:
+			if !slices.ContainsFunc(sets, func(s []byte) bool { return bytes.Equal(s, nal) }) {
+				sets = append(sets, nal)
+			}
+		default:
+			units = append(units, nal)
 		}
 	}
-	return l
+	return units, sets
 }
 
 // checkIdentical checks that a recording holds the NAL units of the looped clip,
-// in order and without a gap, from some place on. It gives how many pictures.
-func checkIdentical(t *testing.T, clip, got [][]byte) (pictures int) {
+// in order and without a gap, from some place on. It gives how many pictures. Its
+// parameter sets, which an MP4 file keeps in one place, must be the clip's.
+func checkIdentical(t *testing.T, clip []byte, path string) (pictures int) {
 	t.Helper()
+	want, wantSets := nals(clip)
+	got, sets := nals(ffmpeg(t, path, "-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264"))
+	if !slices.EqualFunc(sets, wantSets, bytes.Equal) {
+		t.Errorf("parameter sets %x, want %x", sets, wantSets)
+	}
 	if len(got) == 0 {
-		t.Fatal("the recording holds no NAL units")
+		t.Fatal("the recording holds no picture")
 	}
-	first := slices.IndexFunc(got, func(n []byte) bool { return avc.TypeOf(n) == avc.IDR })
-	if first < 0 {
-		t.Fatal("the recording holds no IDR")
-	}
-	start := slices.IndexFunc(clip, func(n []byte) bool { return bytes.Equal(n, got[first]) })
+	start := slices.IndexFunc(want, func(n []byte) bool { return bytes.Equal(n, got[0]) })
 	if start < 0 {
-		t.Fatal("the recording's first IDR is none of the clip's")
+		t.Fatalf("the recording begins with %d bytes of type %d that the clip doesn't hold", len(got[0]), avc.TypeOf(got[0]))
 	}
 	for i, nal := range got {
-		want := clip[((start-first+i)%len(clip)+len(clip))%len(clip)]
-		if !bytes.Equal(nal, want) {
+		if w := want[(start+i)%len(want)]; !bytes.Equal(nal, w) {
 			t.Fatalf("NAL unit %d of %d: type %d with %d bytes, want type %d with %d", i, len(got),
-				avc.TypeOf(nal), len(nal), avc.TypeOf(want), len(want))
+				avc.TypeOf(nal), len(nal), avc.TypeOf(w), len(w))
 		}
 		if k := avc.TypeOf(nal); k == avc.Slice || k == avc.IDR {
 			pictures++

@@ -36,7 +36,7 @@ func TestUSBCamera(t *testing.T) {
 	h.idleSockets("before a session")
 
 	file := h.record("5")
-	pictures := checkIdentical(t, nals(clip(t)), nals(ffmpeg(t, file, "-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264")))
+	pictures := checkIdentical(t, clip(t), file)
 	t.Logf("%d pictures are identical to what the camera sent", pictures)
 	if pictures < 60 {
 		t.Errorf("%d pictures in five seconds at 15 a second", pictures)
@@ -119,7 +119,7 @@ func TestHungUSBCamera(t *testing.T) {
 	must(t, h.Freeze(patient(t), false))
 	h.reported("camera", "ok")
 	file := h.record("2")
-	checkIdentical(t, nals(clip(t)), nals(ffmpeg(t, file, "-map", "0:v:0", "-c", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264")))
+	checkIdentical(t, clip(t), file)
 }
 
 // TestMJPEGCamera: the only format that vivid lacks and every webcam has.
