@@ -23,7 +23,7 @@ const (
 	silentSeconds  = 30
 	// Host candidates come within a millisecond of one another; the answer waits for
 	// them, the others are trickled.
-	firstCandidate = 100 * time.Millisecond
+	firstCandidate = time.Second // a machine without any address has none
 	lastCandidate  = 5 * time.Millisecond
 )
 
