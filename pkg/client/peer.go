@@ -33,6 +33,11 @@ const (
 	nackTries    = 10
 )
 
+// replayWindow is how far back, in packets, SRTP takes one. pion's 64 is less than a
+// keyframe of 1080p, so what was lost of one could never be repeated; this is what
+// libwebrtc uses.
+const replayWindow = 1024
+
 // ICEServer is a STUN or TURN server (RFC 7064, RFC 7065).
 type ICEServer struct {
 	URLs       []string
@@ -71,6 +76,7 @@ func settings(log *slog.Logger) webrtc.SettingEngine {
 	e.SetRelayAcceptanceMinWait(relayWait)
 	e.SetICETimeouts(disconnected, failed, keepalive)
 	e.SetIncludeLoopbackCandidate(onlyLoopback())
+	e.SetSRTPReplayProtectionWindow(replayWindow)
 	return e
 }
 
@@ -93,7 +99,7 @@ func registerCodecs(m *webrtc.MediaEngine) error {
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
 	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
 	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
-		c := webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(102 + i), RTPCodecCapability: webrtc.RTPCodecCapability{ //nolint:gosec // small
+		c := webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(102 + i), RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, RTCPFeedback: feedback,
 			SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile,
 		}}
