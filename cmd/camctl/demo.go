@@ -233,7 +233,7 @@ func (d *demo) tryPicture(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer session.Close()
+	defer session.Close() //nolint:contextcheck // its bye outlives ctx
 	select {
 	case <-seen:
 		return session.Stats().Video.FirstFrame, nil

@@ -93,7 +93,7 @@ certificate = %q
 
 // factory makes the device's identity and returns its label.
 func (d *demo) factory(program string, f files) (pairing.Label, error) {
-	cmd := exec.CommandContext(d.env.ctx, program, "factory", "init", "--json", "--config", f.config) //nolint:gosec // the user's own camd
+	cmd := exec.CommandContext(d.env.ctx, program, "factory", "init", "--json", "--config", f.config)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
@@ -148,8 +148,8 @@ func startProcess(program, log string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("camd's log can't be made: %w", err)
 	}
-	defer func() { _ = out.Close() }()                                                      // the child has its own
-	p := &process{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})} //nolint:gosec // the user's own camd
+	defer func() { _ = out.Close() }() // the child has its own
+	p := &process{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = out, out, childAttributes()
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s can't be started: %w", program, err)
@@ -187,7 +187,7 @@ func (p *process) died() error {
 	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	lines = lines[max(0, len(lines)-logTail):]
-	return fmt.Errorf("camd ended by itself (%v); its last words: %s", p.err, strings.Join(lines, " | "))
+	return fmt.Errorf("camd ended by itself (%s); its last words: %s", p.cmd.ProcessState, strings.Join(lines, " | "))
 }
 
 // stop ends camd, at last by force.

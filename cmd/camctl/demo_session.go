@@ -65,7 +65,7 @@ func (s *pageSession) run(ctx context.Context, offer proto.LiveRequest) string {
 	answer, err := camera.Call(asked, proto.OpLive, s.id, offer)
 	if err != nil {
 		if ctx.Err() != nil { // the page is gone, and its session may have begun
-			s.bye()
+			s.bye(ctx)
 		}
 		return sayError(err)
 	}
@@ -81,7 +81,7 @@ func (s *pageSession) follow(ctx context.Context, signals <-chan client.Signal) 
 	for {
 		select {
 		case <-ctx.Done():
-			s.bye()
+			s.bye(ctx)
 			return "The demo is ending."
 		case m, ok := <-signals:
 			if !ok {
@@ -110,8 +110,9 @@ func (s *pageSession) take(m client.Signal) (end string) {
 	return ""
 }
 
-func (s *pageSession) bye() {
-	ctx, cancel := context.WithTimeout(context.Background(), pageClose)
+// bye outlives ctx, whose end is its reason.
+func (s *pageSession) bye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pageClose)
 	defer cancel()
 	if _, err := s.page.camera.Call(ctx, proto.OpBye, s.id, nil); err != nil {
 		s.page.env.log.Info("bye was not heard", "error", err)

@@ -136,7 +136,7 @@ func (r *recording) run(ctx context.Context, camera *client.Camera, o client.Wat
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // the session's bye outlives ctx
 		s := session.Stats()
 		lost = s.Video.Lost + s.Audio.Lost
 		session.Close()

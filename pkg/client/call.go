@@ -55,8 +55,8 @@ func (c *Camera) greet(ctx context.Context) error {
 
 func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error) {
 	replies := make(chan reply, maxAttempts)
-	defer func() { _ = c.do(context.Background(), func(s *state) { delete(s.calls, r.ID) }) }()
-	last := error(ErrNoAnswer)
+	defer func() { _ = c.do(context.WithoutCancel(ctx), func(s *state) { delete(s.calls, r.ID) }) }()
+	last := ErrNoAnswer
 	for range maxAttempts {
 		if err := c.send(ctx, r, replies); err != nil {
 			return proto.Answer{}, err
@@ -101,7 +101,7 @@ func (s *state) stamp(r proto.Request, to Record) proto.Request {
 	now := time.Now()
 	r.Audience, r.Epoch, r.IssuedAt = to.Device, to.Epoch, now.Unix()
 	if r.Op != proto.OpHello {
-		s.sequence = max(uint64(now.UnixMicro()), s.sequence+1) //nolint:gosec // after 1970
+		s.sequence = max(uint64(now.UnixMicro()), s.sequence+1)
 		r.Nonce, r.Sequence = s.nonce, s.sequence
 	}
 	return r

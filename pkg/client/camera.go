@@ -67,7 +67,7 @@ func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.
 		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	c.close = sync.OnceFunc(c.shutdown)
-	c.mqtt = mqtt.NewClient(c.options(cfg))
+	c.mqtt = mqtt.NewClient(c.options(cfg)) //nolint:contextcheck // it reconnects after ctx
 	go c.run()
 	if err := c.connect(ctx); err != nil {
 		c.Close()

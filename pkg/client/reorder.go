@@ -32,7 +32,7 @@ func (r *reorder) push(p *rtp.Packet, now time.Time, take func(p *rtp.Packet, ga
 	if !r.started {
 		r.started, r.next = true, p.SequenceNumber
 	}
-	ahead := int(int16(p.SequenceNumber - r.next)) //nolint:gosec // the difference modulo 2^16, signed
+	ahead := int(int16(p.SequenceNumber - r.next))
 	switch {
 	case ahead < 0 || ahead < reorderSize && r.at(p.SequenceNumber) != nil:
 		r.late++ // or repeated

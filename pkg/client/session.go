@@ -44,7 +44,7 @@ type Session struct {
 	closed bool
 }
 
-func newSession(c *Camera, o WatchOptions) (*Session, error) {
+func newSession(ctx context.Context, c *Camera, o WatchOptions) (*Session, error) {
 	began := time.Now()
 	pc, err := newPeer(o, c.log)
 	if err != nil {
@@ -52,7 +52,7 @@ func newSession(c *Camera, o WatchOptions) (*Session, error) {
 	}
 	s := &Session{id: randomID(), camera: c, options: o, pc: pc, began: began,
 		candidates: make(chan *webrtc.ICECandidate, candidateQueue), done: make(chan struct{}), cancelSignals: func() {}}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.video = receiver{rate: videoRate, began: began, clock: senderClock{rate: videoRate}}
 	s.audio = receiver{rate: audioRate, began: began, clock: senderClock{rate: audioRate}}
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
@@ -121,7 +121,7 @@ func (s *Session) Close() {
 	}
 	s.finish(nil)
 	if !s.ended.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), byeTimeout)
 		_, err := s.camera.Call(ctx, proto.OpBye, s.id, nil)
 		cancel()
 		if err != nil {

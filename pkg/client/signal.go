@@ -33,7 +33,7 @@ func (c *Camera) Signals(ctx context.Context, sid string) (<-chan Signal, func()
 		return nil, nil, err
 	}
 	cancel := func() {
-		_ = c.do(context.Background(), func(s *state) {
+		_ = c.do(context.WithoutCancel(ctx), func(s *state) {
 			if s.sessions[sid] == live {
 				delete(s.sessions, sid)
 				close(live.out)

@@ -31,15 +31,16 @@ type Stats struct {
 // Stats reads the counters.
 func (s *Session) Stats() Stats {
 	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.stats(), Audio: s.audio.stats()}
-	for _, t := range s.pc.GetTransceivers() {
-		ice := t.Receiver().Transport().ICETransport()
-		if pair, ok := ice.GetSelectedCandidatePairStats(); ok {
-			st.RTT = time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
-		}
-		if pair, err := ice.GetSelectedCandidatePair(); err == nil && pair != nil {
-			st.Path = pair.Local.Typ.String() + " to " + pair.Remote.Typ.String()
-		}
-		break // both tracks share one transport
+	tracks := s.pc.GetTransceivers()
+	if len(tracks) == 0 || st.Connected == 0 { // before that, pion's transport may still be starting
+		return st
+	}
+	ice := tracks[0].Receiver().Transport().ICETransport() // both tracks share it
+	if pair, ok := ice.GetSelectedCandidatePairStats(); ok {
+		st.RTT = time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
+	}
+	if pair, err := ice.GetSelectedCandidatePair(); err == nil && pair != nil {
+		st.Path = pair.Local.Typ.String() + " to " + pair.Remote.Typ.String()
 	}
 	return st
 }

@@ -18,7 +18,7 @@ func (u *unwrap) add(timestamp uint32) int64 {
 		u.started, u.last = true, int64(timestamp)
 		return u.last
 	}
-	u.last += int64(int32(timestamp - uint32(u.last))) //nolint:gosec // differences modulo 2^32, signed
+	u.last += int64(int32(timestamp - uint32(u.last)))
 	return u.last
 }
 
@@ -37,7 +37,7 @@ func (c *senderClock) at(timestamp uint32) time.Time {
 	if c.wall.IsZero() {
 		return time.Time{}
 	}
-	ticks := int64(int32(timestamp - c.rtp)) //nolint:gosec // the difference modulo 2^32, signed
+	ticks := int64(int32(timestamp - c.rtp))
 	return c.wall.Add(time.Duration(ticks) * time.Second / time.Duration(c.rate))
 }
 
@@ -46,7 +46,7 @@ const ntpEpoch = -2208988800
 
 // fromNTP reads a 32.32 fixed point time (RFC 5905 section 6).
 func fromNTP(t uint64) time.Time {
-	return time.Unix(int64(t>>32)+ntpEpoch, int64((t&math.MaxUint32)*1e9>>32)) //nolint:gosec // both halves have 32 bits
+	return time.Unix(int64(t>>32)+ntpEpoch, int64((t&math.MaxUint32)*1e9>>32))
 }
 
 // jitter is the interarrival jitter of RFC 3550 section 6.4.1, in ticks.
@@ -58,7 +58,7 @@ type jitter struct {
 
 func (j *jitter) add(timestamp uint32, arrived time.Time, rate int) {
 	if !j.arrived.IsZero() {
-		sent := float64(int32(timestamp - j.timestamp)) //nolint:gosec // the difference modulo 2^32, signed
+		sent := float64(int32(timestamp - j.timestamp))
 		j.value += (math.Abs(arrived.Sub(j.arrived).Seconds()*float64(rate)-sent) - j.value) / 16
 	}
 	j.timestamp, j.arrived = timestamp, arrived

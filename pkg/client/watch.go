@@ -47,14 +47,14 @@ func (o WatchOptions) scopes() []proto.Scope {
 // Watch asks the camera for a live session. ctx is for the asking only; the
 // session lives until Close or until Done. Errors: those of Call, and of WebRTC.
 func (c *Camera) Watch(ctx context.Context, o WatchOptions) (*Session, error) {
-	s, err := newSession(c, o)
+	s, err := newSession(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		var refused *Refused
 		s.ended.Store(!s.asked || errors.As(err, &refused) || errors.Is(err, ErrOffline))
-		s.Close() // what was asked for and not answered may have begun
+		s.Close() //nolint:contextcheck // what was asked for and not answered may have begun
 		return nil, explainWatch(err)
 	}
 	return s, nil
