@@ -1,15 +1,12 @@
 package live
 
 import (
-	"io"
 	"net"
 	"runtime"
-	"sync"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/transport/v5/packetio"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -18,23 +15,24 @@ const rtcpQueue = 16 << 10
 
 // engine makes pion's API for one session: the socket, the network and the payload
 // types are the session's own.
-func engine(n *sessionNet, mux ice.UDPMux, format h264, log logFactory) (*webrtc.API, error) {
+func engine(n *sessionNet, mux ice.UDPMux, format h264, limit *bounds, log logFactory) (*webrtc.API, error) {
 	m, err := mediaEngine(format)
 	if err != nil {
 		return nil, err
 	}
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(m),
-		webrtc.WithSettingEngine(settingEngine(n, mux, log)),
+		webrtc.WithSettingEngine(settingEngine(n, mux, limit, log)),
 		// Empty, not nil: nil would bring a retransmission buffer for each viewer.
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
 	), nil
 }
 
-func settingEngine(n *sessionNet, mux ice.UDPMux, log logFactory) webrtc.SettingEngine {
+func settingEngine(n *sessionNet, mux ice.UDPMux, limit *bounds, log logFactory) webrtc.SettingEngine {
 	var e webrtc.SettingEngine
 	e.LoggerFactory = log
-	e.BufferFactory = incoming
+	e.BufferFactory = limit.buffer
+	e.SetICEBindingRequestHandler(limit.check)
 	e.SetNet(n)
 	if mux != nil {
 		e.SetICEUDPMux(mux)
@@ -89,43 +87,3 @@ func mediaEngine(format h264) (*webrtc.MediaEngine, error) {
 	ext := webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}
 	return m, m.RegisterHeaderExtension(ext, webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverDirectionSendonly)
 }
-
-// incoming makes the buffers for what a viewer sends: media is dropped on the
-// spot, before anything decodes it; reports wait to be read.
-func incoming(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
-	if kind == packetio.RTPBufferPacket {
-		return &discard{closed: make(chan struct{})}
-	}
-	b := packetio.NewBuffer()
-	b.SetLimitSize(rtcpQueue)
-	return &reports{b}
-}
-
-// discard takes everything and gives nothing.
-type discard struct {
-	once   sync.Once
-	closed chan struct{}
-}
-
-// Write says that the buffer is full, so that pion counts nothing as waiting.
-func (d *discard) Write([]byte) (int, error) { return 0, packetio.ErrFull }
-
-func (d *discard) Read([]byte) (int, error) {
-	<-d.closed
-	return 0, io.EOF
-}
-
-func (d *discard) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return nil
-}
-
-// reports gives packetio's buffer the form that pion wants here.
-type reports struct{ *packetio.Buffer }
-
-func (r *reports) Read(b []byte) (int, error) {
-	n, _, err := r.Buffer.Read(b, nil)
-	return n, err
-}
-
-func (r *reports) Write(b []byte) (int, error) { return r.Buffer.Write(b, nil) }

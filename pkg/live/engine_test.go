@@ -20,7 +20,7 @@ func TestCheaperCipherComesFirst(t *testing.T) {
 }
 
 func TestIncomingMediaHasNoBuffer(t *testing.T) {
-	b := incoming(packetio.RTPBufferPacket, 1)
+	b := new(bounds).buffer(packetio.RTPBufferPacket, 1)
 	if n, err := b.Write(make([]byte, 1000)); n != 0 || !errors.Is(err, packetio.ErrFull) {
 		t.Errorf("Write = %d, %v, want that it is full", n, err)
 	}
@@ -37,7 +37,7 @@ func TestIncomingMediaHasNoBuffer(t *testing.T) {
 }
 
 func TestReportsAreBounded(t *testing.T) {
-	b := incoming(packetio.RTCPBufferPacket, 1)
+	b := new(bounds).buffer(packetio.RTCPBufferPacket, 1)
 	var err error
 	for n := 0; n < 2*rtcpQueue && err == nil; n += 1000 {
 		_, err = b.Write(make([]byte, 1000))

@@ -199,6 +199,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, 
 		return nil, proto.Refuse(proto.CodeTooManySessions)
 	}
 	x.ctx, x.end = context.WithCancelCause(ctx)
+	x.bounds.exceeded = x.exceeded
 	s.sessions[key] = x
 	s.running.Add(1)
 	x.release = append(x.release, func() { x.end(nil) }, func() { s.forget(key) })
@@ -258,7 +259,7 @@ func (s *Server) api(x *Session, format h264, log logFactory) (*socket, *webrtc.
 			}
 		})
 	}
-	api, err := engine(x.net, mux, format, log)
+	api, err := engine(x.net, mux, format, &x.bounds, log)
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
 	}

@@ -55,6 +55,7 @@ type Session struct {
 	connected chan struct{} // holds one value when ICE and DTLS are up
 	up        atomic.Bool   // they have been
 	trickle   trickle
+	bounds    bounds
 
 	done   chan struct{}
 	reason string // set before done is closed
@@ -276,6 +277,14 @@ func (s *Session) state(st webrtc.PeerConnectionState) {
 		}
 		s.end(endReason(proto.EndMedia))
 	}
+}
+
+// exceeded ends a session whose viewer drives pion's memory up.
+func (s *Session) exceeded(what string) {
+	if s.ctx.Err() == nil {
+		s.log.Warn("viewer sends too many of something", "what", what)
+	}
+	s.end(endReason(proto.EndMedia))
 }
 
 // answer waits a moment for the host candidates and gives the answer with them.

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtcp"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/proto"
@@ -194,6 +199,51 @@ func TestAViewerThatNeverConnects(t *testing.T) {
 	<-s.Done()
 	if s.Reason() != proto.EndICE {
 		t.Errorf("reason %q, want %q", s.Reason(), proto.EndICE)
+	}
+}
+
+func TestAViewerThatMakesUpStreamsIsEnded(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.picture(true, 3000)
+	p := watch(t, r, "one", peerOptions{})
+	get(t, p.video)
+	fir := &rtcp.FullIntraRequest{SenderSSRC: 7, MediaSSRC: 1}
+	for i := range uint32(100) {
+		fir.FIR = append(fir.FIR, rtcp.FIREntry{SSRC: i + 1})
+	}
+	must(t, p.pc.WriteRTCP([]rtcp.Packet{fir}))
+	<-p.session.Done()
+	if got := p.session.Reason(); got != proto.EndMedia {
+		t.Errorf("reason %q, want %q", got, proto.EndMedia)
+	}
+}
+
+var iceLine = regexp.MustCompile(`a=(ice-ufrag|ice-pwd):(\S+)`)
+
+// Whoever has the session's password can check from any number of addresses.
+func TestAViewerThatMakesUpAddressesIsEnded(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.picture(true, 3000)
+	p := watch(t, r, "one", peerOptions{})
+	get(t, p.video)
+	own, theirs := iceLine.FindAllStringSubmatch(p.answer, 2), iceLine.FindStringSubmatch(p.pc.LocalDescription().SDP)
+	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.sockets.socket.LocalAddr().(*net.UDPAddr).Port}
+	for i := 0; p.session.ctx.Err() == nil; i++ {
+		if i > 100*maxCandidates {
+			t.Fatalf("the session lives after checks from %d addresses", i)
+		}
+		m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(own[0][2]+":"+theirs[2]),
+			ice.AttrControlling(5), ice.PriorityAttr(1), stun.NewShortTermIntegrity(own[1][2]), stun.Fingerprint)
+		must(t, err)
+		c, err := net.DialUDP("udp4", nil, to)
+		must(t, err)
+		_, err = c.Write(m.Raw)
+		must(t, err)
+		must(t, c.Close())
+	}
+	<-p.session.Done()
+	if got := p.session.Reason(); got != proto.EndMedia {
+		t.Errorf("reason %q, want %q", got, proto.EndMedia)
 	}
 }
 
