@@ -307,7 +307,7 @@ func (b *bench) sessions(h *household, how string) error {
 	for _, q := range []string{"p50", "p95"} {
 		figure := "time to first frame, " + how + ", " + q
 		b.report.add("camd", figure, "ms", ms(quantile(all, quantiles[q])))
-		for _, plain := range b.report.row(overHTTP(q), "ms").Baseline {
+		for _, plain := range b.report.find(overHTTP(q)).Baseline {
 			b.report.add("plain", figure, "ms", plain)
 		}
 	}

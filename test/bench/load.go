@@ -124,21 +124,29 @@ func (b *bench) window(kind string, n int, s, v *child) error {
 			b.report.add(kind, "latency from hand-over to last send "+with+", "+q, "ms", ms(f.Delay[q]))
 		}
 		b.report.add(kind, "frame jitter at the receiver "+with+", p99.9", "ms", ms(got.Jitter["p99.9"]))
+		b.report.add(kind, "packets missing at first "+with, "%", 100*float64(got.Missing)/float64(got.Packets))
 		b.report.add(kind, "frames lost "+with, "%", 100*(1-float64(got.Frames)/float64(n)/float64(f.Frames-before.Frames)))
 	}
 	return b.anonymous(kind, with, s)
 }
 
-// watch lets the window pass, with a profile if one is wanted.
+// watch lets the window pass, with profiles if they are wanted. Allocations are
+// all in theirs if GODEBUG=memprofilerate=1 is set.
 func (b *bench) watch(kind string, n int, s *child) error {
 	if !b.profile || n != steps[len(steps)-1] {
 		return b.pause(b.Window)
 	}
-	var p bytes.Buffer
-	if err := s.fetch(http.MethodGet, fmt.Sprintf("/profile?seconds=%.0f", b.Window.Seconds()), &p); err != nil {
-		return err
+	seconds := fmt.Sprintf("?seconds=%.0f", b.Window.Seconds())
+	for name, path := range map[string]string{"cpu": "/profile", "allocs": "/allocs"} {
+		var p bytes.Buffer
+		if err := s.fetch(http.MethodGet, path+seconds, &p); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(b.cache, kind+"."+name+".prof"), p.Bytes(), 0o600); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(b.cache, kind+".prof"), p.Bytes(), 0o600)
+	return nil
 }
 
 // twice asks for figures twice, to know how many allocations asking costs.

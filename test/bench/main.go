@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type bench struct {
 	cache   string
 	camd    string // the daemon's program
 	profile bool
+	only    string
 	report  report
 }
 
@@ -71,7 +73,8 @@ func run() error {
 	asJSON := flag.Bool("json", false, "print JSON instead of a table")
 	flag.StringVar(&b.cache, "cache", ".cache/bench", "folder for the clip and scratch files, on a disk")
 	flag.StringVar(&b.camd, "camd", "bin/camd", "the daemon; see make build")
-	flag.BoolVar(&b.profile, "profile", false, "write CPU profiles of both senders with 8 viewers into the cache folder")
+	flag.BoolVar(&b.profile, "profile", false, "write profiles of both senders with 8 viewers into the cache folder")
+	flag.StringVar(&b.only, "only", "", "measure only the part whose name begins so, such as \"sender: CPU\"")
 	flag.Parse()
 	if *short {
 		b.plan = quick
@@ -109,6 +112,9 @@ func (b *bench) measure() (err error) {
 		{"daemon: an encoder that can", b.daemonOnEncoder},
 		{"binaries", b.sizes},
 	} {
+		if !strings.HasPrefix(part.name, b.only) {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "== %s\n", part.name)
 		if err := part.run(); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)

@@ -67,20 +67,22 @@ func processor() string {
 	return "unknown processor"
 }
 
-func (r *report) row(figure, unit string) *row {
+// find returns a row, an empty one if there is none.
+func (r *report) find(figure string) *row {
 	for _, x := range r.Rows {
 		if x.Figure == figure {
 			return x
 		}
 	}
-	x := &row{Figure: figure, Unit: unit}
-	r.Rows = append(r.Rows, x)
-	return x
+	return &row{Figure: figure}
 }
 
 // add adds a sample; kind is "camd", everything else is the baseline.
 func (r *report) add(kind, figure, unit string, v float64) {
-	x := r.row(figure, unit)
+	x := r.find(figure)
+	if x.Unit = unit; len(x.Camd)+len(x.Baseline) == 0 {
+		r.Rows = append(r.Rows, x)
+	}
 	if kind == "camd" {
 		x.Camd = append(x.Camd, v)
 	} else {
@@ -90,7 +92,7 @@ func (r *report) add(kind, figure, unit string, v float64) {
 
 // step adds a row of differences, divided by n: what each one more costs.
 func (r *report) step(figure, unit, from, to string, n float64) {
-	a, b := r.row(from, unit), r.row(to, unit)
+	a, b := r.find(from), r.find(to)
 	for i := range a.Camd {
 		r.add("camd", figure, unit, (b.Camd[i]-a.Camd[i])/n)
 	}

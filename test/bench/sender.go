@@ -53,6 +53,7 @@ func serve(s sender) error {
 	mux.HandleFunc("GET /figures", func(w http.ResponseWriter, _ *http.Request) { tell(s, w) })
 	mux.HandleFunc("POST /collect", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
 	mux.HandleFunc("GET /profile", pprof.Profile)
+	mux.Handle("GET /allocs", pprof.Handler("allocs"))
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)

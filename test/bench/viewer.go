@@ -24,6 +24,8 @@ const frameInterval = time.Second / clipRate
 // seen is what the viewers of one process saw since they were asked last.
 type seen struct {
 	Frames  uint64
+	Missing uint64 // packets that were not there when a later one came
+	Packets uint64
 	Longest time.Duration            // without a frame
 	Jitter  map[string]time.Duration // how far frames' distances are from the clip's
 }
@@ -72,6 +74,7 @@ func viewerAPI(relay bool) *webrtc.API {
 	e.SetHostAcceptanceMinWait(0)
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetRelayAcceptanceMinWait(0)
+	e.SetSRTPReplayProtectionWindow(1024) // as a browser; pion's 64 refuses what is repeated of a keyframe
 	if relay {
 		e.SetRemoteIPFilter(func(ip net.IP) bool { return ip.Equal(net.ParseIP(relayIP)) })
 	}
@@ -108,7 +111,9 @@ func (v *viewers) report() seen {
 			s.Longest = max(s.Longest, g)
 		}
 		s.Longest = max(s.Longest, open)
-		x.gaps = nil
+		s.Missing += x.missing
+		s.Packets += x.packets
+		x.gaps, x.missing, x.packets = nil, 0, 0
 		x.mu.Unlock()
 	}
 	s.Jitter = quantilesOf(func(q float64) time.Duration { return quantile(off, q) })
@@ -120,9 +125,11 @@ type viewer struct {
 	pc    *webrtc.PeerConnection
 	first chan time.Time
 
-	mu   sync.Mutex
-	last time.Time
-	gaps []time.Duration // between frames, since the last report
+	mu      sync.Mutex
+	last    time.Time
+	gaps    []time.Duration // between frames, since the last report
+	missing uint64
+	packets uint64
 }
 
 // join starts a session and waits for its first frame. The time is from the moment
@@ -178,16 +185,34 @@ func post(url, body string) (string, error) {
 
 // receive counts frames from the first IDR on: before it a decoder shows nothing.
 func (x *viewer) receive(t *webrtc.TrackRemote) {
-	for idr := false; ; {
+	var next uint16
+	for idr, begun := false, false; ; begun = true {
 		p, _, err := t.ReadRTP()
 		if err != nil {
 			return
 		}
+		if !begun {
+			next = p.SequenceNumber
+		}
+		next = x.packet(p.SequenceNumber, next)
 		idr = idr || holdsIDR(p.Payload)
 		if idr && p.Marker {
 			x.frame(time.Now())
 		}
 	}
+}
+
+// packet counts one and returns the sequence number that should follow.
+func (x *viewer) packet(seq, next uint16) uint16 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.packets++
+	ahead := seq - next
+	if ahead >= 1<<15 {
+		return next // a repeated one
+	}
+	x.missing += uint64(ahead)
+	return seq + 1
 }
 
 func (x *viewer) frame(now time.Time) {
