@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/media"
@@ -29,14 +29,14 @@ type Stream struct {
 	buffers [][]byte
 	offset  time.Duration // capture clock minus CLOCK_MONOTONIC
 
-	file *os.File // owns fd once streaming
-	raw  syscall.RawConn
-	got  buffer // what dequeue filled
-	err  error  // of the last dequeue
-	deq  func(fd uintptr) bool
-	held int // index of the buffer that Grab gave out, -1 none
-	next uint32
-	seen bool // next is valid
+	wake    *os.File // an eventfd that ends the wait
+	stopped atomic.Bool
+	poll    [2]unix.PollFd
+	got     buffer // what dequeue filled
+	err     error  // of the last dequeue
+	held    int    // index of the buffer that Grab gave out, -1 none
+	next    uint32
+	seen    bool // next is valid
 }
 
 // Prepare opens a device and asks for a mode. Controls can be set now, before
@@ -52,10 +52,23 @@ func Prepare(path string, m Mode, newest bool) (*Stream, error) {
 	if err == nil {
 		err = s.setMode(m)
 	}
+	if err == nil {
+		err = s.makeWake()
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func (s *Stream) makeWake() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make eventfd: %w", err)
+	}
+	s.wake = os.NewFile(uintptr(fd), "eventfd")                                                           // as a File, so that a late Interrupt can't write into a reused descriptor
+	s.poll = [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // descriptors are small
+	return nil
 }
 
 // setMode asks for the mode and reads back what the driver made of it.
@@ -113,7 +126,7 @@ func (s *Stream) start() error {
 		return fmt.Errorf("read clock: %w", err)
 	}
 	s.offset = media.Now() - time.Duration(now.Nano())
-	return s.listen()
+	return nil
 }
 
 func (s *Stream) mapBuffers() error {
@@ -138,20 +151,6 @@ func (s *Stream) mapBuffers() error {
 	return nil
 }
 
-// listen hands the descriptor to Go's poller, so that waiting for a frame costs no
-// thread, ends at Interrupt, and wakes nobody but for frames. It must come after
-// the buffers were requested: polling a V4L2 node before that begins read() I/O.
-func (s *Stream) listen() error {
-	s.file = os.NewFile(uintptr(s.fd), s.device.Path)
-	if err := s.file.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("poll: %w", err)
-	}
-	var err error
-	s.deq = s.dequeue
-	s.raw, err = s.file.SyscallConn()
-	return err
-}
-
 // Grab gives the last frame's buffer back to the driver and waits for the next
 // frame. ErrInterrupted comes after Interrupt; any other error is the device's,
 // and the stream is then of no more use.
@@ -159,21 +158,44 @@ func (s *Stream) Grab() (Frame, error) {
 	if err := s.giveBack(); err != nil {
 		return Frame{}, err
 	}
-	err := s.raw.Read(s.deq)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return Frame{}, ErrInterrupted
-	case err == nil:
-		err = s.err
+	for !s.dequeue() {
+		if err := s.wait(); err != nil {
+			return Frame{}, err
+		}
 	}
-	if err != nil {
-		return Frame{}, fmt.Errorf("capture from %s: %w", s.device.Path, err)
+	if s.stopped.Load() { // frames that come faster than they are taken must not hide it
+		return Frame{}, ErrInterrupted
+	}
+	if s.err != nil {
+		return Frame{}, fmt.Errorf("capture from %s: %w", s.device.Path, s.err)
 	}
 	return s.frame()
 }
 
-// Interrupt ends a Grab that waits, or else the next one, from any goroutine.
-func (s *Stream) Interrupt() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) } // fails only when closed, and then nobody waits
+// wait waits for a filled buffer or an interruption, without a timer. It is poll(2)
+// and not Go's poller, because that one waits for edges, and with the vivid driver
+// edges were lost. What poll says of the device (POLLERR, POLLHUP) the next dequeue
+// says better.
+func (s *Stream) wait() error {
+	for {
+		_, err := unix.Poll(s.poll[:], -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("wait for %s: %w", s.device.Path, err)
+		case s.poll[1].Revents != 0:
+			return ErrInterrupted
+		}
+		return nil
+	}
+}
+
+// Interrupt ends a Grab that waits, and every later one, from any goroutine.
+func (s *Stream) Interrupt() {
+	s.stopped.Store(true)
+	_, _ = s.wake.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) // fails only when closed, and then nobody waits
+}
 
 func (s *Stream) giveBack() error {
 	if s.held < 0 {
@@ -193,10 +215,10 @@ func (s *Stream) queue(i int) error {
 }
 
 // dequeue takes a filled buffer into s.got; false means that there is none yet.
-func (s *Stream) dequeue(fd uintptr) bool {
+func (s *Stream) dequeue() bool {
 	b := &s.got
 	*b = buffer{kind: kindVideoCapture, memory: memoryMmap}
-	s.err = call(int(fd), vidiocDQBuf, b)
+	s.err = call(s.fd, vidiocDQBuf, b)
 	return !errors.Is(s.err, unix.EAGAIN)
 }
 
@@ -206,7 +228,7 @@ func (s *Stream) frame() (Frame, error) {
 	for s.newest {
 		i := int(s.got.index)
 		last := s.got
-		if !s.dequeue(uintptr(s.fd)) || s.err != nil {
+		if !s.dequeue() || s.err != nil {
 			s.got = last // an error comes again at the next Grab
 			break
 		}
@@ -258,10 +280,9 @@ func (s *Stream) Close() error {
 		errs = append(errs, unix.Munmap(b))
 	}
 	s.buffers = nil
-	if s.file != nil {
-		errs = append(errs, s.file.Close())
-	} else {
-		errs = append(errs, unix.Close(s.fd))
+	errs = append(errs, unix.Close(s.fd))
+	if s.wake != nil {
+		errs = append(errs, s.wake.Close())
 	}
 	return errors.Join(errs...)
 }
