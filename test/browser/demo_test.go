@@ -31,11 +31,14 @@ type demo struct {
 	stopped func() error // once
 }
 
+var built string // folder of the camctl that was built
+
 var camctl = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "camctl-program-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "camctl")
 	out, err := exec.Command("go", "build", "-o", path, "github.com/camd-project/camd/cmd/camctl").CombinedOutput()
 	if err != nil {
@@ -43,6 +46,16 @@ var camctl = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// TestMain removes what tests built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	rig.Clean()
+	if built != "" {
+		_ = os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
 
 // startDemo runs camctl demo until the test ends or stop is called.
 func startDemo(t *testing.T) *demo {
