@@ -234,9 +234,6 @@ func TestIncomingAudioIsDropped(t *testing.T) {
 	if !strings.Contains(audio, "a=sendrecv") {
 		t.Errorf("audio is not answered sendrecv: %s", audio)
 	}
-	for i := range 2000 {
-		must(t, mic.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: uint16(i), Timestamp: uint32(960 * i)}, Payload: make([]byte, 1000)}))
-	}
 	received := func() uint64 {
 		for _, s := range p.session.pc.GetStats() {
 			if x, ok := s.(webrtc.TransportStats); ok {
@@ -245,7 +242,12 @@ func TestIncomingAudioIsDropped(t *testing.T) {
 		}
 		return 0
 	}
-	eventually(t, "most of it has arrived", func() bool { return received() > 1_000_000 })
+	sent := uint16(0)
+	eventually(t, "a lot has arrived", func() bool {
+		sent++
+		must(t, mic.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: sent, Timestamp: 960 * uint32(sent)}, Payload: make([]byte, 1000)}))
+		return sent%100 == 0 && received() > 1_000_000
+	})
 	for len(p.video) > 0 {
 		<-p.video
 	}

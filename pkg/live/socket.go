@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -20,12 +21,20 @@ const (
 	maxBatch    = 65000
 )
 
+// Bounds of what is let in: pion queues without bound what its readers have not
+// taken yet. Sixteen viewers with open microphones send about a quarter of it.
+const (
+	inflowRate  = 4000 // packets a second
+	inflowBurst = 1000 // packets
+)
+
 // socket is the UDP socket that all sessions share, as pion's mux wants it. It
 // sends what a viewer's frame writes as one batch. It is told apart by its RTP
 // synchronisation source, which SRTP leaves in clear (RFC 3711 section 3.1).
 type socket struct {
 	*net.UDPConn
 	segmenter
+	inflow  inflow                            // of the mux's reading goroutine
 	batches atomic.Pointer[map[uint32]*batch] // copy on write, under mu
 
 	mu sync.Mutex
@@ -47,10 +56,32 @@ func openSocket() (*socket, error) {
 	return s, nil
 }
 
-// ReadFromAddrPort and WriteToAddrPort are pion's way around allocations.
+// inflow is a token bucket.
+type inflow struct {
+	credit time.Duration // that packets have left, each costing its share of a second
+	last   time.Time
+}
+
+func (f *inflow) allow(now time.Time) bool {
+	const cost = time.Second / inflowRate
+	f.credit = min(f.credit+now.Sub(f.last), inflowBurst*cost)
+	f.last = now
+	if f.credit < cost {
+		return false
+	}
+	f.credit -= cost
+	return true
+}
+
+// ReadFromAddrPort and WriteToAddrPort are pion's way around allocations. A flood
+// is thinned out here, before anything is kept of it.
 func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, from, err := s.ReadFromUDPAddrPort(b)
-	return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
+	for {
+		n, from, err := s.ReadFromUDPAddrPort(b)
+		if err != nil || s.inflow.allow(time.Now()) {
+			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
+		}
+	}
 }
 
 // WriteToAddrPort sends at once, but for the packets of an open batch.
