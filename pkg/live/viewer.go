@@ -10,12 +10,14 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// Rates at which a viewer is sent more than live media.
+// Bounds of what a viewer is sent at once. A receiver's socket takes about 90
+// packets by Linux's default and fewer in a browser; a large key frame that leaves
+// by offload would be there before anyone reads.
 const (
-	catchUpBytes = 20 << 10 // of the past, then a pause: 40 Mbit/s, gentle on receive buffers
-	catchUpPause = 4 * time.Millisecond
-	resendBurst  = 256 // packets sent again at once
-	resendRate   = 500 // and for each further second
+	burstBytes  = 32 << 10 // then a pause: 130 Mbit/s
+	burstPause  = 2 * time.Millisecond
+	resendBurst = 256 // packets sent again at once
+	resendRate  = 500 // and for each further second
 )
 
 // viewer sends to one session. Its goroutine alone writes: media, what is sent
@@ -32,7 +34,7 @@ type viewer struct {
 	counters *counters
 
 	budget  int  // packets that may be sent again now
-	burst   int  // bytes of the past sent since the last pause
+	burst   int  // bytes sent since the last pause or the last frame in time
 	paused  bool // until the pause after a burst is over
 	sent    int  // packets sent since the last second
 	silence int  // seconds with media and without a report
@@ -93,9 +95,9 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) (silent bool) 
 			}
 		}
 		v.drain(ctx)
-		if v.burst >= catchUpBytes && !v.paused {
+		if v.burst >= burstBytes && !v.paused {
 			v.paused = true
-			pause.Reset(catchUpPause)
+			pause.Reset(burstPause)
 		}
 	}
 }
@@ -122,16 +124,16 @@ func (v *viewer) second() bool {
 // drain sends what the rings hold for this viewer, and stops when a pause is due.
 func (v *viewer) drain(ctx context.Context) {
 	for _, l := range v.lanes {
-		for v.burst < catchUpBytes && ctx.Err() == nil && v.frame(ctx, l) {
+		for v.burst < burstBytes && ctx.Err() == nil && v.frame(ctx, l) {
 		}
 	}
 }
 
-// frame sends one frame, or what there is of it, as one batch.
+// frame sends one frame, or what there is of it and a burst allows, as one batch.
 func (v *viewer) frame(ctx context.Context, l *lane) (more bool) {
 	l.batch.begin()
 	defer l.batch.flush()
-	for ctx.Err() == nil {
+	for v.burst < burstBytes && ctx.Err() == nil {
 		skips := l.walker.skips
 		ok, newest := l.walker.pull(&l.packet)
 		if n := l.walker.skips - skips; n > 0 {
@@ -142,7 +144,7 @@ func (v *viewer) frame(ctx context.Context, l *lane) (more bool) {
 		}
 		l.send(&l.packet, l.walker.seq)
 		l.walker.advance()
-		v.count(l, newest)
+		v.count(l)
 		if l.packet.last {
 			l.batch.flush()
 			v.ended(l, newest)
@@ -159,16 +161,14 @@ func (v *viewer) skipped(n int, l *lane) {
 	}
 }
 
-func (v *viewer) count(l *lane, newest bool) {
+func (v *viewer) count(l *lane) {
 	n := len(l.packet.payload)
 	l.packets++
 	l.bytes += uint32(n)
 	v.sent++
 	v.counters.packets.Add(1)
 	v.counters.bytes.Add(uint64(n))
-	if !newest {
-		v.burst += n
-	}
+	v.burst += n
 }
 
 func (v *viewer) ended(l *lane, newest bool) {

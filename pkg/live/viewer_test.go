@@ -174,8 +174,8 @@ func TestThePastIsSentWithPauses(t *testing.T) {
 	}
 	v.lanes[0].walker.join(false)
 	v.drain(t.Context())
-	if got := 1000 * len(w.headers); got < catchUpBytes || got > catchUpBytes+4000 {
-		t.Errorf("%d bytes before the first pause, want about %d", got, catchUpBytes)
+	if got := 1000 * len(w.headers); got < burstBytes || got > burstBytes+1000 {
+		t.Errorf("%d bytes before the first pause, want about %d", got, burstBytes)
 	}
 	for range 30 {
 		v.burst = 0
@@ -183,6 +183,29 @@ func TestThePastIsSentWithPauses(t *testing.T) {
 	}
 	if len(w.headers) != 120 || v.burst != 0 {
 		t.Errorf("%d packets sent, burst %d: it never caught up", len(w.headers), v.burst)
+	}
+}
+
+func TestALargeKeyFrameIsSentWithPauses(t *testing.T) {
+	r := newRing(90000, true)
+	v := testViewer(&wire{}, r)
+	r.append(media.Now(), true, func() {
+		for range 100 {
+			p := r.add()
+			p.payload = append(p.payload, make([]byte, 1000)...)
+		}
+	})
+	v.lanes[0].walker.join(false)
+	pauses := 0
+	for v.drain(t.Context()); v.burst > 0 && pauses < 10; v.drain(t.Context()) {
+		if v.burst > burstBytes+1000 {
+			t.Errorf("%d bytes at once", v.burst)
+		}
+		pauses++
+		v.burst = 0
+	}
+	if sent := v.counters.bytes.Load(); sent != 100_000 || pauses != 3 {
+		t.Errorf("%d bytes with %d pauses, want all with 3", sent, pauses)
 	}
 }
 
