@@ -157,11 +157,11 @@ func (h *household) pair(ctx context.Context, ca *pki.CA, text string) error {
 	if err != nil {
 		return err
 	}
-	conn, closer, err := client.Join(ctx, h.socket)
+	conn, err := client.Join(ctx, h.socket)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = closer.Close() }()
+	defer func() { _ = conn.Close() }()
 	login := client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
 	record, err := client.Pair(ctx, conn, label, keys, login)
 	if err != nil {

@@ -109,7 +109,9 @@ func (b *bench) window(kind string, n int, s, v *child) error {
 		return err
 	}
 	b.report.add(kind, "CPU "+with, "% of a core", 100*float64(after-used)/float64(took))
-	b.report.add(kind, "context switches "+with, "/s", (woken-slept)/took.Seconds())
+	if n == 0 {
+		b.report.add(kind, "context switches "+with, "/s", (woken-slept)/took.Seconds())
+	}
 	f, err := s.figures()
 	if err != nil {
 		return err
@@ -125,7 +127,6 @@ func (b *bench) window(kind string, n int, s, v *child) error {
 		}
 		b.report.add(kind, "frame jitter at the receiver "+with+", p99.9", "ms", ms(got.Jitter["p99.9"]))
 		b.report.add(kind, "packets missing at first "+with, "%", 100*float64(got.Missing)/float64(got.Packets))
-		b.report.add(kind, "frames lost "+with, "%", 100*(1-float64(got.Frames)/float64(n)/float64(f.Frames-before.Frames)))
 	}
 	return b.anonymous(kind, with, s)
 }

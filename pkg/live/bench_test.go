@@ -1,0 +1,97 @@
+package live
+
+import (
+	"log/slog"
+	"net"
+	"testing"
+
+	"github.com/pion/srtp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// The stages of a frame's way, for docs/performance.md; BenchmarkBatch is the last.
+// The frame is one of 1080p30 at 4 Mbit/s.
+const benchFrame = 16_600 // bytes
+
+// publisher appends frames as Server.picture does.
+func publisher(r *ring) (publish func()) {
+	z := packetizer{next: r.add}
+	unit := appendUnit(nil, true, benchFrame)
+	return func() { r.append(media.Now(), true, func() { z.accessUnit(unit) }) }
+}
+
+func BenchmarkPacketize(bench *testing.B) {
+	r := newRing(90000, true)
+	publish := publisher(r)
+	for range 2 * maxPackets { // until every slot has its buffer
+		publish()
+	}
+	from := r.next
+	for bench.ResetTimer(); bench.Loop(); {
+		publish()
+	}
+	perPacket(bench, r.next-from)
+}
+
+func BenchmarkWalk(bench *testing.B) { benchWalk(bench, discardWire{}) }
+
+func BenchmarkWalkAndEncrypt(bench *testing.B) {
+	for name, profile := range map[string]srtp.ProtectionProfile{
+		"AES-GCM":     srtp.ProtectionProfileAeadAes128Gcm,
+		"AES-CM-SHA1": srtp.ProtectionProfileAes128CmHmacSha1_80,
+	} {
+		bench.Run(name, func(bench *testing.B) { benchWalk(bench, encryptor(bench, profile)) })
+	}
+}
+
+// benchWalk measures what a viewer costs for each frame. Frames are published
+// while the clock stands.
+func benchWalk(bench *testing.B, w webrtc.TrackLocalWriter) {
+	r := newRing(90000, true)
+	publish := publisher(r)
+	v := testViewer(w, r)
+	publish()
+	v.lanes[0].walker.join(false)
+	for range 2 * maxPackets {
+		publish()
+		v.drain(bench.Context())
+	}
+	from := v.counters.packets.Load()
+	bench.ReportAllocs()
+	for bench.ResetTimer(); bench.Loop(); {
+		bench.StopTimer()
+		publish()
+		bench.StartTimer()
+		v.drain(bench.Context())
+	}
+	perPacket(bench, v.counters.packets.Load()-from)
+}
+
+func perPacket(bench *testing.B, packets uint64) {
+	bench.ReportMetric(float64(bench.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
+}
+
+// encryptor is pion's SRTP in front of a connection that takes everything.
+func encryptor(t testing.TB, profile srtp.ProtectionProfile) webrtc.TrackLocalWriter {
+	t.Helper()
+	key, salt := make([]byte, 16), make([]byte, 14)
+	if profile == srtp.ProtectionProfileAeadAes128Gcm {
+		salt = salt[:12]
+	}
+	here, _ := net.Pipe()
+	quiet := logFactory{slog.New(slog.DiscardHandler), &relayTrouble{}}
+	keys := srtp.SessionKeys{LocalMasterKey: key, LocalMasterSalt: salt, RemoteMasterKey: key, RemoteMasterSalt: salt}
+	s, err := srtp.NewSessionSRTP(sink{here}, &srtp.Config{Keys: keys, Profile: profile, LoggerFactory: quiet})
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	w, err := s.OpenWriteStream()
+	must(t, err)
+	return w
+}
+
+// sink is a connection on which nothing comes and all is sent.
+type sink struct{ net.Conn }
+
+func (sink) Write(b []byte) (int, error) { return len(b), nil }
