@@ -114,22 +114,27 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := c.capture(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		c.health.Set(health.Failed, explain(err))
 		if time.Since(began) > goodSpell {
 			pause = firstPause
 		}
-		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, not a secret
-		c.log.Warn("camera failed", "error", err, "pause", wait)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		c.pause(ctx, err, pause)
 		pause = min(2*pause, maxPause)
 	}
 	return nil
+}
+
+// pause reports a fault and waits about d, unless ctx has ended.
+func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
+	if ctx.Err() != nil {
+		return
+	}
+	c.health.Set(health.Failed, explain(err))
+	d = d/2 + rand.N(d) //nolint:gosec // jitter, not a secret
+	c.log.Warn("camera failed", "error", err, "pause", d)
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // capture opens the source and publishes until it fails or ctx ends; the source is
@@ -163,6 +168,7 @@ type stage interface {
 	// take handles one picture. good tells that the picture was usable; a picture
 	// that isn't is dropped, an error ends the stream.
 	take(p picture) (good bool, err error)
+	// close frees what take needs, and take makes it anew.
 	close()
 }
 
@@ -176,7 +182,7 @@ func newStage(c *Camera, s stream) (stage, error) {
 func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 	for {
 		if w.shape.rests {
-			c.rest(ctx, w)
+			c.rest(ctx, st, w)
 		}
 		p, err := s.grab()
 		if errors.Is(err, errInterrupted) {
@@ -193,11 +199,12 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 	}
 }
 
-// rest waits until pictures are wanted.
-func (c *Camera) rest(ctx context.Context, w *watch) {
+// rest waits until pictures are wanted, without an encoder.
+func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
 	if c.out.Wanted() {
 		return
 	}
+	st.close()
 	w.timer.Stop()
 	w.well()
 	for !c.out.Wanted() && ctx.Err() == nil {

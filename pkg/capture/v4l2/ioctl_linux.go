@@ -14,54 +14,60 @@ import (
 // kernel needs CONFIG_COMPAT_32BIT_TIME.
 type (
 	capability struct {
-		driver       [16]byte
+		_            [16]byte // driver
 		card         [32]byte
 		busInfo      [32]byte
-		version      uint32
+		_            uint32 // version
 		capabilities uint32 // of the whole hardware
 		deviceCaps   uint32 // of this node
-		reserved     [3]uint32
+		_            [3]uint32
 	}
 	pixFormat struct {
-		width, height, pixelFormat, field    uint32
-		bytesPerLine, sizeImage, colorspace  uint32
-		priv, flags, encoding, quant, xferFn uint32
+		width, height, pixelFormat uint32
+		_                          uint32 // field
+		bytesPerLine               uint32
+		_                          [7]uint32 // sizeimage, colorspace and what belongs to it
 	}
 	format struct {
 		kind uint32
-		pix  [0]uintptr // the union holds pointers, so it is aligned as one
+		_    [0]uintptr // the union holds pointers, so it is aligned as one
 		fmt  pixFormat
-		rest [200 - unsafe.Sizeof(pixFormat{})]byte
+		_    [200 - unsafe.Sizeof(pixFormat{})]byte
 	}
 	fract      struct{ numerator, denominator uint32 }
 	streamParm struct {
 		kind         uint32
 		capability   uint32
-		captureMode  uint32
+		_            uint32 // capturemode
 		timePerFrame fract
-		rest         [200 - 16]byte
+		_            [200 - 16]byte
 	}
 	requestBuffers struct {
-		count, kind, memory, capabilities, flags uint32
+		count, kind, memory uint32
+		_                   [2]uint32 // capabilities, flags
 	}
 	buffer struct {
-		index, kind, bytesUsed, flags, field uint32
-		timestamp                            unix.Timeval
-		timecode                             [16]byte
-		sequence, memory                     uint32
-		offset                               uintptr // a union of offset, pointer and descriptor
-		length, reserved, requestFD          uint32
+		index, kind, bytesUsed, flags uint32
+		_                             uint32 // field
+		timestamp                     unix.Timeval
+		_                             [4]uint32 // timecode
+		sequence, memory              uint32
+		offset                        uintptr // a union of offset, pointer and descriptor
+		length                        uint32
+		_                             [2]uint32 // reserved2, request_fd
 	}
 	control struct {
 		id    uint32
 		value int32
 	}
 	queryControl struct {
-		id, kind                   uint32
-		name                       [32]byte
-		min, max, step, defaultVal int32
-		flags                      uint32
-		reserved                   [2]uint32
+		id       uint32
+		_        uint32   // type
+		_        [32]byte // name
+		min, max int32
+		_        [2]int32 // step, default
+		flags    uint32
+		_        [2]uint32
 	}
 )
 

@@ -54,8 +54,8 @@ func NextUnit(annexB []byte) (u Unit, rest []byte) {
 // begins tells whether nal, after the slices of a picture, is the first of the
 // next access unit.
 func begins(nal []byte) bool {
-	switch t := TypeOf(nal); {
-	case t == Slice, t == IDR:
+	switch t := TypeOf(nal); t {
+	case Slice, IDR:
 		return firstSlice(nal)
 	default:
 		return t >= SEI && t <= AUD || t >= 14 && t <= 18
