@@ -8,8 +8,8 @@ import (
 )
 
 func TestNumberSurvivesCompression(t *testing.T) {
-	for _, size := range []image.Point{{160, 96}, {320, 180}, {640, 360}, {1280, 720}, {1920, 1080}} {
-		for _, n := range []uint32{0, 1, 0xabcdef, Max} {
+	for _, size := range []image.Point{{160, 96}, {320, 180}, {640, 360}, {1280, 720}} {
+		for _, n := range []uint32{0, 0xabcdef, Max} {
 			m := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
 			Write(m, n)
 			var b bytes.Buffer
