@@ -15,6 +15,11 @@ const (
 	maxFirstBytes  = 64 << 10
 	firstLife      = 10 * time.Minute
 	refusalsPerLog = time.Minute // one refusal of a member is logged in it
+
+	// Each start writes two entries: without a limit, one member's client could push
+	// everyone's out of the log within the hour, and wear the flash.
+	maxStarts  = 120 // at once
+	startEvery = 15 * time.Second
 )
 
 // peer is what the gate keeps of one member since the start. Gate.mu guards it,
@@ -26,7 +31,23 @@ type peer struct {
 	firsts  []*first   // of executed requests, oldest first
 	living  []*session // what it began and what has not ended
 
-	refused time.Time // when a refusal was last logged; the worker's own
+	// The worker's own.
+	refused time.Time // when a refusal was last logged
+	started time.Time // up to when starts are used up; each takes startEvery
+}
+
+// mayStart tells whether p may start something that is logged, and counts it.
+func (p *peer) mayStart() bool {
+	now := time.Now()
+	earliest := now.Add(-maxStarts * startEvery)
+	if p.started.Before(earliest) {
+		p.started = earliest
+	}
+	if p.started.Add(startEvery).After(now) {
+		return false
+	}
+	p.started = p.started.Add(startEvery)
+	return true
 }
 
 // job is an admitted request on its way to the worker.

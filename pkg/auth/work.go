@@ -92,6 +92,10 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	if g.session(p, r.Session) != nil {
 		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
 	}
+	if !p.mayStart() {
+		g.drops.count(dropBusy)
+		return coded(proto.CodeBusy), false
+	}
 	entry, err := g.journal.Append(accesslog.Entry{Kind: accesslog.Kind(r.Op), Client: m.id, Name: m.Name,
 		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session})
 	if err != nil {
@@ -150,7 +154,7 @@ func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
 	defer s.mu.Unlock()
 	s.index++
 	if err := g.sendSignal(m, proto.Signal{Session: s.id, Index: s.index, Kind: kind}, body); err != nil {
-		g.log.Warn("signal not sent", "client", string(m.id), "kind", string(kind), "error", err)
+		g.log.Debug("signal not sent", "client", string(m.id), "kind", string(kind), "error", err)
 	}
 }
 

@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -269,6 +271,35 @@ func TestRefusalIsLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
+func TestStartsAreLimited(t *testing.T) { // T18
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.run()
+		begin := func(n int) (busy int) {
+			for range n {
+				if w.ask(forLive("s1", proto.ScopeView)).Code == proto.CodeBusy {
+					busy++
+				}
+			}
+			return busy
+		}
+		if busy := begin(maxStarts + 10); busy != 10 {
+			t.Errorf("%d of %d refused, want 10", busy, maxStarts+10)
+		}
+		if n := len(w.journal.all()); n != 2*maxStarts {
+			t.Errorf("%d entries, want two for each start", n)
+		}
+		if a := w.ask(nil); a.Code != proto.CodeOK {
+			t.Errorf("status: %s", a.Code)
+		}
+		time.Sleep(3 * startEvery)
+		w.hello()
+		if busy := begin(10); busy != 7 {
+			t.Errorf("after a while %d of 10 refused, want 7", busy)
+		}
+	})
+}
+
 func TestHostileMessagesAreOneEntryAnHour(t *testing.T) { // T18
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -286,6 +317,28 @@ func TestHostileMessagesAreOneEntryAnHour(t *testing.T) { // T18
 		}
 	})
 }
+
+// A broker can replay a hello for ever and take no answer.
+func TestLostAnswersAreNotLogged(t *testing.T) { // T18
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var lines bytes.Buffer
+		w.gate.log = slog.New(slog.NewTextHandler(&lines, nil))
+		w.run()
+		hello := w.seal(w.request(func(r *proto.Request) { r.Op, r.Nonce, r.Sequence = proto.OpHello, "", 0 }))
+		w.gate.sender = deaf{}
+		for range 100 {
+			w.receive(hello)
+		}
+		if n := strings.Count(lines.String(), "\n"); n > 1 {
+			t.Errorf("%d lines, the first: %.200s", n, lines.String())
+		}
+	})
+}
+
+type deaf struct{}
+
+func (deaf) Send(proto.ClientID, []byte) error { return errors.New("the outbox is full") }
 
 func TestSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -53,10 +53,21 @@ func (b Bucket) Get(tx *Tx, key string) ([]byte, error) {
 
 // Put sets the value of key. The bucket is made when it is missing.
 func (b Bucket) Put(tx *Tx, key string, value []byte) error {
+	return b.put(tx, key, value, bolt.DefaultFillPercent)
+}
+
+// Append is Put for a key above all others of its bucket. Pages are left full:
+// nothing will come in between, where Put leaves half of each for that.
+func (b Bucket) Append(tx *Tx, key string, value []byte) error {
+	return b.put(tx, key, value, 1)
+}
+
+func (b Bucket) put(tx *Tx, key string, value []byte, fill float64) error {
 	raw, err := tx.bolt.CreateBucketIfNotExists([]byte(b.name))
 	if err != nil {
 		return fmt.Errorf("make bucket %s: %w", b.name, err)
 	}
+	raw.FillPercent = fill
 	if b.sealed {
 		value = tx.sealer.Seal(b.name, key, value)
 	}

@@ -20,13 +20,6 @@ const (
 	prunePerAppend = 32
 )
 
-// A stored value is one of these bytes and then the text, or the leaf hash
-// (RFC 6962 2.1) of a text that was dropped.
-const (
-	valueText = 't'
-	valueHash = 'h'
-)
-
 // state holds, under keyPruned, where pruning stands: total bytes of texts, and
 // epoch and index of the oldest text; three times eight bytes, big-endian.
 var state = store.Plain("state")
@@ -37,7 +30,6 @@ const keyPruned = "pruned"
 type Log struct {
 	db       *store.DB
 	epoch    uint64
-	entries  store.Bucket
 	maxTexts uint64
 }
 
@@ -50,12 +42,16 @@ type Record struct {
 
 // Open takes the log of an epoch from a store.
 func Open(db *store.DB, epoch uint64) *Log {
-	return &Log{db: db, epoch: epoch, entries: bucket(epoch), maxTexts: MaxTexts}
+	return &Log{db: db, epoch: epoch, maxTexts: MaxTexts}
 }
 
-// bucket holds one epoch's entries, so that an old epoch's stay readable at the
+// texts holds one epoch's entries, so that an old epoch's stay readable at the
 // device after a new one began.
-func bucket(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("entries/%d", epoch)) }
+func texts(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("texts/%d", epoch)) }
+
+// hashes holds what stays of entries whose text was dropped: the leaf hash (RFC
+// 6962 2.1). They lie apart, so that the pages of the texts are used again.
+func hashes(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("hashes/%d", epoch)) }
 
 // Append adds an entry and returns its index. Version and epoch are filled in,
 // and the time unless it is set. The entry is durable when the error is nil.
@@ -73,7 +69,7 @@ func (l *Log) Append(e Entry) (uint64, error) {
 		if index, err = l.next(tx); err != nil {
 			return err
 		}
-		if err := l.entries.Put(tx, store.Key64(index), append([]byte{valueText}, text...)); err != nil {
+		if err := texts(l.epoch).Append(tx, store.Key64(index), text); err != nil {
 			return err
 		}
 		return l.prune(tx, uint64(len(text)))
@@ -85,9 +81,9 @@ func (l *Log) Append(e Entry) (uint64, error) {
 }
 
 // next is the index of the next entry. Indexes are never used twice: pruning
-// leaves every key in its place.
+// leaves the newest text.
 func (l *Log) next(tx *store.Tx) (uint64, error) {
-	last, err := l.entries.LastKey(tx)
+	last, err := texts(l.epoch).LastKey(tx)
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, nil
 	}
@@ -111,15 +107,25 @@ func (l *Log) Head() (n uint64, err error) {
 func (l *Log) Read(from uint64, n int) ([]Record, error) {
 	var out []Record
 	n = min(n, MaxRead)
-	err := l.db.View(func(tx *store.Tx) error {
-		return l.entries.ForEach(tx, store.Key64(from), func(key string, value []byte) error {
+	collect := func(tx *store.Tx, b store.Bucket, parse func([]byte) (Record, error)) error {
+		return b.ForEach(tx, store.Key64(from), func(key string, value []byte) error {
 			if len(out) >= n {
 				return store.ErrStop
 			}
-			r, err := parseRecord(key, value)
+			r, err := parse(value)
+			if err != nil {
+				return err
+			}
+			r.Index, err = store.Parse64(key)
 			out = append(out, r)
 			return err
 		})
+	}
+	err := l.db.View(func(tx *store.Tx) error { // every hash is older than every text
+		if err := collect(tx, hashes(l.epoch), hashRecord); err != nil {
+			return err
+		}
+		return collect(tx, texts(l.epoch), textRecord)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the access log: %w", err)
@@ -127,18 +133,13 @@ func (l *Log) Read(from uint64, n int) ([]Record, error) {
 	return out, nil
 }
 
-func parseRecord(key string, value []byte) (Record, error) {
-	index, err := store.Parse64(key)
-	if err != nil {
-		return Record{}, err
+func textRecord(text []byte) (Record, error) { return Record{Text: text, Hash: leafHash(text)}, nil }
+
+func hashRecord(hash []byte) (Record, error) {
+	if len(hash) != sha256.Size {
+		return Record{}, fmt.Errorf("a hash of %d bytes: %w", len(hash), store.ErrDamaged)
 	}
-	switch {
-	case len(value) > 0 && value[0] == valueText:
-		return Record{Index: index, Text: value[1:], Hash: leafHash(value[1:])}, nil
-	case len(value) == 33 && value[0] == valueHash:
-		return Record{Index: index, Hash: [32]byte(value[1:])}, nil
-	}
-	return Record{}, fmt.Errorf("entry %d: %w", index, store.ErrDamaged)
+	return Record{Hash: [sha256.Size]byte(hash)}, nil
 }
 
 // leafHash is the hash of a leaf of the tree, RFC 6962 2.1.
@@ -184,8 +185,8 @@ func (l *Log) prune(tx *store.Tx, added uint64) error {
 
 // drop replaces the oldest text by its hash, or goes on to the next epoch.
 func (p *pruned) drop(tx *store.Tx, current uint64) error {
-	entries, key := bucket(p.epoch), store.Key64(p.index)
-	value, err := entries.Get(tx, key)
+	key := store.Key64(p.index)
+	text, err := texts(p.epoch).Get(tx, key)
 	if errors.Is(err, store.ErrNotFound) && p.epoch < current {
 		p.epoch, p.index = p.epoch+1, 0
 		return nil
@@ -193,11 +194,11 @@ func (p *pruned) drop(tx *store.Tx, current uint64) error {
 	if err != nil {
 		return err
 	}
-	r, err := parseRecord(key, value)
-	if err != nil {
+	hash := leafHash(text)
+	if err := hashes(p.epoch).Append(tx, key, hash[:]); err != nil {
 		return err
 	}
 	p.index++
-	p.texts -= min(p.texts, uint64(len(r.Text)))
-	return entries.Put(tx, key, append([]byte{valueHash}, r.Hash[:]...))
+	p.texts -= min(p.texts, uint64(len(text)))
+	return texts(p.epoch).Delete(tx, key)
 }

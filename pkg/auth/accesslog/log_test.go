@@ -148,6 +148,39 @@ func TestPruning(t *testing.T) {
 	}
 }
 
+// A store is full when its hashes fill it, not before: the pages of dropped texts
+// are used again. Otherwise the camera would show nothing any more after some years,
+// or after an hour of a client that begins sessions as fast as it can.
+func TestDroppedTextsLeaveRoom(t *testing.T) {
+	db, err := store.Create(store.Config{Path: filepath.Join(t.TempDir(), "log.db"), MaxBytes: 512 << 10},
+		func(*store.Tx) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	l := Open(db, 1)
+	l.maxTexts = 128 << 10
+	const n = 2500
+	for i := range n {
+		if _, err := l.Append(Entry{Kind: KindEnd, Session: strings.Repeat("s", 200)}); err != nil {
+			t.Fatalf("after %d entries: %v", i, err)
+		}
+	}
+	var got []Record
+	for len(got) < n {
+		page, err := l.Read(uint64(len(got)), MaxRead)
+		if err != nil || len(page) == 0 {
+			t.Fatalf("read from %d: %d records, %v", len(got), len(page), err)
+		}
+		got = append(got, page...)
+	}
+	for i, r := range got {
+		if r.Index != uint64(i) || r.Text == nil && i > 0 && got[i-1].Text != nil {
+			t.Fatalf("record %d has index %d, text %q", i, r.Index, r.Text)
+		}
+	}
+}
+
 func appendOne(t *testing.T, l *Log) {
 	t.Helper()
 	if _, err := l.Append(Entry{Kind: KindLive, Time: 1767225600000}); err != nil {

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// The close of a window ends its handshake (docs/protocol.md 5.6), so whoever says
+// nothing on the socket holds up nobody who comes in the next window.
+func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	state := t.TempDir()
+	if _, err := auth.InitFactory(state); err != nil {
+		t.Fatal(err)
+	}
+	check := func(_ context.Context, path string) error { return store.CheckFile(path) }
+	authority, err := auth.Open(t.Context(), auth.Config{State: state, Check: check}, log, health.NewBoard(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = authority.Close() })
+	if err := authority.OpenWindow(time.Hour, "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	here, there := net.Pipe()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		(&admin{log: log, household: authority}).serve(t.Context(), there)
+	}()
+	_ = here.SetDeadline(time.Now().Add(joinPatience / 2))
+	in := bufio.NewReader(here)
+	if _, err := io.WriteString(here, "{\"cmd\":\"join\"}\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "true") {
+		t.Fatalf("join is answered %q, %v", line, err)
+	}
+	if _, err := here.Write([]byte{0}); err != nil { // returns when the handshake reads
+		t.Fatal(err)
+	}
+	if err := authority.OpenWindow(time.Hour, "Anna"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the handshake goes on: %v", err)
+	}
+	_ = here.Close()
+	<-served
+}
