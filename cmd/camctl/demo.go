@@ -192,7 +192,7 @@ func (d *demo) pair(label pairing.Label) (err error) {
 		return err
 	}
 	login := client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
-	record, err := pairAt(d.env.ctx, d.home, socket, label, login, "")
+	record, err := pairAt(d.env.ctx, d.home, socket, func(proto.DeviceID) (pairing.Label, error) { return label, nil }, login, "")
 	if err != nil {
 		return err
 	}

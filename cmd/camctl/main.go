@@ -19,8 +19,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 )
 
@@ -60,19 +59,9 @@ func main() {
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	code := -1
-	k, err := kong.New(&c, kong.Name("camctl"), kong.Description("The owner's tool for cameras that run camd."),
-		kong.Writers(out, errOut), kong.Exit(func(n int) { code = n }))
-	if err != nil {
-		panic(err) // the command line's own description is wrong: any test finds it
-	}
-	parsed, err := k.Parse(args)
-	switch {
-	case code >= 0: // --help has been printed
+	parsed, code := command.Parse("camctl", "The owner's tool for cameras that run camd.", &c, args, out, errOut)
+	if parsed == nil {
 		return code
-	case err != nil:
-		_, _ = fmt.Fprintf(errOut, "camctl: %v; see camctl --help\n", err)
-		return 2
 	}
 	return exitCode(parsed.Run(c.environment(ctx, out, errOut)), errOut)
 }

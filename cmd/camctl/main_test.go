@@ -66,6 +66,7 @@ func TestCommandsWithCamera(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SOCKET", r.Socket)
 			e.Setenv("LABEL", r.Label.Text())
+			e.Setenv("TYPED", r.Label.TypedText())
 			e.Setenv("DEVICE", string(r.Device))
 			return setup(e)
 		},

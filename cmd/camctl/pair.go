@@ -9,11 +9,12 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 type pairCmd struct {
 	Socket string `help:"The local socket of the camera's camd." default:"/run/camd/camd.sock" type:"path"`
-	Label  string `help:"The text of the label's QR code, CAMD:1?…; a dash reads it from standard input." required:""`
+	Label  string `help:"The label: the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input." required:""`
 	Name   string `help:"What to call the camera."`
 
 	Broker             string `help:"Address of the broker, mqtts://host:port, if not as the camera says." placeholder:"URL"`
@@ -35,9 +36,9 @@ func (p pairCmd) Run(env *environment) error {
 		}
 		text = string(data)
 	}
-	label, err := pairing.ParseLabel(text)
+	read, err := readLabel(text)
 	if err != nil {
-		return usageError(strings.TrimSuffix(pairing.Sentence(err), "."))
+		return err
 	}
 	login, err := p.login()
 	if err != nil {
@@ -47,7 +48,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := pairAt(env.ctx, home, p.Socket, label, login, p.Name)
+	r, err := pairAt(env.ctx, home, p.Socket, read, login, p.Name)
 	if err != nil {
 		return err
 	}
@@ -76,20 +77,43 @@ func (p pairCmd) login() (client.Broker, error) {
 }
 
 // pairAt pairs over a local socket and saves the record.
-func pairAt(ctx context.Context, home *client.Home, socket string, label pairing.Label, login client.Broker, name string) (client.Record, error) {
+func pairAt(ctx context.Context, home *client.Home, socket string, label labelOf, login client.Broker, name string) (client.Record, error) {
 	keys, err := home.Keys()
 	if err != nil {
 		return client.Record{}, err
 	}
-	conn, closer, err := client.Join(ctx, socket)
+	conn, err := client.Join(ctx, socket)
 	if err != nil {
 		return client.Record{}, err
 	}
-	defer func() { _ = closer.Close() }() // the pairing may have closed it
-	r, err := client.Pair(ctx, conn, label, keys, login)
+	defer func() { _ = conn.Close() }() // the pairing may have closed it
+	known, err := label(conn.Device)
+	if err != nil {
+		return client.Record{}, badLabel(err)
+	}
+	r, err := client.Pair(ctx, conn, known, keys, login)
 	if err != nil {
 		return client.Record{}, err
 	}
 	r.Name = name
 	return r, home.Save(r)
 }
+
+// labelOf gives the label of the device that is at hand.
+type labelOf func(proto.DeviceID) (pairing.Label, error)
+
+// readLabel tells a QR code's text, which is judged at once, from typed
+// characters, which need the name of the device that is at hand.
+func readLabel(text string) (labelOf, error) {
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, ":") {
+		return func(d proto.DeviceID) (pairing.Label, error) { return pairing.ParseTyped(d, text) }, nil
+	}
+	label, err := pairing.ParseLabel(text)
+	if err != nil {
+		return nil, badLabel(err)
+	}
+	return func(proto.DeviceID) (pairing.Label, error) { return label, nil }, nil
+}
+
+func badLabel(err error) error { return usageError(strings.TrimSuffix(pairing.Sentence(err), ".")) }

@@ -18,8 +18,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/config"
 )
 
@@ -61,20 +60,9 @@ func main() {
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	code := -1
-	k, err := kong.New(&c, kong.Name("camd"),
-		kong.Description("The on-device daemon of a camera that only its household opens."),
-		kong.Writers(out, errOut), kong.Exit(func(n int) { code = n }))
-	if err != nil {
-		panic(err) // the command line's own description is wrong: any test finds it
-	}
-	parsed, err := k.Parse(args)
-	switch {
-	case code >= 0: // --help has been printed
+	parsed, code := command.Parse("camd", "The on-device daemon of a camera that only its household opens.", &c, args, out, errOut)
+	if parsed == nil {
 		return code
-	case err != nil:
-		fmt.Fprintf(errOut, "camd: %v; see camd --help\n", err)
-		return 2
 	}
 	env := &environment{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
 	return exitCode(parsed.Run(env), errOut)

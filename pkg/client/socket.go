@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // maxLine bounds one line of the local socket's protocol, in bytes.
@@ -37,14 +38,28 @@ func Ask(ctx context.Context, socket string, command any) (json.RawMessage, erro
 	return answer, conn.Close()
 }
 
+// Joining is a pairing that has begun on a local socket.
+type Joining struct {
+	pairing.Conn
+	io.Closer
+	Device proto.DeviceID // as the socket says; a typed label needs it
+}
+
 // Join begins a pairing with the camd behind socket, whose window must be open.
 // The caller closes what it gets.
-func Join(ctx context.Context, socket string) (pairing.Conn, io.Closer, error) {
-	conn, _, err := ask(ctx, socket, map[string]any{"cmd": "join"})
+func Join(ctx context.Context, socket string) (*Joining, error) {
+	conn, answer, err := ask(ctx, socket, map[string]any{"cmd": "join"})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return pairing.NewFramed(conn), conn, nil
+	j := &Joining{Conn: pairing.NewFramed(conn), Closer: conn}
+	var said struct {
+		Device proto.DeviceID `json:"device"`
+	}
+	if err := json.Unmarshal(answer, &said); err == nil { // the label's reader judges it
+		j.Device = said.Device
+	}
+	return j, nil
 }
 
 func ask(ctx context.Context, socket string, command any) (net.Conn, json.RawMessage, error) {

@@ -49,11 +49,11 @@ func TestOpenWindow(t *testing.T) {
 
 func TestJoinLeavesTheStreamToThePairing(t *testing.T) {
 	socket, _ := daemon(t, "{\"ok\":true}\n\x00\x00\x00\x02hi", nil)
-	conn, closer, err := Join(t.Context(), socket)
+	conn, err := Join(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = closer.Close() }()
+	defer func() { _ = conn.Close() }()
 	if msg, err := conn.ReadMessage(); err != nil || string(msg) != "hi" {
 		t.Errorf("first message %q, %v", msg, err)
 	}
@@ -71,7 +71,7 @@ func TestSocketTroubleIsASentence(t *testing.T) {
 		endless:                         "line is longer",
 		filepath.Join(t.TempDir(), "x"): "No camd answers at",
 	} {
-		_, _, err := Join(t.Context(), socket)
+		_, err := Join(t.Context(), socket)
 		var p *Problem
 		if !errors.As(err, &p) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Join = %v, want %q", err, want)
@@ -83,7 +83,7 @@ func TestJoinEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	socket, command := daemon(t, "", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	go func() { <-command; cancel() }()
-	if _, _, err := Join(ctx, socket); !errors.Is(err, context.Canceled) {
+	if _, err := Join(ctx, socket); !errors.Is(err, context.Canceled) {
 		t.Errorf("Join = %v, want Canceled", err)
 	}
 }

@@ -283,11 +283,11 @@ func (r *Rig) Join(keys *client.Keys, label pairing.Label) (client.Record, error
 	r.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	conn, closer, err := client.Join(ctx, r.Socket)
+	conn, err := client.Join(ctx, r.Socket)
 	if err != nil {
 		return client.Record{}, err
 	}
-	defer closer.Close()
+	defer conn.Close()
 	return client.Pair(ctx, conn, label, keys, r.Login(keys))
 }
 
