@@ -98,6 +98,7 @@ const (
 	reqDelay    = iocRead | long<<16 | 'A'<<8 | 0x21
 	reqPrepare  = 'A'<<8 | 0x40
 	reqStart    = 'A'<<8 | 0x42
+	reqDrop     = 'A'<<8 | 0x43
 	reqCardInfo = iocRead | unsafe.Sizeof(cardInfo{})<<16 | 'U'<<8 | 0x01
 )
 

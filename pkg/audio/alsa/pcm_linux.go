@@ -80,9 +80,13 @@ func (p *PCM) configure() error {
 	return p.Restart()
 }
 
-// Restart starts capturing anew, after ErrXrun. What the card still holds is lost.
+// Restart starts capturing anew, after ErrXrun or at any time. What the card still
+// holds is lost.
 func (p *PCM) Restart() error {
 	return p.do(func(fd uintptr) error {
+		if err := ioctl(fd, "DROP", reqDrop); err != nil { // PREPARE refuses a running card
+			return err
+		}
 		if err := ioctl(fd, "PREPARE", reqPrepare); err != nil {
 			return err
 		}
