@@ -3,16 +3,17 @@ package live
 import (
 	"io"
 	"net"
-	"strconv"
 	"sync"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v5/packetio"
 )
 
 // maxStreams is how many streams a viewer may send, or report on: four would do.
 const maxStreams = 32
+
+// maxAddresses is how many a viewer may have: its candidates, and as many that only
+// its checks show, since a NAT may give it another one now and then.
+const maxAddresses = 2 * maxCandidates
 
 // bounds counts what pion makes, and keeps, for whatever a viewer sends: a buffer
 // for each synchronisation source, a candidate for each address. A viewer that
@@ -20,9 +21,9 @@ const maxStreams = 32
 type bounds struct {
 	exceeded func(what string)
 
-	mu      sync.Mutex
-	streams int
-	paths   map[string]struct{}
+	mu        sync.Mutex
+	streams   int
+	addresses int
 }
 
 // buffer makes the buffers for what the viewer sends: media is dropped on the
@@ -43,21 +44,21 @@ func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCl
 	return &reports{q}
 }
 
-// check sees every connectivity check that carries the session's password. It
-// never has pion change the pair.
-func (b *bounds) check(_ *stun.Message, _, remote ice.Candidate, _ *ice.CandidatePair) bool {
-	from := net.JoinHostPort(remote.Address(), strconv.Itoa(remote.Port()))
-	b.mu.Lock()
-	if b.paths == nil {
-		b.paths = map[string]struct{}{}
+// address tells whether pion may keep another candidate: one that was signalled, or
+// an address from which a check came that carries the session's password. Counting
+// checks instead would miss those that pion keeps and refuses for their role.
+func (b *bounds) address(ip net.IP) bool {
+	if ip.IsUnspecified() || ip.IsMulticast() {
+		return false
 	}
-	b.paths[from] = struct{}{}
-	over := len(b.paths) > maxCandidates
+	b.mu.Lock()
+	b.addresses++
+	over := b.addresses > maxAddresses
 	b.mu.Unlock()
 	if over {
 		b.exceeded("addresses")
 	}
-	return false
+	return !over
 }
 
 // discard takes everything and gives nothing.

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"net"
 	"runtime"
 
 	"github.com/pion/dtls/v3"
@@ -32,7 +31,6 @@ func settingEngine(n *sessionNet, mux ice.UDPMux, limit *bounds, log logFactory)
 	var e webrtc.SettingEngine
 	e.LoggerFactory = log
 	e.BufferFactory = limit.buffer
-	e.SetICEBindingRequestHandler(limit.check)
 	e.SetNet(n)
 	if mux != nil {
 		e.SetICEUDPMux(mux)
@@ -41,7 +39,7 @@ func settingEngine(n *sessionNet, mux ice.UDPMux, limit *bounds, log logFactory)
 	e.DisableActiveTCP(true)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	e.SetIncludeLoopbackCandidate(onlyLoopback(n))
-	e.SetRemoteIPFilter(func(ip net.IP) bool { return !ip.IsUnspecified() && !ip.IsMulticast() })
+	e.SetRemoteIPFilter(limit.address)
 	// As DTLS server the camera chooses the cipher, and may send half a round trip
 	// earlier. ICE has shown that the viewer's address is its own, which is all that
 	// the hello's cookie would (RFC 6347 section 4.2.1).

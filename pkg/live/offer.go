@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -127,13 +128,14 @@ func isSHA256(fingerprint string) bool {
 	return strings.EqualFold(algorithm, "sha-256") && err == nil && len(b) == 32 && len(value) == 95
 }
 
-// attributes finds a section's values of key, else the session's.
+// attributes finds a section's values of key and the session's. A section may repeat
+// the session's value, but not replace it: pion would look at the session's.
 func attributes(d *sdp.SessionDescription, m *sdp.MediaDescription, key string) []string {
-	l := values(m.Attributes, key)
-	if l == nil {
-		l = values(d.Attributes, key)
+	own, session := values(m.Attributes, key), values(d.Attributes, key)
+	if slices.Equal(own, session) {
+		return own
 	}
-	return l
+	return append(own, session...)
 }
 
 func values(attributes []sdp.Attribute, key string) (l []string) {

@@ -79,6 +79,7 @@ func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
 		"no wish":                    {"b=TIAS:800000\n", "", func(o offer) bool { return o.tias == 0 }},
 		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o offer) bool { return o.tias == 0 }},
 		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o offer) bool { return o.tias == minTIAS }},
+		"the session says it too":    {"a=group", "a=setup:actpass\na=group", func(o offer) bool { return o.video }},
 		"other audio codec":          {"opus/48000/2", "PCMU/8000", func(o offer) bool { return !o.audio }},
 		"other video codec":          {"H264/90000", "VP8/90000", func(o offer) bool { return len(o.h264) == 0 }},
 	} {
@@ -110,6 +111,8 @@ func TestParseOfferRefuses(t *testing.T) {
 		"short fingerprint":       {":23:5E", ":23"},
 		"fingerprint without :":   {"49:66:", "4966:0"},
 		"fingerprints differ":     {"a=mid:1", "a=mid:1\n" + fp},
+		"SHA-1 for the session":   {"a=group", "a=fingerprint:sha-1 49:66\na=group"},
+		"passive for the session": {"a=group", "a=setup:passive\na=group"},
 		"passive":                 {"a=setup:actpass", "a=setup:passive"},
 		"no mid":                  {"a=mid:1\n", ""},
 		"one mid twice":           {"a=mid:1", "a=mid:0"},
