@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -89,4 +90,15 @@ func (p *apt) unpacked(ctx context.Context, want string) (string, error) {
 		} // another run was faster
 	}
 	return root, nil
+}
+
+// forget removes every unpacked package but one.
+func (p *apt) forget(but string) error {
+	roots, err := filepath.Glob(filepath.Join(p.dir, "linux-image-*"))
+	for _, r := range roots {
+		if r != but {
+			err = errors.Join(err, os.RemoveAll(r))
+		}
+	}
+	return err
 }

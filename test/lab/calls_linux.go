@@ -2,19 +2,14 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/camd-project/camd/test/lab/agent"
 )
-
-// ErrEnded means that a process ended before it said what was waited for.
-var ErrEnded = errors.New("the process has ended")
 
 // call asks the guest for something and waits for the answer, ctx or its death.
 func (g *Guest) call(ctx context.Context, method string, arg, reply any) error {
@@ -77,7 +72,7 @@ func (g *Guest) Run(ctx context.Context, args ...string) (agent.Result, error) {
 	return r, err
 }
 
-// Start starts a process in the guest; Await and Signal call it by name.
+// Start starts a process in the guest; Signal, Ended and Said call it by name.
 func (g *Guest) Start(ctx context.Context, name string, args ...string) error {
 	if err := g.call(ctx, "Start", agent.Command{Name: name, Args: args}, &agent.Empty{}); err != nil {
 		return err
@@ -93,48 +88,12 @@ func (g *Guest) Signal(ctx context.Context, name string, s syscall.Signal) error
 	return g.call(ctx, "Signal", agent.Signal{Name: name, Number: int(s)}, &agent.Empty{})
 }
 
-// Await waits until a started process has said a line that holds all of the words
-// from line number from on, and gives the number of the line after it. A process
-// that ends without is ErrEnded.
-func (g *Guest) Await(ctx context.Context, name string, from int, words ...string) (next int, err error) {
-	for {
-		lines := g.Said(name)
-		for i := from; i < len(lines); i++ {
-			if holds(lines[i], words) {
-				return i + 1, nil
-			}
-		}
-		from = max(from, len(lines))
-		ended, err := g.listen(ctx, name, len(lines))
-		if err != nil {
-			return 0, fmt.Errorf("wait for %q: %w", words, err)
-		}
-		if ended {
-			return 0, fmt.Errorf("wait for %q: %w", words, ErrEnded)
-		}
-	}
-}
-
-func holds(line string, words []string) bool {
-	for _, w := range words {
-		if !strings.Contains(line, w) {
-			return false
-		}
-	}
-	return true
-}
-
 // Ended waits for the end of a started process and gives its exit code.
 func (g *Guest) Ended(ctx context.Context, name string) (exit int, err error) {
 	for {
-		var o agent.Output
-		from := len(g.Said(name))
-		if err := g.call(ctx, "Lines", agent.Cursor{Name: name, From: from}, &o); err != nil {
-			return 0, err
-		}
-		g.keep(name, from, o.Lines)
-		if o.Ended {
-			return o.Exit, nil
+		o, err := g.listen(ctx, name)
+		if err != nil || o.Ended {
+			return o.Exit, err
 		}
 	}
 }
@@ -153,15 +112,15 @@ func (g *Guest) Said(name string) []string {
 	return g.output[name]
 }
 
-// listen fetches the lines from number from on, waiting for at least one. ended
-// says that there are none and never will be.
-func (g *Guest) listen(ctx context.Context, name string, from int) (ended bool, err error) {
+// listen waits for more of a started process's output, or its end.
+func (g *Guest) listen(ctx context.Context, name string) (agent.Output, error) {
 	var o agent.Output
-	if err := g.call(ctx, "Lines", agent.Cursor{Name: name, From: from}, &o); err != nil {
-		return false, err
+	from := len(g.Said(name))
+	err := g.call(ctx, "Lines", agent.Cursor{Name: name, From: from}, &o)
+	if err == nil {
+		g.keep(name, from, o.Lines)
 	}
-	g.keep(name, from, o.Lines)
-	return o.Ended && len(o.Lines) == 0, nil
+	return o, err
 }
 
 // keep notes the lines from number from on, unless another listener was faster.
@@ -181,6 +140,11 @@ func (g *Guest) Plug(ctx context.Context, clip string) error {
 // Unplug pulls the USB camera out.
 func (g *Guest) Unplug(ctx context.Context) error {
 	return g.call(ctx, "Unplug", agent.Empty{}, &agent.Empty{})
+}
+
+// Hold keeps a file of the guest open until the guest ends, as another program may.
+func (g *Guest) Hold(ctx context.Context, path string) error {
+	return g.call(ctx, "Hold", path, &agent.Empty{})
 }
 
 // Freeze makes the USB camera hang, or go on.

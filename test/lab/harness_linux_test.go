@@ -169,7 +169,7 @@ func show(t *testing.T, g *Guest) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, name := range g.Started() {
-		g.listen(ctx, name, len(g.Said(name))) // what nobody has asked for yet
+		g.listen(ctx, name) // what nobody has asked for yet
 		t.Logf("what %s said:\n%s", name, strings.Join(g.Said(name), "\n"))
 	}
 	t.Logf("the guest's console:\n%s", g.Log())
@@ -178,7 +178,7 @@ func show(t *testing.T, g *Guest) {
 // patient is a context for one step of a story: generous, since the machine may
 // be slow and shared.
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/camd-project/camd/internal/broker"
@@ -187,6 +188,17 @@ func find(s proto.StatusAnswer, part string) proto.Condition {
 		}
 	}
 	return proto.Condition{}
+}
+
+// stop ends camd as init does, and checks that it ends well.
+func (h *household) stop() {
+	h.t.Helper()
+	must(h.t, h.Signal(patient(h.t), "camd", syscall.SIGTERM))
+	exit, err := h.Ended(patient(h.t), "camd")
+	must(h.t, err)
+	if exit != 0 {
+		h.t.Errorf("camd ended with exit code %d", exit)
+	}
 }
 
 // camctlHere builds camctl for the host, once.

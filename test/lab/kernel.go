@@ -85,10 +85,14 @@ func refresh(ctx context.Context, p *apt, meta, current string) error {
 	if err != nil {
 		return fmt.Errorf("package %s: %w", meta, err)
 	}
-	if _, err := p.unpacked(ctx, want); err != nil {
+	root, err := p.unpacked(ctx, want)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(current, []byte(want), 0o644)
+	if err := os.WriteFile(current, []byte(want), 0o644); err != nil {
+		return err
+	}
+	return p.forget(root)
 }
 
 // dependency reads "package=version" out of the first, newest, stanza that

@@ -29,7 +29,6 @@ type File struct {
 type Command struct {
 	Name string // by which Lines and Signal find it
 	Args []string
-	Env  []string
 }
 
 // Result is a process that has ended.

@@ -50,6 +50,18 @@ func (g *Guest) Tree(root string, files *[]agent.File) error {
 	})
 }
 
+// Hold opens a file and keeps it open.
+func (g *Guest) Hold(path string, _ *agent.Empty) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = append(g.held, f)
+	return nil
+}
+
 // Glob lists the names that match a pattern.
 func (g *Guest) Glob(pattern string, names *[]string) error {
 	l, err := filepath.Glob(pattern)

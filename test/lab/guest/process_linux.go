@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type Guest struct {
 
 	mu        sync.Mutex
 	processes map[string]*process
+	held      []*os.File
 }
 
 // PowerOff ends the guest.
@@ -44,7 +46,6 @@ type process struct {
 // Run runs a process to its end. One that can't be started is an error.
 func (g *Guest) Run(c agent.Command, r *agent.Result) error {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
-	cmd.Env = c.Env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -60,7 +61,6 @@ func (g *Guest) Run(c agent.Command, r *agent.Result) error {
 // process that had it has ended.
 func (g *Guest) Start(c agent.Command, _ *agent.Empty) error {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
-	cmd.Env = c.Env
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
