@@ -37,6 +37,7 @@ func explain(err error) string {
 		sentence string
 	}{
 		{errBFrames, "The camera's stream holds B-frames, which live video can't use: switch them off, or set format to raw or mjpeg."},
+		{errNoKey, "The camera's H.264 holds no keyframe, so nobody can see it: set its keyframe interval to a few seconds, or set format to raw or mjpeg."},
 		{h264.ErrNoEncoder, "This camd was built without an H.264 encoder: use a camera that gives H.264, or a camd built with cgo."},
 		{v4l2.ErrUnsupported, "This system has no V4L2 cameras: set source to synthetic or file."},
 		{v4l2.ErrFormat, "The camera doesn't give the format that it offers: set another format."},

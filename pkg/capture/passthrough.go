@@ -18,6 +18,10 @@ const (
 	pooledOthers = 256
 )
 
+// keyPatience is how long a camera may send pictures before its first IDR, whose
+// interval some cameras set to many seconds.
+const keyPatience = 30 * time.Second
+
 type pools struct{ keys, others *media.Pool[media.AccessUnit] }
 
 func newPools() pools {
@@ -48,6 +52,7 @@ type passThrough struct {
 	headers   []byte        // the last parameter sets, Annex B, the SPS first
 	pps       bool          // headers hold a PPS too
 	started   bool          // an IDR with its parameter sets was published
+	began     time.Duration // when the first picture came
 	refreshed time.Duration // when an IDR was last asked for by refresh
 
 	loose   bool // buffers don't begin with pictures
@@ -80,10 +85,22 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 		err = p.takeWhole(pic)
 	}
 	p.control()
+	if err == nil && p.keyless(pic.pts) {
+		err = errNoKey
+	}
 	if errors.Is(err, errGarbled) {
 		return false, nil // perhaps only this picture is
 	}
 	return err == nil, err
+}
+
+// keyless tells whether pictures came for so long without an IDR that nobody will
+// ever see one.
+func (p *passThrough) keyless(now time.Duration) bool {
+	if p.began == 0 {
+		p.began = now
+	}
+	return !p.started && now-p.began > keyPatience
 }
 
 // errGarbled marks H.264 that can't be read.

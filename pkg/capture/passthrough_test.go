@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -100,6 +101,20 @@ func TestNothingIsPublishedBeforeAKeyframe(t *testing.T) {
 	}
 	if !slices.Equal(s.asked, []int{0}) {
 		t.Errorf("the encoder was asked for %v, want one keyframe", s.asked)
+	}
+}
+
+func TestACameraWithoutKeyframesIsAFault(t *testing.T) {
+	p := newPassThrough(newBench(t, nil).Camera, newFake())
+	slice := clipUnits()[1].Data
+	var err error
+	last := time.Duration(0)
+	for pts := time.Second; pts < 2*keyPatience && err == nil; pts += 100 * time.Millisecond {
+		_, err = p.take(picture{data: slice, pts: pts})
+		last = pts
+	}
+	if !errors.Is(err, errNoKey) || last <= keyPatience {
+		t.Errorf("after %v: %v, want errNoKey beyond %v", last, err, keyPatience)
 	}
 }
 
