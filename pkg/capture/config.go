@@ -7,17 +7,17 @@ import (
 
 // Config says which pictures to capture.
 type Config struct {
-	Source          string `toml:"source" allow:"v4l2|synthetic|file" doc:"where pictures come from: a camera, a test pattern, or an H.264 file in a loop"`
-	Device          string `toml:"device" doc:"camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change"`
-	File            string `toml:"file" doc:"path of the H.264 (Annex B) file for source = \"file\""`
-	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"what to ask the camera for; auto takes what reaches size and rate, in this order"`
-	Width           int    `toml:"width" allow:"32..4096" doc:"wanted picture width in pixels, even"`
-	Height          int    `toml:"height" allow:"32..4096" doc:"wanted picture height in pixels, even"`
-	Rate            int    `toml:"rate" allow:"1..120" doc:"wanted frames per second"`
-	BitrateKbps     int    `toml:"bitrate_kbps" allow:"50..50000" doc:"highest video bitrate in kbit/s"`
-	KeyframeSeconds int    `toml:"keyframe_seconds" allow:"1..60" doc:"longest time between two keyframes"`
-	FlipHorizontal  bool   `toml:"flip_horizontal" doc:"mirror left and right"`
-	FlipVertical    bool   `toml:"flip_vertical" doc:"mirror top and bottom"`
+	Source          string `toml:"source" allow:"v4l2|synthetic|file" doc:"Where pictures come from: a camera, a test pattern, or an H.264 file in a loop."`
+	Device          string `toml:"device" doc:"Camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change."`
+	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for source = \."file\""`
+	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"What to ask the camera for; auto takes what reaches size and rate, in this order."`
+	Width           int    `toml:"width" allow:"32..4096" doc:"Wanted picture width in pixels, even."`
+	Height          int    `toml:"height" allow:"32..4096" doc:"Wanted picture height in pixels, even."`
+	Rate            int    `toml:"rate" allow:"1..120" doc:"Wanted frames per second."`
+	BitrateKbps     int    `toml:"bitrate_kbps" allow:"50..50000" doc:"Highest video bitrate in kbit/s."`
+	KeyframeSeconds int    `toml:"keyframe_seconds" allow:"1..60" doc:"Longest time between two keyframes."`
+	FlipHorizontal  bool   `toml:"flip_horizontal" doc:"Mirror left and right."`
+	FlipVertical    bool   `toml:"flip_vertical" doc:"Mirror top and bottom."`
 }
 
 // Values of Config.Source and Config.Format.

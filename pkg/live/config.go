@@ -12,16 +12,16 @@ import (
 
 // Config is the [live] table.
 type Config struct {
-	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"how many viewers may watch at once"`
-	RelayOnly   bool        `toml:"relay_only" doc:"send media through a TURN server only, so that viewers never learn the camera's address"`
-	ICEServers  []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network"`
+	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"How many viewers may watch at once."`
+	RelayOnly   bool        `toml:"relay_only" doc:"Send media through a TURN server only, so that viewers never learn the camera's address."`
+	ICEServers  []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network."`
 }
 
 // ICEServer is one [[live.ice_servers]] table.
 type ICEServer struct {
-	URLs       []string `toml:"urls" doc:"such as stun:stun.example.org:3478 or turns:turn.example.org:443?transport=tcp"`
-	Username   string   `toml:"username" doc:"for TURN"`
-	Credential string   `toml:"credential" doc:"for TURN"`
+	URLs       []string `toml:"urls" doc:"Such as stun:stun.example.org:3478 or turns:turn.example.org:443?transport=tcp."`
+	Username   string   `toml:"username" doc:"For TURN."`
+	Credential string   `toml:"credential" doc:"For TURN."`
 }
 
 // LogValue keeps the credential out of logs.
