@@ -9,7 +9,7 @@ import (
 type Config struct {
 	Source          string `toml:"source" allow:"v4l2|synthetic|file" doc:"Where pictures come from: a camera, a test pattern, or an H.264 file in a loop."`
 	Device          string `toml:"device" doc:"Camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change."`
-	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for source = \."file\""`
+	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for the source file."`
 	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"What to ask the camera for; auto takes what reaches size and rate, in this order."`
 	Width           int    `toml:"width" allow:"32..4096" doc:"Wanted picture width in pixels, even."`
 	Height          int    `toml:"height" allow:"32..4096" doc:"Wanted picture height in pixels, even."`
