@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -325,6 +326,29 @@ func TestAStalledRelayEndsAtOnceAndNothingLeavesAfter(t *testing.T) {
 	if err == nil {
 		t.Error("the connection was closed in good order: its queue may have left")
 	}
+}
+
+// Nobody says bye here: the viewer is gone, or the relay hostile.
+func TestAStalledRelayIsGivenUp(t *testing.T) {
+	relay := newRelayServer(t, nil)
+	path := newStallable(t, relay.tcp)
+	r := newRig(t, relayConfig(overTCP(path.address)), newCamera(false))
+	p := newPeer(t, peerOptions{})
+	p.begin(r, "one", p.offer(peerOptions{}))
+	p.trickled()
+	r.picture(true, 20000)
+	get(t, p.video)
+	close(path.stalled)
+	r.stream(5*time.Millisecond, 10)
+	<-path.parked
+	eventually(t, "the camera resets the connection", func() bool {
+		raw, err := path.conn.SyscallConn()
+		must(t, err)
+		var broken int
+		must(t, raw.Control(func(fd uintptr) { broken, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR) }))
+		must(t, err)
+		return syscall.Errno(broken) == syscall.ECONNRESET
+	})
 }
 
 func TestARelayThatCannotBeHadIsReported(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 const (
 	relayTimeout = 8 * time.Second
+	relayStall   = 5 * time.Second
 	relayBuffer  = 64 << 10 // bytes; what waits in a stalled relay's queue is old already
 )
 
@@ -63,7 +64,23 @@ func (n *sessionNet) DialTCP(network string, _, to *net.TCPAddr) (transport.TCPC
 		reset(conn)
 		return nil, net.ErrClosed
 	}
-	return conn, nil
+	return relayConn{conn}, nil
+}
+
+// relayConn is a connection to a relay. One that takes nothing for relayStall is
+// given up: else the viewer's goroutine and ICE's, with all their time-outs, would
+// wait in a write for ever.
+type relayConn struct{ *net.TCPConn }
+
+func (c relayConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(relayStall)); err != nil {
+		return 0, err
+	}
+	n, err := c.TCPConn.Write(b)
+	if err != nil {
+		reset(c.TCPConn)
+	}
+	return n, err
 }
 
 func (n *sessionNet) keep(c *net.TCPConn) bool {
