@@ -169,7 +169,9 @@ func show(t *testing.T, g *Guest) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, name := range g.Started() {
-		g.listen(ctx, name) // what nobody has asked for yet
+		if _, err := g.listen(ctx, name); err != nil { // what nobody has asked for yet
+			t.Log(err) // most often the process has nothing more to say
+		}
 		t.Logf("what %s said:\n%s", name, strings.Join(g.Said(name), "\n"))
 	}
 	t.Logf("the guest's console:\n%s", g.Log())

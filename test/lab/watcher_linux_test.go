@@ -52,8 +52,8 @@ func (h *household) watch() *watcher {
 	}()
 	w.close = sync.OnceFunc(func() {
 		close(ended)
-		w.cmd.Process.Signal(os.Interrupt)
-		w.cmd.Wait()
+		_ = w.cmd.Process.Signal(os.Interrupt) // it may have ended
+		_ = w.cmd.Wait()                       // an interrupted camctl fails
 	})
 	h.t.Cleanup(w.close)
 	return w

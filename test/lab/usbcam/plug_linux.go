@@ -15,7 +15,7 @@ const hub = "/sys/devices/platform/vhci_hcd.0/"
 const plugDeadline = 5 * time.Second
 
 // Plug plugs the camera into port 0 of vhci-hcd. unplug pulls it out again and
-// waits until Serve has returned, whose error it gives.
+// waits until Serve has returned.
 func (c *Camera) Plug() (unplug func() error, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -30,13 +30,15 @@ func (c *Camera) Plug() (unplug func() error, err error) {
 	go func() { ended <- c.Serve(conn) }()
 	if err := attach(pair[1]); err != nil {
 		conn.Close() //nolint:errcheck // the first error counts
-		<-ended
+		<-ended      //nolint:errcheck // the same
 		return nil, err
 	}
 	return func() error {
-		err := os.WriteFile(hub+"detach", []byte("0"), 0)
-		<-ended
-		return err
+		if err := os.WriteFile(hub+"detach", []byte("0"), 0); err != nil {
+			return fmt.Errorf("unplug: %w", err)
+		}
+		<-ended //nolint:errcheck // pulled out in the middle of whatever it did
+		return nil
 	}, nil
 }
 
