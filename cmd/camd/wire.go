@@ -17,6 +17,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
@@ -210,7 +211,7 @@ func (s *service) register(g *auth.Gate) {
 	g.Handle(proto.OpLive, auth.Rule{Scopes: liveScopes, Logged: true}, s.live)
 	g.Handle(proto.OpCandidate, auth.Rule{}, func(_ context.Context, r auth.Request) (auth.Result, error) {
 		var c proto.Candidates
-		if json.Unmarshal(r.Body, &c) != nil {
+		if envelope.Decode(r.Body, &c) != nil {
 			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 		}
 		return auth.Result{}, s.sessions.AddCandidates(r.Caller.Client, r.Session, c)
@@ -223,7 +224,7 @@ func (s *service) register(g *auth.Gate) {
 // liveScopes tells which rights a live request needs. docs/protocol.md 7.1.
 func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
 	var q proto.LiveRequest
-	if err := json.Unmarshal(body, &q); err != nil {
+	if err := envelope.Decode(body, &q); err != nil {
 		return nil, fmt.Errorf("read live request: %w", err)
 	}
 	for i, scope := range q.Scopes {
@@ -240,7 +241,7 @@ func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
 // live starts a session. The gate has decided and logged when it is called.
 func (s *service) live(ctx context.Context, r auth.Request) (auth.Result, error) {
 	var q proto.LiveRequest
-	if err := json.Unmarshal(r.Body, &q); err != nil {
+	if err := envelope.Decode(r.Body, &q); err != nil {
 		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
 	session, sdp, err := s.sessions.Start(ctx, live.Offer{

@@ -143,7 +143,7 @@ func (s *Server) stopping() bool {
 func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
 	parsed, err := parseOffer(o.SDP)
 	if err != nil {
-		s.log.Info("offer refused", "client", o.Client, "error", err)
+		s.log.Info("offer refused", "client", o.Client, "error", brief(err))
 		return nil, "", proto.Refuse(proto.CodeBadRequest)
 	}
 	x, err := s.reserve(ctx, o, parsed)
@@ -154,7 +154,7 @@ func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
 	if err != nil {
 		x.abandon()
 		s.running.Done()
-		s.log.Warn("session not started", "client", o.Client, "error", err)
+		s.log.Warn("session not started", "client", o.Client, "error", brief(err))
 		return nil, "", refusal(err)
 	}
 	go func() {
@@ -163,6 +163,9 @@ func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
 	}()
 	return x, answer, nil
 }
+
+// brief is how an error goes into the log that may quote the viewer's offer.
+func brief(err error) string { return fmt.Sprintf("%.200s", err.Error()) }
 
 func refusal(err error) error {
 	var r *proto.Refusal

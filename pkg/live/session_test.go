@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"net"
 	"regexp"
@@ -106,6 +107,25 @@ func TestRefusals(t *testing.T) {
 	}
 	r.stop()
 	refused(t, start(Offer{Session: "s", SDP: good, View: true}), proto.CodeBusy)
+}
+
+func TestRefusedOffersAreLoggedBriefly(t *testing.T) {
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	for name, line := range map[string]string{
+		"by camd": "\nx" + strings.Repeat("z", 5000),
+		"by pion": "\na=candidate:" + strings.Repeat("z", 5000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines bytes.Buffer
+			r.log = slog.New(slog.NewTextHandler(&lines, nil))
+			text := strings.Replace(chromium, "\na=mid:0", line+"\na=mid:0", 1)
+			_, _, err := r.Start(t.Context(), Offer{Client: "c", Session: "s", SDP: crlf(text), View: true, Signal: func(proto.SignalKind, any) {}})
+			refused(t, err, proto.CodeBadRequest)
+			if n := lines.Len(); n == 0 || n > 1000 {
+				t.Errorf("%d bytes are logged", n)
+			}
+		})
+	}
 }
 
 func TestListenerGetsSoundAlone(t *testing.T) {
