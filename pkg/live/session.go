@@ -259,10 +259,10 @@ func (s *Session) report(l *lane, now time.Duration) {
 func (s *Session) state(st webrtc.PeerConnectionState) {
 	switch st {
 	case webrtc.PeerConnectionStateConnected:
-		s.up.Store(true)
-		select {
-		case s.connected <- struct{}{}:
-		default: // back from a short loss; the writer runs
+		// Once: after a short loss the writer still runs, and a second one would send
+		// other packets under the same numbers (RFC 7714 section 8.4).
+		if s.up.CompareAndSwap(false, true) {
+			s.connected <- struct{}{}
 		}
 	case webrtc.PeerConnectionStateFailed:
 		if s.pc.ICEConnectionState() == webrtc.ICEConnectionStateFailed {

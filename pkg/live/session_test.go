@@ -277,6 +277,19 @@ func makeUpAddresses(t *testing.T, role stun.Setter) {
 	}
 }
 
+// ICE is connected again after each short loss. A second writer would be a second
+// user of the sequence numbers, which are AES-GCM's nonces.
+func TestAShortLossStartsNoSecondWriter(t *testing.T) {
+	s := &Session{connected: make(chan struct{}, 1)}
+	s.state(webrtc.PeerConnectionStateConnected)
+	<-s.connected // run starts the writer
+	s.state(webrtc.PeerConnectionStateDisconnected)
+	s.state(webrtc.PeerConnectionStateConnected)
+	if len(s.connected) != 0 {
+		t.Error("another writer would be started")
+	}
+}
+
 func TestTheViewersClosingEndsTheSession(t *testing.T) {
 	r := newRig(t, DefaultConfig(), newCamera(false))
 	r.picture(true, 3000)
