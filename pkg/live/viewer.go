@@ -14,8 +14,8 @@ import (
 // packets by Linux's default and fewer in a browser; a large key frame that leaves
 // by offload would be there before anyone reads.
 const (
-	burstBytes  = 32 << 10 // then a pause: 130 Mbit/s
-	burstPause  = 2 * time.Millisecond
+	burstBytes  = 32 << 10 // then a pause: 260 Mbit/s
+	burstPause  = time.Millisecond
 	resendBurst = 256 // packets sent again at once
 	resendRate  = 500 // and for each further second
 )
