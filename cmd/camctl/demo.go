@@ -28,9 +28,9 @@ const (
 )
 
 type demoCmd struct {
-	Address   string `help:"Where the page is served." default:"127.0.0.1:8088"`
-	Camd      string `help:"The camd program (default: beside camctl, else on the PATH)." type:"path" placeholder:"FILE"`
-	Synthetic bool   `help:"Use the test pattern and the tone even where there is a camera."`
+	Address   string `arg:"--address" help:"where the page is served" default:"127.0.0.1:8088" placeholder:"HOST:PORT"`
+	Camd      string `arg:"--camd" help:"the camd program (default: beside camctl)" placeholder:"FILE"`
+	Synthetic bool   `arg:"--synthetic" help:"use the test pattern and the tone even where there is a camera"`
 }
 
 // demo is everything that the command started, for its end.

@@ -27,18 +27,21 @@ import (
 var version = "unknown"
 
 type cli struct {
-	Home    string `help:"Folder of keys and cameras (default: as the XDG base directories say)." type:"path" placeholder:"DIR"`
-	JSON    bool   `help:"Print JSON, one object a line." name:"json"`
-	Verbose bool   `help:"Log to standard error what happens." short:"v"`
+	Home    string `arg:"--home" help:"folder of keys and cameras (default: as the XDG base directories say)" placeholder:"DIR"`
+	JSON    bool   `arg:"--json" help:"print JSON, one object a line"`
+	Verbose bool   `arg:"-v,--verbose" help:"log to standard error what happens"`
 
-	ID      idCmd      `cmd:"" help:"Print the name of this client's key; makes the keys on first use."`
-	Pair    pairCmd    `cmd:"" help:"Pair with the camera whose local socket and label are at hand."`
-	Status  statusCmd  `cmd:"" help:"Ask a camera how it is."`
-	Watch   watchCmd   `cmd:"" help:"Receive picture and sound and print live statistics."`
-	Record  recordCmd  `cmd:"" help:"Record picture and sound into an MP4 file."`
-	Demo    demoCmd    `cmd:"" help:"A camera, a broker and a page with live picture and sound on this machine."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	ID      *idCmd      `arg:"subcommand:id" help:"print the name of this client's key; makes the keys on first use"`
+	Pair    *pairCmd    `arg:"subcommand:pair" help:"pair with the camera whose local socket and label are at hand"`
+	Status  *statusCmd  `arg:"subcommand:status" help:"ask a camera how it is"`
+	Watch   *watchCmd   `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
+	Record  *recordCmd  `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
+	Demo    *demoCmd    `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`
+	Version *versionCmd `arg:"subcommand:version" help:"print the version"`
 }
+
+// Description is the first line of the help.
+func (cli) Description() string { return "The owner's tool for cameras that run camd." }
 
 // environment is what commands get from the process.
 type environment struct {
@@ -59,11 +62,11 @@ func main() {
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	parsed, code := command.Parse("camctl", "The owner's tool for cameras that run camd.", &c, args, out, errOut)
-	if parsed == nil {
+	run, code := command.Parse[*environment]("camctl", &c, args, out, errOut)
+	if run == nil {
 		return code
 	}
-	return exitCode(parsed.Run(c.environment(ctx, out, errOut)), errOut)
+	return exitCode(run.Run(c.environment(ctx, out, errOut)), errOut)
 }
 
 func (c cli) environment(ctx context.Context, out, errOut io.Writer) *environment {

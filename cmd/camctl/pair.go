@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,21 +14,24 @@ import (
 )
 
 type pairCmd struct {
-	Socket string `help:"The local socket of the camera's camd." default:"/run/camd/camd.sock" type:"path"`
-	Label  string `help:"The label: the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input." required:""`
-	Name   string `help:"What to call the camera."`
+	Socket string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
+	Label  string `arg:"--label" help:"the label (required): the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input" placeholder:"TEXT"`
+	Name   string `arg:"--name" help:"what to call the camera"`
 
-	Broker             string `help:"Address of the broker, mqtts://host:port, if not as the camera says." placeholder:"URL"`
-	BrokerName         string `help:"Name in the broker's certificate, if not the address's host." placeholder:"NAME"`
-	BrokerCA           string `help:"File with the broker's authority, if not as the camera says." type:"existingfile" name:"broker-ca" placeholder:"FILE"`
-	BrokerCert         string `help:"File with this client's certificate for the broker." type:"existingfile" placeholder:"FILE" and:"certificate"`
-	BrokerKey          string `help:"File with the certificate's key." type:"existingfile" placeholder:"FILE" and:"certificate"`
-	BrokerUser         string `help:"Login name at the broker." placeholder:"NAME" and:"password"`
-	BrokerPasswordFile string `help:"File with the password of the login." type:"existingfile" placeholder:"FILE" and:"password"`
+	Broker             string `arg:"--broker" help:"address of the broker, mqtts://host:port, if not as the camera says" placeholder:"URL"`
+	BrokerName         string `arg:"--broker-name" help:"name in the broker's certificate, if not the address's host" placeholder:"NAME"`
+	BrokerCA           string `arg:"--broker-ca" help:"file with the broker's authority, if not as the camera says" placeholder:"FILE"`
+	BrokerCert         string `arg:"--broker-cert" help:"file with this client's certificate for the broker" placeholder:"FILE"`
+	BrokerKey          string `arg:"--broker-key" help:"file with the certificate's key" placeholder:"FILE"`
+	BrokerUser         string `arg:"--broker-user" help:"login name at the broker" placeholder:"NAME"`
+	BrokerPasswordFile string `arg:"--broker-password-file" help:"file with the password of the login" placeholder:"FILE"`
 }
 
 // Run pairs and keeps what the camera said.
 func (p pairCmd) Run(env *environment) error {
+	if p.Label == "" {
+		return usageError("--label is required")
+	}
 	text := p.Label
 	if text == "-" {
 		data, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<10))
@@ -59,6 +63,12 @@ func (p pairCmd) Run(env *environment) error {
 // login reads the broker's files, so that the home needs nothing outside itself.
 func (p pairCmd) login() (client.Broker, error) {
 	b := client.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
+	if (p.BrokerCert == "") != (p.BrokerKey == "") {
+		return b, usageError("--broker-cert and --broker-key go together")
+	}
+	if (p.BrokerUser == "") != (p.BrokerPasswordFile == "") {
+		return b, usageError("--broker-user and --broker-password-file go together")
+	}
 	for _, f := range []struct {
 		path string
 		into *string
@@ -68,7 +78,7 @@ func (p pairCmd) login() (client.Broker, error) {
 		}
 		data, err := os.ReadFile(f.path)
 		if err != nil {
-			return b, fmt.Errorf("%s can't be read: %w", f.path, err)
+			return b, usageError(fmt.Sprintf("%s can't be read: %v", f.path, errors.Unwrap(err)))
 		}
 		*f.into = string(data)
 	}

@@ -22,10 +22,10 @@ const recordSlack = 3 * time.Second
 
 type recordCmd struct {
 	mediaFlags
-	Seconds float64 `help:"How much to record." required:"" placeholder:"N"`
-	Force   bool    `help:"Overwrite the file."`
-	First   string  `arg:"" name:"camera" help:"Name or device id; to be left out when one camera is paired."`
-	Second  string  `arg:"" optional:"" name:"file" help:"The file to make, such as out.mp4."`
+	Seconds float64 `arg:"--seconds" help:"how much to record (required)" placeholder:"N"`
+	Force   bool    `arg:"--force" help:"overwrite the file"`
+	First   string  `arg:"positional,required" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
+	Second  string  `arg:"positional" help:"the file to make, such as out.mp4" placeholder:"FILE"`
 }
 
 // recorded is what came of it.

@@ -11,7 +11,7 @@ import (
 )
 
 type statusCmd struct {
-	Camera string `arg:"" optional:"" help:"Name or device id; not needed when one camera is paired."`
+	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
 // Run asks and prints.

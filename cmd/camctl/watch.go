@@ -11,12 +11,12 @@ import (
 
 // mediaFlags are shared by what opens live sessions.
 type mediaFlags struct {
-	ICEServer         []string `help:"STUN or TURN server, such as turn:host:3478?transport=tcp; may be repeated." name:"ice-server" placeholder:"URL"`
-	ICEUser           string   `help:"Name for the TURN servers." name:"ice-user" placeholder:"NAME"`
-	ICECredentialFile string   `help:"File with the credential for the TURN servers." name:"ice-credential-file" type:"existingfile" placeholder:"FILE"`
-	RelayOnly         bool     `help:"Use TURN only."`
-	MaxKbps           int      `help:"Ask the camera for at most this video bit rate." placeholder:"KBIT/S"`
-	Mute              bool     `help:"Without sound."`
+	ICEServer         []string `arg:"--ice-server,separate" help:"STUN or TURN server, such as turn:host:3478?transport=tcp; may be repeated" placeholder:"URL"`
+	ICEUser           string   `arg:"--ice-user" help:"name for the TURN servers" placeholder:"NAME"`
+	ICECredentialFile string   `arg:"--ice-credential-file" help:"file with the credential for the TURN servers" placeholder:"FILE"`
+	RelayOnly         bool     `arg:"--relay-only" help:"use TURN only"`
+	MaxKbps           int      `arg:"--max-kbps" help:"ask the camera for at most this video bit rate" placeholder:"KBIT/S"`
+	Mute              bool     `arg:"--mute" help:"without sound"`
 }
 
 func (m mediaFlags) options() (client.WatchOptions, error) {
@@ -37,8 +37,8 @@ func (m mediaFlags) options() (client.WatchOptions, error) {
 
 type watchCmd struct {
 	mediaFlags
-	Camera  string `arg:"" optional:"" help:"Name or device id; not needed when one camera is paired."`
-	Seconds int    `help:"How long to watch; 0 is until Ctrl-C." default:"0"`
+	Camera  string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+	Seconds int    `arg:"--seconds" help:"how long to watch; 0 is until Ctrl-C" default:"0" placeholder:"N"`
 }
 
 // Run watches and prints a line a second.

@@ -12,12 +12,12 @@ import (
 )
 
 type factoryCmd struct {
-	Init factoryInitCmd `cmd:"" help:"Make this device's identity and label secret, once, and print the label."`
+	Init *factoryInitCmd `arg:"subcommand:init" help:"make this device's identity and label secret, once, and print the label"`
 }
 
 type factoryInitCmd struct {
 	configFlag
-	JSON bool `help:"Print JSON: device and label."`
+	JSON bool `arg:"--json" help:"print JSON: device and label"`
 }
 
 // Run makes the identity. It refuses to run twice: the label on the housing
@@ -52,7 +52,7 @@ func (f factoryInitCmd) Run(env *environment) error {
 }
 
 type storeCheckCmd struct {
-	Path string `arg:""`
+	Path string `arg:"positional,required" help:"the file"`
 }
 
 // Run judges one database; the exit code tells the parent.

@@ -19,8 +19,8 @@ import (
 // pairCmd asks the running camd to open its pairing window.
 type pairCmd struct {
 	configFlag
-	Window time.Duration `help:"How long the window stays open." default:"5m"`
-	Name   string        `help:"The name that the household will see for the new owner." default:"owner"`
+	Window time.Duration `arg:"--window" help:"how long the window stays open" default:"5m" placeholder:"TIME"`
+	Name   string        `arg:"--name" help:"the name that the household will see for the new owner" default:"owner"`
 }
 
 // Run opens the window.
@@ -39,7 +39,7 @@ func (p pairCmd) Run(env *environment) error {
 // statusCmd prints the running camd's status.
 type statusCmd struct {
 	configFlag
-	JSON bool `help:"Print JSON."`
+	JSON bool `arg:"--json" help:"print JSON"`
 }
 
 // Run prints it.

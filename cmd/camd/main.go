@@ -26,19 +26,24 @@ import (
 var version = "unknown"
 
 type cli struct {
-	Run        runCmd        `cmd:"" help:"Run the daemon."`
-	Check      checkCmd      `cmd:"" help:"Print what camd finds on this device: cameras, sound cards, broker, identity, store."`
-	Pair       pairCmd       `cmd:"" help:"Open the pairing window of the running camd."`
-	Status     statusCmd     `cmd:"" help:"Print how the running camd is."`
-	Factory    factoryCmd    `cmd:"" help:"What the maker does once for each device."`
-	Config     configCmd     `cmd:"" help:"Print the built-in configuration as a commented TOML file."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
-	StoreCheck storeCheckCmd `cmd:"" hidden:"" help:"Check a database file; camd runs this as a child."`
+	Run        *runCmd        `arg:"subcommand:run" help:"run the daemon"`
+	Check      *checkCmd      `arg:"subcommand:check" help:"print what camd finds on this device: cameras, sound cards, broker, identity, store"`
+	Pair       *pairCmd       `arg:"subcommand:pair" help:"open the pairing window of the running camd"`
+	Status     *statusCmd     `arg:"subcommand:status" help:"print how the running camd is"`
+	Factory    *factoryCmd    `arg:"subcommand:factory" help:"what the maker does once for each device: factory init"`
+	Config     *configCmd     `arg:"subcommand:config" help:"print the built-in configuration as a commented TOML file"`
+	Version    *versionCmd    `arg:"subcommand:version" help:"print the version"`
+	StoreCheck *storeCheckCmd `arg:"subcommand:store-check" help:"check a database file; camd runs this as a child"`
+}
+
+// Description is the first line of the help.
+func (cli) Description() string {
+	return "The on-device daemon of a camera that only its household opens."
 }
 
 // configFlag is shared by the commands that read the configuration.
 type configFlag struct {
-	Config string `help:"Configuration file." default:"/etc/camd/camd.toml" type:"path" short:"c"`
+	Config string `arg:"-c,--config" help:"configuration file" default:"/etc/camd/camd.toml" placeholder:"FILE"`
 }
 
 func (f configFlag) load() (config.Config, error) { return config.Load(f.Config) }
@@ -60,12 +65,12 @@ func main() {
 // execute runs one command line and returns the exit code.
 func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	parsed, code := command.Parse("camd", "The on-device daemon of a camera that only its household opens.", &c, args, out, errOut)
-	if parsed == nil {
+	run, code := command.Parse[*environment]("camd", &c, args, out, errOut)
+	if run == nil {
 		return code
 	}
 	env := &environment{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
-	return exitCode(parsed.Run(env), errOut)
+	return exitCode(run.Run(env), errOut)
 }
 
 func exitCode(err error, errOut io.Writer) int {
