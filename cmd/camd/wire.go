@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
+	"runtime"
 	"slices"
 	"time"
 
@@ -61,9 +61,15 @@ func abandon(log *slog.Logger, done <-chan struct{}) {
 	case <-done:
 	case <-time.After(shutdownTime):
 		log.Error("camd did not stop in time", "limit", shutdownTime)
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2) // the process ends either way
+		_, _ = os.Stderr.Write(stacks()) // the process ends either way
 		os.Exit(1)
 	}
+}
+
+// stacks shows where every goroutine stands.
+func stacks() []byte {
+	b := make([]byte, 1<<20)
+	return b[:runtime.Stack(b, true)]
 }
 
 // daemon is everything joined: what Run keeps running, in the order of starting.

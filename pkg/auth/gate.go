@@ -192,14 +192,17 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.drops.count(dropAudience)
 	case r.Epoch != g.household.epoch:
 		g.drops.count(dropEpoch)
-	case !validToken(r.ID):
+	case !validToken(r.ID), r.Sequence > maxSequence:
 		g.drops.count(dropClaims)
 	default:
 		g.admit(m, r)
 	}
 }
 
-const maxToken = 64
+const (
+	maxToken    = 64
+	maxSequence = 1<<53 - 1 // what every JSON reader keeps exactly, docs/protocol.md 1.5
+)
 
 // validToken tells whether s can be a jti or sid: 1 to 64 characters that need no
 // escaping anywhere. docs/protocol.md 5.1.

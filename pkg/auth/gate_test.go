@@ -70,6 +70,9 @@ func TestDrops(t *testing.T) {
 		"jti with a line end": {func(w *world) []byte {
 			return w.seal(w.request(func(r *proto.Request) { r.ID = "a\nb" }))
 		}, accesslog.Drops{Claims: 1}},
+		"sequence beyond what JSON keeps": {func(w *world) []byte {
+			return w.seal(w.request(func(r *proto.Request) { r.Sequence = maxSequence + 1 }))
+		}, accesslog.Drops{Claims: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -219,9 +222,9 @@ func TestOnlyVerifiedRequestsMoveTheSequence(t *testing.T) {
 		w := newWorld(t)
 		w.run()
 		for _, f := range []func(*proto.Request){
-			func(r *proto.Request) { r.Sequence, r.Nonce = 1<<63, "AAAAAAAAAAAAAAAAAAAAAA" },
-			func(r *proto.Request) { r.Sequence, r.Epoch = 1<<63, 9 },
-			func(r *proto.Request) { r.Sequence, r.Op = 1<<63, proto.OpHello },
+			func(r *proto.Request) { r.Sequence, r.Nonce = 1<<52, "AAAAAAAAAAAAAAAAAAAAAA" },
+			func(r *proto.Request) { r.Sequence, r.Epoch = 1<<52, 9 },
+			func(r *proto.Request) { r.Sequence, r.Op = 1<<52, proto.OpHello },
 		} {
 			w.receive(w.seal(w.request(f)))
 		}
