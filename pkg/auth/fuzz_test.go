@@ -25,7 +25,12 @@ func FuzzReceive(f *testing.F) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- g.Run(ctx, func() { close(ready) }) }()
 	<-ready
-	f.Cleanup(func() { cancel(); <-ended })
+	f.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.Error(err)
+		}
+	})
 	good, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: 1, ID: "x", Op: proto.OpHello}, anna.sig, g.household.enc.PublicKey())
 	if err != nil {
 		f.Fatal(err)

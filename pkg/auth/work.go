@@ -72,7 +72,7 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	}
 	ctx, cancel := context.WithCancel(root)
 	defer cancel()
-	res, err := op.handler(ctx, g.request(p, m, r, g.session(p, r.Session)))
+	res, err := op.handler(ctx, g.request(m, r, g.session(p, r.Session)))
 	return g.outcome(r, res, err), true
 }
 
@@ -106,7 +106,7 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	g.mu.Lock()
 	p.living = append(p.living, s)
 	g.mu.Unlock()
-	res, err := op.handler(ctx, g.request(p, m, r, s))
+	res, err := op.handler(ctx, g.request(m, r, s))
 	o := g.outcome(r, res, err)
 	if err != nil || res.Running == nil {
 		g.end(p, m, r, s, string(o.code))
@@ -141,7 +141,7 @@ func (g *Gate) session(p *peer, id string) *session {
 	return nil
 }
 
-func (g *Gate) request(p *peer, m *member, r proto.Request, s *session) Request {
+func (g *Gate) request(m *member, r proto.Request, s *session) Request {
 	return Request{Caller: m.caller(), Op: r.Op, Session: r.Session, ID: r.ID, Body: r.Body,
 		Signal: func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }}
 }

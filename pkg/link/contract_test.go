@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestReconnectAfterBrokerRestart(t *testing.T) {
 		r := newRig(t, cfg, s.CA, nil).run().awaitOnline()
 		s.Stop()
 		r.awaitProblem("Nothing listens on " + s.Devices)
-		if err := r.link.Send(linktest.NewClientID(), []byte("x")); err != ErrOffline {
+		if err := r.link.Send(linktest.NewClientID(), []byte("x")); !errors.Is(err, ErrOffline) {
 			t.Errorf("Send without a broker = %v, want ErrOffline", err)
 		}
 		s.Start()

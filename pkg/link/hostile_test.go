@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -126,7 +127,7 @@ func TestEndOfAServingLinkLeavesNothing(t *testing.T) {
 			fault(proxy)
 			r.stop()
 			noneLeft(t)
-			if err := r.link.Send(linktest.NewClientID(), []byte("late")); err != ErrOffline {
+			if err := r.link.Send(linktest.NewClientID(), []byte("late")); !errors.Is(err, ErrOffline) {
 				t.Errorf("Send after the end = %v, want ErrOffline", err)
 			}
 		})
@@ -146,7 +147,7 @@ func TestSendRefuses(t *testing.T) {
 		"no client": {"+", 1, ErrMessage},
 		"wildcard":  {id + "/#", 1, ErrMessage},
 	} {
-		if err := r.link.Send(c.to, make([]byte, c.size)); err != c.want {
+		if err := r.link.Send(c.to, make([]byte, c.size)); !errors.Is(err, c.want) {
 			t.Errorf("%s: Send = %v, want %v", name, err, c.want)
 		}
 	}
@@ -156,7 +157,7 @@ func TestSendRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.link.Send(id, []byte("x")); err != ErrFull {
+	if err := r.link.Send(id, []byte("x")); !errors.Is(err, ErrFull) {
 		t.Errorf("Send to a full outbox = %v, want ErrFull", err)
 	}
 }

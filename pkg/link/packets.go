@@ -62,8 +62,8 @@ func (c *conn) Write(p []byte) (int, error) {
 // pendingAlert reads the broker's reason. Until the first packet has come, the
 // library doesn't read while it writes.
 func (c *conn) pendingAlert() error {
-	if err := c.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
-		return nil
+	if c.SetReadDeadline(time.Now().Add(time.Second)) != nil {
+		return nil //nolint:nilerr // the connection is gone, and with it the reason
 	}
 	var b [1]byte
 	if _, err := c.Conn.Read(b[:]); alertCode(err) != 0 {

@@ -61,7 +61,7 @@ func boltCheck(path string) (err error) {
 		var first error
 		for e := range tx.Check() { // drained, or its goroutine would stay
 			if first == nil {
-				first = fmt.Errorf("%w: %v", ErrDamaged, e)
+				first = fmt.Errorf("%w: %w", ErrDamaged, e)
 			}
 		}
 		return first

@@ -28,10 +28,9 @@ func TestMain(m *testing.M) {
 
 // watcher counts what a session brings.
 type watcher struct {
-	session       *client.Session
-	video, audio  atomic.Int64
-	firstPicture  chan client.Frame
-	sawParameters atomic.Bool
+	session      *client.Session
+	video, audio atomic.Int64
+	firstPicture chan client.Frame
 }
 
 func watch(t *testing.T, c *client.Camera) (*watcher, error) {
