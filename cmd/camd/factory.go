@@ -36,7 +36,9 @@ func (f factoryInitCmd) Run(env *environment) error {
 	}
 	label := identity.Label()
 	if f.JSON {
-		return json.NewEncoder(env.out).Encode(struct {
+		e := json.NewEncoder(env.out)
+		e.SetEscapeHTML(false) // the label's text has ampersands
+		return e.Encode(struct {
 			Device proto.DeviceID `json:"device"`
 			Label  string         `json:"label"`
 		}{identity.DeviceID(), label.Text()})
