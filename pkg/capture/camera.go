@@ -128,13 +128,21 @@ func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
 	if ctx.Err() != nil {
 		return
 	}
-	c.health.Set(health.Failed, explain(err))
+	c.report(err)
 	d = d/2 + rand.N(d) //nolint:gosec // jitter, not a secret
-	c.log.Warn("camera failed", "error", err, "pause", d)
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
+}
+
+// report tells people the reason, and the log the chain, once.
+func (c *Camera) report(err error) {
+	sentence := explain(err)
+	if c.health.Status().Reason != sentence {
+		c.log.Warn("camera failed", "error", err)
+	}
+	c.health.Set(health.Failed, sentence)
 }
 
 // capture opens the source and publishes until it fails or ctx ends; the source is

@@ -149,7 +149,7 @@ func (s *search) result() (v4l2.Device, v4l2.Mode, error) {
 			return c.device, c.mode, nil
 		}
 	}
-	looked := "there is no video device"
+	looked := "there is no device /dev/video*"
 	if len(s.looked) > 0 {
 		looked = "looked at " + strings.Join(s.looked, ", ")
 	}

@@ -150,8 +150,8 @@ func TestNoCameraSaysWhatWasLookedAt(t *testing.T) {
 		want   []string
 		cause  error
 	}{
-		"nothing":   {&fakeDriver{}, func(*Config) {}, []string{"No camera was found: there is no video device", "plug one in"}, errNoCamera},
-		"metadata":  {&fakeDriver{paths: []string{"/dev/video1"}, problems: map[string]error{"/dev/video1": v4l2.ErrNotCamera}}, func(*Config) {}, []string{"there is no video device"}, errNoCamera},
+		"nothing":   {&fakeDriver{}, func(*Config) {}, []string{"No camera was found: there is no device /dev/video*", "plug one in"}, errNoCamera},
+		"metadata":  {&fakeDriver{paths: []string{"/dev/video1"}, problems: map[string]error{"/dev/video1": v4l2.ErrNotCamera}}, func(*Config) {}, []string{"there is no device /dev/video*"}, errNoCamera},
 		"forbidden": {&fakeDriver{paths: []string{"/dev/video0"}, problems: map[string]error{"/dev/video0": syscall.EACCES}}, func(*Config) {}, []string{"/dev/video0", "group video"}, fs.ErrPermission},
 		"another one": {
 			&fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("usb-2")}},
