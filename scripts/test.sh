@@ -3,35 +3,36 @@
 # (CI=true) one of them is a failure, since setup.sh installs what tests need.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+mkdir -p .cache
+log=.cache/test
+rm -f "$log".*.json
 status=0
 
-# run TITLE GO-TEST-ARGS…
+# run NAME TITLE GO-TEST-ARGS…
 run() {
-  echo "== $1"
-  shift
-  # -v names every test and skip; only what a person needs goes to the terminal.
-  go test -v "$@" 2>&1 | tee -a "$log" |
-    awk '!/^(=== |[[:space:]]*--- PASS|PASS$|\?[[:space:]])/ { print; fflush() }' || status=1
+  local name=$1
+  echo "== $2"
+  shift 2
+  go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails --hide-summary=skipped \
+    --jsonfile "$log.$name.json" -- "$@" || status=1
 }
 
-run "unit tests with the race detector" -race -timeout 15m \
+run unit "unit tests with the race detector" -race -timeout 15m \
   $(go list ./... | grep -v -e /test/lab -e /test/browser)
-run "browser tests" -count=1 -timeout 15m ./test/browser/...
-run "lab tests: real kernel devices under QEMU" -count=1 -timeout 30m ./test/lab/...
+run browser "browser tests" -count=1 -timeout 15m ./test/browser/...
+run lab "lab tests: real kernel devices under QEMU (about four minutes)" -count=1 -timeout 30m ./test/lab/...
 
-passed=$(grep -cE '^\s*--- PASS' "$log")
-failed=$(grep -cE '^\s*--- FAIL' "$log")
-skipped=$(grep -cE '^\s*--- SKIP' "$log")
+# count ACTION: tests, not packages.
+count() { cat "$log".*.json | grep "\"Action\":\"$1\"" | grep -c '"Test":'; }
+
+skipped=$(count skip)
 if [ "$skipped" -gt 0 ]; then
   echo "== skipped:"
-  grep -A2 -E '^\s*--- SKIP' "$log"
+  cat "$log".*.json | grep '"Action":"skip"' | grep '"Test":' | sed 's/.*"Package":"\([^"]*\)","Test":"\([^"]*\)".*/\1 \2/'
   if [ "${CI:-}" = true ]; then
     echo "== in CI nothing may be skipped"
     status=1
   fi
 fi
-[ $status -eq 0 ] || { echo "== failed:"; grep -E '^\s*--- FAIL|^FAIL' "$log"; }
-echo "$passed passed, $failed failed, $skipped skipped"
+echo "$(count pass) passed, $(count fail) failed, $skipped skipped"
 exit $status

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/internal/broker"
 	"github.com/camd-project/camd/internal/pki"
@@ -198,6 +200,22 @@ func (h *household) stop() {
 	must(h.t, err)
 	if exit != 0 {
 		h.t.Errorf("camd ended with exit code %d", exit)
+	}
+	h.tellLatencies()
+}
+
+// tellLatencies logs what camd said of its sessions: their delay_p50 and delay_p99
+// run from a picture's hand-over, after DQBUF's return and one copy, to the last send.
+func (h *household) tellLatencies() {
+	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := h.listen(ctx, "camd"); err != nil {
+		h.t.Log(err) // most often it has nothing more to say
+	}
+	for _, line := range h.Said("camd") {
+		if strings.Contains(line, "session ended") {
+			h.t.Log(line)
+		}
 	}
 }
 
