@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -28,18 +30,30 @@ func Mosquitto(tb testing.TB, docs string) *Server {
 	if _, err := os.Stat(mosquittoProgram); errors.Is(err, fs.ErrNotExist) {
 		tb.Skip("mosquitto is not installed (Debian package mosquitto)")
 	}
-	s := &Server{CA: NewCA(tb, "mosquitto"), tb: tb, Devices: freePort(tb), Viewers: freePort(tb)}
+	s := &Server{CA: NewCA(tb, "mosquitto"), tb: tb}
+	s.Devices, s.Viewers = freePorts(tb)
 	s.start = func(cert tls.Certificate) func() { return s.spawn(docs, cert) }
 	s.Start()
 	return s
 }
 
-// freePort picks an address that nobody listens on now.
-func freePort(tb testing.TB) string {
+// freePorts picks two addresses that nobody listens on now. They lie below the
+// ports that the kernel gives to connections of other tests.
+func freePorts(tb testing.TB) (a, b string) {
 	tb.Helper()
-	l := listen(tb)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	var held []net.Listener
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
+		if err != nil {
+			continue
+		}
+		defer func() { _ = l.Close() }()
+		if held = append(held, l); len(held) == 2 {
+			return held[0].Addr().String(), held[1].Addr().String()
+		}
+	}
+	tb.Fatal("no free ports for mosquitto")
+	return "", ""
 }
 
 func (s *Server) spawn(docs string, cert tls.Certificate) (stop func()) {
@@ -74,7 +88,41 @@ func (s *Server) spawn(docs string, cert tls.Certificate) (stop func()) {
 			return err == nil
 		})
 	}
+	if n := listening(s.tb, p.Process.Pid); n != 2 {
+		s.tb.Errorf("mosquitto listens on %d sockets, want the devices' and the viewers' alone", n)
+	}
 	return stop
+}
+
+// listening counts the TCP sockets on which a process listens (proc(5)).
+func listening(tb testing.TB, pid int) (n int) {
+	tb.Helper()
+	var tables []byte
+	for _, table := range []string{"tcp", "tcp6"} {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // no IPv6
+			tb.Fatal(err)
+		}
+		tables = append(tables, b...)
+	}
+	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, fd := range fds {
+		target, err := os.Readlink(fd)
+		inode, isSocket := strings.CutPrefix(target, "socket:[")
+		if err != nil || !isSocket {
+			continue
+		}
+		for line := range strings.Lines(string(tables)) {
+			w := strings.Fields(line)
+			if len(w) > 9 && w[3] == "0A" && w[9] == strings.TrimSuffix(inode, "]") { // 0A is TCP_LISTEN
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // configure copies the shipped configuration, changing no more than folders and

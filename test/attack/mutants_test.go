@@ -1,0 +1,143 @@
+package attack
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// mutant is one patch and what its head says.
+type mutant struct {
+	patch     string // absolute path
+	pkg, test string
+	changed   []string // paths in the repository
+}
+
+func read(t *testing.T, path string) mutant {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := mutant{patch: abs}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		for prefix, into := range map[string]*string{"Package: ": &m.pkg, "Test: ": &m.test} {
+			if v, ok := strings.CutPrefix(line, prefix); ok {
+				*into = v
+			}
+		}
+		if file, ok := strings.CutPrefix(line, "+++ b/"); ok {
+			m.changed = append(m.changed, file)
+		}
+	}
+	if m.pkg == "" || m.test == "" || len(m.changed) == 0 {
+		t.Fatalf("%s names no package, test or file", path)
+	}
+	return m
+}
+
+// overlay applies the patch to copies and returns the file for go -overlay. A
+// patch that no longer applies is a failure: the control moved, and nobody looked.
+func (m mutant) overlay(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for _, file := range m.changed {
+		source, err := filepath.Abs(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[source] = filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(replace[source]), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(replace[source], text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply := exec.Command("git", "apply", m.patch)
+	apply.Dir = dir
+	apply.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // not the repository's own tree
+	if out, err := apply.CombinedOutput(); err != nil {
+		t.Fatalf("the patch does not apply: %v\n%s", err, out)
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// run runs the mutant's test and returns how it ended: pass, fail, skip, or empty
+// when it did not run (because the mutant does not compile, say). In GOFLAGS the
+// overlay reaches children that the test builds, too.
+func (m mutant) run(t *testing.T, overlay string) (action string, output string) {
+	t.Helper()
+	cmd := exec.Command("go", "test", "-json", "-count=1", "-timeout=5m", "-run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", m.pkg)
+	cmd.Dir = root
+	if overlay != "" {
+		cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
+	}
+	out, _ := cmd.CombinedOutput() // its events tell more than its exit code
+	return ending(m.test, bytes.NewReader(out)), string(out)
+}
+
+// ending finds the last event of a test in what go test -json prints.
+func ending(test string, r io.Reader) (action string) {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e struct{ Action, Test string }
+		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Test == test && (e.Action == "pass" || e.Action == "fail" || e.Action == "skip") {
+			action = e.Action
+		}
+	}
+	return action
+}
+
+func TestEveryMutantIsCaught(t *testing.T) {
+	patches, err := filepath.Glob("mutants/*.patch")
+	if err != nil || len(patches) == 0 {
+		t.Fatalf("no mutants: %v", err)
+	}
+	sound := map[string]bool{} // tests that passed without a patch
+	for _, path := range patches {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".patch"), func(t *testing.T) {
+			m := read(t, path)
+			if key := m.pkg + " " + m.test; !sound[key] {
+				if action, out := m.run(t, ""); action != "pass" {
+					t.Fatalf("without the patch %s ends with %q:\n%s", m.test, action, out)
+				}
+				sound[key] = true
+			}
+			action, out := m.run(t, m.overlay(t))
+			switch {
+			case action == "" || strings.Contains(out, "panic: "):
+				t.Errorf("%s did not fail by its own assertion:\n%s", m.test, out)
+			case action != "fail":
+				t.Errorf("%s ends with %q though the control is gone", m.test, action)
+			}
+		})
+	}
+}
