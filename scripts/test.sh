@@ -13,7 +13,7 @@ run() {
   local name=$1
   echo "== $2"
   shift 2
-  go run gotest.tools/gotestsum@v1.13.0 --format pkgname-and-test-fails --hide-summary=skipped \
+  go tool gotestsum --format pkgname-and-test-fails --hide-summary=skipped \
     --jsonfile "$log.$name.json" -- "$@" || status=1
 }
 
