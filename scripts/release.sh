@@ -6,7 +6,7 @@ mkdir -p dist
 version=${VERSION:-unknown}
 limit=$((14 * 1000 * 1000))
 
-# Inlining costs a twelfth of the size (code and line tables). It stays where a
+# Inlining costs about a twentieth of the size (code and line tables). It stays where a
 # frame passes, and is switched off everywhere else.
 hot=(github.com/camd-project/camd/pkg/{live,media/...,capture/...,audio/...}
   github.com/pion/{srtp/v3,rtp,ice/v4,transport/v5/...}
