@@ -21,6 +21,21 @@ const (
 	CodeWindowClosed    Code = "window_closed"     // pairing outside the window
 	CodeOwned           Code = "owned"             // pairing of a new key with an owned device
 	CodeInternal        Code = "internal"          // a fault of the device; its own log has the cause
+
+	CodeSchedule       Code = "outside_schedule" // the member's weekly schedule, or its first day, says not now
+	CodeExpired        Code = "expired"          // the member's grant has ended
+	CodeRevoked        Code = "revoked"          // the member was removed
+	CodeSuspended      Code = "suspended"        // guests rest while no owner has been heard for 30 days
+	CodePrivacy        Code = "privacy"          // privacy mode is on
+	CodeClock          Code = "clock_unknown"    // the right depends on the time, which the device can't be sure of
+	CodeStateChanged   Code = "state_changed"    // the household changed since the client looked
+	CodeLastOwner      Code = "last_owner"       // would leave the camera without an owner
+	CodeNoMember       Code = "no_member"        // no such member
+	CodeNameTaken      Code = "name_taken"       // another member has that name
+	CodeTooManyMembers Code = "too_many_members" // the camera keeps no more
+	CodeHasGuests      Code = "has_guests"       // a guest can have no guests
+	CodeAtDevice       Code = "at_device"        // only someone at the camera may do this
+	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
 )
 
 var sentences = map[Code]string{
@@ -39,6 +54,21 @@ var sentences = map[Code]string{
 	CodeWindowClosed:    "The pairing window is closed. Open it at the camera and try again.",
 	CodeOwned:           "This camera has an owner. Ask the owner to let you in.",
 	CodeInternal:        "Something failed inside the camera. Its own log says what.",
+
+	CodeSchedule:       "This is outside the times that you were given. Ask whoever let you in for others.",
+	CodeExpired:        "The time for which you were let in is over. Ask whoever let you in to extend it.",
+	CodeRevoked:        "You have been removed from this camera's household. Ask an owner if that was a mistake.",
+	CodeSuspended:      "No owner has been in touch with the camera for 30 days, so guests have to wait. Ask an owner to look at the camera once.",
+	CodePrivacy:        "Privacy mode is on: the camera sees and hears nothing until it is switched off.",
+	CodeClock:          "The camera does not know what time it is, and your right depends on it. It needs a time server, or an owner whose clock is right.",
+	CodeStateChanged:   "The household was changed by someone else meanwhile. Look at its members and settings, then try again.",
+	CodeLastOwner:      "This is the camera's last owner. Make someone else an owner first.",
+	CodeNoMember:       "The camera knows no such member.",
+	CodeNameTaken:      "Another member is called that already. Choose another name.",
+	CodeTooManyMembers: "The camera keeps no more members. Remove one first.",
+	CodeHasGuests:      "This member has guests, and a guest can have none. Remove them first.",
+	CodeAtDevice:       "Only someone at the camera can do this.",
+	CodeTimeZone:       "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }
 
 // Sentence is what a person reads: what happened and what to do.

@@ -16,6 +16,15 @@ const (
 	OpLive      Op = "live"      // an SDP offer for a live session
 	OpCandidate Op = "candidate" // ICE candidates of a session
 	OpBye       Op = "bye"       // ends a session of one's own
+
+	OpMembers     Op = "members"      // who may do what
+	OpGrant       Op = "grant"        // lets a key in, or changes what it may do
+	OpRevoke      Op = "revoke"       // removes a member, and the guests whom it invited
+	OpSettings    Op = "settings.get" // what the household chose
+	OpSetSettings Op = "settings.set" // chooses
+	OpPrivacy     Op = "privacy"      // closes the camera's eye and ear, or opens them
+	OpLog         Op = "log"          // a page of the access log
+	OpAlarm       Op = "alarm"        // a client saw two logs that contradict each other
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,
@@ -33,6 +42,9 @@ type Request struct {
 	Body     json.RawMessage `json:"body,omitempty"`
 	// Checkpoint is the client's last signed log checkpoint, empty until it has one.
 	Checkpoint string `json:"cp,omitempty"`
+
+	// JWS is the request as its client signed it. Who opens a request sets it.
+	JWS []byte `json:"-"`
 }
 
 // Answer is what the device signs for one request: the payload of a JWS with
@@ -46,8 +58,22 @@ type Answer struct {
 	Nonce      string          `json:"non"` // a live nonce for the next request
 	Sequence   uint64          `json:"seq"` // the highest sequence heard from this client
 	Body       json.RawMessage `json:"body,omitempty"`
-	Checkpoint string          `json:"cp,omitempty"`
-	Proof      json.RawMessage `json:"proof,omitempty"`
+	Checkpoint string          `json:"cp,omitempty"`    // signed, of the access log as it is now
+	Proof      json.RawMessage `json:"proof,omitempty"` // accesslog.Proof
+	Noticed    uint64          `json:"note,omitempty"`  // index of the newest entry of which there is a notice
+	Clock      int64           `json:"clk,omitempty"`   // Unix seconds: the device's clock, where it is a day off the owner's
+}
+
+// Notice is what the device tells each member at once about an entry of the access
+// log: the payload of a JWS with typ camd-note+jwt, sealed for the member. Previous
+// is the Index of the notice before, so that a lost one shows. docs/protocol.md 4.8.
+type Notice struct {
+	Issuer   DeviceID `json:"iss"`
+	Audience ClientID `json:"aud"`
+	Epoch    uint64   `json:"ep"`
+	Index    uint64   `json:"n"`
+	Previous uint64   `json:"prev"`
+	Entry    string   `json:"entry"` // the entry's text, docs/protocol.md 6.1
 }
 
 // Signal is what the device sends within a session without being asked: the
@@ -77,6 +103,9 @@ const (
 type Status struct {
 	Online  bool   `json:"online"`
 	Version string `json:"version,omitempty"`
+	// Epoch is signed by the device identity: the household epoch and why it began,
+	// for members of an earlier one. docs/protocol.md 2.7.
+	Epoch string `json:"epoch,omitempty"`
 }
 
 // LiveRequest is the body of OpLive.

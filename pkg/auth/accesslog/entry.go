@@ -27,6 +27,16 @@ const (
 	KindRefused Kind = "refused" // a member asked for what it has no right to
 	KindHostile Kind = "hostile" // what was dropped within an hour
 	KindEpoch   Kind = "epoch"   // a household epoch began; always entry 0
+
+	KindGrant    Kind = "grant"    // Subject is let in, or gets other rights
+	KindRevoke   Kind = "revoke"   // Subject is removed; Start names the entry of the one whose guest it was
+	KindSettings Kind = "settings" // the household chose
+	KindPrivacy  Kind = "privacy"  // Reason: on, off
+	KindEvict    Kind = "evict"    // everyone is removed at the device; the epoch's last entry
+	KindReset    Kind = "reset"    // everything is wiped at the device; the epoch's last entry
+	KindAlarm    Kind = "alarm"    // a client saw two logs that contradict each other
+	KindRollback Kind = "rollback" // a client showed a checkpoint that this log does not continue
+	KindMerged   Kind = "merged"   // short sessions of one member from Start to Last, whose texts were dropped
 )
 
 // The kinds of network from which a request came.
@@ -48,10 +58,21 @@ type Entry struct {
 	Scopes  []proto.Scope  `json:"sc,omitempty"`
 	Network string         `json:"net,omitempty"`
 	Session string         `json:"sid,omitempty"`
-	Start   uint64         `json:"ref,omitempty"` // KindEnd: the entry that it ends; never 0
-	Reason  string         `json:"why,omitempty"` // KindEnd, KindEpoch
+	Start   uint64         `json:"ref,omitempty"` // KindEnd, KindRevoke, KindMerged: another entry; never 0
+	Reason  string         `json:"why,omitempty"` // KindEnd, KindEpoch, KindPrivacy
 	Code    proto.Code     `json:"code,omitempty"`
 	Drops   *Drops         `json:"drops,omitempty"`
+
+	Subject     proto.ClientID `json:"sub,omitempty"`    // KindGrant, KindRevoke: whom it is about
+	SubjectName string         `json:"sname,omitempty"`  // what the household calls it
+	Weekly      string         `json:"weekly,omitempty"` // KindGrant, as proto.Grant has it
+	From        int64          `json:"nbf,omitempty"`
+	Until       int64          `json:"exp,omitempty"`
+	Grant       string         `json:"jws,omitempty"`  // KindGrant: SHA-256 of the signed request, base64url
+	Keep        bool           `json:"keep,omitempty"` // KindRevoke: guests become those of Client
+	Set         []string       `json:"set,omitempty"`  // KindSettings: such as time_zone=Europe/Berlin
+	Last        uint64         `json:"last,omitempty"` // KindMerged: the last entry of the range that begins at Start
+	Count       uint64         `json:"cnt,omitempty"`  // KindMerged: sessions
 }
 
 // Drops counts messages that were dropped, by what was wrong. docs/protocol.md 5.4.

@@ -15,8 +15,11 @@ const (
 	TypeRequest = "camd-req+jwt"
 	TypeAnswer  = "camd-ans+jwt"
 	TypeSignal  = "camd-sig+jwt"
+	TypeNotice  = "camd-note+jwt"
 	TypeKeyCard = "camd-key+jwt"
 	TypeTrio    = "camd-trio+jwt"
+	TypeEpoch   = "camd-epoch+jwt"
+	TypeCard    = "camd-card+jwt"
 )
 
 // Lookup finds the signing key of a client that is known.
@@ -67,6 +70,7 @@ func OpenRequest(msg []byte, with *ecdh.PrivateKey, lookup Lookup) (proto.Reques
 	if r.Issuer != from {
 		return proto.Request{}, fmt.Errorf("%w: iss is not the signing key", ErrClaims)
 	}
+	r.JWS = jws
 	return r, nil
 }
 
@@ -82,6 +86,12 @@ func SealSignal(s proto.Signal, by crypto.Signer, to *ecdh.PublicKey) ([]byte, e
 	return signAndSeal(TypeSignal, s, by, to)
 }
 
+// SealNotice signs n by the household's key and seals it for the member's.
+// docs/protocol.md 4.8.
+func SealNotice(n proto.Notice, by crypto.Signer, to *ecdh.PublicKey) ([]byte, error) {
+	return signAndSeal(TypeNotice, n, by, to)
+}
+
 func signAndSeal(typ string, claims any, by crypto.Signer, to *ecdh.PublicKey) ([]byte, error) {
 	jws, err := Sign(typ, "", claims, by)
 	if err != nil {
@@ -90,10 +100,11 @@ func signAndSeal(typ string, claims any, by crypto.Signer, to *ecdh.PublicKey) (
 	return seal(jws, to)
 }
 
-// Out is what a device sends on a client's out topic: exactly one of the two.
+// Out is what a device sends on a client's out topic: exactly one of these.
 type Out struct {
 	Answer *proto.Answer
 	Signal *proto.Signal
+	Notice *proto.Notice
 }
 
 // OpenOut opens what came on the out topic: decrypt, alg and typ, signature by
@@ -120,6 +131,9 @@ func OpenOut(msg []byte, with *ecdh.PrivateKey, by *ecdsa.PublicKey) (Out, error
 	case s.header.Typ == TypeSignal:
 		out.Signal = new(proto.Signal)
 		claims = out.Signal
+	case s.header.Typ == TypeNotice:
+		out.Notice = new(proto.Notice)
+		claims = out.Notice
 	default:
 		return Out{}, fmt.Errorf("%w: typ %.40q", ErrGarbled, s.header.Typ)
 	}

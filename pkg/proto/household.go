@@ -1,0 +1,120 @@
+package proto
+
+// MaxMembers is how many members a camera keeps. docs/protocol.md 5.7.
+const MaxMembers = 64
+
+// Grant is the body of OpGrant: who is let in and what for. The device keeps the
+// whole signed request. docs/protocol.md 5.7.
+type Grant struct {
+	Card   string  `json:"card"` // the key card (2.3) of who is let in
+	Name   string  `json:"name"`
+	Role   Role    `json:"role"`
+	Scopes []Scope `json:"scopes"`
+	Weekly string  `json:"weekly,omitempty"` // such as "Mo-Fr 08:00-17:00", in the household's time zone; empty: always
+	From   int64   `json:"nbf,omitempty"`    // Unix seconds; 0: at once
+	Until  int64   `json:"exp,omitempty"`    // Unix seconds; 0: no end
+}
+
+// GrantAnswer is the body of the answer to OpGrant.
+type GrantAnswer struct {
+	Client ClientID `json:"client"`
+}
+
+// Revoke is the body of OpRevoke. The guests whom the member invited go too, unless
+// KeepGuests makes them guests of who revokes.
+type Revoke struct {
+	Client     ClientID `json:"client"`
+	KeepGuests bool     `json:"keep_guests,omitempty"`
+}
+
+// RevokeAnswer is the body of the answer to OpRevoke: who is no member any more,
+// whose last packet has left. Revoking who is gone succeeds with an empty list.
+type RevokeAnswer struct {
+	Revoked []ClientID `json:"revoked"`
+	Kept    []ClientID `json:"kept,omitempty"`
+}
+
+// MembersRequest is the body of OpMembers; pages begin at From.
+type MembersRequest struct {
+	From int `json:"from,omitempty"`
+}
+
+// MembersAnswer is the body of the answer to OpMembers. Next is where the next page
+// begins; 0: this was the last.
+type MembersAnswer struct {
+	Members []Member `json:"members"`
+	Next    int      `json:"next,omitempty"`
+}
+
+// Member is what members may know of a member.
+type Member struct {
+	Client   ClientID `json:"client"`
+	Name     string   `json:"name"`
+	Role     Role     `json:"role"`
+	Scopes   []Scope  `json:"scopes"`
+	Weekly   string   `json:"weekly,omitempty"`
+	From     int64    `json:"nbf,omitempty"`
+	Until    int64    `json:"exp,omitempty"`
+	Parent   ClientID `json:"parent,omitempty"`   // of a guest: who invited it
+	By       string   `json:"by,omitempty"`       // name of who let it in; empty: paired at the device
+	Added    int64    `json:"added"`              // Unix seconds
+	Standing Code     `json:"standing"`           // ok, or why its rights rest now
+	Watching []Scope  `json:"watching,omitempty"` // what it sees or hears at this moment
+}
+
+// Who may switch privacy mode off, Settings.PrivacyOff.
+const (
+	PrivacyOffDevice  = "device"  // only someone at the device
+	PrivacyOffMembers = "members" // also a member with the scope settings
+)
+
+// Settings is the body of the answer to OpSettings, and to OpSetSettings.
+type Settings struct {
+	Name       string   `json:"name"`
+	TimeZone   string   `json:"time_zone"`   // of the IANA database
+	PrivacyOff string   `json:"privacy_off"` // PrivacyOffDevice, PrivacyOffMembers
+	QuietHours string   `json:"quiet_hours"` // such as "22:00-07:00"; empty: none
+	Privacy    bool     `json:"privacy"`     // privacy mode is on now
+	Chosen     []string `json:"chosen"`      // names of those that the household chose; the others are the configuration's
+}
+
+// SettingsChange is the body of OpSetSettings; what is nil stays.
+type SettingsChange struct {
+	Name       *string `json:"name,omitempty"`
+	TimeZone   *string `json:"time_zone,omitempty"`
+	PrivacyOff *string `json:"privacy_off,omitempty"`
+	QuietHours *string `json:"quiet_hours,omitempty"`
+}
+
+// Privacy is the body of OpPrivacy and of its answer.
+type Privacy struct {
+	On bool `json:"on"`
+}
+
+// LogRequest is the body of OpLog: entries from From on.
+type LogRequest struct {
+	From uint64 `json:"from"`
+}
+
+// LogAnswer is the body of the answer to OpLog. Who lacks the scope audit gets the
+// entries that are about itself.
+type LogAnswer struct {
+	Records []LogRecord `json:"records"`
+	Size    uint64      `json:"size"`           // entries in the log
+	Next    uint64      `json:"next,omitempty"` // where the next page begins; 0: this was the last
+}
+
+// LogRecord is one entry: its text, or its leaf hash (RFC 6962 2.1, base64url) once
+// the text was dropped.
+type LogRecord struct {
+	Index uint64 `json:"n"`
+	Text  string `json:"text,omitempty"`
+	Hash  string `json:"hash,omitempty"`
+}
+
+// Alarm is the body of OpAlarm: two signed checkpoints of one epoch that can't both
+// be true.
+type Alarm struct {
+	Have string `json:"have"`
+	Got  string `json:"got"`
+}
