@@ -5,8 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
@@ -17,6 +20,9 @@ import (
 type Config struct {
 	State  string         // the state folder
 	Broker pairing.Broker // told to who pairs
+	Household
+	Clock Clock     // the wall clock
+	Built time.Time // when this software was made; zero: unknown
 	// Check judges a database file before it is opened: store.ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
@@ -32,7 +38,13 @@ type Authority struct {
 	trust     *store.DB
 	logs      *store.DB
 	members   *members
+	policy    *policy
 	journal   *journal
+	senses    Senses // set by Govern
+	gate      *Gate  // set by NewGate
+	older     atomic.Bool // the storage was shown to be an older copy
+
+	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
 
 	mu      sync.Mutex
 	window  *window // nil when closed
@@ -52,69 +64,47 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	a := &Authority{
-		cfg: cfg, log: log, identity: id, household: o.household, trust: o.trust, logs: o.logs, members: o.members,
-		journal: &journal{log: accesslog.Open(o.logs, o.household.epoch), slog: log, condition: board.Condition("auth"), state: health.Starting},
-	}
-	if err := a.begin(); err != nil {
+	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household, trust: o.trust, logs: o.logs, members: o.members}
+	a.journal = &journal{log: o.journal, slog: log, members: o.members, condition: board.Condition("auth"),
+		state: health.Starting, notices: make(chan notice, noticeQueue)}
+	if err := a.begin(o.cut); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-// begin sees to it that entry 0 of every epoch says why the epoch began, and
-// reports.
-func (a *Authority) begin() error {
+// begin sees to it that entry 0 of every epoch says why the epoch began, deals with a
+// change that a power cut interrupted, and reports.
+func (a *Authority) begin(cut *uint64) error {
+	c, err := readChoices(a.trust)
+	if err != nil {
+		return err
+	}
+	times, err := loadTimekeeper(a.trust, a.cfg.Clock, a.cfg.Built, a.log)
+	if err != nil {
+		return err
+	}
+	a.policy = &policy{members: a.members, time: times, defaults: a.cfg.Household}
+	a.policy.chosen.Store(&c)
+	a.policy.privacy.Store(c.Privacy)
+	if err := a.journal.recall(); err != nil {
+		return err
+	}
 	n, err := a.journal.log.Head()
 	if err == nil && n == 0 {
 		_, err = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: a.household.reason})
 	}
-	if err == nil {
-		err = a.closeUnapplied(n)
+	if err == nil && cut != nil {
+		err = a.finish(*cut)
 	}
 	a.report()
 	return err
 }
 
-// unappliedTail is how many of the last entries closeUnapplied looks at: a
-// pairing that was cut is the last one, but for what was being logged meanwhile.
-const unappliedTail = 64
-
-// closeUnapplied says of each enrolment that was logged and not stored, because
-// of a power cut between the two, that it never counted.
-func (a *Authority) closeUnapplied(head uint64) error {
-	tail, err := a.journal.log.Read(head-min(head, unappliedTail), unappliedTail)
-	if err != nil {
-		return err
-	}
-	unapplied := map[uint64]accesslog.Entry{}
-	for _, r := range tail {
-		e, err := accesslog.Parse(r.Text)
-		switch {
-		case err != nil: // its text was dropped
-		case e.Kind == accesslog.KindPair && !a.members.enrolledBy(e.Client, r.Index):
-			unapplied[r.Index] = e
-		case e.Kind == accesslog.KindEnd:
-			delete(unapplied, e.Start)
-		}
-	}
-	for index, e := range unapplied {
-		err = errors.Join(err, a.notApplied(index, e.Client, e.Name))
-	}
-	return err
-}
-
-func (a *Authority) notApplied(entry uint64, c proto.ClientID, name string) error {
-	_, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: c, Name: name,
-		Network: accesslog.NetLocal, Start: entry, Reason: reasonNotApplied})
-	return err
-}
-
-const reasonNotApplied = "not applied"
-
 // report sets the health condition by what is known of members and epoch.
 func (a *Authority) report() {
 	switch {
+	case a.older.Load():
 	case a.members.count() > 0:
 		a.journal.healthy(health.OK, "")
 	case a.household.reason == reasonFirst:
@@ -140,41 +130,16 @@ func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.house
 // Trio is the signed trio of the epoch. docs/protocol.md 2.4.
 func (a *Authority) Trio() []byte { return a.household.trio }
 
+// Statement is what the identity says of the epoch, for the retained status.
+// docs/protocol.md 2.7.
+func (a *Authority) Statement() (string, error) {
+	jws, err := envelope.SignEpoch(envelope.Epoch{Device: a.identity.DeviceID(), Epoch: a.household.epoch,
+		Trio: string(a.household.trio), Reason: a.household.reason}, a.identity.Signer())
+	return string(jws), err
+}
+
 // Owned tells whether anyone is enrolled.
 func (a *Authority) Owned() bool { return a.members.count() > 0 }
-
-// journal is the access log with its health.
-type journal struct {
-	log  *accesslog.Log
-	slog *slog.Logger
-
-	condition *health.Condition
-	mu        sync.Mutex
-	state     health.State // what to go back to after a failure
-	reason    string
-}
-
-// Append adds an entry, durably. On an error nothing that needed it may start.
-func (j *journal) Append(e accesslog.Entry) (uint64, error) {
-	index, err := j.log.Append(e)
-	if err != nil {
-		j.slog.Error("access log can't be written", "kind", string(e.Kind), "error", err)
-		j.condition.Set(health.Failed, "The access log can't be written, so nothing is shown. The storage may be full or failing.")
-		return 0, err
-	}
-	j.mu.Lock()
-	state, reason := j.state, j.reason
-	j.mu.Unlock()
-	j.condition.Set(state, reason)
-	return index, nil
-}
-
-func (j *journal) healthy(s health.State, reason string) {
-	j.mu.Lock()
-	j.state, j.reason = s, reason
-	j.mu.Unlock()
-	j.condition.Set(s, reason)
-}
 
 // MemberName is what the household calls a member; empty for one it doesn't know.
 func (a *Authority) MemberName(c proto.ClientID) string {

@@ -1,6 +1,12 @@
 package auth
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/camd-project/camd/pkg/store"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 var (
 	// ErrExists says that the factory has made an identity before.

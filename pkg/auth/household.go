@@ -23,7 +23,7 @@ type household struct {
 	epoch  uint64
 	sig    *ecdsa.PrivateKey  // signs answers, signals and receipts
 	enc    *ecdh.PrivateKey   // requests are sealed for it
-	log    ed25519.PrivateKey // will sign checkpoints of the access log
+	log    ed25519.PrivateKey // signs checkpoints of the access log
 	trio   []byte             // their public keys, signed by the identity
 	reason string             // why this epoch began
 }
@@ -174,18 +174,26 @@ func (h *household) verify(id Identity) error {
 	return nil
 }
 
-// removeOlder removes the keys of earlier epochs: what was sealed for them must
-// not be opened any more.
+// removeOlder removes the keys of earlier epochs, overwritten where they lie: what was
+// sealed for them must not be opened any more.
 func removeOlder(state string, epoch uint64) error {
 	dir := filepath.Join(state, householdFolder)
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() != strconv.FormatUint(epoch, 10) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+			err = errors.Join(err, shredFolder(filepath.Join(dir, e.Name())))
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("remove old household keys: %w", err)
 	}
 	return store.SyncDir(dir)
+}
+
+func shredFolder(dir string) error {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		err = errors.Join(err, store.Shred(filepath.Join(dir, f.Name())))
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }

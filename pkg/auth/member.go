@@ -7,29 +7,43 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// clients holds a member under the client's name, sealed. docs/protocol.md 9.2.
-var clients = store.Sealed("clients")
+// Buckets of trust.db. docs/protocol.md 9.2.
+var (
+	clients = store.Sealed("clients") // a member under the client's name
+	revoked = store.Sealed("revoked") // a former member under the client's name
+	grants  = store.Sealed("grants")  // a grant that was carried out, under its jti
+)
 
 // member is one enrolled key. It never changes once it is made.
 type member struct {
-	Card   string        `json:"card"` // the key card, as its holder signed it
-	Name   string        `json:"name"`
-	Role   proto.Role    `json:"role"`
-	Scopes []proto.Scope `json:"scopes"`
-	Added  int64         `json:"added"` // Unix milliseconds
-	Entry  uint64        `json:"entry"` // index of its enrolment in the access log
+	Card   string         `json:"card"` // the key card, as its holder signed it
+	Name   string         `json:"name"`
+	Role   proto.Role     `json:"role"`
+	Scopes []proto.Scope  `json:"scopes"`
+	Added  int64          `json:"added"`            // Unix milliseconds
+	Entry  uint64         `json:"entry"`            // index of its enrolment or last grant in the access log
+	Weekly string         `json:"weekly,omitempty"` // schedule
+	From   int64          `json:"nbf,omitempty"`    // Unix seconds
+	Until  int64          `json:"exp,omitempty"`
+	Parent proto.ClientID `json:"parent,omitempty"` // of a guest
+	By     string         `json:"by,omitempty"`     // name of who let it in
+	Grant  string         `json:"grant,omitempty"`  // the signed request that let it in, verbatim
 
-	id  proto.ClientID
-	key envelope.PublicKey
+	id     proto.ClientID
+	key    envelope.PublicKey
+	weekly schedule.Weekly
 }
 
 // holds tells whether the member has every one of these scopes.
@@ -37,92 +51,252 @@ func (m *member) holds(wanted []proto.Scope) bool {
 	return !slices.ContainsFunc(wanted, func(s proto.Scope) bool { return !slices.Contains(m.Scopes, s) })
 }
 
+// timed tells whether the member's right depends on what time it is.
+func (m *member) timed() bool { return m.Weekly != "" || m.From != 0 || m.Until != 0 }
+
 func (m *member) caller() Caller {
 	return Caller{Client: m.id, Name: m.Name, Scopes: slices.Clone(m.Scopes)}
 }
 
-// members is who is enrolled. Reading takes no lock: a change puts another map in
-// its place. Changes come one at a time (the pairing window has one handshake).
-type members struct {
-	db      *store.DB
-	current atomic.Pointer[map[proto.ClientID]*member]
-}
-
-// loadMembers reads all rows. A row that does not open, or whose card is not its
-// key's, is damage.
-func loadMembers(db *store.DB) (*members, error) {
-	all := map[proto.ClientID]*member{}
-	err := db.View(func(tx *store.Tx) error {
-		return clients.ForEach(tx, "", func(key string, value []byte) error {
-			m, err := parseMember(proto.ClientID(key), value)
-			all[proto.ClientID(key)] = m
-			return err
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("load members: %w", err)
-	}
-	m := &members{db: db}
-	m.current.Store(&all)
-	return m, nil
-}
-
-func parseMember(id proto.ClientID, value []byte) (*member, error) {
-	m := &member{id: id}
-	if err := json.Unmarshal(value, m); err != nil {
-		return nil, fmt.Errorf("%w: member %s: %w", store.ErrDamaged, id, err)
-	}
+// parse fills in what follows from the stored fields.
+func (m *member) parse(id proto.ClientID) error {
 	key, err := envelope.VerifyKeyCard([]byte(m.Card))
 	if err == nil && key.ClientID() != id {
 		err = errors.New("the card is of another key")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: member %s: %w", store.ErrDamaged, id, err)
+		return err
 	}
-	m.key = key
+	m.id, m.key = id, key
+	if m.Weekly != "" {
+		m.weekly, err = schedule.Parse(m.Weekly)
+	}
+	return err
+}
+
+// former is a member that was removed: it is told so.
+type former struct {
+	Card string `json:"card"`
+	At   int64  `json:"at"` // Unix milliseconds
+
+	id  proto.ClientID
+	key envelope.PublicKey
+}
+
+// Bounds of what trust.db keeps beside the members.
+const (
+	maxFormer = 64
+	maxGrants = 256
+)
+
+// roll is who is and who was a member. It is replaced as a whole by each change, so reading takes no lock.
+type roll struct {
+	members map[proto.ClientID]*member
+	former  map[proto.ClientID]*former
+}
+
+func (r *roll) clone() *roll {
+	return &roll{members: maps.Clone(r.members), former: maps.Clone(r.former)}
+}
+
+// owners counts those who can decide about everyone.
+func (r *roll) owners() (n int) {
+	for _, m := range r.members {
+		if m.Role == proto.RoleOwner {
+			n++
+		}
+	}
+	return n
+}
+
+// guestsOf lists who was invited by a member, by name.
+func (r *roll) guestsOf(parent proto.ClientID) []*member {
+	return r.sorted(func(m *member) bool { return m.Parent == parent })
+}
+
+func (r *roll) sorted(which func(*member) bool) []*member {
+	var l []*member
+	for _, m := range r.members {
+		if which(m) {
+			l = append(l, m)
+		}
+	}
+	slices.SortFunc(l, func(a, b *member) int { return strings.Compare(a.Name, b.Name) })
+	return l
+}
+
+// members is who is enrolled. Changes come one at a time: Authority.changes.
+type members struct {
+	db      *store.DB
+	current atomic.Pointer[roll]
+}
+
+// loadMembers reads all rows. A row that does not open, or whose card is not its
+// key's, is damage.
+func loadMembers(db *store.DB) (*members, error) {
+	all := &roll{members: map[proto.ClientID]*member{}, former: map[proto.ClientID]*former{}}
+	err := db.View(func(tx *store.Tx) error {
+		err := clients.ForEach(tx, "", func(key string, value []byte) error {
+			m, err := parseMember(proto.ClientID(key), value)
+			all.members[proto.ClientID(key)] = m
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return revoked.ForEach(tx, "", func(key string, value []byte) error {
+			f, err := parseFormer(proto.ClientID(key), value)
+			all.former[proto.ClientID(key)] = f
+			return err
+		})
+	})
+	if err == nil {
+		err = all.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load members: %w", err)
+	}
+	m := &members{db: db}
+	m.current.Store(all)
 	return m, nil
 }
 
-func (ms *members) get(id proto.ClientID) *member { return (*ms.current.Load())[id] }
-
-func (ms *members) count() int { return len(*ms.current.Load()) }
-
-// enrolledBy tells whether this entry of the access log made c a member.
-func (ms *members) enrolledBy(c proto.ClientID, entry uint64) bool {
-	m := ms.get(c)
-	return m != nil && m.Entry == entry
-}
-
-// signingKey is an envelope.Lookup.
-func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
-	m := ms.get(id)
-	if m == nil {
-		return nil, false
+// check finds rows that can't stand beside each other.
+func (r *roll) check() error {
+	for id, m := range r.members {
+		parent := r.members[m.Parent]
+		if (m.Role == proto.RoleGuest) != (parent != nil) || parent != nil && parent.Role == proto.RoleGuest {
+			return fmt.Errorf("%w: member %s has the role %s and the parent %q", store.ErrDamaged, id, m.Role, m.Parent)
+		}
 	}
-	return m.key.Sig, true
-}
-
-// add stores a member, durably, and only then lets it be seen.
-func (ms *members) add(m *member) error {
-	value, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("write member: %w", err)
+	if len(r.members) > 0 && r.owners() == 0 {
+		return fmt.Errorf("%w: no member is an owner", store.ErrDamaged)
 	}
-	err = ms.db.Update(func(tx *store.Tx) error { return clients.Put(tx, string(m.id), value) })
-	if err != nil {
-		return fmt.Errorf("store member: %w", err)
-	}
-	all := maps.Clone(*ms.current.Load())
-	all[m.id] = m
-	ms.current.Store(&all)
 	return nil
+}
+
+func parseMember(id proto.ClientID, value []byte) (*member, error) {
+	m := &member{}
+	err := json.Unmarshal(value, m)
+	if err == nil {
+		err = m.parse(id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: member %s: %w", store.ErrDamaged, id, err)
+	}
+	return m, nil
+}
+
+func parseFormer(id proto.ClientID, value []byte) (*former, error) {
+	f := &former{id: id}
+	err := json.Unmarshal(value, f)
+	if err == nil {
+		f.key, err = envelope.VerifyKeyCard([]byte(f.Card))
+	}
+	if err == nil && f.key.ClientID() != id {
+		err = errors.New("the card is of another key")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: former member %s: %w", store.ErrDamaged, id, err)
+	}
+	return f, nil
+}
+
+func (ms *members) get(id proto.ClientID) *member { return ms.current.Load().members[id] }
+
+func (ms *members) former(id proto.ClientID) *former { return ms.current.Load().former[id] }
+
+func (ms *members) count() int { return len(ms.current.Load().members) }
+
+// signingKey is an envelope.Lookup. Former members are found too, so that they can
+// be told: Gate.Receive lets them do nothing.
+func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
+	if m := ms.get(id); m != nil {
+		return m.key.Sig, true
+	}
+	if f := ms.former(id); f != nil {
+		return f.key.Sig, true
+	}
+	return nil, false
+}
+
+// update changes the roll in one transaction, durably, and only then lets the
+// change be seen. also is what else belongs into that transaction; nil for nothing.
+func (ms *members) update(change func(*roll), also func(*store.Tx) error) error {
+	before := ms.current.Load()
+	after := before.clone()
+	change(after)
+	after.forget()
+	err := ms.db.Update(func(tx *store.Tx) error {
+		if err := writeRows(tx, clients, before.members, after.members); err != nil {
+			return err
+		}
+		if err := writeRows(tx, revoked, before.former, after.former); err != nil || also == nil {
+			return err
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("store members: %w", err)
+	}
+	ms.current.Store(after)
+	return nil
+}
+
+// writeRows writes what differs.
+func writeRows[T comparable](tx *store.Tx, b store.Bucket, before, after map[proto.ClientID]T) error {
+	for id := range before {
+		if _, stays := after[id]; !stays {
+			if err := b.Delete(tx, string(id)); err != nil {
+				return err
+			}
+		}
+	}
+	for id, row := range after {
+		if row == before[id] {
+			continue
+		}
+		value, err := json.Marshal(row)
+		if err != nil {
+			return fmt.Errorf("write member: %w", err)
+		}
+		if err := b.Put(tx, string(id), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove makes a member a former one.
+func (r *roll) remove(m *member) {
+	delete(r.members, m.id)
+	r.former[m.id] = &former{Card: m.Card, At: time.Now().UnixMilli(), id: m.id, key: m.key}
+}
+
+// put lets a member in, or changes what it may do.
+func (r *roll) put(m *member) {
+	r.members[m.id] = m
+	delete(r.former, m.id)
+}
+
+// forget keeps the newest former members only.
+func (r *roll) forget() {
+	for len(r.former) > maxFormer {
+		var oldest *former
+		for _, f := range r.former {
+			if oldest == nil || f.At < oldest.At {
+				oldest = f
+			}
+		}
+		delete(r.former, oldest.id)
+	}
 }
 
 const maxName = 64 // bytes
 
 // validName keeps out of logs and lists what would not print there.
 func validName(name string) bool {
-	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
+	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.TrimSpace(name) != name {
 		return false
 	}
 	for _, r := range name {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -48,22 +49,71 @@ type opener struct {
 	trust     *store.DB
 	logs      *store.DB
 	members   *members
-	highest   uint64 // the highest epoch that was seen anywhere
+	journal   *accesslog.Log
+	cut       *uint64 // a change that was logged and not made
+	highest   uint64   // the highest epoch that was seen anywhere
+	pending   *pending // an eviction or reset that is to be done
 }
 
 func (o *opener) open(ctx context.Context) error {
+	var err error
+	if o.pending, err = readPending(o.cfg.State); err != nil {
+		return err
+	}
+	if p := o.pending; p != nil && p.Reset {
+		if err := wipe(o.cfg.State); err != nil {
+			return err
+		}
+		o.highest = p.Epoch // epochs go on counting, so that old members understand
+	}
 	if err := makeFolder(filepath.Join(o.cfg.State, storeFolder)); err != nil {
 		return err
 	}
-	var err error
 	if o.sealer, err = store.LoadSealer(o.path(fileSeal)); err != nil {
 		return err
 	}
 	err = o.existing(ctx)
-	if reason := whyNewEpoch(err); reason != "" {
+	reason := whyNewEpoch(err)
+	if o.pending != nil && (err == nil || reason != "") {
+		return o.endEpoch(err == nil)
+	}
+	if reason != "" {
 		return o.newEpoch(reason)
 	}
 	return err
+}
+
+// endEpoch does what someone at the device decided, unless it is done already.
+func (o *opener) endEpoch(sound bool) error {
+	var err error
+	switch p := o.pending; {
+	case sound && o.household.epoch > p.Epoch:
+	case p.Reset:
+		err = o.newEpoch(reasonReset)
+	default:
+		err = o.evict()
+	}
+	if err != nil {
+		return err
+	}
+	return removePending(o.cfg.State)
+}
+
+// evict begins the epoch after an eviction. Of its members nothing stays: nothing is
+// set aside.
+func (o *opener) evict() error {
+	if o.trust != nil {
+		var err error
+		if err, o.trust = o.trust.Close(), nil; err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{o.path(fileTrust), o.path(fileTrust) + ".bad"} {
+		if err := store.Shred(path); err != nil {
+			return err
+		}
+	}
+	return o.newEpoch(reasonEvicted)
 }
 
 // whyNewEpoch is the reason for which err begins a new epoch; empty if it does not.
@@ -73,6 +123,8 @@ func whyNewEpoch(err error) string {
 		return reasonFirst
 	case errors.Is(err, store.ErrMissing):
 		return "the camera's store was missing"
+	case errors.Is(err, errSetBack):
+		return "the camera's store was set back to an earlier state"
 	case errors.Is(err, errEpoch):
 		return "the camera's store belonged to another epoch"
 	case errors.Is(err, store.ErrDamaged):
@@ -93,12 +145,11 @@ func (o *opener) existing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.highest = epoch
 	var logEpoch, trustEpoch uint64
 	var logErr, trustErr error
 	o.logs, logEpoch, logErr = o.openFile(ctx, fileLogs, maxLogs)
 	o.trust, trustEpoch, trustErr = o.openFile(ctx, fileTrust, maxTrust)
-	o.highest = max(epoch, logEpoch, trustEpoch)
+	o.highest = max(o.highest, epoch, logEpoch, trustEpoch)
 	// What can't be judged comes before what is damaged: then nothing is wiped.
 	for _, err := range []error{logErr, trustErr} {
 		if err != nil && whyNewEpoch(err) == "" {
@@ -118,7 +169,26 @@ func (o *opener) existing(ctx context.Context) error {
 	if o.household, err = loadHousehold(o.cfg.State, o.identity, epoch); err != nil {
 		return err
 	}
-	o.members, err = loadMembers(o.trust)
+	return o.together()
+}
+
+// together opens what the two files hold and compares them.
+func (o *opener) together() (err error) {
+	if err = o.openLog(); errors.Is(err, store.ErrDamaged) { // it is not to be gone on with
+		err, o.logs = errors.Join(err, o.logs.Close()), nil
+	}
+	if err != nil {
+		return err
+	}
+	if o.members, err = loadMembers(o.trust); err != nil {
+		return err
+	}
+	o.cut, err = compare(o.trust, o.journal)
+	return err
+}
+
+func (o *opener) openLog() (err error) {
+	o.journal, err = accesslog.Open(o.logs, o.household.epoch, accesslog.Origin(o.identity.DeviceID(), o.household.epoch), o.household.log)
 	return err
 }
 
@@ -193,6 +263,10 @@ func (o *opener) newEpoch(reason string) error {
 	if err := o.logs.Update(writeEpoch(epoch)); err != nil {
 		return fmt.Errorf("mark %s: %w", o.logs.Path(), err)
 	}
+	o.cut = nil
+	if err := o.openLog(); err != nil {
+		return err
+	}
 	return removeOlder(o.cfg.State, epoch)
 }
 
@@ -208,7 +282,14 @@ func (o *opener) replace(name string, maxBytes int) (*store.DB, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("replace store: %w", err)
 	}
-	return store.Create(o.file(name, maxBytes), writeEpoch(o.household.epoch))
+	return store.Create(o.file(name, maxBytes), func(tx *store.Tx) error {
+		if name == fileTrust && o.pending != nil {
+			if err := o.pending.put(tx); err != nil {
+				return err
+			}
+		}
+		return writeEpoch(o.household.epoch)(tx)
+	})
 }
 
 func (o *opener) close() error {

@@ -132,6 +132,8 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pair
 	if w.ctx.Err() != nil {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
 		return a.receipt(m), nil // its first receipt may have been lost
 	}
@@ -140,14 +142,12 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pair
 	}
 	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
 		Added: time.Now().UnixMilli(), id: key.ClientID(), key: key}
-	index, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name,
-		Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})
+	_, err := a.commit(nil, func(all *roll, index uint64) {
+		m.Entry = index
+		all.put(m)
+	}, accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})
 	if err != nil {
-		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err)
-	}
-	m.Entry = index
-	if err := a.members.add(m); err != nil {
-		return pairing.Receipt{}, errors.Join(proto.Refuse(proto.CodeStorage), err, a.notApplied(index, m.id, m.Name))
+		return pairing.Receipt{}, err
 	}
 	a.report()
 	return a.receipt(m), nil

@@ -36,6 +36,7 @@ const (
 	CodeHasGuests      Code = "has_guests"       // a guest can have no guests
 	CodeAtDevice       Code = "at_device"        // only someone at the camera may do this
 	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
+	CodeFixed          Code = "fixed"            // the configuration does not let the household choose this
 )
 
 var sentences = map[Code]string{
@@ -68,6 +69,7 @@ var sentences = map[Code]string{
 	CodeTooManyMembers: "The camera keeps no more members. Remove one first.",
 	CodeHasGuests:      "This member has guests, and a guest can have none. Remove them first.",
 	CodeAtDevice:       "Only someone at the camera can do this.",
+	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",
 	CodeTimeZone:       "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }
 

@@ -1,0 +1,138 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// filePending, in the state folder, says that an epoch is to end. It is there from the
+// moment at which eviction or reset is decided until it is done, whatever power cuts
+// come between. docs/protocol.md 5.10.
+const filePending = "pending"
+
+// pending is what the file holds.
+type pending struct {
+	Reset    bool       `json:"reset,omitempty"`
+	Epoch    uint64     `json:"ep"` // the epoch that ends
+	Settings choices    `json:"settings"` // stay, unless Reset
+	Farewell []farewell `json:"farewell,omitempty"`
+}
+
+// farewell is a last notice, sealed under the epoch that ends.
+type farewell struct {
+	To      proto.ClientID `json:"to"`
+	Message []byte         `json:"msg"`
+}
+
+// Why an epoch begins, as members of the one before are told.
+const (
+	reasonEvicted = "everyone was removed by someone at the camera"
+	reasonReset   = "the camera was reset by someone at the camera"
+)
+
+// Evict removes everyone: the epoch ends. Broker and settings stay, and the old log
+// stays readable at the device. When it returns nil nobody sees or hears any more,
+// every member has been sent a last notice, and camd must be started anew to begin
+// the next epoch.
+func (a *Authority) Evict() error { return a.end(false) }
+
+// Reset is Evict, and at the next start all that the household ever stored is wiped.
+func (a *Authority) Reset() error { return a.end(true) }
+
+func (a *Authority) end(reset bool) error {
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	a.CloseWindow()
+	a.gate.shut(proto.CodeRevoked)
+	p := pending{Reset: reset, Epoch: a.household.epoch}
+	if last := a.farewell(reset); !reset { // of a reset household nothing stays
+		p.Settings, p.Farewell = *a.policy.chosen.Load(), last
+		p.Settings.Privacy = a.policy.privacy.Load()
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filePending, err)
+	}
+	return store.WriteFile(filepath.Join(a.cfg.State, filePending), text)
+}
+
+// farewell logs the end and sends it to everyone. A log that can't be written stops
+// nobody from closing the camera.
+func (a *Authority) farewell(reset bool) (l []farewell) {
+	kind := accesslog.KindEvict
+	if reset {
+		kind = accesslog.KindReset
+	}
+	index, err := a.journal.Append(atDevice.entry(kind))
+	if err != nil {
+		a.log.Warn("no last notice", "error", err)
+		return nil
+	}
+	records, err := a.journal.log.Read(index, 1)
+	if err != nil || len(records) != 1 {
+		a.log.Warn("no last notice", "error", err)
+		return nil
+	}
+	n := notice{index: index, previous: index, text: string(records[0].Text)}
+	for _, m := range a.members.current.Load().members {
+		msg, err := a.gate.sealNotice(n, m)
+		if err != nil {
+			a.log.Warn("no last notice", "client", string(m.id), "error", err)
+			continue
+		}
+		l = append(l, farewell{m.id, msg})
+	}
+	return l
+}
+
+// readPending is nil if no end of an epoch is under way.
+func readPending(state string) (*pending, error) {
+	text, err := os.ReadFile(filepath.Join(state, filePending))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var p pending
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil { // it is written whole or not at all
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(state, filePending), err)
+	}
+	return &p, nil
+}
+
+func removePending(state string) error {
+	if err := os.Remove(filepath.Join(state, filePending)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", filePending, err)
+	}
+	return store.SyncDir(state)
+}
+
+// wipe overwrites and removes all that a household stored: the sealing key first,
+// without which the rest of trust.db is noise.
+func wipe(state string) error {
+	patterns := []string{
+		filepath.Join(storeFolder, fileSeal), filepath.Join(storeFolder, "*"), filepath.Join(storeFolder, ".*"),
+		filepath.Join(householdFolder, "*", "*"), filepath.Join(householdFolder, ".*", "*"),
+	}
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(filepath.Join(state, pattern))
+		if err != nil {
+			return fmt.Errorf("look for what to wipe: %w", err)
+		}
+		for _, path := range paths {
+			if err := store.Shred(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

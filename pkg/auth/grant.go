@@ -1,0 +1,204 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// opGrant lets a key in, or changes what it may do. docs/protocol.md 5.7.
+func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	by := a.members.get(r.Caller.Client)
+	if by == nil {
+		return Result{}, proto.Refuse(proto.CodeRevoked)
+	}
+	m, err := readGrant(r.Body)
+	if err != nil {
+		return Result{}, err
+	}
+	if code := a.mayGrant(by, m); code != proto.CodeOK {
+		return Result{}, proto.Refuse(code)
+	}
+	m.By, m.Grant, m.Added = by.Name, string(r.jws), time.Now().UnixMilli()
+	if old := a.members.get(m.id); old != nil {
+		m.Added = old.Added
+	}
+	index, err := a.letIn(actor{by}, m, r)
+	if err != nil {
+		return Result{}, err
+	}
+	a.review()
+	return Result{Body: proto.GrantAnswer{Client: m.id}, Entry: &index}, nil
+}
+
+// readGrant checks what does not depend on who grants.
+func readGrant(body json.RawMessage) (*member, error) {
+	var g proto.Grant
+	if envelope.Decode(body, &g) != nil {
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	}
+	m := &member{Card: g.Card, Name: g.Name, Role: g.Role, Scopes: g.Scopes, From: g.From, Until: g.Until}
+	weekly, err := canonical(g.Weekly)
+	m.Weekly = weekly
+	key, wrong := envelope.VerifyKeyCard([]byte(g.Card))
+	switch {
+	case err != nil, wrong != nil, m.parse(key.ClientID()) != nil, !validName(g.Name):
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	case g.From < 0, g.Until < 0, g.Until != 0 && g.Until <= g.From:
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	case len(g.Scopes) == 0, !validScopes(g.Scopes), !m.within(g.Role.Most()):
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	case g.Role == proto.RoleOwner && (m.timed() || len(g.Scopes) != len(proto.OwnerScopes())):
+		return nil, proto.Refuse(proto.CodeBadRequest) // one who decides about everyone can't lapse
+	}
+	return m, nil
+}
+
+// canonical is a schedule as the device keeps it.
+func canonical(weekly string) (string, error) {
+	if weekly == "" {
+		return "", nil
+	}
+	w, err := schedule.Parse(weekly)
+	if err != nil {
+		return "", err
+	}
+	return w.String(), nil
+}
+
+// within tells whether the member holds no scope but these.
+func (m *member) within(most []proto.Scope) bool {
+	return !slices.ContainsFunc(m.Scopes, func(s proto.Scope) bool { return !slices.Contains(most, s) })
+}
+
+// mayGrant tells whether by may give m its row, and sets m's parent.
+func (a *Authority) mayGrant(by, m *member) proto.Code {
+	if by.Role == proto.RoleGuest || by.Role != proto.RoleOwner && m.Role != proto.RoleGuest {
+		return proto.CodeScope
+	}
+	if !m.within(by.Scopes) {
+		return proto.CodeScope
+	}
+	old := a.members.get(m.id)
+	if old != nil {
+		if code := a.mayReplace(by, old, m); code != proto.CodeOK {
+			return code
+		}
+	}
+	all := a.members.current.Load()
+	for _, other := range all.members {
+		if other.id != m.id && other.Name == m.Name {
+			return proto.CodeNameTaken
+		}
+	}
+	if old == nil && len(all.members) >= proto.MaxMembers {
+		return proto.CodeTooManyMembers
+	}
+	if m.Role == proto.RoleGuest {
+		m.Parent = by.id
+	}
+	return proto.CodeOK
+}
+
+func (a *Authority) mayReplace(by, old, m *member) proto.Code {
+	switch {
+	case !old.key.Equal(m.key): // one signing key, another encryption key
+		return proto.CodeBadRequest
+	case !mayDecide(by, old):
+		return proto.CodeScope
+	case a.lastOwner(old) && m.Role != proto.RoleOwner:
+		return proto.CodeLastOwner
+	case m.Role == proto.RoleGuest && len(a.members.current.Load().guestsOf(old.id)) > 0:
+		return proto.CodeHasGuests
+	case m.Role == proto.RoleGuest && by.id == old.id:
+		return proto.CodeBadRequest // nobody is one's own parent
+	}
+	return proto.CodeOK
+}
+
+// mayDecide tells whether by may revoke m, which is also what replacing its row takes.
+func mayDecide(by, m *member) bool {
+	return by.Role == proto.RoleOwner || m.Parent == by.id
+}
+
+func (a *Authority) lastOwner(m *member) bool {
+	return m.Role == proto.RoleOwner && a.members.current.Load().owners() == 1
+}
+
+// letIn logs and stores the grant, with its jti: it is carried out once, however
+// often it is repeated, and after a restart too.
+func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
+	e := by.entry(accesslog.KindGrant)
+	e.Role, e.Scopes, e.Weekly, e.From, e.Until = m.Role, m.Scopes, m.Weekly, m.From, m.Until
+	e.Subject, e.SubjectName = m.id, m.Name
+	sum := sha256.Sum256(r.jws)
+	e.Grant = base64.RawURLEncoding.EncodeToString(sum[:])
+	return a.commit(func(tx *store.Tx, index uint64) error {
+		return putDone(tx, r.ID, done{r.Caller.Client, m.id, index})
+	}, func(all *roll, index uint64) {
+		m.Entry = index
+		all.put(m)
+	}, e)
+}
+
+// done is a grant that was carried out.
+type done struct {
+	By     proto.ClientID `json:"by"`
+	Client proto.ClientID `json:"client"`
+	Entry  uint64         `json:"entry"`
+}
+
+func putDone(tx *store.Tx, jti string, d done) error {
+	v, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("write grant: %w", err)
+	}
+	if err := dropOldest(tx); err != nil {
+		return err
+	}
+	return grants.Put(tx, jti, v)
+}
+
+// dropOldest keeps the bucket within its bound.
+func dropOldest(tx *store.Tx) error {
+	n, oldest, lowest := 0, "", uint64(0)
+	err := grants.ForEach(tx, "", func(key string, value []byte) error {
+		var d done
+		if err := json.Unmarshal(value, &d); err != nil {
+			return fmt.Errorf("%w: grant %s: %w", store.ErrDamaged, key, err)
+		}
+		if n++; oldest == "" || d.Entry < lowest {
+			oldest, lowest = key, d.Entry
+		}
+		return nil
+	})
+	if err != nil || n < maxGrants {
+		return err
+	}
+	return grants.Delete(tx, oldest)
+}
+
+// granted finds a grant of this client that was carried out under this jti.
+func (a *Authority) granted(by proto.ClientID, jti string) (done, bool) {
+	var d done
+	err := a.trust.View(func(tx *store.Tx) error {
+		v, err := grants.Get(tx, jti)
+		if err == nil {
+			err = json.Unmarshal(v, &d)
+		}
+		return err
+	})
+	return d, err == nil && d.By == by
+}

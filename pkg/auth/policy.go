@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// policy decides who may do what now: row ∩ parent ∩ schedule ∩ device mode. It
+// takes no lock that is held over I/O. docs/protocol.md 5.7.
+type policy struct {
+	members  *members
+	time     *timekeeper
+	defaults Household
+	chosen   atomic.Pointer[choices]
+	privacy  atomic.Bool                   // in force; the store may not know yet
+	zone     atomic.Pointer[time.Location] // the last one used
+}
+
+// Household is the [household] table: what holds until the household chooses.
+type Household struct {
+	Name       string   `toml:"-"` // device.name
+	TimeZone   string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
+	PrivacyOff string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
+	QuietHours string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
+	Fixed      []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours."`
+	Clock      string   `toml:"clock" allow:"ntp|battery" doc:"What vouches for the time: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
+}
+
+// DefaultHousehold is what holds where the file says nothing.
+func DefaultHousehold() Household {
+	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Clock: "ntp"}
+}
+
+// choices is what the household chose; it lies in trust.db. An empty field is the
+// configuration's.
+type choices struct {
+	Name       *string `json:"name,omitempty"`
+	TimeZone   *string `json:"time_zone,omitempty"`
+	PrivacyOff *string `json:"privacy_off,omitempty"`
+	QuietHours *string `json:"quiet_hours,omitempty"`
+	Privacy    bool    `json:"privacy,omitempty"`
+}
+
+var chosen = store.Sealed("settings")
+
+const keyChosen = "household"
+
+func readChoices(db *store.DB) (choices, error) {
+	var c choices
+	err := db.View(func(tx *store.Tx) error {
+		v, err := chosen.Get(tx, keyChosen)
+		if isNotFound(err) {
+			return nil
+		}
+		if err == nil && json.Unmarshal(v, &c) != nil {
+			err = fmt.Errorf("%w: settings", store.ErrDamaged)
+		}
+		return err
+	})
+	if err != nil {
+		return choices{}, fmt.Errorf("load settings: %w", err)
+	}
+	return c, nil
+}
+
+func (c choices) put(tx *store.Tx) error {
+	v, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	return chosen.Put(tx, keyChosen, v)
+}
+
+// settings is what is in force.
+func (p *policy) settings() proto.Settings {
+	c, d := p.chosen.Load(), p.defaults
+	s := proto.Settings{Name: d.Name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours,
+		Privacy: p.privacy.Load(), Chosen: []string{}}
+	for _, f := range []struct {
+		name string
+		from *string
+		into *string
+	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}} {
+		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
+			*f.into = *f.from
+			s.Chosen = append(s.Chosen, f.name)
+		}
+	}
+	return s
+}
+
+// decide tells whether m may use these scopes now, or why not.
+func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
+	if !m.holds(scopes) {
+		return proto.CodeScope
+	}
+	if m.Role == proto.RoleGuest {
+		if parent := p.members.get(m.Parent); parent != nil && !parent.holds(scopes) {
+			return proto.CodeScope
+		}
+	}
+	if code := p.standing(m); code != proto.CodeOK {
+		return code
+	}
+	if p.privacy.Load() && slices.ContainsFunc(scopes, sensing) {
+		return proto.CodePrivacy
+	}
+	return proto.CodeOK
+}
+
+// sensing tells of the scopes that privacy mode withholds.
+func sensing(s proto.Scope) bool {
+	switch s {
+	case proto.ScopeView, proto.ScopeListen, proto.ScopeTalk, proto.ScopeSnapshot:
+		return true
+	}
+	return false
+}
+
+// standing tells whether m has any right now. A guest's is never longer than its
+// parent's.
+func (p *policy) standing(m *member) proto.Code {
+	if m.Role == proto.RoleGuest {
+		if p.time.suspended() {
+			return proto.CodeSuspended
+		}
+		parent := p.members.get(m.Parent)
+		if parent == nil {
+			return proto.CodeRevoked
+		}
+		if code := p.standing(parent); code != proto.CodeOK {
+			return code
+		}
+	}
+	if !m.timed() {
+		return proto.CodeOK
+	}
+	now, believed := p.time.now()
+	switch {
+	case !believed:
+		return proto.CodeClock
+	case m.Until != 0 && now.Unix() >= m.Until:
+		return proto.CodeExpired
+	case m.From != 0 && now.Unix() < m.From, m.Weekly != "" && !m.weekly.Holds(now.In(p.location())):
+		return proto.CodeSchedule
+	}
+	return proto.CodeOK
+}

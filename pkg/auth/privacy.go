@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// Senses are the camera's eye and ear. Hold(true) returns when both devices are
+// closed; they stay so until Hold(false).
+type Senses interface{ Hold(on bool) }
+
+// Govern hands over the senses, and closes them if privacy mode is on. Call it before
+// anything runs.
+func (a *Authority) Govern(s Senses) {
+	a.senses = s
+	if a.policy.privacy.Load() {
+		s.Hold(true)
+	}
+}
+
+// SetPrivacy switches privacy mode for someone at the device.
+func (a *Authority) SetPrivacy(on bool) error {
+	_, err := a.setPrivacy(atDevice, on)
+	return err
+}
+
+// TogglePrivacy is what the button does; it returns how privacy mode is then.
+func (a *Authority) TogglePrivacy() (on bool, err error) {
+	on = !a.policy.privacy.Load()
+	err = a.SetPrivacy(on)
+	return a.policy.privacy.Load(), err
+}
+
+func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	if on {
+		return a.close(by)
+	}
+	return a.open(by)
+}
+
+// close takes effect first and is logged then: what narrows never waits for the
+// storage. If that fails, privacy stays on until camd starts anew.
+func (a *Authority) close(by actor) (*uint64, error) {
+	a.policy.privacy.Store(true)
+	a.endAndWaitAll(proto.CodePrivacy, sensing)
+	a.senses.Hold(true)
+	if a.policy.chosen.Load().Privacy {
+		return nil, nil
+	}
+	return a.storePrivacy(by, true)
+}
+
+// open is logged and durable before anything opens.
+func (a *Authority) open(by actor) (*uint64, error) {
+	if by.member != nil && (a.Settings().PrivacyOff != proto.PrivacyOffMembers || !by.member.holds(settingsScope)) {
+		return nil, proto.Refuse(proto.CodeAtDevice)
+	}
+	var entry *uint64
+	if a.policy.chosen.Load().Privacy {
+		var err error
+		if entry, err = a.storePrivacy(by, false); err != nil {
+			return nil, err
+		}
+	}
+	a.policy.privacy.Store(false)
+	a.senses.Hold(false)
+	return entry, nil
+}
+
+var settingsScope = []proto.Scope{proto.ScopeSettings}
+
+func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
+	e := by.entry(accesslog.KindPrivacy)
+	e.Reason = map[bool]string{true: accesslog.PrivacyOn, false: accesslog.PrivacyOff}[on]
+	next := *a.policy.chosen.Load()
+	next.Privacy = on
+	index, err := a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
+	if err != nil {
+		return nil, err
+	}
+	a.policy.chosen.Store(&next)
+	return &index, nil
+}
+
+// opPrivacy answers privacy: on by any member.
+func (a *Authority) opPrivacy(_ context.Context, r Request) (Result, error) {
+	var q proto.Privacy
+	if envelope.Decode(r.Body, &q) != nil {
+		return Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	entry, err := a.setPrivacy(actor{r.member}, q.On)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Body: proto.Privacy{On: a.policy.privacy.Load()}, Entry: entry}, nil
+}

@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// opRevoke removes a member. It answers when the change is durable and the last
+// packet to everyone whom it removes has left. docs/protocol.md 5.7.
+func (a *Authority) opRevoke(_ context.Context, r Request) (Result, error) {
+	var q proto.Revoke
+	if envelope.Decode(r.Body, &q) != nil || !q.Client.Valid() {
+		return Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	by, m := a.members.get(r.Caller.Client), a.members.get(q.Client)
+	switch {
+	case by == nil:
+		return Result{}, proto.Refuse(proto.CodeRevoked)
+	case m == nil: // gone already, perhaps by the first sending of this request
+		return Result{Body: proto.RevokeAnswer{Revoked: []proto.ClientID{}}}, nil
+	case by != m && !(by.holds(membersScope) && mayDecide(by, m)):
+		return Result{}, proto.Refuse(proto.CodeScope)
+	case a.lastOwner(m):
+		return Result{}, proto.Refuse(proto.CodeLastOwner)
+	case q.KeepGuests && (by == m || by.Role == proto.RoleGuest):
+		return Result{}, proto.Refuse(proto.CodeBadRequest) // who leaves can't be a parent
+	}
+	return a.revoke(by, m, q.KeepGuests)
+}
+
+var membersScope = []proto.Scope{proto.ScopeMembers}
+
+func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
+	guests := a.members.current.Load().guestsOf(m.id)
+	e := actor{by}.entry(accesslog.KindRevoke)
+	e.Subject, e.SubjectName, e.Keep = m.id, m.Name, keep && len(guests) > 0
+	answer := proto.RevokeAnswer{Revoked: []proto.ClientID{m.id}}
+	gone := []*member{m}
+	for _, g := range guests {
+		if keep {
+			answer.Kept = append(answer.Kept, g.id)
+			continue
+		}
+		answer.Revoked = append(answer.Revoked, g.id)
+		gone = append(gone, g)
+	}
+	index, err := a.commit(nil, removal(m, by, keep), withGuests(e, gone[1:])...)
+	if err != nil {
+		return Result{}, err
+	}
+	a.endAndWait(answer.Revoked, proto.CodeRevoked)
+	a.report()
+	return Result{Body: answer, Entry: &index}, nil
+}
+
+// withGuests adds an entry for each guest that goes too. The journal fills in that
+// they refer to the first.
+func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
+	l := []accesslog.Entry{e}
+	for _, g := range guests {
+		with := e
+		with.Subject, with.SubjectName, with.Keep, with.Reason = g.id, g.Name, false, reasonGuest
+		l = append(l, with)
+	}
+	return l
+}
+
+// reasonGuest is why someone goes with another.
+const reasonGuest = "guest of the one removed"
+
+// removal removes m from the roll, and its guests, or gives those another parent.
+func removal(m, by *member, keep bool) changeFunc {
+	return func(all *roll, _ uint64) {
+		for _, g := range all.guestsOf(m.id) {
+			if keep && by != nil && by.Role != proto.RoleGuest {
+				moved := *g
+				moved.Parent = by.id
+				all.put(&moved)
+				continue
+			}
+			all.remove(g)
+		}
+		all.remove(m)
+	}
+}

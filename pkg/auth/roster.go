@@ -1,0 +1,139 @@
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// maxPage bounds a page's JSON in bytes, so that its answer fits an envelope with
+// checkpoint and proofs. docs/protocol.md 4.1.1.
+const maxPage = 6 << 10
+
+// Members lists who may do what, by role and name, for someone at the device.
+func (a *Authority) Members() []proto.Member {
+	l := []proto.Member{}
+	for _, m := range a.members.current.Load().sorted(func(*member) bool { return true }) {
+		l = append(l, a.describe(m))
+	}
+	slices.SortStableFunc(l, func(x, y proto.Member) int { return rank(x.Role) - rank(y.Role) })
+	return l
+}
+
+func rank(r proto.Role) int {
+	return slices.Index([]proto.Role{proto.RoleOwner, proto.RoleAdult, proto.RoleGuest}, r)
+}
+
+func (a *Authority) describe(m *member) proto.Member {
+	return proto.Member{Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Weekly: m.Weekly, From: m.From, Until: m.Until,
+		Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.watching(m.id)}
+}
+
+// opMembers answers members. Who may neither decide nor read the log sees itself and
+// who let it in.
+func (a *Authority) opMembers(_ context.Context, r Request) (Result, error) {
+	var q proto.MembersRequest
+	if len(r.Body) > 0 && envelope.Decode(r.Body, &q) != nil || q.From < 0 {
+		return Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	all := a.Members()
+	if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
+		all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
+	}
+	l, next := page(all, q.From)
+	return Result{Body: proto.MembersAnswer{Members: l, Next: next}}, nil
+}
+
+var auditScope = []proto.Scope{proto.ScopeAudit}
+
+// page cuts a list; next is 0 after its end.
+func page[T any](all []T, from int) (l []T, next int) {
+	l = []T{}
+	size := 0
+	for i := min(from, len(all)); i < len(all); i++ {
+		b, err := json.Marshal(all[i])
+		if size += len(b); err != nil || size > maxPage && len(l) > 0 {
+			return l, i
+		}
+		l = append(l, all[i])
+	}
+	return l, 0
+}
+
+// maxScan bounds the entries that one page looks at.
+const maxScan = 8 * accesslog.MaxRead
+
+// LogPage reads the access log for someone at the device.
+func (a *Authority) LogPage(from uint64) (proto.LogAnswer, error) {
+	return a.logPage(from, everything)
+}
+
+func everything(accesslog.Entry) bool { return true }
+
+func (a *Authority) logPage(from uint64, mine func(accesslog.Entry) bool) (proto.LogAnswer, error) {
+	size, err := a.journal.log.Head()
+	if err != nil {
+		return proto.LogAnswer{}, err
+	}
+	p := logPage{LogAnswer: proto.LogAnswer{Records: []proto.LogRecord{}, Size: size}, mine: mine}
+	for at := from; at < size; at += accesslog.MaxRead {
+		if at-from >= maxScan {
+			p.Next = at
+			break
+		}
+		l, err := a.journal.log.Read(at, accesslog.MaxRead)
+		if err != nil {
+			return proto.LogAnswer{}, err
+		}
+		if i := slices.IndexFunc(l, func(r accesslog.Record) bool { return !p.add(r) }); i >= 0 {
+			p.Next = l[i].Index
+			break
+		}
+	}
+	return p.LogAnswer, nil
+}
+
+// logPage is a page being filled.
+type logPage struct {
+	proto.LogAnswer
+	mine  func(accesslog.Entry) bool
+	bytes int
+}
+
+// add takes one record if it is the reader's; false: the page is full.
+func (p *logPage) add(r accesslog.Record) bool {
+	l := proto.LogRecord{Index: r.Index, Text: string(r.Text)}
+	if r.Text == nil {
+		l.Hash = base64.RawURLEncoding.EncodeToString(r.Hash[:])
+	}
+	e, err := accesslog.Parse(r.Text)
+	if r.Text != nil && err != nil || !p.mine(e) { // of a dropped text nothing is known
+		return true
+	}
+	b, err := json.Marshal(l)
+	if err != nil || p.bytes+len(b) > maxPage && len(p.Records) > 0 {
+		return false
+	}
+	p.bytes += len(b)
+	p.Records = append(p.Records, l)
+	return true
+}
+
+// opLog answers log. Who lacks audit reads what is about itself.
+func (a *Authority) opLog(_ context.Context, r Request) (Result, error) {
+	var q proto.LogRequest
+	if len(r.Body) > 0 && envelope.Decode(r.Body, &q) != nil {
+		return Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	mine := everything
+	if !r.member.holds(auditScope) {
+		mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
+	}
+	p, err := a.logPage(q.From, mine)
+	return Result{Body: p}, err
+}

@@ -1,0 +1,159 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// location is the household's time zone. A zone that was known when it was chosen and
+// is not any more counts as UTC; Check says so.
+func (p *policy) location() *time.Location {
+	name := p.settings().TimeZone
+	if cached := p.zone.Load(); cached != nil && cached.String() == name {
+		return cached
+	}
+	loc, err := schedule.Zone(name)
+	if err != nil {
+		return time.UTC
+	}
+	p.zone.Store(loc)
+	return loc
+}
+
+// Check refuses a configuration that no household could be given.
+func (h Household) Check() error {
+	if _, err := schedule.Zone(h.TimeZone); err != nil {
+		return fmt.Errorf("time_zone: %w", err)
+	}
+	if h.QuietHours != "" {
+		if _, err := schedule.ParseDaily(h.QuietHours); err != nil {
+			return fmt.Errorf("quiet_hours: %w", err)
+		}
+	}
+	for _, name := range h.Fixed {
+		if !slices.Contains(settingNames, name) {
+			return fmt.Errorf("fixed: there is no setting %q", name)
+		}
+	}
+	return nil
+}
+
+var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours"}
+
+// Settings is what is in force.
+func (a *Authority) Settings() proto.Settings { return a.policy.settings() }
+
+// ChangeSettings changes settings for someone at the device.
+func (a *Authority) ChangeSettings(c proto.SettingsChange) (proto.Settings, error) {
+	_, err := a.setSettings(atDevice, c)
+	return a.Settings(), err
+}
+
+// setSettings logs and stores what the household chose.
+func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64, err error) {
+	a.changes.Lock()
+	defer a.changes.Unlock()
+	set, err := a.judgeSettings(by, c)
+	if err != nil {
+		return 0, err
+	}
+	e := by.entry(accesslog.KindSettings)
+	e.Set = set
+	next := *a.policy.chosen.Load()
+	for from, into := range map[**string]**string{&c.Name: &next.Name, &c.TimeZone: &next.TimeZone,
+		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours} {
+		if *from != nil {
+			*into = *from
+		}
+	}
+	entry, err = a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
+	if err != nil {
+		return 0, err
+	}
+	a.policy.chosen.Store(&next)
+	a.review()
+	return entry, nil
+}
+
+// judgeSettings returns the change as the log tells it.
+func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []string, err error) {
+	for _, f := range []struct {
+		name  string
+		value *string
+		check func(string) proto.Code
+	}{
+		{"name", c.Name, func(s string) proto.Code { return unless(validName(s), proto.CodeBadRequest) }},
+		{"time_zone", c.TimeZone, func(s string) proto.Code { _, err := schedule.Zone(s); return unless(err == nil, proto.CodeTimeZone) }},
+		{"privacy_off", c.PrivacyOff, by.privacyRule},
+		{"quiet_hours", c.QuietHours, quietHours},
+	} {
+		if f.value == nil {
+			continue
+		}
+		code := f.check(*f.value)
+		if slices.Contains(a.policy.defaults.Fixed, f.name) {
+			code = proto.CodeFixed
+		}
+		if code != proto.CodeOK {
+			return nil, proto.Refuse(code)
+		}
+		set = append(set, f.name+"="+*f.value)
+	}
+	if len(set) == 0 {
+		return nil, proto.Refuse(proto.CodeBadRequest)
+	}
+	return set, nil
+}
+
+// unless is CodeOK if ok, else c.
+func unless(ok bool, c proto.Code) proto.Code {
+	if ok {
+		return proto.CodeOK
+	}
+	return c
+}
+
+func quietHours(s string) proto.Code {
+	if s == "" {
+		return proto.CodeOK
+	}
+	_, err := schedule.ParseDaily(s)
+	return unless(err == nil, proto.CodeBadRequest)
+}
+
+// privacyRule lets only someone at the device loosen who may switch privacy mode off.
+func (by actor) privacyRule(rule string) proto.Code {
+	switch {
+	case rule == proto.PrivacyOffDevice, rule == proto.PrivacyOffMembers && by.member == nil:
+		return proto.CodeOK
+	case rule == proto.PrivacyOffMembers:
+		return proto.CodeAtDevice
+	}
+	return proto.CodeBadRequest
+}
+
+// opSettings answers settings.get.
+func (a *Authority) opSettings(context.Context, Request) (Result, error) {
+	return Result{Body: a.Settings()}, nil
+}
+
+// opSetSettings answers settings.set.
+func (a *Authority) opSetSettings(_ context.Context, r Request) (Result, error) {
+	var c proto.SettingsChange
+	if envelope.Decode(r.Body, &c) != nil {
+		return Result{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	entry, err := a.setSettings(actor{r.member}, c)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Body: a.Settings(), Entry: &entry}, nil
+}
