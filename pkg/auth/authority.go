@@ -52,9 +52,13 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
+	entries, err := accesslog.Open(o.logs, o.household.epoch, accesslog.Origin(id.DeviceID(), o.household.epoch), o.household.log)
+	if err != nil {
+		return nil, errors.Join(err, o.close())
+	}
 	a := &Authority{
 		cfg: cfg, log: log, identity: id, household: o.household, trust: o.trust, logs: o.logs, members: o.members,
-		journal: &journal{log: accesslog.Open(o.logs, o.household.epoch), slog: log, condition: board.Condition("auth"), state: health.Starting},
+		journal: &journal{log: entries, slog: log, condition: board.Condition("auth"), state: health.Starting},
 	}
 	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())
