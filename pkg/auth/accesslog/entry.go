@@ -3,7 +3,6 @@ package accesslog
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -90,8 +89,6 @@ type Drops struct {
 	Duplicate uint64 `json:"duplicate,omitempty"`
 	Busy      uint64 `json:"busy,omitempty"`
 }
-
-var errEntry = errors.New("not an entry of the access log")
 
 // Bytes is what the log stores and the tree hashes: JSON without white space,
 // members in the order of the struct, empty ones left out.

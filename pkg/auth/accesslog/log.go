@@ -1,131 +1,210 @@
 package accesslog
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/camd-project/camd/pkg/store"
 )
 
-const (
-	// MaxTexts bounds the bytes of all entries' texts; beyond it the oldest go.
-	MaxTexts = 16 << 20
-	// MaxRead is the most entries that one Read returns.
-	MaxRead = 256
-	// prunePerAppend bounds the extra work of one append: an entry of the largest
-	// size replaces at most about ten of the smallest.
-	prunePerAppend = 32
-)
+// MaxRead is the most entries that one Read returns.
+const MaxRead = 256
 
-// state holds, under keyPruned, where pruning stands: total bytes of texts, and
-// epoch and index of the oldest text; three times eight bytes, big-endian.
-var state = store.Plain("state")
-
-const keyPruned = "pruned"
-
-// Log is the log of one epoch. Its methods may be called from any goroutine.
+// Log is the log of one epoch. Its methods may be called from any goroutine. All
+// of it lies in the store, so that an append that fails has changed nothing.
 type Log struct {
 	db       *store.DB
 	epoch    uint64
+	origin   string
+	signer   note.Signer
+	public   ed25519.PublicKey
 	maxTexts uint64
+
+	mu     sync.Mutex
+	signed Checkpoint // the largest that was signed since Open
 }
 
 // Record is one entry as it is kept: its text, or only its leaf hash.
 type Record struct {
 	Index uint64
 	Text  []byte // nil when it was dropped
-	Hash  [32]byte
+	Hash  [sha256.Size]byte
 }
 
-// Open takes the log of an epoch from a store.
-func Open(db *store.DB, epoch uint64) *Log {
-	return &Log{db: db, epoch: epoch, maxTexts: MaxTexts}
+// leaf is the record's leaf in the tree: what the text says, while it is there.
+func (r Record) leaf() tlog.Hash {
+	if r.Text != nil {
+		return tlog.RecordHash(r.Text)
+	}
+	return r.Hash
+}
+
+// Open takes the log of an epoch from a store, to append to it. Its checkpoints name
+// origin and are signed by key. store.ErrDamaged says that tree and entries don't fit.
+func Open(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey) (*Log, error) {
+	public, _ := key.Public().(ed25519.PublicKey) // it is one
+	v, err := verifier(origin, public)
+	if err != nil {
+		return nil, err
+	}
+	err = db.View(func(tx *store.Tx) error { return treeOf(tx, epoch).check(texts(epoch)) })
+	if err != nil {
+		return nil, fmt.Errorf("open the access log: %w", err)
+	}
+	return &Log{db: db, epoch: epoch, origin: origin, signer: signer{v, key}, public: public, maxTexts: MaxTexts}, nil
 }
 
 // texts holds one epoch's entries, so that an old epoch's stay readable at the
 // device after a new one began.
 func texts(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("texts/%d", epoch)) }
 
-// hashes holds what stays of entries whose text was dropped: the leaf hash (RFC
-// 6962 2.1). They lie apart, so that the pages of the texts are used again.
-func hashes(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("hashes/%d", epoch)) }
-
-// Append adds an entry and returns its index. Version and epoch are filled in,
-// and the time unless it is set. The entry is durable when the error is nil.
-func (l *Log) Append(e Entry) (uint64, error) {
-	e.Version, e.Epoch = Version, l.epoch
-	if e.Time == 0 {
-		e.Time = time.Now().UnixMilli()
-	}
-	text, err := e.Bytes()
-	if err != nil {
-		return 0, err
-	}
-	var index uint64
-	err = l.db.Update(func(tx *store.Tx) error {
-		if index, err = l.next(tx); err != nil {
-			return err
-		}
-		if err := texts(l.epoch).Append(tx, store.Key64(index), text); err != nil {
-			return err
-		}
-		return l.prune(tx, uint64(len(text)))
+// Append adds entries, all or none, and returns the index of the first; the others
+// follow it and tell its details: their Start is that index. Version and epoch are
+// filled in, and the time unless it is set. The entries are durable when the error is
+// nil.
+func (l *Log) Append(entries ...Entry) (uint64, error) {
+	var first uint64
+	err := l.db.Update(func(tx *store.Tx) (err error) {
+		first, err = l.add(tx, entries)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("append to the access log: %w", err)
 	}
-	return index, nil
+	return first, nil
 }
 
-// next is the index of the next entry. Indexes are never used twice: pruning
-// leaves the newest text.
-func (l *Log) next(tx *store.Tx) (uint64, error) {
-	last, err := texts(l.epoch).LastKey(tx)
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, nil
+func (l *Log) encode(e Entry) ([]byte, error) {
+	e.Version, e.Epoch = Version, l.epoch
+	if e.Time == 0 {
+		e.Time = time.Now().UnixMilli()
 	}
-	if err != nil {
+	return e.Bytes()
+}
+
+// add puts texts and their leaves behind the others.
+func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
+	t := treeOf(tx, l.epoch)
+	if first, err = t.size(); err != nil {
 		return 0, err
 	}
-	n, err := store.Parse64(last)
-	return n + 1, err
+	var bytes uint64
+	for i, e := range entries {
+		n := first + uint64(i)
+		if i > 0 {
+			e.Start = first
+		}
+		text, err := l.encode(e)
+		if err != nil {
+			return 0, err
+		}
+		if err := texts(l.epoch).Append(tx, store.Key64(n), text); err != nil {
+			return 0, err
+		}
+		if err := t.add(n, tlog.RecordHash(text)); err != nil {
+			return 0, err
+		}
+		bytes += uint64(len(text))
+	}
+	if len(entries) > 0 && entries[0].Kind.changes() {
+		if err := noteChange(tx, l.epoch, first); err != nil {
+			return 0, err
+		}
+	}
+	return first, l.prune(tx, len(entries), bytes)
 }
 
 // Head is the number of entries of this epoch, which is the next one's index.
 func (l *Log) Head() (n uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
-		n, err = l.next(tx)
+		n, err = treeOf(tx, l.epoch).size()
 		return err
 	})
 	return n, err
 }
 
+// Checkpoint is the signed checkpoint of the log as it is now.
+func (l *Log) Checkpoint() (Checkpoint, error) {
+	cp, _, _, err := l.Prove("", nil)
+	return cp, err
+}
+
+// Prove returns the signed checkpoint as it is now; the proof that it continues
+// from, the text of an earlier one, unless that is empty; and the proof of the entry
+// at index, unless that is nil. fromSize is the size of from. ErrCheckpoint and
+// ErrRolledBack say that from is not this log's, or not any more; what is returned
+// beside them is good and only lacks the first proof.
+func (l *Log) Prove(from string, index *uint64) (cp Checkpoint, p Proof, fromSize uint64, err error) {
+	var old Checkpoint
+	var wrong error
+	if from != "" {
+		old, wrong = ParseCheckpoint(from, l.origin, l.public)
+	}
+	err = l.db.View(func(tx *store.Tx) error {
+		t := treeOf(tx, l.epoch)
+		if cp, err = t.checkpoint(); err != nil {
+			return err
+		}
+		if p.Consistency, err = t.consistency(old, cp); errors.Is(err, ErrRolledBack) {
+			wrong, err = err, nil
+		}
+		if err != nil || index == nil {
+			return err
+		}
+		p.Entry, err = t.included(cp, *index, texts(l.epoch))
+		return err
+	})
+	if err == nil {
+		cp, err = l.sign(cp)
+	}
+	if err != nil {
+		return Checkpoint{}, Proof{}, 0, fmt.Errorf("prove the access log: %w", err)
+	}
+	return cp, p, old.Size, wrong
+}
+
+// sign signs a checkpoint, or returns the one that was signed before.
+func (l *Log) sign(cp Checkpoint) (Checkpoint, error) {
+	l.mu.Lock()
+	signed := l.signed
+	l.mu.Unlock()
+	if signed.Note != "" && signed.Size == cp.Size {
+		return signed, nil
+	}
+	if err := cp.sign(l.origin, l.signer); err != nil {
+		return Checkpoint{}, err
+	}
+	l.mu.Lock()
+	if l.signed.Size <= cp.Size {
+		l.signed = cp
+	}
+	l.mu.Unlock()
+	return cp, nil
+}
+
 // Read returns at most n (and at most MaxRead) records from index from on.
-func (l *Log) Read(from uint64, n int) ([]Record, error) {
+func (l *Log) Read(from uint64, n int) ([]Record, error) { return l.ReadEpoch(l.epoch, from, n) }
+
+// ReadEpoch is Read for the log of an earlier epoch in the same store.
+func (l *Log) ReadEpoch(epoch, from uint64, n int) ([]Record, error) {
 	var out []Record
 	n = min(n, MaxRead)
-	collect := func(tx *store.Tx, b store.Bucket, parse func([]byte) (Record, error)) error {
-		return b.ForEach(tx, store.Key64(from), func(key string, value []byte) error {
+	err := l.db.View(func(tx *store.Tx) error {
+		return treeOf(tx, epoch).bucket.ForEach(tx, store.Key64(from), func(key string, hashes []byte) error {
 			if len(out) >= n {
 				return store.ErrStop
 			}
-			r, err := parse(value)
-			if err != nil {
-				return err
-			}
-			r.Index, err = store.Parse64(key)
+			r, err := record(tx, texts(epoch), key, hashes)
 			out = append(out, r)
 			return err
 		})
-	}
-	err := l.db.View(func(tx *store.Tx) error { // every hash is older than every text
-		if err := collect(tx, hashes(l.epoch), hashRecord); err != nil {
-			return err
-		}
-		return collect(tx, texts(l.epoch), textRecord)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the access log: %w", err)
@@ -133,72 +212,17 @@ func (l *Log) Read(from uint64, n int) ([]Record, error) {
 	return out, nil
 }
 
-func textRecord(text []byte) (Record, error) { return Record{Text: text, Hash: leafHash(text)}, nil }
-
-func hashRecord(hash []byte) (Record, error) {
-	if len(hash) != sha256.Size {
-		return Record{}, fmt.Errorf("a hash of %d bytes: %w", len(hash), store.ErrDamaged)
+func record(tx *store.Tx, texts store.Bucket, key string, hashes []byte) (Record, error) {
+	index, err := store.Parse64(key)
+	if err == nil && len(hashes) < sha256.Size {
+		err = fmt.Errorf("tree of the access log at %d: %w", index, store.ErrDamaged)
 	}
-	return Record{Hash: [sha256.Size]byte(hash)}, nil
-}
-
-// leafHash is the hash of a leaf of the tree, RFC 6962 2.1.
-func leafHash(text []byte) [32]byte { return sha256.Sum256(append([]byte{0}, text...)) }
-
-// pruned is where pruning stands.
-type pruned struct{ texts, epoch, index uint64 }
-
-func readPruned(tx *store.Tx, epoch uint64) (pruned, error) {
-	b, err := state.Get(tx, keyPruned)
+	if err != nil {
+		return Record{}, err
+	}
+	text, err := texts.Get(tx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return pruned{epoch: epoch}, nil
+		err = nil
 	}
-	if err == nil && len(b) != 24 {
-		err = fmt.Errorf("state of the access log: %w", store.ErrDamaged)
-	}
-	if err != nil {
-		return pruned{}, err
-	}
-	return pruned{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:])}, nil
-}
-
-func (p pruned) write(tx *store.Tx) error {
-	b := binary.BigEndian.AppendUint64(nil, p.texts)
-	b = binary.BigEndian.AppendUint64(b, p.epoch)
-	return state.Put(tx, keyPruned, binary.BigEndian.AppendUint64(b, p.index))
-}
-
-// prune counts a text that was added and drops the oldest ones beyond the bound.
-func (l *Log) prune(tx *store.Tx, added uint64) error {
-	p, err := readPruned(tx, l.epoch)
-	if err != nil {
-		return err
-	}
-	p.texts += added
-	for i := 0; i < prunePerAppend && p.texts > l.maxTexts; i++ {
-		if err := p.drop(tx, l.epoch); err != nil {
-			return err
-		}
-	}
-	return p.write(tx)
-}
-
-// drop replaces the oldest text by its hash, or goes on to the next epoch.
-func (p *pruned) drop(tx *store.Tx, current uint64) error {
-	key := store.Key64(p.index)
-	text, err := texts(p.epoch).Get(tx, key)
-	if errors.Is(err, store.ErrNotFound) && p.epoch < current {
-		p.epoch, p.index = p.epoch+1, 0
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	hash := leafHash(text)
-	if err := hashes(p.epoch).Append(tx, key, hash[:]); err != nil {
-		return err
-	}
-	p.index++
-	p.texts -= min(p.texts, uint64(len(text)))
-	return texts(p.epoch).Delete(tx, key)
+	return Record{Index: index, Text: text, Hash: [sha256.Size]byte(hashes)}, err
 }

@@ -1,16 +1,21 @@
 package accesslog
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-func testDB(t *testing.T) *store.DB {
+func testDB(t testing.TB) *store.DB {
 	t.Helper()
 	db, err := store.Create(store.Config{Path: filepath.Join(t.TempDir(), "log.db")}, func(*store.Tx) error { return nil })
 	if err != nil {
@@ -20,8 +25,22 @@ func testDB(t *testing.T) *store.DB {
 	return db
 }
 
+// testKey is the log's key in tests and vectors.
+var testKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+
+const device = proto.DeviceID("abcdefghijklmnopqrstuvwxyz")
+
+func testLog(t testing.TB, db *store.DB, epoch uint64) *Log {
+	t.Helper()
+	l, err := Open(db, epoch, Origin(device, epoch), testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func TestAppendAndRead(t *testing.T) {
-	l := Open(testDB(t), 3)
+	l := testLog(t, testDB(t), 3)
 	for want := range uint64(5) {
 		if i, err := l.Append(Entry{Kind: KindLive, Client: anna}); err != nil || i != want {
 			t.Fatalf("append %d: %d, %v", want, i, err)
@@ -38,7 +57,7 @@ func TestAppendAndRead(t *testing.T) {
 	if err != nil || e.Epoch != 3 || e.Client != anna || e.Time == 0 {
 		t.Errorf("entry: %+v, %v", e, err)
 	}
-	if got[0].Hash != leafHash(got[0].Text) {
+	if got[0].Hash != [32]byte(tlog.RecordHash(got[0].Text)) {
 		t.Error("the hash is not the text's")
 	}
 	if none, err := l.Read(5, 10); err != nil || len(none) != 0 {
@@ -52,7 +71,7 @@ func TestIndexGoesOnAfterReopen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(db, 1).Append(Entry{Kind: KindEpoch}); err != nil {
+	if _, err := testLog(t, db, 1).Append(Entry{Kind: KindEpoch}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -63,13 +82,13 @@ func TestIndexGoesOnAfterReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if i, err := Open(db, 1).Append(Entry{Kind: KindLive}); err != nil || i != 1 {
+	if i, err := testLog(t, db, 1).Append(Entry{Kind: KindLive}); err != nil || i != 1 {
 		t.Errorf("after reopening: %d, %v", i, err)
 	}
 }
 
 func TestAppendRefusesWhatIsTooLong(t *testing.T) {
-	l := Open(testDB(t), 1)
+	l := testLog(t, testDB(t), 1)
 	if _, err := l.Append(Entry{Kind: KindLive, Name: strings.Repeat("x", MaxEntry)}); err == nil {
 		t.Error("appended")
 	}
@@ -79,7 +98,7 @@ func TestAppendRefusesWhatIsTooLong(t *testing.T) {
 }
 
 func TestConcurrentAppendsGetTheirOwnIndex(t *testing.T) {
-	l := Open(testDB(t), 1)
+	l := testLog(t, testDB(t), 1)
 	var mu sync.Mutex
 	seen := map[uint64]bool{}
 	var wg sync.WaitGroup
@@ -106,7 +125,7 @@ func TestConcurrentAppendsGetTheirOwnIndex(t *testing.T) {
 // the current one's, and every hash stays.
 func TestPruning(t *testing.T) {
 	db := testDB(t)
-	old, fresh := Open(db, 1), Open(db, 2)
+	old, fresh := testLog(t, db, 1), testLog(t, db, 2)
 	one, err := Entry{Version: 1, Epoch: 1, Kind: KindLive, Time: 1767225600000}.Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +177,7 @@ func TestDroppedTextsLeaveRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	l := Open(db, 1)
+	l := testLog(t, db, 1)
 	l.maxTexts = 128 << 10
 	const n = 2500
 	for i := range n {
