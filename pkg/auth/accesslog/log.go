@@ -66,19 +66,13 @@ func Open(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey) (*L
 func texts(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("texts/%d", epoch)) }
 
 // Append adds entries, all or none, and returns the index of the first; the others
-// follow it. Version and epoch are filled in, and the time unless it is set. The
-// entries are durable when the error is nil.
+// follow it and tell its details: their Start is that index. Version and epoch are
+// filled in, and the time unless it is set. The entries are durable when the error is
+// nil.
 func (l *Log) Append(entries ...Entry) (uint64, error) {
-	lines := make([][]byte, len(entries))
-	for i, e := range entries {
-		var err error
-		if lines[i], err = l.encode(e); err != nil {
-			return 0, err
-		}
-	}
 	var first uint64
 	err := l.db.Update(func(tx *store.Tx) (err error) {
-		first, err = l.add(tx, lines)
+		first, err = l.add(tx, entries)
 		return err
 	})
 	if err != nil {
@@ -96,14 +90,21 @@ func (l *Log) encode(e Entry) ([]byte, error) {
 }
 
 // add puts texts and their leaves behind the others.
-func (l *Log) add(tx *store.Tx, lines [][]byte) (first uint64, err error) {
+func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 	t := treeOf(tx, l.epoch)
 	if first, err = t.size(); err != nil {
 		return 0, err
 	}
 	var bytes uint64
-	for i, text := range lines {
+	for i, e := range entries {
 		n := first + uint64(i)
+		if i > 0 {
+			e.Start = first
+		}
+		text, err := l.encode(e)
+		if err != nil {
+			return 0, err
+		}
 		if err := texts(l.epoch).Append(tx, store.Key64(n), text); err != nil {
 			return 0, err
 		}
@@ -112,7 +113,12 @@ func (l *Log) add(tx *store.Tx, lines [][]byte) (first uint64, err error) {
 		}
 		bytes += uint64(len(text))
 	}
-	return first, l.prune(tx, len(lines), bytes)
+	if len(entries) > 0 && entries[0].Kind.changes() {
+		if err := noteChange(tx, l.epoch, first); err != nil {
+			return 0, err
+		}
+	}
+	return first, l.prune(tx, len(entries), bytes)
 }
 
 // Head is the number of entries of this epoch, which is the next one's index.

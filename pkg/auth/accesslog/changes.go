@@ -1,0 +1,58 @@
+package accesslog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// changes tells of the kinds that change who may do what, and so are compared with
+// what trust.db holds. docs/protocol.md 9.5.
+func (k Kind) changes() bool {
+	switch k {
+	case KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy:
+		return true
+	}
+	return false
+}
+
+// Changes tells where the last two changes of the household stand, each as the size
+// that the log had with its first entry; 0: there is none.
+type Changes struct{ Previous, Last uint64 }
+
+func keyChanges(epoch uint64) string { return fmt.Sprintf("changes/%d", epoch) }
+
+// Changes reads them.
+func (l *Log) Changes() (c Changes, err error) {
+	err = l.db.View(func(tx *store.Tx) error {
+		c, err = readChanges(tx, l.epoch)
+		return err
+	})
+	return c, err
+}
+
+func readChanges(tx *store.Tx, epoch uint64) (Changes, error) {
+	b, err := state.Get(tx, keyChanges(epoch))
+	if errors.Is(err, store.ErrNotFound) {
+		return Changes{}, nil
+	}
+	if err == nil && len(b) != 16 {
+		err = fmt.Errorf("changes in the access log: %w", store.ErrDamaged)
+	}
+	if err != nil {
+		return Changes{}, err
+	}
+	return Changes{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
+}
+
+// noteChange notes that entry index begins a change.
+func noteChange(tx *store.Tx, epoch, index uint64) error {
+	c, err := readChanges(tx, epoch)
+	if err != nil {
+		return err
+	}
+	b := binary.BigEndian.AppendUint64(nil, c.Last)
+	return state.Put(tx, keyChanges(epoch), binary.BigEndian.AppendUint64(b, index+1))
+}
