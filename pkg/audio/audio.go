@@ -12,6 +12,9 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
+// heldSentence is the reason of health while Hold is on.
+const heldSentence = "Privacy mode is on: the microphone is closed."
+
 // Microphone publishes Opus frames while its feed is wanted.
 type Microphone struct {
 	cfg    Config
@@ -20,11 +23,12 @@ type Microphone struct {
 	out    *media.Feed[*media.AudioFrame]
 	source source
 
-	device string // the last that was tried
-	pool   *media.Pool[media.AudioFrame]
-	frame  [opus.FrameSamples]int16
-	packet []byte
-	lost   overruns
+	shutter media.Shutter
+	device  string // the last that was tried
+	pool    *media.Pool[media.AudioFrame]
+	frame   [opus.FrameSamples]int16
+	packet  []byte
+	lost    overruns
 }
 
 // Pauses after a fault.
@@ -63,6 +67,10 @@ func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
 
 func (*Microphone) String() string { return "audio" }
 
+// Hold closes the sound card and keeps it closed until Hold(false), for privacy
+// mode. Hold(true) returns once the card is closed and its last frame published.
+func (m *Microphone) Hold(on bool) { m.shutter.Hold(on) }
+
 // Run serves at once: without demand it waits, having looked whether there is a
 // microphone at all.
 func (m *Microphone) Run(ctx context.Context, ready func()) error {
@@ -75,19 +83,20 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 	found, pause := false, firstPause
 	for ctx.Err() == nil {
 		began := time.Now()
-		var err error
-		switch {
-		case m.out.Wanted():
-			err = m.session(ctx)
-		case !found:
-			m.device, err = m.source.find()
-		default:
-			m.wait(ctx, nil)
-			continue
+		use := m.session
+		if !m.out.Wanted() {
+			if use = m.look; found {
+				use = m.rest
+			}
 		}
+		err := m.shutter.Use(ctx, use)
 		if found = err == nil; found {
 			m.health.Set(health.OK, "")
 			pause = firstPause
+			continue
+		}
+		if errors.Is(err, media.ErrHeld) {
+			m.held(ctx)
 			continue
 		}
 		if time.Since(began) > maxPause {
@@ -100,11 +109,44 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// wait returns when demand may have changed, ctx has ended or timeout fires.
-func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
+// held waits until the card may be opened again.
+func (m *Microphone) held(ctx context.Context) {
+	on, changed := m.shutter.Held()
+	if !on {
+		return
+	}
+	m.health.Set(health.OK, heldSentence)
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	}
+}
+
+// rest waits until sound may be wanted, with the card closed.
+func (m *Microphone) rest(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-m.out.Changes():
+	}
+	return nil
+}
+
+// look finds the card without opening it for sound.
+func (m *Microphone) look(context.Context) (err error) {
+	m.device, err = m.source.find()
+	return err
+}
+
+// wait returns when demand or a hold may have changed, ctx has ended or timeout fires.
+func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
+	on, changed := m.shutter.Held()
+	if on {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-m.out.Changes():
+	case <-changed:
 	case <-timeout:
 	}
 }

@@ -31,8 +31,11 @@ const (
 // minBitrate is the least that SetBitrate can ask for: below, no picture is left.
 const minBitrate = 50_000
 
+// heldSentence is the reason of health while Hold is on.
+const heldSentence = "Privacy mode is on: the camera is closed."
+
 // Camera publishes what its source gives. Its goroutine is the one that calls Run;
-// the other methods may be called from any and never block.
+// the other methods may be called from any and, Hold aside, never block.
 type Camera struct {
 	cfg    Config
 	log    *slog.Logger
@@ -40,6 +43,7 @@ type Camera struct {
 	out    *media.Feed[*media.AccessUnit]
 	source source
 
+	shutter  media.Shutter
 	bitrate  atomic.Int64 // asked for by SetBitrate, 0: the configured one
 	keyframe atomic.Bool  // asked for by RequestKeyframe, not yet taken up
 	format   atomic.Pointer[media.VideoFormat]
@@ -79,6 +83,10 @@ func (c *Camera) RequestKeyframe() { c.keyframe.Store(true) }
 // to that. It stays through a reopening of the camera.
 func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
 
+// Hold closes the camera and keeps it closed until Hold(false), for privacy mode.
+// Hold(true) returns once the device is closed and its last picture published.
+func (c *Camera) Hold(on bool) { c.shutter.Hold(on) }
+
 // Format tells the encoding; ok is false until it is known. It stays known while a
 // camera that failed is away.
 func (c *Camera) Format() (media.VideoFormat, bool) {
@@ -113,7 +121,12 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 	pause := firstPause
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := c.capture(ctx)
+		err := c.shutter.Use(ctx, c.capture)
+		if errors.Is(err, media.ErrHeld) {
+			c.held(ctx)
+			pause = firstPause
+			continue
+		}
 		if time.Since(began) > goodSpell {
 			pause = firstPause
 		}
@@ -123,15 +136,31 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// pause reports a fault and waits about d, unless ctx has ended.
+// held waits until the camera may be opened again.
+func (c *Camera) held(ctx context.Context) {
+	on, changed := c.shutter.Held()
+	if !on {
+		return
+	}
+	c.health.Set(health.OK, heldSentence)
+	select {
+	case <-ctx.Done():
+	case <-changed:
+		c.health.Set(health.Starting, "")
+	}
+}
+
+// pause reports a fault and waits about d, unless ctx has ended or a hold begins.
 func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
-	if ctx.Err() != nil {
+	on, changed := c.shutter.Held()
+	if ctx.Err() != nil || on {
 		return
 	}
 	c.report(err)
 	d = d/2 + rand.N(d) //nolint:gosec // jitter, not a secret
 	select {
 	case <-ctx.Done():
+	case <-changed:
 	case <-time.After(d):
 	}
 }
