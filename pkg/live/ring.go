@@ -119,6 +119,14 @@ func (r *ring) makeRoom() {
 	r.oldest++
 }
 
+// forget gives up every packet that is held, for viewers who join and for those who
+// ask again; whoever watches goes on with the next key frame.
+func (r *ring) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.slots, r.oldest, r.hasKey = make([]packet, firstPackets), r.next, false
+}
+
 // found is what a look at the ring tells.
 type found int
 

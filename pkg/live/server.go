@@ -120,6 +120,14 @@ func (s *Server) sound(f *media.AudioFrame) {
 	})
 }
 
+// Forget gives up the pictures and the sound that are kept for viewers who join and
+// for packets that are asked for again. With the sources held (privacy mode), nobody
+// who comes later gets anything from before.
+func (s *Server) Forget() {
+	s.video.forget()
+	s.audio.forget()
+}
+
 // stop refuses new sessions, ends all and waits for them.
 func (s *Server) stop() {
 	s.mu.Lock()

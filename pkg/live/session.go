@@ -65,7 +65,8 @@ type Session struct {
 // NACK or report leaves after it.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Reason is why the session ended, one of proto's End constants; it holds after Done.
+// Reason is why the session ended: one of proto's End constants, or the code of the
+// *proto.Refusal that is the cause of its context's end; it holds after Done.
 func (s *Session) Reason() string { return s.reason }
 
 // Stats tells what the session has sent so far.
@@ -126,9 +127,12 @@ func (s *Session) finish() {
 
 func (s *Session) why() string {
 	var own endReason
-	switch {
-	case errors.As(context.Cause(s.ctx), &own):
+	var refusal *proto.Refusal
+	switch cause := context.Cause(s.ctx); {
+	case errors.As(cause, &own):
 		return string(own)
+	case errors.As(cause, &refusal): // the right ended, and whoever ended it says why
+		return string(refusal.Code)
 	case s.server.stopping():
 		return proto.EndShutdown
 	}
