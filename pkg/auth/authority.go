@@ -40,11 +40,12 @@ type Authority struct {
 	members   *members
 	policy    *policy
 	journal   *journal
-	senses    Senses // set by Govern
-	gate      *Gate  // set by NewGate
+	senses    Senses      // set by Govern
+	gate      *Gate       // set by NewGate
 	older     atomic.Bool // the storage was shown to be an older copy
 
 	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
+	over    bool       // the epoch ends: nothing changes any more; under changes
 
 	mu      sync.Mutex
 	window  *window // nil when closed
@@ -64,7 +65,8 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household, trust: o.trust, logs: o.logs, members: o.members}
+	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household,
+		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}}
 	a.journal = &journal{log: o.journal, slog: log, members: o.members, condition: board.Condition("auth"),
 		state: health.Starting, notices: make(chan notice, noticeQueue)}
 	if err := a.begin(o.cut); err != nil {

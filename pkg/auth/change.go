@@ -30,6 +30,9 @@ const keyApplied = "applied"
 // log's entry, then what reads it. entries[0] is the change; others tell its details.
 // Authority.changes is held. docs/protocol.md 9.5.
 func (a *Authority) commit(put putFunc, change changeFunc, entries ...accesslog.Entry) (uint64, error) {
+	if a.over {
+		return 0, proto.Refuse(proto.CodeRevoked)
+	}
 	first, err := a.journal.Append(entries...)
 	if err != nil {
 		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)

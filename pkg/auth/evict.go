@@ -21,7 +21,7 @@ const filePending = "pending"
 // pending is what the file holds.
 type pending struct {
 	Reset    bool       `json:"reset,omitempty"`
-	Epoch    uint64     `json:"ep"` // the epoch that ends
+	Epoch    uint64     `json:"ep"`       // the epoch that ends
 	Settings choices    `json:"settings"` // stay, unless Reset
 	Farewell []farewell `json:"farewell,omitempty"`
 }
@@ -50,6 +50,7 @@ func (a *Authority) Reset() error { return a.end(true) }
 func (a *Authority) end(reset bool) error {
 	a.changes.Lock()
 	defer a.changes.Unlock()
+	a.over = true
 	a.CloseWindow()
 	a.gate.shut(proto.CodeRevoked)
 	p := pending{Reset: reset, Epoch: a.household.epoch}

@@ -37,6 +37,9 @@ type Request struct {
 	// the order of the calls. Safe from any goroutine; does nothing outside a
 	// session that a logged operation began.
 	Signal func(kind proto.SignalKind, body any)
+
+	member *member
+	jws    []byte // as it was signed
 }
 
 // Running is what goes on living after its handler has returned.
@@ -49,6 +52,7 @@ type Running interface {
 type Result struct {
 	Body    any     // of the answer, as JSON; nil for none
 	Running Running // nil unless something goes on living
+	Entry   *uint64 // its entry in the access log, if it made one
 }
 
 // Handler carries out a request. An error that is a *proto.Refusal chooses the
@@ -64,6 +68,14 @@ type Rule struct {
 	// Logged operations begin a session: their entry in the access log is durable
 	// before the handler is called, and another one follows when they end.
 	Logged bool
+	// Rested operations are carried out for a member whose rights rest, too.
+	Rested bool
+
+	// widens tells whether a body asks for more than there was: then its sender must
+	// have seen the newest change. nil: no body does.
+	widens func(body json.RawMessage) bool
+	// appends tells of operations whose handler appends to the access log.
+	appends bool
 }
 
 type operation struct {
@@ -75,11 +87,12 @@ type operation struct {
 const (
 	nonceLife     = time.Minute // a nonce is live for two of them
 	hostilePeriod = time.Hour
+	reviewPeriod  = time.Second // how often the rights to what is living are decided again
 )
 
 // appender is the access log as the gate needs it.
 type appender interface {
-	Append(accesslog.Entry) (uint64, error)
+	Append(...accesslog.Entry) (uint64, error)
 }
 
 // Gate is the one way in for a request. Receive decides in the order of
@@ -87,10 +100,13 @@ type appender interface {
 // goroutine for each client, in order, so a slow handler holds up its own client
 // only; each client's queue is bounded and the next request is answered busy.
 type Gate struct {
+	authority *Authority
 	device    proto.DeviceID
 	household *household
 	members   *members
+	policy    *policy
 	journal   appender
+	notices   chan notice
 	sender    Sender
 	log       *slog.Logger
 
@@ -98,22 +114,54 @@ type Gate struct {
 	nonces nonces
 	drops  drops
 
-	mu    sync.Mutex
-	root  context.Context // of every right; nil before Run and after its end
-	peers map[proto.ClientID]*peer
-	wg    sync.WaitGroup // workers, and what waits for the end of what is living
+	mu     sync.Mutex
+	root   context.Context // of every right; nil before Run and after its end
+	barred proto.Code      // why nothing may start any more; empty while it may
+	peers  map[proto.ClientID]*peer
+	wg     sync.WaitGroup // workers, and what waits for the end of what is living
 }
 
-// NewGate makes the gate of this authority.
+// NewGate makes the gate of this authority, which has one.
 func (a *Authority) NewGate(to Sender) *Gate {
 	g := &Gate{
-		device: a.identity.DeviceID(), household: a.household, members: a.members, journal: a.journal,
-		sender: to, log: a.log,
+		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
+		journal: a.journal, notices: a.journal.notices, sender: to, log: a.log,
 		ops:   map[proto.Op]operation{},
 		peers: map[proto.ClientID]*peer{},
 	}
 	g.nonces.rotate()
+	g.register()
+	a.gate = g
+	a.journal.failed = func() { g.endAll(proto.CodeStorage, everyScope) }
 	return g
+}
+
+// register registers the operations by which the household decides about itself.
+func (g *Gate) register() {
+	a := g.authority
+	needs := func(s ...proto.Scope) func(json.RawMessage) ([]proto.Scope, error) {
+		return func(json.RawMessage) ([]proto.Scope, error) { return s, nil }
+	}
+	g.Handle(proto.OpMembers, Rule{}, a.opMembers)
+	g.Handle(proto.OpGrant, Rule{Scopes: needs(proto.ScopeMembers), widens: always, appends: true}, a.opGrant)
+	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, appends: true}, a.opRevoke)
+	g.Handle(proto.OpSettings, Rule{}, a.opSettings)
+	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, appends: true}, a.opSetSettings)
+	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, appends: true}, a.opPrivacy)
+	g.Handle(proto.OpLog, Rule{}, a.opLog)
+	g.Handle(proto.OpAlarm, Rule{appends: true}, a.opAlarm)
+}
+
+func always(json.RawMessage) bool { return true }
+
+func keepsGuests(body json.RawMessage) bool {
+	var q proto.Revoke
+	return envelope.Decode(body, &q) == nil && q.KeepGuests
+}
+
+func opensEyes(body json.RawMessage) bool {
+	var q proto.Privacy
+	return envelope.Decode(body, &q) == nil && !q.On
 }
 
 // Handle sets the handler of an operation. Call it before Run.
@@ -135,6 +183,8 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	g.mu.Lock()
 	g.root = root
 	g.mu.Unlock()
+	told, stop := make(chan struct{}), make(chan struct{})
+	go func() { defer close(told); g.sendNotices(stop) }()
 	ready()
 	g.keepTime(ctx)
 	g.mu.Lock()
@@ -146,19 +196,25 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	g.mu.Unlock()
 	cancel()
 	g.wg.Wait()
+	close(stop)
+	<-told
 	return nil
 }
 
-// keepTime rotates the nonces and reports what was dropped.
+// keepTime rotates the nonces, reports what was dropped, and looks whether rights
+// have ended.
 func (g *Gate) keepTime(ctx context.Context) {
-	rotate, report := time.NewTicker(nonceLife), time.NewTicker(hostilePeriod)
+	rotate, report, review := time.NewTicker(nonceLife), time.NewTicker(hostilePeriod), time.NewTicker(reviewPeriod)
 	defer rotate.Stop()
 	defer report.Stop()
+	defer review.Stop()
 	var logged, entered [dropKinds]uint64
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-review.C:
+			g.review()
 		case <-rotate.C:
 			g.nonces.rotate()
 			now := g.drops.snapshot()
@@ -170,6 +226,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 				_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindHostile, Drops: &d}) // the journal reports its errors
 			}
 			entered = now
+			g.authority.tidy()
 		}
 	}
 }
@@ -182,10 +239,7 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.drops.count(dropOf(err))
 		return
 	}
-	m := g.members.get(r.Issuer)
 	switch {
-	case m == nil: // removed just now
-		g.drops.count(dropUnknown)
 	case r.Issuer != from:
 		g.drops.count(dropTopic)
 	case r.Audience != g.device:
@@ -195,7 +249,19 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 	case !validToken(r.ID), r.Sequence > maxSequence:
 		g.drops.count(dropClaims)
 	default:
-		g.admit(m, r)
+		if m := g.members.get(r.Issuer); m != nil {
+			g.admit(m, r)
+			return
+		}
+		g.drops.count(dropUnknown)
+		g.tellFormer(r)
+	}
+}
+
+// tellFormer tells someone who was removed, and nothing else: no nonce, no log.
+func (g *Gate) tellFormer(r proto.Request) {
+	if f := g.members.former(r.Issuer); f != nil {
+		g.send(proto.Answer{Issuer: g.device, Audience: f.id, Epoch: g.household.epoch, Re: r.ID, Code: proto.CodeRevoked}, f.key)
 	}
 }
 
@@ -217,23 +283,41 @@ func validToken(s string) bool {
 	return s != "" && len(s) <= maxToken
 }
 
-// answer signs, seals and sends an answer with a fresh nonce.
+// answer answers at once, without I/O: the access log is not proved.
 func (g *Gate) answer(m *member, id string, seq uint64, o outcome) {
-	a := proto.Answer{
-		Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
-		Code: o.code, Nonce: g.nonces.fresh(), Sequence: seq, Body: o.body,
+	g.send(g.newAnswer(m, id, seq, o), m.key)
+}
+
+// answerProved answers with what the log can prove.
+func (g *Gate) answerProved(m *member, r proto.Request, seq uint64, o outcome) {
+	a := g.newAnswer(m, r.ID, seq, o)
+	p := g.authority.journal.prove(r.Checkpoint, o.entry)
+	if p.rolledBack {
+		g.authority.setBack(m)
+		p = g.authority.journal.prove(r.Checkpoint, o.entry)
 	}
-	msg, err := envelope.SealAnswer(a, g.household.sig, m.key.Enc)
+	a.Checkpoint, a.Proof = p.checkpoint, p.proof
+	g.send(a, m.key)
+}
+
+func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answer {
+	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
+		Code: o.code, Nonce: g.nonces.fresh(), Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.authority.journal.noticed.Load()}
+}
+
+// send signs, seals and sends an answer.
+func (g *Gate) send(a proto.Answer, to envelope.PublicKey) {
+	msg, err := envelope.SealAnswer(a, g.household.sig, to.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
-		g.log.Error("answer is too large", "client", string(m.id), "error", err)
+		g.log.Error("answer is too large", "client", string(a.Audience), "error", err)
 		a.Code, a.Body = proto.CodeInternal, nil
-		msg, err = envelope.SealAnswer(a, g.household.sig, m.key.Enc)
+		msg, err = envelope.SealAnswer(a, g.household.sig, to.Enc)
 	}
 	if err == nil {
-		err = g.sender.Send(m.id, msg)
+		err = g.sender.Send(a.Audience, msg)
 	}
 	if err != nil { // the sender counts and reports: a broker can bring this about at will
-		g.log.Debug("answer not sent", "client", string(m.id), "error", err)
+		g.log.Debug("answer not sent", "client", string(a.Audience), "error", err)
 	}
 }
 

@@ -191,14 +191,23 @@ func dropOldest(tx *store.Tx) error {
 }
 
 // granted finds a grant of this client that was carried out under this jti.
-func (a *Authority) granted(by proto.ClientID, jti string) (done, bool) {
+func (a *Authority) granted(r proto.Request) (done, bool) {
 	var d done
+	if r.Op != proto.OpGrant {
+		return d, false
+	}
 	err := a.trust.View(func(tx *store.Tx) error {
-		v, err := grants.Get(tx, jti)
+		v, err := grants.Get(tx, r.ID)
 		if err == nil {
 			err = json.Unmarshal(v, &d)
 		}
 		return err
 	})
-	return d, err == nil && d.By == by
+	return d, err == nil && d.By == r.Issuer
+}
+
+// outcome is the first answer again.
+func (d done) outcome() outcome {
+	body, _ := json.Marshal(proto.GrantAnswer{Client: d.Client}) // strings
+	return outcome{code: proto.CodeOK, body: body, entry: &d.Entry}
 }

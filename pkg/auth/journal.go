@@ -64,13 +64,17 @@ func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	j.order.Lock() // the database has one writer anyway
 	defer j.order.Unlock()
-	first, texts, err := j.log.Append(entries...)
+	first, err := j.log.Append(entries...)
 	if err != nil {
 		return 0, err
 	}
-	for i, e := range entries {
-		if e.Kind.Noticed() {
-			j.tell(notice{index: first + uint64(i), text: string(texts[i]), to: j.members.current.Load()})
+	records, err := j.log.Read(first, len(entries))
+	if err != nil { // it is durable all the same
+		j.slog.Warn("what was logged can't be read again", "error", err)
+	}
+	for i, r := range records {
+		if entries[i].Kind.Noticed() {
+			j.tell(notice{index: r.Index, text: string(r.Text), to: j.members.current.Load()})
 		}
 	}
 	return first, nil

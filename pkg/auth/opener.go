@@ -50,7 +50,7 @@ type opener struct {
 	logs      *store.DB
 	members   *members
 	journal   *accesslog.Log
-	cut       *uint64 // a change that was logged and not made
+	cut       *uint64  // a change that was logged and not made
 	highest   uint64   // the highest epoch that was seen anywhere
 	pending   *pending // an eviction or reset that is to be done
 }

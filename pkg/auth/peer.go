@@ -54,12 +54,15 @@ func (p *peer) mayStart() bool {
 type job struct {
 	request proto.Request
 	first   *first
+	again   bool // it was carried out; its first answer is to be given again
 }
 
 // outcome is what an answer says.
 type outcome struct {
-	code proto.Code
-	body json.RawMessage
+	code  proto.Code
+	body  json.RawMessage
+	entry *uint64 // in the access log
+	clock int64   // proto.Answer.Clock
 }
 
 func coded(c proto.Code) outcome { return outcome{code: c} }
@@ -110,13 +113,21 @@ func (g *Gate) judge(m *member, r proto.Request) (uint64, *outcome, drop) {
 		return p.highest, &outcome{code: proto.CodeStale}, dropReplay
 	}
 	p.highest = r.Sequence
-	if f := p.find(r.ID); f != nil {
-		return p.again(f, r)
+	f := p.find(r.ID)
+	again := f != nil
+	switch {
+	case again && f.digest != digest(r):
+		return p.highest, &outcome{code: proto.CodeBadRequest}, -1
+	case again && !f.done:
+		return p.highest, nil, dropDuplicate // its answer is on the way
+	case !again:
+		f = &first{id: r.ID, digest: digest(r), at: time.Now()}
 	}
-	f := &first{id: r.ID, digest: digest(r), at: time.Now()}
 	select {
-	case p.queue <- job{request: r, first: f}:
-		p.firsts = append(p.firsts, f)
+	case p.queue <- job{request: r, first: f, again: again}:
+		if !again {
+			p.firsts = append(p.firsts, f)
+		}
 		return p.highest, nil, -1
 	default:
 		return p.highest, &outcome{code: proto.CodeBusy}, dropBusy
@@ -134,19 +145,6 @@ func (g *Gate) peer(m *member) *peer {
 	}
 	p.member = m
 	return p
-}
-
-// again answers a repeated request with its first answer. One that is in flight
-// is dropped: its answer is on the way.
-func (p *peer) again(f *first, r proto.Request) (uint64, *outcome, drop) {
-	switch {
-	case f.digest != digest(r):
-		return p.highest, &outcome{code: proto.CodeBadRequest}, -1
-	case !f.done:
-		return p.highest, nil, dropDuplicate
-	default:
-		return p.highest, &f.outcome, -1
-	}
 }
 
 // find looks for a request that was executed or is in flight.

@@ -13,6 +13,11 @@ import (
 // closed; they stay so until Hold(false).
 type Senses interface{ Hold(on bool) }
 
+// noSenses is what there is before Govern.
+type noSenses struct{}
+
+func (noSenses) Hold(bool) {}
+
 // Govern hands over the senses, and closes them if privacy mode is on. Call it before
 // anything runs.
 func (a *Authority) Govern(s Senses) {
@@ -77,7 +82,7 @@ var settingsScope = []proto.Scope{proto.ScopeSettings}
 
 func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	e := by.entry(accesslog.KindPrivacy)
-	e.Reason = map[bool]string{true: accesslog.PrivacyOn, false: accesslog.PrivacyOff}[on]
+	e.Reason = map[bool]string{true: "on", false: "off"}[on] // docs/protocol.md 6.3
 	next := *a.policy.chosen.Load()
 	next.Privacy = on
 	index, err := a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -129,11 +128,11 @@ func (a *Authority) leave(w *window, err error) {
 // enroll decides about a key that its holder has shown in window w. The first
 // key of an epoch becomes the owner; its enrolment is logged before it counts.
 func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	if w.ctx.Err() != nil {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}
-	a.changes.Lock()
-	defer a.changes.Unlock()
 	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
 		return a.receipt(m), nil // its first receipt may have been lost
 	}

@@ -15,8 +15,10 @@ import (
 // session is what a logged operation began. Its context is the right.
 type session struct {
 	id     string
-	cancel context.CancelFunc
-	entry  uint64 // its start in the access log
+	scopes []proto.Scope
+	cancel context.CancelCauseFunc
+	entry  uint64        // its start in the access log
+	ended  chan struct{} // closed when its last write is done
 
 	mu    sync.Mutex // held while a signal is sealed, so that they leave in order
 	index uint64     // of the last signal
@@ -29,10 +31,14 @@ func (g *Gate) work(root context.Context, p *peer) {
 			g.drops.count(dropBusy) // stopping: nothing may start any more
 			continue
 		}
-		o, executed := g.carryOut(root, p, j.request)
-		g.settle(p, j.first, o, executed)
+		o := j.first.outcome // nobody writes it any more, if the request comes again
+		if !j.again {
+			var executed bool
+			o, executed = g.carryOut(root, p, j.request)
+			g.settle(p, j.first, o, executed)
+		}
 		m, highest := g.addressee(p)
-		g.answer(m, j.request.ID, highest, o)
+		g.answerProved(m, j.request, highest, o)
 	}
 }
 
@@ -51,10 +57,24 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	}
 	m := g.members.get(r.Issuer)
 	if m == nil {
-		return coded(proto.CodeNotPaired), false
+		return coded(proto.CodeRevoked), false
 	}
+	var clock int64
+	if m.Role == proto.RoleOwner {
+		clock = g.policy.time.heard(r.IssuedAt)
+	}
+	o, executed = g.decide(root, p, m, r, op)
+	o.clock = clock
+	return o, executed
+}
+
+// decide is the decision about a request, and its execution.
+func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request, op operation) (o outcome, executed bool) {
 	if r.Session != "" && !validToken(r.Session) || r.Session == "" && op.rule.Logged {
 		return coded(proto.CodeBadRequest), false
+	}
+	if d, ok := g.authority.granted(r); ok {
+		return d.outcome(), true
 	}
 	var scopes []proto.Scope
 	if op.rule.Scopes != nil {
@@ -63,9 +83,16 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 			return coded(proto.CodeBadRequest), false
 		}
 	}
-	if !m.holds(scopes) {
-		g.logRefusal(p, m, r, scopes)
-		return coded(proto.CodeScope), false
+	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested {
+		g.logRefusal(p, m, r, scopes, code)
+		return coded(code), false
+	}
+	if op.rule.widens != nil && op.rule.widens(r.Body) && !g.authority.journal.knows(r.Checkpoint) {
+		return coded(proto.CodeStateChanged), false
+	}
+	if (op.rule.Logged || op.rule.appends) && !p.mayStart() {
+		g.drops.count(dropBusy)
+		return coded(proto.CodeBusy), false
 	}
 	if op.rule.Logged {
 		return g.begin(root, p, m, r, op, scopes)
@@ -73,7 +100,21 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	ctx, cancel := context.WithCancel(root)
 	defer cancel()
 	res, err := op.handler(ctx, g.request(m, r, g.session(p, r.Session)))
-	return g.outcome(r, res, err), true
+	o = g.outcome(r, res, err)
+	if o.code == proto.CodeScope {
+		g.logRefusal(p, m, r, scopes, o.code)
+	}
+	return o, !undone(o.code)
+}
+
+// undone tells of the codes with which a change answers that has changed nothing, so
+// that the request may be sent again.
+func undone(c proto.Code) bool {
+	switch c {
+	case proto.CodeStorage, proto.CodeStateChanged:
+		return true
+	}
+	return false
 }
 
 // validScopes refuses scopes that there are not and repeated ones: they come from
@@ -92,22 +133,20 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	if g.session(p, r.Session) != nil {
 		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
 	}
-	if !p.mayStart() {
-		g.drops.count(dropBusy)
-		return coded(proto.CodeBusy), false
-	}
 	entry, err := g.journal.Append(accesslog.Entry{Kind: accesslog.Kind(r.Op), Client: m.id, Name: m.Name,
 		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session})
 	if err != nil {
 		return coded(proto.CodeStorage), false
 	}
-	ctx, cancel := context.WithCancel(root)
-	s := &session{id: r.Session, cancel: cancel, entry: entry}
-	g.mu.Lock()
-	p.living = append(p.living, s)
-	g.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(root)
+	s := &session{id: r.Session, scopes: scopes, cancel: cancel, entry: entry, ended: make(chan struct{})}
+	if code := g.enlist(p, m, s); code != proto.CodeOK {
+		g.end(p, m, r, s, string(code))
+		return coded(code), true
+	}
 	res, err := op.handler(ctx, g.request(m, r, s))
 	o := g.outcome(r, res, err)
+	o.entry = &entry
 	if err != nil || res.Running == nil {
 		g.end(p, m, r, s, string(o.code))
 		return o, true
@@ -119,12 +158,37 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	return o, true
 }
 
+// enlist makes a session one that a change of rights ends. The right is decided once
+// more: what changed since the decision would not have found it.
+func (g *Gate) enlist(p *peer, m *member, s *session) proto.Code {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	code := g.barred
+	if code == "" {
+		code = g.still(m.id, s)
+	}
+	if code == proto.CodeOK {
+		p.living = append(p.living, s)
+	}
+	return code
+}
+
+// still is the decision about what is living, made anew.
+func (g *Gate) still(id proto.ClientID, s *session) proto.Code {
+	m := g.members.get(id)
+	if m == nil {
+		return proto.CodeRevoked
+	}
+	return g.policy.decide(m, s.scopes)
+}
+
 // end logs how a session ended and forgets it.
 func (g *Gate) end(p *peer, m *member, r proto.Request, s *session, reason string) {
-	s.cancel()
+	s.cancel(nil)
 	g.mu.Lock()
 	p.living = slices.DeleteFunc(p.living, func(o *session) bool { return o == s })
 	g.mu.Unlock()
+	close(s.ended)
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: m.id, Name: m.Name, // the journal reports its errors
 		Op: r.Op, Network: accesslog.NetMQTT, Session: s.id, Start: s.entry, Reason: reason})
 }
@@ -142,7 +206,7 @@ func (g *Gate) session(p *peer, id string) *session {
 }
 
 func (g *Gate) request(m *member, r proto.Request, s *session) Request {
-	return Request{Caller: m.caller(), Op: r.Op, Session: r.Session, ID: r.ID, Body: r.Body,
+	return Request{Caller: m.caller(), Op: r.Op, Session: r.Session, ID: r.ID, Body: r.Body, member: m, jws: r.JWS,
 		Signal: func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }}
 }
 
@@ -167,7 +231,7 @@ func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 	var refusal *proto.Refusal
 	switch {
 	case err == nil:
-		return outcome{proto.CodeOK, body}
+		return outcome{code: proto.CodeOK, body: body, entry: res.Entry}
 	case errors.As(err, &refusal):
 		return coded(refusal.Code)
 	default:
@@ -178,11 +242,11 @@ func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 
 // logRefusal enters that a member asked for what it may not do, at most once a
 // minute. Only p's worker calls it.
-func (g *Gate) logRefusal(p *peer, m *member, r proto.Request, scopes []proto.Scope) {
+func (g *Gate) logRefusal(p *peer, m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
 	if !p.refused.IsZero() && time.Since(p.refused) < refusalsPerLog {
 		return
 	}
 	p.refused = time.Now()
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors
-		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: proto.CodeScope})
+		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: code})
 }

@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"slices"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+func everyScope(proto.Scope) bool { return true }
+
+// review ends what has lost its right. It looks at the clock each time: a timer would
+// be wrong after the clock was set.
+func (g *Gate) review() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, p := range g.peers {
+		for _, s := range p.living {
+			if code := g.still(id, s); code != proto.CodeOK {
+				s.cancel(proto.Refuse(code))
+			}
+		}
+	}
+}
+
+// review looks at what is living after a change.
+func (a *Authority) review() {
+	if a.gate != nil {
+		a.gate.review()
+	}
+}
+
+// endAll ends what uses such a scope, and returns what to wait for.
+func (g *Gate) endAll(why proto.Code, uses func(proto.Scope) bool) []*session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var l []*session
+	for _, p := range g.peers {
+		for _, s := range p.living {
+			if slices.ContainsFunc(s.scopes, uses) {
+				s.cancel(proto.Refuse(why))
+				l = append(l, s)
+			}
+		}
+	}
+	return l
+}
+
+// endAndWait ends all that these clients have living, and returns when the last packet
+// to them has left. Cancelling is not ending.
+func (a *Authority) endAndWait(who []proto.ClientID, why proto.Code) {
+	if a.gate == nil {
+		return
+	}
+	a.gate.mu.Lock()
+	var l []*session
+	for _, id := range who {
+		if p := a.gate.peers[id]; p != nil {
+			l = append(l, p.living...)
+		}
+	}
+	a.gate.mu.Unlock()
+	for _, s := range l {
+		s.cancel(proto.Refuse(why))
+	}
+	wait(l)
+}
+
+// endAndWaitAll is the same for all that uses such a scope.
+func (a *Authority) endAndWaitAll(why proto.Code, uses func(proto.Scope) bool) {
+	if a.gate != nil {
+		wait(a.gate.endAll(why, uses))
+	}
+}
+
+func wait(l []*session) {
+	for _, s := range l {
+		<-s.ended
+	}
+}
+
+// shut lets nothing start any more, ends all that is living, and waits for it.
+func (g *Gate) shut(why proto.Code) {
+	g.mu.Lock()
+	g.barred = why
+	g.mu.Unlock()
+	wait(g.endAll(why, everyScope))
+}
+
+// watching is what a member sees or hears at this moment.
+func (a *Authority) watching(id proto.ClientID) []proto.Scope {
+	if a.gate == nil {
+		return nil
+	}
+	a.gate.mu.Lock()
+	defer a.gate.mu.Unlock()
+	var l []proto.Scope
+	if p := a.gate.peers[id]; p != nil {
+		for _, s := range p.living {
+			for _, scope := range s.scopes {
+				if !slices.Contains(l, scope) {
+					l = append(l, scope)
+				}
+			}
+		}
+	}
+	return l
+}
+
+// logAge is how long the access log keeps texts, by a time that no clock attack moves.
+const logAge = 90 * 24 * time.Hour
+
+// tidy is the hourly housekeeping of store and log.
+func (a *Authority) tidy() {
+	a.policy.time.tick()
+	if err := a.journal.log.DropBefore(a.policy.time.trusted().Add(-logAge)); err != nil {
+		a.log.Warn("old entries of the access log can't be dropped", "error", err)
+	}
+	if err := a.journal.log.Merge(); err != nil {
+		a.log.Warn("short sessions can't be merged in the access log", "error", err)
+	}
+}
