@@ -1,7 +1,8 @@
 # camd. `make help` lists what there is.
 SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILT ?= $(shell git log -1 --format=%ct 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 # netgo and osusergo keep glibc's run-time loading out of the static binary;
 # nomicrophone keeps mediadevices from loading libasound in init().
 TAGS := netgo,osusergo,nomicrophone
@@ -50,7 +51,7 @@ lint: .cache/bin/golangci-lint-$(GOLANGCI_LINT) ## gofmt, golangci-lint, go vet 
 	@mv .cache/bin/golangci-lint $@
 
 release: setup-test ## static, stripped binaries for arm64 and armv7 in dist/
-	@VERSION='$(VERSION)' scripts/release.sh
+	@VERSION='$(VERSION)' BUILT='$(BUILT)' scripts/release.sh
 
 example: ## write camd.example.toml anew from the built-in defaults
 	go run ./cmd/camd config > camd.example.toml

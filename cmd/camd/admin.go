@@ -26,27 +26,44 @@ const (
 	adminLine     = 4 << 10          // longest command line, bytes
 	adminPatience = 10 * time.Second // for the command line, and for each answer to be taken
 	joinPatience  = time.Minute      // for a whole pairing
+	endSeconds    = 10               // that are counted down before everyone is removed
+	endPatience   = time.Minute      // for sessions to end, and for the storage
 )
 
 // adminRequest is the one line that a client of the socket sends. docs/protocol.md 8.2.
 type adminRequest struct {
-	Cmd           string `json:"cmd"`
-	WindowSeconds int    `json:"window_seconds,omitempty"`
-	Name          string `json:"name,omitempty"`
+	Cmd           string                `json:"cmd"`
+	WindowSeconds int                   `json:"window_seconds,omitempty"`
+	Name          string                `json:"name,omitempty"`
+	From          uint64                `json:"from,omitempty"`
+	On            *bool                 `json:"on,omitempty"`
+	Set           *proto.SettingsChange `json:"set,omitempty"`
 }
 
-// adminAnswer is the one line that it gets.
+// adminAnswer is the one line that it gets, or one of several while something counts
+// down.
 type adminAnswer struct {
-	OK     bool                `json:"ok"`
-	Error  string              `json:"error,omitempty"`
-	Status *proto.StatusAnswer `json:"status,omitempty"`
-	Device proto.DeviceID      `json:"device,omitempty"`
+	OK       bool                `json:"ok"`
+	Error    string              `json:"error,omitempty"`
+	Status   *proto.StatusAnswer `json:"status,omitempty"`
+	Device   proto.DeviceID      `json:"device,omitempty"`
+	Members  []proto.Member      `json:"members,omitempty"`
+	Log      *proto.LogAnswer    `json:"log,omitempty"`
+	Settings *proto.Settings     `json:"settings,omitempty"`
+	Seconds  int                 `json:"seconds,omitempty"` // until it happens
 }
 
 // household is what the socket may ask of the authority.
 type household interface {
 	OpenWindow(d time.Duration, name string) error
 	Join(ctx context.Context, conn pairing.Conn) error
+	Members() []proto.Member
+	LogPage(from uint64) (proto.LogAnswer, error)
+	Settings() proto.Settings
+	ChangeSettings(proto.SettingsChange) (proto.Settings, error)
+	SetPrivacy(on bool) error
+	Evict() error
+	Reset() error
 }
 
 // admin serves the one Unix socket: camd's only listening socket. Whoever opens
@@ -57,6 +74,7 @@ type admin struct {
 	log       *slog.Logger
 	household household
 	status    func() proto.StatusAnswer
+	endEpoch  func() // makes camd begin anew
 }
 
 func (a *admin) String() string { return "admin" }
@@ -113,15 +131,85 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 		return
 	}
 	switch q.Cmd {
-	case "status":
-		s := a.status()
-		answer(c, adminAnswer{OK: true, Status: &s})
-	case "pair":
-		answer(c, a.pair(q))
 	case "join":
 		a.join(ctx, c, r)
+	case "evict", "reset":
+		a.countDown(ctx, c, q.Cmd)
 	default:
-		answer(c, adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join", q.Cmd)})
+		answer(c, a.do(q))
+	}
+}
+
+// do carries out what takes no time.
+func (a *admin) do(q adminRequest) adminAnswer {
+	switch q.Cmd {
+	case "status":
+		s := a.status()
+		return adminAnswer{OK: true, Status: &s}
+	case "pair":
+		return a.pair(q)
+	case "members":
+		return adminAnswer{OK: true, Members: a.household.Members()}
+	case "log":
+		p, err := a.household.LogPage(q.From)
+		return orError(adminAnswer{OK: true, Log: &p}, err)
+	case "settings":
+		return a.settings(q)
+	case "privacy":
+		if q.On == nil {
+			return adminAnswer{Error: "privacy takes on: true or false"}
+		}
+		return orError(adminAnswer{OK: true}, a.household.SetPrivacy(*q.On))
+	}
+	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, evict, reset", q.Cmd)}
+}
+
+func (a *admin) settings(q adminRequest) adminAnswer {
+	s, err := a.household.Settings(), error(nil)
+	if q.Set != nil {
+		s, err = a.household.ChangeSettings(*q.Set)
+	}
+	return orError(adminAnswer{OK: true, Settings: &s}, err)
+}
+
+// orError gives the sentence of a refusal, or the error as it is: who asks is at the
+// device.
+func orError(ok adminAnswer, err error) adminAnswer {
+	var refusal *proto.Refusal
+	switch {
+	case err == nil:
+		return ok
+	case errors.As(err, &refusal):
+		return adminAnswer{Error: refusal.Error()}
+	}
+	return adminAnswer{Error: err.Error()}
+}
+
+// countDown ends the epoch after some seconds, each of which is a line, unless the
+// client closes the connection before.
+func (a *admin) countDown(ctx context.Context, c net.Conn, cmd string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	_ = c.SetDeadline(time.Now().Add(2 * endPatience))
+	go func() { // ends with the connection, which serve closes
+		_, _ = c.Read(make([]byte, 1))
+		cancel()
+	}()
+	for n := endSeconds; n > 0; n-- {
+		a.log.Warn("counting down", "to", cmd, "seconds", n)
+		answer(c, adminAnswer{OK: true, Seconds: n})
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			a.log.Warn("not done: the local client went away", "what", cmd)
+			return
+		}
+	}
+	end := map[string]func() error{"evict": a.household.Evict, "reset": a.household.Reset}[cmd]
+	err := end()
+	answer(c, orError(adminAnswer{OK: true}, err))
+	if err == nil {
+		a.endEpoch()
 	}
 }
 

@@ -22,14 +22,23 @@ import (
 	"github.com/camd-project/camd/pkg/config"
 )
 
-// version is set by the linker.
-var version = "unknown"
+// version and built, Unix seconds of the newest change, are set by the linker.
+var (
+	version = "unknown"
+	built   string
+)
 
 type cli struct {
 	Run        *runCmd        `arg:"subcommand:run" help:"run the daemon"`
 	Check      *checkCmd      `arg:"subcommand:check" help:"print what camd finds on this device: cameras, sound cards, broker, identity, store"`
 	Pair       *pairCmd       `arg:"subcommand:pair" help:"open the pairing window of the running camd"`
 	Status     *statusCmd     `arg:"subcommand:status" help:"print how the running camd is"`
+	Members    *membersCmd    `arg:"subcommand:members" help:"print who may do what, and who is watching"`
+	Log        *logCmd        `arg:"subcommand:log" help:"print the access log in sentences"`
+	Privacy    *privacyCmd    `arg:"subcommand:privacy" help:"privacy on or off: close the camera's eye and ear, or open them"`
+	Settings   *settingsCmd   `arg:"subcommand:settings" help:"print the household's settings, or change them"`
+	Evict      *evictCmd      `arg:"subcommand:evict" help:"remove everyone; broker and settings stay"`
+	Reset      *resetCmd      `arg:"subcommand:reset" help:"remove everyone and wipe all that the household stored"`
 	Factory    *factoryCmd    `arg:"subcommand:factory" help:"what the maker does once for each device: factory init"`
 	Config     *configCmd     `arg:"subcommand:config" help:"print the built-in configuration as a commented TOML file"`
 	Version    *versionCmd    `arg:"subcommand:version" help:"print the version"`
@@ -51,6 +60,7 @@ func (f configFlag) load() (config.Config, error) { return config.Load(f.Config)
 // environment is what commands get from the process.
 type environment struct {
 	ctx context.Context
+	in  io.Reader
 	out io.Writer
 	log *slog.Logger
 }
@@ -69,7 +79,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	env := &environment{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
+	env := &environment{ctx: ctx, in: os.Stdin, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
 	return exitCode(run.Run(env), errOut)
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio"
@@ -36,23 +37,59 @@ const shutdownTime = 10 * time.Second
 
 type runCmd struct{ configFlag }
 
-// Run runs the daemon until a signal comes or a required part fails.
+// errEpochEnded ends the daemon's parts so that they begin anew, in another epoch.
+var errEpochEnded = errors.New("the epoch has ended")
+
+// epochEnd is the part that ends all others so that they begin anew.
+type epochEnd chan struct{}
+
+func (epochEnd) String() string { return "epoch" }
+
+// Run waits for the end of the epoch, which is its error.
+func (e epochEnd) Run(ctx context.Context, ready func()) error {
+	ready()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-e:
+		return errEpochEnded
+	}
+}
+
+// now ends the epoch.
+func (e epochEnd) now() {
+	select {
+	case e <- struct{}{}:
+	default: // it ends already
+	}
+}
+
+// Run runs the daemon until a signal comes or a required part fails. After an eviction
+// or a reset it begins anew.
 func (r runCmd) Run(env *environment) error {
 	cfg, err := r.load()
 	if err != nil {
 		return err
 	}
+	done := make(chan struct{})
+	defer close(done)
+	defer context.AfterFunc(env.ctx, func() { abandon(env.log, done) })()
+	for {
+		if err := serve(env, cfg); !errors.Is(err, errEpochEnded) {
+			return err
+		}
+		env.log.Warn("the epoch has ended: beginning anew")
+	}
+}
+
+// serve runs everything once.
+func serve(env *environment, cfg config.Config) error {
 	d, err := wire(env.ctx, cfg, env.log)
 	if err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	stop := context.AfterFunc(env.ctx, func() { abandon(env.log, done) })
-	defer stop()
 	err = supervise.Run(env.ctx, env.log, func() { env.log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
-	err = errors.Join(err, d.authority.Close())
-	close(done)
-	return err
+	return errors.Join(err, d.authority.Close())
 }
 
 // abandon ends a process whose parts do not end by themselves.
@@ -90,7 +127,10 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	if err != nil {
 		return nil, err
 	}
-	authority, err := auth.Open(ctx, auth.Config{State: cfg.Device.State, Broker: broker, Check: check}, log, board)
+	if err := cfg.Household.Check(); err != nil {
+		return nil, inTable("household", err)
+	}
+	authority, err := auth.Open(ctx, authConfig(cfg, broker, check), log, board)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +139,34 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 		return nil, errors.Join(err, authority.Close())
 	}
 	return d, nil
+}
+
+func authConfig(cfg config.Config, broker pairing.Broker, check func(context.Context, string) error) auth.Config {
+	c := auth.Config{State: cfg.Device.State, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
+	c.Household.Name = cfg.Device.Name
+	if cfg.Household.Clock == "battery" {
+		c.Clock = func() (time.Time, bool) { return time.Now(), true }
+	}
+	if unix, err := strconv.ParseInt(built, 10, 64); err == nil {
+		c.Built = time.Unix(unix, 0)
+	}
+	return c
+}
+
+// senses closes the camera's eye and ear for privacy mode.
+type senses struct {
+	camera     *capture.Camera
+	microphone *audio.Microphone
+	sessions   *live.Server
+}
+
+// Hold returns when both devices are closed, and nothing of what they gave is kept.
+func (s senses) Hold(on bool) {
+	s.camera.Hold(on)
+	s.microphone.Hold(on)
+	if on {
+		s.sessions.Forget()
+	}
 }
 
 func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority) (*daemon, error) {
@@ -120,14 +188,16 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 	if err != nil {
 		return nil, err
 	}
-	outward, err := link.New(cfg.Link, log, board, identity.DeviceID(), version, cert)
+	outward, err := outwardLink(cfg, log, board, authority, cert)
 	if err != nil {
-		return nil, inTable("link", err)
+		return nil, err
 	}
+	authority.Govern(senses{camera, microphone, sessions})
 	gate := authority.NewGate(outward)
 	outward.Deliver(gate)
-	s := &service{name: cfg.Device.Name, started: time.Now(), identity: identity, board: board, sessions: sessions, authority: authority}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, authority: authority}
 	s.register(gate)
+	end := make(epochEnd, 1)
 	return &daemon{
 		device: identity.DeviceID(), authority: authority,
 		parts: []supervise.Part{
@@ -136,9 +206,23 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 			{Component: camera},
 			{Component: microphone},
 			{Component: outward},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, status: s.status}},
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, status: s.status, endEpoch: end.now}},
+			{Component: end, Required: true},
 		},
 	}, nil
+}
+
+func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, cert tls.Certificate) (*link.Link, error) {
+	statement, err := authority.Statement()
+	if err != nil {
+		return nil, err
+	}
+	birth := proto.Status{Online: true, Version: version, Epoch: statement}
+	l, err := link.New(cfg.Link, log, board, authority.Identity().DeviceID(), birth, cert)
+	if err != nil {
+		return nil, inTable("link", err)
+	}
+	return l, nil
 }
 
 // inTable makes what a package says of its configuration a usage error.
@@ -202,7 +286,6 @@ func operational(cfg config.Config, identity auth.Identity) (tls.Certificate, er
 
 // service holds the handlers: thin joints between the gate and the parts.
 type service struct {
-	name      string
 	started   time.Time
 	identity  auth.Identity
 	board     *health.Board
@@ -215,14 +298,14 @@ func (s *service) register(g *auth.Gate) {
 		return auth.Result{Body: s.status()}, nil
 	})
 	g.Handle(proto.OpLive, auth.Rule{Scopes: liveScopes, Logged: true}, s.live)
-	g.Handle(proto.OpCandidate, auth.Rule{}, func(_ context.Context, r auth.Request) (auth.Result, error) {
+	g.Handle(proto.OpCandidate, auth.Rule{Rested: true}, func(_ context.Context, r auth.Request) (auth.Result, error) {
 		var c proto.Candidates
 		if envelope.Decode(r.Body, &c) != nil {
 			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 		}
 		return auth.Result{}, s.sessions.AddCandidates(r.Caller.Client, r.Session, c)
 	})
-	g.Handle(proto.OpBye, auth.Rule{}, func(_ context.Context, r auth.Request) (auth.Result, error) {
+	g.Handle(proto.OpBye, auth.Rule{Rested: true}, func(_ context.Context, r auth.Request) (auth.Result, error) {
 		return auth.Result{}, s.sessions.Bye(r.Caller.Client, r.Session)
 	})
 }
@@ -263,7 +346,7 @@ func (s *service) live(ctx context.Context, r auth.Request) (auth.Result, error)
 // status is what members and the local socket see.
 func (s *service) status() proto.StatusAnswer {
 	a := proto.StatusAnswer{
-		Device: s.identity.DeviceID(), Name: s.name, Version: version, Identity: s.identity.Class(),
+		Device: s.identity.DeviceID(), Name: s.authority.Settings().Name, Version: version, Identity: s.identity.Class(),
 		Uptime: int64(time.Since(s.started).Seconds()), Conditions: []proto.Condition{}, Sessions: []proto.Viewer{},
 	}
 	for _, c := range s.board.Snapshot() {

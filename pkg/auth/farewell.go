@@ -27,9 +27,15 @@ func (p *pending) put(tx *store.Tx) error {
 	return nil
 }
 
-// SendFarewell sends what members of the epoch before have not been sent yet. Call it
+// Online sends what members of the epoch before have not been sent yet. It is called
 // when the broker was reached.
-func (g *Gate) SendFarewell() error {
+func (g *Gate) Online() {
+	if err := g.sendFarewell(); err != nil {
+		g.log.Warn("last notices of the epoch before were not all sent", "error", err)
+	}
+}
+
+func (g *Gate) sendFarewell() error {
 	var l []farewell
 	err := g.authority.trust.View(func(tx *store.Tx) error {
 		return farewells.ForEach(tx, "", func(key string, value []byte) error {

@@ -6,6 +6,7 @@ package config
 
 import (
 	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
@@ -19,6 +20,8 @@ type Config struct {
 	Audio   audio.Config   `toml:"audio" doc:"Sound: ALSA microphone, or a source for tests."`
 	Link    link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
 	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
+
+	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
 }
 
 // Device names the device and its places in the file system.
@@ -36,5 +39,7 @@ func Default() Config {
 		Audio:   audio.DefaultConfig(),
 		Link:    link.DefaultConfig(),
 		Live:    live.DefaultConfig(),
+
+		Household: auth.DefaultHousehold(),
 	}
 }

@@ -27,6 +27,8 @@ type Receiver interface {
 	// Receive takes one message. Calls come in the order of arrival, one at a
 	// time; while one lasts, messages wait in a bounded queue.
 	Receive(ctx context.Context, from proto.ClientID, msg []byte)
+	// Online is called whenever the device has come to its broker. It is short.
+	Online()
 }
 
 // Lengths of the queues, in messages of at most proto.MaxMessage bytes.
@@ -65,8 +67,9 @@ type Link struct {
 }
 
 // New validates and starts nothing. cert is the device's certificate with its
-// identity key; its common name must be device. version goes into the status.
-func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, version string, cert tls.Certificate) (*Link, error) {
+// identity key; its common name must be device. birth is the status while the device
+// is online; of it the statement of the epoch stays when it goes.
+func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, birth proto.Status, cert tls.Certificate) (*Link, error) {
 	t, err := newTarget(cfg, cert)
 	if err != nil {
 		return nil, err
@@ -84,10 +87,10 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		outbox:    make(chan message, outboxLength),
 		changed:   make(chan struct{}, 1),
 	}
-	if l.birth, err = json.Marshal(proto.Status{Online: true, Version: version}); err != nil {
+	if l.birth, err = json.Marshal(birth); err != nil {
 		return nil, fmt.Errorf("write status: %w", err)
 	}
-	if l.will, err = json.Marshal(proto.Status{}); err != nil {
+	if l.will, err = json.Marshal(proto.Status{Epoch: birth.Epoch}); err != nil {
 		return nil, fmt.Errorf("write status: %w", err)
 	}
 	return l, nil

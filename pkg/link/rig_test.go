@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/camd-project/camd/internal/pki"
@@ -35,6 +36,8 @@ type rig struct {
 	gate   chan struct{} // Receive waits for it, if it is not nil
 	stop   func()        // ends Run and waits for it
 
+	onlines atomic.Int64 // calls of Online
+
 	mu       sync.Mutex
 	stranges map[proto.ClientID]bool
 }
@@ -44,6 +47,8 @@ func (r *rig) Known(c proto.ClientID) bool {
 	defer r.mu.Unlock()
 	return !r.stranges[c]
 }
+
+func (r *rig) Online() { r.onlines.Add(1) }
 
 func (r *rig) forget(c proto.ClientID) {
 	r.mu.Lock()
@@ -86,7 +91,7 @@ func newRig(t *testing.T, cfg Config, ca *pki.CA, cert *tls.Certificate) *rig {
 		*cert = linktest.Must(t, good, err)
 	}
 	var err error
-	r.link, err = New(cfg, slog.New(slog.DiscardHandler), r.board, r.device, version, *cert)
+	r.link, err = New(cfg, slog.New(slog.DiscardHandler), r.board, r.device, proto.Status{Online: true, Version: version}, *cert)
 	if err != nil {
 		t.Fatal(err)
 	}

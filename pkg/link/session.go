@@ -90,6 +90,7 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	l.mu.Unlock()
 	l.online.Store(true)
 	l.condition.Set(health.OK, "")
+	l.to.Online()
 	return c
 }
 

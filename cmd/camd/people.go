@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// localCmd is shared by the commands that print what the running camd says.
+type localCmd struct {
+	configFlag
+	JSON bool `arg:"--json" help:"print JSON"`
+}
+
+// do asks the running camd.
+func (l localCmd) do(q adminRequest) (adminAnswer, error) {
+	cfg, err := l.load()
+	if err != nil {
+		return adminAnswer{}, err
+	}
+	return ask(cfg.Device.Socket, q)
+}
+
+type membersCmd struct{ localCmd }
+
+// Run prints the members.
+func (c membersCmd) Run(env *environment) error {
+	a, err := c.do(adminRequest{Cmd: "members"})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(env.out).Encode(a.Members)
+	}
+	if len(a.Members) == 0 {
+		_, err := fmt.Fprintln(env.out, "Nobody is paired. Open the pairing window with camd pair.")
+		return err
+	}
+	w := tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)
+	names := map[proto.ClientID]string{}
+	for _, m := range a.Members {
+		names[m.Client] = m.Name
+	}
+	for _, m := range a.Members {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Name, m.Role, list(m.Scopes), strings.Join(about(m, names), "; "))
+	}
+	return w.Flush()
+}
+
+// about says what else a person wants to know of a member.
+func about(m proto.Member, names map[proto.ClientID]string) (l []string) {
+	if m.Weekly != "" {
+		l = append(l, m.Weekly)
+	}
+	if m.From != 0 {
+		l = append(l, "from "+clock(m.From))
+	}
+	if m.Until != 0 {
+		l = append(l, "until "+clock(m.Until))
+	}
+	if m.Parent != "" {
+		l = append(l, "guest of "+names[m.Parent])
+	}
+	if m.Standing != proto.CodeOK {
+		l = append(l, "rests now: "+string(m.Standing))
+	}
+	if len(m.Watching) > 0 {
+		l = append(l, "NOW: "+list(m.Watching))
+	}
+	return l
+}
+
+func list(scopes []proto.Scope) string { return strings.Trim(fmt.Sprint(scopes), "[]") }
+
+func clock(unix int64) string { return time.Unix(unix, 0).Format(time.DateTime) }
+
+type logCmd struct {
+	localCmd
+	From uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
+}
+
+// Run prints the log page by page.
+func (c logCmd) Run(env *environment) error {
+	s, err := c.do(adminRequest{Cmd: "settings"})
+	if err != nil {
+		return err
+	}
+	loc, err := schedule.Zone(s.Settings.TimeZone)
+	if err != nil {
+		loc = time.UTC
+	}
+	for from := c.From; ; {
+		a, err := c.do(adminRequest{Cmd: "log", From: from})
+		if err != nil {
+			return err
+		}
+		for _, r := range a.Log.Records {
+			if err := c.print(env.out, r, loc); err != nil {
+				return err
+			}
+		}
+		if from = a.Log.Next; from == 0 {
+			return nil
+		}
+	}
+}
+
+func (c logCmd) print(out io.Writer, r proto.LogRecord, loc *time.Location) error {
+	if c.JSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	line := "its text was dropped"
+	if e, err := accesslog.Parse([]byte(r.Text)); err == nil {
+		line = time.UnixMilli(e.Time).In(loc).Format(time.DateTime) + "  " + accesslog.Sentence(e, loc)
+	}
+	_, err := fmt.Fprintf(out, "%6d  %s\n", r.Index, line)
+	return err
+}
+
+type privacyCmd struct {
+	configFlag
+	To string `arg:"positional,required" help:"on or off" placeholder:"on|off"`
+}
+
+// Run switches privacy mode.
+func (c privacyCmd) Run(env *environment) error {
+	on := c.To == "on"
+	if !on && c.To != "off" {
+		return &codedError{2, fmt.Errorf("privacy is on or off, not %q", c.To)}
+	}
+	if _, err := (localCmd{configFlag: c.configFlag}).do(adminRequest{Cmd: "privacy", On: &on}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(env.out, map[bool]string{
+		true:  "Privacy mode is on: camera and microphone are closed.",
+		false: "Privacy mode is off: members can see and hear again.",
+	}[on])
+	return err
+}
+
+type settingsCmd struct {
+	localCmd
+	Name       *string `arg:"--name" help:"what members see as this camera's name"`
+	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
+	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device or members" placeholder:"WHO"`
+}
+
+// Run changes what was named, and prints.
+func (c settingsCmd) Run(env *environment) error {
+	q := adminRequest{Cmd: "settings"}
+	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff}); set != (proto.SettingsChange{}) {
+		q.Set = &set
+	}
+	a, err := c.do(q)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(env.out).Encode(a.Settings)
+	}
+	w := tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)
+	for _, line := range settingLines(*a.Settings) {
+		fmt.Fprintln(w, line)
+	}
+	return w.Flush()
+}
+
+// settingLines shows each setting with which rules: the household's choice, or the
+// configuration.
+func settingLines(s proto.Settings) (l []string) {
+	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}} {
+		by := "configuration"
+		for _, chosen := range s.Chosen {
+			if chosen == f[0] {
+				by = "household"
+			}
+		}
+		l = append(l, f[0]+"\t"+f[1]+"\t"+by)
+	}
+	return append(l, fmt.Sprintf("privacy\t%s\t", map[bool]string{true: "on", false: "off"}[s.Privacy]))
+}
+
+type endCmd struct {
+	configFlag
+	Yes bool `arg:"--yes" help:"do not ask"`
+}
+
+type evictCmd struct{ endCmd }
+
+// Run removes everyone.
+func (c evictCmd) Run(env *environment) error {
+	return c.end(env, "evict", "This removes everyone from the camera: owners, adults and guests. Broker and settings stay.")
+}
+
+type resetCmd struct{ endCmd }
+
+// Run removes everyone and wipes the storage.
+func (c resetCmd) Run(env *environment) error {
+	return c.end(env, "reset", "This removes everyone and wipes members, settings and the access log.")
+}
+
+func (c endCmd) end(env *environment, cmd, what string) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(env.out, what)
+	if !c.Yes {
+		fmt.Fprintf(env.out, "Type %s to go on: ", cmd)
+		line, err := bufio.NewReader(io.LimitReader(env.in, 64)).ReadString('\n')
+		if err != nil || strings.TrimSpace(line) != cmd {
+			return errors.New("nothing was done")
+		}
+	}
+	conn, err := net.DialTimeout("unix", cfg.Device.Socket, adminPatience)
+	if err != nil {
+		return explainDial(cfg.Device.Socket, err)
+	}
+	defer conn.Close()                                          //nolint:errcheck // nothing to lose
+	defer context.AfterFunc(env.ctx, func() { conn.Close() })() //nolint:errcheck // nothing to lose
+	return follow(env, conn, adminRequest{Cmd: cmd})
+}
+
+// follow prints the countdown. Ctrl-C closes the connection, which cancels it.
+func follow(env *environment, conn net.Conn, q adminRequest) error {
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
+		return errors.New("camd hung up; look at its log")
+	}
+	answers := json.NewDecoder(conn)
+	for {
+		var a adminAnswer
+		switch err := answers.Decode(&a); {
+		case env.ctx.Err() != nil:
+			return errors.New("cancelled: nothing was done")
+		case err != nil:
+			return errors.New("camd hung up; look at its log")
+		case !a.OK:
+			return errors.New(a.Error)
+		case a.Seconds == 0:
+			_, err := fmt.Fprintln(env.out, "Done. The camera belongs to nobody now. Pair an owner with camd pair.")
+			return err
+		}
+		fmt.Fprintf(env.out, "in %d s (Ctrl-C stops it)\n", a.Seconds)
+	}
+}
