@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -25,8 +26,10 @@ type reply struct {
 
 // Call sends one request and returns the camera's signed answer, whose code is
 // ok. A stale nonce or sequence, and a lost message, are made good by sending the
-// same request again under fresh ones (docs/protocol.md 4.2). Errors: *Refused,
-// ErrOffline, ErrNoAnswer, ErrLost, ErrClosed, ctx's.
+// same request again under fresh ones (docs/protocol.md 4.6). What the answer says
+// of the access log is verified; what is wrong with it is an Alarm, and the answer
+// is returned all the same. Errors: *Refused, ErrOffline, ErrNewEpoch, ErrNoAnswer,
+// ErrLost, ErrClosed, ctx's.
 func (c *Camera) Call(ctx context.Context, op proto.Op, sid string, body any) (proto.Answer, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -35,12 +38,41 @@ func (c *Camera) Call(ctx context.Context, op proto.Op, sid string, body any) (p
 	if body == nil {
 		raw = nil
 	}
-	if op != proto.OpHello {
-		if err := c.greet(ctx); err != nil {
-			return proto.Answer{}, err
-		}
+	r := proto.Request{Op: op, Session: sid, Body: raw, ID: randomID()}
+	if op == proto.OpHello {
+		return c.exchange(ctx, r, accesslog.Checkpoint{})
 	}
-	return c.call(ctx, proto.Request{Op: op, Session: sid, Body: raw, ID: randomID()})
+	if err := c.settle(ctx); err != nil {
+		return proto.Answer{}, err
+	}
+	if err := c.greet(ctx); err != nil {
+		return proto.Answer{}, err
+	}
+	from, err := c.base(ctx, r)
+	if err != nil {
+		return proto.Answer{}, err
+	}
+	if op == proto.OpRevoke {
+		return c.revoke(ctx, r, from)
+	}
+	return c.exchange(ctx, r, from)
+}
+
+// exchange sends a request that carries the checkpoint from, and verifies the answer.
+func (c *Camera) exchange(ctx context.Context, r proto.Request, from accesslog.Checkpoint) (proto.Answer, error) {
+	r.Checkpoint = from.Note
+	a, err := c.call(ctx, r)
+	if err != nil {
+		return proto.Answer{}, err
+	}
+	c.verify(ctx, r, from, a)
+	if a.Code == proto.CodeStateChanged {
+		c.held.Store(nil)
+	}
+	if a.Code != proto.CodeOK {
+		return proto.Answer{}, &Refused{Code: a.Code}
+	}
+	return a, nil
 }
 
 // greet fetches a nonce if none was heard yet.
@@ -49,10 +81,11 @@ func (c *Camera) greet(ctx context.Context) error {
 	if err := c.do(ctx, func(s *state) { known = s.nonce != "" }); err != nil || known {
 		return err
 	}
-	_, err := c.call(ctx, proto.Request{Op: proto.OpHello, ID: randomID()})
+	_, err := c.exchange(ctx, proto.Request{Op: proto.OpHello, ID: randomID()}, accesslog.Checkpoint{})
 	return err
 }
 
+// call sends a request until there is an answer that is not stale.
 func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error) {
 	replies := make(chan reply, maxAttempts)
 	defer func() { _ = c.do(context.WithoutCancel(ctx), func(s *state) { delete(s.calls, r.ID) }) }()
@@ -67,10 +100,8 @@ func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error
 			last = err
 		case err != nil:
 			return proto.Answer{}, err
-		case a.Code == proto.CodeOK:
-			return a, nil
 		case a.Code != proto.CodeStale:
-			return proto.Answer{}, &Refused{Code: a.Code}
+			return a, nil
 		default:
 			last = &Refused{Code: a.Code}
 		}
@@ -82,8 +113,7 @@ func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error
 func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) error {
 	var failed error
 	err := c.do(ctx, func(s *state) {
-		if s.status != nil && !s.status.Online {
-			failed = c.offline()
+		if failed = s.unreachable(c.record); failed != nil {
 			return
 		}
 		if !c.mqtt.IsConnectionOpen() {
@@ -139,6 +169,10 @@ func (c *Camera) await(ctx context.Context, replies <-chan reply) (proto.Answer,
 // answer takes over nonce and sequence and hands the answer to whoever waits.
 func (s *state) answer(a proto.Answer) {
 	s.nonce, s.sequence = a.Nonce, max(s.sequence, a.Sequence)
+	s.notices.announce(a.Noticed)
+	if a.Clock != 0 {
+		s.clock = a.Clock
+	}
 	if to, ok := s.calls[a.Re]; ok {
 		deliver(to, reply{answer: a})
 	}

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -30,17 +32,25 @@ type Camera struct {
 	record Record
 	keys   *Keys
 	trio   envelope.Trio
+	logOf  logOf
 	home   *Home // nil: nothing is written
+	ledger *ledger
 	log    *slog.Logger
 	mqtt   mqtt.Client
 
 	acts       chan func(*state)
 	inbound    chan inbound
 	subscribed chan error
+	revoking   chan struct{} // full while a revocation is under way
+	alarms     chan Alarm
 	stop       chan struct{}
 	done       chan struct{}
 	close      func()
-	dropped    atomic.Uint64 // messages that were not ours, not signed, or too many
+	ctx        context.Context // ends with Close
+	cancel     context.CancelFunc
+	wg         sync.WaitGroup                       // what Dial began beside
+	held       atomic.Pointer[accesslog.Checkpoint] // by Hold
+	dropped    atomic.Uint64                        // messages that were not ours, not signed, or too many
 }
 
 // state is the owner goroutine's.
@@ -50,10 +60,16 @@ type state struct {
 	status   *proto.Status
 	calls    map[string]chan<- reply // by jti
 	sessions map[string]*session     // by sid
+	notices  notices
+	later    *envelope.Epoch           // in force, if the record's is over
+	clock    int64                     // the camera's, where it is a day off: Unix seconds
+	names    map[proto.ClientID]string // of members, as last listed
+	settled  []string                  // sentences about revocations that were answered late
 }
 
 // Dial connects to the broker of record and subscribes. The camera itself may be
-// offline. home keeps the sequence; it may be nil.
+// offline. home keeps what must outlive the process, and what several share; it may
+// be nil. A revocation that was not answered is repeated first.
 func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.Logger) (*Camera, error) {
 	trio, err := record.check()
 	if err != nil {
@@ -63,9 +79,14 @@ func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	c := &Camera{record: record, keys: keys, trio: trio, home: home, log: log.With("component", "client"),
-		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
-		stop: make(chan struct{}), done: make(chan struct{})}
+	c := &Camera{record: record, keys: keys, trio: trio, home: home, ledger: newLedger(home, record.Device), log: log.With("component", "client"),
+		logOf: logOf{accesslog.Origin(record.Device, record.Epoch), trio.Log},
+		acts:  make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
+		revoking: make(chan struct{}, 1), alarms: make(chan Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	if _, err := c.ledger.checkpoint(c.logOf); err != nil {
+		return nil, err
+	}
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	c.close = sync.OnceFunc(c.shutdown)
 	c.mqtt = mqtt.NewClient(c.options(cfg)) //nolint:contextcheck // it reconnects after ctx
 	go c.run()
@@ -73,7 +94,18 @@ func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.
 		c.Close()
 		return nil, explainDial(record.Broker, err)
 	}
+	c.wg.Go(c.catchUp)
 	return c, nil
+}
+
+// catchUp does what a former process could not: it repeats revocations that were
+// not answered, and tells of an alarm that the others don't know.
+func (c *Camera) catchUp() {
+	if err := c.settle(c.ctx); err != nil {
+		c.log.Warn("a revocation is not answered", "error", err)
+		return
+	}
+	c.tell(c.ctx)
 }
 
 func (c *Camera) connect(ctx context.Context) error {
@@ -101,15 +133,19 @@ func (c *Camera) Dropped() uint64 { return c.dropped.Load() }
 func (c *Camera) Close() { c.close() }
 
 func (c *Camera) shutdown() {
+	c.cancel()
 	c.mqtt.Disconnect(disconnectMS)
 	close(c.stop)
 	<-c.done
+	c.wg.Wait()
 }
 
 // run owns state: what callers want and what the broker brings go through here.
 func (c *Camera) run() {
 	defer close(c.done)
-	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}}
+	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}, names: map[proto.ClientID]string{}}
+	s.notices = notices{last: c.ledger.noticeCursor(c.record.Epoch), grace: time.NewTimer(noticeGrace)}
+	defer s.notices.grace.Stop()
 	if c.home != nil {
 		s.sequence = c.home.sequence(c.record.Device)
 	}
@@ -120,6 +156,8 @@ func (c *Camera) run() {
 			act(s)
 		case m := <-c.inbound:
 			c.handle(s, m)
+		case <-s.notices.grace.C:
+			c.overdue(s)
 		case <-c.stop:
 			c.end(s, before)
 			return
@@ -130,6 +168,9 @@ func (c *Camera) run() {
 func (c *Camera) end(s *state, before uint64) {
 	for _, live := range s.sessions {
 		close(live.out)
+	}
+	for _, l := range s.notices.listeners {
+		close(l.out)
 	}
 	if c.home == nil || s.sequence == before {
 		return
@@ -178,6 +219,10 @@ func (c *Camera) handle(s *state, m inbound) {
 		s.answer(*out.Answer)
 	case out.Signal != nil && c.mine(out.Signal.Issuer, out.Signal.Audience, out.Signal.Epoch):
 		s.signal(*out.Signal)
+	case out.Notice != nil && c.mine(out.Notice.Issuer, out.Notice.Audience, out.Notice.Epoch):
+		if err := c.notice(s, *out.Notice); err != nil {
+			c.dropped.Add(1)
+		}
 	default:
 		c.dropped.Add(1)
 	}
@@ -194,16 +239,27 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 		return
 	}
 	s.status = &status
-	if status.Online {
+	if e := c.record.laterEpoch(status); e != nil {
+		s.later = e
+	}
+	err := s.unreachable(c.record)
+	if err == nil {
 		return
 	}
 	for _, to := range s.calls {
-		deliver(to, reply{err: c.offline()})
+		deliver(to, reply{err: err})
 	}
 }
 
-func (c *Camera) offline() error {
-	return problem(ErrOffline, "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
+// unreachable says why no request can succeed now; nil: it may.
+func (s *state) unreachable(r Record) error {
+	switch {
+	case s.later != nil:
+		return r.moved(*s.later)
+	case s.status != nil && !s.status.Online:
+		return problem(ErrOffline, "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", r.Title())
+	}
+	return nil
 }
 
 // randomID has 128 random bits.

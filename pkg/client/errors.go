@@ -15,6 +15,8 @@ var (
 	ErrClosed   = errors.New("closed")
 	ErrLost     = errors.New("connection lost")
 	ErrNewer    = errors.New("written by a newer version")
+	ErrNewEpoch = errors.New("the camera has a new household")
+	ErrCard     = errors.New("not a camera card for this client")
 )
 
 // Refused is the camera's signed refusal of a request.

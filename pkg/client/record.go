@@ -64,13 +64,9 @@ func (r Record) check() (envelope.Trio, error) {
 	if !r.Device.Valid() {
 		return envelope.Trio{}, fmt.Errorf("%w: device", errRecord)
 	}
-	key, err := x509.ParsePKIXPublicKey(r.Identity)
+	identity, err := r.identity()
 	if err != nil {
-		return envelope.Trio{}, fmt.Errorf("parse identity: %w", err)
-	}
-	identity, ok := key.(*ecdsa.PublicKey)
-	if !ok {
-		return envelope.Trio{}, fmt.Errorf("%w: identity is no ECDSA key", errRecord)
+		return envelope.Trio{}, err
 	}
 	trio, err := envelope.VerifyTrio([]byte(r.Trio), identity)
 	if err != nil {
@@ -80,6 +76,19 @@ func (r Record) check() (envelope.Trio, error) {
 		return envelope.Trio{}, fmt.Errorf("%w: trio of another device or epoch", errRecord)
 	}
 	return trio, r.Broker.check()
+}
+
+// identity is the device's key.
+func (r Record) identity() (*ecdsa.PublicKey, error) {
+	key, err := x509.ParsePKIXPublicKey(r.Identity)
+	if err != nil {
+		return nil, fmt.Errorf("parse identity: %w", err)
+	}
+	identity, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: identity is no ECDSA key", errRecord)
+	}
+	return identity, nil
 }
 
 func (b Broker) check() error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -183,10 +184,17 @@ var endSentences = map[string]string{
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
 }
 
+// endCodes are the codes that a session can end with when a right does.
+var endCodes = []proto.Code{proto.CodeScope, proto.CodeSchedule, proto.CodeExpired, proto.CodeRevoked, proto.CodeSuspended,
+	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage}
+
 // EndSentence is what a person reads of a proto.End's reason.
 func EndSentence(reason string) string {
 	if s, ok := endSentences[reason]; ok {
 		return s
+	}
+	if slices.Contains(endCodes, proto.Code(reason)) {
+		return proto.Code(reason).Sentence()
 	}
 	return "The camera ended the session: " + reason + "."
 }

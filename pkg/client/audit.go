@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// LogPage reads entries of the access log from an index on, as many as fit in an answer.
+func (c *Camera) LogPage(ctx context.Context, from uint64) (proto.LogAnswer, error) {
+	return request[proto.LogAnswer](ctx, c, proto.OpLog, proto.LogRequest{From: from})
+}
+
+// ReadLog hands over the entries from an index on, in order, up to the end as it is
+// at its first answer, and returns the checkpoint of that moment.
+func (c *Camera) ReadLog(ctx context.Context, from uint64, each func(proto.LogRecord) error) (accesslog.Checkpoint, error) {
+	var end accesslog.Checkpoint
+	for {
+		a, err := c.Call(ctx, proto.OpLog, "", proto.LogRequest{From: from})
+		if err != nil {
+			return end, err
+		}
+		if end.Note == "" {
+			if end, err = c.logOf.parse(a.Checkpoint); err != nil {
+				return end, problem(err, "The camera sent its access log without its signed state.")
+			}
+		}
+		var page proto.LogAnswer
+		if err := envelope.Decode(a.Body, &page); err != nil {
+			return end, problem(errors.Join(errAnswer, err), "The camera's access log can't be read. Update camctl, or the camera.")
+		}
+		for _, r := range page.Records {
+			if r.Index < from || r.Index >= end.Size {
+				continue // came meanwhile
+			}
+			if err := each(r); err != nil {
+				return end, err
+			}
+		}
+		if page.Next <= from || page.Next >= end.Size {
+			return end, nil
+		}
+		from = page.Next
+	}
+}
+
+// LogReport is what VerifyLog found.
+type LogReport struct {
+	Entries  uint64 `json:"entries"`  // in the log
+	Texts    uint64 `json:"texts"`    // that could be read; of the others only the hash is kept
+	Complete bool   `json:"complete"` // all of it was compared with what the camera signed; else one's own entries
+}
+
+// VerifyLog downloads the log and compares it with what the camera signed. Members
+// without audit get their own entries only: of these it proves no more than that
+// the log only grew. A difference is an Alarm and an error.
+func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
+	complete, err := c.audits(ctx)
+	if err != nil {
+		return LogReport{}, err
+	}
+	report := LogReport{Complete: complete}
+	var all []accesslog.Record
+	end, err := c.ReadLog(ctx, 0, func(r proto.LogRecord) error {
+		if r.Text != "" {
+			report.Texts++
+		}
+		if !complete {
+			return nil
+		}
+		leaf, err := recordOf(r)
+		all = append(all, leaf)
+		return err
+	})
+	report.Entries = end.Size
+	if err == nil && complete {
+		err = matches(all, end)
+	}
+	if errors.Is(err, accesslog.ErrProof) {
+		c.raise(ctx, proto.Request{Op: proto.OpLog}, end.Note, &breach{alarmTexts, end.Note, err})
+	}
+	if err == nil || !errors.Is(err, accesslog.ErrProof) {
+		return report, err
+	}
+	return report, problem(err, "The entries that the camera sent are not those that it signed.")
+}
+
+// audits tells whether this client may read the whole log. An owner may, whatever
+// the camera says.
+func (c *Camera) audits(ctx context.Context) (bool, error) {
+	if c.record.Role == proto.RoleOwner {
+		return true, nil
+	}
+	l, err := c.Members(ctx)
+	return slices.ContainsFunc(l, func(m proto.Member) bool {
+		return m.Client == c.keys.ID() && slices.Contains(m.Scopes, proto.ScopeAudit)
+	}), err
+}
+
+// recordOf takes the leaf of an entry: its text, or the hash that is left of it.
+func recordOf(r proto.LogRecord) (accesslog.Record, error) {
+	if r.Text != "" {
+		return accesslog.Record{Index: r.Index, Text: []byte(r.Text)}, nil
+	}
+	hash, err := base64.RawURLEncoding.Strict().DecodeString(r.Hash)
+	out := accesslog.Record{Index: r.Index}
+	if err != nil || len(hash) != len(out.Hash) {
+		return out, errors.Join(accesslog.ErrProof, err)
+	}
+	copy(out.Hash[:], hash)
+	return out, nil
+}
+
+// matches compares the root over all entries with the one that was signed.
+func matches(all []accesslog.Record, end accesslog.Checkpoint) error {
+	root, err := accesslog.Root(all)
+	if err != nil {
+		return err
+	}
+	if uint64(len(all)) != end.Size || root != end.Hash {
+		return accesslog.ErrProof
+	}
+	return nil
+}

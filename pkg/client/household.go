@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"errors"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// maxPages bounds a listing that never ends.
+const maxPages = proto.MaxMembers
+
+var errAnswer = errors.New("not an answer to this request")
+
+// request makes a call and reads the body of its answer.
+func request[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, error) {
+	var into T
+	a, err := c.Call(ctx, op, "", body)
+	if err != nil {
+		return into, err
+	}
+	if err := envelope.Decode(a.Body, &into); err != nil {
+		return into, problem(errors.Join(errAnswer, err), "The camera's answer to %s can't be read. Update camctl, or the camera.", op)
+	}
+	return into, nil
+}
+
+// Members lists who may do what.
+func (c *Camera) Members(ctx context.Context) ([]proto.Member, error) {
+	var all []proto.Member
+	for from, page := 0, 0; page < maxPages; page++ {
+		a, err := request[proto.MembersAnswer](ctx, c, proto.OpMembers, proto.MembersRequest{From: from})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a.Members...)
+		if a.Next <= from {
+			return all, c.remember(ctx, all)
+		}
+		from = a.Next
+	}
+	return nil, problem(errAnswer, "The camera's list of members never ends.")
+}
+
+// remember keeps the names for sentences about revocations.
+func (c *Camera) remember(ctx context.Context, l []proto.Member) error {
+	return c.do(ctx, func(s *state) {
+		clear(s.names)
+		for _, m := range l {
+			s.names[m.Client] = m.Name
+		}
+	})
+}
+
+// Grant lets a key in, or changes what its holder may do.
+func (c *Camera) Grant(ctx context.Context, g proto.Grant) (proto.GrantAnswer, error) {
+	return request[proto.GrantAnswer](ctx, c, proto.OpGrant, g)
+}
+
+// Revoke removes a member. When it returns without an error, that is durable and
+// the member's last packet has left. Without an answer it is kept and repeated.
+func (c *Camera) Revoke(ctx context.Context, r proto.Revoke) (proto.RevokeAnswer, error) {
+	return request[proto.RevokeAnswer](ctx, c, proto.OpRevoke, r)
+}
+
+// Settings are what the household chose, and else the configuration's.
+func (c *Camera) Settings(ctx context.Context) (proto.Settings, error) {
+	return request[proto.Settings](ctx, c, proto.OpSettings, nil)
+}
+
+// SetSettings chooses.
+func (c *Camera) SetSettings(ctx context.Context, change proto.SettingsChange) (proto.Settings, error) {
+	return request[proto.Settings](ctx, c, proto.OpSetSettings, change)
+}
+
+// Privacy closes the camera's eye and ear, or opens them.
+func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
+	return request[proto.Privacy](ctx, c, proto.OpPrivacy, proto.Privacy{On: on})
+}

@@ -1,0 +1,172 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	noticeQueue = 64 // of one listener
+	// noticeGrace is how long a notice that an answer told of may still be on its way.
+	noticeGrace = 3 * time.Second
+)
+
+// Notice is what the camera tells each member at once. Missed says that others
+// before it, or it itself, did not arrive: then Index is all that is known of it, or
+// of the last of them. The access log has what was missed. docs/protocol.md 4.8.
+type Notice struct {
+	Index  uint64
+	Entry  accesslog.Entry // zero when this notice did not arrive
+	Missed bool
+}
+
+// cursor is how far a client has come in the notices of one epoch.
+type cursor struct {
+	known bool
+	index uint64 // of the last one
+}
+
+// noticeCursor reads how far this home had come; one of another epoch counts for
+// nothing, and neither does what can't be read.
+func (l *ledger) noticeCursor(epoch uint64) cursor {
+	data, err := l.read(fileNotice)
+	if err != nil {
+		return cursor{}
+	}
+	return parseCursor(data, epoch)
+}
+
+func parseCursor(data []byte, epoch uint64) cursor {
+	of, rest, ok := strings.Cut(strings.TrimSpace(string(data)), " ")
+	ep, err := strconv.ParseUint(of, 10, 64)
+	if !ok || err != nil || ep != epoch {
+		return cursor{}
+	}
+	n, err := strconv.ParseUint(rest, 10, 64)
+	return cursor{known: err == nil, index: n}
+}
+
+// sawNotice never lowers what another process has written.
+func (l *ledger) sawNotice(epoch, index uint64) error {
+	return l.change(func() error {
+		if c := l.noticeCursor(epoch); c.known && c.index >= index {
+			return nil
+		}
+		return l.write(fileNotice, []byte(strconv.FormatUint(epoch, 10)+" "+strconv.FormatUint(index, 10)))
+	})
+}
+
+// notices is the owner goroutine's.
+type notices struct {
+	last      cursor
+	listeners []*listener
+	announced uint64      // the newest one that an answer told of
+	grace     *time.Timer // runs while an announced one is not here
+}
+
+type listener struct {
+	out     chan Notice
+	skipped bool // its queue was full
+}
+
+// Notices hands over the camera's notices in order, from now on. The channel is
+// closed by cancel or by Close. What came while nobody listened shows as missed.
+func (c *Camera) Notices(ctx context.Context) (<-chan Notice, func(), error) {
+	l := &listener{out: make(chan Notice, noticeQueue)}
+	if err := c.do(ctx, func(s *state) { s.notices.listeners = append(s.notices.listeners, l) }); err != nil {
+		return nil, nil, err
+	}
+	cancel := func() {
+		_ = c.do(context.WithoutCancel(ctx), func(s *state) {
+			if i := slices.Index(s.notices.listeners, l); i >= 0 {
+				s.notices.listeners = slices.Delete(s.notices.listeners, i, i+1)
+				close(l.out)
+			}
+		})
+	}
+	return l.out, cancel, nil
+}
+
+// LastNotice is the number of the last notice that this home has seen.
+func (c *Camera) LastNotice(ctx context.Context) (index uint64, known bool, err error) {
+	err = c.do(ctx, func(s *state) { index, known = s.notices.last.index, s.notices.last.known })
+	return index, known, err
+}
+
+// SawNotices says that all up to index were seen another way, such as in the log.
+func (c *Camera) SawNotices(ctx context.Context, index uint64) error {
+	return c.do(ctx, func(s *state) { c.saw(s, index) })
+}
+
+// saw moves on, and writes down where to.
+func (c *Camera) saw(s *state, index uint64) {
+	if s.notices.last.known && index <= s.notices.last.index {
+		return
+	}
+	s.notices.last = cursor{true, index}
+	if err := c.ledger.sawNotice(c.record.Epoch, index); err != nil {
+		c.log.Warn("can't keep the number of the last notice", "error", err)
+	}
+}
+
+var errNotice = errors.New("notice without an entry")
+
+// notice takes one that is new. Without a listener it is as if it never came: no
+// person has seen it.
+func (c *Camera) notice(s *state, m proto.Notice) error {
+	n := &s.notices
+	if len(n.listeners) == 0 || n.last.known && m.Index <= n.last.index {
+		return nil
+	}
+	e, err := accesslog.Parse([]byte(m.Entry))
+	if err != nil || e.Epoch != m.Epoch {
+		return errors.Join(errNotice, err)
+	}
+	missed := n.last.known && m.Previous != n.last.index
+	c.saw(s, m.Index)
+	n.hand(Notice{Index: m.Index, Entry: e, Missed: missed})
+	return nil
+}
+
+// announce hears from an answer up to where there are notices.
+func (n *notices) announce(index uint64) {
+	switch {
+	case len(n.listeners) == 0 || index == 0:
+	case !n.last.known:
+		n.last = cursor{true, index} // the first that this home hears of
+	case index > n.last.index && index > n.announced:
+		n.announced = index
+		n.grace.Reset(noticeGrace)
+	}
+}
+
+// overdue says that an announced notice did not come.
+func (c *Camera) overdue(s *state) {
+	n := &s.notices
+	if len(n.listeners) == 0 || n.announced <= n.last.index {
+		return
+	}
+	c.saw(s, n.announced)
+	n.hand(Notice{Index: n.announced, Missed: true})
+}
+
+// hand never blocks: what a listener has no room for it gets told as missed.
+func (n *notices) hand(m Notice) {
+	for _, l := range n.listeners {
+		mine := m
+		mine.Missed = m.Missed || l.skipped
+		select {
+		case l.out <- mine:
+			l.skipped = false
+		default:
+			l.skipped = true
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// base is the checkpoint that a request carries in all its sendings: what this
+// client verified last. One that widens carries what the person had seen, who has
+// to have seen something. docs/protocol.md 4.6.
+func (c *Camera) base(ctx context.Context, r proto.Request) (accesslog.Checkpoint, error) {
+	if !widens(r) {
+		return c.ledger.checkpoint(c.logOf)
+	}
+	if held := c.held.Load(); held != nil {
+		return *held, nil
+	}
+	cp, err := c.ledger.checkpoint(c.logOf)
+	if err != nil || cp.Note != "" {
+		return cp, err
+	}
+	if _, err := c.exchange(ctx, proto.Request{Op: proto.OpStatus, ID: randomID()}, cp); err != nil {
+		return cp, err
+	}
+	return c.ledger.checkpoint(c.logOf)
+}
+
+// Hold binds what widens rights from here on to what was verified by now, so that
+// what a program looks up by itself does not count as seen by the person. The
+// camera's refusal state_changed ends it.
+func (c *Camera) Hold() error {
+	cp, err := c.ledger.checkpoint(c.logOf)
+	if err == nil && cp.Note != "" {
+		c.held.Store(&cp)
+	}
+	return err
+}
+
+// widens tells of a request that gives rights to someone.
+func widens(r proto.Request) bool {
+	switch r.Op {
+	case proto.OpGrant, proto.OpSetSettings:
+		return true
+	case proto.OpPrivacy:
+		var p proto.Privacy
+		return json.Unmarshal(r.Body, &p) == nil && !p.On
+	case proto.OpRevoke:
+		var v proto.Revoke
+		return json.Unmarshal(r.Body, &v) == nil && v.KeepGuests
+	}
+	return false
+}
+
+// verify checks what an answer says of the access log against from, the checkpoint
+// that the request carried. docs/protocol.md 6.7.
+func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Checkpoint, a proto.Answer) {
+	if a.Checkpoint == "" && a.Code != proto.CodeOK || r.Op == proto.OpHello {
+		return // nothing was done, and nothing is said
+	}
+	now, p, err := c.continues(from, a)
+	if err == nil {
+		err = c.included(r, a, from, now, p)
+	}
+	if err == nil {
+		var other *accesslog.Checkpoint
+		if other, err = c.ledger.advance(c.logOf, from, now); other != nil {
+			err = &breach{alarmFork, other.Note, accesslog.ErrFork}
+		}
+	}
+	var b *breach
+	switch {
+	case errors.As(err, &b):
+		c.raise(ctx, r, a.Checkpoint, b)
+	case err != nil:
+		c.log.Warn("can't keep what was verified of the access log", "error", err)
+	}
+}
+
+// continues proves that the answer's log is the one of before and only grew.
+func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog.Checkpoint, accesslog.Proof, error) {
+	var p accesslog.Proof
+	now, err := c.logOf.parse(a.Checkpoint)
+	if err != nil {
+		return now, p, &breach{alarmCheckpoint, from.Note, err}
+	}
+	if a.Proof != nil {
+		if err := envelope.Decode(a.Proof, &p); err != nil {
+			return now, p, &breach{alarmProof, from.Note, err}
+		}
+	}
+	if from.Note == "" {
+		return now, p, nil
+	}
+	err = accesslog.VerifyConsistency(from, now, p)
+	switch {
+	case errors.Is(err, accesslog.ErrRollback):
+		err = &breach{alarmRollback, from.Note, err}
+	case errors.Is(err, accesslog.ErrFork):
+		err = &breach{alarmFork, from.Note, err}
+	case err != nil:
+		err = &breach{alarmProof, from.Note, err}
+	}
+	return now, p, err
+}
+
+// entered names the kind of entry that an operation makes.
+var entered = map[proto.Op]accesslog.Kind{
+	proto.OpLive:        accesslog.KindLive,
+	proto.OpGrant:       accesslog.KindGrant,
+	proto.OpRevoke:      accesslog.KindRevoke,
+	proto.OpSetSettings: accesslog.KindSettings,
+	proto.OpPrivacy:     accesslog.KindPrivacy,
+	proto.OpAlarm:       accesslog.KindAlarm,
+}
+
+var errEntry = errors.New("the entry is not what was asked for")
+
+// included proves that what the camera did is in its log, as it was asked for.
+func (c *Camera) included(r proto.Request, a proto.Answer, from, now accesslog.Checkpoint, p accesslog.Proof) error {
+	kind, recorded := entered[r.Op]
+	switch {
+	case p.Entry == nil && recorded && a.Code == proto.CodeOK && changed(r, a):
+		return &breach{alarmEntry, from.Note, fmt.Errorf("%w: there is none for %s", errEntry, r.Op)}
+	case p.Entry == nil:
+		return nil
+	}
+	e, err := accesslog.VerifyInclusion(now, *p.Entry)
+	if err == nil {
+		err = c.asAsked(r, e)
+	}
+	if err == nil && a.Code == proto.CodeOK && e.Kind != kind {
+		err = fmt.Errorf("%w: it is of kind %s", errEntry, e.Kind)
+	}
+	if err != nil {
+		return &breach{alarmEntry, from.Note, err}
+	}
+	return nil
+}
+
+// changed tells whether an answer says that something was done, which is then in
+// the log: who is gone already is not removed again, and so on.
+func changed(r proto.Request, a proto.Answer) bool {
+	if r.Op == proto.OpRevoke {
+		var body proto.RevokeAnswer
+		return json.Unmarshal(a.Body, &body) != nil || len(body.Revoked) > 0
+	}
+	return r.Op == proto.OpLive || r.Op == proto.OpGrant
+}
+
+// asAsked compares an entry with the request that made it.
+func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
+	if e.Epoch != c.record.Epoch || e.Client != c.keys.ID() || e.Op != r.Op || e.Session != r.Session {
+		return fmt.Errorf("%w: it is of %s by %s", errEntry, e.Op, e.Client)
+	}
+	switch e.Kind {
+	case accesslog.KindGrant:
+		var g proto.Grant
+		if err := json.Unmarshal(r.Body, &g); err != nil {
+			return err
+		}
+		to, err := envelope.VerifyKeyCard([]byte(g.Card))
+		if err != nil || to.ClientID() != e.Subject || g.Name != e.SubjectName || g.Weekly != e.Weekly || g.From != e.From || g.Until != e.Until {
+			return fmt.Errorf("%w: it lets in %s (%s)", errEntry, e.SubjectName, e.Subject)
+		}
+	case accesslog.KindRevoke:
+		var v proto.Revoke
+		if json.Unmarshal(r.Body, &v) != nil || v.Client != e.Subject || v.KeepGuests != e.Keep {
+			return fmt.Errorf("%w: it removes %s", errEntry, e.Subject)
+		}
+	case accesslog.KindPrivacy:
+		var v proto.Privacy
+		if json.Unmarshal(r.Body, &v) != nil || v.On != (e.Reason == "on") {
+			return fmt.Errorf("%w: it switches privacy %s", errEntry, e.Reason)
+		}
+	}
+	return nil
+}
