@@ -46,6 +46,7 @@ type Authority struct {
 
 	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
 	over    bool       // the epoch ends: nothing changes any more; under changes
+	cut     *uint64    // entry of a change that was logged and not made; under changes
 
 	mu      sync.Mutex
 	window  *window // nil when closed
@@ -66,10 +67,10 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 		return nil, errors.Join(err, o.close())
 	}
 	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household,
-		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}}
+		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, cut: o.cut}
 	a.journal = &journal{log: o.journal, slog: log, members: o.members, condition: board.Condition("auth"),
 		state: health.Starting, notices: make(chan notice, noticeQueue)}
-	if err := a.begin(o.cut); err != nil {
+	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 
 // begin sees to it that entry 0 of every epoch says why the epoch began, deals with a
 // change that a power cut interrupted, and reports.
-func (a *Authority) begin(cut *uint64) error {
+func (a *Authority) begin() error {
 	c, err := readChoices(a.trust)
 	if err != nil {
 		return err
@@ -96,8 +97,8 @@ func (a *Authority) begin(cut *uint64) error {
 	if err == nil && n == 0 {
 		_, err = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: a.household.reason})
 	}
-	if err == nil && cut != nil {
-		err = a.finish(*cut)
+	if err == nil {
+		err = a.finish()
 	}
 	a.report()
 	return err

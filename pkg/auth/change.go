@@ -33,12 +33,16 @@ func (a *Authority) commit(put putFunc, change changeFunc, entries ...accesslog.
 	if a.over {
 		return 0, proto.Refuse(proto.CodeRevoked)
 	}
+	if err := a.finish(); err != nil {
+		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
 	first, err := a.journal.Append(entries...)
 	if err != nil {
 		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	if err := a.apply(first, put, change); err != nil {
-		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err, a.notApplied(first, entries[0]))
+		a.cut = &first
+		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err, a.sayNotApplied(first, entries[0]))
 	}
 	return first, nil
 }
@@ -65,8 +69,12 @@ func (a *Authority) apply(entry uint64, put putFunc, change changeFunc) error {
 	})
 }
 
-// notApplied says of a change that was logged that it did not happen.
-func (a *Authority) notApplied(index uint64, e accesslog.Entry) error {
+// sayNotApplied says of a change that was logged that it did not happen. A revocation
+// happens yet: see finish.
+func (a *Authority) sayNotApplied(index uint64, e accesslog.Entry) error {
+	if e.Kind == accesslog.KindRevoke {
+		return nil
+	}
 	_, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: e.Client, Name: e.Name,
 		Network: e.Network, Start: index, Reason: reasonNotApplied})
 	return err
@@ -104,29 +112,50 @@ func compare(trust *store.DB, log *accesslog.Log) (cut *uint64, err error) {
 	return &index, nil
 }
 
-// finish deals with the one change that was cut. A revocation is made now: an older
-// copy of trust.db never brings back whom the newest change removed. Any other is said
-// not to have happened.
-func (a *Authority) finish(index uint64) error {
-	l, err := a.journal.log.Read(index, 1)
+// finish deals with a change that was logged and not made, because of a power cut or
+// a storage that failed. A revocation is made now: an older copy of trust.db never
+// brings back whom the newest change removed. Any other is said not to have happened.
+// Until that is durable no other change begins.
+func (a *Authority) finish() error {
+	if a.cut == nil {
+		return nil
+	}
+	index := *a.cut
+	e, said, err := a.interrupted(index)
 	if err != nil {
 		return err
 	}
-	if len(l) != 1 || l[0].Index != index {
-		return fmt.Errorf("%s: %w", fileLogs, store.ErrDamaged)
-	}
-	e, err := accesslog.Parse(l[0].Text)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", fileLogs, store.ErrDamaged, err)
-	}
-	if e.Kind == accesslog.KindRevoke {
-		if m := a.members.get(e.Subject); m != nil {
-			return a.apply(index, nil, removal(m, a.members.get(e.Client), e.Keep))
+	var change changeFunc
+	if m := a.members.get(e.Subject); e.Kind == accesslog.KindRevoke && m != nil {
+		change = removal(m, a.members.get(e.Client), e.Keep)
+	} else if !said {
+		if err := a.sayNotApplied(index, e); err != nil {
+			return err
 		}
-		return a.apply(index, nil, nil)
 	}
-	if err := a.notApplied(index, e); err != nil {
+	if err := a.apply(index, nil, change); err != nil {
 		return err
 	}
-	return a.apply(index, nil, nil)
+	a.cut = nil
+	return nil
+}
+
+// interrupted reads the entry of a change, and whether one of those that follow says
+// that it did not happen.
+func (a *Authority) interrupted(index uint64) (e accesslog.Entry, said bool, err error) {
+	l, err := a.journal.log.Read(index, accesslog.MaxRead)
+	if err != nil {
+		return e, false, err
+	}
+	if len(l) == 0 {
+		return e, false, fmt.Errorf("%s: %w", fileLogs, store.ErrDamaged)
+	}
+	if e, err = accesslog.Parse(l[0].Text); err != nil {
+		return e, false, fmt.Errorf("%s: %w: %w", fileLogs, store.ErrDamaged, err)
+	}
+	for _, r := range l[1:] {
+		after, err := accesslog.Parse(r.Text)
+		said = said || err == nil && after.Start == index && after.Reason == reasonNotApplied
+	}
+	return e, said, nil
 }

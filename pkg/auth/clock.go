@@ -50,6 +50,9 @@ type timekeeper struct {
 type times struct{ floor, owner, alone int64 }
 
 func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger) (*timekeeper, error) {
+	if clock == nil {
+		clock = func() (time.Time, bool) { return time.Now(), false }
+	}
 	t := &timekeeper{clock: clock, db: db, log: log, since: time.Now()}
 	err := db.View(func(tx *store.Tx) error {
 		for key, into := range map[string]*int64{keyFloor: &t.saved.floor, keyOwner: &t.saved.owner, keyAlone: &t.saved.alone} {

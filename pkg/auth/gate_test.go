@@ -187,8 +187,7 @@ func TestReplayAfterRestart(t *testing.T) { // T3
 			t.Fatalf("first: %v", l)
 		}
 		w.stop()
-		again := (&Authority{identity: &fileIdentity{device: w.gate.device}, household: w.gate.household,
-			members: w.gate.members, log: w.gate.log}).NewGate(w.out)
+		again := w.gate.authority.NewGate(w.out)
 		again.journal, again.ops = w.journal, w.gate.ops
 		w.gate = again
 		w.run()

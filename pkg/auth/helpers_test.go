@@ -39,7 +39,8 @@ func openAuthority(t testing.TB, state string) *Authority {
 func tryOpen(t testing.TB, state string) (*Authority, error) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	return Open(t.Context(), Config{State: state, Check: checkHere,
+	return Open(t.Context(), Config{State: state, Check: checkHere, Household: DefaultHousehold(),
+		Clock:  func() (time.Time, bool) { return time.Now(), true },
 		Broker: pairing.Broker{URL: "mqtts://broker:8883"}}, log, health.NewBoard(log))
 }
 
@@ -85,7 +86,7 @@ func enrol(t testing.TB, a *Authority, k keys, scopes ...proto.Scope) {
 	}
 	m := &member{Card: string(card), Name: "Anna", Role: proto.RoleOwner, Scopes: scopes, id: k.id,
 		key: envelope.PublicKey{Sig: &k.sig.PublicKey, Enc: k.enc.PublicKey()}}
-	if err := a.members.add(m); err != nil {
+	if err := a.members.update(func(all *roll) { all.put(m) }, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,16 +140,18 @@ type fakeJournal struct {
 	order   func(string)
 }
 
-func (j *fakeJournal) Append(e accesslog.Entry) (uint64, error) {
+func (j *fakeJournal) Append(l ...accesslog.Entry) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.fail {
 		return 0, errors.New("no space left on device")
 	}
-	if j.order != nil {
-		j.order("log " + string(e.Kind))
+	for _, e := range l {
+		if j.order != nil {
+			j.order("log " + string(e.Kind))
+		}
+		j.entries = append(j.entries, e)
 	}
-	j.entries = append(j.entries, e)
 	return uint64(len(j.entries)), nil
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"slices"
-	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -107,16 +106,7 @@ func (a *Authority) watching(id proto.ClientID) []proto.Scope {
 	return l
 }
 
-// logAge is how long the access log keeps texts, by a time that no clock attack moves.
-const logAge = 90 * 24 * time.Hour
-
 // tidy is the hourly housekeeping of store and log.
 func (a *Authority) tidy() {
 	a.policy.time.tick()
-	if err := a.journal.log.DropBefore(a.policy.time.trusted().Add(-logAge)); err != nil {
-		a.log.Warn("old entries of the access log can't be dropped", "error", err)
-	}
-	if err := a.journal.log.Merge(); err != nil {
-		a.log.Warn("short sessions can't be merged in the access log", "error", err)
-	}
 }

@@ -198,29 +198,46 @@ func TestEnrolmentNeedsItsEntry(t *testing.T) {
 // An enrolment that could not be stored, or was cut before it was, is followed by
 // an entry that says so, once.
 func TestEnrolmentThatWasNotStored(t *testing.T) {
-	state := newState(t)
-	a := openAuthority(t, state)
-	openWindow(t, a, time.Minute)
-	if err := a.trust.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || a.Owned() {
-		t.Errorf("client: %v", client)
-	}
-	if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied {
-		t.Errorf("entry: %+v", e)
-	}
-	if _, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindPair, Client: newKeys(t).id}); err != nil { // and cut
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
-		}
-		a = openAuthority(t, state)
-		if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 3 || e.Reason != reasonNotApplied || entryCount(t, a) != 5 {
-			t.Errorf("after a start: %+v, %d entries", e, entryCount(t, a))
-		}
+	for name, begin := range map[string]func(*Authority){
+		"storage": func(a *Authority) {
+			if err := a.trust.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || a.Owned() {
+				t.Errorf("client: %v", client)
+			}
+			if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied {
+				t.Errorf("entry: %+v", e)
+			}
+			if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || entryCount(t, a) != 3 {
+				t.Errorf("a second one: %v, %d entries", client, entryCount(t, a))
+			}
+		},
+		"power cut": func(a *Authority) {
+			if _, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindPair, Client: newKeys(t).id}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := newState(t)
+			a := openAuthority(t, state)
+			openWindow(t, a, time.Minute)
+			begin(a)
+			for range 2 {
+				if err := a.Close(); err != nil {
+					t.Fatal(err)
+				}
+				a = openAuthority(t, state)
+				if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied || entryCount(t, a) != 3 {
+					t.Errorf("after a start: %+v, %d entries", e, entryCount(t, a))
+				}
+			}
+			openWindow(t, a, time.Minute)
+			if client, device := pair(t, a, a.Identity().Label(), newKeys(t)); client != nil || device != nil {
+				t.Error(client, device)
+			}
+		})
 	}
 }
 

@@ -232,8 +232,9 @@ func TestSlowClientHoldsNobodyElseUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.gate.members.add(&member{Card: string(card), Name: "Bob", Scopes: proto.OwnerScopes(), id: bob.id,
-			key: envelope.PublicKey{Sig: &bob.sig.PublicKey, Enc: bob.enc.PublicKey()}}); err != nil {
+		m := &member{Card: string(card), Name: "Bob", Role: proto.RoleOwner, Scopes: proto.OwnerScopes(), id: bob.id,
+			key: envelope.PublicKey{Sig: &bob.sig.PublicKey, Enc: bob.enc.PublicKey()}}
+		if err := w.gate.members.update(func(all *roll) { all.put(m) }, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.run()
