@@ -9,8 +9,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -18,9 +20,11 @@ import (
 
 	"github.com/camd-project/camd/internal/broker"
 	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -33,6 +37,7 @@ type device struct {
 	identity tls.Certificate
 	hhSig    *ecdsa.PrivateKey
 	hhEnc    *ecdh.PrivateKey
+	logKey   ed25519.PrivateKey
 	trio     []byte
 	label    pairing.Label
 	ca       *pki.CA
@@ -45,10 +50,22 @@ type device struct {
 	highest  uint64
 	requests []proto.Request // as they came, stale ones included
 	mute     int             // so many requests go unanswered
-	alwaysNo bool            // every nonce is stale
-	epoch    uint64          // of answers
+	deaf     int             // so many answers are lost
+	log      *accesslog.Log
+	done     map[string]outcome // by jti
+	noticed  uint64             // index of the last notice
+	tamper   func(proto.Request, *proto.Answer)
+	alwaysNo bool   // every nonce is stale
+	epoch    uint64 // of answers
 	signals  uint64
 	handle   func(proto.Request) (proto.Code, any)
+}
+
+// outcome is what a request came to.
+type outcome struct {
+	code  proto.Code
+	body  any
+	entry *uint64
 }
 
 func must[T any](v T, err error) T {
@@ -59,14 +76,16 @@ func must[T any](v T, err error) T {
 }
 
 func newDevice(t *testing.T) *device {
-	d := &device{t: t, id: proto.NewDeviceID(), nonce: randomID(), epoch: 1, ca: must(pki.NewCA("test"))}
+	d := &device{t: t, id: proto.NewDeviceID(), nonce: randomID(), epoch: 1, ca: must(pki.NewCA("test")), done: map[string]outcome{}}
 	d.identity = must(d.ca.Device(d.id, nil))
 	d.hhSig = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	d.hhEnc = must(ecdh.P256().GenerateKey(rand.Reader))
-	logKey, _, err := ed25519.GenerateKey(rand.Reader)
+	logKey, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.logKey = private
+	d.log = d.newLog("Anna")
 	identity := d.identity.PrivateKey.(*ecdsa.PrivateKey)
 	d.trio = must(envelope.SignTrio(envelope.Trio{Device: d.id, Epoch: 1, Sig: &d.hhSig.PublicKey, Enc: d.hhEnc.PublicKey(), Log: logKey}, identity))
 	d.label = must(pairing.NewLabel(d.id, pairing.NewSecret(), identity.Public()))
@@ -78,6 +97,23 @@ func newDevice(t *testing.T) *device {
 		}
 	})
 	return d
+}
+
+// newLog makes an access log of the device that begins with the pairing of a member.
+func (d *device) newLog(member string) *accesslog.Log {
+	l := must(accesslog.Open(d.store(), 1, accesslog.Origin(d.id, 1), d.logKey))
+	must(l.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: "first start"}, accesslog.Entry{Kind: accesslog.KindPair, Name: member}))
+	return l
+}
+
+func (d *device) store() *store.DB {
+	db := must(store.Create(store.Config{Path: filepath.Join(d.t.TempDir(), "log.db")}, func(*store.Tx) error { return nil }))
+	d.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+	return db
 }
 
 // connect brings the device to its broker.
@@ -144,17 +180,70 @@ func (d *device) receive(msg []byte) {
 		code = proto.CodeStale
 	default:
 		d.highest = r.Sequence
-		if d.handle != nil {
-			code, body = d.handle(r)
-		}
+		code, body = d.carryOut(r)
 	}
 	d.answer(r, code, body, d.hhSig)
 }
 
+// carryOut does what was asked for once, and enters it into the log.
+func (d *device) carryOut(r proto.Request) (proto.Code, any) {
+	if o, ok := d.done[r.ID]; ok {
+		return o.code, o.body
+	}
+	o := outcome{code: proto.CodeOK}
+	if d.handle != nil {
+		o.code, o.body = d.handle(r)
+	}
+	if e, ok := entryOf(r); ok && o.code == proto.CodeOK {
+		o.entry = new(must(d.log.Append(e)))
+	}
+	d.done[r.ID] = o
+	return o.code, o.body
+}
+
+// entryOf is what a request makes in the log.
+func entryOf(r proto.Request) (accesslog.Entry, bool) {
+	kind, ok := entered[r.Op]
+	e := accesslog.Entry{Kind: kind, Client: r.Issuer, Name: "Anna", Op: r.Op, Session: r.Session, Network: accesslog.NetMQTT}
+	var body struct {
+		proto.Grant
+		proto.Revoke
+		proto.Privacy
+	}
+	if json.Unmarshal(r.Body, &body) != nil {
+		return e, ok
+	}
+	switch kind {
+	case accesslog.KindGrant:
+		key := must(envelope.VerifyKeyCard([]byte(body.Card)))
+		e.Subject, e.SubjectName, e.Role, e.Scopes = key.ClientID(), body.Name, body.Role, body.Scopes
+		e.Weekly, e.From, e.Until = body.Weekly, body.From, body.Until
+	case accesslog.KindRevoke:
+		e.Subject, e.Keep = body.Client, body.KeepGuests
+	case accesslog.KindPrivacy:
+		e.Reason = map[bool]string{true: "on", false: "off"}[body.On]
+	}
+	return e, ok
+}
+
 func (d *device) answer(r proto.Request, code proto.Code, body any, by *ecdsa.PrivateKey) {
-	a := proto.Answer{Issuer: d.id, Audience: r.Issuer, Epoch: d.epoch, Re: r.ID, Code: code, Nonce: d.nonce, Sequence: d.highest}
+	a := proto.Answer{Issuer: d.id, Audience: r.Issuer, Epoch: d.epoch, Re: r.ID, Code: code, Nonce: d.nonce, Sequence: d.highest, Noticed: d.noticed}
 	if body != nil {
 		a.Body = must(json.Marshal(body))
+	}
+	if r.Op != proto.OpHello && code != proto.CodeStale {
+		cp, proof, _, err := d.log.Prove(r.Checkpoint, d.done[r.ID].entry)
+		if err != nil && !errors.Is(err, accesslog.ErrRolledBack) && !errors.Is(err, accesslog.ErrCheckpoint) {
+			d.t.Error(err)
+		}
+		a.Checkpoint, a.Proof = cp.Note, must(json.Marshal(proof))
+	}
+	if d.tamper != nil {
+		d.tamper(r, &a)
+	}
+	if d.deaf > 0 {
+		d.deaf--
+		return
 	}
 	d.mqtt.Publish(proto.TopicOut(d.id, r.Issuer), 1, false, must(envelope.SealAnswer(a, by, d.client.Enc)))
 }
@@ -166,6 +255,20 @@ func (d *device) signal(sid string, kind proto.SignalKind, body any, skip uint64
 	d.signals += 1 + skip
 	s := proto.Signal{Issuer: d.id, Audience: d.client.ClientID(), Epoch: 1, Session: sid, Index: d.signals, Kind: kind, Body: must(json.Marshal(body))}
 	d.mqtt.Publish(proto.TopicOut(d.id, d.client.ClientID()), 1, false, must(envelope.SealSignal(s, d.hhSig, d.client.Enc)))
+}
+
+// notice enters something into the log and tells the client of it, unless it is lost.
+func (d *device) notice(e accesslog.Entry, lost bool) uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	index := must(d.log.Append(e))
+	n := proto.Notice{Issuer: d.id, Audience: d.client.ClientID(), Epoch: 1, Index: index, Previous: d.noticed,
+		Entry: string(must(d.log.Read(index, 1))[0].Text)}
+	d.noticed = index
+	if !lost {
+		d.mqtt.Publish(proto.TopicOut(d.id, d.client.ClientID()), 1, false, must(envelope.SealNotice(n, d.hhSig, d.client.Enc)))
+	}
+	return index
 }
 
 // paired pairs a fresh home with a fresh device and leaves the device offline.

@@ -184,3 +184,17 @@ func TestRates(t *testing.T) {
 		t.Errorf("no time gives %+v", got)
 	}
 }
+
+func TestEndSentences(t *testing.T) {
+	for reason, want := range map[string]string{
+		proto.EndSilent:                "half a minute",
+		string(proto.CodeRevoked):      proto.CodeRevoked.Sentence(),
+		string(proto.CodePrivacy):      proto.CodePrivacy.Sentence(),
+		string(proto.CodeSchedule):     proto.CodeSchedule.Sentence(),
+		"something of a later version": "something of a later version",
+	} {
+		if got := EndSentence(reason); !strings.Contains(got, want) {
+			t.Errorf("EndSentence(%q) = %q", reason, got)
+		}
+	}
+}

@@ -38,6 +38,27 @@ const (
 	KindMerged   Kind = "merged"   // short sessions of one member from Start to Last, whose texts were dropped
 )
 
+// Noticed tells whether each member gets a notice of an entry of this kind, at once.
+// docs/protocol.md 4.8.
+func (k Kind) Noticed() bool {
+	switch k {
+	case KindLive, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
+		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch:
+		return true
+	}
+	return false
+}
+
+// ReasonNotApplied is the reason of a KindEnd after a change that was logged and
+// then not made, because the device stopped in between.
+const ReasonNotApplied = "not applied"
+
+// The reasons of KindPrivacy.
+const (
+	PrivacyOn  = "on"
+	PrivacyOff = "off"
+)
+
 // The kinds of network from which a request came.
 const (
 	NetMQTT  = "mqtt"
@@ -54,7 +75,7 @@ type Entry struct {
 	Name    string         `json:"name,omitempty"` // the member's, as given when it was let in
 	Role    proto.Role     `json:"role,omitempty"`
 	Op      proto.Op       `json:"op,omitempty"`
-	Scopes  []proto.Scope  `json:"sc,omitempty"`
+	Scopes  []proto.Scope  `json:"sc,omitempty"` // asked for, carried or granted
 	Network string         `json:"net,omitempty"`
 	Session string         `json:"sid,omitempty"`
 	Start   uint64         `json:"ref,omitempty"` // KindEnd, KindRevoke, KindMerged: another entry; never 0
@@ -65,7 +86,7 @@ type Entry struct {
 	Subject     proto.ClientID `json:"sub,omitempty"`    // KindGrant, KindRevoke: whom it is about
 	SubjectName string         `json:"sname,omitempty"`  // what the household calls it
 	Weekly      string         `json:"weekly,omitempty"` // KindGrant, as proto.Grant has it
-	From        int64          `json:"nbf,omitempty"`
+	From        int64          `json:"nbf,omitempty"`    // KindGrant as there; KindMerged: when the first began and the last ended
 	Until       int64          `json:"exp,omitempty"`
 	Grant       string         `json:"jws,omitempty"`  // KindGrant: SHA-256 of the signed request, base64url
 	Keep        bool           `json:"keep,omitempty"` // KindRevoke: guests become those of Client

@@ -59,11 +59,11 @@ func TestParse(t *testing.T) {
 		"Mo\t08:00-12:00":                          "",
 		"Mo 08:00\u201312:00":                      "",
 		"Mo 08:00-12:00\n":                         "",
-		strings.Repeat(" ", 257-17) + "Mo-Fr 08:00-17:00":        "",
-		strings.Repeat(" ", 256-17) + "Mo-Fr 08:00-17:00":        "Mo-Fr 08:00-17:00",
-		strings.Repeat("00:00-01:00;", 15) + "00:00-01:00":       strings.Repeat("00:00-01:00; ", 15) + "00:00-01:00",
-		strings.Repeat("00:00-01:00;", 16) + "00:00-01:00":       "",
-		strings.Repeat("Mo 00:00-01:00;", 15) + "Mo 00:00-01:00": "", // 16 windows, 254 bytes: too long when it is written
+		strings.Repeat(" ", 257-17) + "Mo-Fr 08:00-17:00":           "",
+		strings.Repeat(" ", 256-17) + "Mo-Fr 08:00-17:00":           "Mo-Fr 08:00-17:00",
+		strings.Repeat("00:00-01:00;", 15) + "00:00-01:00":          strings.Repeat("00:00-01:00; ", 15) + "00:00-01:00",
+		strings.Repeat("00:00-01:00;", 16) + "00:00-01:00":          "",
+		strings.Repeat("Mo 00:00-01:00;", 15) + "Mo,We 00:00-01:00": "", // 242 bytes here, 257 when it is written
 	} {
 		w, err := Parse(text)
 		if want == "" {

@@ -14,12 +14,13 @@ import (
 // moon names the zones that no rule describes.
 var moon = map[string]bool{"Africa/Casablanca": true, "Africa/El_Aaiun": true, "Asia/Gaza": true, "Asia/Hebron": true}
 
-// TestTableIsTheZoneDatabase compares each offset, abbreviation and change of the
-// clocks for 20 years with the zone files that come with Go (those of time/tzdata).
-// If it fails after Go was updated, run go generate here.
+// TestTableIsTheZoneDatabase compares offset, abbreviation and summer time of each
+// day for 14 years, and of each quarter of an hour of the days on which clocks are
+// set, with the zone files that come with Go (those of time/tzdata). If it fails
+// after Go was updated, run go generate here.
 func TestTableIsTheZoneDatabase(t *testing.T) {
 	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	to := from.AddDate(20, 0, 0)
+	to := from.AddDate(14, 0, 0)
 	count := 0
 	for name, data := range zoneFiles(t) {
 		got, err := builtIn(name)
@@ -42,32 +43,42 @@ func TestTableIsTheZoneDatabase(t *testing.T) {
 		}
 		count++
 	}
-	if in := strings.Count(zones, "\n") + strings.Count(zones, " ") - strings.Count(zones, "\n"); count != in {
+	if in := strings.Count(zones, " "); count != in {
 		t.Errorf("the table holds %d zones; the database %d that it could hold", in, count)
 	}
 }
 
-// compare looks at the beginning and the middle of each stretch between two changes.
+// compare finds the first moment that differs. It does not ask for ZoneBounds, which
+// in Go 1.26 are a day short at the end of leap years.
 func compare(got, want *time.Location, from, to time.Time) (at time.Time, same bool) {
-	equal := func(at time.Time) bool {
-		gotName, gotOffset := at.In(got).Zone()
-		wantName, wantOffset := at.In(want).Zone()
-		return gotName == wantName && gotOffset == wantOffset && at.In(got).IsDST() == at.In(want).IsDST()
-	}
-	for at = from; at.Before(to); {
-		_, end := at.In(want).ZoneBounds()
-		if _, gotEnd := at.In(got).ZoneBounds(); !gotEnd.Equal(end) || !equal(at) {
+	const day, quarter = 24 * time.Hour, 15 * time.Minute
+	for at = from; at.Before(to); at = at.Add(day) {
+		if !equal(at, got, want) {
 			return at, false
 		}
-		if end.IsZero() {
-			return at, equal(to)
+		if offset(at, want) == offset(at.Add(day), want) {
+			continue
 		}
-		if middle := at.Add(end.Sub(at) / 2); !equal(middle) {
-			return middle, false
+		for q := at; q.Before(at.Add(day)); q = q.Add(quarter) {
+			for _, q := range []time.Time{q.Add(-time.Second), q} {
+				if !equal(q, got, want) {
+					return q, false
+				}
+			}
 		}
-		at = end
 	}
 	return at, true
+}
+
+func equal(at time.Time, got, want *time.Location) bool {
+	gotName, gotOffset := at.In(got).Zone()
+	wantName, wantOffset := at.In(want).Zone()
+	return gotName == wantName && gotOffset == wantOffset && at.In(got).IsDST() == at.In(want).IsDST()
+}
+
+func offset(at time.Time, loc *time.Location) int {
+	_, offset := at.In(loc).Zone()
+	return offset
 }
 
 func zoneFiles(t *testing.T) map[string][]byte {

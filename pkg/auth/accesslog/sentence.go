@@ -1,0 +1,258 @@
+package accesslog
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Sentence says in one English sentence what an entry records, without its time;
+// points in time that belong to it are shown in loc. An entry may come from a
+// hostile device: nothing of it that could steer a terminal gets through.
+func Sentence(e Entry, loc *time.Location) string {
+	return strings.Map(harmless, sentence(e, loc))
+}
+
+// harmless replaces characters that are not seen but do something: control
+// characters, line ends, and those that change the direction of writing.
+func harmless(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return unicode.ReplacementChar
+}
+
+func sentence(e Entry, loc *time.Location) string {
+	switch e.Kind {
+	case KindLive:
+		return e.who() + " began to " + deeds(e.Scopes, todo) + "."
+	case KindEnd:
+		return e.ended()
+	case KindPair:
+		return e.who() + " paired at the camera and became " + string(e.Role) + "."
+	case KindRefused:
+		return e.who() + " was not allowed to " + e.asked() + ": " + because(string(e.Code)) + "."
+	case KindHostile:
+		return e.hostile()
+	case KindEpoch:
+		return fmt.Sprintf("Epoch %d of the household began: %s.", e.Epoch, e.Reason)
+	case KindGrant:
+		return e.granted(loc)
+	case KindRevoke:
+		return e.revoked()
+	case KindSettings:
+		return e.who() + " changed settings: " + strings.Join(e.Set, ", ") + "."
+	case KindPrivacy:
+		return e.who() + " switched privacy mode " + e.Reason + "."
+	case KindMerged:
+		return fmt.Sprintf("%s began %d sessions of less than %d seconds between %s and %s; their entries, from %d to %d, are dropped.",
+			e.who(), e.Count, int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
+	}
+	return e.other()
+}
+
+// other says the kinds that need no more than a name.
+func (e Entry) other() string {
+	switch e.Kind {
+	case KindEvict:
+		return e.who() + " removed everyone; all have to pair again."
+	case KindReset:
+		return e.who() + " wiped the camera."
+	case KindAlarm:
+		return "ALARM: " + e.who() + " was shown access logs that contradict each other."
+	case KindRollback:
+		return "ALARM: " + e.who() + " has seen entries of the access log that the camera lost. Its storage was put back, or copied."
+	}
+	return fmt.Sprintf("%s: %q, which this program does not know.", e.who(), string(e.Kind))
+}
+
+// who is who did it.
+func (e Entry) who() string {
+	switch {
+	case e.Client != "":
+		return called(e.Name, e.Client)
+	case e.Network == NetLocal:
+		return "Someone at the camera"
+	}
+	return "The camera"
+}
+
+// called is a member's name, or what tells it from others if it has none.
+func called(name string, c proto.ClientID) string {
+	if name != "" {
+		return name
+	}
+	return fmt.Sprintf("Member %.8s", string(c))
+}
+
+func (e Entry) ended() string {
+	switch {
+	case e.Reason == ReasonNotApplied:
+		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
+	case never[e.Reason]:
+		return fmt.Sprintf("%s got nothing to see or hear: %s.", e.who(), because(e.Reason))
+	case e.Reason == proto.EndBye:
+		return e.who() + " stopped " + deeds(e.Scopes, doing) + "."
+	}
+	return e.who() + " stopped " + deeds(e.Scopes, doing) + ": " + because(e.Reason) + "."
+}
+
+func (e Entry) granted(loc *time.Location) string {
+	s := e.who() + " let " + called(e.SubjectName, e.Subject) + " in as " + string(e.Role) + ": may " + deeds(e.Scopes, todo)
+	if e.Weekly != "" {
+		s += "; " + e.Weekly
+	}
+	if e.From != 0 {
+		s += "; from " + moment(e.From, loc)
+	}
+	if e.Until != 0 {
+		s += "; until " + moment(e.Until, loc)
+	}
+	return s + "."
+}
+
+func (e Entry) revoked() string {
+	subject := called(e.SubjectName, e.Subject)
+	switch {
+	case e.Start != 0:
+		return fmt.Sprintf("%s went too, a guest of who was removed in entry %d.", subject, e.Start)
+	case e.Client != "" && e.Client == e.Subject:
+		subject += " left"
+	default:
+		subject = e.who() + " removed " + subject
+	}
+	if e.Keep {
+		return subject + "; the guests stay, as those of " + e.who() + "."
+	}
+	return subject + "."
+}
+
+// asked is what a refused request was for.
+func (e Entry) asked() string {
+	switch e.Op {
+	case proto.OpLive:
+		return deeds(e.Scopes, todo)
+	case proto.OpMembers:
+		return "see the members"
+	case proto.OpGrant:
+		return "let someone in"
+	case proto.OpRevoke:
+		return "remove someone"
+	case proto.OpSettings, proto.OpSetSettings:
+		return "see or change settings"
+	case proto.OpPrivacy:
+		return "switch privacy mode"
+	case proto.OpLog:
+		return "read the access log"
+	}
+	return fmt.Sprintf("do %q", string(e.Op))
+}
+
+func (e Entry) hostile() string {
+	var d Drops
+	if e.Drops != nil {
+		d = *e.Drops
+	}
+	var kinds []string
+	var sum uint64
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{
+		{d.Oversized, "oversized"}, {d.Garbled, "garbled"}, {d.Unknown, "of unknown keys"}, {d.Signature, "with a wrong signature"},
+		{d.Claims, "with wrong claims"}, {d.Topic, "on another's topic"}, {d.Audience, "for another camera"},
+		{d.Epoch, "of another epoch"}, {d.Replay, "replayed"}, {d.Stale, "stale"}, {d.Duplicate, "repeated"}, {d.Busy, "too many"},
+	} {
+		if sum += c.n; c.n != 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	if sum == 0 {
+		return "The camera dropped hostile messages."
+	}
+	return fmt.Sprintf("The camera dropped %d messages: %s.", sum, strings.Join(kinds, ", "))
+}
+
+// moment is a point in time, given in Unix seconds.
+func moment(unix int64, loc *time.Location) string {
+	return time.Unix(unix, 0).In(loc).Format("2 Jan 2006 15:04")
+}
+
+// Indexes of the forms of a deed.
+const (
+	todo = iota
+	doing
+)
+
+var forms = map[proto.Scope][2]string{
+	proto.ScopeView:     {"watch", "watching"},
+	proto.ScopeListen:   {"listen", "listening"},
+	proto.ScopeTalk:     {"talk", "talking"},
+	proto.ScopeSnapshot: {"take pictures", "taking pictures"},
+	proto.ScopeEvents:   {"follow events", "following events"},
+	proto.ScopeSettings: {"change settings", "changing settings"},
+	proto.ScopeMembers:  {"manage members", "managing members"},
+	proto.ScopeUpdate:   {"update the camera", "updating the camera"},
+	proto.ScopeAudit:    {"read the access log", "reading the access log"},
+}
+
+// deeds says what scopes are for, in one of the forms. An end does not say what it
+// is the end of when nobody knows any more.
+func deeds(scopes []proto.Scope, form int) string {
+	var list []string
+	for _, s := range scopes {
+		if f, ok := forms[s]; ok {
+			list = append(list, f[form])
+		} else {
+			list = append(list, fmt.Sprintf("%q", string(s)))
+		}
+	}
+	switch n := len(list); n {
+	case 0:
+		return [2]string{"do nothing", "watching or listening"}[form]
+	case 1:
+		return list[0]
+	default:
+		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
+	}
+}
+
+// never are the reasons of an end that came before anything was sent.
+var never = map[string]bool{
+	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeNoMedia): true,
+	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
+}
+
+var reasons = map[string]string{
+	proto.EndICE:      "the connection was lost",
+	proto.EndSilent:   "the viewer was not heard any more",
+	proto.EndRevoked:  "the right to it ended",
+	proto.EndShutdown: "the camera stopped",
+	proto.EndMedia:    "sending failed",
+
+	string(proto.CodeScope):           "the right to it is missing",
+	string(proto.CodeSchedule):        "outside the times that were given",
+	string(proto.CodeExpired):         "the right to it ended (its time is over)",
+	string(proto.CodeRevoked):         "the right to it ended (removed)",
+	string(proto.CodeSuspended):       "guests rest while no owner is heard",
+	string(proto.CodePrivacy):         "privacy mode is on",
+	string(proto.CodeClock):           "the camera does not know the time, on which the right depends",
+	string(proto.CodeStorage):         "the access log could not be written",
+	string(proto.CodeBadRequest):      "the request was not understood",
+	string(proto.CodeTooManySessions): "too many were watching",
+	string(proto.CodeNoMedia):         "the camera had no picture or sound",
+	string(proto.CodeCodec):           "the viewer can't show this video",
+	string(proto.CodeBusy):            "the camera was busy",
+	string(proto.CodeInternal):        "something failed inside the camera",
+}
+
+// because puts a reason or a code in words; one that is not known is shown as it is.
+func because(reason string) string {
+	if s, ok := reasons[reason]; ok {
+		return s
+	}
+	return fmt.Sprintf("%q", reason)
+}

@@ -1,0 +1,86 @@
+package accesslog
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+func TestSentence(t *testing.T) {
+	berlin := time.FixedZone("", 3600)
+	both := []proto.Scope{proto.ScopeView, proto.ScopeListen}
+	end := func(reason string) Entry {
+		return Entry{Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpLive, Scopes: both, Start: 7, Reason: reason}
+	}
+	for want, e := range map[string]Entry{
+		"Anna began to watch and listen.":                                          {Kind: KindLive, Client: anna, Name: "Anna", Op: proto.OpLive, Scopes: both},
+		"Member 01234567 began to listen.":                                         {Kind: KindLive, Client: anna, Op: proto.OpLive, Scopes: both[1:]},
+		"Anna stopped watching and listening.":                                     end(proto.EndBye),
+		"Anna stopped watching or listening.":                                      {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpLive, Start: 7, Reason: proto.EndBye},
+		`Anna stopped watching and listening: "tired".`:                            end("tired"),
+		"Anna stopped watching and listening: the right to it ended (removed).":    end(string(proto.CodeRevoked)),
+		"Anna stopped watching and listening: the connection was lost.":            end(proto.EndICE),
+		"Anna got nothing to see or hear: too many were watching.":                 end(string(proto.CodeTooManySessions)),
+		"What entry 7 says of Anna was not done: the camera stopped before.":       end(ReasonNotApplied),
+		"Anna paired at the camera and became owner.":                              {Kind: KindPair, Client: anna, Name: "Anna", Role: proto.RoleOwner, Network: NetLocal},
+		"Ben was not allowed to listen: the right to it is missing.":               {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpLive, Scopes: both[1:], Code: proto.CodeScope},
+		"Ben was not allowed to let someone in: the right to it is missing.":       {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpGrant, Code: proto.CodeScope},
+		`Ben was not allowed to do "fly": "later".`:                                {Kind: KindRefused, Client: anna, Name: "Ben", Op: "fly", Code: "later"},
+		"The camera dropped 8 messages: 3 garbled, 5 replayed.":                    {Kind: KindHostile, Drops: &Drops{Garbled: 3, Replay: 5}},
+		"The camera dropped hostile messages.":                                     {Kind: KindHostile},
+		"Epoch 4 of the household began: the camera's store was damaged.":          {Kind: KindEpoch, Epoch: 4, Reason: "the camera's store was damaged"},
+		"Anna removed Cara.":                                                       {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara"},
+		"Someone at the camera removed Cara.":                                      {Kind: KindRevoke, Network: NetLocal, Subject: "c", SubjectName: "Cara"},
+		"Anna left.":                                                               {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: anna, SubjectName: "Anna"},
+		"Anna removed Ben; the guests stay, as those of Anna.":                     {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "b", SubjectName: "Ben", Keep: true},
+		"Cara went too, a guest of who was removed in entry 9.":                    {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara", Start: 9},
+		"Anna changed settings: time_zone=Europe/Berlin, quiet_hours=22:00-07:00.": {Kind: KindSettings, Client: anna, Name: "Anna", Set: []string{"time_zone=Europe/Berlin", "quiet_hours=22:00-07:00"}},
+		"Someone at the camera switched privacy mode on.":                          {Kind: KindPrivacy, Network: NetLocal, Reason: PrivacyOn},
+		"Anna switched privacy mode off.":                                          {Kind: KindPrivacy, Client: anna, Name: "Anna", Reason: PrivacyOff},
+		"Someone at the camera removed everyone; all have to pair again.":          {Kind: KindEvict, Network: NetLocal},
+		"Someone at the camera wiped the camera.":                                  {Kind: KindReset, Network: NetLocal},
+		"ALARM: Anna was shown access logs that contradict each other.":            {Kind: KindAlarm, Client: anna, Name: "Anna"},
+		`The camera: "melt", which this program does not know.`:                    {Kind: "melt"},
+		"Anna let Cara in as guest: may watch; Mo-Fr 08:00-17:00; until 3 Dec 2026 12:00.": {Kind: KindGrant, Client: anna, Name: "Anna",
+			Role: proto.RoleGuest, Scopes: both[:1], Subject: "c", SubjectName: "Cara", Weekly: "Mo-Fr 08:00-17:00", Until: 1796295600},
+		`Anna let Ben in as adult: may watch, change settings and "fly"; from 3 Dec 2026 12:00.`: {Kind: KindGrant, Client: anna, Name: "Anna",
+			Role: proto.RoleAdult, Scopes: []proto.Scope{proto.ScopeView, proto.ScopeSettings, "fly"}, Subject: "b", SubjectName: "Ben", From: 1796295600},
+		"Anna began 99 sessions of less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; their entries, from 5 to 300, are dropped.": {
+			Kind: KindMerged, Client: anna, Name: "Anna", Start: 5, Last: 300, Count: 99, From: 1796295600, Until: 1796297400},
+		"ALARM: Anna has seen entries of the access log that the camera lost. Its storage was put back, or copied.": {Kind: KindRollback, Client: anna, Name: "Anna"},
+	} {
+		if got := Sentence(e, berlin); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
+
+// What a hostile device puts into an entry can't steer the terminal that shows it.
+func TestSentenceIsHarmless(t *testing.T) {
+	const evil = "\x1b[2J\r\n\x07\u202e\u2066\u200f\u0085\ufeff\u2028"
+	for _, k := range []Kind{KindLive, KindEnd, KindPair, KindRefused, KindHostile, KindEpoch, KindGrant, KindRevoke, KindSettings,
+		KindPrivacy, KindEvict, KindReset, KindAlarm, KindRollback, KindMerged, evil} {
+		for _, name := range []string{"", evil} {
+			e := Entry{Kind: k, Client: evil, Name: name, Role: evil, Op: evil, Scopes: []proto.Scope{evil}, Network: evil, Session: evil,
+				Reason: evil, Code: evil, Subject: evil, SubjectName: name, Weekly: evil, Set: []string{evil}, Grant: evil,
+				From: -1 << 63, Until: 1<<63 - 1, Last: 1<<64 - 1, Count: 1<<64 - 1, Drops: &Drops{Busy: 1<<64 - 1, Stale: 2}}
+			s := Sentence(e, time.UTC)
+			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+				t.Errorf("%q: character %U", s, []rune(s[i:])[0])
+			}
+		}
+	}
+}
+
+func TestNoticed(t *testing.T) {
+	for k, want := range map[Kind]bool{KindLive: true, KindEnd: true, KindGrant: true, KindRevoke: true, KindPair: true, KindSettings: true,
+		KindPrivacy: true, KindEvict: true, KindReset: true, KindAlarm: true, KindRollback: true, KindEpoch: true,
+		KindRefused: false, KindHostile: false, KindMerged: false, "later": false} {
+		if k.Noticed() != want {
+			t.Errorf("%s: %v", k, !want)
+		}
+	}
+}

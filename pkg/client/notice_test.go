@@ -1,0 +1,132 @@
+package client
+
+import (
+	"testing"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+func listening(t *testing.T, c *Camera) <-chan Notice {
+	t.Helper()
+	l, cancel, err := c.Notices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cancel)
+	return l
+}
+
+var privacyOn = accesslog.Entry{Kind: accesslog.KindPrivacy, Client: ben, Name: "Ben", Reason: "on"}
+
+func TestNoticesComeInOrderAndTellOfGaps(t *testing.T) {
+	d, c := dialled(t)
+	l := listening(t, c)
+	first := d.notice(privacyOn, false)
+	if n := <-l; n.Index != first || n.Missed || n.Entry.Name != "Ben" {
+		t.Errorf("notice %+v", n)
+	}
+	d.notice(privacyOn, true)
+	third := d.notice(privacyOn, false)
+	if n := <-l; n.Index != third || !n.Missed {
+		t.Errorf("notice %+v, want one that was missed before", n)
+	}
+	fourth := d.notice(privacyOn, false)
+	if n := <-l; n.Index != fourth || n.Missed {
+		t.Errorf("notice %+v", n)
+	}
+	if got := c.ledger.noticeCursor(1); got != (cursor{true, fourth}) {
+		t.Errorf("kept %+v, want %d", got, fourth)
+	}
+}
+
+func TestRepeatedAndForgedNoticesAreNotHeard(t *testing.T) {
+	d, c := dialled(t)
+	l := listening(t, c)
+	index := d.notice(privacyOn, false)
+	<-l
+	text := string(must(privacyText().Bytes()))
+	for _, n := range []proto.Notice{
+		{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Index: index, Entry: text},             // again
+		{Issuer: d.id, Audience: c.keys.ID(), Epoch: 2, Index: index + 9, Entry: text},         // another epoch
+		{Issuer: proto.NewDeviceID(), Audience: c.keys.ID(), Epoch: 1, Index: 99, Entry: text}, // another device
+		{Issuer: d.id, Audience: ben, Epoch: 1, Index: index + 9, Entry: text},                 // another member
+		{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Index: index + 9, Entry: "{}"},         // no entry
+	} {
+		d.mqtt.Publish(proto.TopicOut(d.id, c.keys.ID()), 1, false, must(envelope.SealNotice(n, d.hhSig, d.client.Enc)))
+	}
+	next := d.notice(privacyOn, false)
+	if n := <-l; n.Index != next || n.Missed {
+		t.Errorf("notice %+v, want %d", n, next)
+	}
+	if n := c.Dropped(); n != 4 {
+		t.Errorf("%d dropped, want 4", n)
+	}
+}
+
+func privacyText() accesslog.Entry {
+	e := privacyOn
+	e.Version, e.Epoch = accesslog.Version, 1
+	return e
+}
+
+func TestWithheldNoticeIsToldOfByTheNextAnswer(t *testing.T) {
+	d, c := dialled(t)
+	l := listening(t, c)
+	d.notice(privacyOn, false)
+	<-l
+	withheld := d.notice(privacyOn, true)
+	status(t, c)
+	if n := <-l; !n.Missed || n.Index != withheld || n.Entry.Kind != "" {
+		t.Errorf("notice %+v, want a gap at %d", n, withheld)
+	}
+	next := d.notice(privacyOn, false)
+	if n := <-l; n.Missed || n.Index != next {
+		t.Errorf("notice %+v: the gap was told of already", n)
+	}
+}
+
+func TestWhatTheLogShowedIsNotMissed(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	l := listening(t, c)
+	d.notice(privacyOn, false)
+	<-l
+	c.Close()
+	if _, open := <-l; open {
+		t.Error("the channel is open after Close")
+	}
+	lost := d.notice(privacyOn, false) // nobody is there
+
+	c = must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	if index, known, err := c.LastNotice(t.Context()); !known || err != nil || index != lost-1 {
+		t.Errorf("last notice %d, %v, %v", index, known, err)
+	}
+	l = listening(t, c)
+	if err := c.SawNotices(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	next := d.notice(privacyOn, false)
+	if n := <-l; n.Missed || n.Index != next {
+		t.Errorf("notice %+v", n)
+	}
+}
+
+func TestSlowListenerHearsOfItsGap(t *testing.T) {
+	n := notices{last: cursor{true, 1}}
+	slow := &listener{out: make(chan Notice, 1)}
+	n.listeners = []*listener{slow}
+	for i := range 3 {
+		n.hand(Notice{Index: uint64(i)})
+	}
+	if got := <-slow.out; got.Index != 0 || got.Missed {
+		t.Errorf("first %+v", got)
+	}
+	n.hand(Notice{Index: 9})
+	if got := <-slow.out; got.Index != 9 || !got.Missed {
+		t.Errorf("next %+v, want missed", got)
+	}
+}

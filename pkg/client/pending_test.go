@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+var ben = proto.ClientID(strings.Repeat("B", 43))
+
+// removes answers revocations and lists Ben as a member.
+func removes(r proto.Request) (proto.Code, any) {
+	switch r.Op {
+	case proto.OpRevoke:
+		return proto.CodeOK, proto.RevokeAnswer{Revoked: []proto.ClientID{ben}}
+	case proto.OpMembers:
+		return proto.CodeOK, proto.MembersAnswer{Members: []proto.Member{{Client: ben, Name: "Ben"}}}
+	}
+	return proto.CodeOK, nil
+}
+
+// ops lists what the device heard, each jti once.
+func (d *device) ops() (ops []proto.Op, ids []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.requests {
+		if !slices.Contains(ids, r.ID) {
+			ops, ids = append(ops, r.Op), append(ids, r.ID)
+		}
+	}
+	return ops, ids
+}
+
+func TestAnsweredRevokeLeavesNothing(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = removes
+	d.deaf = 0
+	a, err := c.Revoke(t.Context(), proto.Revoke{Client: ben})
+	if err != nil || !slices.Equal(a.Revoked, []proto.ClientID{ben}) {
+		t.Fatalf("Revoke = %v, %v", a, err)
+	}
+	if l := c.Unanswered(); len(l) != 0 {
+		t.Errorf("unanswered: %+v", l)
+	}
+	if _, err := os.Stat(c.home.file(d.id, filePending)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
+	}
+	calm(t, c)
+}
+
+// TestUnansweredRevokeGoesBeforeAllElse has the answer lost and the process end.
+func TestUnansweredRevokeGoesBeforeAllElse(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	d.handle = removes
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	if _, err := c.Members(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	d.mu.Lock()
+	d.deaf = 1000
+	d.handle = func(r proto.Request) (proto.Code, any) { defer cancel(); return removes(r) }
+	d.mu.Unlock()
+	if _, err := c.Revoke(ctx, proto.Revoke{Client: ben}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "The removal of Ben is kept") {
+		t.Fatalf("Revoke = %v", err)
+	}
+	c.Close()
+	if l := home.Remarks(r); len(l) != 1 || !strings.Contains(l[0], "not confirmed yet that these are removed: Ben") {
+		t.Errorf("remarks %q", l)
+	}
+
+	d.mu.Lock()
+	id := d.requests[len(d.requests)-1].ID
+	d.deaf, d.requests, d.handle = 0, nil, removes
+	d.mu.Unlock()
+	c = must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	status(t, c)
+	ops, ids := d.ops()
+	ops = slices.DeleteFunc(ops, func(o proto.Op) bool { return o == proto.OpHello })
+	if !slices.Equal(ops, []proto.Op{proto.OpRevoke, proto.OpStatus}) || !slices.Contains(ids, id) {
+		t.Errorf("sent %v (%v), want the same revoke, then status", ops, ids)
+	}
+	if n := len(must(d.log.Read(0, 100))); n != 3 {
+		t.Errorf("%d entries, want one revocation beside 2", n)
+	}
+	if l := c.Remarks(t.Context()); len(l) != 1 || !strings.Contains(l[0], "now confirmed the removal of Ben") {
+		t.Errorf("remarks %q", l)
+	}
+	calm(t, c)
+}
+
+func TestRefusedRevokeIsAnswered(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeLastOwner, nil }
+	var refused *Refused
+	if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben}); !errors.As(err, &refused) || refused.Code != proto.CodeLastOwner {
+		t.Errorf("Revoke = %v", err)
+	}
+	if l := c.Unanswered(); len(l) != 0 {
+		t.Errorf("unanswered: %+v", l)
+	}
+}
+
+func TestBusyIsNoAnswerToARevoke(t *testing.T) {
+	d, c := dialled(t)
+	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeBusy, nil }
+	if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben}); err == nil || !strings.Contains(err.Error(), "is kept") {
+		t.Errorf("Revoke = %v", err)
+	}
+	_, err := c.Call(t.Context(), proto.OpStatus, "", nil)
+	if err == nil || !strings.Contains(err.Error(), "nothing else is sent to the camera before") {
+		t.Errorf("Call = %v", err)
+	}
+	if ops, _ := d.ops(); slices.Contains(ops, proto.OpStatus) {
+		t.Errorf("sent %v", ops)
+	}
+}
+
+func TestKeepingGuestsStaysBoundToWhatWasSeen(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	status(t, c)
+	d.mu.Lock()
+	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeBusy, nil }
+	d.mu.Unlock()
+	if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben, KeepGuests: true}); err == nil {
+		t.Fatal("no error")
+	}
+	c.Close()
+	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindGrant}))
+	d.mu.Lock()
+	first := d.requests[len(d.requests)-1]
+	d.requests, d.done, d.handle = nil, map[string]outcome{}, func(proto.Request) (proto.Code, any) { return proto.CodeStateChanged, nil }
+	d.mu.Unlock()
+	c = must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	if err := c.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last := d.requests[len(d.requests)-1]
+	if last.ID != first.ID || last.Checkpoint != first.Checkpoint || string(last.Body) != string(first.Body) {
+		t.Errorf("sent %+v after %+v", last, first)
+	}
+}
+
+// TestProcessesShareRevocations has another process of the home with one that is
+// unanswered: this one settles it.
+func TestProcessesShareRevocations(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	d.handle = removes
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	status(t, c)
+	other := newLedger(home, d.id)
+	u := Unanswered{ID: "other", Epoch: 1, Body: []byte(`{"client":"` + string(ben) + `"}`)}
+	if err := other.await(u); err != nil {
+		t.Fatal(err)
+	}
+	status(t, c)
+	if ops, ids := d.ops(); !slices.Contains(ids, "other") || ops[len(ops)-1] != proto.OpStatus || ops[len(ops)-2] != proto.OpRevoke {
+		t.Errorf("sent %v", ops)
+	}
+	if l := must(other.pending(1)); len(l) != 0 {
+		t.Errorf("left %+v", l)
+	}
+	calm(t, c)
+}
+
+func TestRevocationsOfAnEarlierEpochAreMoot(t *testing.T) {
+	l := newLedger(must(OpenHome(t.TempDir())), proto.NewDeviceID())
+	if err := l.await(Unanswered{ID: "x", Epoch: 1, Body: []byte(`{"client":"` + string(ben) + `"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(l.pending(2)); len(got) != 0 {
+		t.Errorf("pending %+v", got)
+	}
+}

@@ -1,0 +1,72 @@
+package panel
+
+import (
+	"time"
+
+	"github.com/camd-project/camd/pkg/panel/evdev"
+)
+
+// How long a button is held for each gesture.
+const (
+	shortHold = time.Second // below
+	pairHold  = 3 * time.Second
+	evictHold = 10 * time.Second
+	resetHold = 20 * time.Second
+)
+
+// gesture is what a press of the pairing button means.
+type gesture int
+
+const (
+	nothing gesture = iota // but any press ends a countdown
+	pair
+	evict
+	reset
+)
+
+// meaning is what a press of the pairing button means by its length. All is
+// decided at the release: a button that is stuck, or that something leans on, does
+// nothing.
+func meaning(held time.Duration) gesture {
+	switch {
+	case held >= resetHold:
+		return reset
+	case held >= evictHold:
+		return evict
+	case held >= pairHold:
+		return pair
+	}
+	return nothing
+}
+
+// edge is what happened to a button.
+type edge struct {
+	down bool          // pressed
+	up   bool          // released, after held
+	held time.Duration // by the kernel's clock
+}
+
+// press follows one button's key through the events of its device.
+type press struct {
+	spec  spec
+	down  bool
+	key   uint16
+	since time.Duration
+}
+
+// take gives the edge that an event is. A press whose release or beginning was lost
+// is none; a second key of the same button does not count while one is down.
+func (p *press) take(e evdev.Event) edge {
+	switch {
+	case e.Lost:
+		p.down = false
+	case !p.spec.means(e.Key):
+	case e.Down && (!p.down || e.Key == p.key):
+		p.down, p.key, p.since = true, e.Key, e.At
+		return edge{down: true}
+	case !e.Down && p.down && e.Key == p.key:
+		p.down = false
+		return edge{up: true, held: e.At - p.since}
+	}
+	return edge{}
+}
