@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"github.com/camd-project/camd/pkg/capture/v4l2"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/panel/evdev"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -37,6 +40,8 @@ func (c checkCmd) Run(env *environment) error {
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
 	r.stores(cfg)
+	r.buttons(cfg.Panel)
+	r.settings(env.ctx, cfg)
 	if err := r.w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
@@ -177,6 +182,46 @@ func (r *report) stores(cfg config.Config) {
 		default:
 			r.line("store", "ok", fmt.Sprintf("%s, %s", path, size(path)))
 		}
+	}
+}
+
+// buttons lists the input devices, and looks for those that are configured.
+func (r *report) buttons(cfg panel.Config) {
+	devices, err := panel.Probe()
+	if err != nil {
+		r.line("buttons", "?", err.Error())
+		return
+	}
+	for _, d := range devices {
+		r.line("input", "ok", fmt.Sprintf("%s %s", d.Path, d.Name))
+	}
+	for _, b := range []string{cfg.PairingButton, cfg.PrivacyButton} {
+		name, _, _ := strings.Cut(b, "/")
+		if b != "" && !slices.ContainsFunc(devices, func(d evdev.Device) bool { return d.Name == name }) {
+			r.fail("button", fmt.Sprintf("no input device is called %q", name))
+		}
+	}
+	if cfg == (panel.Config{}) {
+		r.line("buttons", "-", "none is configured: camd pair, privacy, evict and reset do the same at the terminal")
+	}
+}
+
+// settings shows what is in force, and whether household or configuration says so.
+func (r *report) settings(ctx context.Context, cfg config.Config) {
+	if err := cfg.Household.Check(); err != nil {
+		r.fail("household", err.Error())
+		return
+	}
+	s, err := auth.ReadSettings(ctx, auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Household: cfg.Household})
+	if a, running := ask(cfg.Device.Socket, adminRequest{Cmd: "settings"}); running == nil {
+		s, err = *a.Settings, nil
+	}
+	if err != nil {
+		r.line("settings", "?", err.Error())
+		return
+	}
+	for _, line := range settingLines(s) {
+		r.line("setting", "ok", strings.Join(strings.Fields(line), " "))
 	}
 }
 

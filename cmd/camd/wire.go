@@ -26,6 +26,7 @@ import (
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 	"github.com/camd-project/camd/pkg/supervise"
@@ -142,8 +143,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 }
 
 func authConfig(cfg config.Config, broker pairing.Broker, check func(context.Context, string) error) auth.Config {
-	c := auth.Config{State: cfg.Device.State, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
-	c.Household.Name = cfg.Device.Name
+	c := auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
 	if cfg.Household.Clock == "battery" {
 		c.Clock = func() (time.Time, bool) { return time.Now(), true }
 	}
@@ -198,6 +198,10 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, authority: authority}
 	s.register(gate)
 	end := make(epochEnd, 1)
+	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, end))
+	if err != nil {
+		return nil, inTable("panel", err)
+	}
 	return &daemon{
 		device: identity.DeviceID(), authority: authority,
 		parts: []supervise.Part{
@@ -206,10 +210,32 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 			{Component: camera},
 			{Component: microphone},
 			{Component: outward},
+			{Component: buttons},
 			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, status: s.status, endEpoch: end.now}},
 			{Component: end, Required: true},
 		},
 	}, nil
+}
+
+// actions is what the buttons do.
+func actions(authority *auth.Authority, end epochEnd) panel.Actions {
+	over := func(how func() error) func(context.Context) error {
+		return func(context.Context) error {
+			err := how()
+			if err == nil {
+				end.now()
+			}
+			return err
+		}
+	}
+	return panel.Actions{
+		OpenWindow: authority.OpenWindow,
+		TogglePrivacy: func(context.Context) error {
+			_, err := authority.TogglePrivacy()
+			return err
+		},
+		Evict: over(authority.Evict), Reset: over(authority.Reset),
+	}
 }
 
 func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, cert tls.Certificate) (*link.Link, error) {

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	State  string         // the state folder
 	Broker pairing.Broker // told to who pairs
+	Name   string         // of the device, until the household chooses another
 	Household
 	Clock Clock     // the wall clock
 	Built time.Time // when this software was made; zero: unknown
@@ -87,7 +88,7 @@ func (a *Authority) begin() error {
 	if err != nil {
 		return err
 	}
-	a.policy = &policy{members: a.members, time: times, defaults: a.cfg.Household}
+	a.policy = &policy{members: a.members, time: times, defaults: a.cfg.Household, name: a.cfg.Name}
 	a.policy.chosen.Store(&c)
 	a.policy.privacy.Store(c.Privacy)
 	if err := a.journal.recall(); err != nil {

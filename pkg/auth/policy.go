@@ -17,6 +17,7 @@ type policy struct {
 	members  *members
 	time     *timekeeper
 	defaults Household
+	name     string // of the device, until the household chooses
 	chosen   atomic.Pointer[choices]
 	privacy  atomic.Bool                   // in force; the store may not know yet
 	zone     atomic.Pointer[time.Location] // the last one used
@@ -24,7 +25,6 @@ type policy struct {
 
 // Household is the [household] table: what holds until the household chooses.
 type Household struct {
-	Name       string   `toml:"-"` // device.name
 	TimeZone   string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
 	PrivacyOff string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
 	QuietHours string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
@@ -34,7 +34,7 @@ type Household struct {
 
 // DefaultHousehold is what holds where the file says nothing.
 func DefaultHousehold() Household {
-	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Clock: "ntp"}
+	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Fixed: []string{}, Clock: "ntp"}
 }
 
 // choices is what the household chose; it lies in trust.db. An empty field is the
@@ -80,7 +80,7 @@ func (c choices) put(tx *store.Tx) error {
 // settings is what is in force.
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
-	s := proto.Settings{Name: d.Name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours,
+	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours,
 		Privacy: p.privacy.Load(), Chosen: []string{}}
 	for _, f := range []struct {
 		name string

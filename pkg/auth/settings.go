@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -47,6 +50,28 @@ func (h Household) Check() error {
 }
 
 var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours"}
+
+// ReadSettings tells what is in force while camd does not run.
+func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error) {
+	p := policy{defaults: cfg.Household, name: cfg.Name}
+	p.chosen.Store(&choices{})
+	o := opener{cfg: cfg}
+	o.cfg.Check = func(_ context.Context, path string) error { return store.CheckFile(path) }
+	if _, err := os.Stat(o.path(fileTrust)); errors.Is(err, fs.ErrNotExist) {
+		return p.settings(), nil // nothing was chosen yet
+	}
+	if o.sealer, err = store.LoadSealer(o.path(fileSeal)); err != nil {
+		return proto.Settings{}, err
+	}
+	db, err := store.Open(ctx, o.file(fileTrust, maxTrust))
+	if err != nil {
+		return proto.Settings{}, err
+	}
+	c, err := readChoices(db)
+	p.chosen.Store(&c)
+	p.privacy.Store(c.Privacy)
+	return p.settings(), errors.Join(err, db.Close())
+}
 
 // Settings is what is in force.
 func (a *Authority) Settings() proto.Settings { return a.policy.settings() }

@@ -10,6 +10,7 @@ import (
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
+	"github.com/camd-project/camd/pkg/panel"
 )
 
 // Config is the whole file. Field tags: toml is the key, doc the line that the
@@ -21,6 +22,7 @@ type Config struct {
 	Link    link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
 	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
 
+	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev."`
 	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
 }
 
@@ -40,6 +42,7 @@ func Default() Config {
 		Link:    link.DefaultConfig(),
 		Live:    live.DefaultConfig(),
 
+		Panel:     panel.DefaultConfig(),
 		Household: auth.DefaultHousehold(),
 	}
 }
