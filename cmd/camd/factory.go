@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -43,7 +44,7 @@ func (f factoryInitCmd) Run(env *environment) error {
 			Label  string         `json:"label"`
 		}{identity.DeviceID(), label.Text()})
 	}
-	if err := printQR(env.out, label.Text()); err != nil {
+	if err := command.PrintQR(env.out, label.Text()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.out, "label:   %s\ntyped:   %s\ndevice:  %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 func TestPrintQRDrawsEveryModule(t *testing.T) {
 	const text = "CAMD:1?d=aaaaaaaaaaaaaaaaaaaaaaaaaa"
 	var b strings.Builder
-	if err := printQR(&b, text); err != nil {
+	if err := PrintQR(&b, text); err != nil {
 		t.Fatal(err)
 	}
 	code, err := qr.Encode(text, qr.M)

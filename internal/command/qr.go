@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"fmt"
@@ -11,10 +11,10 @@ import (
 // quietZone is the margin, in modules, that ISO/IEC 18004 asks for.
 const quietZone = 4
 
-// printQR draws text as a QR code, two modules a character, so that it keeps its
+// PrintQR draws text as a QR code, two modules a character, so that it keeps its
 // shape in a terminal. Light modules are drawn, dark ones left: most terminals
 // are dark, and readers take the inverse too.
-func printQR(out io.Writer, text string) error {
+func PrintQR(out io.Writer, text string) error {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return fmt.Errorf("draw the QR code: %w", err)
