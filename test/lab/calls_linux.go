@@ -142,6 +142,43 @@ func (g *Guest) Unplug(ctx context.Context) error {
 	return g.call(ctx, "Unplug", agent.Empty{}, &agent.Empty{})
 }
 
+// Mount mounts a disk's ext4 file system.
+func (g *Guest) Mount(ctx context.Context, device, at string) error {
+	return g.call(ctx, "Mount", agent.Mount{Device: device, At: at}, &agent.Empty{})
+}
+
+// Unmount ends that; everything is on the disk then.
+func (g *Guest) Unmount(ctx context.Context, at string) error {
+	return g.call(ctx, "Unmount", at, &agent.Empty{})
+}
+
+// Sync writes everything to the disks, as a running system does sooner or later.
+func (g *Guest) Sync(ctx context.Context) error {
+	return g.call(ctx, "Sync", agent.Empty{}, &agent.Empty{})
+}
+
+// SetClock sets the guest's clock.
+func (g *Guest) SetClock(ctx context.Context, c agent.Clock) error {
+	return g.call(ctx, "SetClock", c, &agent.Empty{})
+}
+
+// Keyboard makes an input device.
+func (g *Guest) Keyboard(ctx context.Context, k agent.Keyboard) error {
+	return g.call(ctx, "Keyboard", k, &agent.Empty{})
+}
+
+// Key presses or releases a key of an input device.
+func (g *Guest) Key(ctx context.Context, keyboard string, code uint16, down bool) error {
+	return g.call(ctx, "Key", agent.Key{Keyboard: keyboard, Code: code, Down: down}, &agent.Empty{})
+}
+
+// Open lists what a started process has open.
+func (g *Guest) Open(ctx context.Context, name string) ([]string, error) {
+	var l []string
+	err := g.call(ctx, "Open", name, &l)
+	return l, err
+}
+
 // Hold keeps a file of the guest open until the guest ends, as another program may.
 func (g *Guest) Hold(ctx context.Context, path string) error {
 	return g.call(ctx, "Hold", path, &agent.Empty{})

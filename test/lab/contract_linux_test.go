@@ -16,7 +16,7 @@ func TestRealDevicesKeepTheContracts(t *testing.T) {
 		"bin/capture": {0o755, read(t, testProgram(t, "./pkg/capture"))},
 		"bin/alsa":    {0o755, read(t, testProgram(t, "./pkg/audio/alsa"))},
 		clipPath[1:]:  {0o644, clip(t)},
-	}, append(usb, vivid, aloop)...)
+	}, nil, append(usb, vivid, aloop)...)
 	must(t, g.Plug(patient(t), clipPath))
 	eventually(t, "both cameras are there", func() bool {
 		cameras, err := g.Cameras(patient(t))

@@ -7,6 +7,6 @@
 // guest and peers share. It refuses nothing. A guest ends with the test that
 // booted it; its console is shown when that test fails.
 //
-// The tests need qemu-system-arm, apt-get, dpkg-deb, ffmpeg and, for the release
+// The tests need qemu-system-arm, apt-get, dpkg-deb, ffmpeg, mke2fs and, for the release
 // binaries, the cross compilers. A test that lacks one says so and skips.
 package lab

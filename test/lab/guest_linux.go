@@ -27,8 +27,9 @@ const bootDeadline = 2 * time.Minute
 type Machine struct {
 	Arch    Arch
 	Kernel  *Kernel
-	Init    string     // path of the guest's first process, built for Arch
-	Modules []string   // a name and parameters each; those of the machine itself come by themselves
+	Init    string   // path of the guest's first process, built for Arch
+	Modules []string // a name and parameters each; those of the machine itself come by themselves
+	Disks   []Disk
 	Files   Archive    // for the guest's root file system
 	Net     *Namespace // shared by guest and host
 	Dir     string     // for the initramfs, the console's log and the socket; its path is short
@@ -101,6 +102,9 @@ func (m Machine) writeInitrd(path string) error {
 func (m Machine) addModules(a Archive) error {
 	parameters := map[string]string{}
 	names := []string{"virtio_pci", "virtio_net", "virtio_console"}
+	if len(m.Disks) > 0 {
+		names = append(names, diskModules...)
+	}
 	for _, line := range m.Modules {
 		name, p, _ := strings.Cut(line, " ")
 		names = append(names, name)
@@ -142,6 +146,13 @@ func (g *Guest) start(m Machine, initrd, socket string) error {
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=port,path="+socket,
 		"-device", "virtserialport,chardev=port,name="+agent.Port)
+	for i, d := range m.Disks {
+		more, err := d.arguments(i)
+		if err != nil {
+			return err
+		}
+		args = append(args, more...)
+	}
 	g.qemu = exec.Command(m.Arch.QEMU[0], args...)
 	g.qemu.Stdout, g.qemu.Stderr = console, console
 	g.qemu.ExtraFiles = []*os.File{m.Net.tap}

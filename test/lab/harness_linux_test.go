@@ -128,7 +128,7 @@ func namespace(t *testing.T) *Namespace {
 
 // boot starts a guest that ends with the test, which shows the console and what
 // the named processes said if it fails.
-func boot(t *testing.T, a Arch, n *Namespace, files Archive, modules ...string) *Guest {
+func boot(t *testing.T, a Arch, n *Namespace, files Archive, disks []Disk, modules ...string) *Guest {
 	t.Helper()
 	k := kernel(t, a)
 	dir, err := os.MkdirTemp("", "lab") // t.TempDir's path may be too long for a socket
@@ -142,7 +142,7 @@ func boot(t *testing.T, a Arch, n *Namespace, files Archive, modules ...string) 
 	}
 	maps.Copy(all, files)
 	began := time.Now()
-	g, err := Boot(t.Context(), Machine{Arch: a, Kernel: k, Init: program(t, a, "./guest"), Modules: modules, Files: all, Net: n, Dir: dir})
+	g, err := Boot(t.Context(), Machine{Arch: a, Kernel: k, Init: program(t, a, "./guest"), Modules: modules, Disks: disks, Files: all, Net: n, Dir: dir})
 	if err != nil {
 		console, _ := os.ReadFile(filepath.Join(dir, "console.log"))
 		t.Fatalf("%v\nconsole:\n%s", err, console)

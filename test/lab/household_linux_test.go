@@ -30,6 +30,7 @@ const (
 	socketPath = "/run/camd/camd.sock"
 	homePath   = "/root/anna"
 	clipPath   = "/clip.h264"
+	firstDisk  = "/dev/vda"
 )
 
 const brokerPort = 8883
@@ -38,15 +39,26 @@ const brokerPort = 8883
 // keys were handed out to the host.
 type household struct {
 	*Guest
-	t    *testing.T
-	net  *Namespace
-	ca   *pki.CA
-	home string // camctl's --home on the host
+	t     *testing.T
+	net   *Namespace
+	ca    *pki.CA
+	label string
+	home  string         // camctl's --home on the host
+	anna  proto.ClientID // the owner, once paired
 }
 
 // move boots a guest with camd, pairs, and takes the owner's home out of it.
 // tables is TOML for [capture] and [audio].
 func move(t *testing.T, a Arch, tables string, modules ...string) *household {
+	t.Helper()
+	h := settle(t, a, nil, tables, modules...)
+	h.pair()
+	return h
+}
+
+// settle is move without the pairing; camd's state is on the first of the disks, if
+// there are any.
+func settle(t *testing.T, a Arch, disks []Disk, tables string, modules ...string) *household {
 	t.Helper()
 	need(t, a.QEMU[0], "ffmpeg") // before anything slow begins
 	ca, err := pki.NewCA("lab")
@@ -59,11 +71,13 @@ func move(t *testing.T, a Arch, tables string, modules ...string) *household {
 		configPath[1:]:    {0o644, []byte(configuration(tables))},
 		"etc/camd/ca.pem": {0o644, ca.PEM()},
 		clipPath[1:]:      {0o644, clip(t)},
-	}, modules...)
-	label := h.factory()
+	}, disks, modules...)
+	if len(disks) > 0 {
+		must(t, h.Mount(patient(t), firstDisk, statePath))
+	}
+	h.label = h.factory()
 	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
 	h.condition("broker", "ok")
-	h.pair(label)
 	return h
 }
 
@@ -135,11 +149,12 @@ func (h *household) factory() (label string) {
 }
 
 // pair pairs camctl in the guest, at the local socket, and hands its home out.
-func (h *household) pair(label string) {
+func (h *household) pair() {
 	h.t.Helper()
 	ctx := patient(h.t)
 	var id struct{ Client proto.ClientID }
 	must(h.t, json.Unmarshal(h.run("/bin/camctl", "--home", homePath, "--json", "id"), &id))
+	h.anna = id.Client
 	cert, err := h.ca.Viewer(id.Client)
 	must(h.t, err)
 	key, err := pki.KeyPEM(cert)
@@ -147,7 +162,7 @@ func (h *household) pair(label string) {
 	must(h.t, h.Put(ctx, "/root/broker.crt", 0o600, pki.CertificatePEM(cert)))
 	must(h.t, h.Put(ctx, "/root/broker.key", 0o600, key))
 	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", "Anna")
-	h.run("/bin/camctl", "--home", homePath, "pair", "--socket", socketPath, "--label", label,
+	h.run("/bin/camctl", "--home", homePath, "pair", "--socket", socketPath, "--label", h.label,
 		"--broker-cert", "/root/broker.crt", "--broker-key", "/root/broker.key")
 	files, err := h.Tree(ctx, homePath)
 	must(h.t, err)

@@ -132,9 +132,21 @@ func findKernel(root string) (*Kernel, error) {
 // Present tells which of the named commands is missing, if any.
 func Present(commands ...string) error {
 	for _, c := range commands {
-		if _, err := exec.LookPath(c); err != nil {
+		if _, err := lookPath(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lookPath finds a command, one of the administrator's too, which the path of others
+// often lacks.
+func lookPath(command string) (string, error) {
+	path, err := exec.LookPath(command)
+	if err != nil {
+		if path, there := exec.LookPath("/usr/sbin/" + command); there == nil {
+			return path, nil
+		}
+	}
+	return path, err
 }

@@ -3,7 +3,10 @@
 // of the calls; test/lab/guest answers them, test/lab makes them.
 package agent
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // Port is the name of the virtio serial port.
 const Port = "lab"
@@ -74,4 +77,36 @@ type VideoNode struct {
 	Path    string
 	Name    string
 	Capture bool // the first node of its device: pictures, not metadata
+}
+
+// Mount is a disk's file system and where it goes.
+type Mount struct {
+	Device, At string
+}
+
+// Clock is what the wall clock shows from now on, and whether it says of itself
+// that it is synchronised.
+type Clock struct {
+	Time         time.Time // zero: as it is
+	Synchronised bool
+}
+
+// Keyboard is an input device with some keys (codes of linux/input-event-codes.h).
+type Keyboard struct {
+	Name string
+	Keys []uint16
+}
+
+// Key is a change of a key of a keyboard that was made.
+type Key struct {
+	Keyboard string
+	Code     uint16
+	Down     bool
+}
+
+// Found is what test/lab/peek finds in a state folder.
+type Found struct {
+	Epoch   uint64
+	Reason  string   // why that epoch began
+	Members []string // names, in the order in which they were asked for
 }

@@ -51,7 +51,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	g := &Guest{processes: map[string]*process{}, off: make(chan struct{})}
+	g := &Guest{processes: map[string]*process{}, keyboards: map[string]*os.File{}, off: make(chan struct{})}
 	server := rpc.NewServer()
 	if err := server.RegisterName(agent.Service, g); err != nil {
 		return err

@@ -24,6 +24,7 @@ type Guest struct {
 	mu        sync.Mutex
 	processes map[string]*process
 	held      []*os.File
+	keyboards map[string]*os.File
 }
 
 // PowerOff ends the guest.
@@ -132,4 +133,20 @@ func (g *Guest) process(name string) (*process, error) {
 		return nil, fmt.Errorf("no process %q was started", name)
 	}
 	return p, nil
+}
+
+// Open lists what a process has open, by the names of its descriptors.
+func (g *Guest) Open(name string, open *[]string) error {
+	p, err := g.process(name)
+	if err != nil {
+		return err
+	}
+	dir := fmt.Sprintf("/proc/%d/fd/", p.cmd.Process.Pid)
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if target, err := os.Readlink(dir + e.Name()); err == nil { // else it was closed just now
+			*open = append(*open, target)
+		}
+	}
+	return err
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/camd-project/camd/test/lab/agent"
+)
+
+// What uinput is asked for (include/uapi/linux/uinput.h, input-event-codes.h).
+const (
+	uiDevCreate = 0x5501
+	uiDevSetup  = 0x405c5503 // _IOW('U', 3, struct uinput_setup)
+	uiSetEvBit  = 0x40045564
+	uiSetKeyBit = 0x40045565
+
+	evSyn, evKey = 0, 1
+	busVirtual   = 6
+)
+
+// uinputSetup is struct uinput_setup.
+type uinputSetup struct {
+	bus, vendor, product, version uint16
+	name                          [80]byte
+	_                             uint32
+}
+
+// inputEvent is struct input_event; the kernel dates it itself.
+type inputEvent struct {
+	_     syscall.Timeval
+	kind  uint16
+	code  uint16
+	value int32
+}
+
+// Keyboard makes an input device that lives as long as the guest.
+func (g *Guest) Keyboard(k agent.Keyboard, _ *agent.Empty) error {
+	f, err := os.OpenFile("/dev/uinput", os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := makeKeyboard(f.Fd(), k); err != nil {
+		f.Close()
+		return fmt.Errorf("make input device %s: %w", k.Name, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keyboards[k.Name] = f
+	return nil
+}
+
+func makeKeyboard(fd uintptr, k agent.Keyboard) error {
+	if err := unix.IoctlSetInt(int(fd), uiSetEvBit, evKey); err != nil {
+		return err
+	}
+	for _, code := range k.Keys {
+		if err := unix.IoctlSetInt(int(fd), uiSetKeyBit, int(code)); err != nil {
+			return err
+		}
+	}
+	setup := uinputSetup{bus: busVirtual}
+	copy(setup.name[:len(setup.name)-1], k.Name)
+	if err := ioctl(fd, uiDevSetup, unsafe.Pointer(&setup)); err != nil {
+		return err
+	}
+	return unix.IoctlSetInt(int(fd), uiDevCreate, 0)
+}
+
+// Key presses or releases a key.
+func (g *Guest) Key(k agent.Key, _ *agent.Empty) error {
+	g.mu.Lock()
+	f, ok := g.keyboards[k.Keyboard]
+	g.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("no input device %q was made", k.Keyboard)
+	}
+	press := inputEvent{kind: evKey, code: k.Code}
+	if k.Down {
+		press.value = 1
+	}
+	for _, e := range []inputEvent{press, {kind: evSyn}} {
+		if err := binary.Write(f, binary.NativeEndian, e); err != nil {
+			return fmt.Errorf("press key %d of %s: %w", k.Code, k.Keyboard, err)
+		}
+	}
+	return nil
+}
