@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -149,13 +150,22 @@ func (c *Camera) Alarm() *Alarm {
 // Alarms gets each alarm that is raised from now on.
 func (c *Camera) Alarms() <-chan Alarm { return c.alarms }
 
-// Acknowledge ends the alarm and takes what the camera showed as the base of what
-// follows.
-func (c *Camera) Acknowledge() error {
-	if err := c.ledger.acknowledge(c.logOf); err != nil {
-		return problem(err, "The alarm can't be acknowledged: %v.", err)
+// Acknowledge ends the alarm about a camera and takes what it showed as the base of
+// what follows. It tells whether there was one.
+func (h *Home) Acknowledge(r Record) (bool, error) {
+	trio, err := r.check()
+	if err != nil {
+		return false, err
 	}
-	return nil
+	l := newLedger(h, r.Device)
+	a, err := l.alarm()
+	if err != nil || a == nil {
+		return false, err
+	}
+	if err := l.acknowledge(logOf{accesslog.Origin(r.Device, r.Epoch), trio.Log}); err != nil {
+		return true, problem(err, "The alarm can't be acknowledged: %v.", err)
+	}
+	return true, nil
 }
 
 // raise keeps and announces a breach, and tells the other members of it.

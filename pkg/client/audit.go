@@ -60,7 +60,7 @@ type LogReport struct {
 // without audit get their own entries only: of these it proves no more than that
 // the log only grew. A difference is an Alarm and an error.
 func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
-	complete, err := c.audits(ctx)
+	complete, err := c.Audits(ctx)
 	if err != nil {
 		return LogReport{}, err
 	}
@@ -90,9 +90,9 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 	return report, problem(err, "The entries that the camera sent are not those that it signed.")
 }
 
-// audits tells whether this client may read the whole log. An owner may, whatever
+// Audits tells whether this client may read the whole log. An owner may, whatever
 // the camera says.
-func (c *Camera) audits(ctx context.Context) (bool, error) {
+func (c *Camera) Audits(ctx context.Context) (bool, error) {
 	if c.record.Role == proto.RoleOwner {
 		return true, nil
 	}

@@ -169,9 +169,7 @@ func (c *Camera) end(s *state, before uint64) {
 	for _, live := range s.sessions {
 		close(live.out)
 	}
-	for _, l := range s.notices.listeners {
-		close(l.out)
-	}
+	s.notices.close()
 	if c.home == nil || s.sequence == before {
 		return
 	}
@@ -241,6 +239,7 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 	s.status = &status
 	if e := c.record.laterEpoch(status); e != nil {
 		s.later = e
+		s.notices.close()
 	}
 	err := s.unreachable(c.record)
 	if err == nil {

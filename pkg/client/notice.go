@@ -76,8 +76,16 @@ type listener struct {
 	skipped bool // its queue was full
 }
 
+// close ends all listening: no more will come.
+func (n *notices) close() {
+	for _, l := range n.listeners {
+		close(l.out)
+	}
+	n.listeners = nil
+}
+
 // Notices hands over the camera's notices in order, from now on. The channel is
-// closed by cancel or by Close. What came while nobody listened shows as missed.
+// closed by cancel, by Close, and when the household has ended. What came while nobody listened shows as missed.
 func (c *Camera) Notices(ctx context.Context) (<-chan Notice, func(), error) {
 	l := &listener{out: make(chan Notice, noticeQueue)}
 	if err := c.do(ctx, func(s *state) { s.notices.listeners = append(s.notices.listeners, l) }); err != nil {

@@ -213,8 +213,10 @@ func TestAlarmStaysUntilItIsAcknowledged(t *testing.T) {
 	if l := home.Remarks(r); len(l) != 1 || !strings.Contains(l[0], "shorter than it was") || !strings.Contains(l[0], "--acknowledge") {
 		t.Errorf("remarks %q", l)
 	}
-	if err := c.Acknowledge(); err != nil {
-		t.Fatal(err)
+	for _, want := range []bool{true, false} {
+		if was, err := home.Acknowledge(r); err != nil || was != want {
+			t.Fatalf("Acknowledge = %v, %v", was, err)
+		}
 	}
 	calm(t, c)
 	status(t, c)
