@@ -204,7 +204,7 @@ func (d *device) carryOut(r proto.Request) (proto.Code, any) {
 // entryOf is what a request makes in the log.
 func entryOf(r proto.Request) (accesslog.Entry, bool) {
 	kind, ok := entered[r.Op]
-	e := accesslog.Entry{Kind: kind, Client: r.Issuer, Name: "Anna", Op: r.Op, Session: r.Session, Network: accesslog.NetMQTT}
+	e := accesslog.Entry{Kind: kind, Client: r.Issuer, Name: "Anna", Session: r.Session, Network: accesslog.NetMQTT}
 	var body struct {
 		proto.Grant
 		proto.Revoke
@@ -214,6 +214,8 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 		return e, ok
 	}
 	switch kind {
+	case accesslog.KindLive:
+		e.Op = r.Op
 	case accesslog.KindGrant:
 		key := must(envelope.VerifyKeyCard([]byte(body.Card)))
 		e.Subject, e.SubjectName, e.Role, e.Scopes = key.ClientID(), body.Name, body.Role, body.Scopes

@@ -137,7 +137,7 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 	if err != nil || e.Epoch != m.Epoch {
 		return errors.Join(errNotice, err)
 	}
-	missed := n.last.known && m.Previous != n.last.index
+	missed := n.last.known && m.Previous != n.last.index && m.Previous != m.Index // the last of an epoch names none before
 	c.saw(s, m.Index)
 	n.hand(Notice{Index: m.Index, Entry: e, Missed: missed})
 	return nil

@@ -14,6 +14,7 @@ import (
 const (
 	candidateQueue = 64
 	byeTimeout     = 3 * time.Second
+	endGrace       = time.Second
 )
 
 // Session is one live session. It ends with Close, and by itself when the camera
@@ -91,7 +92,8 @@ func (s *Session) changed(state webrtc.PeerConnectionState) {
 			s.finish(problem(ErrLost, "There is no way for picture and sound between this computer and the camera. Both may be behind strict firewalls; a TURN server helps."))
 			return
 		}
-		s.finish(problem(ErrLost, "The connection to the camera was lost."))
+		// A camera that ends the session also says why, by another way.
+		time.AfterFunc(endGrace, func() { s.finish(problem(ErrLost, "The connection to the camera was lost.")) })
 	}
 }
 

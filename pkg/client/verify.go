@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -144,33 +146,26 @@ func (c *Camera) included(r proto.Request, a proto.Answer, from, now accesslog.C
 }
 
 // changed tells whether an answer says that something was done, which is then in
-// the log: who is gone already is not removed again, and so on.
+// the log: who is gone already is not removed again, and privacy that is on stays so.
 func changed(r proto.Request, a proto.Answer) bool {
 	if r.Op == proto.OpRevoke {
 		var body proto.RevokeAnswer
 		return json.Unmarshal(a.Body, &body) != nil || len(body.Revoked) > 0
 	}
-	return r.Op == proto.OpLive || r.Op == proto.OpGrant
+	return r.Op != proto.OpPrivacy
 }
 
 // asAsked compares an entry with the request that made it.
 func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
-	if e.Epoch != c.record.Epoch || e.Client != c.keys.ID() || e.Op != r.Op || e.Session != r.Session {
-		return fmt.Errorf("%w: it is of %s by %s", errEntry, e.Op, e.Client)
+	if e.Epoch != c.record.Epoch || e.Client != c.keys.ID() || e.Session != r.Session || e.Op != "" && e.Op != r.Op {
+		return fmt.Errorf("%w: it is of %s by %s", errEntry, e.Kind, e.Client)
 	}
 	switch e.Kind {
 	case accesslog.KindGrant:
-		var g proto.Grant
-		if err := json.Unmarshal(r.Body, &g); err != nil {
-			return err
-		}
-		to, err := envelope.VerifyKeyCard([]byte(g.Card))
-		if err != nil || to.ClientID() != e.Subject || g.Name != e.SubjectName || g.Weekly != e.Weekly || g.From != e.From || g.Until != e.Until {
-			return fmt.Errorf("%w: it lets in %s (%s)", errEntry, e.SubjectName, e.Subject)
-		}
+		return asGranted(r, e)
 	case accesslog.KindRevoke:
 		var v proto.Revoke
-		if json.Unmarshal(r.Body, &v) != nil || v.Client != e.Subject || v.KeepGuests != e.Keep {
+		if json.Unmarshal(r.Body, &v) != nil || v.Client != e.Subject || e.Keep && !v.KeepGuests {
 			return fmt.Errorf("%w: it removes %s", errEntry, e.Subject)
 		}
 	case accesslog.KindPrivacy:
@@ -180,4 +175,26 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		}
 	}
 	return nil
+}
+
+func asGranted(r proto.Request, e accesslog.Entry) error {
+	var g proto.Grant
+	if err := json.Unmarshal(r.Body, &g); err != nil {
+		return err
+	}
+	to, err := envelope.VerifyKeyCard([]byte(g.Card))
+	if err != nil || to.ClientID() != e.Subject || g.Name != e.SubjectName || g.Role != e.Role || !slices.Equal(g.Scopes, e.Scopes) ||
+		canonical(g.Weekly) != e.Weekly || g.From != e.From || g.Until != e.Until {
+		return fmt.Errorf("%w: it lets in %s (%s)", errEntry, e.SubjectName, e.Subject)
+	}
+	return nil
+}
+
+// canonical is a schedule as the camera writes it; what is none stays as it is.
+func canonical(weekly string) string {
+	w, err := schedule.Parse(weekly)
+	if weekly == "" || err != nil {
+		return weekly
+	}
+	return w.String()
 }

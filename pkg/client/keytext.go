@@ -1,0 +1,64 @@
+package client
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tyler-smith/go-bip39/wordlists"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// A key that is passed on as text or QR code begins so. docs/protocol.md 2.9.
+const (
+	keyMark    = "CAMD-KEY:"
+	keyVersion = "1?"
+)
+
+// Card makes the key card that shows k. docs/protocol.md 2.3.
+func (k *Keys) Card() ([]byte, error) {
+	return envelope.NewKeyCard(k.sign, k.open.PublicKey())
+}
+
+// FormatKey writes a key card in the form in which keys are passed on.
+func FormatKey(card []byte) string { return keyMark + keyVersion + string(card) }
+
+// ParseKey reads what FormatKey wrote, whatever line breaks and blanks have come
+// into it on the way, and proves that its maker holds the key. Whose key it is, only
+// comparing its words tells. An error is a Problem.
+func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
+	if len(text) > proto.MaxMessage {
+		return envelope.PublicKey{}, nil, problem(envelope.ErrOversized, "This is too long for a key. "+keyHelp)
+	}
+	fields := strings.Fields(text)
+	rest, ok := strings.CutPrefix(strings.Join(fields, ""), keyMark)
+	if !ok {
+		return envelope.PublicKey{}, nil, problem(envelope.ErrGarbled, "%s "+keyHelp, whatInstead(fields))
+	}
+	jws, ok := strings.CutPrefix(rest, keyVersion)
+	if !ok {
+		return envelope.PublicKey{}, nil, problem(ErrNewer, "This key is of a version that this program does not know. Update it.")
+	}
+	card = []byte(jws)
+	if key, err = envelope.VerifyKeyCard(card); err != nil {
+		return envelope.PublicKey{}, nil, problem(err, "This key was cut short or changed on the way. Copy all of it, from "+keyMark+" to its end.")
+	}
+	return key, card, nil
+}
+
+const keyHelp = "A key begins with " + keyMark + ": take what camctl id prints for whoever is to be let in."
+
+// whatInstead names what people may take for a key.
+func whatInstead(fields []string) string {
+	isWord := func(s string) bool { return slices.Contains(wordlists.English, strings.ToLower(s)) }
+	switch {
+	case len(fields) == 0:
+		return "This is empty."
+	case strings.HasPrefix(fields[0], "CAMD:"):
+		return "This is a camera's label, no key."
+	case len(fields) == wordCount && !slices.ContainsFunc(fields, func(s string) bool { return !isWord(s) }):
+		return "These words only serve to compare a key."
+	}
+	return "This is no key."
+}

@@ -1,0 +1,34 @@
+package client
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/tyler-smith/go-bip39/wordlists"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	wordCount = 6
+	wordBits  = 11 // of the list of 2048
+)
+
+// Words are the name of a key for people to compare aloud: the first 66 of its 256
+// bits as six words of the English list of BIP 39. They are empty for what is no
+// name. docs/protocol.md 2.9.
+func Words(id proto.ClientID) string {
+	thumbprint, err := base64.RawURLEncoding.DecodeString(string(id))
+	if err != nil || !id.Valid() {
+		return ""
+	}
+	words := make([]string, wordCount)
+	for i := range words {
+		index := 0
+		for bit := i * wordBits; bit < (i+1)*wordBits; bit++ {
+			index = index<<1 | int(thumbprint[bit/8]>>(7-bit%8)&1)
+		}
+		words[i] = wordlists.English[index]
+	}
+	return strings.Join(words, " ")
+}
