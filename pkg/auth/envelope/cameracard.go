@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -16,6 +17,7 @@ import (
 // who trusts it by comparing six words of Key's name with those that the signer
 // shows. docs/protocol.md 2.8.
 type CameraCard struct {
+	Audience string         `json:"aud"` // thumbprint of the key that it is sealed for; SealCard sets it
 	Key      string         `json:"key"` // key card (2.3) of who signed
 	By       string         `json:"by"`  // name of who signed
 	Device   proto.DeviceID `json:"deviceId"`
@@ -39,16 +41,34 @@ type BrokerLogin struct {
 	Password    string `json:"password,omitempty"`
 }
 
-// String hides key and password.
+// String hides key and password, and so does LogValue.
 func (BrokerLogin) String() string { return "broker login" }
 
-// SealCard signs c by its maker's key and seals it for the new member's.
+// LogValue implements slog.LogValuer.
+func (b BrokerLogin) LogValue() slog.Value { return slog.StringValue(b.String()) }
+
+// String hides the broker login, and so does LogValue.
+func (c CameraCard) String() string { return "camera card of " + string(c.Device) }
+
+// LogValue implements slog.LogValuer.
+func (c CameraCard) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// SealCard signs c by its maker's key, whose key card is c.Key, and seals it for the
+// new member's.
 func SealCard(c CameraCard, by crypto.Signer, to *ecdh.PublicKey) ([]byte, error) {
 	key, _ := by.Public().(*ecdsa.PublicKey)
 	id, err := Thumbprint(key)
 	if err != nil {
 		return nil, err
 	}
+	if own, err := VerifyKeyCard([]byte(c.Key)); err != nil || own.ClientID() != id {
+		return nil, fmt.Errorf("%w: the key card is not of the key that signs", ErrKey)
+	}
+	recipient, err := EncJWK(to)
+	if err != nil {
+		return nil, err
+	}
+	c.Audience = recipient.thumbprint()
 	jws, err := Sign(TypeCard, string(id), c, by)
 	if err != nil {
 		return nil, err
@@ -57,31 +77,39 @@ func SealCard(c CameraCard, by crypto.Signer, to *ecdh.PublicKey) ([]byte, error
 }
 
 // OpenCard undoes SealCard. It returns the key of whoever signed, which is trusted
-// by nothing yet, and has checked that identity, trio and device fit each other.
-// Errors: ErrOversized, ErrGarbled, ErrKey, ErrSignature, ErrClaims.
+// by nothing yet, and has checked that the card was meant for this very key (else
+// one member could pass on what another wrote for it) and that identity, trio and
+// device fit each other. Errors: ErrOversized, ErrGarbled, ErrKey, ErrSignature,
+// ErrClaims.
 func OpenCard(msg []byte, with *ecdh.PrivateKey) (CameraCard, PublicKey, error) {
 	jws, err := unseal(msg, with)
 	if err != nil {
 		return CameraCard{}, PublicKey{}, err
 	}
-	var c CameraCard
-	if err := Peek(jws, TypeCard, &c); err != nil {
+	var shown, c CameraCard
+	if err := Peek(jws, TypeCard, &shown); err != nil {
 		return CameraCard{}, PublicKey{}, err
 	}
-	signer, err := VerifyKeyCard([]byte(c.Key))
+	signer, err := VerifyKeyCard([]byte(shown.Key))
 	if err != nil {
 		return CameraCard{}, PublicKey{}, err
 	}
 	if err := Verify(jws, TypeCard, string(signer.ClientID()), signer.Sig, &c); err != nil {
 		return CameraCard{}, PublicKey{}, err
 	}
-	return c, signer, c.check()
+	if err := c.check(with.PublicKey()); err != nil {
+		return CameraCard{}, PublicKey{}, err
+	}
+	return c, signer, nil
 }
 
-func (c CameraCard) check() error {
+func (c CameraCard) check(recipient *ecdh.PublicKey) error {
+	if own, err := EncJWK(recipient); err != nil || c.Audience != own.thumbprint() {
+		return fmt.Errorf("%w: sealed for a key that it was not signed for", ErrClaims)
+	}
 	key, err := x509.ParsePKIXPublicKey(c.Identity)
 	if err != nil {
-		return fmt.Errorf("%w: identity: %w", ErrClaims, err)
+		return fmt.Errorf("%w: identity: %w", ErrKey, err)
 	}
 	identity, ok := key.(*ecdsa.PublicKey)
 	if !ok || identity.Curve != elliptic.P256() {

@@ -23,8 +23,10 @@ func SignEpoch(e Epoch, identity crypto.Signer) ([]byte, error) {
 	return Sign(TypeEpoch, "", e, identity)
 }
 
-// VerifyEpoch reads the statement of the device whose identity key is known.
-// Errors: ErrGarbled, ErrKey, ErrSignature, ErrClaims.
+// VerifyEpoch reads the statement of the device whose identity key is known, and
+// has checked that the trio is of the same device and epoch. Whether the epoch is
+// news is the caller's to check: a broker can show an old statement again. Errors:
+// ErrOversized, ErrGarbled, ErrKey, ErrSignature, ErrClaims.
 func VerifyEpoch(jws []byte, identity *ecdsa.PublicKey) (Epoch, error) {
 	var e Epoch
 	if err := Verify(jws, TypeEpoch, "", identity, &e); err != nil {

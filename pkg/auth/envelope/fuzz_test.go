@@ -86,13 +86,23 @@ func FuzzOpenOut(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(msg)
+	if msg, err = SealNotice(*p.notice(), p.hhSig, p.clientEnc.PublicKey()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(msg)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		out, err := OpenOut(data, p.clientEnc, &p.hhSig.PublicKey)
 		if err != nil && !isTyped(err) {
 			t.Fatalf("untyped refusal: %v", err)
 		}
-		if err == nil && (out.Answer == nil) == (out.Signal == nil) {
-			t.Fatalf("not exactly one: %+v", out)
+		n := 0
+		for _, is := range []bool{out.Answer != nil, out.Signal != nil, out.Notice != nil} {
+			if is {
+				n++
+			}
+		}
+		if err == nil && n != 1 || err != nil && n != 0 {
+			t.Fatalf("not exactly one: %+v, %v", out, err)
 		}
 	})
 }
@@ -129,6 +139,46 @@ func FuzzTrio(f *testing.F) {
 		}
 		if err == nil && !trio.Device.Valid() {
 			t.Fatalf("trio of nobody: %+v", trio)
+		}
+	})
+}
+
+func FuzzEpoch(f *testing.F) {
+	p := newParties(f)
+	jws, err := SignEpoch(p.epoch(f), p.identity)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(jws)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := VerifyEpoch(data, &p.identity.PublicKey)
+		if err != nil && !isTyped(err) {
+			t.Fatalf("untyped refusal: %v", err)
+		}
+		if err == nil && (!e.Device.Valid() || e.Epoch == 0) {
+			t.Fatalf("epoch of nobody: %+v", e)
+		}
+	})
+}
+
+// FuzzCameraCard signs and seals whatever claims it is given: its maker is anyone.
+func FuzzCameraCard(f *testing.F) {
+	p := newParties(f)
+	header := `{"alg":"ES256","typ":"camd-card+jwt","kid":"` + string(p.client) + `"}`
+	card, err := json.Marshal(p.card(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(card))
+	f.Add(`{"key":"e30.e30.e30"}`)
+	f.Fuzz(func(t *testing.T, claims string) {
+		msg := rawSeal(t, goodSealHeader, "A256GCM", []byte(rawSign(t, header, claims, p.clientSig)), p.guestEnc.PublicKey())
+		c, signer, err := OpenCard([]byte(msg), p.guestEnc)
+		if err != nil && !isTyped(err) {
+			t.Fatalf("untyped refusal: %v", err)
+		}
+		if err == nil && (signer.ClientID() != p.client || c.Device != testDevice || c.Epoch != 3) {
+			t.Fatalf("%+v of %s", c, signer.ClientID())
 		}
 	})
 }

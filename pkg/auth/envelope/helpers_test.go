@@ -58,7 +58,7 @@ func (f fixedSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([
 // parties are the keys of all tests.
 type parties struct {
 	clientSig, hhSig, identity, stranger *ecdsa.PrivateKey
-	clientEnc, hhEnc                     *ecdh.PrivateKey
+	clientEnc, hhEnc, guestEnc           *ecdh.PrivateKey
 	log                                  ed25519.PrivateKey
 	client                               proto.ClientID
 }
@@ -68,6 +68,7 @@ func newParties(t testing.TB) parties {
 	p := parties{
 		clientSig: sigKey(t, "client signing"), clientEnc: encKey(t, "client encryption"),
 		hhSig: sigKey(t, "household signing"), hhEnc: encKey(t, "household encryption"),
+		guestEnc: encKey(t, "guest encryption"),
 		identity: sigKey(t, "device identity"), stranger: sigKey(t, "stranger"), log: logKey("household log"),
 	}
 	id, err := Thumbprint(&p.clientSig.PublicKey)

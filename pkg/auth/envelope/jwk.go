@@ -65,9 +65,14 @@ func Thumbprint(key *ecdsa.PublicKey) (proto.ClientID, error) {
 	if err != nil {
 		return "", err
 	}
-	// RFC 7638 3.2: required members in lexicographic order, no white space.
+	return proto.ClientID(j.thumbprint()), nil
+}
+
+// thumbprint of an EC key: RFC 7638 3.2, required members in lexicographic order,
+// no white space.
+func (j JWK) thumbprint() string {
 	sum := sha256.Sum256([]byte(`{"crv":"` + j.Crv + `","kty":"` + j.Kty + `","x":"` + j.X + `","y":"` + j.Y + `"}`))
-	return proto.ClientID(base64.RawURLEncoding.EncodeToString(sum[:])), nil
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // SigJWK writes a P-256 signing key.

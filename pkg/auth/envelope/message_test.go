@@ -22,8 +22,30 @@ func TestRequestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := OpenRequest(msg, p.hhEnc, p.lookup)
-	if err != nil || !reflect.DeepEqual(got, p.request()) {
-		t.Fatalf("OpenRequest = %+v, %v", got, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is kept of a grant is what its signer signed, byte for byte.
+	var again proto.Request
+	if err := Verify(got.JWS, TypeRequest, string(p.client), &p.clientSig.PublicKey, &again); err != nil {
+		t.Errorf("Request.JWS: %v", err)
+	}
+	got.JWS = nil
+	if !reflect.DeepEqual(got, p.request()) || !reflect.DeepEqual(again, p.request()) {
+		t.Fatalf("OpenRequest = %+v, its JWS holds %+v", got, again)
+	}
+}
+
+func TestSealRequestDoesNotSendJWS(t *testing.T) {
+	p := newParties(t)
+	r := p.request()
+	r.JWS = []byte("what was opened before")
+	msg, err := SealRequest(r, p.clientSig, p.hhEnc.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jws, err := unseal(msg, p.hhEnc); err != nil || !bytes.Contains(jws, []byte("."+strings.Split(b64(marshal(t, p.request())), ".")[0]+".")) {
+		t.Fatalf("%s, %v", jws, err)
 	}
 }
 
@@ -42,41 +64,90 @@ func TestSealRequestNamesTheSigningKey(t *testing.T) {
 
 func TestOutRoundTrip(t *testing.T) {
 	p := newParties(t)
-	answer := proto.Answer{Issuer: testDevice, Audience: p.client, Epoch: 3, Re: "req-1", Code: proto.CodeOK, Nonce: "n", Sequence: 7}
-	signal := proto.Signal{Issuer: testDevice, Audience: p.client, Epoch: 3, Session: "s1", Index: 1, Kind: proto.SignalEnd}
-	msg, err := SealAnswer(answer, p.hhSig, p.clientEnc.PublicKey())
-	if err != nil {
-		t.Fatal(err)
+	to := p.clientEnc.PublicKey()
+	for name, want := range map[string]Out{
+		"answer": {Answer: p.answer()}, "signal": {Signal: p.signal()}, "notice": {Notice: p.notice()},
+	} {
+		var msg []byte
+		var err error
+		switch {
+		case want.Answer != nil:
+			msg, err = SealAnswer(*want.Answer, p.hhSig, to)
+		case want.Signal != nil:
+			msg, err = SealSignal(*want.Signal, p.hhSig, to)
+		default:
+			msg, err = SealNotice(*want.Notice, p.hhSig, to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := OpenOut(msg, p.clientEnc, &p.hhSig.PublicKey); err != nil || !reflect.DeepEqual(out, want) {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+		if _, err := OpenOut(msg, p.clientEnc, &p.stranger.PublicKey); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s signed by another key: %v, want ErrSignature", name, err)
+		}
+		if _, err := OpenOut(msg, p.hhEnc, &p.hhSig.PublicKey); !errors.Is(err, ErrGarbled) {
+			t.Errorf("%s sealed for another key: %v, want ErrGarbled", name, err)
+		}
+		if _, err := OpenRequest(msg, p.clientEnc, p.lookup); !errors.Is(err, ErrGarbled) {
+			t.Errorf("%s as a request: %v, want ErrGarbled", name, err)
+		}
 	}
-	out, err := OpenOut(msg, p.clientEnc, &p.hhSig.PublicKey)
-	if err != nil || out.Signal != nil || !reflect.DeepEqual(*out.Answer, answer) {
-		t.Fatalf("OpenOut(answer) = %+v, %v", out, err)
+}
+
+func TestSealOutRefusesWhatIsTooLarge(t *testing.T) {
+	p := newParties(t)
+	n := p.notice()
+	n.Entry = strings.Repeat("x", proto.MaxMessage)
+	if _, err := SealNotice(*n, p.hhSig, p.clientEnc.PublicKey()); !errors.Is(err, ErrOversized) {
+		t.Errorf("seal: %v, want ErrOversized", err)
 	}
-	if msg, err = SealSignal(signal, p.hhSig, p.clientEnc.PublicKey()); err != nil {
-		t.Fatal(err)
-	}
-	out, err = OpenOut(msg, p.clientEnc, &p.hhSig.PublicKey)
-	if err != nil || out.Answer != nil || !reflect.DeepEqual(*out.Signal, signal) {
-		t.Fatalf("OpenOut(signal) = %+v, %v", out, err)
-	}
-	if _, err := OpenOut(msg, p.clientEnc, &p.stranger.PublicKey); !errors.Is(err, ErrSignature) {
-		t.Errorf("signed by another key: %v, want ErrSignature", err)
-	}
-	if _, err := OpenOut(msg, p.hhEnc, &p.hhSig.PublicKey); !errors.Is(err, ErrGarbled) {
-		t.Errorf("sealed for another key: %v, want ErrGarbled", err)
+	if _, err := OpenOut(bytes.Repeat([]byte("A"), proto.MaxMessage+1), p.clientEnc, &p.hhSig.PublicKey); !errors.Is(err, ErrOversized) {
+		t.Errorf("open: %v, want ErrOversized", err)
 	}
 }
 
 func TestOpenOutRefusesOtherTypes(t *testing.T) {
 	p := newParties(t)
 	for name, header := range map[string]string{
-		"request":  `{"alg":"ES256","typ":"camd-req+jwt"}`,
-		"later":    `{"alg":"ES256","typ":"camd-note+jwt"}`,
-		"with kid": `{"alg":"ES256","typ":"camd-ans+jwt","kid":"x"}`,
+		"request":     `{"alg":"ES256","typ":"camd-req+jwt"}`,
+		"camera card": `{"alg":"ES256","typ":"camd-card+jwt"}`,
+		"epoch":       `{"alg":"ES256","typ":"camd-epoch+jwt"}`,
+		"later":       `{"alg":"ES256","typ":"camd-later+jwt"}`,
+		"other case":  `{"alg":"ES256","typ":"camd-NOTE+jwt"}`,
+		"no typ":      `{"alg":"ES256"}`,
+		"with kid":    `{"alg":"ES256","typ":"camd-ans+jwt","kid":"x"}`,
+		"note kid":    `{"alg":"ES256","typ":"camd-note+jwt","kid":"x"}`,
 	} {
 		msg := rawSeal(t, goodSealHeader, "A256GCM", []byte(rawSign(t, header, `{}`, p.hhSig)), p.clientEnc.PublicKey())
 		if _, err := OpenOut([]byte(msg), p.clientEnc, &p.hhSig.PublicKey); !errors.Is(err, ErrGarbled) {
 			t.Errorf("%s: %v, want ErrGarbled", name, err)
+		}
+	}
+}
+
+func TestOpenOutRefusesOtherClaims(t *testing.T) {
+	p := newParties(t)
+	header := `{"alg":"ES256","typ":"camd-note+jwt"}`
+	payload := string(marshal(t, p.notice()))
+	for name, c := range map[string]struct {
+		payload string
+		want    error
+	}{
+		"untouched":       {payload, nil},
+		"unknown claim":   {strings.Replace(payload, `{`, `{"later":1,`, 1), nil},
+		"duplicate claim": {strings.Replace(payload, `{`, `{"n":1,`, 1), ErrClaims},
+		"by case":         {strings.Replace(payload, `{`, `{"N":1,`, 1), ErrClaims},
+		"negative index":  {strings.Replace(payload, `"n":`, `"n":-`, 1), ErrClaims},
+		"entry no string": {strings.Replace(payload, `"entry":"`, `"entry":{},"x":"`, 1), ErrClaims},
+		"trailing":        {payload + "{}", ErrClaims},
+		"no object":       {`[]`, ErrClaims},
+		"not UTF-8":       {strings.Replace(payload, "live", "li\xff", 1), ErrClaims},
+	} {
+		msg := rawSeal(t, goodSealHeader, "A256GCM", []byte(rawSign(t, header, c.payload, p.hhSig)), p.clientEnc.PublicKey())
+		if _, err := OpenOut([]byte(msg), p.clientEnc, &p.hhSig.PublicKey); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 }
