@@ -112,15 +112,15 @@ func (s *Session) neverConnected() endReason {
 func (s *Session) finish() {
 	s.net.abort()
 	s.writer.Wait()
+	s.reason = s.why()
+	if s.reason != proto.EndBye {
+		s.offer.Signal(proto.SignalEnd, proto.End{Reason: s.reason})
+	}
 	if err := s.pc.GracefulClose(); err != nil {
 		s.log.Debug("close peer connection", "error", err)
 	}
 	s.readers.Wait()
-	s.reason = s.why()
 	s.log.Info("session ended", "reason", s.reason, "lasted", time.Since(s.since), "sent", s.Stats())
-	if s.reason != proto.EndBye {
-		s.offer.Signal(proto.SignalEnd, proto.End{Reason: s.reason})
-	}
 	s.free()
 	close(s.done)
 }
