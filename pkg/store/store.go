@@ -39,6 +39,10 @@ var meta = Plain("meta")
 
 const keySchema = "schema"
 
+// growth is by how much a file of more than that grows. bbolt's own 16 MiB would
+// leave as much of MaxBytes unused.
+const growth = 1 << 20
+
 func options(maxBytes int) *bolt.Options {
 	return &bolt.Options{
 		Timeout:        time.Second,
@@ -78,6 +82,7 @@ func open(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", c.Path, err)
 	}
+	b.AllocSize = growth
 	return &DB{path: c.Path, sealer: c.Sealer, bolt: b}, nil
 }
 
