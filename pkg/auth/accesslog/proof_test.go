@@ -1,8 +1,11 @@
 package accesslog
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -212,4 +215,86 @@ func TestProveAfterARollback(t *testing.T) {
 	if _, _, _, err := l.Prove("", new(uint64(5))); err == nil {
 		t.Error("an entry that there is not was proved")
 	}
+}
+
+// vector is an element of testdata/proofs.json: what the device proves to whoever
+// has seen From when the log holds all of entries.txt.
+type vector struct {
+	From  string `json:"from,omitempty"`
+	Proof Proof  `json:"proof"`
+}
+
+func TestGoldenProofs(t *testing.T) {
+	now, err := ParseCheckpoint(goldenFile(t, "checkpoint.txt"), Origin(device, 1), testPublic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []vector
+	if err := json.Unmarshal([]byte(goldenFile(t, "proofs.json")), &vectors); err != nil {
+		t.Fatal(err)
+	}
+	l := goldenLog(t)
+	for i, v := range vectors {
+		var old Checkpoint
+		if v.From != "" {
+			if old, err = ParseCheckpoint(v.From, Origin(device, 1), testPublic); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cp, p, _, err := l.Prove(v.From, &v.Proof.Entry.Index)
+		got, gotErr := json.Marshal(p)
+		want, wantErr := json.Marshal(v.Proof)
+		if err := errors.Join(err, gotErr, wantErr); err != nil || cp != now || !bytes.Equal(got, want) {
+			t.Errorf("vector %d: %v\n got %s\nwant %s", i, err, got, want)
+		}
+		if err := VerifyConsistency(old, now, v.Proof); err != nil {
+			t.Errorf("vector %d: %v", i, err)
+		}
+		if e, err := VerifyInclusion(now, *v.Proof.Entry); err != nil || !reflect.DeepEqual(e, golden[v.Proof.Entry.Index]) {
+			t.Errorf("vector %d: %+v, %v", i, e, err)
+		}
+	}
+	if len(vectors) != 4 {
+		t.Errorf("%d vectors", len(vectors))
+	}
+}
+
+// FuzzProof shows a client any proof in any state: it never panics, and only one
+// proof, of one entry, is believed.
+func FuzzProof(f *testing.F) {
+	var vectors []vector
+	if err := json.Unmarshal([]byte(goldenFile(f, "proofs.json")), &vectors); err != nil {
+		f.Fatal(err)
+	}
+	now, err := ParseCheckpoint(goldenFile(f, "checkpoint.txt"), Origin(device, 1), testPublic)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range vectors {
+		b, err := json.Marshal(v.Proof)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, uint64(3), now.Size)
+		f.Add(b, uint64(maxSize), uint64(maxSize))
+	}
+	lines := goldenLines(f)
+	f.Fuzz(func(t *testing.T, text []byte, oldSize, nowSize uint64) {
+		var p Proof
+		if json.Unmarshal(text, &p) != nil {
+			return
+		}
+		old := Checkpoint{Size: oldSize % (maxSize + 1), Hash: now.Hash}
+		later := Checkpoint{Size: nowSize % (maxSize + 1), Hash: now.Hash}
+		if err := VerifyConsistency(old, later, p); err == nil && old.Size != 0 && old.Size != later.Size {
+			t.Errorf("from %d to %d by %s", old.Size, later.Size, text)
+		}
+		if p.Entry == nil {
+			return
+		}
+		_, _ = VerifyInclusion(later, *p.Entry)
+		if _, err := VerifyInclusion(now, *p.Entry); err == nil && p.Entry.Text != string(lines[p.Entry.Index]) {
+			t.Errorf("another entry %d: %s", p.Entry.Index, p.Entry.Text)
+		}
+	})
 }

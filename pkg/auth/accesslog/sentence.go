@@ -48,8 +48,8 @@ func sentence(e Entry, loc *time.Location) string {
 	case KindPrivacy:
 		return e.who() + " switched privacy mode " + e.Reason + "."
 	case KindMerged:
-		return fmt.Sprintf("%s began %d sessions of less than %d seconds between %s and %s; their entries, from %d to %d, are dropped.",
-			e.who(), e.Count, int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
+		return fmt.Sprintf("%s began %d times to %s for less than %d seconds between %s and %s; of these entries, from %d to %d, the texts are dropped.",
+			e.who(), e.Count, deeds(e.Scopes, todo), int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
 	}
 	return e.other()
 }

@@ -48,8 +48,8 @@ func TestSentence(t *testing.T) {
 			Role: proto.RoleGuest, Scopes: both[:1], Subject: "c", SubjectName: "Cara", Weekly: "Mo-Fr 08:00-17:00", Until: 1796295600},
 		`Anna let Ben in as adult: may watch, change settings and "fly"; from 3 Dec 2026 12:00.`: {Kind: KindGrant, Client: anna, Name: "Anna",
 			Role: proto.RoleAdult, Scopes: []proto.Scope{proto.ScopeView, proto.ScopeSettings, "fly"}, Subject: "b", SubjectName: "Ben", From: 1796295600},
-		"Anna began 99 sessions of less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; their entries, from 5 to 300, are dropped.": {
-			Kind: KindMerged, Client: anna, Name: "Anna", Start: 5, Last: 300, Count: 99, From: 1796295600, Until: 1796297400},
+		"Anna began 99 times to watch and listen for less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; of these entries, from 5 to 300, the texts are dropped.": {
+			Kind: KindMerged, Client: anna, Name: "Anna", Scopes: both, Start: 5, Last: 300, Count: 99, From: 1796295600, Until: 1796297400},
 		"ALARM: Anna has seen entries of the access log that the camera lost. Its storage was put back, or copied.": {Kind: KindRollback, Client: anna, Name: "Anna"},
 	} {
 		if got := Sentence(e, berlin); got != want {
