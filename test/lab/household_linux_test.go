@@ -148,29 +148,35 @@ func (h *household) factory() (label string) {
 	return made.Label
 }
 
-// pair pairs camctl in the guest, at the local socket, and hands its home out.
+// pair pairs Anna's camctl in the guest, at the local socket, and hands her home out.
 func (h *household) pair() {
 	h.t.Helper()
-	ctx := patient(h.t)
-	var id struct{ Client proto.ClientID }
-	must(h.t, json.Unmarshal(h.run("/bin/camctl", "--home", homePath, "--json", "id"), &id))
-	h.anna = id.Client
-	cert, err := h.ca.Viewer(id.Client)
-	must(h.t, err)
-	key, err := pki.KeyPEM(cert)
-	must(h.t, err)
-	must(h.t, h.Put(ctx, "/root/broker.crt", 0o600, pki.CertificatePEM(cert)))
-	must(h.t, h.Put(ctx, "/root/broker.key", 0o600, key))
-	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", "Anna")
-	h.run("/bin/camctl", "--home", homePath, "pair", "--socket", socketPath, "--label", h.label,
-		"--broker-cert", "/root/broker.crt", "--broker-key", "/root/broker.key")
-	files, err := h.Tree(ctx, homePath)
+	h.anna = h.pairAs("Anna", homePath)
+	files, err := h.Tree(patient(h.t), homePath)
 	must(h.t, err)
 	for _, f := range files {
 		path := filepath.Join(h.home, f.Path)
 		must(h.t, os.MkdirAll(filepath.Dir(path), 0o700))
 		must(h.t, os.WriteFile(path, f.Data, f.Mode))
 	}
+}
+
+// pairAs pairs a camctl with this home in the guest, whom the household calls name.
+func (h *household) pairAs(name, home string) proto.ClientID {
+	h.t.Helper()
+	ctx := patient(h.t)
+	var id struct{ Client proto.ClientID }
+	must(h.t, json.Unmarshal(h.run("/bin/camctl", "--home", home, "--json", "id"), &id))
+	cert, err := h.ca.Viewer(id.Client)
+	must(h.t, err)
+	key, err := pki.KeyPEM(cert)
+	must(h.t, err)
+	must(h.t, h.Put(ctx, home+".crt", 0o600, pki.CertificatePEM(cert)))
+	must(h.t, h.Put(ctx, home+".key", 0o600, key))
+	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", name)
+	h.run("/bin/camctl", "--home", home, "pair", "--socket", socketPath, "--label", h.label,
+		"--broker-cert", home+".crt", "--broker-key", home+".key")
+	return id.Client
 }
 
 // condition waits until camd itself, at its local socket, reports a part so. It
