@@ -74,6 +74,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
+	a.NewGate(nobody{})
 	return a, nil
 }
 

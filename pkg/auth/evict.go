@@ -48,11 +48,12 @@ func (a *Authority) Evict() error { return a.end(false) }
 func (a *Authority) Reset() error { return a.end(true) }
 
 func (a *Authority) end(reset bool) error {
+	a.gate.bar(proto.CodeRevoked) // at once, whatever is being changed
 	a.changes.Lock()
 	defer a.changes.Unlock()
 	a.over = true
 	a.CloseWindow()
-	a.gate.shut(proto.CodeRevoked)
+	wait(a.gate.bar(proto.CodeRevoked))
 	p := pending{Reset: reset, Epoch: a.household.epoch}
 	if last := a.farewell(reset); !reset { // of a reset household nothing stays
 		p.Settings, p.Farewell = *a.policy.chosen.Load(), last

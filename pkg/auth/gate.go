@@ -74,8 +74,10 @@ type Rule struct {
 	// widens tells whether a body asks for more than there was: then its sender must
 	// have seen the newest change. nil: no body does.
 	widens func(body json.RawMessage) bool
-	// appends tells of operations whose handler appends to the access log.
-	appends bool
+	// changes tells of operations that change the household and so append to the access
+	// log. They are decided and carried out one at a time, under Authority.changes: who
+	// was removed, or has not seen the newest change, changes nothing any more.
+	changes bool
 }
 
 type operation struct {
@@ -121,7 +123,12 @@ type Gate struct {
 	wg     sync.WaitGroup // workers, and what waits for the end of what is living
 }
 
-// NewGate makes the gate of this authority, which has one.
+// nobody is who a gate sends to before there is a link.
+type nobody struct{}
+
+func (nobody) Send(proto.ClientID, []byte) error { return nil }
+
+// NewGate makes the gate of this authority; one that was made before is out of use.
 func (a *Authority) NewGate(to Sender) *Gate {
 	g := &Gate{
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
@@ -143,13 +150,13 @@ func (g *Gate) register() {
 		return func(json.RawMessage) ([]proto.Scope, error) { return s, nil }
 	}
 	g.Handle(proto.OpMembers, Rule{}, a.opMembers)
-	g.Handle(proto.OpGrant, Rule{Scopes: needs(proto.ScopeMembers), widens: always, appends: true}, a.opGrant)
-	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, appends: true}, a.opRevoke)
+	g.Handle(proto.OpGrant, Rule{Scopes: needs(proto.ScopeMembers), widens: always, changes: true}, a.opGrant)
+	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, changes: true}, a.opRevoke)
 	g.Handle(proto.OpSettings, Rule{}, a.opSettings)
-	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, appends: true}, a.opSetSettings)
-	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, appends: true}, a.opPrivacy)
+	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, changes: true}, a.opSetSettings)
+	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, changes: true}, a.opPrivacy)
 	g.Handle(proto.OpLog, Rule{}, a.opLog)
-	g.Handle(proto.OpAlarm, Rule{appends: true}, a.opAlarm)
+	g.Handle(proto.OpAlarm, Rule{changes: true}, a.opAlarm)
 }
 
 func always(json.RawMessage) bool { return true }

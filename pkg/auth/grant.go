@@ -18,12 +18,7 @@ import (
 
 // opGrant lets a key in, or changes what it may do. docs/protocol.md 5.7.
 func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
-	by := a.members.get(r.Caller.Client)
-	if by == nil {
-		return Result{}, proto.Refuse(proto.CodeRevoked)
-	}
+	by := r.member
 	m, err := readGrant(r.Body)
 	if err != nil {
 		return Result{}, err
@@ -39,7 +34,7 @@ func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	a.review()
+	a.gate.review()
 	return Result{Body: proto.GrantAnswer{Client: m.id}, Entry: &index}, nil
 }
 
@@ -146,7 +141,7 @@ func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
 	sum := sha256.Sum256(r.jws)
 	e.Grant = base64.RawURLEncoding.EncodeToString(sum[:])
 	return a.commit(func(tx *store.Tx, index uint64) error {
-		return putDone(tx, r.ID, done{r.Caller.Client, m.id, index})
+		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.Body)})
 	}, func(all *roll, index uint64) {
 		m.Entry = index
 		all.put(m)
@@ -155,12 +150,15 @@ func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
 
 // done is a grant that was carried out.
 type done struct {
-	By     proto.ClientID `json:"by"`
-	Client proto.ClientID `json:"client"`
-	Entry  uint64         `json:"entry"`
+	Client proto.ClientID    `json:"client"`
+	Entry  uint64            `json:"entry"`
+	Body   [sha256.Size]byte `json:"body"` // its digest
 }
 
-func putDone(tx *store.Tx, jti string, d done) error {
+// doneKey names a grant by who made it and its jti.
+func doneKey(by proto.ClientID, jti string) string { return string(by) + "." + jti }
+
+func putDone(tx *store.Tx, name string, d done) error {
 	v, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("write grant: %w", err)
@@ -168,7 +166,7 @@ func putDone(tx *store.Tx, jti string, d done) error {
 	if err := dropOldest(tx); err != nil {
 		return err
 	}
-	return grants.Put(tx, jti, v)
+	return grants.Put(tx, name, v)
 }
 
 // dropOldest keeps the bucket within its bound.
@@ -197,17 +195,20 @@ func (a *Authority) granted(r proto.Request) (done, bool) {
 		return d, false
 	}
 	err := a.trust.View(func(tx *store.Tx) error {
-		v, err := grants.Get(tx, r.ID)
+		v, err := grants.Get(tx, doneKey(r.Issuer, r.ID))
 		if err == nil {
 			err = json.Unmarshal(v, &d)
 		}
 		return err
 	})
-	return d, err == nil && d.By == r.Issuer
+	return d, err == nil
 }
 
-// outcome is the first answer again.
-func (d done) outcome() outcome {
+// again is the first answer, to the same request.
+func (d done) again(r proto.Request) outcome {
+	if d.Body != sha256.Sum256(r.Body) {
+		return coded(proto.CodeBadRequest)
+	}
 	body, _ := json.Marshal(proto.GrantAnswer{Client: d.Client}) // strings
 	return outcome{code: proto.CodeOK, body: body, entry: &d.Entry}
 }

@@ -170,6 +170,9 @@ func (g *Gate) sendNotices(stop <-chan struct{}) {
 
 func (g *Gate) sendNotice(n notice) {
 	for _, m := range n.to.members {
+		if g.policy.standing(m) == proto.CodeExpired {
+			continue // no business of someone whose time is over, like of one who was removed
+		}
 		msg, err := g.sealNotice(n, m)
 		if err == nil {
 			err = g.sender.Send(m.id, msg)

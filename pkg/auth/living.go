@@ -22,13 +22,6 @@ func (g *Gate) review() {
 	}
 }
 
-// review looks at what is living after a change.
-func (a *Authority) review() {
-	if a.gate != nil {
-		a.gate.review()
-	}
-}
-
 // endAll ends what uses such a scope, and returns what to wait for.
 func (g *Gate) endAll(why proto.Code, uses func(proto.Scope) bool) []*session {
 	g.mu.Lock()
@@ -48,9 +41,6 @@ func (g *Gate) endAll(why proto.Code, uses func(proto.Scope) bool) []*session {
 // endAndWait ends all that these clients have living, and returns when the last packet
 // to them has left. Cancelling is not ending.
 func (a *Authority) endAndWait(who []proto.ClientID, why proto.Code) {
-	if a.gate == nil {
-		return
-	}
 	a.gate.mu.Lock()
 	var l []*session
 	for _, id := range who {
@@ -65,32 +55,22 @@ func (a *Authority) endAndWait(who []proto.ClientID, why proto.Code) {
 	wait(l)
 }
 
-// endAndWaitAll is the same for all that uses such a scope.
-func (a *Authority) endAndWaitAll(why proto.Code, uses func(proto.Scope) bool) {
-	if a.gate != nil {
-		wait(a.gate.endAll(why, uses))
-	}
-}
-
 func wait(l []*session) {
 	for _, s := range l {
 		<-s.ended
 	}
 }
 
-// shut lets nothing start any more, ends all that is living, and waits for it.
-func (g *Gate) shut(why proto.Code) {
+// bar lets nothing start any more and ends all that is living, which it returns.
+func (g *Gate) bar(why proto.Code) []*session {
 	g.mu.Lock()
 	g.barred = why
 	g.mu.Unlock()
-	wait(g.endAll(why, everyScope))
+	return g.endAll(why, everyScope)
 }
 
 // watching is what a member sees or hears at this moment.
 func (a *Authority) watching(id proto.ClientID) []proto.Scope {
-	if a.gate == nil {
-		return nil
-	}
 	a.gate.mu.Lock()
 	defer a.gate.mu.Unlock()
 	var l []proto.Scope

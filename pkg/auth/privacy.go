@@ -29,6 +29,13 @@ func (a *Authority) Govern(s Senses) {
 
 // SetPrivacy switches privacy mode for someone at the device.
 func (a *Authority) SetPrivacy(on bool) error {
+	if on { // at once, whatever else is being changed; setPrivacy makes it last
+		a.policy.privacy.Store(true)
+		a.gate.endAll(proto.CodePrivacy, sensing)
+		a.senses.Hold(true)
+	}
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	_, err := a.setPrivacy(atDevice, on)
 	return err
 }
@@ -40,9 +47,8 @@ func (a *Authority) TogglePrivacy() (on bool, err error) {
 	return a.policy.privacy.Load(), err
 }
 
+// setPrivacy switches privacy mode. Authority.changes is held.
 func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
 	if on {
 		return a.close(by)
 	}
@@ -53,7 +59,7 @@ func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
 // storage. If that fails, privacy stays on until camd starts anew.
 func (a *Authority) close(by actor) (*uint64, error) {
 	a.policy.privacy.Store(true)
-	a.endAndWaitAll(proto.CodePrivacy, sensing)
+	wait(a.gate.endAll(proto.CodePrivacy, sensing))
 	a.senses.Hold(true)
 	if a.policy.chosen.Load().Privacy {
 		return nil, nil

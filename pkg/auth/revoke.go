@@ -15,12 +15,8 @@ func (a *Authority) opRevoke(_ context.Context, r Request) (Result, error) {
 	if envelope.Decode(r.Body, &q) != nil || !q.Client.Valid() {
 		return Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
-	a.changes.Lock()
-	defer a.changes.Unlock()
-	by, m := a.members.get(r.Caller.Client), a.members.get(q.Client)
+	by, m := r.member, a.members.get(q.Client)
 	switch {
-	case by == nil:
-		return Result{}, proto.Refuse(proto.CodeRevoked)
 	case m == nil: // gone already, perhaps by the first sending of this request
 		return Result{Body: proto.RevokeAnswer{Revoked: []proto.ClientID{}}}, nil
 	case by != m && !(by.holds(membersScope) && mayDecide(by, m)):

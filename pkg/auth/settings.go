@@ -78,14 +78,14 @@ func (a *Authority) Settings() proto.Settings { return a.policy.settings() }
 
 // ChangeSettings changes settings for someone at the device.
 func (a *Authority) ChangeSettings(c proto.SettingsChange) (proto.Settings, error) {
+	a.changes.Lock()
+	defer a.changes.Unlock()
 	_, err := a.setSettings(atDevice, c)
 	return a.Settings(), err
 }
 
-// setSettings logs and stores what the household chose.
+// setSettings logs and stores what the household chose. Authority.changes is held.
 func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64, err error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
 	set, err := a.judgeSettings(by, c)
 	if err != nil {
 		return 0, err
@@ -104,7 +104,7 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 		return 0, err
 	}
 	a.policy.chosen.Store(&next)
-	a.review()
+	a.gate.review()
 	return entry, nil
 }
 

@@ -55,6 +55,10 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	if !ok {
 		return coded(proto.CodeUnknownOp), false
 	}
+	if op.rule.changes {
+		g.authority.changes.Lock()
+		defer g.authority.changes.Unlock()
+	}
 	m := g.members.get(r.Issuer)
 	if m == nil {
 		return coded(proto.CodeRevoked), false
@@ -74,7 +78,7 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 		return coded(proto.CodeBadRequest), false
 	}
 	if d, ok := g.authority.granted(r); ok {
-		return d.outcome(), true
+		return d.again(r), true
 	}
 	var scopes []proto.Scope
 	if op.rule.Scopes != nil {
@@ -90,7 +94,7 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 	if op.rule.widens != nil && op.rule.widens(r.Body) && !g.authority.journal.knows(r.Checkpoint) {
 		return coded(proto.CodeStateChanged), false
 	}
-	if (op.rule.Logged || op.rule.appends) && !p.mayStart() {
+	if (op.rule.Logged || op.rule.changes) && !p.mayStart() {
 		g.drops.count(dropBusy)
 		return coded(proto.CodeBusy), false
 	}
