@@ -38,8 +38,9 @@ type Rig struct {
 	Device proto.DeviceID
 	Label  pairing.Label
 	CA     *pki.CA
-	Broker *broker.Broker
+	Broker Broker
 
+	start   StartBroker
 	address string
 	program string
 	config  string
@@ -49,6 +50,16 @@ type Rig struct {
 	done chan error
 	log  *buffer
 }
+
+// Broker is the rig's MQTT broker.
+type Broker interface {
+	Address() string // host:port
+	Close() error
+}
+
+// StartBroker starts a broker for what ca certifies, at an address of loopback; that
+// has the port 0 for the first start.
+type StartBroker func(ca *pki.CA, address string) (Broker, error)
 
 var build struct {
 	once sync.Once
@@ -89,7 +100,23 @@ func Clean() {
 // TOML that is added to the configuration, such as "[capture]\nsource = …".
 func New(tb testing.TB, tables string) *Rig {
 	tb.Helper()
-	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb)}
+	return NewWith(tb, tables, honest)
+}
+
+// honest starts the broker that lets everyone do only what is theirs.
+func honest(ca *pki.CA, address string) (Broker, error) {
+	cert, err := ca.Server("127.0.0.1", "localhost")
+	if err != nil {
+		return nil, err
+	}
+	return broker.Start(broker.Config{Address: address,
+		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: ca.Pool(), MinVersion: tls.VersionTLS13}})
+}
+
+// NewWith is New with a broker of the caller's.
+func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
+	tb.Helper()
+	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb), start: start}
 	r.Socket = filepath.Join(r.Dir, "camd.sock")
 	r.config = filepath.Join(r.Dir, "camd.toml")
 	var err error
@@ -117,17 +144,12 @@ func (r *Rig) State() string { return filepath.Join(r.Dir, "state") }
 // StartBroker starts the broker, at the address it had before if there was one.
 func (r *Rig) StartBroker() {
 	r.TB.Helper()
-	cert, err := r.CA.Server("127.0.0.1", "localhost")
-	if err != nil {
-		r.TB.Fatal(err)
-	}
 	address := r.address
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
-	r.Broker, err = broker.Start(broker.Config{Address: address,
-		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: r.CA.Pool(), MinVersion: tls.VersionTLS13}})
-	if err != nil {
+	var err error
+	if r.Broker, err = r.start(r.CA, address); err != nil {
 		r.TB.Fatal(err)
 	}
 	r.address = r.Broker.Address()

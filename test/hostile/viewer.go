@@ -1,0 +1,97 @@
+package hostile
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Viewer is a WebRTC end of the attacker: it makes an offer, and counts what it is
+// sent whatever that is.
+type Viewer struct {
+	Offer   string // with all candidates
+	Packets atomic.Int64
+
+	tb     testing.TB
+	pc     *webrtc.PeerConnection
+	states chan webrtc.PeerConnectionState
+}
+
+// NewViewer makes one that wants picture and sound. It ends with the test.
+func NewViewer(tb testing.TB) *Viewer {
+	tb.Helper()
+	var e webrtc.SettingEngine
+	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	e.SetIncludeLoopbackCandidate(true)
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = pc.GracefulClose() })
+	v := &Viewer{tb: tb, pc: pc, states: make(chan webrtc.PeerConnectionState, 16)}
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { v.states <- s })
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			if _, _, err := t.ReadRTP(); err != nil {
+				return
+			}
+			v.Packets.Add(1)
+		}
+	})
+	v.offer()
+	return v
+}
+
+func (v *Viewer) offer() {
+	v.tb.Helper()
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		if _, err := v.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			v.tb.Fatal(err)
+		}
+	}
+	d, err := v.pc.CreateOffer(nil)
+	if err != nil {
+		v.tb.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(v.pc)
+	if err := v.pc.SetLocalDescription(d); err != nil {
+		v.tb.Fatal(err)
+	}
+	<-gathered
+	v.Offer = v.pc.LocalDescription().SDP
+}
+
+// Answer applies a camera's answer, which the attacker may have changed.
+func (v *Viewer) Answer(sdp string) {
+	v.tb.Helper()
+	if err := v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}); err != nil {
+		v.tb.Fatal(err)
+	}
+}
+
+// State waits for the connection to be in one of these states, and gives it.
+func (v *Viewer) State(want ...webrtc.PeerConnectionState) webrtc.PeerConnectionState {
+	v.tb.Helper()
+	deadline := time.After(Patience)
+	for {
+		select {
+		case s := <-v.states:
+			if slices.Contains(want, s) {
+				return s
+			}
+		case <-deadline:
+			v.tb.Fatalf("the connection never was %v", want)
+		}
+	}
+}
+
+// LiveRequest is the body of a request for picture and sound.
+func (v *Viewer) LiveRequest() proto.LiveRequest {
+	return proto.LiveRequest{SDP: v.Offer, Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen}}
+}
