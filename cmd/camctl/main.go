@@ -1,10 +1,12 @@
-// Command camctl is the owner's tool: it pairs with a camera, shows its status,
-// watches and records it, and runs a demo of the whole on one machine. It owns
-// the command line only; what it does is pkg/client's. Keys and cameras are kept
-// in one folder, --home.
+// Command camctl is the owner's tool: it pairs with a camera, decides who may see
+// and hear what, reads its access log, watches and records it, and runs a demo of
+// the whole on one machine. It owns the command line only; what it does is
+// pkg/client's. Keys and cameras are kept in one folder, --home.
 //
 // Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
-// usage. Ctrl-C ends every command cleanly.
+// usage. An alarm about a camera's access log, and a removal that it has not
+// confirmed, are said on standard error by every command, and change no exit code.
+// Ctrl-C ends every command cleanly.
 package main
 
 import (
@@ -29,15 +31,23 @@ var version = "unknown"
 type cli struct {
 	Home    string `arg:"--home" help:"folder of keys and cameras (default: as the XDG base directories say)" placeholder:"DIR"`
 	JSON    bool   `arg:"--json" help:"print JSON, one object a line"`
-	Verbose bool   `arg:"-v,--verbose" help:"log to standard error what happens"`
+	Verbose bool   `arg:"-v,--verbose" help:"tell more: log to standard error what happens, show the words of keys"`
 
-	ID      *idCmd      `arg:"subcommand:id" help:"print the name of this client's key; makes the keys on first use"`
-	Pair    *pairCmd    `arg:"subcommand:pair" help:"pair with the camera whose local socket and label are at hand"`
-	Status  *statusCmd  `arg:"subcommand:status" help:"ask a camera how it is"`
-	Watch   *watchCmd   `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
-	Record  *recordCmd  `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
-	Demo    *demoCmd    `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`
-	Version *versionCmd `arg:"subcommand:version" help:"print the version"`
+	ID       *idCmd       `arg:"subcommand:id" help:"show this client's key to whoever is to let it in; makes the keys on first use"`
+	Pair     *pairCmd     `arg:"subcommand:pair" help:"pair with the camera whose local socket and label are at hand"`
+	Add      *addCmd      `arg:"subcommand:add" help:"add the camera of a camera card that someone made for this client"`
+	Status   *statusCmd   `arg:"subcommand:status" help:"ask a camera how it is"`
+	Watch    *watchCmd    `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
+	Record   *recordCmd   `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
+	Members  *membersCmd  `arg:"subcommand:members" help:"show who may do what, until when, and who let them in"`
+	Grant    *grantCmd    `arg:"subcommand:grant" help:"let a key in, or change what its holder may do"`
+	Revoke   *revokeCmd   `arg:"subcommand:revoke" help:"remove a member, and the guests whom it let in"`
+	Privacy  *privacyCmd  `arg:"subcommand:privacy" help:"close the camera's eye and ear, or open them"`
+	Settings *settingsCmd `arg:"subcommand:settings" help:"show what the household chose, or choose"`
+	Log      *logCmd      `arg:"subcommand:log" help:"read the access log, or verify it"`
+	Events   *eventsCmd   `arg:"subcommand:events" help:"tell what happened in the household since the last time, and what happens"`
+	Demo     *demoCmd     `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`
+	Version  *versionCmd  `arg:"subcommand:version" help:"print the version"`
 }
 
 // Description is the first line of the help.
@@ -46,8 +56,10 @@ func (cli) Description() string { return "The owner's tool for cameras that run 
 // environment is what commands get from the process.
 type environment struct {
 	ctx         context.Context
+	in          io.Reader
 	out, errOut io.Writer
 	json        bool
+	verbose     bool
 	dir         string // --home
 	log         *slog.Logger
 }
@@ -70,7 +82,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 func (c cli) environment(ctx context.Context, out, errOut io.Writer) *environment {
-	env := &environment{ctx: ctx, out: out, errOut: errOut, json: c.JSON, dir: c.Home, log: slog.New(slog.DiscardHandler)}
+	env := &environment{ctx: ctx, in: os.Stdin, out: out, errOut: errOut, json: c.JSON, verbose: c.Verbose, dir: c.Home, log: slog.New(slog.DiscardHandler)}
 	if c.Verbose {
 		env.log = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -125,41 +137,9 @@ func (e *environment) home() (*client.Home, error) {
 	return client.OpenHome(dir)
 }
 
-// dial connects to the camera that was named, or to the only one.
-func (e *environment) dial(which string) (*client.Camera, error) {
-	home, err := e.home()
-	if err != nil {
-		return nil, err
-	}
-	record, err := home.Camera(which)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := home.Keys()
-	if err != nil {
-		return nil, err
-	}
-	return client.Dial(e.ctx, home, keys, record, e.log)
-}
-
 type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run(env *environment) error {
 	return env.print(map[string]string{"version": version}, "camctl %s", version)
-}
-
-type idCmd struct{}
-
-// Run prints the client's name.
-func (idCmd) Run(env *environment) error {
-	home, err := env.home()
-	if err != nil {
-		return err
-	}
-	keys, err := home.Keys()
-	if err != nil {
-		return err
-	}
-	return env.print(map[string]any{"client": keys.ID()}, "%s", keys.ID())
 }

@@ -59,10 +59,16 @@ func TestCommandsAlone(t *testing.T) {
 }
 
 // TestCommandsWithCamera has a camd of its own, with the test pattern and the tone.
-func TestCommandsWithCamera(t *testing.T) {
-	r := rig.New(t, "[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
+func TestCommandsWithCamera(t *testing.T) { withCamera(t, "testdata/camera") }
+
+// TestHouseholdDecides has two owners and a guest.
+func TestHouseholdDecides(t *testing.T) { withCamera(t, "testdata/authority") }
+
+// withCamera runs the script of a folder.
+func withCamera(t *testing.T, dir string) {
+	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
 	r.Start()
-	testscript.Run(t, testscript.Params{Dir: "testdata/camera", RequireExplicitExec: true,
+	testscript.Run(t, testscript.Params{Dir: dir, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SOCKET", r.Socket)
 			e.Setenv("LABEL", r.Label.Text())
@@ -71,10 +77,11 @@ func TestCommandsWithCamera(t *testing.T) {
 			return setup(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   code,
-			"window": func(*testscript.TestScript, bool, []string) { r.OpenWindow("Anna") },
-			"login":  func(ts *testscript.TestScript, _ bool, args []string) { login(ts, r, args[0]) },
-			"field":  field,
+			"code":     code,
+			"window":   func(_ *testscript.TestScript, _ bool, args []string) { r.OpenWindow(args[0]) },
+			"login":    func(ts *testscript.TestScript, _ bool, args []string) { login(ts, r, args[0], args[1]) },
+			"field":    field,
+			"atcamera": func(ts *testscript.TestScript, neg bool, args []string) { atCamera(ts, r, neg, args) },
 			"stopcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(r.Signal(syscall.SIGTERM))
 				ts.Check(r.Wait())
@@ -82,11 +89,23 @@ func TestCommandsWithCamera(t *testing.T) {
 		}})
 }
 
-// login makes the broker's certificate for the client whose id stands in a file.
-func login(ts *testscript.TestScript, r *rig.Rig, file string) {
-	cert, err := r.CA.Viewer(proto.ClientID(strings.TrimSpace(ts.ReadFile(file))))
+// atCamera runs a command of camd as someone at the camera does.
+func atCamera(ts *testscript.TestScript, r *rig.Rig, neg bool, args []string) {
+	out, err := r.Run(args...)
+	ts.Logf("%s", out)
+	if (err != nil) != neg {
+		ts.Fatalf("camd %v: %v", args, err)
+	}
+}
+
+// login makes a broker's certificate for the client whose id, as JSON, stands in a
+// file: NAME.crt and NAME.key.
+func login(ts *testscript.TestScript, r *rig.Rig, file, name string) {
+	var id struct{ Client proto.ClientID }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &id))
+	cert, err := r.CA.Viewer(id.Client)
 	ts.Check(err)
-	_, _, err = pki.WritePair(ts.MkAbs("."), "login", cert)
+	_, _, err = pki.WritePair(ts.MkAbs("."), name, cert)
 	ts.Check(err)
 }
 

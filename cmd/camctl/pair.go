@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,17 +13,10 @@ import (
 )
 
 type pairCmd struct {
+	loginFlags
 	Socket string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
 	Label  string `arg:"--label" help:"the label (required): the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input" placeholder:"TEXT"`
 	Name   string `arg:"--name" help:"what to call the camera"`
-
-	Broker             string `arg:"--broker" help:"address of the broker, mqtts://host:port, if not as the camera says" placeholder:"URL"`
-	BrokerName         string `arg:"--broker-name" help:"name in the broker's certificate, if not the address's host" placeholder:"NAME"`
-	BrokerCA           string `arg:"--broker-ca" help:"file with the broker's authority, if not as the camera says" placeholder:"FILE"`
-	BrokerCert         string `arg:"--broker-cert" help:"file with this client's certificate for the broker" placeholder:"FILE"`
-	BrokerKey          string `arg:"--broker-key" help:"file with the certificate's key" placeholder:"FILE"`
-	BrokerUser         string `arg:"--broker-user" help:"login name at the broker" placeholder:"NAME"`
-	BrokerPasswordFile string `arg:"--broker-password-file" help:"file with the password of the login" placeholder:"FILE"`
 }
 
 // Run pairs and keeps what the camera said.
@@ -58,32 +50,6 @@ func (p pairCmd) Run(env *environment) error {
 	}
 	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
 		"Paired with camera %s as %s (%s). Its broker is %s.", r.Title(), r.Member, r.Role, r.Broker.URL)
-}
-
-// login reads the broker's files, so that the home needs nothing outside itself.
-func (p pairCmd) login() (client.Broker, error) {
-	b := client.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
-	if (p.BrokerCert == "") != (p.BrokerKey == "") {
-		return b, usageError("--broker-cert and --broker-key go together")
-	}
-	if (p.BrokerUser == "") != (p.BrokerPasswordFile == "") {
-		return b, usageError("--broker-user and --broker-password-file go together")
-	}
-	for _, f := range []struct {
-		path string
-		into *string
-	}{{p.BrokerCA, &b.CA}, {p.BrokerCert, &b.Certificate}, {p.BrokerKey, &b.Key}, {p.BrokerPasswordFile, &b.Password}} {
-		if f.path == "" {
-			continue
-		}
-		data, err := os.ReadFile(f.path)
-		if err != nil {
-			return b, usageError(fmt.Sprintf("%s can't be read: %v", f.path, errors.Unwrap(err)))
-		}
-		*f.into = string(data)
-	}
-	b.Password = strings.TrimRight(b.Password, "\r\n")
-	return b, nil
 }
 
 // pairAt pairs over a local socket and saves the record.

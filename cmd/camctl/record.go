@@ -62,7 +62,7 @@ func (r recordCmd) Run(env *environment) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	rec := &recording{out: f, limit: time.Duration(r.Seconds * float64(time.Second))}
-	lost, err := rec.run(env.ctx, camera, o, !r.Mute, env)
+	lost, err := rec.run(env.ctx, camera.Camera, o, !r.Mute, env)
 	if err != nil && rec.pictures == 0 {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // broker, whose address and authority are as in the record unless login says
 // otherwise. docs/protocol.md 2.8.
 func (c *Camera) MakeCard(to envelope.PublicKey, name string, role proto.Role, login Broker) ([]byte, error) {
-	own, err := envelope.NewKeyCard(c.keys.Signer(), c.keys.Opener().PublicKey())
+	own, err := c.keys.Card()
 	if err != nil {
 		return nil, err
 	}

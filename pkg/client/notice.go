@@ -115,7 +115,7 @@ func (c *Camera) SawNotices(ctx context.Context, index uint64) error {
 
 // saw moves on, and writes down where to.
 func (c *Camera) saw(s *state, index uint64) {
-	if s.notices.last.known && index <= s.notices.last.index {
+	if s.notices.last.known && index < s.notices.last.index {
 		return
 	}
 	s.notices.last = cursor{true, index}

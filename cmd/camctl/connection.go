@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/client"
+)
+
+// connection is a command's connection to a camera. Beside what was asked for it
+// says what the person has to know about the camera.
+type connection struct {
+	*client.Camera
+	env  *environment
+	home *client.Home
+
+	mu   sync.Mutex
+	said map[string]bool
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+// dial connects to the camera that was named, or to the only one.
+func (e *environment) dial(which string) (*connection, error) {
+	home, err := e.home()
+	if err != nil {
+		return nil, err
+	}
+	record, err := home.Camera(which)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := home.Keys()
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{env: e, home: home, said: map[string]bool{}, stop: make(chan struct{})}
+	c.say(home.Remarks(record))
+	if c.Camera, err = client.Dial(e.ctx, home, keys, record, e.log); err != nil {
+		return nil, err
+	}
+	c.wg.Go(c.watchAlarms)
+	return c, nil
+}
+
+// watchAlarms says at once what a long command must not go on without.
+func (c *connection) watchAlarms() {
+	for {
+		select {
+		case a := <-c.Alarms():
+			c.say([]string{a.Sentence(c.Record().Title())})
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// Close says what came to light and ends the connection.
+func (c *connection) Close() {
+	close(c.stop)
+	c.wg.Wait()
+	c.say(c.Remarks(c.env.ctx))
+	c.Camera.Close()
+}
+
+// say prints each sentence once. Programs that read JSON don't read standard error.
+func (c *connection) say(sentences []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range sentences {
+		if !c.said[s] {
+			c.said[s] = true
+			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", s)
+		}
+	}
+}
+
+// zone is the household's time zone, by which people there understand times.
+func (c *connection) zone() (*time.Location, error) {
+	s, err := c.Settings(c.env.ctx)
+	if err != nil {
+		return nil, err
+	}
+	loc, err := schedule.Zone(s.TimeZone)
+	if errors.Is(err, schedule.ErrZone) {
+		return nil, fmt.Errorf("the household's time zone %q is not known on this computer; update its time zones", s.TimeZone)
+	}
+	return loc, err
+}

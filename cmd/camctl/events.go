@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// firstEvents is how many entries a home is shown that has seen none.
+const firstEvents = 50
+
+type eventsCmd struct {
+	Follow bool   `arg:"--follow" help:"go on until Ctrl-C: tell what happens when it happens"`
+	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run tells what happened since the last time, and what happens.
+func (c eventsCmd) Run(env *environment) error {
+	camera, err := env.dial(c.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	e := &events{env: env, camera: camera}
+	if err := e.begin(); err != nil {
+		return err
+	}
+	notices, cancel, err := camera.Notices(env.ctx) // before the log is read, so that nothing falls between
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if err := e.catchUp(); err != nil || !c.Follow {
+		return err
+	}
+	env.note("Following %s. Ctrl-C ends it.", camera.Record().Title())
+	return e.follow(notices)
+}
+
+// events prints each entry that members are told of once.
+type events struct {
+	env    *environment
+	camera *connection
+	loc    *time.Location
+	audits bool   // may read the whole log
+	next   uint64 // the first entry that was not shown
+}
+
+// begin finds out where to begin.
+func (e *events) begin() (err error) {
+	if e.loc, err = e.camera.zone(); err != nil {
+		return err
+	}
+	if e.audits, err = e.camera.Audits(e.env.ctx); err != nil {
+		return err
+	}
+	last, known, err := e.camera.LastNotice(e.env.ctx)
+	if err != nil || known {
+		e.next = last + 1
+		return err
+	}
+	page, err := e.camera.LogPage(e.env.ctx, 0)
+	e.next = max(page.Size, firstEvents) - firstEvents
+	return err
+}
+
+// catchUp shows what the log has and no notice told. Who may not read it all sees
+// its own entries only, and learns of others by the notices that are missing.
+func (e *events) catchUp() error {
+	end, err := e.camera.ReadLog(e.env.ctx, e.next, func(r proto.LogRecord) error {
+		entry, err := accesslog.Parse([]byte(r.Text))
+		if r.Text == "" || err != nil || !entry.Kind.Noticed() {
+			return nil
+		}
+		return e.env.printRecord(r, e.loc)
+	})
+	if err != nil {
+		return err
+	}
+	if !e.audits || end.Size == 0 {
+		return nil
+	}
+	e.next = max(e.next, end.Size)
+	return e.camera.SawNotices(e.env.ctx, end.Size-1)
+}
+
+func (e *events) follow(notices <-chan client.Notice) error {
+	for {
+		select {
+		case n, open := <-notices:
+			if !open {
+				return e.over()
+			}
+			if err := e.take(n); err != nil {
+				return err
+			}
+		case <-e.env.ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (e *events) take(n client.Notice) error {
+	if n.Index < e.next {
+		return nil
+	}
+	if n.Missed {
+		if err := e.missed(); err != nil || e.audits {
+			return err // with the log's entries came this one
+		}
+	}
+	e.next = n.Index + 1
+	if n.Entry.Kind == "" {
+		return nil
+	}
+	l := entryLine{Index: n.Index, Missed: n.Missed}
+	l.say(n.Entry, e.loc)
+	return e.env.printEntry(l)
+}
+
+// missed tells of a gap, and what the log has of it.
+func (e *events) missed() error {
+	if !e.audits {
+		return e.warn("Notices did not arrive: something happened that you were not told of. Somebody who may read the access log can tell you.")
+	}
+	if err := e.warn("Notices did not arrive; this is what the access log has instead:"); err != nil {
+		return err
+	}
+	return e.catchUp()
+}
+
+func (e *events) warn(sentence string) error {
+	_, err := fmt.Fprintf(e.env.errOut, "camctl: %s\n", sentence)
+	return err
+}
+
+// over says why no notice comes any more.
+func (e *events) over() error {
+	_, err := e.camera.Call(e.env.ctx, proto.OpStatus, "", nil)
+	if err == nil {
+		err = errors.New("the connection to the camera has ended")
+	}
+	return err
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// maxKeyFile bounds a file with a key or a camera card, in bytes.
+const maxKeyFile = 64 << 10
+
+type grantCmd struct {
+	loginFlags
+	To     string     `arg:"--to" help:"the key to let in (required), as camctl id prints it, or a file with it" placeholder:"KEY|FILE"`
+	Name   string     `arg:"--name" help:"what the household calls who holds it (required)"`
+	Role   proto.Role `arg:"--role" help:"owner, adult or guest" default:"guest"`
+	Scopes string     `arg:"--scopes" help:"what it may do, such as view,listen (default: what goes with the role)" placeholder:"LIST"`
+	From   string     `arg:"--from" help:"from when on: 2026-12-03 12:00 in the household's time zone, or RFC 3339" placeholder:"TIME"`
+	Until  string     `arg:"--until" help:"until when, in the same form" placeholder:"TIME"`
+	Weekly string     `arg:"--weekly" help:"hours of the week, such as Mo-Fr 08:00-17:00, in the household's time zone" placeholder:"HOURS"`
+	Card   string     `arg:"--card" help:"file to make for the new member: the camera card, which only that key can open. The flags for the broker are its login" placeholder:"FILE"`
+	Yes    bool       `arg:"--yes" help:"the words were compared: do not ask"`
+	Camera string     `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// granted is what came of it.
+type granted struct {
+	Client proto.ClientID `json:"client"`
+	Words  string         `json:"words"`
+	Card   string         `json:"card,omitempty"`
+}
+
+// Run lets a key in and writes the camera card for it.
+func (g grantCmd) Run(env *environment) error {
+	grant, err := g.grant()
+	if err != nil {
+		return err
+	}
+	to, card, err := readKey(g.To)
+	if err != nil {
+		return err
+	}
+	grant.Card = string(card)
+	login, err := g.cardLogin()
+	if err != nil {
+		return err
+	}
+	camera, err := env.dial(g.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	if err := camera.Hold(); err != nil { // what is looked up from here on the person has not seen
+		return err
+	}
+	if err := g.times(camera, &grant); err != nil {
+		return err
+	}
+	if err := g.compared(env, to.ClientID()); err != nil {
+		return err
+	}
+	return g.carryOut(env, camera, grant, to, login)
+}
+
+func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, to envelope.PublicKey, login client.Broker) error {
+	sealed, err := camera.MakeCard(to, grant.Name, grant.Role, login)
+	if err != nil {
+		return err
+	}
+	if _, err := camera.Grant(env.ctx, grant); err != nil {
+		return err
+	}
+	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card}
+	text := "%s is let in as %s and may: %s."
+	if g.Card == "" {
+		return env.print(done, text, grant.Name, grant.Role, may(grant.Scopes))
+	}
+	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
+		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, err)
+	}
+	return env.print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
+		grant.Name, grant.Role, may(grant.Scopes), g.Card)
+}
+
+// compared makes sure that the key is the one that was meant.
+func (g grantCmd) compared(env *environment, id proto.ClientID) error {
+	if g.Yes {
+		return nil
+	}
+	_, _ = fmt.Fprintf(env.errOut, "The words of this key are\n\n   %s\n\nThey must be those that camctl id shows to %s.\n", words(id), g.Name)
+	return env.confirm("Are they the same?")
+}
+
+// grant reads all but the key and the times.
+func (g grantCmd) grant() (proto.Grant, error) {
+	p := proto.Grant{Name: g.Name, Role: g.Role, Scopes: g.Role.Preset(), Weekly: g.Weekly}
+	switch {
+	case g.To == "":
+		return p, usageError("--to is required")
+	case g.Name == "":
+		return p, usageError("--name is required")
+	case p.Scopes == nil:
+		return p, usageError(fmt.Sprintf("--role is owner, adult or guest, not %q", g.Role))
+	case g.Role == proto.RoleOwner && (g.Scopes != "" || g.From != "" || g.Until != "" || g.Weekly != ""):
+		return p, usageError("an owner may do everything, always: --scopes, --from, --until and --weekly are for adults and guests")
+	}
+	if g.Weekly != "" {
+		w, err := schedule.Parse(g.Weekly)
+		if err != nil {
+			return p, usageError("--weekly: " + err.Error())
+		}
+		p.Weekly = w.String()
+	}
+	if g.Scopes != "" {
+		var err error
+		if p.Scopes, err = parseScopes(g.Scopes, g.Role); err != nil {
+			return p, err
+		}
+	}
+	if _, err := os.Lstat(g.Card); g.Card != "" && !errors.Is(err, fs.ErrNotExist) {
+		return p, fmt.Errorf("%s is there already; nothing was done. Name another file with --card", g.Card)
+	}
+	return p, nil
+}
+
+func parseScopes(list string, role proto.Role) (l []proto.Scope, err error) {
+	for name := range strings.SplitSeq(list, ",") {
+		s := proto.Scope(strings.TrimSpace(name))
+		switch {
+		case !slices.Contains(proto.OwnerScopes(), s):
+			return nil, usageError(fmt.Sprintf("there is no scope %q; there are %s", s, scopes(proto.OwnerScopes())))
+		case !slices.Contains(role.Most(), s):
+			return nil, usageError(fmt.Sprintf("someone who is %s can't be given %s, at most %s", article(role), s, scopes(role.Most())))
+		case !slices.Contains(l, s):
+			l = append(l, s)
+		}
+	}
+	return l, nil
+}
+
+func article(r proto.Role) string {
+	if r == proto.RoleGuest {
+		return "a guest"
+	}
+	return "an " + string(r)
+}
+
+// cardLogin is the login for the card, which only makes sense with one.
+func (g grantCmd) cardLogin() (client.Broker, error) {
+	if g.Card == "" && g.loginFlags != (loginFlags{}) {
+		return client.Broker{}, usageError("the flags for the broker go into the camera card: name it with --card")
+	}
+	return g.login()
+}
+
+// times reads what depends on the household's time zone.
+func (g grantCmd) times(camera *connection, into *proto.Grant) error {
+	if g.From == "" && g.Until == "" {
+		return nil
+	}
+	loc, err := camera.zone()
+	if err != nil {
+		return err
+	}
+	if into.From, err = parseTime("--from", g.From, loc); err != nil {
+		return err
+	}
+	if into.Until, err = parseTime("--until", g.Until, loc); err != nil {
+		return err
+	}
+	if into.Until != 0 && into.Until <= max(into.From, time.Now().Unix()) {
+		return usageError("--until is over already, or not after --from")
+	}
+	return nil
+}
+
+// parseTime reads Unix seconds; 0 for an empty text.
+func parseTime(flag, text string, loc *time.Location) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateTime} {
+		if t, err := time.ParseInLocation(layout, text, loc); err == nil {
+			return t.Unix(), nil
+		}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.Unix() <= 0 {
+		return 0, usageError(fmt.Sprintf("%s: %q is no time; write it as 2026-12-03 12:00 or 2026-12-03T12:00:00+01:00", flag, text))
+	}
+	return t.Unix(), nil
+}
+
+// readKey takes a key as text, or out of a file, such as one with what camctl id printed.
+func readKey(text string) (envelope.PublicKey, []byte, error) {
+	if st, err := os.Stat(text); err == nil && st.Mode().IsRegular() {
+		data, err := readSmall(text)
+		if err != nil {
+			return envelope.PublicKey{}, nil, err
+		}
+		text = string(data)
+	}
+	if i := strings.Index(text, keyMark); i > 0 {
+		text = text[i:]
+	}
+	return client.ParseKey(text)
+}
+
+// keyMark is where a key begins among other text. docs/protocol.md 2.9.
+const keyMark = "CAMD-KEY:"
+
+func readSmall(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s can't be read: %w", path, errors.Unwrap(err))
+	}
+	if st.Size() > maxKeyFile {
+		return nil, fmt.Errorf("%s is too large for what is expected in it", path)
+	}
+	return os.ReadFile(path)
+}
+
+// writeNew makes a file that only its user can read, and never overwrites one.
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+
+	"github.com/camd-project/camd/internal/command"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type idCmd struct{}
+
+// Run shows the client's key: its name, for the broker's operator; the words to
+// compare; and the key itself, for whoever lets it in, at a terminal also as a QR code.
+func (idCmd) Run(env *environment) error {
+	home, err := env.home()
+	if err != nil {
+		return err
+	}
+	keys, err := home.Keys()
+	if err != nil {
+		return err
+	}
+	card, err := keys.Card()
+	if err != nil {
+		return err
+	}
+	key := client.FormatKey(card)
+	if terminal(env.out) && !env.json {
+		if err := command.PrintQR(env.out, key); err != nil {
+			return err
+		}
+	}
+	return env.print(map[string]any{"client": keys.ID(), "words": words(keys.ID()), "key": key},
+		"name:   %s\nwords:  %s\n\n%s", keys.ID(), words(keys.ID()), key)
+}
+
+func words(id proto.ClientID) string { return client.Words(id) }
+
+// terminal tells whether a person sees out.
+func terminal(out any) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

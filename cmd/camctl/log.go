@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type logCmd struct {
+	From        uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
+	Verify      bool   `arg:"--verify" help:"compare all entries with what the camera signed"`
+	Acknowledge bool   `arg:"--acknowledge" help:"end an alarm: what the camera shows now is believed from here on"`
+	Camera      string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run prints the log, verifies it, or ends an alarm about it.
+func (l logCmd) Run(env *environment) error {
+	if l.Acknowledge {
+		return l.acknowledge(env)
+	}
+	camera, err := env.dial(l.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	if l.Verify {
+		return verifyLog(env, camera)
+	}
+	loc, err := camera.zone()
+	if err != nil {
+		return err
+	}
+	var dropped gap
+	_, err = camera.ReadLog(env.ctx, l.From, func(r proto.LogRecord) error {
+		if r.Text == "" && !env.json {
+			return dropped.add(env, r.Index)
+		}
+		if err := dropped.end(env); err != nil {
+			return err
+		}
+		return env.printRecord(r, loc)
+	})
+	if err != nil {
+		return err
+	}
+	return dropped.end(env)
+}
+
+// acknowledge needs no connection.
+func (l logCmd) acknowledge(env *environment) error {
+	home, err := env.home()
+	if err != nil {
+		return err
+	}
+	record, err := home.Camera(l.Camera)
+	if err != nil {
+		return err
+	}
+	was, err := home.Acknowledge(record)
+	if err != nil {
+		return err
+	}
+	text := "There is no alarm about the camera %s."
+	if was {
+		text = "The alarm about the camera %s is over: what it showed then is believed from here on. What it was about is kept in the home, beside the camera's record."
+	}
+	return env.print(map[string]bool{"acknowledged": was}, text, record.Title())
+}
+
+func verifyLog(env *environment, camera *connection) error {
+	report, err := camera.VerifyLog(env.ctx)
+	if err != nil {
+		return err
+	}
+	if a := camera.Alarm(); a != nil {
+		return fmt.Errorf("the access log is not verified while this alarm stands: %s", a.Sentence(camera.Record().Title()))
+	}
+	return env.print(report, "%s", verifiedText(report))
+}
+
+func verifiedText(r client.LogReport) string {
+	if !r.Complete {
+		return fmt.Sprintf("The access log has %d entries and only grew since you saw it last. You may read your own %d entries, so the others could not be compared.", r.Entries, r.Texts)
+	}
+	text := fmt.Sprintf("The access log is verified up to entry %d: all %d entries are those that the camera signed, and it only grew since you saw it last.", max(r.Entries, 1)-1, r.Entries)
+	if n := r.Entries - r.Texts; n > 0 {
+		text += fmt.Sprintf(" Of %d, only the hash is kept, for their age.", n)
+	}
+	return text
+}
+
+// entryLine is one line of JSON about an entry.
+type entryLine struct {
+	Index    uint64           `json:"n"`
+	Time     string           `json:"time,omitempty"` // RFC 3339, in the household's time zone
+	Sentence string           `json:"sentence,omitempty"`
+	Entry    *json.RawMessage `json:"entry,omitempty"`
+	Hash     string           `json:"hash,omitempty"`
+	Missed   bool             `json:"missed,omitempty"` // events: others before it did not arrive
+}
+
+func (e *environment) printRecord(r proto.LogRecord, loc *time.Location) error {
+	l := entryLine{Index: r.Index, Hash: r.Hash}
+	entry, err := accesslog.Parse([]byte(r.Text))
+	switch {
+	case r.Text == "":
+	case err != nil:
+		l.Sentence = "This entry is of a kind that this program can't read. Update it."
+	default:
+		l.say(entry, loc)
+		l.Entry = (*json.RawMessage)(new([]byte(r.Text)))
+	}
+	return e.printEntry(l)
+}
+
+func (l *entryLine) say(e accesslog.Entry, loc *time.Location) {
+	l.Time, l.Sentence = time.UnixMilli(e.Time).In(loc).Format(time.RFC3339), accesslog.Sentence(e, loc)
+}
+
+func (e *environment) printEntry(l entryLine) error {
+	at := ""
+	if t, err := time.Parse(time.RFC3339, l.Time); err == nil {
+		at = t.Format(time.DateTime)
+	}
+	return e.print(l, "%6d  %-19s  %s", l.Index, at, l.Sentence)
+}
+
+// gap is a run of entries whose texts were dropped.
+type gap struct {
+	first, last uint64
+	open        bool
+}
+
+func (g *gap) add(env *environment, index uint64) error {
+	if g.open && index == g.last+1 {
+		g.last = index
+		return nil
+	}
+	err := g.end(env)
+	*g = gap{index, index, true}
+	return err
+}
+
+func (g *gap) end(env *environment) error {
+	if !g.open {
+		return nil
+	}
+	g.open = false
+	return env.print(nil, "%6d  to %d: dropped for their age; their hashes are kept.", g.first, g.last)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type membersCmd struct {
+	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run shows the members; who may only see and hear sees itself and who let it in.
+func (m membersCmd) Run(env *environment) error {
+	camera, err := env.dial(m.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	members, err := camera.Members(env.ctx)
+	if err != nil {
+		return err
+	}
+	loc, err := camera.zone()
+	if err != nil {
+		return err
+	}
+	if env.json {
+		for _, one := range members {
+			if err := env.print(one, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return env.print(nil, "%s", membersText(members, loc, env.verbose))
+}
+
+func membersText(members []proto.Member, loc *time.Location, verbose bool) string {
+	names := map[proto.ClientID]string{}
+	for _, m := range members {
+		names[m.Client] = m.Name
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(key string, columns ...string) {
+		if verbose {
+			columns = append(columns, key)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // into memory
+	}
+	row("WORDS OF THE KEY", "NAME", "ROLE", "MAY", "WHEN", "LET IN BY", "NOW")
+	for _, m := range members {
+		row(words(m.Client), plain(m.Name), string(m.Role), may(m.Scopes), when(m.Weekly, m.From, m.Until, loc), letInBy(m, names), now(m))
+	}
+	_ = w.Flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func may(l []proto.Scope) string {
+	if len(l) == len(proto.OwnerScopes()) {
+		return "everything"
+	}
+	return scopes(l)
+}
+
+// when tells the times of a grant.
+func when(weekly string, from, until int64, loc *time.Location) string {
+	var l []string
+	if weekly != "" {
+		l = append(l, weekly)
+	}
+	if from != 0 {
+		l = append(l, "from "+moment(from, loc))
+	}
+	if until != 0 {
+		l = append(l, "until "+moment(until, loc))
+	}
+	if len(l) == 0 {
+		return "always"
+	}
+	return strings.Join(l, ", ")
+}
+
+func moment(unix int64, loc *time.Location) string {
+	return time.Unix(unix, 0).In(loc).Format("2006-01-02 15:04")
+}
+
+func letInBy(m proto.Member, names map[proto.ClientID]string) string {
+	by := plain(m.By)
+	switch {
+	case by == "":
+		by = "paired at the camera"
+	case names[m.Parent] != "" && names[m.Parent] != m.By:
+		by += ", guest of " + plain(names[m.Parent])
+	}
+	return by
+}
+
+// rests says in few words why a member's rights rest.
+var rests = map[proto.Code]string{
+	proto.CodeSchedule:  "outside its hours",
+	proto.CodeExpired:   "its time is over",
+	proto.CodeSuspended: "no owner was heard for 30 days",
+	proto.CodePrivacy:   "privacy mode is on",
+	proto.CodeClock:     "the camera does not know the time",
+	proto.CodeStorage:   "the access log can't be written",
+}
+
+// now tells whether a member's rights rest, and what it does with them.
+func now(m proto.Member) string {
+	switch {
+	case rests[m.Standing] != "":
+		return "rests: " + rests[m.Standing]
+	case m.Standing != "" && m.Standing != proto.CodeOK:
+		return "rests: " + m.Standing.Sentence()
+	case len(m.Watching) > 0:
+		return "uses " + scopes(m.Watching)
+	}
+	return "-"
+}
+
+// plain keeps what others wrote from playing with the terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || 0x7f <= r && r < 0xa0 || 0x2028 <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}

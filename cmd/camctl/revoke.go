@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type revokeCmd struct {
+	KeepGuests bool   `arg:"--keep-guests" help:"make the guests of the member yours, instead of removing them too"`
+	Name       string `arg:"positional,required" help:"the member's name, or the name of its key" placeholder:"NAME"`
+	Camera     string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run removes a member. It returns when that is durable and nothing goes to the
+// member any more; without an answer the request is kept and repeated.
+func (r revokeCmd) Run(env *environment) error {
+	camera, err := env.dial(r.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	if err := camera.Hold(); err != nil {
+		return err
+	}
+	members, err := camera.Members(env.ctx)
+	if err != nil {
+		return err
+	}
+	who, err := member(members, r.Name)
+	if err != nil {
+		return err
+	}
+	answer, err := camera.Revoke(env.ctx, proto.Revoke{Client: who, KeepGuests: r.KeepGuests})
+	if err != nil {
+		return err
+	}
+	return env.print(answer, "%s", revokedText(answer, members))
+}
+
+// member finds one by name, or by its key's name, which need not be listed: a guest
+// may leave.
+func member(members []proto.Member, which string) (proto.ClientID, error) {
+	var hits []proto.ClientID
+	for _, m := range members {
+		if m.Name == which || string(m.Client) == which || len(which) >= 8 && strings.HasPrefix(string(m.Client), which) {
+			hits = append(hits, m.Client)
+		}
+	}
+	switch {
+	case len(hits) == 1:
+		return hits[0], nil
+	case len(hits) == 0 && proto.ClientID(which).Valid():
+		return proto.ClientID(which), nil
+	case len(hits) == 0:
+		return "", fmt.Errorf("no member is called %q; camctl members lists them", which)
+	}
+	return "", fmt.Errorf("%q fits several members; use the name of the key, from camctl --json members", which)
+}
+
+func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
+	if len(a.Revoked) == 0 {
+		return "That was no member any more. Nothing was changed."
+	}
+	text := listed(a.Revoked, members) + map[bool]string{true: " is", false: " are"}[len(a.Revoked) == 1] +
+		" removed: nothing of picture or sound goes there any more."
+	if len(a.Kept) > 0 {
+		text += " Now your guests: " + listed(a.Kept, members) + "."
+	}
+	return text
+}
+
+// listed names members, by the beginning of the key's name where no other is known.
+func listed(l []proto.ClientID, members []proto.Member) string {
+	names := make([]string, len(l))
+	for i, id := range l {
+		names[i] = string(id)
+		if n := slices.IndexFunc(members, func(m proto.Member) bool { return m.Client == id }); n >= 0 {
+			names[i] = plain(members[n].Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

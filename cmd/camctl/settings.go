@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+type privacyCmd struct {
+	To     string `arg:"positional,required" help:"on or off" placeholder:"on|off"`
+	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run switches privacy mode. Any member may switch it on; off is at the camera only
+// unless the household chose otherwise there.
+func (p privacyCmd) Run(env *environment) error {
+	if p.To != "on" && p.To != "off" {
+		return usageError(fmt.Sprintf("privacy is on or off, not %q", p.To))
+	}
+	camera, err := env.dial(p.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	now, err := camera.Privacy(env.ctx, p.To == "on")
+	if err != nil {
+		return err
+	}
+	return env.print(now, "%s", privacyText(now.On))
+}
+
+func privacyText(on bool) string {
+	if on {
+		return "Privacy mode is on: the camera sees and hears nothing."
+	}
+	return "Privacy mode is off: members can see and hear again."
+}
+
+type settingsCmd struct {
+	Name       *string `arg:"--name" help:"what members see as the camera's name"`
+	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
+	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device, or members (which only someone at the camera can choose)" placeholder:"WHO"`
+	Camera     string  `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+}
+
+// Run changes what was named, or shows what is.
+func (s settingsCmd) Run(env *environment) error {
+	change, err := s.change()
+	if err != nil {
+		return err
+	}
+	camera, err := env.dial(s.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	var now proto.Settings
+	if change == (proto.SettingsChange{}) {
+		now, err = camera.Settings(env.ctx)
+	} else {
+		now, err = camera.SetSettings(env.ctx, change)
+	}
+	if err != nil {
+		return err
+	}
+	return env.print(now, "%s", settingsText(now))
+}
+
+func (s settingsCmd) change() (proto.SettingsChange, error) {
+	if s.PrivacyOff != nil && *s.PrivacyOff != proto.PrivacyOffDevice && *s.PrivacyOff != proto.PrivacyOffMembers {
+		return proto.SettingsChange{}, usageError("--privacy-off is device or members")
+	}
+	if s.QuietHours != nil && *s.QuietHours != "" {
+		if _, err := schedule.ParseDaily(*s.QuietHours); err != nil {
+			return proto.SettingsChange{}, usageError("--quiet-hours: " + err.Error())
+		}
+	}
+	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff}, nil
+}
+
+func settingsText(s proto.Settings) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		by := "as configured at the camera"
+		if slices.Contains(s.Chosen, name) {
+			by = "chosen by the household"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", name, plain(value), by) // into memory
+	}
+	row("name", s.Name)
+	row("time_zone", s.TimeZone)
+	row("quiet_hours", orNone(s.QuietHours))
+	row("privacy_off", s.PrivacyOff)
+	_ = w.Flush()
+	return b.String() + privacyText(s.Privacy)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
