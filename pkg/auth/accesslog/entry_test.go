@@ -12,6 +12,7 @@ import (
 
 const (
 	anna = proto.ClientID("0123456789abcdefghijklmnopqrstuvwxyzABCDEFG")
+	ben  = proto.ClientID("ABCDEFGzyxwvutsrqponmlkjihgfedcba9876543210")
 	cara = proto.ClientID("GFEDCBAzyxwvutsrqponmlkjihgfedcba9876543210")
 )
 
@@ -27,17 +28,17 @@ var golden = []Entry{
 	{Version: 1, Kind: KindRefused, Time: 1767225600004, Epoch: 1, Client: anna, Name: "Ben", Op: proto.OpLive,
 		Scopes: []proto.Scope{proto.ScopeListen}, Network: NetMQTT, Session: "s-2", Code: proto.CodeScope},
 	{Version: 1, Kind: KindHostile, Time: 1767225600005, Epoch: 1, Drops: &Drops{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
-	{Version: 1, Kind: KindGrant, Time: 1767225600006, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpGrant, Role: proto.RoleGuest,
+	{Version: 1, Kind: KindGrant, Time: 1767225600006, Epoch: 1, Client: anna, Name: "Anna", Role: proto.RoleGuest,
 		Scopes: []proto.Scope{proto.ScopeView}, Network: NetMQTT, Subject: cara, SubjectName: "Cara", Weekly: "Mo-Fr 08:00-17:00",
 		From: 1767225600, Until: 1796295600, Grant: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},
-	{Version: 1, Kind: KindRevoke, Time: 1767225600007, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpRevoke, Network: NetMQTT,
-		Subject: cara, SubjectName: "Cara", Keep: true},
-	{Version: 1, Kind: KindRevoke, Time: 1767225600008, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpRevoke, Network: NetMQTT,
-		Start: 7, Subject: cara, SubjectName: "Cara"},
-	{Version: 1, Kind: KindSettings, Time: 1767225600009, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpSetSettings, Network: NetMQTT,
+	{Version: 1, Kind: KindRevoke, Time: 1767225600007, Epoch: 1, Client: anna, Name: "Anna", Network: NetMQTT,
+		Subject: ben, SubjectName: "Ben", Keep: true},
+	{Version: 1, Kind: KindRevoke, Time: 1767225600008, Epoch: 1, Client: anna, Name: "Anna", Network: NetMQTT,
+		Start: 7, Reason: "guest of the one removed", Subject: cara, SubjectName: "Cara"},
+	{Version: 1, Kind: KindSettings, Time: 1767225600009, Epoch: 1, Client: anna, Name: "Anna", Network: NetMQTT,
 		Set: []string{"time_zone=Europe/Berlin", "quiet_hours=22:00-07:00"}},
 	{Version: 1, Kind: KindPrivacy, Time: 1767225600010, Epoch: 1, Network: NetLocal, Reason: PrivacyOn},
-	{Version: 1, Kind: KindAlarm, Time: 1767225600011, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpAlarm, Network: NetMQTT},
+	{Version: 1, Kind: KindAlarm, Time: 1767225600011, Epoch: 1, Client: anna, Name: "Anna", Network: NetMQTT},
 	{Version: 1, Kind: KindRollback, Time: 1767225600012, Epoch: 1, Client: anna, Name: "Anna", Network: NetMQTT},
 	{Version: 1, Kind: KindMerged, Time: 1767225600013, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpLive,
 		Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen}, Start: 2, From: 1767225600, Until: 1767229200, Last: 199, Count: 99},

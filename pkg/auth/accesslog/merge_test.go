@@ -10,8 +10,6 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-const ben = proto.ClientID("ben")
-
 // state64 is how many bytes of texts the log counts.
 func state64(t *testing.T, l *Log) (n uint64) {
 	t.Helper()

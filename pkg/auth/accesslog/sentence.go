@@ -240,6 +240,7 @@ var reasons = map[string]string{
 	string(proto.CodeSuspended):       "guests rest while no owner is heard",
 	string(proto.CodePrivacy):         "privacy mode is on",
 	string(proto.CodeClock):           "the camera does not know the time, on which the right depends",
+	string(proto.CodeAtDevice):        "only someone at the camera may",
 	string(proto.CodeStorage):         "the access log could not be written",
 	string(proto.CodeBadRequest):      "the request was not understood",
 	string(proto.CodeTooManySessions): "too many were watching",
