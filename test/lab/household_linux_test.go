@@ -43,8 +43,7 @@ type household struct {
 	net   *Namespace
 	ca    *pki.CA
 	label string
-	home  string         // camctl's --home on the host
-	anna  proto.ClientID // the owner, once paired
+	home  string // camctl's --home on the host; an owner's, once paired
 }
 
 // move boots a guest with camd, pairs, and takes the owner's home out of it.
@@ -151,7 +150,7 @@ func (h *household) factory() (label string) {
 // pair pairs Anna's camctl in the guest, at the local socket, and hands her home out.
 func (h *household) pair() {
 	h.t.Helper()
-	h.anna = h.pairAs("Anna", homePath)
+	h.pairAs("Anna", homePath)
 	files, err := h.Tree(patient(h.t), homePath)
 	must(h.t, err)
 	for _, f := range files {
@@ -177,6 +176,30 @@ func (h *household) pairAs(name, home string) proto.ClientID {
 	h.run("/bin/camctl", "--home", home, "pair", "--socket", socketPath, "--label", h.label,
 		"--broker-cert", home+".crt", "--broker-key", home+".key")
 	return id.Client
+}
+
+// invite lets someone far away in and gives the household as that member sees it.
+// flags are camctl grant's.
+func (h *household) invite(name string, flags ...string) *household {
+	h.t.Helper()
+	guest := *h
+	guest.home = h.t.TempDir()
+	var id struct {
+		Client proto.ClientID
+		Key    string
+	}
+	must(h.t, json.Unmarshal(guest.call("id"), &id))
+	cert, err := h.ca.Viewer(id.Client)
+	must(h.t, err)
+	key, err := pki.KeyPEM(cert)
+	must(h.t, err)
+	path := filepath.Join(guest.home, "broker")
+	must(h.t, os.WriteFile(path+".crt", pki.CertificatePEM(cert), 0o600))
+	must(h.t, os.WriteFile(path+".key", key, 0o600))
+	h.call(append([]string{"grant", "--to", id.Key, "--name", name, "--card", path + ".card", "--yes",
+		"--broker-cert", path + ".crt", "--broker-key", path + ".key"}, flags...)...)
+	guest.call("add", "--yes", path+".card")
+	return &guest
 }
 
 // condition waits until camd itself, at its local socket, reports a part so. It

@@ -108,5 +108,6 @@ type Key struct {
 type Found struct {
 	Epoch   uint64
 	Reason  string   // why that epoch began
-	Members []string // names, in the order in which they were asked for
+	Members []string // names, sorted
+	Entries uint64   // of the access log
 }
