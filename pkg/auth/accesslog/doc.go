@@ -1,9 +1,11 @@
-// Package accesslog keeps who did what, when and how it ended. It owns the bytes
-// of an entry, which are final (a tree will hash them as they stand), and the
-// log's buckets in log.db. docs/protocol.md 6.
+// Package accesslog keeps who did what, when and how it ended, so that nobody can
+// change it unseen: the entries of an epoch are the leaves of a tree (RFC 6962), whose
+// state the device signs, and clients verify that it only grows. The package owns the
+// bytes of an entry, which are final, the checkpoints and proofs of both sides, and
+// the log's buckets in log.db. docs/protocol.md 6.
 //
 // An entry is durable when Append returns nil; when it returns an error nothing
-// that needed the entry may start. The texts are bounded (MaxTexts): the oldest
-// go first, and leave their hash behind. The package starts nothing and ends
-// with the store that it was given.
+// that needed the entry may start, and nothing has changed. The texts are bounded
+// (MaxTexts, DropBefore, Merge); their hashes stay for ever. The package starts
+// nothing and ends with the store that it was given.
 package accesslog

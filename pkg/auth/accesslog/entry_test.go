@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -98,6 +100,9 @@ func FuzzParse(f *testing.F) {
 		e, err := Parse(text)
 		if err != nil {
 			return
+		}
+		if s := Sentence(e, time.UTC); strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s is said as %q", text, s)
 		}
 		b, err := e.Bytes()
 		if err != nil {
