@@ -26,15 +26,25 @@ func (by actor) entry(k accesslog.Kind) accesslog.Entry {
 // index of the last change that it holds.
 const keyApplied = "applied"
 
+// change begins a change of the household and returns what ends it. One that was
+// interrupted is dealt with before, so that the decision is made about what is in force.
+func (a *Authority) change() (end func()) {
+	a.changes.Lock()
+	if err := a.finish(); err != nil { // until that succeeds, commit refuses
+		a.log.Error("an interrupted change can't be dealt with", "error", err)
+	}
+	return a.changes.Unlock
+}
+
 // commit makes one change: the log first, then trust.db, whose transaction names the
 // log's entry, then what reads it. entries[0] is the change; others tell its details.
 // Authority.changes is held. docs/protocol.md 9.5.
 func (a *Authority) commit(put putFunc, change changeFunc, entries ...accesslog.Entry) (uint64, error) {
-	if a.over {
+	switch {
+	case a.over:
 		return 0, proto.Refuse(proto.CodeRevoked)
-	}
-	if err := a.finish(); err != nil {
-		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
+	case a.cut != nil:
+		return 0, proto.Refuse(proto.CodeStorage)
 	}
 	first, err := a.journal.Append(entries...)
 	if err != nil {
@@ -42,7 +52,9 @@ func (a *Authority) commit(put putFunc, change changeFunc, entries ...accesslog.
 	}
 	if err := a.apply(first, put, change); err != nil {
 		a.cut = &first
-		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err, a.sayNotApplied(first, entries[0]))
+		err = errors.Join(err, a.sayNotApplied(first, entries[0]))
+		a.log.Error("a change can't be stored", "kind", string(entries[0].Kind), "error", err)
+		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	return first, nil
 }
@@ -69,18 +81,22 @@ func (a *Authority) apply(entry uint64, put putFunc, change changeFunc) error {
 	})
 }
 
-// sayNotApplied says of a change that was logged that it did not happen. A revocation
-// happens yet: see finish.
+// narrows tells of a change that takes something away. After an interruption it is made
+// yet: whoever asked for it wanted less to be possible, and so no older copy of trust.db
+// brings back what the newest change took.
+func narrows(e accesslog.Entry) bool {
+	return e.Kind == accesslog.KindRevoke || e.Kind == accesslog.KindPrivacy && e.Reason == accesslog.PrivacyOn
+}
+
+// sayNotApplied says of a change that was logged that it did not happen.
 func (a *Authority) sayNotApplied(index uint64, e accesslog.Entry) error {
-	if e.Kind == accesslog.KindRevoke {
+	if narrows(e) {
 		return nil
 	}
 	_, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: e.Client, Name: e.Name,
-		Network: e.Network, Start: index, Reason: reasonNotApplied})
+		Network: e.Network, Start: index, Reason: accesslog.ReasonNotApplied})
 	return err
 }
-
-const reasonNotApplied = "not applied"
 
 var errSetBack = fmt.Errorf("%w: it was set back to an earlier state", store.ErrDamaged)
 
@@ -113,9 +129,8 @@ func compare(trust *store.DB, log *accesslog.Log) (cut *uint64, err error) {
 }
 
 // finish deals with a change that was logged and not made, because of a power cut or
-// a storage that failed. A revocation is made now: an older copy of trust.db never
-// brings back whom the newest change removed. Any other is said not to have happened.
-// Until that is durable no other change begins.
+// a storage that failed. One that narrows is made now, any other is said not to have
+// happened. Until that is durable no other change begins.
 func (a *Authority) finish() error {
 	if a.cut == nil {
 		return nil
@@ -125,16 +140,23 @@ func (a *Authority) finish() error {
 	if err != nil {
 		return err
 	}
-	var change changeFunc
-	if m := a.members.get(e.Subject); e.Kind == accesslog.KindRevoke && m != nil {
-		change = removal(m, a.members.get(e.Client), e.Keep)
-	} else if !said {
+	if !said {
 		if err := a.sayNotApplied(index, e); err != nil {
 			return err
 		}
 	}
-	if err := a.apply(index, nil, change); err != nil {
+	next := *a.policy.chosen.Load()
+	next.Privacy = next.Privacy || e.Kind == accesslog.KindPrivacy && narrows(e)
+	var change changeFunc
+	if m := a.members.get(e.Subject); e.Kind == accesslog.KindRevoke && m != nil {
+		change = removal(m, a.members.get(e.Client), e.Keep)
+	}
+	if err := a.apply(index, func(tx *store.Tx, _ uint64) error { return next.put(tx) }, change); err != nil {
 		return err
+	}
+	a.policy.chosen.Store(&next)
+	if next.Privacy {
+		a.policy.privacy.Store(true)
 	}
 	a.cut = nil
 	return nil
@@ -155,7 +177,7 @@ func (a *Authority) interrupted(index uint64) (e accesslog.Entry, said bool, err
 	}
 	for _, r := range l[1:] {
 		after, err := accesslog.Parse(r.Text)
-		said = said || err == nil && after.Start == index && after.Reason == reasonNotApplied
+		said = said || err == nil && after.Start == index && after.Reason == accesslog.ReasonNotApplied
 	}
 	return e, said, nil
 }

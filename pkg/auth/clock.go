@@ -116,7 +116,8 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 }
 
 // suspended tells whether guests have to rest: no owner was heard for 30 days, by
-// the clock where it is believed, by uptime in any case.
+// uptime, or by a synchronised clock. That need not be believed: 30 days after an
+// owner it no longer is, and one that is set forward only takes rights.
 func (t *timekeeper) suspended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,8 +125,8 @@ func (t *timekeeper) suspended() bool {
 	if t.alone >= ownerAbsence {
 		return true
 	}
-	now, ok := t.believed()
-	return ok && t.owner != 0 && now.Unix()-t.owner >= int64(ownerAbsence/time.Second)
+	now, synchronised := t.clock()
+	return synchronised && t.owner != 0 && now.Unix()-t.owner >= int64(ownerAbsence/time.Second)
 }
 
 func (t *timekeeper) count() {

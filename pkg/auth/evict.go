@@ -111,13 +111,6 @@ func readPending(state string) (*pending, error) {
 	return &p, nil
 }
 
-func removePending(state string) error {
-	if err := os.Remove(filepath.Join(state, filePending)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove %s: %w", filePending, err)
-	}
-	return store.SyncDir(state)
-}
-
 // wipe overwrites and removes all that a household stored: the sealing key first,
 // without which the rest of trust.db is noise.
 func wipe(state string) error {

@@ -224,6 +224,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 			g.review()
 		case <-rotate.C:
 			g.nonces.rotate()
+			g.forget()
 			now := g.drops.snapshot()
 			logDrops(g.log, since(now, logged))
 			logged = now
@@ -253,7 +254,7 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.drops.count(dropAudience)
 	case r.Epoch != g.household.epoch:
 		g.drops.count(dropEpoch)
-	case !validToken(r.ID), r.Sequence > maxSequence:
+	case !validToken(r.ID), r.Sequence > maxInteger:
 		g.drops.count(dropClaims)
 	default:
 		if m := g.members.get(r.Issuer); m != nil {
@@ -273,8 +274,8 @@ func (g *Gate) tellFormer(r proto.Request) {
 }
 
 const (
-	maxToken    = 64
-	maxSequence = 1<<53 - 1 // what every JSON reader keeps exactly, docs/protocol.md 1.5
+	maxToken   = 64
+	maxInteger = 1<<53 - 1 // what every JSON reader keeps exactly, docs/protocol.md 1.5
 )
 
 // validToken tells whether s can be a jti or sid: 1 to 64 characters that need no

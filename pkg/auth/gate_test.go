@@ -71,7 +71,7 @@ func TestDrops(t *testing.T) {
 			return w.seal(w.request(func(r *proto.Request) { r.ID = "a\nb" }))
 		}, accesslog.Drops{Claims: 1}},
 		"sequence beyond what JSON keeps": {func(w *world) []byte {
-			return w.seal(w.request(func(r *proto.Request) { r.Sequence = maxSequence + 1 }))
+			return w.seal(w.request(func(r *proto.Request) { r.Sequence = maxInteger + 1 }))
 		}, accesslog.Drops{Claims: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func readGrant(body json.RawMessage) (*member, error) {
 	switch {
 	case err != nil, wrong != nil, m.parse(key.ClientID()) != nil, !validName(g.Name):
 		return nil, proto.Refuse(proto.CodeBadRequest)
-	case g.From < 0, g.Until < 0, g.Until != 0 && g.Until <= g.From:
+	case g.From < 0, g.Until < 0, g.Until != 0 && g.Until <= g.From, max(g.From, g.Until) > maxInteger:
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	case len(g.Scopes) == 0, !validScopes(g.Scopes), !m.within(g.Role.Most()):
 		return nil, proto.Refuse(proto.CodeBadRequest)

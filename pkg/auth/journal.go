@@ -126,11 +126,8 @@ type proven struct {
 // checkpoint of this log the answer has no consistency proof.
 func (j *journal) prove(from string, entry *uint64) (p proven) {
 	cp, proof, _, err := j.log.Prove(from, entry)
-	if errors.Is(err, accesslog.ErrCheckpoint) {
-		cp, proof, _, err = j.log.Prove("", entry)
-	}
 	p.rolledBack = errors.Is(err, accesslog.ErrRolledBack)
-	if err != nil && !p.rolledBack {
+	if err != nil && !p.rolledBack && !errors.Is(err, accesslog.ErrCheckpoint) {
 		j.slog.Warn("the access log can't be proved", "error", err)
 		return proven{}
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -86,7 +87,17 @@ func (a *Authority) watching(id proto.ClientID) []proto.Scope {
 	return l
 }
 
-// tidy is the hourly housekeeping of store and log.
+// keepTexts is how long the texts of the access log are kept. docs/protocol.md 6.5.
+const keepTexts = 90 * 24 * time.Hour
+
+// tidy is the hourly housekeeping of store and log. What fails is tried again.
 func (a *Authority) tidy() {
 	a.policy.time.tick()
+	_, err := a.journal.log.DropBefore(a.policy.time.trusted().Add(-keepTexts))
+	if err == nil {
+		_, err = a.journal.log.Merge()
+	}
+	if err != nil {
+		a.log.Warn("the access log can't be tidied", "error", err)
+	}
 }

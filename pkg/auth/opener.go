@@ -96,7 +96,7 @@ func (o *opener) endEpoch(sound bool) error {
 	if err != nil {
 		return err
 	}
-	return removePending(o.cfg.State)
+	return store.Shred(filepath.Join(o.cfg.State, filePending)) // it holds settings
 }
 
 // evict begins the epoch after an eviction. Of its members nothing stays: nothing is

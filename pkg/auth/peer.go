@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
@@ -30,6 +31,7 @@ type peer struct {
 	queue   chan job   // to its worker; closed when Run ends
 	firsts  []*first   // of executed requests, oldest first
 	living  []*session // what it began and what has not ended
+	gone    int        // rotations of the nonce since it is no member's any more
 
 	// The worker's own.
 	refused time.Time // when a refusal was last logged
@@ -145,6 +147,29 @@ func (g *Gate) peer(m *member) *peer {
 	}
 	p.member = m
 	return p
+}
+
+// forget drops what is kept of former members once every nonce of their time is dead.
+// Before, what they sent could be carried out again if they were let in again.
+func (g *Gate) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, p := range g.peers {
+		if g.members.get(id) != nil {
+			p.gone = 0
+			continue
+		}
+		if p.gone++; p.gone >= 2 && p.idle() {
+			close(p.queue)
+			delete(g.peers, id)
+		}
+	}
+}
+
+// idle tells whether nothing of p is under way.
+func (p *peer) idle() bool {
+	inFlight := func(f *first) bool { return !f.done }
+	return len(p.queue) == 0 && len(p.living) == 0 && !slices.ContainsFunc(p.firsts, inFlight)
 }
 
 // find looks for a request that was executed or is in flight.

@@ -34,8 +34,7 @@ func (a *Authority) SetPrivacy(on bool) error {
 		a.gate.endAll(proto.CodePrivacy, sensing)
 		a.senses.Hold(true)
 	}
-	a.changes.Lock()
-	defer a.changes.Unlock()
+	defer a.change()()
 	_, err := a.setPrivacy(atDevice, on)
 	return err
 }
@@ -73,7 +72,7 @@ func (a *Authority) open(by actor) (*uint64, error) {
 		return nil, proto.Refuse(proto.CodeAtDevice)
 	}
 	var entry *uint64
-	if a.policy.chosen.Load().Privacy {
+	if a.policy.privacy.Load() {
 		var err error
 		if entry, err = a.storePrivacy(by, false); err != nil {
 			return nil, err
@@ -88,7 +87,7 @@ var settingsScope = []proto.Scope{proto.ScopeSettings}
 
 func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	e := by.entry(accesslog.KindPrivacy)
-	e.Reason = map[bool]string{true: "on", false: "off"}[on] // docs/protocol.md 6.3
+	e.Reason = map[bool]string{true: accesslog.PrivacyOn, false: accesslog.PrivacyOff}[on]
 	next := *a.policy.chosen.Load()
 	next.Privacy = on
 	index, err := a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)

@@ -78,8 +78,7 @@ func (a *Authority) Settings() proto.Settings { return a.policy.settings() }
 
 // ChangeSettings changes settings for someone at the device.
 func (a *Authority) ChangeSettings(c proto.SettingsChange) (proto.Settings, error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
+	defer a.change()()
 	_, err := a.setSettings(atDevice, c)
 	return a.Settings(), err
 }

@@ -128,8 +128,7 @@ func (a *Authority) leave(w *window, err error) {
 // enroll decides about a key that its holder has shown in window w. The first
 // key of an epoch becomes the owner; its enrolment is logged before it counts.
 func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
-	a.changes.Lock()
-	defer a.changes.Unlock()
+	defer a.change()()
 	if w.ctx.Err() != nil {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}

@@ -206,7 +206,7 @@ func TestEnrolmentThatWasNotStored(t *testing.T) {
 			if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || a.Owned() {
 				t.Errorf("client: %v", client)
 			}
-			if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied {
+			if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != accesslog.ReasonNotApplied {
 				t.Errorf("entry: %+v", e)
 			}
 			if client, _ := pair(t, a, a.Identity().Label(), newKeys(t)); !refused(client, proto.CodeStorage) || entryCount(t, a) != 3 {
@@ -229,7 +229,7 @@ func TestEnrolmentThatWasNotStored(t *testing.T) {
 					t.Fatal(err)
 				}
 				a = openAuthority(t, state)
-				if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != reasonNotApplied || entryCount(t, a) != 3 {
+				if e := lastEntry(t, a); e.Kind != accesslog.KindEnd || e.Start != 1 || e.Reason != accesslog.ReasonNotApplied || entryCount(t, a) != 3 {
 					t.Errorf("after a start: %+v, %d entries", e, entryCount(t, a))
 				}
 			}

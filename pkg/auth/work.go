@@ -37,6 +37,11 @@ func (g *Gate) work(root context.Context, p *peer) {
 			o, executed = g.carryOut(root, p, j.request)
 			g.settle(p, j.first, o, executed)
 		}
+		leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
+		if g.members.get(j.request.Issuer) == nil && !leaving {
+			g.tellFormer(j.request) // whatever it asked for while it was a member
+			continue
+		}
 		m, highest := g.addressee(p)
 		g.answerProved(m, j.request, highest, o)
 	}
@@ -56,8 +61,7 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 		return coded(proto.CodeUnknownOp), false
 	}
 	if op.rule.changes {
-		g.authority.changes.Lock()
-		defer g.authority.changes.Unlock()
+		defer g.authority.change()()
 	}
 	m := g.members.get(r.Issuer)
 	if m == nil {
