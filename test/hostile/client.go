@@ -126,10 +126,12 @@ func (c *Client) Await(jti string) proto.Answer {
 	return c.Answers()[jti]
 }
 
-// answers tells of the message that is the answer to a request.
+// answers tells, of whatever message, whether a request is answered by now. Each
+// message is opened once.
 func (c *Client) answers(jti string) func(Message) bool {
-	return func(m Message) bool {
-		return m.Topic == proto.TopicOut(c.Device, c.Keys.ID()) && m.Client != "" && c.open(m).Re == jti
+	return func(Message) bool {
+		_, ok := c.Answers()[jti]
+		return ok
 	}
 }
 
