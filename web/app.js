@@ -1,11 +1,12 @@
-// The page asks for a live session with one POST whose answer is a stream of JSON
-// lines: the camera's answer, then its signals. Ending that request is the bye.
+// The picture. The page asks for a live session with one POST whose answer is a
+// stream of JSON lines: the camera's answer, then its signals. Ending that request is
+// the bye.
 
-const token = document.querySelector('meta[name="camd-token"]').content;
-const $ = (id) => document.getElementById(id);
+export const token = document.querySelector('meta[name="camd-token"]').content;
+export const $ = (id) => document.getElementById(id);
 const picture = $('picture');
 
-const firstPause = 1000, maxPause = 15000, statusEvery = 5000;
+const firstPause = 1000, maxPause = 15000;
 
 let session = null; // the one that is live or being asked for
 let pause = firstPause;
@@ -28,7 +29,7 @@ function explain(sentence) {
 
 const gone = 'The demo can’t be reached any more. Start it again with “make demo”; this page then goes on by itself after a reload.';
 
-async function post(path, body, signal) {
+export async function post(path, body, signal) {
   const answer = await fetch(`${token}/${path}`, {
     method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' }, signal,
   });
@@ -36,7 +37,7 @@ async function post(path, body, signal) {
   return answer;
 }
 
-class Problem extends Error {}
+export class Problem extends Error {}
 
 class Session {
   constructor() {
@@ -160,7 +161,7 @@ function codecs(kind, wanted) {
 
 const rank = ({ sdpFmtpLine = '' }) => (sdpFmtpLine.includes('profile-level-id=42e01f') ? 0 : 1);
 
-async function* lines(stream) {
+export async function* lines(stream) {
   let rest = '';
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
@@ -188,15 +189,11 @@ function start() {
   });
 }
 
-async function refresh() {
-  try {
-    const answer = await fetch(`${token}/status`);
-    if (!answer.ok) return;
-    const status = await answer.json();
-    $('name').textContent = document.title = status.name || 'Camera';
-    const names = status.sessions.map((s) => s.name || 'someone');
-    $('watching').textContent = names.length === 0 ? 'nobody' : names.join(', ');
-  } catch { /* the session tells that the demo is gone */ }
+// again asks at once, for a reason to think that it works now.
+export function again() {
+  if (session) return;
+  pause = firstPause;
+  start();
 }
 
 function setSound(on) {
@@ -207,12 +204,10 @@ function setSound(on) {
 }
 
 $('sound').addEventListener('click', () => setSound(picture.muted));
-$('retry').addEventListener('click', () => { pause = firstPause; start(); });
+$('retry').addEventListener('click', again);
 $('full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : $('stage').requestFullscreen()));
 addEventListener('pagehide', () => session?.stop());
 addEventListener('pageshow', ({ persisted }) => { if (persisted) start(); });
 
 setInterval(() => session?.measure(), 1000);
-setInterval(refresh, statusEvery);
 start();
-refresh();

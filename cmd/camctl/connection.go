@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -62,7 +63,7 @@ func (c *connection) watchAlarms() {
 func (c *connection) Close() {
 	close(c.stop)
 	c.wg.Wait()
-	c.say(c.Remarks(c.env.ctx))
+	c.say(c.Remarks(context.WithoutCancel(c.env.ctx)))
 	c.Camera.Close()
 }
 
@@ -79,8 +80,8 @@ func (c *connection) say(sentences []string) {
 }
 
 // zone is the household's time zone, by which people there understand times.
-func (c *connection) zone() (*time.Location, error) {
-	s, err := c.Settings(c.env.ctx)
+func zone(ctx context.Context, camera *client.Camera) (*time.Location, error) {
+	s, err := camera.Settings(ctx)
 	if err != nil {
 		return nil, err
 	}

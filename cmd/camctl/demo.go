@@ -24,7 +24,6 @@ const (
 	demoWindow  = time.Minute
 	demoPorts   = 20               // tried after the one that is busy
 	demoPicture = 20 * time.Second // for the first picture
-	demoName    = "Demo"
 )
 
 type demoCmd struct {
@@ -35,13 +34,14 @@ type demoCmd struct {
 
 // demo is everything that the command started, for its end.
 type demo struct {
-	env    *environment
-	dir    string
-	broker *broker.Broker
-	ca     *pki.CA
-	camd   *process
-	camera *client.Camera
-	home   *client.Home
+	env     *environment
+	program string // camd
+	dir     string
+	broker  *broker.Broker
+	ca      *pki.CA
+	camd    *process
+	label   pairing.Label
+	camera  *client.Camera // of the owner
 }
 
 // Run starts all, serves the page until Ctrl-C, and leaves nothing behind.
@@ -55,9 +55,9 @@ func (c demoCmd) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{env: env}
+	d := &demo{env: env, program: program}
 	defer func() { err = errors.Join(err, d.end()) }()
-	first, err := d.start(program, c.Synthetic)
+	first, err := d.start(c.Synthetic)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func loopback(host string) bool {
 }
 
 // start brings up broker and camd, pairs, and waits for a first picture.
-func (d *demo) start(program string, synthetic bool) (first time.Duration, err error) {
+func (d *demo) start(synthetic bool) (first time.Duration, err error) {
 	if d.dir, err = os.MkdirTemp("", "camd-demo-"); err != nil {
 		return 0, fmt.Errorf("no folder for the demo can be made: %w", err)
 	}
@@ -121,12 +121,14 @@ func (d *demo) start(program string, synthetic bool) (first time.Duration, err e
 	}
 	source := chooseSources(synthetic)
 	d.env.note("== starting camd: %s", source)
-	label, err := d.startCamd(program, source)
-	if err != nil {
+	if d.label, err = d.startCamd(source); err != nil {
 		return 0, err
 	}
-	d.env.note("== pairing as an owner does, with the label's text")
-	if err := d.pair(label); err != nil {
+	d.env.note("== pairing as an owner does, with the label's text, and letting others in")
+	if err := d.pair(d.label); err != nil {
+		return 0, err
+	}
+	if err := d.gather(); err != nil {
 		return 0, err
 	}
 	d.env.note("== asking for a picture")
@@ -149,19 +151,19 @@ func (d *demo) startBroker() (err error) {
 func (d *demo) brokerURL() string { return "mqtts://" + d.broker.Address() }
 
 // startCamd makes the device's identity and certificate and starts the daemon.
-func (d *demo) startCamd(program string, source sources) (pairing.Label, error) {
+func (d *demo) startCamd(source sources) (pairing.Label, error) {
 	f, err := d.writeConfig(source)
 	if err != nil {
 		return pairing.Label{}, err
 	}
-	label, err := d.factory(program, f)
+	label, err := d.factory(f)
 	if err != nil {
 		return pairing.Label{}, err
 	}
 	if err := d.certify(label.Device, f); err != nil {
 		return pairing.Label{}, err
 	}
-	if d.camd, err = startProcess(program, filepath.Join(d.dir, "camd.log"), "run", "--config", f.config); err != nil {
+	if d.camd, err = startProcess(d.program, filepath.Join(d.dir, "camd.log"), "run", "--config", f.config); err != nil {
 		return pairing.Label{}, err
 	}
 	return label, d.camd.await(d.env.ctx, func() error {
@@ -171,32 +173,20 @@ func (d *demo) startCamd(program string, source sources) (pairing.Label, error) 
 }
 
 // pair opens the window and goes through the real handshake.
-func (d *demo) pair(label pairing.Label) (err error) {
-	if d.home, err = client.OpenHome(filepath.Join(d.dir, "home")); err != nil {
-		return err
-	}
-	keys, err := d.home.Keys()
-	if err != nil {
-		return err
-	}
-	cert, err := d.ca.Viewer(keys.ID())
-	if err != nil {
-		return err
-	}
-	key, err := pki.KeyPEM(cert)
+func (d *demo) pair(label pairing.Label) error {
+	owner, err := d.person(demoOwner)
 	if err != nil {
 		return err
 	}
 	socket := filepath.Join(d.dir, socketName)
-	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoName); err != nil {
+	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoOwner); err != nil {
 		return err
 	}
-	login := client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
-	record, err := pairAt(d.env.ctx, d.home, socket, func(proto.DeviceID) (pairing.Label, error) { return label, nil }, login, "")
+	record, err := pairAt(d.env.ctx, owner.home, socket, func(proto.DeviceID) (pairing.Label, error) { return label, nil }, owner.login, "")
 	if err != nil {
 		return err
 	}
-	d.camera, err = client.Dial(d.env.ctx, d.home, keys, record, d.env.log)
+	d.camera, err = client.Dial(d.env.ctx, owner.home, owner.keys, record, d.env.log)
 	return err
 }
 

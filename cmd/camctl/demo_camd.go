@@ -27,6 +27,7 @@ const (
 	logTail   = 8 // lines of camd's log that are shown when it dies
 
 	socketName = "camd.sock"
+	configFile = "camd.toml"
 )
 
 // sources say where picture and sound come from.
@@ -63,7 +64,7 @@ type files struct{ config, state, socket, ca, certificate string }
 
 // writeConfig writes camd's configuration: the defaults, but for what is the demo's.
 func (d *demo) writeConfig(s sources) (files, error) {
-	f := files{config: filepath.Join(d.dir, "camd.toml"), state: filepath.Join(d.dir, "state"),
+	f := files{config: filepath.Join(d.dir, configFile), state: filepath.Join(d.dir, "state"),
 		socket: filepath.Join(d.dir, socketName), certificate: filepath.Join(d.dir, "device.crt")}
 	var err error
 	if f.ca, err = pki.WriteCA(d.dir, "broker-ca", d.ca); err != nil {
@@ -73,6 +74,10 @@ func (d *demo) writeConfig(s sources) (files, error) {
 name = "Demo camera"
 state = %q
 socket = %q
+
+[household]
+privacy_off = "members"
+clock = "battery"
 
 [capture]
 source = %q
@@ -92,8 +97,8 @@ certificate = %q
 }
 
 // factory makes the device's identity and returns its label.
-func (d *demo) factory(program string, f files) (pairing.Label, error) {
-	cmd := exec.CommandContext(d.env.ctx, program, "factory", "init", "--json", "--config", f.config)
+func (d *demo) factory(f files) (pairing.Label, error) {
+	cmd := exec.CommandContext(d.env.ctx, d.program, "factory", "init", "--json", "--config", f.config)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()

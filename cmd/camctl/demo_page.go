@@ -6,10 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/client"
@@ -27,12 +27,13 @@ const (
 // page serves web to browsers on this machine. It holds no media: it seals what
 // the page says for the camera, and opens what the camera says to the page.
 type page struct {
-	camera *client.Camera
-	env    *environment
-	token  string // in the path of every request but those for the page itself
-	hosts  map[string]bool
-	seen   func(milliseconds float64)
-	slots  chan struct{}
+	camera    atomic.Pointer[client.Camera] // another one after an eviction
+	env       *environment
+	token     string // in the path of every request but those for the page itself
+	hosts     map[string]bool
+	seen      func(milliseconds float64)
+	slots     chan struct{} // of sessions
+	listeners chan struct{} // to household events
 }
 
 // serve runs until Ctrl-C or until camd dies.
@@ -46,17 +47,10 @@ func (d *demo) serve(l net.Listener, first time.Duration) error {
 	wg.Go(func() { failed <- server.Serve(l) })
 	url := "http://" + l.Addr().String()
 	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
-		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.", url, ms(first)); err != nil {
+		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), d.script()); err != nil {
 		return err
 	}
-	var err error
-	select {
-	case <-d.env.ctx.Done():
-	case <-d.camd.done:
-		err = d.camd.died()
-	case err = <-failed:
-		err = fmt.Errorf("the page can't be served any more: %w", err)
-	}
+	err := d.watch(ctx, p, failed)
 	cancel() // the sessions of open pages end, and say bye
 	stop, stopped := context.WithTimeout(context.Background(), pageCall)
 	defer stopped()
@@ -70,7 +64,9 @@ func (d *demo) serve(l net.Listener, first time.Duration) error {
 func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
-	p := &page{camera: camera, env: env, token: base64.RawURLEncoding.EncodeToString(b), slots: make(chan struct{}, pageSessions)}
+	p := &page{env: env, token: base64.RawURLEncoding.EncodeToString(b),
+		slots: make(chan struct{}, pageSessions), listeners: make(chan struct{}, pageSessions)}
+	p.camera.Store(camera)
 	p.hosts = map[string]bool{address.String(): true}
 	if _, port, err := net.SplitHostPort(address.String()); err == nil {
 		p.hosts["localhost:"+port] = true
@@ -90,11 +86,14 @@ func (p *page) handler() http.Handler {
 	})
 	files := http.FileServerFS(web.Files)
 	m.Handle("GET /app.js", files)
+	m.Handle("GET /household.js", files)
 	m.Handle("GET /style.css", files)
 	m.HandleFunc("POST /"+p.token+"/session", p.session)
 	m.HandleFunc("POST /"+p.token+"/candidates", p.candidates)
 	m.HandleFunc("POST /"+p.token+"/seen", p.firstSeen)
 	m.HandleFunc("GET /"+p.token+"/status", p.status)
+	m.HandleFunc("GET /"+p.token+"/events", p.events)
+	m.HandleFunc("POST /"+p.token+"/privacy", p.privacy)
 	return p.guard(m)
 }
 
@@ -146,18 +145,6 @@ func sayError(err error) string {
 	return err.Error()
 }
 
-func (p *page) status(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
-	defer cancel()
-	answer, err := p.camera.Call(ctx, proto.OpStatus, "", nil)
-	if err != nil {
-		refuse(w, http.StatusBadGateway, sayError(err))
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(answer.Body) // the browser went away
-}
-
 func (p *page) firstSeen(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Milliseconds float64 `json:"milliseconds"`
@@ -176,7 +163,7 @@ func (p *page) candidates(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &body) {
 		return
 	}
-	if _, err := p.camera.Call(r.Context(), proto.OpCandidate, body.Session, body.Candidates); err != nil {
+	if _, err := p.camera.Load().Call(r.Context(), proto.OpCandidate, body.Session, body.Candidates); err != nil {
 		refuse(w, http.StatusBadGateway, sayError(err))
 		return
 	}

@@ -65,7 +65,7 @@ func TestPageIsForItselfOnly(t *testing.T) {
 
 func TestPageRefusesWhatIsNotJSON(t *testing.T) {
 	p := served(t)
-	for _, path := range []string{"session", "candidates", "seen"} {
+	for _, path := range []string{"session", "candidates", "seen", "privacy"} {
 		for _, body := range []string{"", "{", strings.Repeat(" ", pageBody+1) + "{}"} {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/"+p.token+"/"+path, strings.NewReader(body))
 			r.Host = "127.0.0.1:8088"

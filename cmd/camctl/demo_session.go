@@ -32,7 +32,7 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, "Too many pages are open. Close one.")
 		return
 	}
-	s := &pageSession{page: p, id: rand.Text(), out: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	s := &pageSession{page: p, camera: p.camera.Load(), id: rand.Text(), out: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if sentence := s.run(r.Context(), offer); sentence != "" {
 		s.send(line{Error: sentence})
@@ -40,10 +40,11 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) {
 }
 
 type pageSession struct {
-	page  *page
-	id    string
-	out   *json.Encoder
-	flush func() error
+	page   *page
+	camera *client.Camera
+	id     string
+	out    *json.Encoder
+	flush  func() error
 }
 
 // send ignores that the browser went away: the request's context then ends.
@@ -54,15 +55,14 @@ func (s *pageSession) send(l line) {
 
 // run returns the sentence for the page at its end.
 func (s *pageSession) run(ctx context.Context, offer proto.LiveRequest) string {
-	camera := s.page.camera
-	signals, cancel, err := camera.Signals(ctx, s.id)
+	signals, cancel, err := s.camera.Signals(ctx, s.id)
 	if err != nil {
 		return sayError(err)
 	}
 	defer cancel()
 	asked, stop := context.WithTimeout(ctx, pageCall)
 	defer stop()
-	answer, err := camera.Call(asked, proto.OpLive, s.id, offer)
+	answer, err := s.camera.Call(asked, proto.OpLive, s.id, offer)
 	if err != nil {
 		if ctx.Err() != nil { // the page is gone, and its session may have begun
 			s.bye(ctx)
@@ -114,7 +114,7 @@ func (s *pageSession) take(m client.Signal) (end string) {
 func (s *pageSession) bye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pageClose)
 	defer cancel()
-	if _, err := s.page.camera.Call(ctx, proto.OpBye, s.id, nil); err != nil {
+	if _, err := s.camera.Call(ctx, proto.OpBye, s.id, nil); err != nil {
 		s.page.env.log.Info("bye was not heard", "error", err)
 	}
 }

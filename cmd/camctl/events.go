@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -25,8 +26,11 @@ func (c eventsCmd) Run(env *environment) error {
 		return err
 	}
 	defer camera.Close()
-	e := &events{env: env, camera: camera}
-	if err := e.begin(); err != nil {
+	e := &events{ctx: env.ctx, camera: camera.Camera, emit: env.printEntry, warn: func(sentence string) error {
+		_, err := fmt.Fprintf(env.errOut, "camctl: %s\n", sentence)
+		return err
+	}}
+	if err := e.begin(firstEvents); err != nil {
 		return err
 	}
 	notices, cancel, err := camera.Notices(env.ctx) // before the log is read, so that nothing falls between
@@ -41,42 +45,56 @@ func (c eventsCmd) Run(env *environment) error {
 	return e.follow(notices)
 }
 
-// events prints each entry that members are told of once.
+// events tells of each entry that members are told of, once.
 type events struct {
-	env    *environment
-	camera *connection
+	ctx    context.Context
+	camera *client.Camera
+	emit   func(entryLine) error
+	warn   func(sentence string) error
 	loc    *time.Location
 	audits bool   // may read the whole log
 	next   uint64 // the first entry that was not shown
 }
 
-// begin finds out where to begin.
-func (e *events) begin() (err error) {
-	if e.loc, err = e.camera.zone(); err != nil {
+// begin finds out where to begin: at what is new, or at the last ones for a home that
+// has seen none.
+func (e *events) begin(last uint64) (err error) {
+	if err := e.know(); err != nil {
 		return err
 	}
-	if e.audits, err = e.camera.Audits(e.env.ctx); err != nil {
-		return err
-	}
-	last, known, err := e.camera.LastNotice(e.env.ctx)
+	seen, known, err := e.camera.LastNotice(e.ctx)
 	if err != nil || known {
-		e.next = last + 1
+		e.next = seen + 1
 		return err
 	}
-	page, err := e.camera.LogPage(e.env.ctx, 0)
-	e.next = max(page.Size, firstEvents) - firstEvents
+	return e.back(last)
+}
+
+// know finds out what the household is like.
+func (e *events) know() (err error) {
+	if e.loc, err = zone(e.ctx, e.camera); err != nil {
+		return err
+	}
+	e.audits, err = e.camera.Audits(e.ctx)
+	return err
+}
+
+// back begins so many entries before the end.
+func (e *events) back(entries uint64) error {
+	page, err := e.camera.LogPage(e.ctx, 0)
+	e.next = max(page.Size, entries) - entries
 	return err
 }
 
 // catchUp shows what the log has and no notice told. Who may not read it all sees
 // its own entries only, and learns of others by the notices that are missing.
 func (e *events) catchUp() error {
-	end, err := e.camera.ReadLog(e.env.ctx, e.next, func(r proto.LogRecord) error {
+	end, err := e.camera.ReadLog(e.ctx, e.next, func(r proto.LogRecord) error {
 		entry, err := accesslog.Parse([]byte(r.Text))
 		if r.Text == "" || err != nil || !entry.Kind.Noticed() {
 			return nil
 		}
-		return e.env.printRecord(r, e.loc)
+		return e.emit(newLine(r.Index, entry, r.Text, e.loc))
 	})
 	if err != nil {
 		return err
@@ -85,7 +103,7 @@ func (e *events) catchUp() error {
 		return nil
 	}
 	e.next = max(e.next, end.Size)
-	return e.camera.SawNotices(e.env.ctx, end.Size-1)
+	return e.camera.SawNotices(e.ctx, end.Size-1)
 }
 
 func (e *events) follow(notices <-chan client.Notice) error {
@@ -98,7 +116,7 @@ func (e *events) follow(notices <-chan client.Notice) error {
 			if err := e.take(n); err != nil {
 				return err
 			}
-		case <-e.env.ctx.Done():
+		case <-e.ctx.Done():
 			return nil
 		}
 	}
@@ -117,9 +135,13 @@ func (e *events) take(n client.Notice) error {
 	if n.Entry.Kind == "" {
 		return nil
 	}
-	l := entryLine{Index: n.Index, Missed: n.Missed}
-	l.say(n.Entry, e.loc)
-	return e.env.printEntry(l)
+	text, err := n.Entry.Bytes()
+	if err != nil {
+		return err
+	}
+	l := newLine(n.Index, n.Entry, string(text), e.loc)
+	l.Missed = n.Missed
+	return e.emit(l)
 }
 
 // missed tells of a gap, and what the log has of it.
@@ -133,14 +155,9 @@ func (e *events) missed() error {
 	return e.catchUp()
 }
 
-func (e *events) warn(sentence string) error {
-	_, err := fmt.Fprintf(e.env.errOut, "camctl: %s\n", sentence)
-	return err
-}
-
 // over says why no notice comes any more.
 func (e *events) over() error {
-	_, err := e.camera.Call(e.env.ctx, proto.OpStatus, "", nil)
+	_, err := e.camera.Call(e.ctx, proto.OpStatus, "", nil)
 	if err == nil {
 		err = errors.New("the connection to the camera has ended")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +63,7 @@ func (g grantCmd) Run(env *environment) error {
 	if err := camera.Hold(); err != nil { // what is looked up from here on the person has not seen
 		return err
 	}
-	if err := g.times(camera, &grant); err != nil {
+	if err := g.times(env.ctx, camera.Camera, &grant); err != nil {
 		return err
 	}
 	if err := g.compared(env, to.ClientID()); err != nil {
@@ -163,11 +164,11 @@ func (g grantCmd) cardLogin() (client.Broker, error) {
 }
 
 // times reads what depends on the household's time zone.
-func (g grantCmd) times(camera *connection, into *proto.Grant) error {
+func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.Grant) error {
 	if g.From == "" && g.Until == "" {
 		return nil
 	}
-	loc, err := camera.zone()
+	loc, err := zone(ctx, camera)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (l logCmd) Run(env *environment) error {
 	if l.Verify {
 		return verifyLog(env, camera)
 	}
-	loc, err := camera.zone()
+	loc, err := zone(env.ctx, camera.Camera)
 	if err != nil {
 		return err
 	}
@@ -95,30 +95,28 @@ func verifiedText(r client.LogReport) string {
 
 // entryLine is one line of JSON about an entry.
 type entryLine struct {
-	Index    uint64           `json:"n"`
-	Time     string           `json:"time,omitempty"` // RFC 3339, in the household's time zone
-	Sentence string           `json:"sentence,omitempty"`
-	Entry    *json.RawMessage `json:"entry,omitempty"`
-	Hash     string           `json:"hash,omitempty"`
-	Missed   bool             `json:"missed,omitempty"` // events: others before it did not arrive
+	Index    uint64          `json:"n"`
+	Time     string          `json:"time,omitempty"` // RFC 3339, in the household's time zone
+	Sentence string          `json:"sentence,omitempty"`
+	Entry    json.RawMessage `json:"entry,omitempty"`
+	Hash     string          `json:"hash,omitempty"`
+	Missed   bool            `json:"missed,omitempty"` // events: others before it did not arrive
+}
+
+func newLine(index uint64, e accesslog.Entry, text string, loc *time.Location) entryLine {
+	return entryLine{Index: index, Time: time.UnixMilli(e.Time).In(loc).Format(time.RFC3339),
+		Sentence: accesslog.Sentence(e, loc), Entry: json.RawMessage(text)}
 }
 
 func (e *environment) printRecord(r proto.LogRecord, loc *time.Location) error {
-	l := entryLine{Index: r.Index, Hash: r.Hash}
 	entry, err := accesslog.Parse([]byte(r.Text))
 	switch {
 	case r.Text == "":
+		return e.printEntry(entryLine{Index: r.Index, Hash: r.Hash})
 	case err != nil:
-		l.Sentence = "This entry is of a kind that this program can't read. Update it."
-	default:
-		l.say(entry, loc)
-		l.Entry = (*json.RawMessage)(new([]byte(r.Text)))
+		return e.printEntry(entryLine{Index: r.Index, Sentence: "This entry is of a kind that this program can't read. Update it."})
 	}
-	return e.printEntry(l)
-}
-
-func (l *entryLine) say(e accesslog.Entry, loc *time.Location) {
-	l.Time, l.Sentence = time.UnixMilli(e.Time).In(loc).Format(time.RFC3339), accesslog.Sentence(e, loc)
+	return e.printEntry(newLine(r.Index, entry, r.Text, loc))
 }
 
 func (e *environment) printEntry(l entryLine) error {

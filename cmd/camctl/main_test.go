@@ -66,7 +66,7 @@ func TestHouseholdDecides(t *testing.T) { withCamera(t, "testdata/authority") }
 
 // withCamera runs the script of a folder.
 func withCamera(t *testing.T, dir string) {
-	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
+	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\nclock = \"battery\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
 	r.Start()
 	testscript.Run(t, testscript.Params{Dir: dir, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {

@@ -24,7 +24,7 @@ func (m membersCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	loc, err := camera.zone()
+	loc, err := zone(env.ctx, camera.Camera)
 	if err != nil {
 		return err
 	}

@@ -60,3 +60,12 @@ func (l *ledger) advance(of logOf, from, now accesslog.Checkpoint) (contradicts 
 	})
 	return contradicts, err
 }
+
+// Verified is the number of entries up to which the access log is verified.
+func (c *Camera) Verified() uint64 {
+	cp, err := c.ledger.checkpoint(c.logOf)
+	if err != nil {
+		c.log.Warn("can't read the last checkpoint", "error", err)
+	}
+	return cp.Size
+}

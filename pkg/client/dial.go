@@ -157,6 +157,8 @@ func dialReason(b Broker, err error) string {
 		return "can't be found: there is no address for " + dns.Name
 	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedIDRejected):
 		return "does not accept this client's login"
+	case strings.Contains(err.Error(), "protocol version"): // of crypto/tls, here or there
+		return "does not offer TLS 1.3"
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls"):
 		return "does not accept this client's certificate"
 	case errors.Is(err, syscall.ECONNREFUSED):

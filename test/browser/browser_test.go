@@ -150,7 +150,7 @@ func TestPageShowsPictureAndSound(t *testing.T) {
 	}
 	b.await(`document.getElementById('state').textContent === 'Live'`)
 	b.await(`document.getElementById('name').textContent === 'Demo camera'`)
-	b.await(`document.getElementById('watching').textContent === 'Demo'`)
+	b.await(`document.getElementById('watching').textContent === 'Anna'`)
 	b.await(`parseFloat(document.getElementById('fps').textContent) > 5`)
 
 	b.do(chromedp.Click(chromedp.ID("sound")))

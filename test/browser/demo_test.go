@@ -127,10 +127,16 @@ func (d *demo) child() int {
 	return 0
 }
 
-// run runs camctl with the demo's own home.
+// run runs camctl as the owner whose page it is.
 func (d *demo) run(args ...string) []byte {
 	d.t.Helper()
-	cmd := exec.Command(d.camctl, append([]string{"--json", "--home", filepath.Join(d.Folder, "home")}, args...)...)
+	return d.runAs("anna", args...)
+}
+
+// runAs runs camctl with the home of one of the demo's people.
+func (d *demo) runAs(who string, args ...string) []byte {
+	d.t.Helper()
+	cmd := exec.Command(d.camctl, append([]string{"--json", "--home", filepath.Join(d.Folder, who)}, args...)...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// pageHistory is how many entries a page shows that has just been opened.
+const pageHistory = 30
+
+// pageState is what the page asks for again and again.
+type pageState struct {
+	proto.StatusAnswer
+	Member   string   `json:"member"` // who looks at the page
+	Privacy  bool     `json:"privacy"`
+	Verified uint64   `json:"verified"` // entries of the access log that are verified
+	Remarks  []string `json:"remarks"`  // an alarm above all
+	Alarm    bool     `json:"alarm"`
+}
+
+func (p *page) status(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
+	defer cancel()
+	camera := p.camera.Load()
+	state := pageState{Member: camera.Record().Member}
+	answer, err := camera.Call(ctx, proto.OpStatus, "", nil)
+	if err == nil {
+		err = json.Unmarshal(answer.Body, &state.StatusAnswer)
+	}
+	var settings proto.Settings
+	if err == nil {
+		settings, err = camera.Settings(ctx)
+	}
+	if err != nil {
+		refuse(w, http.StatusBadGateway, sayError(err))
+		return
+	}
+	state.Privacy, state.Verified, state.Remarks = settings.Privacy, camera.Verified(), camera.Remarks(ctx)
+	state.Alarm = camera.Alarm() != nil
+	reply(w, state)
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the browser went away
+}
+
+// privacy is the page's switch.
+func (p *page) privacy(w http.ResponseWriter, r *http.Request) {
+	var want proto.Privacy
+	if !read(w, r, &want) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
+	defer cancel()
+	now, err := p.camera.Load().Privacy(ctx, want.On)
+	if err != nil {
+		refuse(w, http.StatusBadGateway, sayError(err))
+		return
+	}
+	reply(w, now)
+}
+
+// eventLine is one line of the stream of household events.
+type eventLine struct {
+	Event   *entryLine `json:"event,omitempty"`
+	Warning string     `json:"warning,omitempty"`
+	Over    string     `json:"over,omitempty"` // the last line: why no more come
+}
+
+// events streams what happens in the household while the page is open, after what
+// happened last.
+func (p *page) events(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.listeners <- struct{}{}:
+		defer func() { <-p.listeners }()
+	default:
+		refuse(w, http.StatusServiceUnavailable, "Too many pages are open. Close one.")
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
+	send := func(l eventLine) error { return errors.Join(out.Encode(l), flush()) }
+	camera := p.camera.Load()
+	e := &events{ctx: r.Context(), camera: camera,
+		emit: func(l entryLine) error { return send(eventLine{Event: &l}) },
+		warn: func(sentence string) error { return send(eventLine{Warning: sentence}) }}
+	if err := followOn(e, camera); err != nil && r.Context().Err() == nil {
+		_ = send(eventLine{Over: sayError(err)}) // the browser went away
+	}
+}
+
+// followOn tells of the last entries, and then of each as it comes.
+func followOn(e *events, camera *client.Camera) error {
+	notices, cancel, err := camera.Notices(e.ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if err := e.know(); err != nil {
+		return err
+	}
+	if err := e.back(pageHistory); err != nil {
+		return err
+	}
+	if err := e.catchUp(); err != nil {
+		return err
+	}
+	return e.follow(notices)
+}

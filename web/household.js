@@ -1,0 +1,87 @@
+// The household: who watches, privacy mode, what happens, and whether the access log
+// is proved. What happens comes as a stream of JSON lines as long as the page is open.
+
+import { $, token, post, Problem, lines, again } from './app.js';
+
+const statusEvery = 5000, streamPause = 2000, maxEvents = 200;
+
+let newest = -1; // number of the last entry that is shown
+
+async function refresh() {
+  let status;
+  try {
+    const answer = await fetch(`${token}/status`);
+    if (!answer.ok) return;
+    status = await answer.json();
+  } catch { return; } // the picture tells that the demo is gone
+  $('name').textContent = document.title = status.name || 'Camera';
+  const names = status.sessions.map((s) => s.name || 'someone');
+  $('watching').textContent = names.length === 0 ? 'nobody' : [...new Set(names)].join(', ');
+  showPrivacy(status.privacy);
+  $('alarm').hidden = status.remarks === null;
+  $('alarm').textContent = (status.remarks ?? []).join(' ');
+  $('verified').dataset.state = status.alarm ? 'failed' : 'good';
+  $('verified').textContent = status.alarm ? 'The access log is not verified: see the alarm.'
+    : `Access log verified up to entry ${status.verified - 1}: it only grew.`;
+}
+
+function showPrivacy(on) {
+  $('privacy').disabled = false;
+  $('privacy').setAttribute('aria-checked', String(on));
+}
+
+async function switchPrivacy() {
+  const on = $('privacy').getAttribute('aria-checked') !== 'true';
+  $('privacy').disabled = true;
+  $('privacynote').textContent = '';
+  try {
+    const answer = await post('privacy', { on });
+    showPrivacy((await answer.json()).on);
+    if (!on) again();
+  } catch (error) {
+    $('privacynote').textContent = error instanceof Problem ? error.message : 'The demo can’t be reached any more.';
+    showPrivacy(!on);
+  }
+}
+
+// add shows one line, the newest first.
+function add(time, text, kind) {
+  const item = document.createElement('li');
+  if (kind) item.dataset.kind = kind;
+  if (time) {
+    const at = document.createElement('time');
+    at.dateTime = time;
+    at.textContent = time.slice(11, 19); // the household's own clock
+    item.append(at, ' ');
+  }
+  item.append(text);
+  $('events').prepend(item);
+  while ($('events').children.length > maxEvents) $('events').lastElementChild.remove();
+}
+
+function take({ event, warning, over }) {
+  if (warning) add('', warning, 'warning');
+  if (over) add('', over, 'warning');
+  if (over?.includes('household')) newest = -1; // a new log begins at 0
+  if (!event || event.n <= newest) return;
+  newest = event.n;
+  const kind = event.entry?.k;
+  add(event.time, event.sentence, ['alarm', 'rollback', 'evict', 'reset'].includes(kind) ? 'warning' : kind);
+  if (kind === 'privacy' && event.entry.why === 'off') again();
+  refresh();
+}
+
+async function listen() {
+  for (;;) {
+    try {
+      const answer = await fetch(`${token}/events`);
+      if (answer.ok) for await (const line of lines(answer.body)) take(JSON.parse(line));
+    } catch { /* the picture tells that the demo is gone */ }
+    await new Promise((done) => setTimeout(done, streamPause));
+  }
+}
+
+$('privacy').addEventListener('click', switchPrivacy);
+setInterval(refresh, statusEvery);
+refresh();
+listen();
