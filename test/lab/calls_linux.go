@@ -167,9 +167,9 @@ func (g *Guest) Keyboard(ctx context.Context, k agent.Keyboard) error {
 	return g.call(ctx, "Keyboard", k, &agent.Empty{})
 }
 
-// Key presses or releases a key of an input device.
-func (g *Guest) Key(ctx context.Context, keyboard string, code uint16, down bool) error {
-	return g.call(ctx, "Key", agent.Key{Keyboard: keyboard, Code: code, Down: down}, &agent.Empty{})
+// Press holds a key of an input device down for a while.
+func (g *Guest) Press(ctx context.Context, p agent.Press) error {
+	return g.call(ctx, "Press", p, &agent.Empty{})
 }
 
 // Open lists what a started process has open.

@@ -151,6 +151,12 @@ func (h *household) factory() (label string) {
 func (h *household) pair() {
 	h.t.Helper()
 	h.pairAs("Anna", homePath)
+	h.handOut()
+}
+
+// handOut gives the home of the owner who paired in the guest to the host.
+func (h *household) handOut() {
+	h.t.Helper()
 	files, err := h.Tree(patient(h.t), homePath)
 	must(h.t, err)
 	for _, f := range files {
@@ -163,6 +169,13 @@ func (h *household) pair() {
 // pairAs pairs a camctl with this home in the guest, whom the household calls name.
 func (h *household) pairAs(name, home string) proto.ClientID {
 	h.t.Helper()
+	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", name)
+	return h.join(home)
+}
+
+// join pairs a camctl with this home in the guest while the pairing window is open.
+func (h *household) join(home string) proto.ClientID {
+	h.t.Helper()
 	ctx := patient(h.t)
 	var id struct{ Client proto.ClientID }
 	must(h.t, json.Unmarshal(h.run("/bin/camctl", "--home", home, "--json", "id"), &id))
@@ -172,7 +185,6 @@ func (h *household) pairAs(name, home string) proto.ClientID {
 	must(h.t, err)
 	must(h.t, h.Put(ctx, home+".crt", 0o600, pki.CertificatePEM(cert)))
 	must(h.t, h.Put(ctx, home+".key", 0o600, key))
-	h.run("/bin/camd", "pair", "--config", configPath, "--window", "5m", "--name", name)
 	h.run("/bin/camctl", "--home", home, "pair", "--socket", socketPath, "--label", h.label,
 		"--broker-cert", home+".crt", "--broker-key", home+".key")
 	return id.Client
@@ -284,16 +296,32 @@ func (h *household) camctl(args ...string) *exec.Cmd {
 // call runs camctl on the host to its end, which must be a good one.
 func (h *household) call(args ...string) []byte {
 	h.t.Helper()
+	out, problems, err := h.try(args...)
+	if err != nil {
+		h.t.Fatalf("camctl %s: %v\n%s%s", strings.Join(args, " "), err, out, problems)
+	}
+	return out
+}
+
+// try runs camctl on the host to its end, whatever that is.
+func (h *household) try(args ...string) (out, problems []byte, err error) {
+	h.t.Helper()
 	cmd := h.camctl(args...)
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	var err error
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	h.net.Do(func() { err = cmd.Start() })
 	must(h.t, err)
-	if err := cmd.Wait(); err != nil {
-		h.t.Fatalf("camctl %s: %v\n%s%s", strings.Join(args, " "), err, &out, &problems)
+	err = cmd.Wait()
+	return stdout.Bytes(), stderr.Bytes(), err
+}
+
+// refused runs camctl on the host and checks that the camera refuses.
+func (h *household) refused(why proto.Code, args ...string) {
+	h.t.Helper()
+	out, problems, err := h.try(args...)
+	if err == nil || !strings.Contains(string(problems), why.Sentence()) {
+		h.t.Errorf("camctl %s: %v, %s%s; want %q", strings.Join(args, " "), err, out, problems, why.Sentence())
 	}
-	return out.Bytes()
 }
 
 // reported waits until an owner far away sees a part in a state.

@@ -2,11 +2,15 @@ package lab
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // second is a line of camctl watch.
@@ -20,18 +24,20 @@ type second struct {
 	FirstFrame  float64 `json:"first_frame_ms"`
 }
 
-// watcher is an owner who watches until the test ends.
+// watcher is a member who watches until the test ends.
 type watcher struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines chan second
-	close func() // says bye, and waits until it is said
+	t        *testing.T
+	cmd      *exec.Cmd
+	problems bytes.Buffer
+	lines    chan second
+	close    func() // says bye, and waits until it is said
 }
 
 // watch begins to watch.
 func (h *household) watch() *watcher {
 	h.t.Helper()
 	w := &watcher{t: h.t, cmd: h.camctl("watch"), lines: make(chan second)}
+	w.cmd.Stderr = &w.problems
 	out, err := w.cmd.StdoutPipe()
 	must(h.t, err)
 	h.net.Do(func() { err = w.cmd.Start() })
@@ -68,7 +74,8 @@ func (w *watcher) until(what string, ok func(second) bool) second {
 		select {
 		case line, open := <-w.lines:
 			if !open {
-				w.t.Fatalf("the session ended before %s", what)
+				w.close()
+				w.t.Fatalf("the session ended before %s: %s", what, &w.problems)
 			}
 			if last = line; ok(line) {
 				return line
@@ -83,4 +90,21 @@ func (w *watcher) until(what string, ok func(second) bool) second {
 func (w *watcher) more(before second, n uint64) second {
 	w.t.Helper()
 	return w.until("more pictures come", func(s second) bool { return s.Frames >= before.Frames+n })
+}
+
+// ended waits until the camera ends the session, and checks that it says why.
+func (w *watcher) ended(why proto.Code) {
+	w.t.Helper()
+	ctx := patient(w.t)
+	for open := true; open; {
+		select {
+		case _, open = <-w.lines:
+		case <-ctx.Done():
+			w.t.Fatalf("waited in vain for the end of a session: %s", why)
+		}
+	}
+	w.close()
+	if got := w.problems.String(); !strings.Contains(got, why.Sentence()) {
+		w.t.Errorf("a session ended with %q, want %q", got, why.Sentence())
+	}
 }

@@ -97,11 +97,11 @@ type Keyboard struct {
 	Keys []uint16
 }
 
-// Key is a change of a key of a keyboard that was made.
-type Key struct {
+// Press is a press of a key of a keyboard that was made.
+type Press struct {
 	Keyboard string
-	Code     uint16
-	Down     bool
+	Key      uint16
+	For      time.Duration
 }
 
 // Found is what test/lab/peek finds in a state folder.

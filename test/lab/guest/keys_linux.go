@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,21 +73,26 @@ func makeKeyboard(fd uintptr, k agent.Keyboard) error {
 	return unix.IoctlSetInt(int(fd), uiDevCreate, 0)
 }
 
-// Key presses or releases a key.
-func (g *Guest) Key(k agent.Key, _ *agent.Empty) error {
+// Press holds a key down for a while.
+func (g *Guest) Press(p agent.Press, _ *agent.Empty) error {
 	g.mu.Lock()
-	f, ok := g.keyboards[k.Keyboard]
+	f, ok := g.keyboards[p.Keyboard]
 	g.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("no input device %q was made", k.Keyboard)
+		return fmt.Errorf("no input device %q was made", p.Keyboard)
 	}
-	press := inputEvent{kind: evKey, code: k.Code}
-	if k.Down {
-		press.value = 1
+	down := press(f, p.Key, 1)
+	time.Sleep(p.For)
+	if err := errors.Join(down, press(f, p.Key, 0)); err != nil {
+		return fmt.Errorf("press key %d of %s: %w", p.Key, p.Keyboard, err)
 	}
-	for _, e := range []inputEvent{press, {kind: evSyn}} {
+	return nil
+}
+
+func press(f *os.File, key uint16, value int32) error {
+	for _, e := range []inputEvent{{kind: evKey, code: key, value: value}, {kind: evSyn}} {
 		if err := binary.Write(f, binary.NativeEndian, e); err != nil {
-			return fmt.Errorf("press key %d of %s: %w", k.Code, k.Keyboard, err)
+			return err
 		}
 	}
 	return nil
