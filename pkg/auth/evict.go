@@ -111,6 +111,24 @@ func readPending(state string) (*pending, error) {
 	return &p, nil
 }
 
+// removePending ends the end of an epoch. The file holds settings, so it is overwritten;
+// but under another name, since what is half overwritten could not be read again.
+func removePending(state string) error {
+	path := filepath.Join(state, filePending)
+	if err := os.Rename(path, filepath.Join(state, "."+filePending+".done")); err != nil {
+		return fmt.Errorf("remove %s: %w", filePending, err)
+	}
+	if err := store.SyncDir(state); err != nil {
+		return err
+	}
+	return shredPending(state)
+}
+
+// shredPending removes what a power cut left of the file's making or removal.
+func shredPending(state string) error {
+	return shredAll(state, "."+filePending+".*")
+}
+
 // wipe overwrites and removes all that a household stored: the sealing key first,
 // without which the rest of trust.db is noise.
 func wipe(state string) error {
@@ -118,8 +136,13 @@ func wipe(state string) error {
 		filepath.Join(storeFolder, fileSeal), filepath.Join(storeFolder, "*"), filepath.Join(storeFolder, ".*"),
 		filepath.Join(householdFolder, "*", "*"), filepath.Join(householdFolder, ".*", "*"),
 	}
+	return shredAll(state, patterns...)
+}
+
+// shredAll shreds the files below a folder that match.
+func shredAll(folder string, patterns ...string) error {
 	for _, pattern := range patterns {
-		paths, err := filepath.Glob(filepath.Join(state, pattern))
+		paths, err := filepath.Glob(filepath.Join(folder, pattern))
 		if err != nil {
 			return fmt.Errorf("look for what to wipe: %w", err)
 		}

@@ -57,6 +57,9 @@ type opener struct {
 
 func (o *opener) open(ctx context.Context) error {
 	var err error
+	if err := shredPending(o.cfg.State); err != nil {
+		return err
+	}
 	if o.pending, err = readPending(o.cfg.State); err != nil {
 		return err
 	}
@@ -96,7 +99,7 @@ func (o *opener) endEpoch(sound bool) error {
 	if err != nil {
 		return err
 	}
-	return store.Shred(filepath.Join(o.cfg.State, filePending)) // it holds settings
+	return removePending(o.cfg.State)
 }
 
 // evict begins the epoch after an eviction. Of its members nothing stays: nothing is

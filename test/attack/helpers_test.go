@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"log"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,12 @@ import (
 const synthetic = "[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 180\nrate = 10\n[audio]\nsource = \"tone\"\n"
 
 func TestMain(m *testing.M) {
+	if state := os.Getenv(evictVariable); state != "" { // a child
+		if err := evict(state); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	code := m.Run()
 	rig.Clean()
 	os.Exit(code)
