@@ -18,8 +18,10 @@ async function refresh() {
   const names = status.sessions.map((s) => s.name || 'someone');
   $('watching').textContent = names.length === 0 ? 'nobody' : [...new Set(names)].join(', ');
   showPrivacy(status.privacy);
-  $('alarm').hidden = status.remarks === null;
-  $('alarm').textContent = (status.remarks ?? []).join(' ');
+  $('alarm').hidden = !status.alarm;
+  $('alarm').textContent = status.alarm;
+  $('unanswered').textContent = status.unanswered.length === 0 ? ''
+    : `The camera has not confirmed yet that these are removed: ${status.unanswered.join(', ')}.`;
   $('verified').dataset.state = status.alarm ? 'failed' : 'good';
   $('verified').textContent = status.alarm ? 'The access log is not verified: see the alarm.'
     : `Access log verified up to entry ${status.verified - 1}: it only grew.`;

@@ -16,18 +16,17 @@ const pageHistory = 30
 // pageState is what the page asks for again and again.
 type pageState struct {
 	proto.StatusAnswer
-	Member   string   `json:"member"` // who looks at the page
-	Privacy  bool     `json:"privacy"`
-	Verified uint64   `json:"verified"` // entries of the access log that are verified
-	Remarks  []string `json:"remarks"`  // an alarm above all
-	Alarm    bool     `json:"alarm"`
+	Privacy    bool     `json:"privacy"`
+	Verified   uint64   `json:"verified"`   // entries of the access log that are verified
+	Alarm      string   `json:"alarm"`      // about the access log; empty: none
+	Unanswered []string `json:"unanswered"` // members whose removal is not confirmed
 }
 
 func (p *page) status(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
 	defer cancel()
 	camera := p.camera.Load()
-	state := pageState{Member: camera.Record().Member}
+	state := pageState{Unanswered: []string{}}
 	answer, err := camera.Call(ctx, proto.OpStatus, "", nil)
 	if err == nil {
 		err = json.Unmarshal(answer.Body, &state.StatusAnswer)
@@ -40,8 +39,13 @@ func (p *page) status(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadGateway, sayError(err))
 		return
 	}
-	state.Privacy, state.Verified, state.Remarks = settings.Privacy, camera.Verified(), camera.Remarks(ctx)
-	state.Alarm = camera.Alarm() != nil
+	state.Privacy, state.Verified = settings.Privacy, camera.Verified()
+	if a := camera.Alarm(); a != nil {
+		state.Alarm = a.Sentence(camera.Record().Title())
+	}
+	for _, u := range camera.Unanswered() {
+		state.Unanswered = append(state.Unanswered, u.Who())
+	}
 	reply(w, state)
 }
 
