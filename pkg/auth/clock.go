@@ -44,6 +44,8 @@ type timekeeper struct {
 	alone time.Duration
 	since time.Time // up to when alone counts, monotonic
 	saved times
+
+	heardNow bool // an owner was heard since the start
 }
 
 // times is what lies in the store.
@@ -107,7 +109,7 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 			t.floor = max(t.floor, iat)
 		}
 	}
-	t.alone, t.since = 0, time.Now()
+	t.alone, t.since, t.heardNow = 0, time.Now(), true
 	if now, ok := t.believed(); ok {
 		t.owner = now.Unix()
 	}
@@ -115,9 +117,10 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 	return contradicts, t.saved.alone > 0 || t.floor-t.saved.floor > day || t.owner-t.saved.owner > day
 }
 
-// suspended tells whether guests have to rest: no owner was heard for 30 days, by
-// uptime, or by a synchronised clock. That need not be believed: 30 days after an
-// owner it no longer is, and one that is set forward only takes rights.
+// suspended tells whether guests have to rest: no owner was heard for 30 days. Since an
+// owner was heard uptime says so. For what was before the start, when the device may
+// have been off, a synchronised clock does too; it need not be believed, since 30 days
+// after an owner it no longer is.
 func (t *timekeeper) suspended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,7 +129,7 @@ func (t *timekeeper) suspended() bool {
 		return true
 	}
 	now, synchronised := t.clock()
-	return synchronised && t.owner != 0 && now.Unix()-t.owner >= int64(ownerAbsence/time.Second)
+	return !t.heardNow && synchronised && t.owner != 0 && now.Unix()-t.owner >= int64(ownerAbsence/time.Second)
 }
 
 func (t *timekeeper) count() {
