@@ -91,3 +91,26 @@ func (r *Rig) address4(s string) netip.AddrPort {
 	ip, _ := netip.AddrFromSlice(net.IP(raw))
 	return netip.AddrPortFrom(ip.Unmap(), uint16(n))
 }
+
+// OutboundOnly fails for every socket that is no outbound TCP connection, and returns
+// how many of those there are.
+func (r *Rig) OutboundOnly(when string) int {
+	r.TB.Helper()
+	sockets := r.Sockets()
+	for _, s := range sockets {
+		if !s.Outbound() {
+			r.TB.Errorf("%s camd holds %v", when, s)
+		}
+	}
+	return len(sockets)
+}
+
+// Count tells how many sockets are of a kind, tcp or udp.
+func Count(sockets []Socket, kind string) (n int) {
+	for _, s := range sockets {
+		if strings.HasPrefix(s.Kind, kind) {
+			n++
+		}
+	}
+	return n
+}

@@ -3,7 +3,6 @@ package system
 import (
 	"fmt"
 	"net"
-	"strings"
 	"testing"
 
 	"github.com/pion/turn/v5"
@@ -11,44 +10,23 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// outboundOnly fails for every socket that is no outbound TCP connection, and
-// returns how many of those there are.
-func outboundOnly(t *testing.T, when string, sockets []rig.Socket) int {
-	t.Helper()
-	for _, s := range sockets {
-		if !s.Outbound() {
-			t.Errorf("%s camd holds %v", when, s)
-		}
-	}
-	return len(sockets)
-}
-
-func count(sockets []rig.Socket, kind string) (n int) {
-	for _, s := range sockets {
-		if strings.HasPrefix(s.Kind, kind) {
-			n++
-		}
-	}
-	return n
-}
-
 func TestSocketsExistOnlyForTheBrokerAndASession(t *testing.T) {
 	r := rig.New(t, synthetic)
 	r.Start()
 	r.Online()
 	camera := r.Owner()
-	if n := outboundOnly(t, "idle", r.Sockets()); n != 1 {
+	if n := r.OutboundOnly("idle"); n != 1 {
 		t.Errorf("idle, camd holds %d sockets, want the broker's alone: %v", n, r.Sockets())
 	}
 	w := mustWatch(t, camera)
 	w.picture(t)
 	during := r.Sockets()
-	if count(during, "udp") != 1 || count(during, "tcp") != 1 {
+	if rig.Count(during, "udp") != 1 || rig.Count(during, "tcp") != 1 {
 		t.Errorf("in a session camd holds %v, want the broker's connection and one UDP socket", during)
 	}
 	w.session.Close()
 	r.Until("the session's socket is closed", func() bool { return len(r.Sockets()) == 1 })
-	outboundOnly(t, "after a session", r.Sockets())
+	r.OutboundOnly("after a session")
 }
 
 func TestRelayOnlyOverTCPBindsNothing(t *testing.T) {
@@ -59,7 +37,7 @@ func TestRelayOnlyOverTCPBindsNothing(t *testing.T) {
 	camera := r.Owner()
 	w := mustWatch(t, camera)
 	w.picture(t)
-	if n := outboundOnly(t, "in a relayed session", r.Sockets()); n != 2 {
+	if n := r.OutboundOnly("in a relayed session"); n != 2 {
 		t.Errorf("in a relayed session camd holds %d sockets, want the broker's and the relay's: %v", n, r.Sockets())
 	}
 	w.session.Close()
