@@ -140,6 +140,11 @@ func (h *house) start() {
 	h.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, h.live)
 	h.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil })
 	h.gate.Handle(proto.OpBye, Rule{Rested: true}, func(context.Context, Request) (Result, error) { return Result{}, nil })
+	h.run()
+}
+
+// run runs the gate until stop.
+func (h *house) run() {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended, ready := make(chan error, 1), make(chan struct{})
 	go func() { ended <- h.gate.Run(ctx, func() { close(ready) }) }()
