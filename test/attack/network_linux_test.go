@@ -15,8 +15,8 @@ import (
 const ownNetwork = "CAMD_ATTACK_NETWORK"
 
 // alone runs the calling test once more, in a process whose network namespace is new
-// and has a loopback only, and tells whether this is that process. Only what the test
-// starts speaks there, and root's rights over it end with it.
+// and has a loopback only, as is its mount namespace, and tells whether this is that
+// process. Only what the test starts speaks there, and root's rights over it end with it.
 func alone(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(ownNetwork) != "" {
@@ -27,7 +27,7 @@ func alone(t *testing.T) bool {
 	}
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), ownNetwork+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
