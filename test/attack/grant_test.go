@@ -172,7 +172,7 @@ func TestT13GrantThatIsRepeated(t *testing.T) {
 	replay("after a restart")
 	f.does(f.anna, proto.OpGrant, g, proto.CodeOK) // the control: by a request of its own
 	f.repeat(given, g, "after a restart")
-	if n := f.logged(accesslog.KindGrant); n != 5 {
+	if n := f.entered(accesslog.KindGrant); n != 5 {
 		t.Errorf("%d grants were made, not 5", n)
 	}
 }
@@ -181,7 +181,7 @@ func TestT13GrantThatIsRepeated(t *testing.T) {
 // is answered again and not done again, another one is refused.
 func (f *family) repeat(given *hostile.Forgery, g proto.Grant, when string) {
 	f.t.Helper()
-	grants := f.logged(accesslog.KindGrant)
+	grants := f.entered(accesslog.KindGrant)
 	other := g
 	other.Role, other.Scopes = proto.RoleOwner, proto.OwnerScopes()
 	for _, x := range []struct {
@@ -199,7 +199,7 @@ func (f *family) repeat(given *hostile.Forgery, g proto.Grant, when string) {
 			f.t.Errorf("%s under the same jti %s is answered %q, not %q", x.name, when, a, x.want)
 		}
 	}
-	if n := f.logged(accesslog.KindGrant); n != grants {
+	if n := f.entered(accesslog.KindGrant); n != grants {
 		f.t.Errorf("%d grants were made under one jti %s", n-grants, when)
 	}
 }

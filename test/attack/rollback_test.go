@@ -108,8 +108,8 @@ func (h *home) noticed(kinds []string, told func(accesslog.Kind) bool) {
 	if c := h.Condition("auth"); c.State != "degraded" || !strings.Contains(c.Reason, setBackSentence) {
 		h.t.Errorf("the camera's health says %+v", c)
 	}
-	if h.logged(accesslog.KindAlarm) != 1 || h.logged(accesslog.KindRollback) != 1 {
-		h.t.Errorf("the log has %d alarms and %d entries of a rollback", h.logged(accesslog.KindAlarm), h.logged(accesslog.KindRollback))
+	if h.entered(accesslog.KindAlarm) != 1 || h.entered(accesslog.KindRollback) != 1 {
+		h.t.Errorf("the log has %d alarms and %d entries of a rollback", h.entered(accesslog.KindAlarm), h.entered(accesslog.KindRollback))
 	}
 }
 
@@ -178,7 +178,7 @@ func TestT15LogThatIsWhatItWas(t *testing.T) {
 			t.Errorf("an honest log: %v, %+v", err, c.Alarm())
 		}
 	}
-	if n := h.logged(accesslog.KindRollback); n != 0 || h.Condition("auth").State != "ok" {
+	if n := h.entered(accesslog.KindRollback); n != 0 || h.Condition("auth").State != "ok" {
 		t.Errorf("%d rollbacks, health %+v", n, h.Condition("auth"))
 	}
 }

@@ -88,8 +88,8 @@ func (h *home) entries() (l []accesslog.Entry) {
 	}
 }
 
-// logged counts the entries of a kind.
-func (h *home) logged(k accesslog.Kind) (n int) {
+// entered counts the entries of a kind.
+func (h *home) entered(k accesslog.Kind) (n int) {
 	h.t.Helper()
 	for _, e := range h.entries() {
 		if e.Kind == k {
