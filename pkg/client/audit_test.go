@@ -89,8 +89,11 @@ func accesslogLeaf(text string) [32]byte {
 }
 
 func TestMemberWithoutAuditVerifiesItsOwnEntries(t *testing.T) {
-	d, c := dialled(t)
-	c.record.Role = proto.RoleGuest
+	d, home, keys, r := paired(t)
+	d.connect()
+	r.Role = proto.RoleGuest
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
 	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindPrivacy, Reason: "on"}))
 	d.handle = d.pages([]proto.Scope{proto.ScopeView}, func(l []proto.LogRecord) []proto.LogRecord { return l[:1] })
 	got, err := c.VerifyLog(t.Context())

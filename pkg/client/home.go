@@ -13,8 +13,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Home is the folder of one client: keys.json, and cameras/<device>.json with
-// cameras/<device>.seq beside it. Only its user can read it.
+// Home is the folder of one client: keys.json, and cameras/<device>.json with what
+// changes often beside it, .seq and the ledger's files. Only its user can read it.
 type Home struct{ dir string }
 
 // DefaultHome is where the XDG base directory specification puts it.

@@ -414,3 +414,30 @@ func FuzzLedger(f *testing.F) {
 		}
 	})
 }
+
+func TestLostAnswerIsAskedForAgain(t *testing.T) {
+	d, c := dialled(t)
+	status(t, c)
+	g, guest := guestCard(t)
+	d.mu.Lock()
+	d.deaf, d.requests = 1, nil
+	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeOK, proto.GrantAnswer{Client: guest.ID()} }
+	d.mu.Unlock()
+	a, err := c.Grant(t.Context(), g)
+	if err != nil || a.Client != guest.ID() {
+		t.Fatalf("Grant = %+v, %v", a, err)
+	}
+	if n := must(d.log.Head()); n != 3 || len(d.requests) != 2 {
+		t.Errorf("%d entries after %d requests, want 3 after 2", n, len(d.requests))
+	}
+	calm(t, c)
+}
+
+func TestClockThatIsADayOffIsTold(t *testing.T) {
+	d, c := dialled(t)
+	d.tamper = func(_ proto.Request, a *proto.Answer) { a.Clock = 1000 }
+	status(t, c)
+	if l := c.Remarks(t.Context()); len(l) != 1 || !strings.Contains(l[0], "The camera's clock says 1970-01-01") {
+		t.Errorf("remarks %q", l)
+	}
+}
