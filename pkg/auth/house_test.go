@@ -34,7 +34,8 @@ type house struct {
 	wall   wall
 	senses eyes
 	people map[proto.ClientID]*person
-	stop   func() // ends Run and waits for it
+	stop   func()      // ends Run and waits for it
+	held   chan string // what became of the senses; nil: is not told
 
 	mu      sync.Mutex
 	streams []*stream
@@ -71,7 +72,13 @@ func (w *wall) unsynchronise(lost bool) {
 // eyes notes what became of the senses.
 type eyes struct{ h *house }
 
-func (e eyes) Hold(on bool) { e.h.did(map[bool]string{true: "closed", false: "opened"}[on]) }
+func (e eyes) Hold(on bool) {
+	what := map[bool]string{true: "closed", false: "opened"}[on]
+	e.h.did(what)
+	if e.h.held != nil {
+		e.h.held <- what
+	}
+}
 
 // stream is a fake session.
 type stream struct {
