@@ -15,8 +15,7 @@ import (
 // says what the person has to know about the camera.
 type connection struct {
 	*client.Camera
-	env  *environment
-	home *client.Home
+	env *environment
 
 	mu   sync.Mutex
 	said map[string]bool
@@ -38,7 +37,7 @@ func (e *environment) dial(which string) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{env: e, home: home, said: map[string]bool{}, stop: make(chan struct{})}
+	c := &connection{env: e, said: map[string]bool{}, stop: make(chan struct{})}
 	c.say(home.Remarks(record))
 	if c.Camera, err = client.Dial(e.ctx, home, keys, record, e.log); err != nil {
 		return nil, err

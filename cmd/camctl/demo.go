@@ -22,7 +22,8 @@ import (
 
 const (
 	demoWindow  = time.Minute
-	demoPorts   = 20               // tried after the one that is busy
+	demoPorts   = 20 // tried after the one that is busy
+	demoCamera  = "Demo camera"
 	demoPicture = 20 * time.Second // for the first picture
 )
 
@@ -182,7 +183,7 @@ func (d *demo) pair(label pairing.Label) error {
 	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoOwner); err != nil {
 		return err
 	}
-	record, err := pairAt(d.env.ctx, owner.home, socket, func(proto.DeviceID) (pairing.Label, error) { return label, nil }, owner.login, "")
+	record, err := pairAt(d.env.ctx, owner.home, socket, func(proto.DeviceID) (pairing.Label, error) { return label, nil }, owner.login, demoCamera)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (d *demo) writeConfig(s sources) (files, error) {
 		return f, err
 	}
 	text := fmt.Sprintf(`[device]
-name = "Demo camera"
+name = %q
 state = %q
 socket = %q
 
@@ -89,7 +89,7 @@ source = %q
 broker = %q
 ca = %q
 certificate = %q
-`, f.state, f.socket, s.video, s.audio, d.brokerURL(), f.ca, f.certificate)
+`, demoCamera, f.state, f.socket, s.video, s.audio, d.brokerURL(), f.ca, f.certificate)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		return f, fmt.Errorf("camd's configuration can't be written: %w", err)
 	}

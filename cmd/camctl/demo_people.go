@@ -131,9 +131,9 @@ func (d *demo) script() string {
    anna members -v                            who may do what; compare the words with: ben id
    cara watch                                 look at the page: it says so, and who watches
    anna revoke Cara                           while Cara watches, in a third terminal: it ends at once
-   ben privacy on                             the page goes dark; privacy off brings it back
+   ben privacy on                             the page goes dark; its switch brings the picture back
    ben grant --to dan.txt --name Dan --scopes view --card dan.card --broker-cert dan.crt --broker-key dan.key
-   dan add dan.card && dan watch --seconds 5  a guest who sees and does not hear
+   dan add dan.card && dan watch --mute       a guest who may see and not hear
    ben events --follow                        what every member is told at once
    anna log && anna log --verify              who saw and heard what, proved
    atcamera evict                             at the camera: everyone is out`, quoted(d.dir), demoOwner, commandsFile)

@@ -91,10 +91,10 @@ func (e *events) back(entries uint64) error {
 func (e *events) catchUp() error {
 	end, err := e.camera.ReadLog(e.ctx, e.next, func(r proto.LogRecord) error {
 		entry, err := accesslog.Parse([]byte(r.Text))
-		if r.Text == "" || err != nil || !entry.Kind.Noticed() {
-			return nil
+		if err == nil && entry.Kind.Noticed() {
+			return e.emit(newLine(r.Index, entry, r.Text, e.loc))
 		}
-		return e.emit(newLine(r.Index, entry, r.Text, e.loc))
+		return nil // its text was dropped, or nobody is told of such
 	})
 	if err != nil {
 		return err

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // mediaFlags are shared by what opens live sessions.
@@ -58,11 +60,20 @@ func (w watchCmd) Run(env *environment) error {
 	defer camera.Close()
 	session, err := camera.Watch(env.ctx, o)
 	if err != nil {
-		return err
+		return w.hint(err)
 	}
 	defer session.Close()
 	env.note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
 	return w.follow(env, session)
+}
+
+// hint says what someone may try who is given picture only.
+func (w watchCmd) hint(err error) error {
+	var refused *client.Refused
+	if w.Mute || !errors.As(err, &refused) || refused.Code != proto.CodeScope {
+		return err
+	}
+	return fmt.Errorf("%w If you were given the picture only, use --mute", err)
 }
 
 // follow prints until the time is over, someone interrupts, or the session ends.
