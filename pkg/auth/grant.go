@@ -172,20 +172,27 @@ func putDone(tx *store.Tx, name string, d done) error {
 // dropOldest keeps the bucket within its bound.
 func dropOldest(tx *store.Tx) error {
 	n, oldest, lowest := 0, "", uint64(0)
-	err := grants.ForEach(tx, "", func(key string, value []byte) error {
-		var d done
-		if err := json.Unmarshal(value, &d); err != nil {
-			return fmt.Errorf("%w: grant %s: %w", store.ErrDamaged, key, err)
-		}
+	err := eachDone(tx, func(key string, d done) {
 		if n++; oldest == "" || d.Entry < lowest {
 			oldest, lowest = key, d.Entry
 		}
-		return nil
 	})
 	if err != nil || n < maxGrants {
 		return err
 	}
 	return grants.Delete(tx, oldest)
+}
+
+// eachDone reads all grants that were carried out and are kept.
+func eachDone(tx *store.Tx, f func(key string, d done)) error {
+	return grants.ForEach(tx, "", func(key string, value []byte) error {
+		var d done
+		if err := json.Unmarshal(value, &d); err != nil {
+			return fmt.Errorf("%w: grant %s: %w", store.ErrDamaged, key, err)
+		}
+		f(key, d)
+		return nil
+	})
 }
 
 // granted finds a grant of this client that was carried out under this jti.

@@ -172,7 +172,10 @@ func (o *opener) existing(ctx context.Context) error {
 	if o.household, err = loadHousehold(o.cfg.State, o.identity, epoch); err != nil {
 		return err
 	}
-	return o.together()
+	if err := o.together(); err != nil {
+		return err
+	}
+	return removeOlder(o.cfg.State, epoch) // which a power cut kept newEpoch from
 }
 
 // together opens what the two files hold and compares them.
@@ -186,8 +189,19 @@ func (o *opener) together() (err error) {
 	if o.members, err = loadMembers(o.trust); err != nil {
 		return err
 	}
+	if err := o.rest(); err != nil {
+		return err
+	}
 	o.cut, err = compare(o.trust, o.journal)
 	return err
+}
+
+// rest reads what else trust.db holds, so that damage shows now.
+func (o *opener) rest() error {
+	if _, err := readChoices(o.trust); err != nil {
+		return err
+	}
+	return o.trust.View(func(tx *store.Tx) error { return eachDone(tx, func(string, done) {}) })
 }
 
 func (o *opener) openLog() (err error) {
