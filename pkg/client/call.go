@@ -18,6 +18,9 @@ const (
 	answerTimeout = 4 * time.Second
 )
 
+// maxSequence is the last one that a camera takes. docs/protocol.md 1.5.
+const maxSequence = 1<<53 - 1
+
 // reply is an answer, or why there will be none.
 type reply struct {
 	answer proto.Answer
@@ -131,6 +134,9 @@ func (s *state) stamp(r proto.Request, to Record) proto.Request {
 	now := time.Now()
 	r.Audience, r.Epoch, r.IssuedAt = to.Device, to.Epoch, now.Unix()
 	if r.Op != proto.OpHello {
+		if s.sequence >= maxSequence { // whoever used them up had this key: begin anew when the camera has
+			s.sequence = 0
+		}
 		s.sequence = max(uint64(now.UnixMicro()), s.sequence+1)
 		r.Nonce, r.Sequence = s.nonce, s.sequence
 	}
@@ -166,16 +172,19 @@ func (c *Camera) await(ctx context.Context, replies <-chan reply) (proto.Answer,
 	}
 }
 
-// answer takes over nonce and sequence and hands the answer to whoever waits.
+// answer takes over nonce and sequence and hands the answer to whoever waits. What
+// nobody waits for may be old: the broker can show it again. docs/protocol.md 4.3.
 func (s *state) answer(a proto.Answer) {
+	to, open := s.calls[a.Re]
+	if !open {
+		return
+	}
 	s.nonce, s.sequence = a.Nonce, max(s.sequence, a.Sequence)
 	s.notices.announce(a.Noticed)
 	if a.Clock != 0 {
 		s.clock = a.Clock
 	}
-	if to, ok := s.calls[a.Re]; ok {
-		deliver(to, reply{answer: a})
-	}
+	deliver(to, reply{answer: a})
 }
 
 // deliver never blocks: a call takes no more replies than it has sent requests,

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -99,6 +100,41 @@ func TestForgedAnswersAreNotHeard(t *testing.T) {
 	if n := c.Dropped(); n != 3 {
 		t.Errorf("%d messages dropped, want 3", n)
 	}
+}
+
+// TestAnswersOfBeforeAreNotHeard replays what the camera once signed: that was true then.
+func TestAnswersOfBeforeAreNotHeard(t *testing.T) {
+	d, c := dialled(t)
+	status(t, c)
+	old := proto.Answer{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Re: "before", Code: proto.CodeOK, Nonce: "before", Clock: 1, Noticed: 7}
+	d.wait(d.mqtt.Publish(proto.TopicOut(d.id, c.keys.ID()), 1, false, must(envelope.SealAnswer(old, d.hhSig, d.client.Enc))))
+	status(t, c) // comes after it
+	if l := c.Remarks(t.Context()); len(l) != 0 {
+		t.Errorf("remarks: %q", l)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(d.requests); n != 3 { // hello and two
+		t.Errorf("%d requests: the nonce of before was taken for the newest", n)
+	}
+}
+
+// TestUsedUpSequenceEndsWithTheCameras has somebody use all numbers up under this key.
+func TestUsedUpSequenceEndsWithTheCameras(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	d.highest = maxSequence
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err == nil {
+		t.Error("a number above the highest")
+	}
+	c.Close()
+	d.mu.Lock()
+	d.highest = 0 // a restart
+	d.mu.Unlock()
+	c = must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	status(t, c)
 }
 
 func TestOfflineCameraIsToldAtOnce(t *testing.T) {

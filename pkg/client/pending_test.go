@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -186,4 +188,46 @@ func TestRevocationsOfAnEarlierEpochAreMoot(t *testing.T) {
 	if got := must(l.pending(2)); len(got) != 0 {
 		t.Errorf("pending %+v", got)
 	}
+}
+
+// TestHeldAnswerToARevokeIsNoAlarm has a broker show, at the repetition, the answer to
+// the first sending, which is proved from an older checkpoint than the newest.
+func TestHeldAnswerToARevokeIsNoAlarm(t *testing.T) {
+	d, c := dialled(t)
+	status(t, c)
+	var held []byte
+	d.mu.Lock()
+	d.handle, d.deaf = removes, 1000
+	ctx, cancel := context.WithCancel(t.Context())
+	d.tamper = func(r proto.Request, a *proto.Answer) {
+		if r.Op == proto.OpRevoke {
+			held = must(envelope.SealAnswer(*a, d.hhSig, d.client.Enc))
+			cancel()
+		}
+	}
+	d.mu.Unlock()
+	if _, err := c.Revoke(ctx, proto.Revoke{Client: ben}); err == nil {
+		t.Fatal("an answer that was held back came")
+	}
+	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindLive, Client: ben}))
+	from := kept(t, c) // another process goes on
+	now, proof, _, err := d.log.Prove(from.Note, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.verify(t.Context(), proto.Request{Op: proto.OpCandidate}, from, proto.Answer{Code: proto.CodeOK, Checkpoint: now.Note, Proof: must(json.Marshal(proof))})
+	d.mu.Lock()
+	d.deaf = 0
+	d.tamper = func(r proto.Request, _ *proto.Answer) {
+		if r.Op == proto.OpRevoke {
+			d.deaf = 1
+			d.mqtt.Publish(proto.TopicOut(d.id, r.Issuer), 1, false, held)
+		}
+	}
+	d.mu.Unlock()
+	status(t, c)
+	if n := len(c.Unanswered()); n != 0 {
+		t.Errorf("%d are unanswered", n)
+	}
+	calm(t, c)
 }
