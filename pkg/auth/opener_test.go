@@ -219,3 +219,24 @@ func TestPowerCutWhileAnEpochBegins(t *testing.T) {
 		t.Errorf("epoch %d, owned %v", epoch, b.Owned())
 	}
 }
+
+// A power cut after the new store is there and before the old keys are gone.
+func TestPowerCutLeavesNoOlderKeys(t *testing.T) {
+	state := newState(t)
+	a := openAuthority(t, state)
+	id := a.Identity()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := makeHousehold(state, id, 2, "test"); err != nil {
+		t.Fatal(err)
+	}
+	openAuthority(t, state).Close() //nolint:errcheck // epoch 3
+	if _, err := makeHousehold(state, id, 2, "left"); err != nil {
+		t.Fatal(err)
+	}
+	openAuthority(t, state)
+	if left, err := filepath.Glob(filepath.Join(state, householdFolder, "*")); err != nil || len(left) != 1 {
+		t.Errorf("households %v, %v", left, err)
+	}
+}
