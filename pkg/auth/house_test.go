@@ -84,6 +84,7 @@ func (e eyes) Hold(on bool) {
 type stream struct {
 	client proto.ClientID
 	ctx    context.Context
+	bye    context.CancelFunc // what its viewer does
 	ended  chan struct{}
 	reason string
 }
@@ -200,7 +201,8 @@ func (h *house) deeds() []string {
 func (h *house) live(ctx context.Context, r Request) (Result, error) {
 	h.mu.Lock()
 	linger, entered := h.linger, h.entered
-	s := &stream{client: r.Caller.Client, ctx: ctx, ended: make(chan struct{})}
+	ctx, bye := context.WithCancel(ctx)
+	s := &stream{client: r.Caller.Client, ctx: ctx, bye: bye, ended: make(chan struct{})}
 	h.streams = append(h.streams, s)
 	h.mu.Unlock()
 	if entered != nil {
@@ -340,6 +342,8 @@ type person struct {
 	answers []proto.Answer
 	notices []proto.Notice
 	proof   accesslog.Proof // of the last answer that had one
+	doubts  bool            // the log may not verify; then wrong says why, and seen stays
+	wrong   error
 }
 
 // stranger is someone with a key that nobody has let in.
@@ -479,10 +483,14 @@ func (p *person) check(a proto.Answer) {
 	if err == nil {
 		err = accesslog.VerifyConsistency(p.asked, now, p.proof)
 	}
-	if err != nil {
+	switch {
+	case p.doubts:
+		p.wrong = err
+	case err != nil:
 		p.h.t.Errorf("%s can't verify the log: %v", p.name, err)
+	default:
+		p.seen = now
 	}
-	p.seen = now
 }
 
 // parse verifies a checkpoint of this epoch's log.
