@@ -5,7 +5,7 @@ import { $, token, post, Problem, lines, again } from './app.js';
 
 const statusEvery = 5000, streamPause = 2000, maxEvents = 200;
 
-let newest = -1; // number of the last entry that is shown
+let newest = -1, epoch = 0; // of the last entry that is shown
 
 async function refresh() {
   let status;
@@ -64,10 +64,10 @@ function add(time, text, kind) {
 function take({ event, warning, over }) {
   if (warning) add('', warning, 'warning');
   if (over) add('', over, 'warning');
-  if (over?.includes('household')) newest = -1; // a new log begins at 0
-  if (!event || event.n <= newest) return;
+  if (!event || event.entry.ep === epoch && event.n <= newest) return;
   newest = event.n;
-  const kind = event.entry?.k;
+  epoch = event.entry.ep; // each has a log of its own, which begins at 0
+  const kind = event.entry.k;
   add(event.time, event.sentence, ['alarm', 'rollback', 'evict', 'reset'].includes(kind) ? 'warning' : kind);
   if (kind === 'privacy' && event.entry.why === 'off') again();
   refresh();

@@ -139,8 +139,11 @@ func read(w http.ResponseWriter, r *http.Request, into any) bool {
 
 // sayError gives the browser the sentence that a person would get at the terminal.
 func sayError(err error) string {
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return "The demo is ending."
+	case errors.Is(err, client.ErrClosed):
+		return "The connection to the camera was closed. The page connects again."
 	}
 	return err.Error()
 }
