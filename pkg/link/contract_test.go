@@ -218,23 +218,25 @@ func TestFloodOfAStrangerIsBounded(t *testing.T) {
 			passed++
 		}
 		dropped := int(r.link.drops[dropRate].Load())
-		if dropped == 0 || passed+dropped != n {
+		// A broker may drop some, too, when the device is slower than the stranger.
+		if dropped < passed || passed+dropped > n {
 			t.Errorf("of %d messages %d passed and %d were dropped", n, passed, dropped)
 		}
 	})
 }
 
 func TestSlowReceiverIsBounded(t *testing.T) {
-	const n = inboxLength + 20 // below the allowance of a client
+	const n = inboxLength + 20 // below the allowance of two clients
 	eachBroker(t, func(t *testing.T, s *linktest.Server) {
 		r := newRig(t, config(t, s.Devices, s.CA), s.CA, nil)
 		r.gate = make(chan struct{})
 		r.run().awaitOnline()
-		v := linktest.NewViewer(t, s)
+		v, w := linktest.NewViewer(t, s), linktest.NewViewer(t, s)
 		v.Request(r.device, []byte("held"), false)
 		linktest.Until(t, "the receiver holds the first message", func() bool { return len(r.link.inbox) == 0 && len(r.got) == 0 })
-		for range n {
+		for range n / 2 {
 			v.Request(r.device, []byte("more"), false)
+			w.Request(r.device, []byte("more"), false)
 		}
 		linktest.Until(t, "the inbox overflows", func() bool { return r.link.drops[dropInbox].Load() >= 19 })
 		if got := len(r.link.inbox); got != inboxLength {

@@ -77,6 +77,13 @@ func TestLimiterIsFairAndBounded(t *testing.T) {
 	}
 }
 
+// Else one member's burst would crowd everyone's requests out of the inbox.
+func TestABurstLeavesRoomInTheInbox(t *testing.T) { // T18
+	if burst := int(knownAllowance.burst + strangerAllowance.burst); inboxLength < burst+20 {
+		t.Errorf("the inbox has %d places, and at once may come %d messages", inboxLength, burst)
+	}
+}
+
 func TestPausesGrowWithJitterAndStartAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pauses

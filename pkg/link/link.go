@@ -31,9 +31,10 @@ type Receiver interface {
 	Online()
 }
 
-// Lengths of the queues, in messages of at most proto.MaxMessage bytes.
+// Lengths of the queues, in messages of at most proto.MaxMessage bytes. The inbox
+// holds what one member and the strangers may send at once, and leaves room.
 const (
-	inboxLength  = 64
+	inboxLength  = 160
 	outboxLength = 64
 )
 
