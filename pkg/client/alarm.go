@@ -126,7 +126,7 @@ func (l *ledger) acknowledge(of logOf) error {
 				return err
 			}
 		}
-		return l.remove(fileAlarm)
+		return errors.Join(l.remove(fileNotice), l.remove(fileAlarm))
 	})
 }
 
@@ -183,6 +183,8 @@ func (c *Camera) raise(ctx context.Context, r proto.Request, got string, b *brea
 	case c.alarms <- a:
 	default: // nobody reads them, or not yet
 	}
+	// In a log that was put back notices begin anew, at numbers that were seen before.
+	_ = c.do(context.WithoutCancel(ctx), func(s *state) { s.notices.last = cursor{known: true} })
 	c.tell(ctx)
 }
 

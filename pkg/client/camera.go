@@ -51,6 +51,7 @@ type Camera struct {
 	wg         sync.WaitGroup                       // what Dial began beside
 	held       atomic.Pointer[accesslog.Checkpoint] // by Hold
 	dropped    atomic.Uint64                        // messages that were not ours, not signed, or too many
+	doubting   atomic.Bool                          // doubt is at work
 }
 
 // state is the owner goroutine's.

@@ -67,8 +67,9 @@ func (l *ledger) sawNotice(epoch, index uint64) error {
 type notices struct {
 	last      cursor
 	listeners []*listener
-	announced uint64      // the newest one that an answer told of
-	grace     *time.Timer // runs while an announced one is not here
+	recent    [noticeQueue]string // entries of the last ones, by index modulo its length
+	announced uint64              // the newest one that an answer told of
+	grace     *time.Timer         // runs while an announced one is not here
 }
 
 type listener struct {
@@ -130,7 +131,14 @@ var errNotice = errors.New("notice without an entry")
 // person has seen it.
 func (c *Camera) notice(s *state, m proto.Notice) error {
 	n := &s.notices
-	if len(n.listeners) == 0 || n.last.known && m.Index <= n.last.index {
+	recent := &n.recent[m.Index%noticeQueue]
+	switch {
+	case len(n.listeners) == 0:
+		return nil
+	case n.last.known && m.Index <= n.last.index:
+		if *recent != m.Entry { // late, long gone, or of a log that was put back
+			c.doubt()
+		}
 		return nil
 	}
 	e, err := accesslog.Parse([]byte(m.Entry))
@@ -139,8 +147,27 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 	}
 	missed := n.last.known && m.Previous != n.last.index && m.Previous != m.Index // the last of an epoch names none before
 	c.saw(s, m.Index)
+	*recent = m.Entry
 	n.hand(Notice{Index: m.Index, Entry: e, Missed: missed})
 	return nil
+}
+
+// doubt has the camera's log compared with what was verified last, though nobody asks
+// for anything: now and then, whatever a broker repeats.
+func (c *Camera) doubt() {
+	if !c.doubting.CompareAndSwap(false, true) {
+		return
+	}
+	c.wg.Go(func() {
+		defer c.doubting.Store(false)
+		if _, err := c.Call(c.ctx, proto.OpStatus, "", nil); err != nil {
+			c.log.Info("the access log can't be compared", "error", err)
+		}
+		select {
+		case <-time.After(noticeGrace):
+		case <-c.ctx.Done():
+		}
+	})
 }
 
 // announce hears from an answer up to where there are notices.
