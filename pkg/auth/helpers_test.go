@@ -38,10 +38,15 @@ func openAuthority(t testing.TB, state string) *Authority {
 
 func tryOpen(t testing.TB, state string) (*Authority, error) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	return Open(t.Context(), Config{State: state, Check: checkHere, Household: DefaultHousehold(),
+	return tryOpenWith(t, Config{State: state, Check: checkHere, Household: DefaultHousehold(),
 		Clock:  func() (time.Time, bool) { return time.Now(), true },
-		Broker: pairing.Broker{URL: "mqtts://broker:8883"}}, log, health.NewBoard(log))
+		Broker: pairing.Broker{URL: "mqtts://broker:8883"}})
+}
+
+func tryOpenWith(t testing.TB, cfg Config) (*Authority, error) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	return Open(t.Context(), cfg, log, health.NewBoard(log))
 }
 
 func newState(t testing.TB) string {

@@ -63,11 +63,14 @@ func (o *opener) open(ctx context.Context) error {
 	if o.pending, err = readPending(o.cfg.State); err != nil {
 		return err
 	}
-	if p := o.pending; p != nil && p.Reset {
-		if err := wipe(o.cfg.State); err != nil {
-			return err
-		}
+	if p := o.pending; p != nil {
 		o.highest = p.Epoch // epochs go on counting, so that old members understand
+		if p.Reset {
+			err = wipe(o.cfg.State)
+		}
+	}
+	if err != nil {
+		return err
 	}
 	if err := makeFolder(filepath.Join(o.cfg.State, storeFolder)); err != nil {
 		return err
