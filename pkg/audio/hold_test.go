@@ -18,7 +18,8 @@ func TestHoldClosesTheCardAndReleaseOpensIt(t *testing.T) {
 		time.Sleep(time.Second)
 		r.mic.Hold(true)
 		if !r.opened[0].Closed() {
-			t.Error("Hold returned while the card was open")
+			r.stop()
+			t.Fatal("Hold returned while the card was open")
 		}
 		n, looked := len(r.pts), r.looked
 		r.mic.Hold(true)

@@ -32,7 +32,8 @@ func TestHoldClosesTheCameraAndReleaseOpensIt(t *testing.T) {
 		for range 2 {
 			b.Hold(true)
 			if s := src.streams[len(src.streams)-1]; s.closedAt.IsZero() {
-				t.Error("Hold returned while the camera was open")
+				b.end()
+				t.Fatal("Hold returned while the camera was open")
 			}
 			n, opens := len(b.got), len(src.opens)
 			b.expectHeld(t)
