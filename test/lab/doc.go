@@ -1,6 +1,6 @@
 // Package lab is a virtual camera: a QEMU guest with Debian's own ARM kernel that
-// has real V4L2, UVC and ALSA devices though the machine has none, and runs the
-// release binaries unchanged.
+// has real V4L2, UVC, ALSA, input and block devices though the machine has none, and
+// runs the release binaries unchanged.
 //
 // It owns what a guest is made of (kernel and modules from apt, cached by version;
 // an initramfs; a first process in test/lab/guest) and the network namespace that

@@ -53,6 +53,9 @@ var cache = sync.OnceValue(func() string {
 	return dir
 })
 
+// making keeps tests that run at once from filling the cache at once.
+var making sync.Mutex
+
 // need skips the test if a command is missing.
 func need(t *testing.T, commands ...string) {
 	t.Helper()
@@ -65,6 +68,8 @@ func need(t *testing.T, commands ...string) {
 func kernel(t *testing.T, a Arch) *Kernel {
 	t.Helper()
 	need(t, "apt-get", "apt-cache", "dpkg-deb", a.QEMU[0])
+	making.Lock()
+	defer making.Unlock()
 	k, err := FetchKernel(t.Context(), cache(), a)
 	if errors.Is(err, ErrNoKernel) {
 		t.Skip(err)
@@ -91,6 +96,8 @@ func program(t *testing.T, a Arch, folder string) string {
 func clip(t *testing.T) []byte {
 	t.Helper()
 	need(t, "ffmpeg")
+	making.Lock()
+	defer making.Unlock()
 	b, err := Clip(t.Context(), cache())
 	if err != nil {
 		t.Fatal(err)

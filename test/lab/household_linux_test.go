@@ -92,6 +92,8 @@ func brokerAddress() string {
 // release gives a release binary, made if there is none yet.
 func release(t *testing.T, name string, a Arch) string {
 	t.Helper()
+	making.Lock()
+	defer making.Unlock()
 	path := filepath.Join(root, "dist", name+"-"+a.Release)
 	if _, err := os.Stat(path); err == nil {
 		return path

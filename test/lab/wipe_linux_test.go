@@ -20,6 +20,7 @@ type traces map[string][]byte
 // holds neither the old household's keys nor what they protected; its members are
 // refused, and new owners can pair.
 func TestResetLeavesNoTrace(t *testing.T) {
+	t.Parallel()
 	d := disk(t)
 	h := settle(t, ARM64, []Disk{d}, silent)
 	h.pair()
