@@ -35,6 +35,7 @@ type adminRequest struct {
 	Cmd           string                `json:"cmd"`
 	WindowSeconds int                   `json:"window_seconds,omitempty"`
 	Name          string                `json:"name,omitempty"`
+	Epoch         uint64                `json:"epoch,omitempty"`
 	From          uint64                `json:"from,omitempty"`
 	On            *bool                 `json:"on,omitempty"`
 	Set           *proto.SettingsChange `json:"set,omitempty"`
@@ -58,7 +59,7 @@ type household interface {
 	OpenWindow(d time.Duration, name string) error
 	Join(ctx context.Context, conn pairing.Conn) error
 	Members() []proto.Member
-	LogPage(from uint64) (proto.LogAnswer, error)
+	LogPage(epoch, from uint64) (proto.LogAnswer, error)
 	Settings() proto.Settings
 	ChangeSettings(proto.SettingsChange) (proto.Settings, error)
 	SetPrivacy(on bool) error
@@ -151,7 +152,7 @@ func (a *admin) do(q adminRequest) adminAnswer {
 	case "members":
 		return adminAnswer{OK: true, Members: a.household.Members()}
 	case "log":
-		p, err := a.household.LogPage(q.From)
+		p, err := a.household.LogPage(q.Epoch, q.From)
 		return orError(adminAnswer{OK: true, Log: &p}, err)
 	case "settings":
 		return a.settings(q)

@@ -87,7 +87,8 @@ func clock(unix int64) string { return time.Unix(unix, 0).Format(time.DateTime) 
 
 type logCmd struct {
 	localCmd
-	From uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
+	From  uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
+	Epoch uint64 `arg:"--epoch" help:"read the log of an earlier household, such as 1; 0 is that of now" default:"0" placeholder:"N"`
 }
 
 // Run prints the log page by page.
@@ -101,7 +102,7 @@ func (c logCmd) Run(env *environment) error {
 		loc = time.UTC
 	}
 	for from := c.From; ; {
-		a, err := c.do(adminRequest{Cmd: "log", From: from})
+		a, err := c.do(adminRequest{Cmd: "log", Epoch: c.Epoch, From: from})
 		if err != nil {
 			return err
 		}

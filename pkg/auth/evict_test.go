@@ -118,10 +118,15 @@ func TestEvict(t *testing.T) {
 		if s := h.a.Settings(); s.Name != "porch" || s.TimeZone != "Europe/Berlin" {
 			t.Errorf("settings: %+v", s)
 		}
-		l, err := h.a.journal.log.ReadEpoch(1, 0, accesslog.MaxRead)
-		if err != nil || uint64(len(l)) < index || l[2].Text == nil {
-			t.Errorf("the old log: %d of %d, %v", len(l), index, err)
+		l, err := h.a.LogPage(1, 0)
+		if err != nil || l.Size < index || l.Records[2].Text == "" {
+			t.Errorf("the old log: %d of %d, %v", l.Size, index, err)
 		}
+		zoe := h.owner("Zoe") // someone else can pair, and does not read it
+		if l, _ := allRecords(t, zoe); len(l) != 2 {
+			t.Errorf("a member of the new household reads %+v", l)
+		}
+		h.deliver()
 		if exists(t, h.file(fileTrust)+".bad") {
 			t.Error("members were set aside")
 		}
@@ -149,7 +154,6 @@ func TestEvict(t *testing.T) {
 		if l := h.out.take(); len(last) != 4 || len(l) != 0 {
 			t.Errorf("%d messages, then %d", len(last), len(l))
 		}
-		h.owner("Zoe") // and someone else can pair
 	})
 }
 

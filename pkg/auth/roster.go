@@ -68,15 +68,19 @@ func page[T any](all []T, from int) (l []T, next int) {
 // maxScan bounds the entries that one page looks at.
 const maxScan = 8 * accesslog.MaxRead
 
-// LogPage reads the access log for someone at the device.
-func (a *Authority) LogPage(from uint64) (proto.LogAnswer, error) {
-	return a.logPage(from, everything)
+// LogPage reads the access log for someone at the device, who may read that of an
+// earlier epoch too; 0 is the one in force.
+func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
+	if epoch == 0 {
+		epoch = a.household.epoch
+	}
+	return a.logPage(epoch, from, everything)
 }
 
 func everything(accesslog.Entry) bool { return true }
 
-func (a *Authority) logPage(from uint64, mine func(accesslog.Entry) bool) (proto.LogAnswer, error) {
-	size, err := a.journal.log.Head()
+func (a *Authority) logPage(epoch, from uint64, mine func(accesslog.Entry) bool) (proto.LogAnswer, error) {
+	size, err := a.journal.log.HeadEpoch(epoch)
 	if err != nil {
 		return proto.LogAnswer{}, err
 	}
@@ -86,7 +90,7 @@ func (a *Authority) logPage(from uint64, mine func(accesslog.Entry) bool) (proto
 			p.Next = at
 			break
 		}
-		l, err := a.journal.log.Read(at, accesslog.MaxRead)
+		l, err := a.journal.log.ReadEpoch(epoch, at, accesslog.MaxRead)
 		if err != nil {
 			return proto.LogAnswer{}, err
 		}
@@ -134,6 +138,6 @@ func (a *Authority) opLog(_ context.Context, r Request) (Result, error) {
 	if !r.member.holds(auditScope) {
 		mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
 	}
-	p, err := a.logPage(q.From, mine)
+	p, err := a.logPage(a.household.epoch, q.From, mine)
 	return Result{Body: p}, err
 }

@@ -120,10 +120,10 @@ func TestLogIsVisibleTo(t *testing.T) {
 				}
 			}
 		}
-		if l, err := h.a.LogPage(size - 2); err != nil || len(l.Records) != 2 || l.Next != 0 || l.Size != size {
+		if l, err := h.a.LogPage(0, size-2); err != nil || len(l.Records) != 2 || l.Next != 0 || l.Size != size {
 			t.Errorf("at the device: %+v, %v", l, err)
 		}
-		if l, err := h.a.LogPage(1 << 60); err != nil || len(l.Records) != 0 || l.Next != 0 {
+		if l, err := h.a.LogPage(0, 1<<60); err != nil || len(l.Records) != 0 || l.Next != 0 {
 			t.Errorf("beyond the end: %+v, %v", l, err)
 		}
 	})

@@ -122,9 +122,13 @@ func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 }
 
 // Head is the number of entries of this epoch, which is the next one's index.
-func (l *Log) Head() (n uint64, err error) {
+func (l *Log) Head() (n uint64, err error) { return l.HeadEpoch(l.epoch) }
+
+// HeadEpoch is Head for the log of an earlier epoch in the same store; 0 if there is
+// none.
+func (l *Log) HeadEpoch(epoch uint64) (n uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
-		n, err = treeOf(tx, l.epoch).size()
+		n, err = treeOf(tx, epoch).size()
 		return err
 	})
 	return n, err

@@ -44,7 +44,7 @@ func peek(log *slog.Logger, state string) (found agent.Found, err error) {
 		found.Members = append(found.Members, m.Name)
 	}
 	slices.Sort(found.Members)
-	page, err := a.LogPage(0)
+	page, err := a.LogPage(0, 0)
 	found.Entries = page.Size
 	return found, err
 }
