@@ -101,6 +101,9 @@ func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error
 		switch {
 		case errors.Is(err, ErrNoAnswer):
 			last = err
+			if s, known := c.Status(ctx); known && !s.Online { // which is not signed, so it was asked all the same
+				return proto.Answer{}, c.explainSilence(ctx, last)
+			}
 		case err != nil:
 			return proto.Answer{}, err
 		case a.Code != proto.CodeStale:
@@ -116,7 +119,8 @@ func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error
 func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) error {
 	var failed error
 	err := c.do(ctx, func(s *state) {
-		if failed = s.unreachable(c.record); failed != nil {
+		if s.later != nil {
+			failed = c.record.moved(*s.later)
 			return
 		}
 		if !c.mqtt.IsConnectionOpen() {
@@ -201,7 +205,11 @@ func (c *Camera) explainSilence(ctx context.Context, last error) error {
 	if !errors.Is(last, ErrNoAnswer) {
 		return problem(last, "The camera %s kept asking to try again. Something between here and the camera delays or repeats messages.", c.record.Title())
 	}
-	if _, known := c.Status(ctx); !known {
+	status, known := c.Status(ctx)
+	if known && !status.Online {
+		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
+	}
+	if !known {
 		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s has never been at the broker %s, or it is another broker's.", c.record.Title(), c.record.Broker.URL)
 	}
 	return problem(ErrNoAnswer, "The camera %s does not answer, though its broker says that it is online. It may be overloaded, or it no longer knows this key: then pair again.", c.record.Title())

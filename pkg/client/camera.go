@@ -242,24 +242,12 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 		s.later = e
 		s.notices.close()
 	}
-	err := s.unreachable(c.record)
-	if err == nil {
+	if s.later == nil {
 		return
 	}
 	for _, to := range s.calls {
-		deliver(to, reply{err: err})
+		deliver(to, reply{err: c.record.moved(*s.later)})
 	}
-}
-
-// unreachable says why no request can succeed now; nil: it may.
-func (s *state) unreachable(r Record) error {
-	switch {
-	case s.later != nil:
-		return r.moved(*s.later)
-	case s.status != nil && !s.status.Online:
-		return problem(ErrOffline, "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", r.Title())
-	}
-	return nil
 }
 
 // randomID has 128 random bits.
