@@ -59,3 +59,43 @@ func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
 	_ = here.Close()
 	<-served
 }
+
+// What the socket is asked for wrongly is answered by a sentence, and nothing happens.
+func TestWrongLocalCommands(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"cmd":"fly"}`:                          `unknown command "fly"; allowed: `,
+		`{"cmd":"privacy"}`:                      "privacy takes on: true or false",
+		`{"cmd":"pair","window_seconds":0}`:      "from 1 second to 1 hour",
+		`{"cmd":"settings","set":{}}`:            "did not understand",
+		`{"cmd":"settings","set":{"name":"\n"}}`: "did not understand",
+		`members`:                                "expected one line of JSON",
+		strings.Repeat("x", adminLine):           "at most 4 KiB",
+	} {
+		log := slog.New(slog.DiscardHandler)
+		state := t.TempDir()
+		if _, err := auth.InitFactory(state); err != nil {
+			t.Fatal(err)
+		}
+		check := func(_ context.Context, path string) error { return store.CheckFile(path) }
+		authority, err := auth.Open(t.Context(), auth.Config{State: state, Check: check, Household: auth.DefaultHousehold()}, log, health.NewBoard(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, there := net.Pipe()
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			(&admin{log: log, household: authority}).serve(t.Context(), there)
+		}()
+		go func() { _, _ = io.WriteString(here, line+"\n") }()
+		got, err := bufio.NewReader(here).ReadString('\n')
+		if err != nil || !strings.Contains(got, `"ok":false`) || !strings.Contains(strings.ReplaceAll(got, `\`, ""), want) {
+			t.Errorf("%.40s: %q, %v", line, got, err)
+		}
+		_ = here.Close()
+		<-served
+		if err := authority.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

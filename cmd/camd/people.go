@@ -32,6 +32,19 @@ func (l localCmd) do(q adminRequest) (adminAnswer, error) {
 	return ask(cfg.Device.Socket, q)
 }
 
+// zone is the household's time zone, in which times are printed.
+func (l localCmd) zone() (*time.Location, error) {
+	a, err := l.do(adminRequest{Cmd: "settings"})
+	if err != nil {
+		return nil, err
+	}
+	loc, err := schedule.Zone(a.Settings.TimeZone)
+	if err != nil { // camd counts in UTC then
+		return time.UTC, nil
+	}
+	return loc, nil
+}
+
 type membersCmd struct{ localCmd }
 
 // Run prints the members.
@@ -47,19 +60,24 @@ func (c membersCmd) Run(env *environment) error {
 		_, err := fmt.Fprintln(env.out, "Nobody is paired. Open the pairing window with camd pair.")
 		return err
 	}
+	loc, err := c.zone()
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)
 	names := map[proto.ClientID]string{}
 	for _, m := range a.Members {
 		names[m.Client] = m.Name
 	}
 	for _, m := range a.Members {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Name, m.Role, list(m.Scopes), strings.Join(about(m, names), "; "))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Name, m.Role, list(m.Scopes), strings.Join(about(m, names, loc), "; "))
 	}
 	return w.Flush()
 }
 
 // about says what else a person wants to know of a member.
-func about(m proto.Member, names map[proto.ClientID]string) (l []string) {
+func about(m proto.Member, names map[proto.ClientID]string, loc *time.Location) (l []string) {
+	clock := func(unix int64) string { return time.Unix(unix, 0).In(loc).Format(time.DateTime) }
 	if m.Weekly != "" {
 		l = append(l, m.Weekly)
 	}
@@ -83,8 +101,6 @@ func about(m proto.Member, names map[proto.ClientID]string) (l []string) {
 
 func list(scopes []proto.Scope) string { return strings.Trim(fmt.Sprint(scopes), "[]") }
 
-func clock(unix int64) string { return time.Unix(unix, 0).Format(time.DateTime) }
-
 type logCmd struct {
 	localCmd
 	From  uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
@@ -93,13 +109,9 @@ type logCmd struct {
 
 // Run prints the log page by page.
 func (c logCmd) Run(env *environment) error {
-	s, err := c.do(adminRequest{Cmd: "settings"})
+	loc, err := c.zone()
 	if err != nil {
 		return err
-	}
-	loc, err := schedule.Zone(s.Settings.TimeZone)
-	if err != nil {
-		loc = time.UTC
 	}
 	for from := c.From; ; {
 		a, err := c.do(adminRequest{Cmd: "log", Epoch: c.Epoch, From: from})
