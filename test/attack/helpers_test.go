@@ -48,8 +48,14 @@ func newHome(t *testing.T) *home {
 // newHomeOf makes one whose owner has these keys.
 func newHomeOf(t *testing.T, keys *client.Keys) *home {
 	t.Helper()
+	return newHomeWith(t, keys, synthetic)
+}
+
+// newHomeWith makes one whose camd has this configuration.
+func newHomeWith(t *testing.T, keys *client.Keys, tables string) *home {
+	t.Helper()
 	h := &home{t: t}
-	h.Rig = rig.NewWith(t, synthetic, func(ca *pki.CA, _ string) (rig.Broker, error) {
+	h.Rig = rig.NewWith(t, tables, func(ca *pki.CA, _ string) (rig.Broker, error) {
 		h.evil = hostile.Start(t, ca)
 		return h.evil, nil
 	})

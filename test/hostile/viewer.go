@@ -26,9 +26,15 @@ type Viewer struct {
 // NewViewer makes one that wants picture and sound. It ends with the test.
 func NewViewer(tb testing.TB) *Viewer {
 	tb.Helper()
+	return newViewer(tb, func(*webrtc.SettingEngine) {})
+}
+
+func newViewer(tb testing.TB, set func(*webrtc.SettingEngine)) *Viewer {
+	tb.Helper()
 	var e webrtc.SettingEngine
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(true)
+	set(&e)
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		tb.Fatal(err)

@@ -18,6 +18,7 @@ type Socket struct {
 	Kind          string // tcp, tcp6, udp, udp6, raw …
 	Local, Remote netip.AddrPort
 	State         string // hexadecimal, include/net/tcp_states.h: 01 established, 0A listening
+	Queued        uint64 // bytes that were written and are not acknowledged
 }
 
 func (s Socket) String() string {
@@ -66,7 +67,12 @@ func (r *Rig) table(kind string, inodes map[string]bool) (l []Socket) {
 	for lines.Scan() {
 		w := strings.Fields(lines.Text())
 		if len(w) > 9 && inodes[w[9]] {
-			l = append(l, Socket{kind, r.address4(w[1]), r.address4(w[2]), w[3]})
+			queued, _, _ := strings.Cut(w[4], ":")
+			n, err := strconv.ParseUint(queued, 16, 64)
+			if err != nil {
+				r.TB.Fatalf("read queue %q: %v", w[4], err)
+			}
+			l = append(l, Socket{kind, r.address4(w[1]), r.address4(w[2]), w[3], n})
 		}
 	}
 	return l
