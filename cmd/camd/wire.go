@@ -98,10 +98,15 @@ func abandon(log *slog.Logger, done <-chan struct{}) {
 	select {
 	case <-done:
 	case <-time.After(shutdownTime):
-		log.Error("camd did not stop in time", "limit", shutdownTime)
-		_, _ = os.Stderr.Write(stacks()) // the process ends either way
-		os.Exit(1)
+		die(log, "camd did not stop in time")
 	}
+}
+
+// die ends the process at once: what hangs is a fault, and its goroutines are its report.
+func die(log *slog.Logger, reason string) {
+	log.Error("camd ends itself", "reason", reason)
+	_, _ = os.Stderr.Write(stacks()) // the process ends either way
+	os.Exit(1)
 }
 
 // stacks shows where every goroutine stands.
@@ -131,7 +136,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	if err := cfg.Household.Check(); err != nil {
 		return nil, inTable("household", err)
 	}
-	authority, err := auth.Open(ctx, authConfig(cfg, broker, check), log, board)
+	authority, err := auth.Open(ctx, authConfig(cfg, log, broker, check), log, board)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +147,8 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	return d, nil
 }
 
-func authConfig(cfg config.Config, broker pairing.Broker, check func(context.Context, string) error) auth.Config {
-	c := auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
+func authConfig(cfg config.Config, log *slog.Logger, broker pairing.Broker, check func(context.Context, string) error) auth.Config {
+	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
 	if cfg.Household.Clock == "battery" {
 		c.Clock = func() (time.Time, bool) { return time.Now(), true }
 	}

@@ -24,6 +24,9 @@ type Config struct {
 	Household
 	Clock Clock     // the wall clock
 	Built time.Time // when this software was made; zero: unknown
+	// Abort ends the process at once, without a word to anyone: nothing that was not
+	// durable has happened. nil: panic.
+	Abort func(reason string)
 	// Check judges a database file before it is opened: store.ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
@@ -46,6 +49,7 @@ type Authority struct {
 	older     atomic.Bool // the storage was shown to be an older copy
 
 	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
+	ending  sync.Mutex // over Evict and Reset
 	over    bool       // the epoch ends: nothing changes any more; under changes
 	cut     *uint64    // entry of a change that was logged and not made; under changes
 
@@ -66,6 +70,9 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	o := &opener{cfg: cfg, log: log, identity: id}
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
+	}
+	if cfg.Abort == nil {
+		cfg.Abort = func(reason string) { panic(reason) }
 	}
 	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household,
 		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, cut: o.cut}

@@ -159,7 +159,18 @@ func (a *Authority) finish() error {
 		a.policy.privacy.Store(true)
 	}
 	a.cut = nil
+	a.policy.leaving.Clear()
 	return nil
+}
+
+// retry deals with an interrupted change now and then, unless one is under way.
+func (a *Authority) retry() {
+	if a.changes.TryLock() {
+		defer a.changes.Unlock()
+		if err := a.finish(); err != nil {
+			a.log.Warn("an interrupted change can't be dealt with yet", "error", err)
+		}
+	}
 }
 
 // interrupted reads the entry of a change, and whether one of those that follow says

@@ -247,7 +247,7 @@ func TestRevokedByACutChangesNothing(t *testing.T) {
 			h.withoutTrust(func() {
 				anna.want(proto.CodeStorage, proto.OpRevoke, proto.Revoke{Client: p.id})
 			})
-			p.must(proto.OpStatus, nil)
+			p.want(proto.CodeRevoked, proto.OpStatus, nil) // it is in the log
 			p.answers = nil
 			if p == berta { // else nobody would be left who decides
 				p.send(p.request(proto.OpRevoke, proto.Revoke{Client: anna.id}))

@@ -28,6 +28,7 @@ const (
 	keyFloor = "timefloor" // Unix seconds
 	keyOwner = "ownerseen" // Unix seconds by a believed clock, when an owner was last heard
 	keyAlone = "alone"     // seconds of uptime since
+	keyDoubt = "doubt"     // 1: the last owner's clock contradicted the device's
 )
 
 // timekeeper knows what of the clock can be believed, and how long no owner has been
@@ -43,13 +44,14 @@ type timekeeper struct {
 	owner int64 // as keyOwner; 0: unknown
 	alone time.Duration
 	since time.Time // up to when alone counts, monotonic
+	doubt bool      // as keyDoubt: nothing that depends on the time is allowed until an owner agrees
 	saved times
 
 	heardNow bool // an owner was heard since the start
 }
 
 // times is what lies in the store.
-type times struct{ floor, owner, alone int64 }
+type times struct{ floor, owner, alone, doubt int64 }
 
 func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger) (*timekeeper, error) {
 	if clock == nil {
@@ -57,7 +59,7 @@ func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger
 	}
 	t := &timekeeper{clock: clock, db: db, log: log, since: time.Now()}
 	err := db.View(func(tx *store.Tx) error {
-		for key, into := range map[string]*int64{keyFloor: &t.saved.floor, keyOwner: &t.saved.owner, keyAlone: &t.saved.alone} {
+		for key, into := range map[string]*int64{keyFloor: &t.saved.floor, keyOwner: &t.saved.owner, keyAlone: &t.saved.alone, keyDoubt: &t.saved.doubt} {
 			n, _, err := getNumber(tx, key)
 			if err != nil {
 				return err
@@ -70,6 +72,7 @@ func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger
 		return nil, fmt.Errorf("load times: %w", err)
 	}
 	t.floor = max(t.saved.floor, built.Unix(), 0)
+	t.doubt = t.saved.doubt != 0
 	t.owner, t.alone = t.saved.owner, time.Duration(t.saved.alone)*time.Second
 	return t, nil
 }
@@ -84,7 +87,7 @@ func (t *timekeeper) now() (time.Time, bool) {
 func (t *timekeeper) believed() (time.Time, bool) {
 	now, synchronised := t.clock()
 	floor := time.Unix(t.floor, 0)
-	return now, synchronised && !now.Before(floor.Add(-clockSlack)) && !now.After(floor.Add(clockHorizon))
+	return now, synchronised && !t.doubt && !now.Before(floor.Add(-clockSlack)) && !now.After(floor.Add(clockHorizon))
 }
 
 // heard takes note of an owner's request under a live nonce, signed at iat (Unix
@@ -104,9 +107,9 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 	now, synchronised := t.clock()
 	if synchronised {
 		if off := now.Sub(time.Unix(iat, 0)); off.Abs() > clockSlack {
-			contradicts = now.Unix()
+			contradicts, t.doubt = now.Unix(), true
 		} else {
-			t.floor = max(t.floor, iat)
+			t.floor, t.doubt = max(t.floor, iat), false
 		}
 	}
 	t.alone, t.since, t.heardNow = 0, time.Now(), true
@@ -114,7 +117,7 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 		t.owner = now.Unix()
 	}
 	day := int64(saveEvery / time.Second)
-	return contradicts, t.saved.alone > 0 || t.floor-t.saved.floor > day || t.owner-t.saved.owner > day
+	return contradicts, t.doubt != (t.saved.doubt != 0) || t.saved.alone > 0 || t.floor-t.saved.floor > day || t.owner-t.saved.owner > day
 }
 
 // suspended tells whether guests have to rest: no owner was heard for 30 days. Since an
@@ -160,10 +163,13 @@ func (t *timekeeper) trusted() time.Time {
 // save failing costs nothing now: what is in RAM decides, and it is tried again.
 func (t *timekeeper) save() {
 	t.mu.Lock()
-	s := times{t.floor, t.owner, int64(t.alone / time.Second)}
+	s := times{t.floor, t.owner, int64(t.alone / time.Second), 0}
+	if t.doubt {
+		s.doubt = 1
+	}
 	t.mu.Unlock()
 	err := t.db.Update(func(tx *store.Tx) error {
-		for key, n := range map[string]int64{keyFloor: s.floor, keyOwner: s.owner, keyAlone: s.alone} {
+		for key, n := range map[string]int64{keyFloor: s.floor, keyOwner: s.owner, keyAlone: s.alone, keyDoubt: s.doubt} {
 			if err := putNumber(tx, key, uint64(n)); err != nil {
 				return err
 			}

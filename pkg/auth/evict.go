@@ -47,13 +47,32 @@ func (a *Authority) Evict() error { return a.end(false) }
 // Reset is Evict, and at the next start all that the household ever stored is wiped.
 func (a *Authority) Reset() error { return a.end(true) }
 
+// end makes it durable before it waits for anything, under no lock that a change may
+// hold: whoever stands at the camera comes first.
 func (a *Authority) end(reset bool) error {
-	a.gate.bar(proto.CodeRevoked) // at once, whatever is being changed
+	a.ending.Lock()
+	defer a.ending.Unlock()
+	living := a.gate.bar(proto.CodeRevoked)
+	a.CloseWindow()
+	err := a.writePending(reset)
+	if err != nil { // a full disk, say; without members the next start begins an epoch too
+		a.log.Error("the end of the epoch can't be written down: removing the members' file instead", "error", err)
+		err = errors.Join(os.Remove(a.trust.Path()), store.SyncDir(filepath.Dir(a.trust.Path())))
+	}
+	if err != nil {
+		return fmt.Errorf("end the epoch: %w", err)
+	}
 	a.changes.Lock()
 	defer a.changes.Unlock()
 	a.over = true
-	a.CloseWindow()
-	wait(a.gate.bar(proto.CodeRevoked))
+	a.wait(living)
+	return nil
+}
+
+func (a *Authority) writePending(reset bool) error {
+	if p, err := readPending(a.cfg.State); err == nil && p != nil && p.Reset {
+		return nil // a reset that is decided stays one
+	}
 	p := pending{Reset: reset, Epoch: a.household.epoch}
 	if last := a.farewell(reset); !reset { // of a reset household nothing stays
 		p.Settings, p.Farewell = *a.policy.chosen.Load(), last

@@ -70,6 +70,9 @@ type Rule struct {
 	Logged bool
 	// Rested operations are carried out for a member whose rights rest, too.
 	Rested bool
+	// narrows tells of operations that may take something away: what does not widen is
+	// carried out for a member whose rights only rest, and never refused as busy.
+	narrows bool
 
 	// widens tells whether a body asks for more than there was: then its sender must
 	// have seen the newest change. nil: no body does.
@@ -116,11 +119,12 @@ type Gate struct {
 	nonces nonces
 	drops  drops
 
-	mu     sync.Mutex
-	root   context.Context // of every right; nil before Run and after its end
-	barred proto.Code      // why nothing may start any more; empty while it may
-	peers  map[proto.ClientID]*peer
-	wg     sync.WaitGroup // workers, and what waits for the end of what is living
+	mu      sync.Mutex
+	root    context.Context // of every right; nil before Run and after its end
+	barred  proto.Code      // why nothing may start any more; empty while it may
+	peers   map[proto.ClientID]*peer
+	budgets map[string]*budget // by account
+	wg      sync.WaitGroup     // workers, and what waits for the end of what is living
 }
 
 // nobody is who a gate sends to before there is a link.
@@ -134,7 +138,7 @@ func (a *Authority) NewGate(to Sender) *Gate {
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
 		journal: a.journal, notices: a.journal.notices, sender: to, log: a.log,
 		ops:   map[proto.Op]operation{},
-		peers: map[proto.ClientID]*peer{},
+		peers: map[proto.ClientID]*peer{}, budgets: map[string]*budget{},
 	}
 	g.nonces.rotate()
 	g.register()
@@ -151,10 +155,10 @@ func (g *Gate) register() {
 	}
 	g.Handle(proto.OpMembers, Rule{}, a.opMembers)
 	g.Handle(proto.OpGrant, Rule{Scopes: needs(proto.ScopeMembers), widens: always, changes: true}, a.opGrant)
-	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, changes: true}, a.opRevoke)
+	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, narrows: true, changes: true}, a.opRevoke)
 	g.Handle(proto.OpSettings, Rule{}, a.opSettings)
 	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, changes: true}, a.opSetSettings)
-	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, changes: true}, a.opPrivacy)
+	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, narrows: true, changes: true}, a.opPrivacy)
 	g.Handle(proto.OpLog, Rule{}, a.opLog)
 	g.Handle(proto.OpAlarm, Rule{changes: true}, a.opAlarm)
 }
@@ -177,8 +181,15 @@ func (g *Gate) Handle(op proto.Op, rule Rule, h Handler) { g.ops[op] = operation
 // String names the component.
 func (g *Gate) String() string { return "auth" }
 
-// Known tells whether a client is a member. It takes no lock.
-func (g *Gate) Known(c proto.ClientID) bool { return g.members.get(c) != nil }
+// Account names the allowance that a client draws on: its own, or the one that all
+// guests of a member share; false for one that is no member. It takes no lock.
+func (g *Gate) Account(c proto.ClientID) (string, bool) {
+	m := g.members.get(c)
+	if m == nil {
+		return "", false
+	}
+	return m.account(), true
+}
 
 // Drops is what was dropped since the start.
 func (g *Gate) Drops() accesslog.Drops { return since(g.drops.snapshot(), [dropKinds]uint64{}) }
@@ -225,6 +236,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 		case <-rotate.C:
 			g.nonces.rotate()
 			g.forget()
+			g.authority.retry()
 			now := g.drops.snapshot()
 			logDrops(g.log, since(now, logged))
 			logged = now

@@ -94,7 +94,7 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 	}
 	all := a.members.current.Load()
 	for _, other := range all.members {
-		if other.id != m.id && other.Name == m.Name {
+		if other.id != m.id && sameName(other.Name, m.Name) {
 			return proto.CodeNameTaken
 		}
 	}

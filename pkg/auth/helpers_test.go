@@ -38,7 +38,7 @@ func openAuthority(t testing.TB, state string) *Authority {
 
 func tryOpen(t testing.TB, state string) (*Authority, error) {
 	t.Helper()
-	return tryOpenWith(t, Config{State: state, Check: checkHere, Household: DefaultHousehold(),
+	return tryOpenWith(t, Config{Abort: func(string) {}, State: state, Check: checkHere, Household: DefaultHousehold(),
 		Clock:  func() (time.Time, bool) { return time.Now(), true },
 		Broker: pairing.Broker{URL: "mqtts://broker:8883"}})
 }

@@ -107,7 +107,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, people: map[proto.ClientID]*person{}}
 	h.senses.h = h
-	h.cfg = Config{State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
+	h.cfg = Config{Abort: func(string) {}, State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
 		Check: checkHere, Broker: pairing.Broker{URL: "mqtts://broker:8883"}}
 	if _, err := InitFactory(h.cfg.State); err != nil {
 		t.Fatal(err)

@@ -96,22 +96,10 @@ func (j *journal) healthy(s health.State, reason string) {
 	j.condition.Set(s, reason)
 }
 
-// lookBack is how many of the last entries are searched for the newest that was
-// noticed; entries of other kinds are few.
-const lookBack = accesslog.MaxRead
-
 // recall finds the newest entry that was noticed before this start.
 func (j *journal) recall() error {
-	head, err := j.log.Head()
-	if err != nil {
-		return err
-	}
-	l, err := j.log.Read(head-min(head, lookBack), lookBack)
-	for _, r := range l {
-		if e, err := accesslog.Parse(r.Text); err == nil && e.Kind.Noticed() {
-			j.noticed.Store(r.Index)
-		}
-	}
+	index, err := j.log.Noticed()
+	j.noticed.Store(index)
 	return err
 }
 

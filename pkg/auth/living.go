@@ -53,12 +53,24 @@ func (a *Authority) endAndWait(who []proto.ClientID, why proto.Code) {
 	for _, s := range l {
 		s.cancel(proto.Refuse(why))
 	}
-	wait(l)
+	a.wait(l)
 }
 
-func wait(l []*session) {
+// patience is far above what any end takes.
+const patience = 15 * time.Second
+
+// wait returns when the last write of each is done. One that does not end holds
+// whatever is to end with it: then camd itself ends, which every socket of it does too.
+func (a *Authority) wait(l []*session) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	for _, s := range l {
-		<-s.ended
+		select {
+		case <-s.ended:
+		case <-timer.C:
+			a.cfg.Abort("a session does not end")
+			<-s.ended // Abort may return in tests only
+		}
 	}
 }
 

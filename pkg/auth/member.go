@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/schedule"
@@ -290,19 +288,4 @@ func (r *roll) forget() {
 		}
 		delete(r.former, oldest.id)
 	}
-}
-
-const maxName = 64 // bytes
-
-// validName keeps out of logs and lists what would not print there.
-func validName(name string) bool {
-	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.TrimSpace(name) != name {
-		return false
-	}
-	for _, r := range name {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	return true
 }

@@ -280,6 +280,9 @@ func (o *opener) newEpoch(reason string) error {
 	if o.members, err = loadMembers(o.trust); err != nil {
 		return err
 	}
+	if err := accesslog.DropTrees(o.logs, epoch); err != nil { // first: it may be full
+		return err
+	}
 	if err := o.logs.Update(writeEpoch(epoch)); err != nil {
 		return fmt.Errorf("mark %s: %w", o.logs.Path(), err)
 	}

@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	// Each start writes two entries: without a limit, one member's client could push
 	// everyone's out of the log within the hour, and wear the flash.
 	maxStarts  = 120 // at once
-	startEvery = 15 * time.Second
+	startEvery = time.Minute
 )
 
 // peer is what the gate keeps of one member since the start. Gate.mu guards it,
@@ -32,23 +33,62 @@ type peer struct {
 	firsts  []*first   // of executed requests, oldest first
 	living  []*session // what it began and what has not ended
 	gone    int        // rotations of the nonce since it is no member's any more
+}
 
-	// The worker's own.
+// budget is what a member, or all guests of one together, may make the device log: an
+// adult could invite sixty keys of its own. Gate.mu guards it.
+type budget struct {
 	refused time.Time // when a refusal was last logged
 	started time.Time // up to when starts are used up; each takes startEvery
 }
 
-// mayStart tells whether p may start something that is logged, and counts it.
-func (p *peer) mayStart() bool {
-	now := time.Now()
-	earliest := now.Add(-maxStarts * startEvery)
-	if p.started.Before(earliest) {
-		p.started = earliest
+// account names what a member draws on. Guests never use up what their parent has.
+func (m *member) account() string {
+	if m.Parent != "" {
+		return "guests of " + string(m.Parent)
 	}
-	if p.started.Add(startEvery).After(now) {
+	return string(m.id)
+}
+
+func (g *Gate) budget(m *member) *budget {
+	b := g.budgets[m.account()]
+	if b == nil {
+		b = &budget{}
+		g.budgets[m.account()] = b
+	}
+	return b
+}
+
+// whole tells of a budget that is like a new one.
+func (b *budget) whole() bool {
+	return time.Since(b.started) >= maxStarts*startEvery && time.Since(b.refused) >= refusalsPerLog
+}
+
+// mayStart tells whether m may start something that is logged, and counts it.
+func (g *Gate) mayStart(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b, now := g.budget(m), time.Now()
+	earliest := now.Add(-maxStarts * startEvery)
+	if b.started.Before(earliest) {
+		b.started = earliest
+	}
+	if b.started.Add(startEvery).After(now) {
 		return false
 	}
-	p.started = p.started.Add(startEvery)
+	b.started = b.started.Add(startEvery)
+	return true
+}
+
+// mayRefuse tells whether a refusal of m is logged, and counts it.
+func (g *Gate) mayRefuse(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.budget(m)
+	if !b.refused.IsZero() && time.Since(b.refused) < refusalsPerLog {
+		return false
+	}
+	b.refused = time.Now()
 	return true
 }
 
@@ -164,6 +204,7 @@ func (g *Gate) forget() {
 			delete(g.peers, id)
 		}
 	}
+	maps.DeleteFunc(g.budgets, func(_ string, b *budget) bool { return b.whole() })
 }
 
 // idle tells whether nothing of p is under way.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ type policy struct {
 	defaults Household
 	name     string // of the device, until the household chooses
 	chosen   atomic.Pointer[choices]
+	leaving  sync.Map                      // of proto.ClientID: removed, though the store does not know yet
 	privacy  atomic.Bool                   // in force; the store may not know yet
 	zone     atomic.Pointer[time.Location] // the last one used
 }
@@ -126,6 +128,9 @@ func sensing(s proto.Scope) bool {
 // standing tells whether m has any right now. A guest's is never longer than its
 // parent's.
 func (p *policy) standing(m *member) proto.Code {
+	if _, gone := p.leaving.Load(m.id); gone {
+		return proto.CodeRevoked
+	}
 	if m.Role == proto.RoleGuest {
 		if p.time.suspended() {
 			return proto.CodeSuspended
@@ -143,6 +148,8 @@ func (p *policy) standing(m *member) proto.Code {
 	}
 	now, believed := p.time.now()
 	switch {
+	case m.Until != 0 && p.time.trusted().Unix() >= m.Until:
+		return proto.CodeExpired // whatever the clock says
 	case !believed:
 		return proto.CodeClock
 	case m.Until != 0 && now.Unix() >= m.Until:

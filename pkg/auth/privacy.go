@@ -58,7 +58,7 @@ func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
 // storage. If that fails, privacy stays on until camd starts anew.
 func (a *Authority) close(by actor) (*uint64, error) {
 	a.policy.privacy.Store(true)
-	wait(a.gate.endAll(proto.CodePrivacy, sensing))
+	a.wait(a.gate.endAll(proto.CodePrivacy, sensing))
 	a.senses.Hold(true)
 	if a.policy.chosen.Load().Privacy {
 		return nil, nil

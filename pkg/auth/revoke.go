@@ -46,6 +46,12 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 		gone = append(gone, g)
 	}
 	index, err := a.commit(nil, removal(m, by, keep), withGuests(e, gone[1:])...)
+	if err != nil && a.cut != nil { // it is in the log, and is made when the store lets it
+		for _, id := range answer.Revoked {
+			a.policy.leaving.Store(id, true)
+		}
+		a.endAndWait(answer.Revoked, proto.CodeRevoked)
+	}
 	if err != nil {
 		return Result{}, err
 	}

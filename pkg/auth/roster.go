@@ -65,9 +65,6 @@ func page[T any](all []T, from int) (l []T, next int) {
 	return l, 0
 }
 
-// maxScan bounds the entries that one page looks at.
-const maxScan = 8 * accesslog.MaxRead
-
 // LogPage reads the access log for someone at the device, who may read that of an
 // earlier epoch too; 0 is the one in force.
 func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
@@ -85,19 +82,21 @@ func (a *Authority) logPage(epoch, from uint64, mine func(accesslog.Entry) bool)
 		return proto.LogAnswer{}, err
 	}
 	p := logPage{LogAnswer: proto.LogAnswer{Records: []proto.LogRecord{}, Size: size}, mine: mine}
-	for at := from; at < size; at += accesslog.MaxRead {
-		if at-from >= maxScan {
-			p.Next = at
-			break
+	if from >= size {
+		return p.LogAnswer, nil
+	}
+	l, err := a.journal.log.ReadEpoch(epoch, from, accesslog.MaxRead)
+	if err != nil {
+		return proto.LogAnswer{}, err
+	}
+	for _, r := range l {
+		if !p.add(r) {
+			p.Next = r.Index
+			return p.LogAnswer, nil
 		}
-		l, err := a.journal.log.ReadEpoch(epoch, at, accesslog.MaxRead)
-		if err != nil {
-			return proto.LogAnswer{}, err
-		}
-		if i := slices.IndexFunc(l, func(r accesslog.Record) bool { return !p.add(r) }); i >= 0 {
-			p.Next = l[i].Index
-			break
-		}
+	}
+	if n := len(l); n > 0 && l[n-1].Index+1 < size {
+		p.Next = l[n-1].Index + 1 // one page looks at no more entries
 	}
 	return p.LogAnswer, nil
 }

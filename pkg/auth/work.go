@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
@@ -91,14 +90,16 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 			return coded(proto.CodeBadRequest), false
 		}
 	}
-	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested {
-		g.logRefusal(p, m, r, scopes, code)
+	widens := op.rule.widens != nil && op.rule.widens(r.Body)
+	narrows := op.rule.narrows && !widens
+	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested && !(narrows && rests(code)) {
+		g.logRefusal(m, r, scopes, code)
 		return coded(code), false
 	}
-	if op.rule.widens != nil && op.rule.widens(r.Body) && !g.authority.journal.knows(r.Checkpoint) {
+	if widens && !g.authority.journal.knows(r.Checkpoint) {
 		return coded(proto.CodeStateChanged), false
 	}
-	if (op.rule.Logged || op.rule.changes) && !p.mayStart() {
+	if (op.rule.Logged || op.rule.changes) && !narrows && !g.mayStart(m) {
 		g.drops.count(dropBusy)
 		return coded(proto.CodeBusy), false
 	}
@@ -110,9 +111,14 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 	res, err := op.handler(ctx, g.request(m, r, g.session(p, r.Session)))
 	o = g.outcome(r, res, err)
 	if o.code == proto.CodeScope {
-		g.logRefusal(p, m, r, scopes, o.code)
+		g.logRefusal(m, r, scopes, o.code)
 	}
 	return o, !undone(o.code)
+}
+
+// rests tells of the codes of a right that will come back.
+func rests(c proto.Code) bool {
+	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
 }
 
 // undone tells of the codes with which a change answers that has changed nothing, so
@@ -250,11 +256,10 @@ func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 
 // logRefusal enters that a member asked for what it may not do, at most once a
 // minute. Only p's worker calls it.
-func (g *Gate) logRefusal(p *peer, m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
-	if !p.refused.IsZero() && time.Since(p.refused) < refusalsPerLog {
+func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
+	if !g.mayRefuse(m) {
 		return
 	}
-	p.refused = time.Now()
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors
 		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: code})
 }

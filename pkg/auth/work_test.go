@@ -407,10 +407,12 @@ func TestAnswerThatIsTooLarge(t *testing.T) {
 	})
 }
 
-func TestKnown(t *testing.T) {
+func TestAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		if !w.gate.Known(w.anna.id) || w.gate.Known(newKeys(t).id) || w.gate.String() != "auth" {
+		own, known := w.gate.Account(w.anna.id)
+		_, stranger := w.gate.Account(newKeys(t).id)
+		if !known || own != string(w.anna.id) || stranger || w.gate.String() != "auth" {
 			t.Error("who is known is wrong")
 		}
 		w.gate.Receive(t.Context(), w.anna.id, w.seal(w.request(nil))) // Run was not called

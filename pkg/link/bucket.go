@@ -1,6 +1,7 @@
 package link
 
 import (
+	"maps"
 	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
@@ -14,7 +15,7 @@ var (
 	strangerAllowance = allowance{perSecond: 2, burst: 20}
 )
 
-const keptBuckets = 64 // beyond this, buckets of clients no longer known go
+const keptBuckets = 64 // beyond this, full buckets go
 
 type allowance struct{ perSecond, burst float64 }
 
@@ -34,34 +35,36 @@ func (b *bucket) take(now time.Time, a allowance) bool {
 	return true
 }
 
-// limiter holds a bucket for each known client that has sent something. It is
-// used by one goroutine at a time: the MQTT library's handler.
+// full tells of a bucket that is like a new one.
+func (b *bucket) full(now time.Time, a allowance) bool {
+	return b.spent <= now.Sub(b.last).Seconds()*a.perSecond
+}
+
+// limiter holds a bucket for each account that has sent something. It is used by one
+// goroutine at a time: the MQTT library's handler.
 type limiter struct {
-	known     map[proto.ClientID]*bucket
+	known     map[string]*bucket
 	strangers bucket
 }
 
 // allow tells whether a message of a client may pass.
-func (l *limiter) allow(now time.Time, c proto.ClientID, isKnown func(proto.ClientID) bool) bool {
-	if !isKnown(c) {
+func (l *limiter) allow(now time.Time, c proto.ClientID, accountOf func(proto.ClientID) (string, bool)) bool {
+	account, known := accountOf(c)
+	if !known {
 		return l.strangers.take(now, strangerAllowance)
 	}
-	b := l.known[c]
+	b := l.known[account]
 	if b == nil {
-		b = l.add(c, isKnown)
+		b = l.add(now, account)
 	}
 	return b.take(now, knownAllowance)
 }
 
-func (l *limiter) add(c proto.ClientID, isKnown func(proto.ClientID) bool) *bucket {
+func (l *limiter) add(now time.Time, account string) *bucket {
 	if len(l.known) >= keptBuckets {
-		for old := range l.known {
-			if !isKnown(old) {
-				delete(l.known, old)
-			}
-		}
+		maps.DeleteFunc(l.known, func(_ string, b *bucket) bool { return b.full(now, knownAllowance) })
 	}
 	b := &bucket{}
-	l.known[c] = b
+	l.known[account] = b
 	return b
 }

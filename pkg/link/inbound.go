@@ -20,7 +20,7 @@ func (l *Link) handle(_ mqtt.Client, m mqtt.Message) {
 		l.drops.add(dropRetained)
 	case len(m.Payload()) > proto.MaxMessage:
 		l.drops.add(dropSize)
-	case !l.limiter.allow(time.Now(), from, l.to.Known):
+	case !l.limiter.allow(time.Now(), from, l.to.Account):
 		l.drops.add(dropRate)
 	default:
 		select {

@@ -45,8 +45,8 @@ func client(i int) proto.ClientID { return proto.ClientID(fmt.Sprintf("%043d", i
 
 func TestLimiterIsFairAndBounded(t *testing.T) {
 	now := time.Unix(1000, 0)
-	known := func(c proto.ClientID) bool { return c < client(10) || c >= client(1000) }
-	l := limiter{known: map[proto.ClientID]*bucket{}}
+	known := func(c proto.ClientID) (string, bool) { return string(c), c < client(10) }
+	l := limiter{known: map[string]*bucket{}}
 	passed := 0
 	for i := range 5000 { // each from another stranger
 		if l.allow(now, client(10+i%900), known) {
@@ -67,13 +67,34 @@ func TestLimiterIsFairAndBounded(t *testing.T) {
 	if l.allow(now, client(0), known) || !l.allow(now, client(1), known) {
 		t.Error("one member's flood is not its own")
 	}
-	all := func(proto.ClientID) bool { return true }
+	all := func(c proto.ClientID) (string, bool) { return string(c), true }
 	for i := range keptBuckets { // members that come ...
 		l.allow(now, client(100+i), all)
 	}
-	l.allow(now, client(1000), known) // ... and are revoked
-	if len(l.known) > 11 {
-		t.Errorf("%d buckets are kept, want those of members only", len(l.known))
+	l.allow(now.Add(time.Minute), client(1000), all) // ... and have been quiet since
+	if len(l.known) > 1 {
+		t.Errorf("%d buckets are kept, want those that are not full", len(l.known))
+	}
+}
+
+// Else a member who invites many keys of its own has the allowance of many.
+func TestLimiterCountsByAccount(t *testing.T) {
+	now := time.Unix(1000, 0)
+	account := func(c proto.ClientID) (string, bool) {
+		if c == client(0) {
+			return "parent", true
+		}
+		return "guests of parent", true
+	}
+	l := limiter{known: map[string]*bucket{}}
+	passed := 0
+	for i := range 5000 {
+		if l.allow(now, client(1+i%60), account) {
+			passed++
+		}
+	}
+	if passed != int(knownAllowance.burst) || !l.allow(now, client(0), account) {
+		t.Errorf("%d requests of one member's guests pass, want %v, and the member's own too", passed, knownAllowance.burst)
 	}
 }
 

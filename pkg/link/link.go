@@ -21,9 +21,10 @@ import (
 
 // Receiver takes the messages that clients send to the device.
 type Receiver interface {
-	// Known tells whether a client is a member. It must not block: it is asked
-	// for every message, before anything about the message is verified.
-	Known(proto.ClientID) bool
+	// Account names the allowance that a client draws on; false for one that is no
+	// member. It must not block: it is asked for every message, before anything about
+	// the message is verified.
+	Account(proto.ClientID) (string, bool)
 	// Receive takes one message. Calls come in the order of arrival, one at a
 	// time; while one lasts, messages wait in a bounded queue.
 	Receive(ctx context.Context, from proto.ClientID, msg []byte)
@@ -83,7 +84,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		device:    device,
 		log:       log.With("component", "link"),
 		condition: board.Condition("broker"),
-		limiter:   limiter{known: map[proto.ClientID]*bucket{}},
+		limiter:   limiter{known: map[string]*bucket{}},
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
 		changed:   make(chan struct{}, 1),

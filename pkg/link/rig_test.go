@@ -42,10 +42,10 @@ type rig struct {
 	stranges map[proto.ClientID]bool
 }
 
-func (r *rig) Known(c proto.ClientID) bool {
+func (r *rig) Account(c proto.ClientID) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.stranges[c]
+	return string(c), !r.stranges[c]
 }
 
 func (r *rig) Online() { r.onlines.Add(1) }

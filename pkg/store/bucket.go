@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Tx is one transaction. It is good only until the function it was given to returns.
@@ -73,6 +74,14 @@ func (b Bucket) put(tx *Tx, key string, value []byte, fill float64) error {
 	}
 	if err := raw.Put([]byte(key), value); err != nil {
 		return fmt.Errorf("put into %s: %w", b.name, err)
+	}
+	return nil
+}
+
+// Drop removes the whole bucket. Removing what is not there succeeds.
+func (b Bucket) Drop(tx *Tx) error {
+	if err := tx.bolt.DeleteBucket([]byte(b.name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
+		return fmt.Errorf("drop %s: %w", b.name, err)
 	}
 	return nil
 }

@@ -152,6 +152,9 @@ func (db *DB) Close() error {
 // large as the store.
 func SetAside(path string) (string, error) {
 	bad := path + ".bad"
+	if err := Shred(bad); err != nil {
+		return "", err
+	}
 	if err := os.Rename(path, bad); err != nil {
 		return "", fmt.Errorf("set a damaged file aside: %w", err)
 	}

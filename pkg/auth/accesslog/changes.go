@@ -22,6 +22,23 @@ func (k Kind) changes() bool {
 // that the log had with its first entry; 0: there is none.
 type Changes struct{ Previous, Last uint64 }
 
+func keyNoticed(epoch uint64) string { return fmt.Sprintf("noticed/%d", epoch) }
+
+// Noticed is the index of the newest entry that members are told of.
+func (l *Log) Noticed() (index uint64, err error) {
+	err = l.db.View(func(tx *store.Tx) error {
+		b, err := state.Get(tx, keyNoticed(l.epoch))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			index, err = store.Parse64(string(b))
+		}
+		return err
+	})
+	return index, err
+}
+
 func keyChanges(epoch uint64) string { return fmt.Sprintf("changes/%d", epoch) }
 
 // Changes reads them.

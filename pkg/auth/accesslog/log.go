@@ -102,6 +102,9 @@ func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 			e.Start = first
 		}
 		text, err := l.encode(e)
+		if err == nil && e.Kind.Noticed() {
+			err = state.Put(tx, keyNoticed(l.epoch), []byte(store.Key64(n)))
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -128,7 +131,18 @@ func (l *Log) Head() (n uint64, err error) { return l.HeadEpoch(l.epoch) }
 // none.
 func (l *Log) HeadEpoch(epoch uint64) (n uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
-		n, err = treeOf(tx, epoch).size()
+		if epoch == l.epoch {
+			n, err = treeOf(tx, epoch).size()
+			return err
+		}
+		last, err := texts(epoch).LastKey(tx) // its tree is gone
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			n, err = store.Parse64(last)
+			n++
+		}
 		return err
 	})
 	return n, err
@@ -196,24 +210,38 @@ func (l *Log) sign(cp Checkpoint) (Checkpoint, error) {
 // Read returns at most n (and at most MaxRead) records from index from on.
 func (l *Log) Read(from uint64, n int) ([]Record, error) { return l.ReadEpoch(l.epoch, from, n) }
 
-// ReadEpoch is Read for the log of an earlier epoch in the same store.
+// ReadEpoch is Read for the log of an earlier epoch in the same store, of which only
+// the texts are left.
 func (l *Log) ReadEpoch(epoch, from uint64, n int) ([]Record, error) {
 	var out []Record
 	n = min(n, MaxRead)
-	err := l.db.View(func(tx *store.Tx) error {
-		return treeOf(tx, epoch).bucket.ForEach(tx, store.Key64(from), func(key string, hashes []byte) error {
+	collect := func(tx *store.Tx, b store.Bucket, of func(key string, value []byte) (Record, error)) error {
+		return b.ForEach(tx, store.Key64(from), func(key string, value []byte) error {
 			if len(out) >= n {
 				return store.ErrStop
 			}
-			r, err := record(tx, texts(epoch), key, hashes)
+			r, err := of(key, value)
 			out = append(out, r)
 			return err
+		})
+	}
+	err := l.db.View(func(tx *store.Tx) error {
+		if epoch != l.epoch {
+			return collect(tx, texts(epoch), textRecord)
+		}
+		return collect(tx, treeOf(tx, epoch).bucket, func(key string, hashes []byte) (Record, error) {
+			return record(tx, texts(epoch), key, hashes)
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the access log: %w", err)
 	}
 	return out, nil
+}
+
+func textRecord(key string, text []byte) (Record, error) {
+	index, err := store.Parse64(key)
+	return Record{Index: index, Text: text, Hash: tlog.RecordHash(text)}, err
 }
 
 func record(tx *store.Tx, texts store.Bucket, key string, hashes []byte) (Record, error) {
