@@ -62,9 +62,9 @@ func TestT18FloodsAreBoundedAndOthersAreAnswered(t *testing.T) {
 		}
 		member.Hello() // by then its allowance has grown again
 	}
-	// A start makes two entries, a change one, together 120 and one more each 15 s; a
+	// A start makes two entries, a change one, together 120 and one more each minute; a
 	// refusal is logged once a minute, a counter of what is hostile once an hour.
-	starts := 120 + int(time.Since(began)/(15*time.Second)) + 1
+	starts := 120 + int(time.Since(began)/time.Minute) + 1
 	most := 2*starts + int(time.Since(began)/time.Minute) + 1 + 1
 	if n := len(h.entries()) - before; n < 100 || n > most {
 		t.Errorf("%d entries were made, want at most %d", n, most)

@@ -30,6 +30,7 @@ type household struct {
 	dir    string
 	socket string
 	config string
+	ca     *pki.CA
 	broker *broker.Broker
 	daemon *exec.Cmd
 	owner  *client.Camera
@@ -51,26 +52,25 @@ func (b *bench) household(capture string) (h *household, err error) {
 		return h, err
 	}
 	h.socket = filepath.Join(short, "s")
-	ca, err := pki.NewCA("bench")
+	if h.ca, err = pki.NewCA("bench"); err != nil {
+		return h, err
+	}
+	server, err := h.ca.Server("127.0.0.1")
 	if err != nil {
 		return h, err
 	}
-	server, err := ca.Server("127.0.0.1")
+	h.broker, err = broker.Start(broker.Config{Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: h.ca.Pool()}}) //nolint:gosec // Start sets the version
 	if err != nil {
 		return h, err
 	}
-	h.broker, err = broker.Start(broker.Config{Address: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: ca.Pool()}}) //nolint:gosec // Start sets the version
-	if err != nil {
+	if err := h.configure(capture); err != nil {
 		return h, err
 	}
-	if err := h.configure(ca, capture); err != nil {
-		return h, err
-	}
-	return h, h.begin(b, ca)
+	return h, h.begin(b)
 }
 
-func (h *household) configure(ca *pki.CA, capture string) error {
-	authority, err := pki.WriteCA(h.dir, "ca", ca)
+func (h *household) configure(capture string) error {
+	authority, err := pki.WriteCA(h.dir, "ca", h.ca)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (h *household) configure(ca *pki.CA, capture string) error {
 func (h *household) state() string { return filepath.Join(h.dir, "state") }
 
 // begin gives the device its identity, starts it, and pairs.
-func (h *household) begin(b *bench, ca *pki.CA) error {
+func (h *household) begin(b *bench) error {
 	out, err := exec.CommandContext(b.ctx, b.camd, "factory", "init", "--json", "--config", h.config).Output() //nolint:gosec // the operator's own
 	if err != nil {
 		return fmt.Errorf("camd factory init: %w", err)
@@ -95,7 +95,7 @@ func (h *household) begin(b *bench, ca *pki.CA) error {
 	if err := json.Unmarshal(out, &made); err != nil {
 		return err
 	}
-	if err := h.certify(ca, made.Device); err != nil {
+	if err := h.certify(made.Device); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(h.dir, "camd.log"))
@@ -109,11 +109,11 @@ func (h *household) begin(b *bench, ca *pki.CA) error {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	return h.pair(ctx, ca, made.Label)
+	return h.pair(ctx, made.Label)
 }
 
 // certify signs the device's request, as the broker's operator would.
-func (h *household) certify(ca *pki.CA, id proto.DeviceID) error {
+func (h *household) certify(id proto.DeviceID) error {
 	text, err := os.ReadFile(filepath.Join(h.state(), "identity", "device.csr"))
 	if err != nil {
 		return err
@@ -126,14 +126,14 @@ func (h *household) certify(ca *pki.CA, id proto.DeviceID) error {
 	if err != nil {
 		return err
 	}
-	cert, err := ca.Certify(request.PublicKey, string(id), pki.DeviceURI(id))
+	cert, err := h.ca.Certify(request.PublicKey, string(id), pki.DeviceURI(id))
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(h.state(), "identity", "operational.crt"), cert, 0o600)
 }
 
-func (h *household) pair(ctx context.Context, ca *pki.CA, text string) error {
+func (h *household) pair(ctx context.Context, text string) error {
 	for client.OpenWindow(ctx, h.socket, time.Minute, "bench") != nil {
 		select {
 		case <-ctx.Done():
@@ -149,11 +149,7 @@ func (h *household) pair(ctx context.Context, ca *pki.CA, text string) error {
 	if err != nil {
 		return err
 	}
-	cert, err := ca.Viewer(keys.ID())
-	if err != nil {
-		return err
-	}
-	key, err := pki.KeyPEM(cert)
+	login, err := h.login(keys)
 	if err != nil {
 		return err
 	}
@@ -162,7 +158,6 @@ func (h *household) pair(ctx context.Context, ca *pki.CA, text string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	login := client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
 	record, err := client.Pair(ctx, conn, label, keys, login)
 	if err != nil {
 		return err
@@ -173,6 +168,16 @@ func (h *household) pair(ctx context.Context, ca *pki.CA, text string) error {
 	}
 	_, err = h.owner.Call(ctx, proto.OpStatus, "", nil)
 	return err
+}
+
+// login is what the broker's operator gives a client.
+func (h *household) login(keys *client.Keys) (client.Broker, error) {
+	cert, err := h.ca.Viewer(keys.ID())
+	if err != nil {
+		return client.Broker{}, err
+	}
+	key, err := pki.KeyPEM(cert)
+	return client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}, err
 }
 
 func (h *household) close() {

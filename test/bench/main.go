@@ -110,6 +110,9 @@ func (b *bench) measure() (err error) {
 		{"sender: seven viewers beside a stalled one", b.stalls},
 		{"daemon: a camera that can't force keyframes", b.daemonOnFile},
 		{"daemon: an encoder that can", b.daemonOnEncoder},
+		{"household: requests, entries, notices", b.requests},
+		{"household: revocations", b.revocations},
+		{"household: floods", b.floods},
 		{"binaries", b.sizes},
 	} {
 		if !strings.HasPrefix(part.name, b.only) {

@@ -28,7 +28,7 @@ type row struct {
 	Figure string
 	Unit   string
 	// Samples of camd and of the baseline: a plain pion sender, unless Figure names
-	// another.
+	// another, or its like without what the figure names.
 	Camd, Baseline []float64
 }
 
@@ -90,6 +90,12 @@ func (r *report) add(kind, figure, unit string, v float64) {
 	}
 }
 
+// pair adds a sample with its baseline.
+func (r *report) pair(figure, unit string, camd, baseline float64) {
+	r.add("camd", figure, unit, camd)
+	r.add("baseline", figure, unit, baseline)
+}
+
 // step adds a row of differences, divided by n: what each one more costs.
 func (r *report) step(figure, unit, from, to string, n float64) {
 	a, b := r.find(from), r.find(to)
@@ -114,7 +120,7 @@ func (r *report) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %v; %s; load %s, at the end %s\n", r.When.Format("2006-01-02 15:04"), r.Took, r.Machine, r.Load[0], r.Load[1])
 	fmt.Fprintf(w, "%s\n", strings.Join(r.Versions, ", "))
 	fmt.Fprintf(w, "medians of %d rounds of %v each; %d sessions\n\n", r.Plan.Rounds, r.Plan.Window, r.Plan.Sessions)
-	fmt.Fprintf(w, "| figure | camd | plain pion | ratio |\n|---|---:|---:|---:|\n")
+	fmt.Fprintf(w, "| figure | camd | baseline | ratio |\n|---|---:|---:|---:|\n")
 	for _, x := range r.Rows {
 		ratio := "–"
 		if len(x.Camd) > 0 && len(x.Baseline) > 0 && median(x.Baseline) > 0 {
