@@ -150,6 +150,9 @@ func (b *bench) flood(h *household, k kind) error {
 	}
 	with := "flood of " + k.name + ": "
 	for _, q := range []string{"p50", "p95"} {
+		if len(amid.took) == 0 {
+			break
+		}
 		b.report.pair(with+"another member's request, "+q, "ms", ms(quantile(amid.took, quantiles[q])), ms(quantile(quiet.took, quantiles[q])))
 	}
 	b.report.add("camd", with+"requests that were never answered", "%", 100*float64(amid.lost)/float64(amid.lost+len(amid.took)))
