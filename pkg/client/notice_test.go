@@ -65,6 +65,28 @@ func TestRepeatedAndForgedNoticesAreNotHeard(t *testing.T) {
 	}
 }
 
+// A log that was put back tells of its new entries under numbers of before.
+func TestNoticeUnderANumberOfBeforeHasTheLogProved(t *testing.T) {
+	d, c := dialled(t)
+	l := listening(t, c)
+	asked := make(chan struct{}, 9)
+	status(t, c)
+	d.handle = func(proto.Request) (proto.Code, any) { asked <- struct{}{}; return proto.CodeOK, nil }
+	index := d.notice(privacyOn, false)
+	<-l
+	again := must(d.log.Read(index, 1))[0].Text
+	for _, text := range []string{string(again), string(must(privacyText().Bytes()))} { // the second one alone is news
+		n := proto.Notice{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Index: index, Entry: text}
+		d.mqtt.Publish(proto.TopicOut(d.id, c.keys.ID()), 1, false, must(envelope.SealNotice(n, d.hhSig, d.client.Enc)))
+	}
+	<-asked
+	d.notice(privacyOn, false)
+	<-l
+	if len(asked) != 0 {
+		t.Error("it asks about what it knows")
+	}
+}
+
 func privacyText() accesslog.Entry {
 	e := privacyOn
 	e.Version, e.Epoch = accesslog.Version, 1

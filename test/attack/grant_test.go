@@ -34,6 +34,9 @@ func newFamily(t *testing.T) *family {
 		Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen, proto.ScopeMembers, proto.ScopeAudit}})
 	f := &family{home: h, anna: h.probe, ben: h.as(ben), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
 	f.cara = h.as(h.invite(f.ben, proto.Grant{Name: "Cara"}))
+	for _, c := range []*hostile.Client{f.anna, f.ben, f.cara} {
+		c.Settle()
+	}
 	return f
 }
 
@@ -41,14 +44,12 @@ func newFamily(t *testing.T) *family {
 func (f *family) attempt(name string, c *hostile.Client, g proto.Grant, change func(*hostile.Forgery), want proto.Code) {
 	f.t.Helper()
 	before := f.local("members", 0).Members
-	c.Settle()
 	r := c.Request(proto.OpGrant, "", g)
 	if change != nil {
 		change(r)
 	}
 	c.Send(r)
-	f.anna.Settle()
-	c.Settle()
+	c.Settle() // the next attempt begins with what this one heard: a topic's rate is bounded
 	if a := c.Answers()[r.Claims["jti"].(string)]; a.Code != want {
 		f.t.Errorf("%s is answered %q, not %q", name, a.Code, want)
 	}
@@ -162,6 +163,8 @@ func TestT13GrantThatIsRepeated(t *testing.T) {
 	f.repeat(given, g, "at once")
 	f.does(f.anna, proto.OpRevoke, proto.Revoke{Client: zoe.ID()}, proto.CodeOK)
 	replay := func(when string) {
+		f.ben.Hello()
+		f.cara.Hello()
 		for name, c := range map[string]*hostile.Client{"its giver's topic": f.anna, "another member's topic": f.ben, "a guest's topic": f.cara} {
 			f.attempt("a grant that is repeated word by word "+when+" on "+name, c, g, func(r *hostile.Forgery) { r.Inner = jws }, silence)
 		}
@@ -188,7 +191,7 @@ func (f *family) repeat(given *hostile.Forgery, g proto.Grant, when string) {
 		name string
 		g    proto.Grant
 		want proto.Code
-	}{{"the same", g, proto.CodeOK}, {"another body", other, proto.CodeBadRequest}} {
+	}{{"another body", other, proto.CodeBadRequest}, {"the same", g, proto.CodeOK}} {
 		f.anna.Settle()
 		r := f.anna.Request(proto.OpGrant, "", x.g)
 		r.Claims["jti"] = given.Claims["jti"]

@@ -47,7 +47,12 @@ func (h *home) cut(n int, c change) (answered, whole bool) {
 	}
 	_ = h.Wait()
 	whole = answered && !k.hit
-	h.again()
+	h.Start()
+	h.Online()
+	if len(h.names()) == 0 {
+		h.t.Fatalf("killed at write %d, camd knows nobody any more", n)
+	}
+	h.probe.Hello()
 	a, ok := h.probe.Answers()[jti]
 	if answered = ok; ok && a.Code != proto.CodeOK {
 		h.t.Fatalf("at write %d the request is answered %q", n, a.Code)

@@ -102,15 +102,15 @@ func (h *home) noticed(kinds []string, told func(accesslog.Kind) bool) {
 	}
 	h.look(h.owner)
 	if a := h.owner.Alarm(); a == nil || !slices.Contains(kinds, a.Kind) {
-		h.t.Errorf("who knows more has the alarm %+v, not %v", a, kinds)
+		h.t.Fatalf("who knows more has the alarm %+v, not %v", a, kinds)
 	}
-	h.Until("the other member is told", func() bool { return told(accesslog.KindAlarm) && told(accesslog.KindRollback) })
+	if h.entered(accesslog.KindAlarm) != 1 || h.entered(accesslog.KindRollback) != 1 {
+		h.t.Fatalf("the log has %d alarms and %d entries of a rollback", h.entered(accesslog.KindAlarm), h.entered(accesslog.KindRollback))
+	}
 	if c := h.Condition("auth"); c.State != "degraded" || !strings.Contains(c.Reason, setBackSentence) {
 		h.t.Errorf("the camera's health says %+v", c)
 	}
-	if h.entered(accesslog.KindAlarm) != 1 || h.entered(accesslog.KindRollback) != 1 {
-		h.t.Errorf("the log has %d alarms and %d entries of a rollback", h.entered(accesslog.KindAlarm), h.entered(accesslog.KindRollback))
-	}
+	h.Until("the other member is told", func() bool { return told(accesslog.KindAlarm) && told(accesslog.KindRollback) })
 }
 
 // truncate takes the last entries out of a log so that what is left fits together.
