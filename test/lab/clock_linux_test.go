@@ -40,7 +40,7 @@ func TestClockEndsStreams(t *testing.T) {
 	ben.refused(proto.CodeClock, "watch", "--seconds", "1")
 	cleo.refused(proto.CodeClock, "watch", "--seconds", "1")
 	h.clock(now.AddDate(1, 0, 0), true)
-	ben.refused(proto.CodeSuspended, "watch", "--seconds", "1")
+	ben.refused(proto.CodeClock, "watch", "--seconds", "1")
 
 	h.clock(now, true)
 	b = ben.watch()

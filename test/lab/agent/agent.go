@@ -101,7 +101,7 @@ type Keyboard struct {
 type Press struct {
 	Keyboard string
 	Key      uint16
-	For      time.Duration
+	For      time.Duration // 0: pressed and released at once
 }
 
 // Found is what test/lab/peek finds in a state folder.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func makeKeyboard(fd uintptr, k agent.Keyboard) error {
 	return unix.IoctlSetInt(int(fd), uiDevCreate, 0)
 }
 
-// Press holds a key down for a while.
+// Press holds a key down for a while, or for no time.
 func (g *Guest) Press(p agent.Press, _ *agent.Empty) error {
 	g.mu.Lock()
 	f, ok := g.keyboards[p.Keyboard]
@@ -81,19 +82,32 @@ func (g *Guest) Press(p agent.Press, _ *agent.Empty) error {
 	if !ok {
 		return fmt.Errorf("no input device %q was made", p.Keyboard)
 	}
-	down := press(f, p.Key, 1)
-	time.Sleep(p.For)
-	if err := errors.Join(down, press(f, p.Key, 0)); err != nil {
+	down, err := edge(p.Key, 1)
+	if err != nil {
+		return err
+	}
+	up, err := edge(p.Key, 0)
+	if err != nil {
+		return err
+	}
+	if p.For == 0 { // at once, or a busy machine makes it longer
+		down, up = append(down, up...), nil
+	}
+	_, err = f.Write(down)
+	if up != nil {
+		time.Sleep(p.For)
+		_, upErr := f.Write(up)
+		err = errors.Join(err, upErr)
+	}
+	if err != nil {
 		return fmt.Errorf("press key %d of %s: %w", p.Key, p.Keyboard, err)
 	}
 	return nil
 }
 
-func press(f *os.File, key uint16, value int32) error {
-	for _, e := range []inputEvent{{kind: evKey, code: key, value: value}, {kind: evSyn}} {
-		if err := binary.Write(f, binary.NativeEndian, e); err != nil {
-			return err
-		}
-	}
-	return nil
+// edge is what uinput is written for a key that changes.
+func edge(key uint16, value int32) ([]byte, error) {
+	var b bytes.Buffer
+	err := binary.Write(&b, binary.NativeEndian, []inputEvent{{kind: evKey, code: key, value: value}, {kind: evSyn}})
+	return b.Bytes(), err
 }
