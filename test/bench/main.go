@@ -69,7 +69,7 @@ func arg(i int) string {
 
 func run() error {
 	b := &bench{plan: full}
-	short := flag.Bool("quick", false, "a smoke run of two minutes, whose figures are not for the docs")
+	short := flag.Bool("quick", false, "a short run, whose figures are not for the docs")
 	asJSON := flag.Bool("json", false, "print JSON instead of a table")
 	flag.StringVar(&b.cache, "cache", ".cache/bench", "folder for the clip and scratch files, on a disk")
 	flag.StringVar(&b.camd, "camd", "bin/camd", "the daemon; see make build")
