@@ -78,6 +78,10 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
+	errOut = screen{errOut}
+	if !c.JSON {
+		out = screen{out}
+	}
 	return exitCode(run.Run(c.environment(ctx, out, errOut)), errOut)
 }
 

@@ -82,6 +82,9 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 		err = matches(all, end)
 	}
 	if errors.Is(err, accesslog.ErrProof) {
+		if said := c.demoted(ctx); said != nil {
+			return report, said
+		}
 		c.raise(ctx, proto.Request{Op: proto.OpLog}, end.Note, &breach{alarmTexts, end.Note, err})
 	}
 	if err == nil || !errors.Is(err, accesslog.ErrProof) {
@@ -96,10 +99,28 @@ func (c *Camera) Audits(ctx context.Context) (bool, error) {
 	if c.record.Role == proto.RoleOwner {
 		return true, nil
 	}
+	m, err := c.own(ctx)
+	return slices.Contains(m.Scopes, proto.ScopeAudit), err
+}
+
+// own is this client's row among the members, as the camera tells it; without a name
+// if there is none.
+func (c *Camera) own(ctx context.Context) (proto.Member, error) {
 	l, err := c.Members(ctx)
-	return slices.ContainsFunc(l, func(m proto.Member) bool {
-		return m.Client == c.keys.ID() && slices.Contains(m.Scopes, proto.ScopeAudit)
-	}), err
+	if i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == c.keys.ID() }); i >= 0 {
+		return l[i], err
+	}
+	return proto.Member{}, err
+}
+
+// demoted says so when a camera sent an owner less than the whole log because it is
+// no owner any more, which is no contradiction.
+func (c *Camera) demoted(ctx context.Context) error {
+	m, err := c.own(ctx)
+	if err != nil || m.Name == "" || slices.Contains(m.Scopes, proto.ScopeAudit) {
+		return nil //nolint:nilerr // then it stays a contradiction
+	}
+	return problem(ErrDemoted, "The camera says that you are no owner any more, but %s, and may not read its whole log. Ask the other members who did that.", m.Role)
 }
 
 // recordOf takes the leaf of an entry: its text, or the hash that is left of it.

@@ -13,6 +13,7 @@ var (
 	ErrNoAnswer = errors.New("no answer")
 	ErrNoCamera = errors.New("no such camera")
 	ErrClosed   = errors.New("closed")
+	ErrDemoted  = errors.New("not an owner any more")
 	ErrLost     = errors.New("connection lost")
 	ErrNewer    = errors.New("written by a newer version")
 	ErrNewEpoch = errors.New("the camera has a new household")

@@ -140,12 +140,20 @@ func (c *Camera) unanswered(id string) bool {
 	return slices.ContainsFunc(c.Unanswered(), func(u Unanswered) bool { return u.ID == id })
 }
 
+// final tells of refusals that will not be another answer when the camera is asked again.
+func final(c proto.Code) bool {
+	switch c {
+	case proto.CodeStale, proto.CodeBusy, proto.CodeStorage, proto.CodeInternal:
+		return false
+	}
+	return true
+}
+
 // finish sends a revocation and forgets it once it is answered.
 func (c *Camera) finish(ctx context.Context, u Unanswered, from accesslog.Checkpoint) (proto.Answer, error) {
 	a, err := c.exchange(ctx, u.request(), from)
 	var refused *Refused
-	final := err == nil || errors.As(err, &refused) && refused.Code != proto.CodeStale && refused.Code != proto.CodeBusy
-	if !final {
+	if err != nil && !(errors.As(err, &refused) && final(refused.Code)) {
 		return a, err
 	}
 	if kept := c.ledger.answered(u); kept != nil {

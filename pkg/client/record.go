@@ -75,6 +75,9 @@ func (r Record) check() (envelope.Trio, error) {
 	if trio.Device != r.Device || trio.Epoch != r.Epoch {
 		return envelope.Trio{}, fmt.Errorf("%w: trio of another device or epoch", errRecord)
 	}
+	if r.Role.Preset() == nil || printable(r.Name) != r.Name || printable(r.Member) != r.Member {
+		return envelope.Trio{}, fmt.Errorf("%w: role %.20q or a name", errRecord, r.Role)
+	}
 	return trio, r.Broker.check()
 }
 

@@ -64,7 +64,8 @@ func (c *camera) serve(r proto.Request) (proto.Code, any) {
 			return proto.CodeBadRequest, nil
 		}
 		for _, x := range l.Candidates {
-			if err := c.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: x.Candidate, SDPMid: x.SDPMid}); err != nil {
+			err := c.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: x.Candidate, SDPMid: x.SDPMid})
+			if err != nil && c.pc.ConnectionState() != webrtc.PeerConnectionStateClosed { // its viewer may have gone
 				c.t.Errorf("candidate %q: %v", x.Candidate, err)
 			}
 		}
