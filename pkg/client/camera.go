@@ -51,6 +51,7 @@ type Camera struct {
 	wg         sync.WaitGroup                       // what Dial began beside
 	held       atomic.Pointer[accesslog.Checkpoint] // by Hold
 	dropped    atomic.Uint64                        // messages that were not ours, not signed, or too many
+	malformed  atomic.Pointer[error]                // why a connection to the broker was closed
 	doubting   atomic.Bool                          // doubt is at work
 }
 
@@ -93,6 +94,9 @@ func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.
 	go c.run()
 	if err := c.connect(ctx); err != nil {
 		c.Close()
+		if why := c.malformed.Load(); why != nil {
+			err = *why
+		}
 		return nil, explainDial(record.Broker, err)
 	}
 	c.wg.Go(c.catchUp)

@@ -15,6 +15,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/camd-project/camd/pkg/link/mqttframe"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -82,26 +83,40 @@ func (c *Camera) options(cfg *tls.Config) *mqtt.ClientOptions {
 	return o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()
-		return (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", c.record.Broker.address())
+		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", c.record.Broker.address())
+		if err != nil {
+			return nil, err
+		}
+		return &mqttframe.Conn{Conn: conn, Refuse: func(why error) { c.malformed.Store(&why) }}, nil
 	})
 }
 
-// subscribe runs in a goroutine of paho's after each connection.
+// subscribe runs in a goroutine of paho's after each connection. What is lost is
+// asked for again or shows as a gap, so QoS 0 will do, and a broker that may send
+// nothing else has no hold on paho's store.
 func (c *Camera) subscribe(m mqtt.Client) {
-	t := m.SubscribeMultiple(map[string]byte{
-		proto.TopicOut(c.record.Device, c.keys.ID()): 1,
-		proto.TopicStatus(c.record.Device):           1,
-	}, c.take)
-	err := waitToken(context.Background(), t, dialTimeout)
-	for _, granted := range t.(*mqtt.SubscribeToken).Result() {
-		if err == nil && granted > 2 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
-			err = problem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
-		}
+	out := m.Subscribe(proto.TopicOut(c.record.Device, c.keys.ID()), 0, c.take)
+	status := m.Subscribe(proto.TopicStatus(c.record.Device), 0, c.take)
+	err := c.granted(out)
+	if err == nil {
+		err = c.granted(status)
 	}
 	select {
 	case c.subscribed <- err:
 	default: // only the first connection is waited for
 	}
+}
+
+func (c *Camera) granted(t mqtt.Token) error {
+	if err := waitToken(context.Background(), t, dialTimeout); err != nil {
+		return err
+	}
+	for _, qos := range t.(*mqtt.SubscribeToken).Result() {
+		if qos != 0 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
+			return problem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
+		}
+	}
+	return nil
 }
 
 // take is paho's handler: it must not block.
@@ -138,6 +153,7 @@ func explainDial(b Broker, err error) error {
 
 func dialReason(b Broker, err error) string {
 	var (
+		frame     *mqttframe.Error
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
 		invalid   x509.CertificateInvalidError
@@ -145,6 +161,8 @@ func dialReason(b Broker, err error) string {
 		alert     tls.AlertError
 	)
 	switch {
+	case errors.As(err, &frame):
+		return "does not keep to MQTT 3.1.1: it sent " + frame.What + ". Ask its operator"
 	case errors.As(err, &authority):
 		return "shows a certificate that the pinned authority did not sign; it may be another broker than the one you paired with"
 	case errors.As(err, &name):

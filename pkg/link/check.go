@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/camd-project/camd/pkg/link/mqttframe"
 )
 
 // Check connects to the broker as the device would and disconnects again. The
@@ -46,7 +48,7 @@ func connectOnce(ctx context.Context, d *dialer) error {
 	}
 	ack, ok := answer.(*packets.ConnackPacket)
 	if !ok {
-		return &frameError{"something else than a CONNACK first"}
+		return &mqttframe.Error{What: "something else than a CONNACK first"}
 	}
 	if refused := packets.ConnErrors[ack.ReturnCode]; refused != nil {
 		return refused

@@ -44,7 +44,7 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 		_ = raw.Close()
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
-	return &conn{Conn: t}, nil
+	return newConn(t), nil
 }
 
 // connect opens the TCP connection, through an HTTP proxy if there is one.

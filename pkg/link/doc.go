@@ -7,7 +7,7 @@
 // that are too large, too many or retained are dropped before any queue, counted,
 // and reported once a minute. Every queue and every wait is bounded.
 //
-// A broker is not trusted: packets.go refuses whatever could fill memory or upset
+// A broker is not trusted: mqttframe refuses whatever could fill memory or upset
 // the MQTT library. A broker that can't be reached is no failure of the daemon:
 // Run goes on trying, with growing, jittered pauses of at most about a minute and
 // a half, and the health condition "broker" says in a sentence what is wrong.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/camd-project/camd/pkg/link/mqttframe"
 )
 
 // explain makes a Problem of what ended an attempt or a session: a sentence that
@@ -30,10 +32,10 @@ func (t *target) explain(err error, now time.Time) *Problem {
 
 // explainOwn has the sentences for what this package itself noticed.
 func (t *target) explainOwn(err error, _ time.Time) string {
-	var frame *frameError
+	var frame *mqttframe.Error
 	switch {
 	case errors.As(err, &frame):
-		return fmt.Sprintf("The broker %s does not keep to MQTT 3.1.1: it sent %s. Check that its message limit is 64 KiB.", t.address(), frame.what)
+		return fmt.Sprintf("The broker %s does not keep to MQTT 3.1.1: it sent %s. Check that its message limit is 64 KiB.", t.address(), frame.What)
 	case errors.Is(err, errSubscribe):
 		return fmt.Sprintf("The broker %s does not let %s subscribe to its requests. Check the broker's topic rules.", t.address(), certName(t.leaf))
 	case errors.Is(err, errSilent), err != nil && strings.HasPrefix(err.Error(), "pingresp not received"):

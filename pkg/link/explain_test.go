@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/camd-project/camd/pkg/link/mqttframe"
 )
 
 func named(cn, issuer string, from, to time.Time) *x509.Certificate {
@@ -81,7 +83,7 @@ func TestExplain(t *testing.T) {
 		"subscription":         {errSubscribe, now, []string{"topic rules"}},
 		"ping":                 {errors.New("pingresp not received, disconnecting"), now, []string{"stopped answering"}},
 		"silent":               {errSilent, now, []string{"stopped answering"}},
-		"frame":                {lost(&frameError{"an unexpected packet"}), now, []string{"does not keep to MQTT 3.1.1: it sent an unexpected packet"}},
+		"frame":                {lost(&mqttframe.Error{What: "an unexpected packet"}), now, []string{"does not keep to MQTT 3.1.1: it sent an unexpected packet"}},
 		"proxy refused":        {during(errProxy, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), now, []string{"proxy in HTTPS_PROXY", "connection refused"}},
 		"proxy says no":        {during(errProxy, errors.New(`it answered "403 Forbidden"`)), now, []string{"403 Forbidden"}},
 		"proxy scheme":         {during(errProxy, errors.New("its address begins with socks5://")), now, []string{"its address begins with socks5://"}},

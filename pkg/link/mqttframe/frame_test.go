@@ -1,4 +1,4 @@
-package link
+package mqttframe
 
 import (
 	"bytes"
@@ -29,8 +29,8 @@ func TestFrame(t *testing.T) {
 		"CONNACK long":      {[]byte{0x20, 3}, false},
 		"PUBLISH":           {publishOf(100), true},
 		"PUBLISH retained":  {append([]byte{0x31}, publishOf(100)[1:]...), true},
-		"PUBLISH largest":   {publishOf(maxPacket), true},
-		"PUBLISH larger":    {publishOf(maxPacket + 1)[:4], false},
+		"PUBLISH largest":   {publishOf(MaxPacket), true},
+		"PUBLISH larger":    {publishOf(MaxPacket + 1)[:4], false},
 		"PUBLISH empty":     {[]byte{0x30, 0}, false},
 		"PUBLISH QoS 1":     {[]byte{0x32, 5}, false},
 		"PUBLISH duplicate": {[]byte{0x38, 5}, false},
@@ -95,7 +95,7 @@ func FuzzFrame(f *testing.F) {
 					t.Fatalf("SUBACK with %d codes passes", len(p.ReturnCodes))
 				}
 			case *packets.PublishPacket:
-				if len(p.Payload) > maxPacket || p.Qos != 0 {
+				if len(p.Payload) > MaxPacket || p.Qos != 0 {
 					t.Fatalf("PUBLISH of %d bytes, QoS %d passes", len(p.Payload), p.Qos)
 				}
 			case *packets.PubackPacket, *packets.PingrespPacket:
