@@ -18,7 +18,8 @@ run() {
 }
 
 run unit "unit tests with the race detector" -race -timeout 15m \
-  $(go list ./... | grep -v -e /test/lab -e /test/browser)
+  $(go list ./... | grep -v -e /test/lab -e /test/browser -e /test/attack)
+run attack "attack tests, and a mutant for each control (about ten minutes)" -count=1 -timeout 40m ./test/attack/...
 run browser "browser tests" -count=1 -timeout 15m ./test/browser/...
 run lab "lab tests: real kernel devices under QEMU (about seven minutes)" -count=1 -timeout 30m ./test/lab/...
 

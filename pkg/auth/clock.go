@@ -14,7 +14,7 @@ import (
 // or a clock with a battery.
 type Clock func() (now time.Time, synchronised bool)
 
-// Times of docs/protocol.md 5.8.
+// Times of docs/protocol.md 5.9.
 const (
 	clockSlack    = 24 * time.Hour      // how far an owner's clock and the device's may be apart
 	clockHorizon  = 30 * 24 * time.Hour // how far beyond the floor the clock is believed
