@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -116,22 +117,39 @@ func ending(test string, r io.Reader) (action string) {
 	return action
 }
 
+// sound tells, once for each test, how it ends without a patch.
+type sound struct {
+	mu    sync.Mutex
+	tests map[string]func() (action, output string)
+}
+
+func (s *sound) ending(t *testing.T, m mutant) (action, output string) {
+	s.mu.Lock()
+	key := m.pkg + " " + m.test
+	once := s.tests[key]
+	if once == nil {
+		once = sync.OnceValues(func() (string, string) { return m.run(t, "") })
+		s.tests[key] = once
+	}
+	s.mu.Unlock()
+	return once()
+}
+
 func TestEveryMutantIsCaught(t *testing.T) {
 	patches, err := filepath.Glob("mutants/*.patch")
 	if err != nil || len(patches) == 0 {
 		t.Fatalf("no mutants: %v", err)
 	}
-	sound := map[string]bool{} // tests that passed without a patch
+	without := sound{tests: map[string]func() (string, string){}}
 	for _, path := range patches {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".patch"), func(t *testing.T) {
+			t.Parallel() // one compiles while another runs
 			m := read(t, path)
-			if key := m.pkg + " " + m.test; !sound[key] {
-				if action, out := m.run(t, ""); action != "pass" {
-					t.Fatalf("without the patch %s ends with %q:\n%s", m.test, action, out)
-				}
-				sound[key] = true
+			overlay := m.overlay(t)
+			if action, out := without.ending(t, m); action != "pass" {
+				t.Fatalf("without the patch %s ends with %q:\n%s", m.test, action, out)
 			}
-			action, out := m.run(t, m.overlay(t))
+			action, out := m.run(t, overlay)
 			switch {
 			case action == "" || strings.Contains(out, "panic: "):
 				t.Errorf("%s did not fail by its own assertion:\n%s", m.test, out)
