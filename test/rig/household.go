@@ -18,6 +18,7 @@ func (r *Rig) Invite(by *client.Camera, grant proto.Grant) *client.Camera {
 	if err != nil {
 		r.TB.Fatal(err)
 	}
+	grant = Complete(r.TB, keys, grant)
 	r.Grant(by, keys, grant)
 	return r.Dial(keys, r.Card(by, keys, grant))
 }
