@@ -39,6 +39,9 @@ func words(id proto.ClientID) string { return client.Words(id) }
 
 // terminal tells whether a person sees out.
 func terminal(out any) bool {
+	if s, ok := out.(screen); ok {
+		out = s.w
+	}
 	f, ok := out.(*os.File)
 	if !ok {
 		return false

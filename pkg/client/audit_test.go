@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -101,6 +102,35 @@ func TestMemberWithoutAuditVerifiesItsOwnEntries(t *testing.T) {
 		t.Errorf("VerifyLog = %+v, %v", got, err)
 	}
 	calm(t, c)
+}
+
+// An owner who is none any more gets its own entries, which is no contradiction. A
+// camera that leaves entries out without saying why is caught.
+func TestDemotedOwnerIsToldSo(t *testing.T) {
+	for role, scopes := range map[proto.Role][]proto.Scope{proto.RoleGuest: {proto.ScopeView}, proto.RoleOwner: proto.OwnerScopes()} {
+		d, c := dialled(t)
+		d.handle = func(r proto.Request) (proto.Code, any) {
+			if r.Op == proto.OpMembers {
+				return proto.CodeOK, proto.MembersAnswer{Members: []proto.Member{{Client: c.keys.ID(), Name: "Ann", Role: role, Scopes: scopes}}}
+			}
+			return d.pages(scopes, func(l []proto.LogRecord) []proto.LogRecord { return l[1:] })(r)
+		}
+		_, err := c.VerifyLog(t.Context())
+		kept := must(c.home.Camera(""))
+		if role == proto.RoleOwner {
+			if a := c.Alarm(); err == nil || a == nil || a.Kind != alarmTexts || kept.Member != "Anna" {
+				t.Errorf("of an owner: %v, alarm %+v, kept %q", err, a, kept.Member)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrDemoted) || !strings.Contains(err.Error(), "no owner any more, but guest") {
+			t.Errorf("VerifyLog = %v", err)
+		}
+		if kept.Role != proto.RoleGuest || kept.Member != "Ann" {
+			t.Errorf("kept as %s (%s)", kept.Member, kept.Role)
+		}
+		calm(t, c)
+	}
 }
 
 func TestLogPage(t *testing.T) {

@@ -231,3 +231,30 @@ func TestHeldAnswerToARevokeIsNoAlarm(t *testing.T) {
 	}
 	calm(t, c)
 }
+
+// A camera that could not, for now, has not answered a revocation.
+func TestRevokeStandsUntilItIsJudged(t *testing.T) {
+	for _, code := range []proto.Code{proto.CodeBusy, proto.CodeStorage, proto.CodeInternal} {
+		d, c := dialled(t)
+		d.handle = func(proto.Request) (proto.Code, any) { return code, nil }
+		var refused *Refused
+		if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben}); !errors.As(err, &refused) || refused.Code != code {
+			t.Errorf("%s: Revoke = %v", code, err)
+		}
+		left := c.Unanswered()
+		if len(left) != 1 {
+			t.Fatalf("%s: the revocation is forgotten", code)
+		}
+		d.mu.Lock()
+		clear(d.done) // nothing was done
+		d.handle, d.requests = removes, nil
+		d.mu.Unlock()
+		status(t, c)
+		if ops, ids := d.ops(); ops[0] != proto.OpRevoke || ids[0] != left[0].ID {
+			t.Errorf("%s: first came %s", code, ops[0])
+		}
+		if len(c.Unanswered()) != 0 {
+			t.Errorf("%s: it is unanswered still", code)
+		}
+	}
+}
