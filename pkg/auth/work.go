@@ -81,7 +81,8 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 		return coded(proto.CodeBadRequest), false
 	}
 	if d, ok := g.authority.granted(r); ok {
-		return d.again(r), true
+		o := d.again(r)
+		return o, o.code == proto.CodeOK // another body must not take the place of the first
 	}
 	var scopes []proto.Scope
 	if op.rule.Scopes != nil {
