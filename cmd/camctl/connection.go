@@ -73,7 +73,7 @@ func (c *connection) say(sentences []string) {
 	for _, s := range sentences {
 		if !c.said[s] {
 			c.said[s] = true
-			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", s)
+			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", plain(s))
 		}
 	}
 }

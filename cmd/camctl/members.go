@@ -5,6 +5,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -46,15 +47,15 @@ func membersText(members []proto.Member, loc *time.Location, verbose bool) strin
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(key string, columns ...string) {
+	row := func(key string, l ...string) {
 		if verbose {
-			columns = append(columns, key)
+			l = append(l, key)
 		}
-		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // into memory
+		_, _ = fmt.Fprintln(w, columns(l...)) // into memory
 	}
 	row("WORDS OF THE KEY", "NAME", "ROLE", "MAY", "WHEN", "LET IN BY", "NOW")
 	for _, m := range members {
-		row(words(m.Client), plain(m.Name), string(m.Role), may(m.Scopes), when(m.Weekly, m.From, m.Until, loc), letInBy(m, names), now(m))
+		row(words(m.Client), m.Name, string(m.Role), may(m.Scopes), when(m.Weekly, m.From, m.Until, loc), letInBy(m, names), now(m))
 	}
 	_ = w.Flush()
 	return strings.TrimRight(b.String(), "\n")
@@ -90,12 +91,12 @@ func moment(unix int64, loc *time.Location) string {
 }
 
 func letInBy(m proto.Member, names map[proto.ClientID]string) string {
-	by := plain(m.By)
+	by := m.By
 	switch {
 	case by == "":
 		by = "paired at the camera"
 	case names[m.Parent] != "" && names[m.Parent] != m.By:
-		by += ", guest of " + plain(names[m.Parent])
+		by += ", guest of " + names[m.Parent]
 	}
 	return by
 }
@@ -123,12 +124,21 @@ func now(m proto.Member) string {
 	return "-"
 }
 
-// plain keeps what others wrote from playing with the terminal.
+// columns is a row of a table. What others wrote can't make it two.
+func columns(l ...string) string {
+	for i := range l {
+		l[i] = plain(l[i])
+	}
+	return strings.Join(l, "\t")
+}
+
+// plain keeps what others wrote in its line; what else it could do, screen keeps
+// from the terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || 0x7f <= r && r < 0xa0 || 0x2028 <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
-			return '\ufffd'
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return unicode.ReplacementChar
 	}, s)
 }

@@ -3,7 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 func TestScreenIsNotActedOn(t *testing.T) {
@@ -14,4 +19,34 @@ func TestScreenIsNotActedOn(t *testing.T) {
 	if got, want := b.String(), "guest]0;owned Kitchen[31m\nannA\ttab Änne 安娜 █▀\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// Whatever a command says goes over the screen, and stays in its line.
+func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
+	const evil = "x\x1b[31m\u202e\u061c\ny"
+	harmless := func(what, said string, lines int) {
+		t.Helper()
+		if n := strings.Count(strings.TrimRight(said, "\n"), "\n"); n != lines-1 || strings.ContainsAny(said, "\x1b\u202e\u061c") {
+			t.Errorf("%s: %q, want %d lines", what, said, lines)
+		}
+	}
+	var out, errOut bytes.Buffer
+	if code := execute(t.Context(), []string{"--home", "/dev/null/" + evil, "id"}, &out, &errOut); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	harmless("an error", errOut.String(), 1)
+	member := proto.Member{Name: evil, Role: evil, Scopes: []proto.Scope{evil}, Weekly: evil, By: evil, Standing: evil}
+	harmless("members", show(membersText([]proto.Member{member}, time.UTC, true)), 2)
+	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,
+		Conditions: []proto.Condition{{Name: evil, State: evil, Reason: evil}}, Sessions: []proto.Viewer{{Name: evil, Scopes: []proto.Scope{evil}}}})), 5)
+	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil})), 5)
+	var said bytes.Buffer
+	(&connection{env: &environment{errOut: screen{&said}}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil)})
+	harmless("remarks", said.String(), 2)
+}
+
+func show(text string) string {
+	var b bytes.Buffer
+	_, _ = screen{&b}.Write([]byte(text)) // into memory
+	return b.String()
 }

@@ -91,7 +91,7 @@ func settingsText(s proto.Settings) string {
 		if slices.Contains(s.Chosen, name) {
 			by = "chosen by the household"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", name, plain(value), by) // into memory
+		_, _ = fmt.Fprintln(w, columns(name, value, by)) // into memory
 	}
 	row("name", s.Name)
 	row("time_zone", s.TimeZone)

@@ -35,7 +35,7 @@ func (s statusCmd) Run(env *environment) error {
 func statusText(s proto.StatusAnswer) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(columns ...string) { _, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) } // into memory
+	row := func(l ...string) { _, _ = fmt.Fprintln(w, columns(l...)) } // into memory
 	row("camera", strings.TrimSpace(s.Name+" "+string(s.Device)))
 	row("software", s.Version+", running for "+(time.Duration(s.Uptime)*time.Second).String())
 	row("identity", "class "+s.Identity)

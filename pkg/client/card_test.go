@@ -65,6 +65,11 @@ func TestUnusableCards(t *testing.T) {
 		"empty": nil, "text": []byte("hello"), "cut": good[:len(good)-2], "huge": bytes.Repeat([]byte("a"), 1<<20),
 		"for another key": must(c.MakeCard(public(other), "Cara", proto.RoleGuest, Broker{})),
 		"half a login":    must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{Certificate: "x"})),
+		"unknown role":    must(c.MakeCard(public(keys), "Cara", "guest\x1b]0;owned\x07", Broker{})),
+		"name that acts":  must(c.MakeCard(public(keys), "Cara\x1b[31m\r\n", proto.RoleGuest, Broker{})),
+		"name that turns": must(c.MakeCard(public(keys), "Cara\u200f", proto.RoleGuest, Broker{})),
+		"URL that turns":  must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "mqtts://evil.example\u202e:8883"})),
+		"user in the URL": must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "mqtts://good.example:8883@evil.example"})),
 		"no broker":       must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "http://x"})),
 	} {
 		var p *Problem

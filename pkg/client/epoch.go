@@ -1,6 +1,8 @@
 package client
 
 import (
+	"unicode"
+
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -40,7 +42,7 @@ func (r Record) moved(e envelope.Epoch) error {
 func printable(s string) string {
 	out := make([]rune, 0, len(s))
 	for _, r := range s[:min(len(s), maxReason)] {
-		if r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
+		if !unicode.IsPrint(r) { // no control of any kind, of the direction of writing neither
 			r = ' '
 		}
 		out = append(out, r)

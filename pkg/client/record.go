@@ -75,8 +75,13 @@ func (r Record) check() (envelope.Trio, error) {
 	if trio.Device != r.Device || trio.Epoch != r.Epoch {
 		return envelope.Trio{}, fmt.Errorf("%w: trio of another device or epoch", errRecord)
 	}
-	if r.Role.Preset() == nil || printable(r.Name) != r.Name || printable(r.Member) != r.Member {
-		return envelope.Trio{}, fmt.Errorf("%w: role %.20q or a name", errRecord, r.Role)
+	if r.Role.Preset() == nil {
+		return envelope.Trio{}, fmt.Errorf("%w: role %.20q", errRecord, r.Role)
+	}
+	for _, name := range []string{r.Name, r.Member} {
+		if printable(name) != name {
+			return envelope.Trio{}, problem(errRecord, "The name %.50q can't be used: it is too long, or holds characters that are not seen.", name)
+		}
 	}
 	return trio, r.Broker.check()
 }
@@ -96,7 +101,8 @@ func (r Record) identity() (*ecdsa.PublicKey, error) {
 
 func (b Broker) check() error {
 	u, err := url.Parse(b.URL)
-	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" {
+	// With a user in front, u.Host is not what a person takes for it.
+	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" || u.User != nil || printable(b.URL) != b.URL {
 		return problem(err, "The broker's address %q is not usable: it must look like mqtts://host:8883.", b.URL)
 	}
 	if (b.Certificate == "") != (b.Key == "") {
