@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+
+	"github.com/camd-project/camd/pkg/client"
 )
 
 type addCmd struct {
@@ -39,17 +41,70 @@ func (a addCmd) Run(env *environment) error {
 	if a.Name != "" {
 		r.Name = a.Name
 	}
-	if !a.Yes {
-		_, _ = fmt.Fprintf(env.errOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
-			plain(r.Title()), plain(invited.By), words(invited.Signer))
-		if err := env.confirm("Are they the same?"); err != nil {
-			return err
-		}
+	invited.Record = r
+	changed := replaced(invited)
+	if err := a.compared(env, invited, changed); err != nil {
+		return err
 	}
 	if err := home.Save(r); err != nil {
 		return err
 	}
 	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
-		"by": invited.By, "words": words(invited.Signer)},
+		"by": invited.By, "words": words(invited.Signer), "replaced": changed},
 		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", plain(r.Title()), plain(r.Member), r.Role, plain(invited.By), r.Broker.URL)
 }
+
+// compared makes sure that whoever made the card is known, and that what it replaces
+// is meant to go.
+func (a addCmd) compared(env *environment, i client.Invitation, changed []change) error {
+	question := "Are they the same?"
+	if i.Known != nil {
+		_, _ = fmt.Fprintf(env.errOut, "The camera %s is known already. By this card\n", plain(i.Known.Title()))
+		for _, c := range changed {
+			_, _ = fmt.Fprintf(env.errOut, "   %s: %s, so far %s\n", c.What, plain(c.To), plain(c.From))
+		}
+		question = "Are they the same, and is that to be changed?"
+		if len(changed) == 0 {
+			_, _ = fmt.Fprintln(env.errOut, "   nothing changes")
+			question = "Are they the same?"
+		}
+	}
+	if a.Yes {
+		return nil
+	}
+	_, _ = fmt.Fprintf(env.errOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
+		plain(i.Record.Title()), plain(i.By), words(i.Signer))
+	return env.confirm(question)
+}
+
+// change is one thing that a card would have otherwise than the home has it.
+type change struct {
+	What string `json:"what"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// replaced lists what is changed of a camera that is known already.
+func replaced(i client.Invitation) (l []change) {
+	if i.Known == nil {
+		return nil
+	}
+	from, to := *i.Known, i.Record
+	for _, c := range []change{
+		{"camera", from.Title(), to.Title()},
+		{"you", fmt.Sprintf("%s (%s)", from.Member, from.Role), fmt.Sprintf("%s (%s)", to.Member, to.Role)},
+		{"household", epoch(from), epoch(to)},
+		{"broker", from.Broker.URL, to.Broker.URL},
+	} {
+		if c.From != c.To {
+			l = append(l, c)
+		}
+	}
+	from.Broker.URL = to.Broker.URL
+	if from.Broker != to.Broker {
+		l = append(l, change{"login and certificates at the broker", "others", "those of the card and of the flags"})
+	}
+	return l
+}
+
+func epoch(r client.Record) string { return fmt.Sprintf("epoch %d", r.Epoch) }

@@ -42,7 +42,8 @@ func (c *Camera) MakeCard(to envelope.PublicKey, name string, role proto.Role, l
 type Invitation struct {
 	Record Record
 	Signer proto.ClientID
-	By     string // what the household calls the signer
+	By     string  // what the household calls the signer
+	Known  *Record // what home has of this camera already, which Record would replace
 }
 
 // OpenCard reads a camera card that was sealed for keys. A camera that home knows
@@ -59,21 +60,23 @@ func (h *Home) OpenCard(card []byte, keys *Keys) (Invitation, error) {
 	if _, err := r.check(); err != nil {
 		return Invitation{}, problem(errors.Join(ErrCard, err), "The camera card contradicts itself. Ask for a new one.")
 	}
-	return Invitation{Record: r, Signer: signer.ClientID(), By: c.By}, h.replaces(r)
+	known, err := h.replaces(r)
+	return Invitation{Record: r, Signer: signer.ClientID(), By: c.By, Known: known}, err
 }
 
-// replaces refuses a record that is not of the camera that the home knows.
-func (h *Home) replaces(r Record) error {
+// replaces returns what the home knows of the camera of r, nil if that is nothing, and
+// refuses a record that is not of that camera.
+func (h *Home) replaces(r Record) (*Record, error) {
 	old, err := readRecord(h.file(r.Device, ".json"), r.Device)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
+		return nil, err
 	case !bytes.Equal(old.Identity, r.Identity):
-		return problem(ErrCard, "The camera card is of a device that calls itself %s but has another key than the one you know. Do not use it.", r.Device)
+		return nil, problem(ErrCard, "The camera card is of a device that calls itself %s but has another key than the one you know. Do not use it.", r.Device)
 	case old.Epoch > r.Epoch:
-		return problem(ErrCard, "The camera card is of an earlier household of %s. Ask for a new one.", old.Title())
+		return nil, problem(ErrCard, "The camera card is of an earlier household of %s. Ask for a new one.", old.Title())
 	}
-	return nil
+	return &old, nil
 }
