@@ -31,7 +31,7 @@ func TestClockEndsStreams(t *testing.T) {
 	b.ended(proto.CodeSchedule)
 	ben.refused(proto.CodeSchedule, "watch", "--seconds", "1")
 
-	before = c.more(before, 15)
+	c.more(before, 15)
 	h.clock(now.Add(2*time.Hour-2*time.Second), true)
 	c.ended(proto.CodeExpired)
 	cleo.refused(proto.CodeExpired, "watch", "--seconds", "1")
