@@ -40,7 +40,7 @@ func (l localCmd) zone() (*time.Location, error) {
 	}
 	loc, err := schedule.Zone(a.Settings.TimeZone)
 	if err != nil { // camd counts in UTC then
-		return time.UTC, nil
+		return time.UTC, nil //nolint:nilerr // there is a zone to show times in
 	}
 	return loc, nil
 }

@@ -107,7 +107,7 @@ var errSetBack = fmt.Errorf("%w: it was set back to an earlier state", store.Err
 func compare(trust *store.DB, log *accesslog.Log) (cut *uint64, err error) {
 	var applied uint64
 	err = trust.View(func(tx *store.Tx) error {
-		applied, _, err = getNumber(tx, keyApplied)
+		applied, err = getNumber(tx, keyApplied)
 		return err
 	})
 	if err != nil {

@@ -60,7 +60,7 @@ func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger
 	t := &timekeeper{clock: clock, db: db, log: log, since: time.Now()}
 	err := db.View(func(tx *store.Tx) error {
 		for key, into := range map[string]*int64{keyFloor: &t.saved.floor, keyOwner: &t.saved.owner, keyAlone: &t.saved.alone, keyDoubt: &t.saved.doubt} {
-			n, _, err := getNumber(tx, key)
+			n, err := getNumber(tx, key)
 			if err != nil {
 				return err
 			}
@@ -185,18 +185,18 @@ func (t *timekeeper) save() {
 	t.mu.Unlock()
 }
 
-// getNumber reads a number from the bucket meta; ok is false if there is none.
-func getNumber(tx *store.Tx, key string) (n uint64, ok bool, err error) {
+// getNumber reads a number from the bucket meta; 0 if there is none.
+func getNumber(tx *store.Tx, key string) (n uint64, err error) {
 	v, err := meta.Get(tx, key)
 	switch {
 	case isNotFound(err):
-		return 0, false, nil
+		return 0, nil
 	case err != nil:
-		return 0, false, err
+		return 0, err
 	case len(v) != 8:
-		return 0, false, fmt.Errorf("%w: %s has %d bytes", store.ErrDamaged, key, len(v))
+		return 0, fmt.Errorf("%w: %s has %d bytes", store.ErrDamaged, key, len(v))
 	}
-	return binary.BigEndian.Uint64(v), true, nil
+	return binary.BigEndian.Uint64(v), nil
 }
 
 func putNumber(tx *store.Tx, key string, n uint64) error {

@@ -91,7 +91,7 @@ func cutEviction(t *testing.T, state string, n int) (evicted, whole bool) {
 	}
 	evicted = lines.Scan() && lines.Text() == "evicted"
 	lines.Scan() // the end
-	<-k.done
+	<-k.done //nolint:errcheck // how it ended is in k
 	_ = child.Wait() // the killer has seen its end already
 	return evicted, !k.hit
 }

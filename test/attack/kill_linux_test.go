@@ -35,7 +35,7 @@ func (h *home) cut(n int, c change) (answered, whole bool) {
 	gone := false
 	for !gone && !answered {
 		select {
-		case <-k.done:
+		case <-k.done: //nolint:errcheck // how it ended is in k
 			gone = true
 		case <-time.After(2 * time.Millisecond):
 		}

@@ -60,7 +60,7 @@ func (b *bench) emulated() error {
 	for _, a := range [][2]string{{"arm", "qemu-arm-static"}, {"arm64", "qemu-aarch64-static"}} {
 		if _, err := exec.LookPath(a[1]); err != nil {
 			fmt.Fprintln(os.Stderr, "   nothing about armv7: qemu-user-static is not installed")
-			return nil
+			return nil //nolint:nilerr // it was said
 		}
 		all, err := b.gobench("./pkg/auth", "Answer", 50, "GOARCH="+a[0], "GOARM=7", "GOFLAGS=-exec="+a[1])
 		if err != nil {

@@ -74,7 +74,7 @@ func TestTheBrokersOwnerDecidesAboutEachMessage(t *testing.T) {
 	}
 	b.KickAll()
 	select {
-	case <-lost:
+	case <-lost: //nolint:errcheck // that it was lost is enough
 	case <-time.After(Patience):
 		t.Error("the client is still connected")
 	}

@@ -3,6 +3,7 @@ package hostile
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -85,9 +86,9 @@ func (s *Sniffer) read() {
 	for {
 		n, from, err := unix.Recvfrom(s.fd, b, 0)
 		switch {
-		case err == syscall.EAGAIN && s.closing.Load():
+		case errors.Is(err, syscall.EAGAIN) && s.closing.Load():
 			return
-		case err != nil && err != syscall.EAGAIN && err != syscall.EINTR:
+		case err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR):
 			s.tb.Errorf("sniff: %v", err)
 			return
 		case err == nil:
