@@ -64,11 +64,17 @@ func (c *Camera) Call(ctx context.Context, op proto.Op, sid string, body any) (p
 // exchange sends a request that carries the checkpoint from, and verifies the answer.
 func (c *Camera) exchange(ctx context.Context, r proto.Request, from accesslog.Checkpoint) (proto.Answer, error) {
 	r.Checkpoint = from.Note
+	var seen cursor
+	if err := c.do(ctx, func(s *state) { seen = s.notices.last }); err != nil {
+		return proto.Answer{}, err
+	}
 	a, err := c.call(ctx, r)
 	if err != nil {
 		return proto.Answer{}, err
 	}
-	c.verify(ctx, r, from, a)
+	if size := c.verify(ctx, r, from, a); size > 0 {
+		_ = c.do(context.WithoutCancel(ctx), func(s *state) { c.heed(s, seen, a.Noticed, size) }) // unless it was closed
+	}
 	if a.Code == proto.CodeStateChanged {
 		c.held.Store(nil)
 	}
@@ -184,7 +190,6 @@ func (s *state) answer(a proto.Answer) {
 		return
 	}
 	s.nonce, s.sequence = a.Nonce, max(s.sequence, a.Sequence)
-	s.notices.announce(a.Noticed)
 	if a.Clock != 0 {
 		s.clock = a.Clock
 	}

@@ -16,6 +16,9 @@ const (
 	noticeQueue = 64 // of one listener
 	// noticeGrace is how long a notice that an answer told of may still be on its way.
 	noticeGrace = 3 * time.Second
+	// noticeLead is how far notices may be ahead of what was verified of the log: a number
+	// that is made up would hide those that come after.
+	noticeLead = 1024
 )
 
 // Notice is what the camera tells each member at once. Missed says that others
@@ -125,7 +128,7 @@ func (c *Camera) saw(s *state, index uint64) {
 	}
 }
 
-var errNotice = errors.New("notice without an entry")
+var errNotice = errors.New("notice without an entry of the log")
 
 // notice takes one that is new. Without a listener it is as if it never came: no
 // person has seen it.
@@ -135,6 +138,9 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 	switch {
 	case len(n.listeners) == 0:
 		return nil
+	case m.Index >= c.Verified()+noticeLead:
+		c.doubt() // if the log is that long, its proof says so, and what was missed
+		return errNotice
 	case n.last.known && m.Index <= n.last.index:
 		if *recent != m.Entry { // late, long gone, or of a log that was put back
 			c.doubt()
@@ -146,6 +152,9 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 		return errors.Join(errNotice, err)
 	}
 	missed := n.last.known && m.Previous != n.last.index && m.Previous != m.Index // the last of an epoch names none before
+	if m.Index >= c.Verified()+noticeLead/2 {
+		c.doubt()
+	}
 	c.saw(s, m.Index)
 	*recent = m.Entry
 	n.hand(Notice{Index: m.Index, Entry: e, Missed: missed})
@@ -170,7 +179,22 @@ func (c *Camera) doubt() {
 	})
 }
 
-// announce hears from an answer up to where there are notices.
+// heed takes from an answer, whose log was proved to have so many entries, up to where
+// there are notices. What was seen before that request, and is not in the log, is made
+// up: then nobody knows how far this home has come. docs/protocol.md 4.8.
+func (c *Camera) heed(s *state, seen cursor, noticed, size uint64) {
+	if seen.known && seen.index >= size && s.notices.last == seen {
+		s.notices.last = cursor{}
+		if err := c.ledger.change(func() error { return c.ledger.remove(fileNotice) }); err != nil {
+			c.log.Warn("can't forget the number of the last notice", "error", err)
+		}
+	}
+	if noticed < size {
+		s.notices.announce(noticed)
+	}
+}
+
+// announce hears up to where there are notices.
 func (n *notices) announce(index uint64) {
 	switch {
 	case len(n.listeners) == 0 || index == 0:

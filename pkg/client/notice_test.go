@@ -2,6 +2,7 @@ package client
 
 import (
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -79,7 +80,11 @@ func TestNoticeUnderANumberOfBeforeHasTheLogProved(t *testing.T) {
 		n := proto.Notice{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Index: index, Entry: text}
 		d.mqtt.Publish(proto.TopicOut(d.id, c.keys.ID()), 1, false, must(envelope.SealNotice(n, d.hhSig, d.client.Enc)))
 	}
-	<-asked
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not ask")
+	}
 	d.notice(privacyOn, false)
 	<-l
 	if len(asked) != 0 {
@@ -151,4 +156,73 @@ func TestSlowListenerHearsOfItsGap(t *testing.T) {
 	if got := <-slow.out; got.Index != 9 || !got.Missed {
 		t.Errorf("next %+v, want missed", got)
 	}
+}
+
+// A number that is made up hides none of the notices that come after.
+func TestNumberThatIsMadeUpHidesNothing(t *testing.T) {
+	const far = 1 << 40
+	for name, lie := range map[string]func(d *device){
+		"of a notice": func(d *device) {
+			n := proto.Notice{Issuer: d.id, Audience: d.client.ClientID(), Epoch: 1, Index: far, Entry: string(must(privacyText().Bytes()))}
+			d.mqtt.Publish(proto.TopicOut(d.id, n.Audience), 1, false, must(envelope.SealNotice(n, d.hhSig, d.client.Enc)))
+		},
+		"of an answer": func(d *device) {
+			d.tamper = func(_ proto.Request, a *proto.Answer) { a.Noticed = far }
+		},
+		"none": func(*device) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, c := dialled(t)
+			status(t, c)
+			l := listening(t, c)
+			first := d.notice(privacyOn, false)
+			<-l
+			d.mu.Lock()
+			lie(d)
+			d.mu.Unlock()
+			status(t, c)
+			d.mu.Lock()
+			d.tamper = nil
+			d.mu.Unlock()
+			next := d.notice(privacyOn, false)
+			if n := <-l; n.Index != next || n.Missed || next != first+1 {
+				t.Errorf("notice %+v, want %d", n, next)
+			}
+			if index, known, err := c.LastNotice(t.Context()); index != next || !known || err != nil {
+				t.Errorf("last notice %d, %v, %v", index, known, err)
+			}
+			if err := c.do(t.Context(), func(s *state) {
+				if s.notices.announced >= far {
+					t.Error("it waits for a notice that the log does not have")
+				}
+			}); err != nil {
+				t.Error(err)
+			}
+			calm(t, c)
+		})
+	}
+}
+
+// A number that another program, or an earlier one, has kept is not believed for ever.
+func TestKeptNumberThatIsMadeUpIsForgotten(t *testing.T) {
+	d, home, keys, r := paired(t)
+	d.connect()
+	if err := newLedger(home, d.id).sawNotice(1, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	c := must(Dial(t.Context(), home, keys, r, quiet))
+	defer c.Close()
+	status(t, c)
+	if index, known, err := c.LastNotice(t.Context()); known || err != nil {
+		t.Fatalf("last notice %d, %v, %v", index, known, err)
+	}
+	if got := c.ledger.noticeCursor(1); got.known {
+		t.Errorf("kept %+v", got)
+	}
+	l := listening(t, c)
+	next := d.notice(privacyOn, false)
+	if n := <-l; n.Index != next || n.Missed {
+		t.Errorf("notice %+v, want %d", n, next)
+	}
+	calm(t, c)
 }

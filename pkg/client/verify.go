@@ -60,10 +60,11 @@ func widens(r proto.Request) bool {
 }
 
 // verify checks what an answer says of the access log against from, the checkpoint
-// that the request carried. docs/protocol.md 6.7.
-func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Checkpoint, a proto.Answer) {
+// that the request carried, and returns how many entries it has; 0 if that is not
+// proved. docs/protocol.md 6.7.
+func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Checkpoint, a proto.Answer) uint64 {
 	if a.Checkpoint == "" && a.Code != proto.CodeOK || r.Op == proto.OpHello {
-		return // nothing was done, and nothing is said
+		return 0 // nothing was done, and nothing is said
 	}
 	now, p, err := c.continues(from, a)
 	if err == nil {
@@ -79,9 +80,11 @@ func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Che
 	switch {
 	case errors.As(err, &b):
 		c.raise(ctx, r, a.Checkpoint, b)
+		return 0
 	case err != nil:
 		c.log.Warn("can't keep what was verified of the access log", "error", err)
 	}
+	return now.Size
 }
 
 // continues proves that the answer's log is the one of before and only grew.
