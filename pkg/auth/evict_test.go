@@ -84,7 +84,7 @@ func TestEvict(t *testing.T) {
 		go func() { done <- h.a.Evict() }()
 		synctest.Wait()
 		if len(done) != 0 || s.ctx.Err() == nil {
-			t.Fatalf("returned while packets leave: right %v", s.ctx.Err())
+			t.Errorf("returned while packets leave: right %v", s.ctx.Err())
 		}
 		carl.send(carl.request(proto.OpLive, view(proto.ScopeView), in("s2"))) // nothing begins any more
 		synctest.Wait()
