@@ -145,7 +145,7 @@ func TestRevokeWhileASessionStarts(t *testing.T) {
 			anna.send(anna.request(proto.OpRevoke, proto.Revoke{Client: carl.id}))
 			h.deliver()
 			if len(anna.answers) != 0 || h.streams[0].ctx.Err() == nil {
-				t.Fatalf("answers %+v, right %v", anna.answers, h.streams[0].ctx.Err())
+				t.Errorf("answers %+v, right %v", anna.answers, h.streams[0].ctx.Err())
 			}
 			carl.answers = nil
 			close(h.entered)
