@@ -215,7 +215,12 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 	}
 	switch kind {
 	case accesslog.KindLive:
-		e.Op = r.Op
+		e.Op, e.Scopes = r.Op, body.Scopes
+	case accesslog.KindSettings:
+		var change proto.SettingsChange
+		if json.Unmarshal(r.Body, &change) == nil {
+			e.Set = chosen(change)
+		}
 	case accesslog.KindGrant:
 		key := must(envelope.VerifyKeyCard([]byte(body.Card)))
 		e.Subject, e.SubjectName, e.Role, e.Scopes = key.ClientID(), body.Name, body.Role, body.Scopes

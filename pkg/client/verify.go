@@ -171,6 +171,16 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		if json.Unmarshal(r.Body, &v) != nil || v.Client != e.Subject || e.Keep && !v.KeepGuests {
 			return fmt.Errorf("%w: it removes %s", errEntry, e.Subject)
 		}
+	case accesslog.KindLive:
+		var v proto.LiveRequest
+		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(v.Scopes, e.Scopes) { // a body of this client's own
+			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
+		}
+	case accesslog.KindSettings:
+		var v proto.SettingsChange
+		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(chosen(v), e.Set) {
+			return fmt.Errorf("%w: it sets %s", errEntry, e.Set)
+		}
 	case accesslog.KindPrivacy:
 		var v proto.Privacy
 		if json.Unmarshal(r.Body, &v) != nil || v.On != (e.Reason == "on") {
@@ -178,6 +188,19 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		}
 	}
 	return nil
+}
+
+// chosen is a change as the camera's log tells it. docs/protocol.md 6.2.
+func chosen(c proto.SettingsChange) (set []string) {
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}} {
+		if f.value != nil {
+			set = append(set, f.name+"="+*f.value)
+		}
+	}
+	return set
 }
 
 func asGranted(r proto.Request, e accesslog.Entry) error {

@@ -193,6 +193,41 @@ func TestGrantIsComparedWithItsEntry(t *testing.T) {
 	}
 }
 
+func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
+	both := []proto.Scope{proto.ScopeView, proto.ScopeListen}
+	name, zone := "Hall", "Europe/Berlin"
+	for _, c := range []struct {
+		name  string
+		op    proto.Op
+		body  any
+		wrong func(*accesslog.Entry)
+	}{
+		{"session as asked", proto.OpLive, proto.LiveRequest{Scopes: both}, nil},
+		{"session without the sound", proto.OpLive, proto.LiveRequest{Scopes: both}, func(e *accesslog.Entry) { e.Scopes = both[:1] }},
+		{"session with the sound", proto.OpLive, proto.LiveRequest{Scopes: both[:1]}, func(e *accesslog.Entry) { e.Scopes = both }},
+		{"settings as asked", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, nil},
+		{"another value", proto.OpSetSettings, proto.SettingsChange{TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = []string{"time_zone=UTC"} }},
+		{"one too few", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = e.Set[:1] }},
+		{"one too many", proto.OpSetSettings, proto.SettingsChange{Name: &name}, func(e *accesslog.Entry) { e.Set = append(e.Set, "privacy_off=members") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, camera := dialled(t)
+			d.tamper = func(r proto.Request, a *proto.Answer) {
+				if e, ok := entryOf(r); ok && r.Op == c.op && c.wrong != nil {
+					c.wrong(&e)
+					entry(d, a, new(must(d.log.Append(e))))
+				}
+			}
+			if _, err := camera.Call(t.Context(), c.op, map[proto.Op]string{proto.OpLive: "s"}[c.op], c.body); err != nil {
+				t.Fatal(err)
+			}
+			if a := camera.Alarm(); (a != nil) != (c.wrong != nil) || a != nil && a.Kind != alarmEntry {
+				t.Errorf("alarm %+v", a)
+			}
+		})
+	}
+}
+
 func TestAlarmStaysUntilItIsAcknowledged(t *testing.T) {
 	d, home, keys, r := paired(t)
 	d.connect()
