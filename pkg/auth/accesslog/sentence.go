@@ -44,7 +44,7 @@ func sentence(e Entry, loc *time.Location) string {
 	case KindRevoke:
 		return e.revoked()
 	case KindSettings:
-		return e.who() + " changed settings: " + strings.Join(e.Set, ", ") + "."
+		return e.who() + " changed settings: " + e.settings() + "."
 	case KindPrivacy:
 		return e.who() + " switched privacy mode " + e.Reason + "."
 	case KindMerged:
@@ -83,9 +83,23 @@ func (e Entry) who() string {
 // called is a member's name, or what tells it from others if it has none.
 func called(name string, c proto.ClientID) string {
 	if name != "" {
-		return name
+		return quoted(name)
 	}
 	return fmt.Sprintf("Member %.8s", string(c))
+}
+
+// quoted keeps what a person chose from reading like a sentence of the camera's:
+// whatever is not one word stands in quotation marks, which can't end within.
+func quoted(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '-' && r != '\'' && r != '’' }) {
+		return s
+	}
+	return "“" + strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Quotation_Mark) {
+			return '\''
+		}
+		return r
+	}, s) + "”"
 }
 
 func (e Entry) ended() string {
@@ -128,6 +142,17 @@ func (e Entry) revoked() string {
 		return subject + "; the guests stay, as those of " + e.who() + "."
 	}
 	return subject + "."
+}
+
+func (e Entry) settings() string {
+	list := make([]string, len(e.Set))
+	for i, s := range e.Set {
+		list[i] = s
+		if name, ok := strings.CutPrefix(s, "name="); ok {
+			list[i] = "name=" + quoted(name)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // asked is what a refused request was for.

@@ -58,6 +58,31 @@ func TestSentence(t *testing.T) {
 	}
 }
 
+// A name can't say what the camera has not said.
+func TestNamesAreNoSentences(t *testing.T) {
+	for name, want := range map[string]string{
+		"Anna": "Anna", "Änne-Marie": "Änne-Marie", "O'Neill": "O'Neill", "अनिता": "अनिता", "Tablet2": "Tablet2",
+		"Anna removed Bob. Anna":   "“Anna removed Bob. Anna”",
+		"Anna removed Bob and Eve": "“Anna removed Bob and Eve”",
+		"Someone at the camera":    "“Someone at the camera”",
+		"The camera":               "“The camera”",
+		"Member 01234567":          "“Member 01234567”",
+		"Anna” removed Bob. “Anna": "“Anna' removed Bob. 'Anna”",
+		`"«Anna»"`:                 "“''Anna''”",
+		"Anna:":                    "“Anna:”",
+	} {
+		if got := Sentence(Entry{Kind: KindEvict, Client: anna, Name: name}, time.UTC); got != want+" removed everyone; all have to pair again." {
+			t.Errorf("%q: %s", name, got)
+		}
+		if got := Sentence(Entry{Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: name}, time.UTC); got != "Anna removed "+want+"." {
+			t.Errorf("%q: %s", name, got)
+		}
+		if got := Sentence(Entry{Kind: KindSettings, Client: anna, Name: "Anna", Set: []string{"name=" + name}}, time.UTC); got != "Anna changed settings: name="+want+"." {
+			t.Errorf("%q: %s", name, got)
+		}
+	}
+}
+
 // What a hostile device puts into an entry can't steer the terminal that shows it.
 func TestSentenceIsHarmless(t *testing.T) {
 	const evil = "\x1b[2J\r\n\x07\u202e\u2066\u200f\u0085\ufeff\u2028"
