@@ -91,7 +91,9 @@ func called(name string, c proto.ClientID) string {
 // quoted keeps what a person chose from reading like a sentence of the camera's:
 // whatever is not one word stands in quotation marks, which can't end within.
 func quoted(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '-' && r != '\'' && r != '’' }) {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '-' && r != '\'' && r != '’'
+	}) {
 		return s
 	}
 	return "“" + strings.Map(func(r rune) rune {
