@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
@@ -122,7 +123,11 @@ func (h *home) storageFails(dora *client.Camera, fail, mend func()) {
 	if a.Code != proto.CodeStorage {
 		h.t.Fatalf("the storage does not fail: %q", a.Code)
 	}
-	<-s.Done()
+	select {
+	case <-s.Done():
+	case <-time.After(rig.Patience):
+		h.t.Fatal("who watched goes on")
+	}
 	if err := s.Err(); err == nil || !strings.Contains(err.Error(), proto.CodeStorage.Sentence()) {
 		h.t.Errorf("who watched is told %v", err)
 	}
