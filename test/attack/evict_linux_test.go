@@ -90,8 +90,8 @@ func cutEviction(t *testing.T, state string, n int) (evicted, whole bool) {
 		t.Fatal(err)
 	}
 	evicted = lines.Scan() && lines.Text() == "evicted"
-	lines.Scan() // the end
-	<-k.done //nolint:errcheck // how it ended is in k
+	lines.Scan()     // the end
+	<-k.done         //nolint:errcheck // how it ended is in k
 	_ = child.Wait() // the killer has seen its end already
 	return evicted, !k.hit
 }
