@@ -101,6 +101,7 @@ class Session {
     const milliseconds = Math.round(performance.now() - this.began);
     $('notice').hidden = true;
     pause = firstPause;
+    this.live = true;
     say('live', 'Live');
     picture.requestVideoFrameCallback((now, frame) => this.frame(now, frame));
     post('seen', { milliseconds }, this.abort.signal).catch(() => {});
@@ -115,7 +116,9 @@ class Session {
   changed() {
     if (session !== this) return;
     switch (this.pc.connectionState) {
-      case 'connecting': say('waiting', 'Connecting…'); break;
+      // A busy browser may tell this after the first picture.
+      case 'connecting': if (!this.live) say('waiting', 'Connecting…'); break;
+      case 'connected': if (this.live) say('live', 'Live'); break;
       case 'disconnected': say('waiting', 'The connection falters…'); break;
       case 'failed': this.end('The connection to the camera was lost.');
     }
