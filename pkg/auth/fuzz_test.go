@@ -2,8 +2,12 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -48,6 +52,72 @@ func FuzzReceive(f *testing.F) {
 		case <-started:
 			t.Error("a session started")
 		default:
+		}
+	})
+}
+
+// Whatever a member signs as a grant: what is taken is within the role's bounds, can be
+// stored and read again, and its entry fits the log. One that doesn't would look like a
+// storage that fails, and end what everyone sees.
+func FuzzGrant(f *testing.F) {
+	anna, eve := newKeys(f), newKeys(f)
+	card, err := envelope.NewKeyCard(eve.sig, eve.enc.PublicKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	long := strings.Repeat(`"`, maxName)
+	by := actor{&member{id: anna.id, Name: long}}
+	f.Add("Eve", "guest", `["view","listen"]`, "Mo-Fr 08:00-17:00", int64(0), int64(0), "")
+	f.Add(long, "adult", `["view"]`, strings.Join(slices.Repeat([]string{"Mo,We,Fr 00:00-00:01"}, 11), ";"), int64(1), int64(maxInteger), "")
+	f.Add("Eve", "owner", `[]`, "", int64(0), int64(0), `{"name":"Eve","Name":"Anna"}`)
+	f.Fuzz(func(t *testing.T, name, role, scopes, weekly string, from, until int64, raw string) {
+		_, _ = readGrant([]byte(raw))
+		g := proto.Grant{Card: string(card), Name: name, Role: proto.Role(role), Weekly: weekly, From: from, Until: until}
+		_ = json.Unmarshal([]byte(scopes), &g.Scopes)
+		body, err := json.Marshal(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := readGrant(body)
+		if err != nil {
+			return
+		}
+		if !m.within(m.Role.Most()) || len(m.Scopes) == 0 || m.Role == proto.RoleOwner && (m.timed() || !m.holds(proto.OwnerScopes())) {
+			t.Errorf("taken: %+v", m)
+		}
+		if _, err := by.grantEntry(m, body).Bytes(); err != nil {
+			t.Error(err)
+		}
+		row, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := parseMember(eve.id, row); err != nil || again.weekly.String() != m.Weekly || again.Name != name {
+			t.Errorf("read again: %+v, %v", again, err)
+		}
+	})
+}
+
+// The same for settings.
+func FuzzSettings(f *testing.F) {
+	a := openAuthority(f, newState(f))
+	by := actor{&member{id: newKeys(f).id, Name: strings.Repeat(`"`, maxName)}}
+	f.Add(`{"name":"porch","time_zone":"Europe/Berlin","privacy_off":"device","quiet_hours":"22:00-07:00"}`)
+	f.Add(`{"quiet_hours":"` + strings.Repeat(" ", 200) + `22:00-07:00"}`)
+	f.Add(`{"name":"a","Name":"b"}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		var c proto.SettingsChange
+		if envelope.Decode([]byte(body), &c) != nil {
+			return
+		}
+		set, err := a.judgeSettings(by, c)
+		if err != nil {
+			return
+		}
+		e := by.entry(accesslog.KindSettings)
+		e.Set = set
+		if _, err := e.Bytes(); err != nil || c.PrivacyOff != nil && *c.PrivacyOff != proto.PrivacyOffDevice {
+			t.Errorf("%q, %v", set, err)
 		}
 	})
 }

@@ -135,17 +135,21 @@ func (a *Authority) lastOwner(m *member) bool {
 // letIn logs and stores the grant, with its jti: it is carried out once, however
 // often it is repeated, and after a restart too.
 func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
-	e := by.entry(accesslog.KindGrant)
-	e.Role, e.Scopes, e.Weekly, e.From, e.Until = m.Role, m.Scopes, m.Weekly, m.From, m.Until
-	e.Subject, e.SubjectName = m.id, m.Name
-	sum := sha256.Sum256(r.jws)
-	e.Grant = base64.RawURLEncoding.EncodeToString(sum[:])
 	return a.commit(func(tx *store.Tx, index uint64) error {
 		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.Body)})
 	}, func(all *roll, index uint64) {
 		m.Entry = index
 		all.put(m)
-	}, e)
+	}, by.grantEntry(m, r.jws))
+}
+
+func (by actor) grantEntry(m *member, jws []byte) accesslog.Entry {
+	e := by.entry(accesslog.KindGrant)
+	e.Role, e.Scopes, e.Weekly, e.From, e.Until = m.Role, m.Scopes, m.Weekly, m.From, m.Until
+	e.Subject, e.SubjectName = m.id, m.Name
+	sum := sha256.Sum256(jws)
+	e.Grant = base64.RawURLEncoding.EncodeToString(sum[:])
+	return e
 }
 
 // done is a grant that was carried out.
