@@ -92,7 +92,7 @@ func FuzzGrant(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := parseMember(eve.id, row); err != nil || again.weekly.String() != m.Weekly || again.Name != name {
+		if again, err := parseMember(eve.id, row); err != nil || again.weekly.String() != m.Weekly || again.Name != m.Name {
 			t.Errorf("read again: %+v, %v", again, err)
 		}
 	})
