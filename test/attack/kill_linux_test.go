@@ -32,11 +32,16 @@ func (h *home) cut(n int, c change) (answered, whole bool) {
 	jti := f.Claims["jti"].(string)
 	k := kill(h.t, h.PID(), n)
 	h.probe.Send(f)
-	gone := false
+	gone, again, late := false, time.Tick(4*time.Second), time.After(rig.Patience)
 	for !gone && !answered {
 		select {
 		case <-k.done: //nolint:errcheck // how it ended is in k
 			gone = true
+		case <-again: // as clients do
+			f.Claims["seq"] = time.Now().UnixMicro()
+			h.probe.Send(f)
+		case <-late:
+			h.t.Fatalf("at write %d: neither an answer nor an end", n)
 		case <-time.After(2 * time.Millisecond):
 		}
 		answered = h.probe.Answers()[jti].Code != ""

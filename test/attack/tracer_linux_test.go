@@ -65,8 +65,8 @@ func (k *killer) seize() error {
 				continue
 			}
 			err := ptrace(unix.PTRACE_SEIZE, tid, 0, unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACESYSGOOD)
-			if errors.Is(err, syscall.EPERM) && before > 0 { // a traced thread has made it: it is taken
-				continue
+			if errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EPERM) && len(taken) > 0 {
+				continue // it has ended, or a traced thread has made it: then it is taken
 			}
 			if err == nil {
 				err = ptrace(unix.PTRACE_INTERRUPT, tid, 0, 0)
