@@ -24,11 +24,7 @@ func (a addCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	home, err := env.home()
-	if err != nil {
-		return err
-	}
-	keys, err := home.Keys()
+	home, keys, err := env.keys()
 	if err != nil {
 		return err
 	}

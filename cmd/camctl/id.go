@@ -13,11 +13,7 @@ type idCmd struct{}
 // Run shows the client's key: its name, for the broker's operator; the words to
 // compare; and the key itself, for whoever lets it in, at a terminal also as a QR code.
 func (idCmd) Run(env *environment) error {
-	home, err := env.home()
-	if err != nil {
-		return err
-	}
-	keys, err := home.Keys()
+	_, keys, err := env.keys()
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,16 @@ func (e *environment) home() (*client.Home, error) {
 	return client.OpenHome(dir)
 }
 
+// keys opens the home and reads the client's keys in it.
+func (e *environment) keys() (*client.Home, *client.Keys, error) {
+	home, err := e.home()
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := home.Keys()
+	return home, keys, err
+}
+
 type versionCmd struct{}
 
 // Run prints the version.

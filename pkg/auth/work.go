@@ -122,11 +122,11 @@ func rests(c proto.Code) bool {
 	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
 }
 
-// undone tells of the codes with which a change answers that has changed nothing, so
-// that the request may be sent again.
+// undone tells of the codes with which a change answers that has changed nothing, as
+// far as is known, so that the request may be sent again.
 func undone(c proto.Code) bool {
 	switch c {
-	case proto.CodeStorage, proto.CodeStateChanged:
+	case proto.CodeStorage, proto.CodeStateChanged, proto.CodeInternal:
 		return true
 	}
 	return false

@@ -220,7 +220,10 @@ func (r *Rig) Start() {
 		r.TB.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	go func() {
+		ended(cmd.Process)
+		done <- cmd.Wait()
+	}()
 	r.mu.Lock()
 	r.camd, r.done = cmd, done
 	r.mu.Unlock()
