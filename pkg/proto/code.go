@@ -37,6 +37,14 @@ const (
 	CodeAtDevice       Code = "at_device"        // only someone at the camera may do this
 	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
 	CodeFixed          Code = "fixed"            // the configuration does not let the household choose this
+
+	CodeNoSpeaker   Code = "no_speaker"     // the speaker does not play, or nobody could hear it
+	CodeNoChime     Code = "no_chime"       // chime or spoken notice can't be played
+	CodeTalking     Code = "someone_speaks" // somebody else speaks through the camera
+	CodeQuiet       Code = "quiet_hours"    // the household's quiet hours
+	CodeNotAccepted Code = "not_accepted"   // nobody in the room pressed the button in time
+	CodeBlocked     Code = "blocked"        // someone at the device ended talk a moment ago
+	CodeNoEvent     Code = "no_event"       // no such event is kept
 )
 
 var sentences = map[Code]string{
@@ -70,7 +78,15 @@ var sentences = map[Code]string{
 	CodeHasGuests:      "This member has guests, and a guest can have none. Remove them first.",
 	CodeAtDevice:       "Only someone at the camera can do this.",
 	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",
-	CodeTimeZone:       "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
+
+	CodeNoSpeaker:   "The camera's speaker does not work, or is muted, so nobody may speak through it. Look at its status for the reason.",
+	CodeNoChime:     "The camera can't announce you, so you may not speak: its chime or its spoken prompts are missing.",
+	CodeTalking:     "Someone else is speaking through the camera. Try again when they have stopped.",
+	CodeQuiet:       "These are the household's quiet hours: nobody may speak through the camera now.",
+	CodeNotAccepted: "Nobody in the room pressed the camera's button to let you speak.",
+	CodeBlocked:     "Someone at the camera ended the talk by its button. Nobody may speak through it for ten minutes.",
+	CodeNoEvent:     "The camera keeps no such event any more.",
+	CodeTimeZone:    "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }
 
 // Sentence is what a person reads: what happened and what to do.

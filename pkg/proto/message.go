@@ -25,6 +25,10 @@ const (
 	OpPrivacy     Op = "privacy"      // closes the camera's eye and ear, or opens them
 	OpLog         Op = "log"          // a page of the access log
 	OpAlarm       Op = "alarm"        // a client saw two logs that contradict each other
+
+	OpTalk     Op = "talk"     // begins to speak through the camera, within a live session
+	OpSnapshot Op = "snapshot" // one picture
+	OpEvents   Op = "events"   // a page of the last events, and one with its picture
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,
