@@ -44,6 +44,7 @@ type settingsCmd struct {
 	Name       *string `arg:"--name" help:"what members see as the camera's name"`
 	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
 	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	Talk       *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
 	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device, or members (which only someone at the camera can choose)" placeholder:"WHO"`
 	Camera     string  `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
@@ -75,12 +76,15 @@ func (s settingsCmd) change() (proto.SettingsChange, error) {
 	if s.PrivacyOff != nil && *s.PrivacyOff != proto.PrivacyOffDevice && *s.PrivacyOff != proto.PrivacyOffMembers {
 		return proto.SettingsChange{}, usageError("--privacy-off is device or members")
 	}
+	if s.Talk != nil && *s.Talk != proto.TalkAnnounced && *s.Talk != proto.TalkAccepted {
+		return proto.SettingsChange{}, usageError("--talk is announced or accepted")
+	}
 	if s.QuietHours != nil && *s.QuietHours != "" {
 		if _, err := schedule.ParseDaily(*s.QuietHours); err != nil {
 			return proto.SettingsChange{}, usageError("--quiet-hours: " + err.Error())
 		}
 	}
-	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff}, nil
+	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk}, nil
 }
 
 func settingsText(s proto.Settings) string {
@@ -96,6 +100,7 @@ func settingsText(s proto.Settings) string {
 	row("name", s.Name)
 	row("time_zone", s.TimeZone)
 	row("quiet_hours", orNone(s.QuietHours))
+	row("talk", s.Talk)
 	row("privacy_off", s.PrivacyOff)
 	_ = w.Flush()
 	return b.String() + privacyText(s.Privacy)

@@ -167,13 +167,14 @@ type settingsCmd struct {
 	Name       *string `arg:"--name" help:"what members see as this camera's name"`
 	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
 	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	Talk       *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
 	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device or members" placeholder:"WHO"`
 }
 
 // Run changes what was named, and prints.
 func (c settingsCmd) Run(env *environment) error {
 	q := adminRequest{Cmd: "settings"}
-	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff}); set != (proto.SettingsChange{}) {
+	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk}); set != (proto.SettingsChange{}) {
 		q.Set = &set
 	}
 	a, err := c.do(q)
@@ -193,7 +194,7 @@ func (c settingsCmd) Run(env *environment) error {
 // settingLines shows each setting with which rules: the household's choice, or the
 // configuration.
 func settingLines(s proto.Settings) (l []string) {
-	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}} {
+	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}, {"talk", s.Talk}} {
 		by := "configuration"
 		for _, chosen := range s.Chosen {
 			if chosen == f[0] {

@@ -65,6 +65,9 @@ type Rule struct {
 	// Scopes tells which scopes a body asks for; nil: every member may. An error
 	// refuses the request with CodeBadRequest.
 	Scopes func(body json.RawMessage) ([]proto.Scope, error)
+	// Check tells what speaks against a request that the member has the right to make,
+	// before it is logged as begun; nil: nothing ever does. Its error is the answer.
+	Check func(Request) error
 	// Logged operations begin a session: their entry in the access log is durable
 	// before the handler is called, and another one follows when they end.
 	Logged bool

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -30,13 +31,14 @@ type Household struct {
 	TimeZone   string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
 	PrivacyOff string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
 	QuietHours string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
-	Fixed      []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours."`
+	Talk       string   `toml:"talk" allow:"announced|accepted" doc:"When a voice is let into the room: announced, as soon as chime and notice were heard, or accepted, once someone in the room has pressed the button, for a kids' room."`
+	Fixed      []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk."`
 	Clock      string   `toml:"clock" allow:"ntp|battery" doc:"What vouches for the time: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
 // DefaultHousehold is what holds where the file says nothing.
 func DefaultHousehold() Household {
-	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Fixed: []string{}, Clock: "ntp"}
+	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Talk: proto.TalkAnnounced, Fixed: []string{}, Clock: "ntp"}
 }
 
 // choices is what the household chose; it lies in trust.db. An empty field is the
@@ -46,6 +48,7 @@ type choices struct {
 	TimeZone   *string `json:"time_zone,omitempty"`
 	PrivacyOff *string `json:"privacy_off,omitempty"`
 	QuietHours *string `json:"quiet_hours,omitempty"`
+	Talk       *string `json:"talk,omitempty"`
 	Privacy    bool    `json:"privacy,omitempty"`
 }
 
@@ -82,13 +85,13 @@ func (c choices) put(tx *store.Tx) error {
 // settings is what is in force.
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
-	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours,
+	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
 		Privacy: p.privacy.Load(), Chosen: []string{}}
 	for _, f := range []struct {
 		name string
 		from *string
 		into *string
-	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}} {
+	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk}} {
 		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
 			*f.into = *f.from
 			s.Chosen = append(s.Chosen, f.name)
@@ -112,6 +115,26 @@ func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
 	}
 	if p.privacy.Load() && slices.ContainsFunc(scopes, sensing) {
 		return proto.CodePrivacy
+	}
+	if slices.Contains(scopes, proto.ScopeTalk) {
+		return p.quiet()
+	}
+	return proto.CodeOK
+}
+
+// quiet tells whether anybody may speak now. Hours that nobody can be sure of are quiet.
+func (p *policy) quiet() proto.Code {
+	hours := p.settings().QuietHours
+	if hours == "" {
+		return proto.CodeOK
+	}
+	now, believed := p.time.now()
+	w, err := schedule.ParseDaily(hours)
+	switch {
+	case !believed:
+		return proto.CodeClock
+	case err != nil || w.Holds(now.In(p.location())):
+		return proto.CodeQuiet
 	}
 	return proto.CodeOK
 }

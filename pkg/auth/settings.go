@@ -49,7 +49,7 @@ func (h Household) Check() error {
 	return nil
 }
 
-var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours"}
+var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk"}
 
 // ReadSettings tells what is in force while camd does not run.
 func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error) {
@@ -93,7 +93,7 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 	e.Set = set
 	next := *a.policy.chosen.Load()
 	for from, into := range map[**string]**string{&c.Name: &next.Name, &c.TimeZone: &next.TimeZone,
-		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours} {
+		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours, &c.Talk: &next.Talk} {
 		if *from != nil {
 			*into = *from
 		}
@@ -116,8 +116,9 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 	}{
 		{"name", c.Name, func(s string) proto.Code { return unless(validName(s), proto.CodeBadRequest) }},
 		{"time_zone", c.TimeZone, func(s string) proto.Code { _, err := schedule.Zone(s); return unless(err == nil, proto.CodeTimeZone) }},
-		{"privacy_off", c.PrivacyOff, by.privacyRule},
+		{"privacy_off", c.PrivacyOff, by.loosens(proto.PrivacyOffDevice, proto.PrivacyOffMembers)},
 		{"quiet_hours", c.QuietHours, quietHours},
+		{"talk", c.Talk, by.loosens(proto.TalkAccepted, proto.TalkAnnounced)},
 	} {
 		if f.value == nil {
 			continue
@@ -153,15 +154,18 @@ func quietHours(s string) proto.Code {
 	return unless(err == nil, proto.CodeBadRequest)
 }
 
-// privacyRule lets only someone at the device loosen who may switch privacy mode off.
-func (by actor) privacyRule(rule string) proto.Code {
-	switch {
-	case rule == proto.PrivacyOffDevice, rule == proto.PrivacyOffMembers && by.member == nil:
-		return proto.CodeOK
-	case rule == proto.PrivacyOffMembers:
-		return proto.CodeAtDevice
+// loosens judges a setting that everyone may make strict, and only someone at the
+// device loose.
+func (by actor) loosens(strict, loose string) func(string) proto.Code {
+	return func(rule string) proto.Code {
+		switch {
+		case rule == strict, rule == loose && by.member == nil:
+			return proto.CodeOK
+		case rule == loose:
+			return proto.CodeAtDevice
+		}
+		return proto.CodeBadRequest
 	}
-	return proto.CodeBadRequest
 }
 
 // opSettings answers settings.get.

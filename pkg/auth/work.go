@@ -104,6 +104,12 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 		g.drops.count(dropBusy)
 		return coded(proto.CodeBusy), false
 	}
+	if op.rule.Check != nil {
+		if o := g.outcome(r, Result{}, op.rule.Check(g.request(m, r, nil))); o.code != proto.CodeOK {
+			g.logRefusal(m, r, scopes, o.code)
+			return o, false
+		}
+	}
 	if op.rule.Logged {
 		return g.begin(root, p, m, r, op, scopes)
 	}

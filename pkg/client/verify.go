@@ -195,7 +195,7 @@ func chosen(c proto.SettingsChange) (set []string) {
 	for _, f := range []struct {
 		name  string
 		value *string
-	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}} {
+	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}, {"talk", c.Talk}} {
 		if f.value != nil {
 			set = append(set, f.name+"="+*f.value)
 		}

@@ -68,12 +68,19 @@ const (
 	PrivacyOffMembers = "members" // also a member with the scope settings
 )
 
+// When a voice is let into the room, Settings.Talk.
+const (
+	TalkAnnounced = "announced" // as soon as chime and notice were heard
+	TalkAccepted  = "accepted"  // only once someone in the room pressed the button, for a kids' room
+)
+
 // Settings is the body of the answer to OpSettings, and to OpSetSettings.
 type Settings struct {
 	Name       string   `json:"name"`
 	TimeZone   string   `json:"time_zone"`   // of the IANA database
 	PrivacyOff string   `json:"privacy_off"` // PrivacyOffDevice, PrivacyOffMembers
 	QuietHours string   `json:"quiet_hours"` // such as "22:00-07:00"; empty: none
+	Talk       string   `json:"talk"`        // TalkAnnounced, TalkAccepted
 	Privacy    bool     `json:"privacy"`     // privacy mode is on now
 	Chosen     []string `json:"chosen"`      // names of those that the household chose; the others are the configuration's
 }
@@ -84,6 +91,7 @@ type SettingsChange struct {
 	TimeZone   *string `json:"time_zone,omitempty"`
 	PrivacyOff *string `json:"privacy_off,omitempty"`
 	QuietHours *string `json:"quiet_hours,omitempty"`
+	Talk       *string `json:"talk,omitempty"`
 }
 
 // Privacy is the body of OpPrivacy and of its answer.

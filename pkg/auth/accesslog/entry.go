@@ -21,6 +21,7 @@ type Kind string
 // The kinds of this version. A reader shows others as they are.
 const (
 	KindLive    Kind = "live"    // a live session was authorised
+	KindTalk    Kind = "talk"    // a talk was authorised: next, the room hears whose it is
 	KindEnd     Kind = "end"     // what Start began has ended
 	KindPair    Kind = "pair"    // a key became a member's
 	KindRefused Kind = "refused" // a member asked for what it has no right to
@@ -42,7 +43,7 @@ const (
 // docs/protocol.md 4.8.
 func (k Kind) Noticed() bool {
 	switch k {
-	case KindLive, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
+	case KindLive, KindTalk, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
 		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch:
 		return true
 	}

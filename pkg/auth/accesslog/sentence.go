@@ -27,7 +27,7 @@ func harmless(r rune) rune {
 
 func sentence(e Entry, loc *time.Location) string {
 	switch e.Kind {
-	case KindLive:
+	case KindLive, KindTalk:
 		return e.who() + " began to " + deeds(e.Scopes, todo) + "."
 	case KindEnd:
 		return e.ended()
@@ -108,12 +108,22 @@ func (e Entry) ended() string {
 	switch {
 	case e.Reason == ReasonNotApplied:
 		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
+	case e.Op == proto.OpTalk && unheard[e.Reason]:
+		return fmt.Sprintf("%s was not heard: %s.", e.who(), because(e.Reason))
 	case never[e.Reason]:
 		return fmt.Sprintf("%s got nothing to see or hear: %s.", e.who(), because(e.Reason))
 	case e.Reason == proto.EndBye:
-		return e.who() + " stopped " + deeds(e.Scopes, doing) + "."
+		return e.who() + " stopped " + e.done() + "."
 	}
-	return e.who() + " stopped " + deeds(e.Scopes, doing) + ": " + because(e.Reason) + "."
+	return e.who() + " stopped " + e.done() + ": " + because(e.Reason) + "."
+}
+
+// done is what ended.
+func (e Entry) done() string {
+	if e.Op == proto.OpTalk {
+		return deeds([]proto.Scope{proto.ScopeTalk}, doing)
+	}
+	return deeds(e.Scopes, doing)
 }
 
 func (e Entry) granted(loc *time.Location) string {
@@ -253,6 +263,14 @@ var never = map[string]bool{
 	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
 }
 
+// unheard are the reasons of a talk's end that came before the camera listened, besides
+// those of never.
+var unheard = map[string]bool{
+	string(proto.CodeNoSpeaker): true, string(proto.CodeNoChime): true, string(proto.CodeTalking): true,
+	string(proto.CodeNotAccepted): true, string(proto.CodeBlocked): true, string(proto.CodeNoSession): true,
+	string(proto.CodeBadRequest): true, string(proto.CodeInternal): true, string(proto.CodeBusy): true,
+}
+
 var reasons = map[string]string{
 	proto.EndICE:      "the connection was lost",
 	proto.EndSilent:   "the viewer was not heard any more",
@@ -260,6 +278,17 @@ var reasons = map[string]string{
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
 
+	proto.EndIdle:    "nobody spoke for a minute",
+	proto.EndPressed: "someone at the camera pressed a button",
+	proto.EndSpeaker: "the camera's speaker failed",
+
+	string(proto.CodeNoSpeaker):       "the camera's speaker did not work",
+	string(proto.CodeNoChime):         "the camera could not announce it",
+	string(proto.CodeTalking):         "someone else was speaking",
+	string(proto.CodeQuiet):           "quiet hours",
+	string(proto.CodeNotAccepted):     "nobody in the room let it in",
+	string(proto.CodeBlocked):         "someone at the camera had ended talk by its button",
+	string(proto.CodeNoSession):       "the live session had ended",
 	string(proto.CodeScope):           "the right to it is missing",
 	string(proto.CodeSchedule):        "outside the times that were given",
 	string(proto.CodeExpired):         "the right to it ended (its time is over)",
