@@ -1,0 +1,215 @@
+package talk
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Times of a talk. docs/protocol.md 8.2.
+const (
+	acceptTime = 20 * time.Second // for someone in the room to press the button
+	idleTime   = time.Minute      // without a voice
+	blockTime  = 10 * time.Minute // after a press that ended a talk
+	lookEvery  = time.Second
+)
+
+// Voice is what the room hears of one member.
+type Voice interface {
+	Packet(seq uint16, timestamp uint32, payload []byte) // of RTP; never blocks
+	Silent() time.Duration                               // since someone spoke
+	Done() <-chan struct{}                               // closed when the speaker has failed under it
+	Close()
+}
+
+// Speaker plays.
+type Speaker interface {
+	// Ready tells whether the room would hear what is played: the card is there, and its
+	// level is set.
+	Ready() error
+	// Announce plays 20 ms Opus packets, and returns when the last sample was heard.
+	Announce(ctx context.Context, clip [][]byte) error
+	// Voice lets a voice in. What was announced last was heard on the same card.
+	Voice(ctx context.Context) (Voice, error)
+}
+
+// Prompts are the words that the room hears.
+type Prompts interface {
+	Speaking(name string) ([][]byte, error) // chime, and who speaks
+	Asking(name string) ([][]byte, error)   // that somebody wants to, and which button lets them
+}
+
+// Sessions are the live sessions. Hear hands the voice of one to sink, until stop has
+// returned; done is closed when the session has ended.
+type Sessions interface {
+	Hear(client proto.ClientID, session string, sink func(seq uint16, timestamp uint32, payload []byte)) (stop func(), done <-chan struct{}, err error)
+}
+
+// Request is a request whose right was decided, and logged.
+type Request struct {
+	Client proto.ClientID
+	ID     string // names the talk among the client's sessions
+	Name   string // as the household calls the member
+	Live   string // the session through which the voice comes
+	Accept bool   // someone in the room has to let it in
+}
+
+// Desk is where talks begin and end.
+type Desk struct {
+	log      *slog.Logger
+	speaker  Speaker
+	prompts  Prompts
+	sessions Sessions
+
+	mu      sync.Mutex
+	current *Talk     // nil: nobody speaks, or is about to
+	blocked time.Time // until then
+}
+
+// New makes a desk at which nobody speaks.
+func New(log *slog.Logger, speaker Speaker, prompts Prompts, sessions Sessions) *Desk {
+	return &Desk{log: log.With("component", "talk"), speaker: speaker, prompts: prompts, sessions: sessions}
+}
+
+// Check tells, before anything is logged, what speaks against a talk now: a
+// *proto.Refusal with CodeBlocked, CodeTalking, CodeNoChime or CodeNoSpeaker.
+func (d *Desk) Check(name string) error {
+	d.mu.Lock()
+	err := d.free()
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if _, err := d.prompts.Speaking(name); err != nil {
+		d.log.Warn("talk is refused: it can't be announced", "error", err)
+		return proto.Refuse(proto.CodeNoChime)
+	}
+	if err := d.speaker.Ready(); err != nil {
+		d.log.Warn("talk is refused: the speaker does not work", "error", err)
+		return proto.Refuse(proto.CodeNoSpeaker)
+	}
+	return nil
+}
+
+// free tells why nobody may begin to speak. d.mu is held.
+func (d *Desk) free() error {
+	switch {
+	case time.Now().Before(d.blocked):
+		return proto.Refuse(proto.CodeBlocked)
+	case d.current != nil:
+		return proto.Refuse(proto.CodeTalking)
+	}
+	return nil
+}
+
+// Start lets a voice into the room, and returns when it is heard there: after the room
+// has heard, whole, whose it is. ctx is the right to speak: with it the talk ends.
+func (d *Desk) Start(ctx context.Context, r Request) (*Talk, error) {
+	t, err := d.take(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.begin(d, r); err != nil {
+		d.leave(t)
+		t.cancel(err)
+		close(t.done)
+		return nil, t.refusal(err)
+	}
+	d.log.Info("the room hears a voice", "client", string(r.Client))
+	go t.run(d)
+	return t, nil
+}
+
+// take makes a talk the current one.
+func (d *Desk) take(ctx context.Context, r Request) (*Talk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.free(); err != nil {
+		return nil, err
+	}
+	t := &Talk{client: r.Client, id: r.ID, done: make(chan struct{}), accepted: make(chan struct{})}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	d.current = t
+	return t, nil
+}
+
+func (d *Desk) leave(t *Talk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current == t {
+		d.current = nil
+	}
+}
+
+// Accept is a press in the room while it is asked: it lets the voice in. It tells
+// whether anybody was waiting for it.
+func (d *Desk) Accept() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current == nil || !d.current.waiting {
+		return false
+	}
+	d.current.waiting = false
+	close(d.current.accepted)
+	return true
+}
+
+// Hush is a press in the room that ends the talk at once, and blocks the next for ten
+// minutes. It tells whether there was one.
+func (d *Desk) Hush() bool {
+	d.mu.Lock()
+	t := d.current
+	if t != nil {
+		d.blocked = time.Now().Add(blockTime)
+	}
+	d.mu.Unlock()
+	if t == nil {
+		return false
+	}
+	t.cancel(endReason(proto.EndPressed))
+	return true
+}
+
+// Bye ends a talk for the client who speaks; false if it speaks under no such name.
+func (d *Desk) Bye(client proto.ClientID, id string) bool {
+	d.mu.Lock()
+	t := d.current
+	d.mu.Unlock()
+	if t == nil || t.client != client || t.id != id {
+		return false
+	}
+	t.cancel(endReason(proto.EndBye))
+	return true
+}
+
+// Speaker is who speaks now, or is about to; empty for nobody.
+func (d *Desk) Speaker() proto.ClientID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current == nil {
+		return ""
+	}
+	return d.current.client
+}
+
+// endReason is the cause of a talk's end when nobody's right ended.
+type endReason string
+
+func (r endReason) Error() string { return string(r) }
+
+// why puts the cause of an end into a word of proto.
+func why(ctx context.Context) string {
+	var own endReason
+	var refusal *proto.Refusal
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &own):
+		return string(own)
+	case errors.As(cause, &refusal):
+		return string(refusal.Code)
+	}
+	return proto.EndRevoked
+}
