@@ -69,17 +69,24 @@ type rig struct {
 
 func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
 	t.Helper()
+	return newLitRig(t, cfg, camera, nil)
+}
+
+// newLitRig is a rig with a live light, which is looked at all the time.
+func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *rig {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r := &rig{
 		t: t, camera: camera, board: health.NewBoard(log),
 		video: media.NewFeed[*media.AccessUnit](), audio: media.NewFeed[*media.AudioFrame](),
 		units: media.NewPool[media.AccessUnit](2), frames: media.NewPool[media.AudioFrame](2),
 	}
-	s, err := New(cfg, log, r.board, Deps{r.video, r.audio, camera})
+	s, err := New(cfg, log, r.board, Deps{Video: r.video, Audio: r.audio, Camera: camera, Indicator: light})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Server = s
+	s.lightCheck = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- s.Run(ctx, func() { close(ready) }) }()
@@ -179,6 +186,7 @@ type peerOptions struct {
 	trickle bool                    // send the offer without candidates
 	noAudio bool
 	noExt   bool
+	mouth   webrtc.TrackLocal // what the viewer speaks with
 }
 
 func newPeer(t testing.TB, o peerOptions) *peer {
@@ -214,7 +222,11 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	must(t, err)
-	if !o.noAudio {
+	switch {
+	case o.mouth != nil:
+		_, err = pc.AddTransceiverFromTrack(o.mouth, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
+		must(t, err)
+	case !o.noAudio:
 		_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
 		must(t, err)
 	}

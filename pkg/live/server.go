@@ -24,6 +24,8 @@ type Deps struct {
 	Video  *media.Feed[*media.AccessUnit]
 	Audio  *media.Feed[*media.AudioFrame]
 	Camera Camera
+
+	Indicator Indicator // nil: there is no light
 }
 
 // Offer is an authorised and logged request for a session.
@@ -61,6 +63,7 @@ type Server struct {
 	video, audio *ring
 	packetizer   packetizer    // of the video's producer
 	connect      time.Duration // how long a session may take to connect
+	lightCheck   time.Duration
 	certificates chan webrtc.Certificate
 	sockets      sockets
 
@@ -83,6 +86,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
 		video: newRing(90000, true), audio: newRing(48000, false),
 		connect:      connectTimeout,
+		lightCheck:   lightCheck,
 		certificates: make(chan webrtc.Certificate), sessions: map[sessionKey]*Session{},
 	}
 	s.packetizer.next = s.video.add
@@ -101,8 +105,13 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	s.mu.Unlock()
 	s.health.Set(health.OK, "")
 	ready()
+	watched, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchLight(watched) })
 	err := s.makeCertificates(ctx)
 	s.stop()
+	cancel()
+	watching.Wait()
 	return err
 }
 
@@ -229,6 +238,9 @@ func (s *Server) open(x *Session, o offer) (string, error) {
 	video, audio := o.video && x.offer.View, o.audio && x.offer.Listen
 	if !video && !audio {
 		return "", &badOffer{errors.New("nothing of what it can receive is granted")}
+	}
+	if err := s.shine(x); err != nil {
+		return "", err
 	}
 	var format h264
 	var force bool

@@ -38,6 +38,7 @@ const (
 	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
 	CodeFixed          Code = "fixed"            // the configuration does not let the household choose this
 
+	CodeNoLight     Code = "no_light"       // the light that shows that someone watches does not work
 	CodeNoSpeaker   Code = "no_speaker"     // the speaker does not play, or nobody could hear it
 	CodeNoChime     Code = "no_chime"       // chime or spoken notice can't be played
 	CodeTalking     Code = "someone_speaks" // somebody else speaks through the camera
@@ -79,6 +80,7 @@ var sentences = map[Code]string{
 	CodeAtDevice:       "Only someone at the camera can do this.",
 	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",
 
+	CodeNoLight:     "The camera's live light does not work, so it shows nothing.",
 	CodeNoSpeaker:   "The camera's speaker does not work, or is muted, so nobody may speak through it. Look at its status for the reason.",
 	CodeNoChime:     "The camera can't announce you, so you may not speak: its chime or its spoken prompts are missing.",
 	CodeTalking:     "Someone else is speaking through the camera. Try again when they have stopped.",

@@ -1,0 +1,61 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Indicator is the light at the device that shows when someone watches or listens.
+type Indicator interface {
+	On() error  // for one more session; after an error, which says why it does not shine, nothing was counted
+	Off()       // for one session fewer
+	Lit() error // why it does not shine though a session has it on
+}
+
+// lightCheck is how often it is looked whether the light still shines.
+const lightCheck = 2 * time.Second
+
+// shine switches the light on for a session, before anything is sent. It goes off
+// after the session's last write.
+func (s *Server) shine(x *Session) error {
+	if s.deps.Indicator == nil {
+		return nil
+	}
+	if err := s.deps.Indicator.On(); err != nil {
+		return fmt.Errorf("switch the live light on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+	}
+	x.release = append(x.release, s.deps.Indicator.Off)
+	return nil
+}
+
+// watchLight ends every session when the light has gone out under them: by another
+// process, by a trigger of the kernel, or because its device has gone.
+func (s *Server) watchLight(ctx context.Context) {
+	if s.deps.Indicator == nil {
+		return
+	}
+	tick := time.NewTicker(s.lightCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.deps.Indicator.Lit(); err != nil {
+			s.log.Error("live light has gone out: ending every session", "error", err)
+			s.endAll(proto.Refuse(proto.CodeNoLight))
+		}
+	}
+}
+
+func (s *Server) endAll(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		x.end(why)
+	}
+}
