@@ -36,6 +36,9 @@ func TestSetSettings(t *testing.T) {
 		"long name":                    {by: "Anna", set: proto.SettingsChange{Name: new(strings.Repeat("x", maxName+1))}, want: proto.CodeBadRequest},
 		"quiet hours of some days":     {by: "Anna", set: proto.SettingsChange{QuietHours: new("Mo 22:00-07:00")}, want: proto.CodeBadRequest},
 		"several quiet hours":          {by: "Anna", set: proto.SettingsChange{QuietHours: new("22:00-07:00; 12:00-13:00")}, want: proto.CodeBadRequest},
+		"talk, narrower":               {by: "Anna", set: proto.SettingsChange{Talk: new(proto.TalkAccepted)}, entry: "talk=accepted"},
+		"talk, wider":                  {by: "Anna", set: proto.SettingsChange{Talk: new(proto.TalkAnnounced)}, want: proto.CodeAtDevice},
+		"talk rule that is none":       {by: "Anna", set: proto.SettingsChange{Talk: new("always")}, want: proto.CodeBadRequest},
 		"nothing":                      {by: "Anna", want: proto.CodeBadRequest},
 		"one good and one bad":         {by: "Anna", set: proto.SettingsChange{Name: new("porch"), TimeZone: new("Nowhere")}, want: proto.CodeTimeZone},
 		"fixed":                        {by: "Anna", fixed: []string{"name"}, set: proto.SettingsChange{Name: new("porch")}, want: proto.CodeFixed},
@@ -84,7 +87,7 @@ func TestSetSettings(t *testing.T) {
 func sameSettings(a, b proto.Settings) bool {
 	same := slices.Equal(a.Chosen, b.Chosen)
 	a.Chosen, b.Chosen = nil, nil
-	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Privacy == b.Privacy
+	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Talk == b.Talk && a.Privacy == b.Privacy
 }
 
 // Someone at the device may also loosen the privacy rule; what the configuration fixes

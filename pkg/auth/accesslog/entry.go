@@ -20,13 +20,15 @@ type Kind string
 
 // The kinds of this version. A reader shows others as they are.
 const (
-	KindLive    Kind = "live"    // a live session was authorised
-	KindTalk    Kind = "talk"    // a talk was authorised: next, the room hears whose it is
-	KindEnd     Kind = "end"     // what Start began has ended
-	KindPair    Kind = "pair"    // a key became a member's
-	KindRefused Kind = "refused" // a member asked for what it has no right to
-	KindHostile Kind = "hostile" // what was dropped within an hour
-	KindEpoch   Kind = "epoch"   // a household epoch began; always entry 0
+	KindLive     Kind = "live"     // a live session was authorised
+	KindTalk     Kind = "talk"     // a talk was authorised: next, the room hears whose it is
+	KindSnapshot Kind = "snapshot" // a picture was authorised
+	KindRing     Kind = "ring"     // someone pressed the bell
+	KindEnd      Kind = "end"      // what Start began has ended
+	KindPair     Kind = "pair"     // a key became a member's
+	KindRefused  Kind = "refused"  // a member asked for what it has no right to
+	KindHostile  Kind = "hostile"  // what was dropped within an hour
+	KindEpoch    Kind = "epoch"    // a household epoch began; always entry 0
 
 	KindGrant    Kind = "grant"    // Subject is let in, or gets other rights
 	KindRevoke   Kind = "revoke"   // Subject is removed; Start names the entry of the one whose guest it was
@@ -43,7 +45,7 @@ const (
 // docs/protocol.md 4.8.
 func (k Kind) Noticed() bool {
 	switch k {
-	case KindLive, KindTalk, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
+	case KindLive, KindTalk, KindSnapshot, KindRing, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
 		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch:
 		return true
 	}

@@ -21,7 +21,13 @@ const (
 	tooMany = 2 * keepShort
 )
 
-// session is a live session whose beginning and end both have their texts.
+// who did something over and over.
+type who struct {
+	client proto.ClientID
+	op     proto.Op
+}
+
+// session is a live session or a picture whose beginning and end both have their texts.
 type session struct {
 	begin, end  uint64 // entries
 	from, until int64  // Unix milliseconds
@@ -39,21 +45,21 @@ func (l *Log) Merge() (sessions int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	clients := make([]proto.ClientID, 0, len(found))
-	for c, list := range found {
+	busy := make([]who, 0, len(found))
+	for w, list := range found {
 		if len(list) >= tooMany {
-			clients = append(clients, c)
+			busy = append(busy, w)
 		}
 	}
-	if len(clients) == 0 { // nothing is written
+	if len(busy) == 0 { // nothing is written
 		return 0, nil
 	}
-	slices.SortFunc(clients, func(a, b proto.ClientID) int { return cmp.Compare(found[a][0].begin, found[b][0].begin) })
+	slices.SortFunc(busy, func(a, b who) int { return cmp.Compare(found[a][0].begin, found[b][0].begin) })
 	err = l.db.Update(func(tx *store.Tx) error {
 		sessions = 0
-		for _, c := range clients {
-			list := found[c]
-			n, err := l.merge(tx, c, list[:len(list)-keepShort])
+		for _, w := range busy {
+			list := found[w]
+			n, err := l.merge(tx, w, list[:len(list)-keepShort])
 			if err != nil {
 				return err
 			}
@@ -67,15 +73,15 @@ func (l *Log) Merge() (sessions int, err error) {
 	return sessions, nil
 }
 
-// shortSessions are those among the newest entries, by member, in the order of
-// their ends.
-func (l *Log) shortSessions() (map[proto.ClientID][]session, error) {
+// shortSessions are those among the newest entries, by member and operation,
+// in the order of their ends.
+func (l *Log) shortSessions() (map[who][]session, error) {
 	head, err := l.Head()
 	if err != nil {
 		return nil, err
 	}
 	open := map[uint64]Entry{}
-	found := map[proto.ClientID][]session{}
+	found := map[who][]session{}
 	for from := head - min(head, maxWork); from < head; from += MaxRead {
 		page, err := l.Read(from, int(min(MaxRead, head-from)))
 		if err != nil {
@@ -85,13 +91,14 @@ func (l *Log) shortSessions() (map[proto.ClientID][]session, error) {
 			e, err := Parse(r.Text)
 			switch {
 			case err != nil: // its text was dropped
-			case e.Kind == KindLive:
+			case e.Kind == KindLive, e.Kind == KindSnapshot:
 				open[r.Index] = e
 			case e.Kind == KindEnd:
 				begin, ok := open[e.Start]
 				delete(open, e.Start)
 				if took := e.Time - begin.Time; ok && begin.Client == e.Client && took >= 0 && took < short.Milliseconds() {
-					found[e.Client] = append(found[e.Client], session{e.Start, r.Index, begin.Time, e.Time, e.Name, begin.Scopes})
+					w := who{e.Client, begin.Op}
+					found[w] = append(found[w], session{e.Start, r.Index, begin.Time, e.Time, e.Name, begin.Scopes})
 				}
 			}
 		}
@@ -101,12 +108,12 @@ func (l *Log) shortSessions() (map[proto.ClientID][]session, error) {
 
 // merge replaces the texts of a member's sessions, as far as they are still there,
 // by one entry.
-func (l *Log) merge(tx *store.Tx, c proto.ClientID, list []session) (int, error) {
+func (l *Log) merge(tx *store.Tx, w who, list []session) (int, error) {
 	p, err := readPruned(tx, l.epoch)
 	if err != nil {
 		return 0, err
 	}
-	m := Entry{Kind: KindMerged, Client: c, Op: proto.OpLive}
+	m := Entry{Kind: KindMerged, Client: w.client, Op: w.op}
 	for _, s := range list {
 		gone, err := l.dropSession(tx, &p, s)
 		if err != nil {

@@ -61,6 +61,10 @@ func (e Entry) other() string {
 		return e.who() + " removed everyone; all have to pair again."
 	case KindReset:
 		return e.who() + " wiped the camera."
+	case KindSnapshot:
+		return e.who() + " asked for a picture."
+	case KindRing:
+		return "Someone rang the bell."
 	case KindAlarm:
 		return "ALARM: " + e.who() + " was shown access logs that contradict each other."
 	case KindRollback:
@@ -110,6 +114,8 @@ func (e Entry) ended() string {
 		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
 	case e.Op == proto.OpTalk && unheard[e.Reason]:
 		return fmt.Sprintf("%s was not heard: %s.", e.who(), because(e.Reason))
+	case e.Op == proto.OpSnapshot && e.Reason == string(proto.CodeOK):
+		return e.who() + " got a picture."
 	case never[e.Reason]:
 		return fmt.Sprintf("%s got nothing to see or hear: %s.", e.who(), because(e.Reason))
 	case e.Reason == proto.EndBye:
@@ -120,8 +126,11 @@ func (e Entry) ended() string {
 
 // done is what ended.
 func (e Entry) done() string {
-	if e.Op == proto.OpTalk {
+	switch e.Op {
+	case proto.OpTalk:
 		return deeds([]proto.Scope{proto.ScopeTalk}, doing)
+	case proto.OpSnapshot:
+		return deeds([]proto.Scope{proto.ScopeSnapshot}, doing)
 	}
 	return deeds(e.Scopes, doing)
 }
@@ -170,7 +179,7 @@ func (e Entry) settings() string {
 // asked is what a refused request was for.
 func (e Entry) asked() string {
 	switch e.Op {
-	case proto.OpLive:
+	case proto.OpLive, proto.OpSnapshot, proto.OpEvents:
 		return deeds(e.Scopes, todo)
 	case proto.OpMembers:
 		return "see the members"

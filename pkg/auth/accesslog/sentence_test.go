@@ -32,6 +32,11 @@ func TestSentence(t *testing.T) {
 		"The camera dropped 8 messages: 3 garbled, 5 replayed.":                    {Kind: KindHostile, Drops: &Drops{Garbled: 3, Replay: 5}},
 		"The camera dropped hostile messages.":                                     {Kind: KindHostile},
 		"Epoch 4 of the household began: the camera's store was damaged.":          {Kind: KindEpoch, Epoch: 4, Reason: "the camera's store was damaged"},
+		"Anna asked for a picture.":                                                {Kind: KindSnapshot, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}},
+		"Anna got a picture.":                                                      {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: "ok"},
+		"Anna stopped taking pictures: privacy mode is on.":                        {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: string(proto.CodePrivacy)},
+		"Ben was not allowed to take pictures: the right to it is missing.":        {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}, Code: proto.CodeScope},
+		"Someone rang the bell.":                                                   {Kind: KindRing, Network: NetLocal},
 		"Anna removed Cara.":                                                       {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara"},
 		"Someone at the camera removed Cara.":                                      {Kind: KindRevoke, Network: NetLocal, Subject: "c", SubjectName: "Cara"},
 		"Anna left.":                                                               {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: anna, SubjectName: "Anna"},
@@ -86,7 +91,7 @@ func TestNamesAreNoSentences(t *testing.T) {
 // What a hostile device puts into an entry can't steer the terminal that shows it.
 func TestSentenceIsHarmless(t *testing.T) {
 	const evil = "\x1b[2J\r\n\x07\u202e\u2066\u200f\u0085\ufeff\u2028"
-	for _, k := range []Kind{KindLive, KindEnd, KindPair, KindRefused, KindHostile, KindEpoch, KindGrant, KindRevoke, KindSettings,
+	for _, k := range []Kind{KindLive, KindSnapshot, KindRing, KindEnd, KindPair, KindRefused, KindHostile, KindEpoch, KindGrant, KindRevoke, KindSettings,
 		KindPrivacy, KindEvict, KindReset, KindAlarm, KindRollback, KindMerged, evil} {
 		for _, name := range []string{"", evil} {
 			e := Entry{Kind: k, Client: evil, Name: name, Role: evil, Op: evil, Scopes: []proto.Scope{evil}, Network: evil, Session: evil,
@@ -101,7 +106,7 @@ func TestSentenceIsHarmless(t *testing.T) {
 }
 
 func TestNoticed(t *testing.T) {
-	for k, want := range map[Kind]bool{KindLive: true, KindEnd: true, KindGrant: true, KindRevoke: true, KindPair: true, KindSettings: true,
+	for k, want := range map[Kind]bool{KindLive: true, KindSnapshot: true, KindRing: true, KindEnd: true, KindGrant: true, KindRevoke: true, KindPair: true, KindSettings: true,
 		KindPrivacy: true, KindEvict: true, KindReset: true, KindAlarm: true, KindRollback: true, KindEpoch: true,
 		KindRefused: false, KindHostile: false, KindMerged: false, "later": false} {
 		if k.Noticed() != want {

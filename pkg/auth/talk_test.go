@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// talks lets the house's members talk; what check returns is the device's own refusal.
+func (h *house) talks(check func(Request) error) {
+	h.stop()
+	scopes := func(json.RawMessage) ([]proto.Scope, error) { return []proto.Scope{proto.ScopeTalk}, nil }
+	h.gate.Handle(proto.OpTalk, Rule{Scopes: scopes, Logged: true, Check: check}, h.live)
+	h.run()
+}
+
+func (p *person) talk(sid string) proto.Code {
+	return p.code(proto.OpTalk, proto.TalkRequest{Live: "s1"}, in(sid))
+}
+
+// A talk is announced to everyone before its handler is called, and is a session of
+// which the end is told, too.
+func TestTalkIsAnAccess(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		anna, bob, carl, _ := h.household()
+		h.talks(nil)
+		from := h.size()
+		carl.heard()
+		if c := bob.talk("t1"); c != proto.CodeOK {
+			t.Fatal(c)
+		}
+		if got := h.a.watching(bob.id); !slices.Equal(got, []proto.Scope{proto.ScopeTalk}) {
+			t.Errorf("what Bob does: %v", got)
+		}
+		if got := carl.heard(); !slices.Equal(got, []accesslog.Kind{accesslog.KindTalk}) {
+			t.Errorf("notices: %v", got)
+		}
+		anna.must(proto.OpRevoke, proto.Revoke{Client: bob.id})
+		if got := h.kinds(from); !slices.Contains(got, accesslog.KindTalk) || !slices.Contains(got, accesslog.KindEnd) {
+			t.Errorf("the log: %v", got)
+		}
+		if got := carl.talk("t1"); got != proto.CodeScope { // view and listen imply nothing
+			t.Errorf("a guest: %s", got)
+		}
+	})
+}
+
+// What the device itself says against a talk is answered and logged as a refusal;
+// nothing began.
+func TestTalkThatTheDeviceRefuses(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		_, bob, _, _ := h.household()
+		h.talks(func(r Request) error {
+			if r.Caller.Client != bob.id {
+				t.Errorf("the caller is %+v", r.Caller)
+			}
+			return proto.Refuse(proto.CodeNoSpeaker)
+		})
+		from := h.size()
+		h.deeds()
+		if c := bob.talk("t1"); c != proto.CodeNoSpeaker {
+			t.Fatal(c)
+		}
+		e := h.entries(from)
+		if len(e) != 1 || e[0].Kind != accesslog.KindRefused || e[0].Code != proto.CodeNoSpeaker || e[0].Op != proto.OpTalk {
+			t.Errorf("entries: %+v", e)
+		}
+		if len(h.streams) != 0 {
+			t.Error("the handler was called")
+		}
+	})
+}
+
+func TestQuietHours(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		anna, bob, _, _ := h.household()
+		h.talks(nil)
+		anna.must(proto.OpSetSettings, proto.SettingsChange{QuietHours: new("13:00-15:00")})
+		h.wall.set(noon.Add(59 * time.Minute))
+		if c := bob.talk("t1"); c != proto.CodeOK {
+			t.Fatal(c)
+		}
+		live := bob.watch("s1", proto.ScopeView, proto.ScopeListen)
+		talk := h.streams[0]
+		h.wall.set(noon.Add(time.Hour))
+		time.Sleep(2 * reviewPeriod)
+		if !talk.over() || talk.reason != string(proto.CodeQuiet) {
+			t.Errorf("the talk is over: %v, %q", talk.over(), talk.reason)
+		}
+		if live.over() {
+			t.Error("quiet hours end what makes no noise")
+		}
+		if c := bob.talk("t2"); c != proto.CodeQuiet {
+			t.Errorf("within quiet hours: %s", c)
+		}
+		h.wall.set(noon.Add(3 * time.Hour))
+		if c := bob.talk("t3"); c != proto.CodeOK {
+			t.Errorf("after quiet hours: %s", c)
+		}
+	})
+}
+
+// Hours that nobody can be sure of are quiet; without any, no clock is needed.
+func TestQuietHoursWithoutAClock(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		h.wall.unsynchronise(true)
+		h.restart()
+		anna, bob, _, _ := h.household()
+		h.talks(nil)
+		if c := bob.talk("t1"); c != proto.CodeOK {
+			t.Errorf("without quiet hours: %s", c)
+		}
+		anna.must(proto.OpSetSettings, proto.SettingsChange{QuietHours: new("22:00-07:00")})
+		if c := bob.talk("t2"); c != proto.CodeClock {
+			t.Errorf("with quiet hours: %s", c)
+		}
+	})
+}
