@@ -20,14 +20,15 @@ const maxAddresses = 2 * maxCandidates
 // drives either up is authorised and authentic, but does harm: its session ends.
 type bounds struct {
 	exceeded func(what string)
+	media    func(packet []byte) // takes the viewer's packets, on the spot
 
 	mu        sync.Mutex
 	streams   int
 	addresses int
 }
 
-// buffer makes the buffers for what the viewer sends: media is dropped on the
-// spot, before anything decodes it; reports wait to be read.
+// buffer makes the buffers for what the viewer sends: media is taken on the spot or
+// dropped, and never kept, whatever source it claims; reports wait to be read.
 func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
 	b.mu.Lock()
 	b.streams++
@@ -37,7 +38,11 @@ func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCl
 		b.exceeded("streams")
 	}
 	if over || kind == packetio.RTPBufferPacket {
-		return &discard{closed: make(chan struct{})}
+		d := &discard{closed: make(chan struct{})}
+		if kind == packetio.RTPBufferPacket {
+			d.media = b.media
+		}
+		return d
 	}
 	q := packetio.NewBuffer()
 	q.SetLimitSize(rtcpQueue)
@@ -61,14 +66,20 @@ func (b *bounds) address(ip net.IP) bool {
 	return !over
 }
 
-// discard takes everything and gives nothing.
+// discard takes everything and gives nothing to who reads.
 type discard struct {
+	media  func(packet []byte) // nil: nobody is told
 	once   sync.Once
 	closed chan struct{}
 }
 
 // Write says that the buffer is full, so that pion counts nothing as waiting.
-func (d *discard) Write([]byte) (int, error) { return 0, packetio.ErrFull }
+func (d *discard) Write(b []byte) (int, error) {
+	if d.media != nil {
+		d.media(b)
+	}
+	return 0, packetio.ErrFull
+}
 
 func (d *discard) Read([]byte) (int, error) {
 	<-d.closed

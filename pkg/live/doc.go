@@ -10,7 +10,8 @@
 // exactly of the form that docs/protocol.md 7.1 describes, and viewers that can't
 // decode the camera's H.264. Whoever calls Start has authorised the viewer and
 // logged it: nothing is parsed, bound or sent before. What a viewer sends as media
-// is dropped undecoded.
+// is dropped unparsed, unless Server.Hear lets its voice through: then the Opus
+// packets of its one source are handed on, undecoded, and kept nowhere.
 //
 // A session ends with its context, with the viewer's bye, with its path, or when
 // the viewer falls silent. When Session.Done is closed, the last write has been

@@ -30,6 +30,9 @@ type h264 struct {
 // offer is what a checked offer asks for.
 type offer struct {
 	video, audio bool   // the viewer can receive it
+	speaks       bool   // its audio goes both ways
+	named        bool   // it says with which synchronisation source
+	ssrc         uint32 // this one (RFC 5576 section 4.1)
 	h264         []h264 // what its decoder takes
 	tias         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
 	candidates   int
@@ -176,6 +179,8 @@ func (o *offer) section(m *sdp.MediaDescription) error {
 	switch m.MediaName.Media {
 	case "audio":
 		o.audio = receives && offersOpus(m)
+		o.speaks = o.audio && direction(m) == "sendrecv"
+		o.ssrc, o.named = source(m)
 	case "video":
 		o.video = receives
 		o.h264 = offeredH264(m)
@@ -184,6 +189,31 @@ func (o *offer) section(m *sdp.MediaDescription) error {
 		return errors.New("only audio and video are served")
 	}
 	return nil
+}
+
+// direction is what a section says of its direction; none or two are no word.
+func direction(m *sdp.MediaDescription) (word string) {
+	for _, a := range m.Attributes {
+		switch a.Key {
+		case "sendrecv", "sendonly", "recvonly", "inactive":
+			if word != "" {
+				return ""
+			}
+			word = a.Key
+		}
+	}
+	return word
+}
+
+// source is the first that a section names.
+func source(m *sdp.MediaDescription) (ssrc uint32, named bool) {
+	for _, v := range values(m.Attributes, "ssrc") {
+		id, _, _ := strings.Cut(v, " ")
+		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
+			return uint32(n), true
+		}
+	}
+	return 0, false
 }
 
 func offersOpus(m *sdp.MediaDescription) bool {

@@ -48,6 +48,7 @@ a=setup:actpass
 a=mid:1
 a=sendrecv
 a=msid:- 4a3b
+a=ssrc:3735928559 cname:x
 a=rtcp-mux
 a=rtpmap:111 opus/48000/2
 a=fmtp:111 minptime=10;useinbandfec=1
@@ -63,6 +64,9 @@ func TestParseOffer(t *testing.T) {
 	if !o.video || !o.audio || o.tias != 800000 || o.candidates != 1 {
 		t.Errorf("got %+v", o)
 	}
+	if !o.speaks || !o.named || o.ssrc != 3735928559 {
+		t.Errorf("voice: %+v, want that of the first source", o)
+	}
 	if len(o.h264) != 2 || o.h264[0].payloadType != 103 || o.h264[1].payloadType != 109 || o.h264[1].profileLevelID != "42e01f" {
 		t.Errorf("H.264: %+v, want payload types 103 and 109", o.h264)
 	}
@@ -76,6 +80,13 @@ func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
 		"viewer shows nothing":       {"a=recvonly", "a=inactive", func(o offer) bool { return !o.video }},
 		"viewer hears nothing":       {"a=sendrecv", "a=sendonly", func(o offer) bool { return !o.audio }},
 		"no direction is sendrecv":   {"a=recvonly\n", "", func(o offer) bool { return o.video }},
+		"viewer only hears":          {"a=sendrecv", "a=recvonly", func(o offer) bool { return o.audio && !o.speaks }},
+		"viewer only speaks":         {"a=sendrecv", "a=sendonly", func(o offer) bool { return !o.audio && !o.speaks }},
+		"two directions":             {"a=sendrecv", "a=sendrecv\na=recvonly", func(o offer) bool { return !o.speaks }},
+		"several sources":            {"a=ssrc:37", "a=ssrc:17 cname:x\na=ssrc:37", func(o offer) bool { return o.named && o.ssrc == 17 }},
+		"no direction of sound":      {"a=sendrecv\n", "", func(o offer) bool { return !o.speaks }},
+		"source not named":           {"a=ssrc:", "a=x:", func(o offer) bool { return o.speaks && !o.named }},
+		"source is no number":        {"a=ssrc:3735928559", "a=ssrc:4294967296", func(o offer) bool { return o.speaks && !o.named }},
 		"no wish":                    {"b=TIAS:800000\n", "", func(o offer) bool { return o.tias == 0 }},
 		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o offer) bool { return o.tias == 0 }},
 		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o offer) bool { return o.tias == minTIAS }},

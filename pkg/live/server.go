@@ -219,7 +219,8 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, 
 		return nil, proto.Refuse(proto.CodeTooManySessions)
 	}
 	x.ctx, x.end = context.WithCancelCause(ctx)
-	x.bounds.exceeded = x.exceeded
+	x.ear = newEar(&x.counters)
+	x.bounds.exceeded, x.bounds.media = x.exceeded, x.ear.take
 	s.sessions[key] = x
 	s.running.Add(1)
 	x.release = append(x.release, func() { x.end(nil) }, func() { s.forget(key) })

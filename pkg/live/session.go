@@ -56,6 +56,7 @@ type Session struct {
 	up        atomic.Bool   // they have been
 	trickle   trickle
 	bounds    bounds
+	ear       *ear
 
 	done   chan struct{}
 	reason string // set before done is closed
@@ -106,10 +107,11 @@ func (s *Session) neverConnected() endReason {
 	return proto.EndICE
 }
 
-// finish ends everything in the order that Done promises: what is queued in relays
-// is thrown away and what is blocked in them fails; the writer ends; then the
-// PeerConnection goes, which sends nothing but DTLS's farewell.
+// finish ends everything in the order that Done promises: the ear closes; what is
+// queued in relays is thrown away and what is blocked in them fails; the writer ends;
+// then the PeerConnection goes, which sends nothing but DTLS's farewell.
 func (s *Session) finish() {
+	s.ear.close()
 	s.net.abort()
 	s.writer.Wait()
 	s.reason = s.why()
@@ -185,6 +187,7 @@ func (s *Session) negotiate(o offer, socket *socket, force bool) (string, error)
 	if err := s.addBatches(socket); err != nil {
 		return "", err
 	}
+	s.tune(o)
 	close(s.opened)
 	return s.answer(), nil
 }
@@ -235,6 +238,15 @@ func (s *Session) addBatches(k *socket) error {
 	return nil
 }
 
+// tune prepares for the viewer's voice, if its sound goes both ways. It opens nothing.
+func (s *Session) tune(o offer) {
+	for _, l := range s.viewer.lanes {
+		if !l.video() && o.speaks {
+			s.ear.tune(o, l.track.header.PayloadType)
+		}
+	}
+}
+
 // badOffer is an error that the viewer's offer caused.
 type badOffer struct{ cause error }
 
@@ -244,6 +256,7 @@ func (e *badOffer) Unwrap() error { return e.cause }
 // abandon frees what a session took that never ran.
 func (s *Session) abandon() {
 	s.end(endReason(proto.EndMedia))
+	s.ear.close()
 	if s.net != nil {
 		s.net.abort()
 	}

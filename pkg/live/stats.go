@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// Stats is what a session has sent so far.
+// Stats is what a session has sent, and got, so far.
 type Stats struct {
 	Frames, Packets, Bytes uint64 // video and audio; payload bytes
 	Skips                  uint64 // times that the viewer was too slow and went on at a key frame
 	NACKs                  uint64 // packets asked for again
 	Resent                 uint64 // of these, sent again
 	KeyframeRequests       uint64 // PLI and FIR
+	Heard                  uint64 // packets of the viewer's voice that someone heard
+	Unheard                uint64 // of all else that it sent as media: dropped
 	// Delay tells how long frames took from Publish to their last packet's send, the
 	// ones of a joiner's catching up excepted.
 	Delay Distribution
@@ -25,6 +27,7 @@ func (s Stats) LogValue() slog.Value {
 		slog.Uint64("frames", s.Frames), slog.Uint64("packets", s.Packets), slog.Uint64("bytes", s.Bytes),
 		slog.Uint64("skips", s.Skips), slog.Uint64("nacks", s.NACKs), slog.Uint64("resent", s.Resent),
 		slog.Uint64("keyframe_requests", s.KeyframeRequests),
+		slog.Uint64("heard", s.Heard), slog.Uint64("unheard", s.Unheard),
 		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
 }
 
@@ -32,6 +35,7 @@ func (s Stats) LogValue() slog.Value {
 // readers of its reports.
 type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
+	heard, unheard                                          atomic.Uint64
 	delay                                                   histogram
 }
 
@@ -39,6 +43,7 @@ func (c *counters) snapshot() Stats {
 	return Stats{
 		Frames: c.frames.Load(), Packets: c.packets.Load(), Bytes: c.bytes.Load(), Skips: c.skips.Load(),
 		NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyframeRequests: c.keyframes.Load(),
+		Heard: c.heard.Load(), Unheard: c.unheard.Load(),
 		Delay: c.delay.snapshot(),
 	}
 }
