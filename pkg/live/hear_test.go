@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -225,9 +226,10 @@ func TestAfterStopNothingIsHeardAnyMore(t *testing.T) {
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			e.take(spoken)
+			runtime.Gosched()
 		}
 	})
-	for range 300 {
+	for range 100 {
 		var stopped atomic.Bool
 		heard := make(chan struct{}, 1)
 		stop, err := e.open(func(uint16, uint32, []byte) {
