@@ -47,6 +47,8 @@ type Camera struct {
 	bitrate  atomic.Int64 // asked for by SetBitrate, 0: the configured one
 	keyframe atomic.Bool  // asked for by RequestKeyframe, not yet taken up
 	format   atomic.Pointer[media.VideoFormat]
+	shots    chan chan<- shot // who waits for a picture of this moment
+	wake     chan struct{}    // a value when shots has got one
 }
 
 // New makes a camera that publishes to out. It opens nothing.
@@ -58,7 +60,8 @@ func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*med
 	if err != nil {
 		return nil, err
 	}
-	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src}, nil
+	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src,
+		shots: make(chan chan<- shot, shotQueue), wake: make(chan struct{}, 1)}, nil
 }
 
 func newSource(cfg Config) (source, error) {
@@ -130,6 +133,7 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 		if time.Since(began) > goodSpell {
 			pause = firstPause
 		}
+		c.forget()
 		c.pause(ctx, err, pause)
 		pause = min(2*pause, maxPause)
 	}
@@ -236,17 +240,18 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 	}
 }
 
-// rest waits until pictures are wanted, without an encoder.
+// rest waits until pictures are wanted, or one is asked for, without an encoder.
 func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
-	if c.out.Wanted() {
+	if c.out.Wanted() || c.asked() {
 		return
 	}
 	st.close()
 	w.timer.Stop()
 	w.well()
-	for !c.out.Wanted() && ctx.Err() == nil {
+	for !c.out.Wanted() && !c.asked() && ctx.Err() == nil {
 		select {
 		case <-c.out.Changes():
+		case <-c.wake:
 		case <-ctx.Done():
 		}
 	}

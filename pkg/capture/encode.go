@@ -67,14 +67,23 @@ func (e *encode) take(p picture) (good bool, err error) {
 	if p.damaged {
 		return false, nil
 	}
-	if !e.camera.out.Wanted() {
+	wanted := e.camera.out.Wanted()
+	if !wanted {
 		e.close()
+	}
+	if !wanted && !e.camera.asked() {
 		return true, nil
 	}
 	pic, err := e.convert.Convert(p.data)
 	if err != nil {
 		e.camera.log.Debug("picture dropped", "error", err)
 		return false, nil // Convert only fails for the one picture
+	}
+	if e.camera.asked() {
+		e.camera.hand(func() shot { return shot{raw: copyPicture(pic)} })
+	}
+	if !wanted {
+		return true, nil
 	}
 	if err := e.adjust(); err != nil {
 		return false, err

@@ -48,12 +48,13 @@ type passThrough struct {
 	pools   pools
 	bitrate int // last asked of the coder
 
-	sps       []byte        // the last one
-	headers   []byte        // the last parameter sets, Annex B, the SPS first
-	pps       bool          // headers hold a PPS too
-	started   bool          // an IDR with its parameter sets was published
-	began     time.Duration // when the first picture came
-	refreshed time.Duration // when an IDR was last asked for by refresh
+	sps       []byte            // the last one
+	headers   []byte            // the last parameter sets, Annex B, the SPS first
+	pps       bool              // headers hold a PPS too
+	started   bool              // an IDR with its parameter sets was published
+	began     time.Duration     // when the first picture came
+	refreshed time.Duration     // when an IDR was last asked for by refresh
+	last      *media.AccessUnit // the last IDR published, retained; nil: none yet
 
 	loose   bool // buffers don't begin with pictures
 	split   avc.Splitter
@@ -66,7 +67,7 @@ func newPassThrough(c *Camera, s stream) *passThrough {
 	return p
 }
 
-func (p *passThrough) close() {}
+func (p *passThrough) close() { p.remember(nil) }
 
 func (p *passThrough) take(pic picture) (good bool, err error) {
 	if pic.damaged || pic.lost > 0 {
@@ -84,6 +85,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	} else {
 		err = p.takeWhole(pic)
 	}
+	p.shoot(pic.pts)
 	p.control()
 	if err == nil && p.keyless(pic.pts) {
 		err = errNoKey
@@ -185,7 +187,39 @@ func (p *passThrough) publish(u avc.Unit, pts time.Duration) {
 	}
 	out.Data = append(out.Data, data...)
 	p.camera.out.Publish(out)
+	if out.Key {
+		out.Retain()
+		p.remember(out)
+		p.show()
+	}
 	out.Release()
+}
+
+// remember keeps the last IDR for pictures on request.
+func (p *passThrough) remember(u *media.AccessUnit) {
+	if p.last != nil {
+		p.last.Release()
+	}
+	p.last = u
+}
+
+// show hands the last IDR to who asked for a picture.
+func (p *passThrough) show() {
+	if p.camera.asked() {
+		p.camera.hand(func() shot { return shot{unit: bytes.Clone(p.last.Data)} })
+	}
+}
+
+// shoot sees to it that who asked for a picture gets one: the next IDR, which is new,
+// where the camera makes one when asked, else the last one.
+func (p *passThrough) shoot(now time.Duration) {
+	switch {
+	case !p.camera.asked():
+	case p.shape.forceIDR && p.coder != nil:
+		p.refresh(now)
+	case p.last != nil:
+		p.show()
+	}
 }
 
 // withoutDelimiter drops a leading access unit delimiter, which may only be first.

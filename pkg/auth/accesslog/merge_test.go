@@ -225,18 +225,19 @@ func TestMergeHourly(t *testing.T) {
 
 // What went meanwhile isn't counted.
 func TestMergeOfWhatIsGone(t *testing.T) {
+	annas := who{anna, proto.OpLive}
 	c := newClocked(t)
 	c.sessions(tooMany, anna, "Anna", time.Second)
 	list, err := c.shortSessions()
-	if err != nil || len(list[anna]) != tooMany {
-		t.Fatal(len(list[anna]), err)
+	if err != nil || len(list[annas]) != tooMany {
+		t.Fatal(len(list[annas]), err)
 	}
 	if _, err := c.DropBefore(noon.Add(62 * time.Second)); err != nil { // entries 0 to 60
 		t.Fatal(err)
 	}
 	merge := func() (n int) {
 		err := c.db.Update(func(tx *store.Tx) (err error) {
-			n, err = c.Log.merge(tx, anna, list[anna][:keepShort])
+			n, err = c.Log.merge(tx, annas, list[annas][:keepShort])
 			return err
 		})
 		if err != nil {
@@ -256,5 +257,29 @@ func TestMergeOfWhatIsGone(t *testing.T) {
 	}
 	if state64(t, c.Log) != textBytes(t, c.Log) {
 		t.Errorf("%d bytes counted, %d there", state64(t, c.Log), textBytes(t, c.Log))
+	}
+}
+
+// Pictures are as cheap as sessions, and are merged like these, by themselves.
+func TestPicturesAreMergedToo(t *testing.T) {
+	c := newClocked(t)
+	c.together(func(add func(Entry) uint64) {
+		for range tooMany + 1 {
+			begin := add(Entry{Kind: KindSnapshot, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}})
+			add(Entry{Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: begin, Reason: "ok"})
+		}
+	})
+	c.sessions(tooMany-1, anna, "Anna", time.Second, proto.ScopeView)
+	c.merge(tooMany + 1 - keepShort)
+	head, err := c.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.Read(head-1, 1)
+	if err != nil || len(l) != 1 {
+		t.Fatal(len(l), err)
+	}
+	if e, err := Parse(l[0].Text); err != nil || e.Kind != KindMerged || e.Op != proto.OpSnapshot || e.Count != tooMany+1-keepShort || e.Start != 1 {
+		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -1,0 +1,209 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"time"
+
+	"github.com/camd-project/camd/pkg/media/avc"
+	"github.com/camd-project/camd/pkg/media/fmp4"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	shotPatience = 3 * time.Second // how long a picture is waited for
+	shotQueue    = 4               // requests for one that the camera has not seen yet
+	maxStill     = 192 << 10       // bytes of a JPEG; what is larger is made coarser
+)
+
+// shot is one picture for somebody who asked, a copy of its own.
+type shot struct {
+	raw  *image.YCbCr // 4:2:0 in video's range
+	unit []byte       // or an access unit with an IDR and its parameter sets
+}
+
+// Picture returns the camera's picture of this moment: what the encoder is given, as a
+// JPEG, or, of a camera that gives H.264, its last IDR as an MP4 of one picture; where
+// an IDR can be asked for that is the next one. kind is proto.PictureJPEG or PictureMP4,
+// data at most proto.MaxPicture bytes. The camera's goroutine only makes a copy; the
+// rest is done here. An error is a *proto.Refusal, the cause of ctx's end, or a fault.
+func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err error) {
+	s, err := c.shoot(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if kind = proto.PictureJPEG; s.raw != nil {
+		data, err = still(s.raw)
+	} else {
+		kind = proto.PictureMP4
+		data, err = movie(s.unit)
+	}
+	switch held, _ := c.shutter.Held(); {
+	case held: // began meanwhile
+		return nil, "", proto.Refuse(proto.CodePrivacy)
+	case err != nil:
+		return nil, "", fmt.Errorf("make a picture: %w", err)
+	case len(data) > proto.MaxPicture:
+		c.log.Warn("the camera's picture is too large to send", "bytes", len(data))
+		return nil, "", proto.Refuse(proto.CodeNoMedia)
+	}
+	return data, kind, nil
+}
+
+// shoot asks the camera's goroutine and waits.
+func (c *Camera) shoot(ctx context.Context) (shot, error) {
+	held, changed := c.shutter.Held()
+	if held {
+		return shot{}, proto.Refuse(proto.CodePrivacy)
+	}
+	to := make(chan shot, 1)
+	select {
+	case c.shots <- to:
+	default: // the camera is away, or many ask at once
+		return shot{}, proto.Refuse(proto.CodeNoMedia)
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	timer := time.NewTimer(shotPatience)
+	defer timer.Stop()
+	select {
+	case s := <-to:
+		return s, nil
+	case <-changed:
+		return shot{}, proto.Refuse(proto.CodePrivacy)
+	case <-timer.C:
+		return shot{}, proto.Refuse(proto.CodeNoMedia)
+	case <-ctx.Done():
+		return shot{}, context.Cause(ctx)
+	}
+}
+
+// asked tells whether somebody waits for a picture. It costs a frame next to nothing.
+func (c *Camera) asked() bool { return len(c.shots) > 0 }
+
+// hand gives everyone who waits a copy of their own. Only the camera's goroutine calls it.
+func (c *Camera) hand(copied func() shot) {
+	for {
+		select {
+		case to := <-c.shots:
+			to <- copied() // has room: it is used once
+		default:
+			return
+		}
+	}
+}
+
+// forget drops the requests that a camera which failed left unanswered, so that they
+// don't fill the queue while it is away. Who asks during the pause that follows may be
+// in time for its return.
+func (c *Camera) forget() {
+	for {
+		select {
+		case <-c.shots:
+		default:
+			return
+		}
+	}
+}
+
+// copyPicture copies a planar 4:2:0 picture.
+func copyPicture(m *image.YCbCr) *image.YCbCr {
+	out := image.NewYCbCr(image.Rect(0, 0, m.Rect.Dx(), m.Rect.Dy()), image.YCbCrSubsampleRatio420)
+	rows := func(to, from []byte, toStride, fromStride, width, n int) {
+		for y := range n {
+			copy(to[y*toStride:][:width], from[y*fromStride:])
+		}
+	}
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	rows(out.Y, m.Y, out.YStride, m.YStride, w, h)
+	rows(out.Cb, m.Cb, out.CStride, m.CStride, w/2, h/2)
+	rows(out.Cr, m.Cr, out.CStride, m.CStride, w/2, h/2)
+	return out
+}
+
+// still makes a JPEG of at most maxStill bytes: coarser, then smaller, until it fits.
+// m is changed.
+func still(m *image.YCbCr) ([]byte, error) {
+	spread(m)
+	for {
+		for _, quality := range []int{80, 60, 40} {
+			var b bytes.Buffer
+			if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: quality}); err != nil {
+				return nil, err
+			}
+			if b.Len() <= maxStill || m.Rect.Dx() < 64 || m.Rect.Dy() < 64 {
+				return b.Bytes(), nil
+			}
+		}
+		m = half(m)
+	}
+}
+
+// spread brings a picture from video's range of values to that of JPEG, which is the
+// full one (ITU-T T.871 section 7, BT.601).
+func spread(m *image.YCbCr) {
+	for i, v := range m.Y {
+		m.Y[i] = fullLuma[v]
+	}
+	for i, v := range m.Cb {
+		m.Cb[i] = fullChroma[v]
+	}
+	for i, v := range m.Cr {
+		m.Cr[i] = fullChroma[v]
+	}
+}
+
+var fullLuma, fullChroma = fullRanges()
+
+func fullRanges() (luma, chroma [256]byte) {
+	for i := range 256 {
+		luma[i] = byte(min(max(((i-16)*255+109)/219, 0), 255))    //nolint:gosec // 0 to 255
+		chroma[i] = byte(min(max(128+((i-128)*255)/224, 0), 255)) //nolint:gosec // 0 to 255
+	}
+	return luma, chroma
+}
+
+// half makes a picture of half the size, even on both sides.
+func half(m *image.YCbCr) *image.YCbCr {
+	w, h := m.Rect.Dx()/2&^1, m.Rect.Dy()/2&^1
+	out := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
+	mean := func(to, from []byte, toStride, fromStride, w, h int) {
+		for y := range h {
+			a, b := from[2*y*fromStride:], from[(2*y+1)*fromStride:]
+			for x := range w {
+				to[y*toStride+x] = byte((uint(a[2*x]) + uint(a[2*x+1]) + uint(b[2*x]) + uint(b[2*x+1]) + 2) / 4) //nolint:gosec // a mean of bytes
+			}
+		}
+	}
+	mean(out.Y, m.Y, out.YStride, m.YStride, w, h)
+	mean(out.Cb, m.Cb, out.CStride, m.CStride, w/2, h/2)
+	mean(out.Cr, m.Cr, out.CStride, m.CStride, w/2, h/2)
+	return out
+}
+
+// movie makes an MP4 of one access unit.
+func movie(unit []byte) ([]byte, error) {
+	u, _ := avc.NextUnit(unit)
+	if !u.Key || u.SPS == nil || u.PPS == nil {
+		return nil, errors.New("an IDR without its parameter sets")
+	}
+	s, err := avc.ParseSPS(u.SPS)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	w, err := fmp4.NewWriter(&b, fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: u.SPS, PPS: u.PPS, Width: s.Width, Height: s.Height}})
+	if err == nil {
+		err = w.WriteVideo(u.Data, 0, true)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return b.Bytes(), err
+}
