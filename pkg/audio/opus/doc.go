@@ -8,7 +8,8 @@
 // allocations and 5 KB of garbage a frame. Close frees the encoder; nothing is
 // left to a finalizer.
 //
-// A build without cgo has no encoder: New says so.
+// A build without cgo has no encoder: New says so. Decoder, which plays what a
+// remote peer sends, is pure Go and in every build.
 package opus
 
 import "errors"
