@@ -23,6 +23,7 @@ type Sender interface {
 type Caller struct {
 	Client proto.ClientID
 	Name   string
+	Role   proto.Role
 	Scopes []proto.Scope
 }
 

@@ -39,8 +39,8 @@ type Speaker interface {
 
 // Prompts are the words that the room hears.
 type Prompts interface {
-	Speaking(name string) ([][]byte, error) // chime, and who speaks
-	Asking(name string) ([][]byte, error)   // that somebody wants to, and which button lets them
+	Speaking(Member) ([][]byte, error) // chime, and who speaks
+	Asking(Member) ([][]byte, error)   // that somebody wants to, and which button lets them
 }
 
 // Sessions are the live sessions. Hear hands the voice of one to sink, until stop has
@@ -49,13 +49,20 @@ type Sessions interface {
 	Hear(client proto.ClientID, session string, sink func(seq uint16, timestamp uint32, payload []byte)) (stop func(), done <-chan struct{}, err error)
 }
 
+// Member is whom the room hears named; the role, where the name can't be spoken.
+type Member struct {
+	Name string
+	Role proto.Role
+}
+
 // Request is a request whose right was decided, and logged.
 type Request struct {
 	Client proto.ClientID
 	ID     string // names the talk among the client's sessions
-	Name   string // as the household calls the member
-	Live   string // the session through which the voice comes
-	Accept bool   // someone in the room has to let it in
+	Member Member
+	Live   string              // the session through which the voice comes
+	Accept bool                // someone in the room has to let it in
+	Ended  func(reason string) // called when a talk that began has ended, before Done; not nil
 }
 
 // Desk is where talks begin and end.
@@ -77,14 +84,14 @@ func New(log *slog.Logger, speaker Speaker, prompts Prompts, sessions Sessions) 
 
 // Check tells, before anything is logged, what speaks against a talk now: a
 // *proto.Refusal with CodeBlocked, CodeTalking, CodeNoChime or CodeNoSpeaker.
-func (d *Desk) Check(name string) error {
+func (d *Desk) Check(m Member) error {
 	d.mu.Lock()
 	err := d.free()
 	d.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if _, err := d.prompts.Speaking(name); err != nil {
+	if _, err := d.prompts.Speaking(m); err != nil {
 		d.log.Warn("talk is refused: it can't be announced", "error", err)
 		return proto.Refuse(proto.CodeNoChime)
 	}
@@ -113,7 +120,7 @@ func (d *Desk) Start(ctx context.Context, r Request) (*Talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.begin(d, r); err != nil {
+	if err := t.begin(d); err != nil {
 		d.leave(t)
 		t.cancel(err)
 		close(t.done)
@@ -131,7 +138,7 @@ func (d *Desk) take(ctx context.Context, r Request) (*Talk, error) {
 	if err := d.free(); err != nil {
 		return nil, err
 	}
-	t := &Talk{client: r.Client, id: r.ID, done: make(chan struct{}), accepted: make(chan struct{})}
+	t := &Talk{request: r, done: make(chan struct{}), accepted: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	d.current = t
 	return t, nil
@@ -179,7 +186,7 @@ func (d *Desk) Bye(client proto.ClientID, id string) bool {
 	d.mu.Lock()
 	t := d.current
 	d.mu.Unlock()
-	if t == nil || t.client != client || t.id != id {
+	if t == nil || t.request.Client != client || t.request.ID != id {
 		return false
 	}
 	t.cancel(endReason(proto.EndBye))
@@ -193,7 +200,7 @@ func (d *Desk) Speaker() proto.ClientID {
 	if d.current == nil {
 		return ""
 	}
-	return d.current.client
+	return d.current.request.Client
 }
 
 // endReason is the cause of a talk's end when nobody's right ended.

@@ -82,9 +82,9 @@ func (r *room) Silent() time.Duration {
 func (r *room) Done() <-chan struct{} { return r.failed }
 func (r *room) Close()                { r.note("voice closed") }
 
-func (r *room) Speaking(name string) ([][]byte, error) { return [][]byte{[]byte(name)}, r.missing }
-func (r *room) Asking(name string) ([][]byte, error) {
-	return [][]byte{[]byte("question about " + name)}, r.missing
+func (r *room) Speaking(m Member) ([][]byte, error) { return [][]byte{[]byte(m.Name)}, r.missing }
+func (r *room) Asking(m Member) ([][]byte, error) {
+	return [][]byte{[]byte("question about " + m.Name)}, r.missing
 }
 
 func (r *room) Hear(_ proto.ClientID, _ string, sink func(uint16, uint32, []byte)) (func(), <-chan struct{}, error) {
@@ -117,7 +117,7 @@ func (r *room) says(text string) {
 func (r *room) start(ctx context.Context, accept bool) <-chan outcome {
 	out := make(chan outcome, 1)
 	go func() {
-		t, err := r.desk.Start(ctx, Request{Client: "anna", ID: "t", Name: "Anna", Live: "s", Accept: accept})
+		t, err := r.desk.Start(ctx, Request{Client: "anna", ID: "t", Member: Member{Name: "Anna"}, Live: "s", Accept: accept, Ended: func(reason string) { r.note("told " + reason) }})
 		out <- outcome{t, err}
 	}()
 	synctest.Wait()
@@ -156,7 +156,7 @@ func (r *room) ended(t *Talk, want string) {
 	if t.Reason() != want {
 		r.t.Errorf("reason %q, want %q", t.Reason(), want)
 	}
-	if h := r.happened(); !slices.Equal(h[len(h)-2:], []string{"deaf", "voice closed"}) {
+	if h := r.happened(); !slices.Equal(h[len(h)-3:], []string{"deaf", "voice closed", "told " + want}) {
 		r.t.Errorf("the end: %q", h)
 	}
 	if r.desk.Speaker() != "" {
@@ -179,7 +179,7 @@ func TestTheRoomHearsWhoItIsBeforeTheVoice(t *testing.T) {
 		}
 		r.ended(talk, proto.EndBye)
 		r.says("too late")
-		want := []string{"announcing Anna", "announced Anna", "voice", "hear", "packet hello", "deaf", "voice closed"}
+		want := []string{"announcing Anna", "announced Anna", "voice", "hear", "packet hello", "deaf", "voice closed", "told bye"}
 		if got := r.happened(); !slices.Equal(got, want) {
 			t.Errorf("happened: %q, want %q", got, want)
 		}
@@ -227,7 +227,7 @@ func TestCheck(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoom(t)
 				c.spoil(r)
-				err := r.desk.Check("Ben")
+				err := r.desk.Check(Member{Name: "Ben"})
 				var refusal *proto.Refusal
 				if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &refusal) || refusal.Code != c.want) {
 					t.Errorf("Check: %v, want %q", err, c.want)
@@ -268,7 +268,7 @@ func TestNobodyElseSpeaksMeanwhile(t *testing.T) {
 		r := newRoom(t)
 		out := r.start(t.Context(), false) // while it is announced, too
 		for range 2 {
-			_, err := r.desk.Start(t.Context(), Request{Client: "ben", ID: "t", Name: "Ben", Live: "s"})
+			_, err := r.desk.Start(t.Context(), Request{Client: "ben", ID: "t", Member: Member{Name: "Ben"}, Live: "s"})
 			var refusal *proto.Refusal
 			if !errors.As(err, &refusal) || refusal.Code != proto.CodeTalking {
 				t.Errorf("the second one: %v", err)

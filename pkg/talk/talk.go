@@ -10,8 +10,7 @@ import (
 
 // Talk is one member's speaking, from the announcement on.
 type Talk struct {
-	client proto.ClientID
-	id     string
+	request Request
 
 	ctx      context.Context // ends with the right, or by the desk
 	cancel   context.CancelCauseFunc
@@ -34,13 +33,14 @@ func (t *Talk) Reason() string { return t.reason }
 
 // begin is the order on which everything rests: somebody lets it in, the room hears who
 // it is, and only then is there a voice to hand packets to.
-func (t *Talk) begin(d *Desk, r Request) error {
+func (t *Talk) begin(d *Desk) error {
+	r := t.request
 	if r.Accept {
-		if err := t.ask(d, r.Name); err != nil {
+		if err := t.ask(d); err != nil {
 			return err
 		}
 	}
-	clip, err := d.prompts.Speaking(r.Name)
+	clip, err := d.prompts.Speaking(r.Member)
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
@@ -61,8 +61,8 @@ func (t *Talk) begin(d *Desk, r Request) error {
 }
 
 // ask waits for a press in the room.
-func (t *Talk) ask(d *Desk, name string) error {
-	clip, err := d.prompts.Asking(name)
+func (t *Talk) ask(d *Desk) error {
+	clip, err := d.prompts.Asking(t.request.Member)
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
@@ -110,6 +110,7 @@ func (t *Talk) run(d *Desk) {
 	t.reason = why(t.ctx)
 	d.log.Info("the room hears the voice no more", "reason", t.reason)
 	d.leave(t)
+	t.request.Ended(t.reason)
 	close(t.done)
 }
 
