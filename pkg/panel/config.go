@@ -5,21 +5,48 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/camd-project/camd/pkg/panel/led"
 )
 
 // Config is the table [panel] of the configuration file.
 type Config struct {
-	PairingButton string `toml:"pairing_button" doc:"Input device of the pairing button: NAME as camd check lists it, or NAME/KEYCODE for one key of several; empty for none. Held 3 s and released it opens pairing, held 10 s it evicts all members, held 20 s it resets the device; the last two count down first, and a press stops them."`
+	PairingButton string `toml:"pairing_button" doc:"Input device of the pairing button: NAME as camd check lists it, or NAME/KEYCODE for one key of several; empty for none. Held 3 s and released it opens pairing, held 10 s it evicts all members, held 20 s it resets the device; the last two count down first, and a press stops them. A short press lets in who asks to speak, or ends a talk; three within 1.5 s speak who the members are and who watches."`
 	PrivacyButton string `toml:"privacy_button" doc:"Input device of the privacy button, written the same way; a short press switches privacy mode on or off."`
+	BellButton    string `toml:"bell_button" doc:"Input device of the bell button, written the same way; a press rings, or lets in who asks to speak, or ends a talk."`
+
+	LiveLED   string `toml:"live_led" doc:"LED that shines while someone watches or listens: NAME as camd check lists it, or \"none\" if the board has none, which every status then says. camd writes it and reads it back before the first picture or sound leaves; without it nothing leaves. Empty: nobody has said yet."`
+	StatusLED string `toml:"status_led" doc:"LED that shows how the device is: steady online, blinking fast while someone speaks, slowly while pairing is open, with short pauses while someone watches, with short flashes in privacy mode, with double flashes when something is wrong. NAME, or empty for none."`
 }
 
-// DefaultConfig is a device without buttons.
+// noLED is the name that says of a board that it has no live LED.
+const noLED = "none"
+
+// DefaultConfig is a device without buttons, and with nothing said about its LEDs.
 func DefaultConfig() Config { return Config{} }
+
+// buttons gives how each button is written, by its key.
+func (c Config) buttons() map[string]string {
+	return map[string]string{pairingButton: c.PairingButton, privacyButton: c.PrivacyButton, bellButton: c.BellButton}
+}
 
 // maxKey is KEY_MAX of input-event-codes.h.
 const maxKey = 0x2ff
 
 var errConfig = errors.New("panel configuration")
+
+// leds checks the names of the LEDs.
+func (c Config) leds() error {
+	for key, name := range map[string]string{"live_led": c.LiveLED, "status_led": c.StatusLED} {
+		if name != "" && !led.ValidName(name) {
+			return fmt.Errorf("%w: %s: %q can't be the name of an LED", errConfig, key, name)
+		}
+	}
+	if c.LiveLED == c.StatusLED && c.LiveLED != "" && c.LiveLED != noLED {
+		return fmt.Errorf("%w: %q can't be both live_led and status_led: a status that blinks would hide that someone watches", errConfig, c.LiveLED)
+	}
+	return nil
+}
 
 // spec is which key of which device a button is.
 type spec struct {

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"slices"
 	"time"
 
 	"github.com/camd-project/camd/pkg/panel/evdev"
@@ -14,6 +15,13 @@ const (
 	resetHold = 20 * time.Second
 )
 
+// Short presses that follow one another within seriesTime, from the beginning of the
+// first to that of the last, are one gesture.
+const (
+	seriesTime   = 1500 * time.Millisecond
+	auditPresses = 3
+)
+
 // gesture is what a press of the pairing button means.
 type gesture int
 
@@ -24,7 +32,7 @@ const (
 	reset
 )
 
-// meaning is what a press of the pairing button means by its length. All is
+// meaning is what a long press of the pairing button means by its length. All is
 // decided at the release: a button that is stuck, or that something leans on, does
 // nothing.
 func meaning(held time.Duration) gesture {
@@ -43,7 +51,18 @@ func meaning(held time.Duration) gesture {
 type edge struct {
 	down bool          // pressed
 	up   bool          // released, after held
-	held time.Duration // by the kernel's clock
+	at   time.Duration // of the press, by the kernel's clock
+	held time.Duration
+}
+
+// series is when the last short presses of a button began.
+type series []time.Duration
+
+// add counts a short press and returns how many there are in a row.
+func (s *series) add(at time.Duration) int {
+	*s = slices.DeleteFunc(*s, func(before time.Duration) bool { return at-before > seriesTime || before > at })
+	*s = append(*s, at)
+	return len(*s)
 }
 
 // press follows one button's key through the events of its device.
@@ -63,10 +82,10 @@ func (p *press) take(e evdev.Event) edge {
 	case !p.spec.means(e.Key):
 	case e.Down && (!p.down || e.Key == p.key):
 		p.down, p.key, p.since = true, e.Key, e.At
-		return edge{down: true}
+		return edge{down: true, at: e.At}
 	case !e.Down && p.down && e.Key == p.key:
 		p.down = false
-		return edge{up: true, held: e.At - p.since}
+		return edge{up: true, at: p.since, held: e.At - p.since}
 	}
 	return edge{}
 }

@@ -28,21 +28,24 @@ func TestPresses(t *testing.T) {
 	}
 	up := func(code uint16, at time.Duration) evdev.Event { return evdev.Event{At: at * time.Second, Key: code} }
 	lost := evdev.Event{Lost: true}
-	released := func(s time.Duration) edge { return edge{up: true, held: s * time.Second} }
+	pressed := func(at time.Duration) edge { return edge{down: true, at: at * time.Second} }
+	released := func(at, held time.Duration) edge {
+		return edge{up: true, at: at * time.Second, held: held * time.Second}
+	}
 	for name, c := range map[string]struct {
 		any    bool
 		events []evdev.Event
 		want   []edge
 	}{
-		"a press":                  {false, []evdev.Event{down(key, 5), up(key, 9)}, []edge{{down: true}, released(4)}},
+		"a press":                  {false, []evdev.Event{down(key, 5), up(key, 9)}, []edge{pressed(5), released(5, 4)}},
 		"another key":              {false, []evdev.Event{down(other, 5), up(other, 9)}, nil},
-		"any key":                  {true, []evdev.Event{down(other, 5), up(other, 9)}, []edge{{down: true}, released(4)}},
-		"another key meanwhile":    {true, []evdev.Event{down(key, 1), down(other, 2), up(other, 3), up(key, 9)}, []edge{{down: true}, released(8)}},
+		"any key":                  {true, []evdev.Event{down(other, 5), up(other, 9)}, []edge{pressed(5), released(5, 4)}},
+		"another key meanwhile":    {true, []evdev.Event{down(key, 1), down(other, 2), up(other, 3), up(key, 9)}, []edge{pressed(1), released(1, 8)}},
 		"began before we looked":   {false, []evdev.Event{up(key, 9)}, nil},
 		"its beginning was lost":   {false, []evdev.Event{lost, up(key, 9)}, nil},
-		"its end was lost":         {false, []evdev.Event{down(key, 1), lost, up(key, 90)}, []edge{{down: true}}},
-		"only the next one counts": {false, []evdev.Event{down(key, 1), lost, down(key, 90), up(key, 91)}, []edge{{down: true}, {down: true}, released(1)}},
-		"pressed twice, up once":   {false, []evdev.Event{down(key, 1), down(key, 8), up(key, 9)}, []edge{{down: true}, {down: true}, released(1)}},
+		"its end was lost":         {false, []evdev.Event{down(key, 1), lost, up(key, 90)}, []edge{pressed(1)}},
+		"only the next one counts": {false, []evdev.Event{down(key, 1), lost, down(key, 90), up(key, 91)}, []edge{pressed(1), pressed(90), released(90, 1)}},
+		"pressed twice, up once":   {false, []evdev.Event{down(key, 1), down(key, 8), up(key, 9)}, []edge{pressed(1), pressed(8), released(8, 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := press{spec: spec{name: "x", key: key, any: c.any}}
@@ -56,6 +59,28 @@ func TestPresses(t *testing.T) {
 				t.Errorf("edges %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPressesInARow(t *testing.T) {
+	const limit = seriesTime / time.Millisecond
+	for name, c := range map[string]struct {
+		at   []time.Duration // milliseconds
+		want []int
+	}{
+		"three":            {[]time.Duration{0, 500, 1000}, []int{1, 2, 3}},
+		"just in time":     {[]time.Duration{0, 1, limit}, []int{1, 2, 3}},
+		"too late":         {[]time.Duration{0, 1, limit + 1}, []int{1, 2, 2}},
+		"the last three":   {[]time.Duration{0, 1400, 1600, 1800}, []int{1, 2, 2, 3}},
+		"far between":      {[]time.Duration{0, 5000, 10000}, []int{1, 1, 1}},
+		"a clock set back": {[]time.Duration{9000, 9100, 0}, []int{1, 2, 1}},
+	} {
+		var s series
+		for i, at := range c.at {
+			if got := s.add(at * time.Millisecond); got != c.want[i] {
+				t.Errorf("%s: press %d is the %d. in a row, want %d", name, i, got, c.want[i])
+			}
+		}
 	}
 }
 

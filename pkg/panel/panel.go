@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/panel/evdev"
+	"github.com/camd-project/camd/pkg/panel/led"
 )
 
 const (
@@ -20,12 +22,54 @@ const (
 )
 
 // Actions is what the buttons do. They are called one after the other, on the
-// panel's goroutine.
+// panel's goroutine, which acts on no other press meanwhile.
 type Actions struct {
 	OpenWindow    func(d time.Duration, name string) error // for pairing
-	TogglePrivacy func(context.Context) error
+	TogglePrivacy func(context.Context) (on bool, err error)
 	Evict, Reset  func(context.Context) error // at once: the panel has counted down
+
+	// These return at once; what they begin goes on. One that is nil does nothing.
+	Ring, Audit func(context.Context) error // the bell; who the members are and who watches, spoken
+	Accept      func() bool                 // whether someone asked to speak, and now may
+	Hush        func() bool                 // whether someone spoke, and now may not
+	Say         func(clip string)           // speaks one of the prompts' archive
 }
+
+// complete puts something that does nothing where there is nil.
+func (a Actions) complete() Actions {
+	nothing := func(context.Context) error { return nil }
+	nobody := func() bool { return false }
+	if a.Ring == nil {
+		a.Ring = nothing
+	}
+	if a.Audit == nil {
+		a.Audit = nothing
+	}
+	if a.Accept == nil {
+		a.Accept = nobody
+	}
+	if a.Hush == nil {
+		a.Hush = nobody
+	}
+	if a.Say == nil {
+		a.Say = func(string) {}
+	}
+	return a
+}
+
+// What is said at gestures: names of clips of the prompts' archive.
+const (
+	sayPairing    = "phrase/pairing-open"
+	sayPrivacyOn  = "phrase/privacy-on"
+	sayPrivacyOff = "phrase/privacy-off"
+	sayEvicting   = "phrase/evicting"
+	sayResetting  = "phrase/resetting"
+	sayStopped    = "phrase/stopped"
+	sayDigit      = "digit/"
+)
+
+// lastSeconds of a countdown are spoken one by one; before, it is said what happens.
+const lastSeconds = 5
 
 // Panel reads the buttons and calls the actions. It is a supervise.Component.
 type Panel struct {
@@ -39,12 +83,14 @@ type Panel struct {
 	problems map[string]string // of each button that has one
 	pending  *pending          // nil: nothing is being counted down to
 	spent    bool              // the press that is under way ended a countdown, and means nothing else
+	presses  series            // short ones of the pairing button
 }
 
 // The buttons, by their keys in the configuration.
 const (
 	pairingButton = "pairing_button"
 	privacyButton = "privacy_button"
+	bellButton    = "bell_button"
 )
 
 // pending is what is being counted down to.
@@ -58,10 +104,10 @@ type pending struct {
 // New checks the configuration. Run opens what there is to open.
 func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*Panel, error) {
 	p := &Panel{
-		log: log.With("component", "panel"), health: board.Condition("panel"), actions: actions, driver: kernel{},
+		log: log.With("component", "panel"), health: board.Condition("panel"), actions: actions.complete(), driver: kernel{},
 		buttons: map[string]spec{}, problems: map[string]string{},
 	}
-	for name, text := range map[string]string{pairingButton: cfg.PairingButton, privacyButton: cfg.PrivacyButton} {
+	for name, text := range cfg.buttons() {
 		s, err := parseSpec(text)
 		if err != nil {
 			return nil, err
@@ -75,6 +121,9 @@ func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*P
 
 // Probe lists the input devices, for people to choose among.
 func Probe() ([]evdev.Device, error) { return evdev.Devices() }
+
+// ProbeLEDs lists the LEDs, for people to choose among. It writes nothing.
+func ProbeLEDs() ([]led.Info, error) { return led.System.List() }
 
 // String names the component.
 func (p *Panel) String() string { return "panel" }
@@ -115,9 +164,11 @@ func (p *Panel) take(ctx context.Context, r report) {
 	case r.device:
 		p.device(r)
 	case r.button == pairingButton:
-		p.pairing(r.edge)
+		p.pairing(ctx, r.edge)
+	case r.button == bellButton:
+		p.bell(ctx, r.edge)
 	case r.edge.up && r.edge.held < shortHold:
-		p.done("switch privacy mode", p.actions.TogglePrivacy(ctx))
+		p.privacy(ctx)
 	}
 }
 
@@ -134,12 +185,39 @@ func (p *Panel) device(r report) {
 	}
 	if r.button == pairingButton {
 		p.cancel("the button's device has gone")
-		p.spent = false
+		p.spent, p.presses = false, nil
 	}
 }
 
+// privacy switches privacy mode.
+func (p *Panel) privacy(ctx context.Context) {
+	on, err := p.actions.TogglePrivacy(ctx)
+	if p.done("switch privacy mode", err) {
+		p.actions.Say(map[bool]string{true: sayPrivacyOn, false: sayPrivacyOff}[on])
+	}
+}
+
+// bell acts on the bell button: at the press, since nobody waits for a release.
+func (p *Panel) bell(ctx context.Context, e edge) {
+	if e.down && !p.answer() {
+		p.done("ring", p.actions.Ring(ctx))
+	}
+}
+
+// answer lets in who asks to speak, or else ends a talk; a press that did so means
+// nothing else.
+func (p *Panel) answer() bool {
+	switch {
+	case p.actions.Accept():
+		return p.done("let in who asked to speak", nil)
+	case p.actions.Hush():
+		return p.done("end the talk", nil)
+	}
+	return false
+}
+
 // pairing acts on the pairing button.
-func (p *Panel) pairing(e edge) {
+func (p *Panel) pairing(ctx context.Context, e edge) {
 	if e.down {
 		p.spent = p.cancel("the button was pressed")
 		return
@@ -148,20 +226,40 @@ func (p *Panel) pairing(e edge) {
 		p.spent = false
 		return
 	}
+	if e.held < shortHold {
+		p.short(ctx, e)
+		return
+	}
+	p.presses = nil
 	switch meaning(e.held) {
 	case pair:
-		p.done("open the pairing window", p.actions.OpenWindow(windowTime, windowName))
+		if p.done("open the pairing window", p.actions.OpenWindow(windowTime, windowName)) {
+			p.actions.Say(sayPairing)
+		}
 	case evict:
-		p.begin("evict every member", p.actions.Evict)
+		p.begin("evict every member", sayEvicting, p.actions.Evict)
 	case reset:
-		p.begin("reset the device", p.actions.Reset)
+		p.begin("reset the device", sayResetting, p.actions.Reset)
+	}
+}
+
+// short acts on a short press of the pairing button.
+func (p *Panel) short(ctx context.Context, e edge) {
+	if p.answer() {
+		p.presses = nil
+		return
+	}
+	if p.presses.add(e.at) == auditPresses {
+		p.presses = nil
+		p.done("tell who the members are and who watches", p.actions.Audit(ctx))
 	}
 }
 
 // begin counts down to what can't be undone.
-func (p *Panel) begin(what string, do func(context.Context) error) {
+func (p *Panel) begin(what, clip string, do func(context.Context) error) {
 	p.pending = &pending{what: what, do: do, left: countdown, second: time.NewTicker(time.Second)}
 	p.tellTime()
+	p.actions.Say(clip)
 }
 
 func (p *Panel) tellTime() {
@@ -172,6 +270,9 @@ func (p *Panel) tellTime() {
 func (p *Panel) count(ctx context.Context) {
 	if p.pending.left--; p.pending.left > 0 {
 		p.tellTime()
+		if p.pending.left <= lastSeconds {
+			p.actions.Say(sayDigit + strconv.Itoa(p.pending.left))
+		}
 		return
 	}
 	now := p.pending
@@ -186,6 +287,7 @@ func (p *Panel) cancel(why string) (was bool) {
 	}
 	p.log.Warn("countdown stopped", "to", p.pending.what, "because", why)
 	p.stop()
+	p.actions.Say(sayStopped)
 	return true
 }
 
@@ -196,11 +298,12 @@ func (p *Panel) stop() {
 	}
 }
 
-// done logs how an action went.
-func (p *Panel) done(what string, err error) {
+// done logs how an action went, and tells whether it did.
+func (p *Panel) done(what string, err error) bool {
 	if err != nil {
 		p.log.Error("the button's action failed", "to", what, "error", err)
-		return
+		return false
 	}
 	p.log.Info("done at the button", "what", what)
+	return true
 }

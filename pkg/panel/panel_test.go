@@ -62,14 +62,19 @@ func (k *fakeKeys) Close() error { close(k.closed); return nil } // twice would 
 type bench struct {
 	t      *testing.T
 	driver *fakeDriver
+	panel  *Panel
 	board  *health.Board
 	zero   time.Time
 	calls  []string // what was done, and when
+	said   []string // and when
 	fail   error    // what the actions give back
+	asks   bool     // somebody asks to speak
+	talks  bool     // somebody speaks
+	on     bool     // privacy mode
 	stop   func()
 }
 
-const pairKey, privacyKey = 353, 212
+const pairKey, privacyKey, bellKey = 353, 212, 256
 
 func gpio() *fakeDriver {
 	return &fakeDriver{devices: []evdev.Device{{Path: "/dev/input/event0", Name: "lid"}, {Path: "/dev/input/event1", Name: "gpio-keys"}}, open: map[string][]*fakeKeys{}}
@@ -85,14 +90,29 @@ func newBench(t *testing.T, cfg Config, d *fakeDriver) *bench {
 	}
 	p, err := New(cfg, log, b.board, Actions{
 		OpenWindow:    func(d time.Duration, name string) error { return note(fmt.Sprintf("window of %v for %s", d, name)) },
-		TogglePrivacy: func(context.Context) error { return note("privacy") },
+		TogglePrivacy: func(context.Context) (bool, error) { b.on = !b.on; return b.on, note("privacy") },
 		Evict:         func(context.Context) error { return note("evict") },
 		Reset:         func(context.Context) error { return note("reset") },
+		Ring:          func(context.Context) error { return note("ring") },
+		Audit:         func(context.Context) error { return note("audit") },
+		Accept: func() bool {
+			if b.asks {
+				_ = note("accept")
+			}
+			return b.asks
+		},
+		Hush: func() bool {
+			if b.talks {
+				_ = note("hush")
+			}
+			return b.talks
+		},
+		Say: func(clip string) { b.said = append(b.said, fmt.Sprintf("%s at %v", clip, time.Since(b.zero))) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.driver = d
+	p.driver, b.panel = d, p
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- p.Run(ctx, func() {}) }()
@@ -116,6 +136,18 @@ func newBench(t *testing.T, cfg Config, d *fakeDriver) *bench {
 }
 
 func both() Config { return Config{PairingButton: "gpio-keys/353", PrivacyButton: "gpio-keys/212"} }
+
+func all() Config {
+	c := both()
+	c.BellButton = "gpio-keys/256"
+	return c
+}
+
+// tap presses a key briefly, and waits until so long after the press.
+func (b *bench) tap(key uint16, until time.Duration) {
+	b.hold(key, 100*time.Millisecond)
+	time.Sleep(until - 100*time.Millisecond)
+}
 
 // hold presses a key now and releases it after d.
 func (b *bench) hold(key uint16, d time.Duration) {
@@ -164,7 +196,7 @@ func TestGestures(t *testing.T) {
 		want []string
 	}{
 		"short":             {func(b *bench) { b.hold(pairKey, 300*time.Millisecond) }, nil},
-		"three short ones":  {func(b *bench) { b.hold(pairKey, 300*time.Millisecond); b.hold(pairKey, 300*time.Millisecond) }, nil},
+		"two short ones":    {func(b *bench) { b.hold(pairKey, 300*time.Millisecond); b.hold(pairKey, 300*time.Millisecond) }, nil},
 		"not quite long":    {func(b *bench) { b.hold(pairKey, 2*time.Second) }, nil},
 		"pairing":           {func(b *bench) { b.hold(pairKey, 3*time.Second) }, []string{"window of 5m0s for owner at 3s"}},
 		"pairing twice":     {func(b *bench) { b.hold(pairKey, 3*time.Second); b.hold(pairKey, 4*time.Second) }, []string{"window of 5m0s for owner at 3s", "window of 5m0s for owner at 7s"}},
