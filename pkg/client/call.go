@@ -18,6 +18,18 @@ const (
 	answerTimeout = 4 * time.Second
 )
 
+// talkAttempts make 40 seconds: before it answers, the camera plays its chime and
+// says who speaks, and where the household wants it so, someone in the room has 20
+// seconds to press the button. What is sent again meanwhile, it drops.
+const talkAttempts = 10
+
+func attempts(op proto.Op) int {
+	if op == proto.OpTalk {
+		return talkAttempts
+	}
+	return maxAttempts
+}
+
 // maxSequence is the last one that a camera takes. docs/protocol.md 1.5.
 const maxSequence = 1<<53 - 1
 
@@ -96,10 +108,11 @@ func (c *Camera) greet(ctx context.Context) error {
 
 // call sends a request until there is an answer that is not stale.
 func (c *Camera) call(ctx context.Context, r proto.Request) (proto.Answer, error) {
-	replies := make(chan reply, maxAttempts)
+	tries := attempts(r.Op)
+	replies := make(chan reply, tries)
 	defer func() { _ = c.do(context.WithoutCancel(ctx), func(s *state) { delete(s.calls, r.ID) }) }()
 	last := ErrNoAnswer
-	for range maxAttempts {
+	for range tries {
 		if err := c.send(ctx, r, replies); err != nil {
 			return proto.Answer{}, err
 		}

@@ -38,6 +38,7 @@ type Session struct {
 	connected     atomic.Int64
 
 	video, audio receiver
+	voice        *voice // nil: the camera hears nothing of this session
 
 	mu     sync.Mutex
 	over   bool

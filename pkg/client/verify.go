@@ -117,6 +117,7 @@ func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog
 // entered names the kind of entry that an operation makes.
 var entered = map[proto.Op]accesslog.Kind{
 	proto.OpLive:        accesslog.KindLive,
+	proto.OpTalk:        accesslog.KindTalk,
 	proto.OpGrant:       accesslog.KindGrant,
 	proto.OpRevoke:      accesslog.KindRevoke,
 	proto.OpSetSettings: accesslog.KindSettings,

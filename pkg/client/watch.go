@@ -19,6 +19,7 @@ import (
 type WatchOptions struct {
 	Video      func(Frame) // nil: no picture
 	Audio      func(Frame) // nil: no sound
+	Talk       bool        // the session is to carry a voice later, for which Session.Talk asks; the camera's sound comes too
 	ICEServers []ICEServer
 	RelayOnly  bool // use TURN only
 	MaxBitrate int  // bits per second asked of the camera's encoder; 0: no limit
@@ -39,7 +40,7 @@ func (o WatchOptions) scopes() []proto.Scope {
 	if o.Video != nil {
 		l = append(l, proto.ScopeView)
 	}
-	if o.Audio != nil {
+	if o.Audio != nil || o.Talk {
 		l = append(l, proto.ScopeListen)
 	}
 	return l
@@ -104,13 +105,16 @@ func (s *Session) offer() (string, error) {
 	for _, m := range []struct {
 		wanted bool
 		kind   webrtc.RTPCodecType
-	}{{s.options.Video != nil, webrtc.RTPCodecTypeVideo}, {s.options.Audio != nil, webrtc.RTPCodecTypeAudio}} {
+	}{{s.options.Video != nil, webrtc.RTPCodecTypeVideo}, {s.options.Audio != nil && !s.options.Talk, webrtc.RTPCodecTypeAudio}} {
 		if !m.wanted {
 			continue
 		}
 		if _, err := s.pc.AddTransceiverFromKind(m.kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 			return "", fmt.Errorf("add %s: %w", m.kind, err)
 		}
+	}
+	if err := s.addVoice(); err != nil {
+		return "", fmt.Errorf("add voice: %w", err)
 	}
 	offer, err := s.pc.CreateOffer(nil)
 	if err != nil {
@@ -120,6 +124,34 @@ func (s *Session) offer() (string, error) {
 		return "", fmt.Errorf("apply offer: %w", err)
 	}
 	return offer.SDP, nil
+}
+
+// addVoice lets sound go both ways from the start, so that talking negotiates nothing.
+func (s *Session) addVoice() error {
+	if !s.options.Talk {
+		return nil
+	}
+	v, err := newVoice()
+	if err != nil {
+		return err
+	}
+	t, err := s.pc.AddTransceiverFromTrack(v.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
+	if err != nil {
+		return err
+	}
+	s.voice = v
+	s.wg.Go(func() { drainReports(t.Sender()) })
+	return nil
+}
+
+// drainReports lets nothing pile up of what is reported about the voice.
+func drainReports(s *webrtc.RTPSender) {
+	b := make([]byte, 1500)
+	for {
+		if _, _, err := s.Read(b); err != nil {
+			return
+		}
+	}
 }
 
 // readSignals takes the camera's candidates, and its word that the session ended.
