@@ -12,6 +12,10 @@ func TestLayoutIsTheKernels(t *testing.T) {
 	var hw hwParams
 	var sw swParams
 	var ci cardInfo
+	var id elemID
+	var list elemList
+	var info elemInfo
+	var value elemValue
 	for _, c := range []struct {
 		what       string
 		got        uintptr
@@ -32,6 +36,7 @@ func TestLayoutIsTheKernels(t *testing.T) {
 		{"sw_params.start_threshold", unsafe.Offsetof(sw.startThreshold), 32, 20},
 		{"sw_params.stop_threshold", unsafe.Offsetof(sw.stopThreshold), 40, 24},
 		{"sw_params.silence_threshold", unsafe.Offsetof(sw.silenceThreshold), 48, 28},
+		{"sw_params.silence_size", unsafe.Offsetof(sw.silenceSize), 56, 32},
 		{"sw_params.boundary", unsafe.Offsetof(sw.boundary), 64, 36},
 		{"sw_params.proto", unsafe.Offsetof(sw.proto), 72, 40},
 		{"sw_params.tstamp_type", unsafe.Offsetof(sw.tstampType), 76, 44},
@@ -39,6 +44,23 @@ func TestLayoutIsTheKernels(t *testing.T) {
 		{"card_info.id", unsafe.Offsetof(ci.id), 8, 8},
 		{"card_info.name", unsafe.Offsetof(ci.name), 40, 40},
 		{"card_info.longname", unsafe.Offsetof(ci.longname), 72, 72},
+		{"sizeof elem_id", unsafe.Sizeof(id), 64, 64},
+		{"elem_id.iface", unsafe.Offsetof(id.iface), 4, 4},
+		{"elem_id.name", unsafe.Offsetof(id.name), 16, 16},
+		{"elem_id.index", unsafe.Offsetof(id.index), 60, 60},
+		{"sizeof elem_list", unsafe.Sizeof(list), 80, 72},
+		{"elem_list.used", unsafe.Offsetof(list.used), 8, 8},
+		{"elem_list.count", unsafe.Offsetof(list.count), 12, 12},
+		{"elem_list.pids", unsafe.Offsetof(list.pids), 16, 16},
+		{"sizeof elem_info", unsafe.Sizeof(info), 272, 272},
+		{"elem_info.type", unsafe.Offsetof(info.kind), 64, 64},
+		{"elem_info.access", unsafe.Offsetof(info.access), 68, 68},
+		{"elem_info.count", unsafe.Offsetof(info.count), 72, 72},
+		{"elem_info.value.integer.min", unsafe.Offsetof(info.min), 80, 80},
+		{"elem_info.value.integer.max", unsafe.Offsetof(info.max), 88, 84},
+		{"elem_info.value.integer.step", unsafe.Offsetof(info.step), 96, 88},
+		{"sizeof elem_value", unsafe.Sizeof(value), 1224, 712},
+		{"elem_value.value", unsafe.Offsetof(value.values), 72, 72},
 
 		{"HW_REFINE", reqHWRefine, 0xc2604110, 0xc25c4110},
 		{"HW_PARAMS", reqHWParams, 0xc2604111, 0xc25c4111},
@@ -46,6 +68,11 @@ func TestLayoutIsTheKernels(t *testing.T) {
 		{"DELAY", reqDelay, 0x80084121, 0x80044121},
 		{"PREPARE", reqPrepare, 0x4140, 0x4140},
 		{"START", reqStart, 0x4142, 0x4142},
+		{"DRAIN", reqDrain, 0x4144, 0x4144},
+		{"ELEM_LIST", reqElemList, 0xc0505510, 0xc0485510},
+		{"ELEM_INFO", reqElemInfo, 0xc1105511, 0xc1105511},
+		{"ELEM_READ", reqElemRead, 0xc4c85512, 0xc2c85512},
+		{"ELEM_WRITE", reqElemWrite, 0xc4c85513, 0xc2c85513},
 		{"CARD_INFO", reqCardInfo, 0x81785501, 0x81785501},
 	} {
 		want := c.on64

@@ -9,36 +9,39 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"golang.org/x/sys/unix"
 )
 
 // Cards lists every capture device, by card and device number. It opens each for a
 // moment and captures nothing.
-func Cards() ([]CardInfo, error) {
-	paths, err := filepath.Glob("/dev/snd/pcmC*D*c")
+func Cards() ([]CardInfo, error) { return list(In) }
+
+// Outputs lists every playback device, as Cards does. It plays nothing.
+func Outputs() ([]CardInfo, error) { return list(Out) }
+
+func list(way Way) ([]CardInfo, error) {
+	paths, err := filepath.Glob("/dev/snd/pcmC*D*" + string(way))
 	if err != nil {
 		return nil, err
 	}
 	var at [][2]int
 	for _, path := range paths {
 		var n [2]int
-		if _, err := fmt.Sscanf(filepath.Base(path), "pcmC%dD%dc", &n[0], &n[1]); err == nil {
+		if _, err := fmt.Sscanf(filepath.Base(path), "pcmC%dD%d"+string(way), &n[0], &n[1]); err == nil {
 			at = append(at, n)
 		}
 	}
 	slices.SortFunc(at, func(a, b [2]int) int { return cmp.Or(a[0]-b[0], a[1]-b[1]) })
 	cards := make([]CardInfo, len(at))
 	for i, n := range at {
-		cards[i] = look(n[0], n[1])
+		cards[i] = look(n[0], n[1], way)
 	}
 	return cards, nil
 }
 
 // look asks one device what it can do.
-func look(card, device int) CardInfo {
+func look(card, device int, way Way) CardInfo {
 	info := CardInfo{Device: Name(card, device), Card: cardName(card)}
-	p, err := openPCM(card, device)
+	p, err := openDevice(card, device, way)
 	if err != nil {
 		info.Err = errors.Unwrap(err) // the device is named beside it
 		return info
@@ -54,20 +57,20 @@ func look(card, device int) CardInfo {
 		info.Usable = refine(fd, usable(1, 2)) == nil
 		return nil
 	})
-	info.Err = errors.Join(err, p.file.Close())
+	info.Err = errors.Join(err, p.Close())
 	return info
 }
 
 // cardName asks the card's control device.
 func cardName(card int) string {
 	number := fmt.Sprintf("card %d", card)
-	fd, err := unix.Open(fmt.Sprintf("/dev/snd/controlC%d", card), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	c, err := openControl(card)
 	if err != nil {
 		return number
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	defer c.Close() //nolint:errcheck // nothing was written
 	var info cardInfo
-	if err := exchange(uintptr(fd), "CARD_INFO", reqCardInfo, &info); err != nil {
+	if err := exchange(uintptr(c), "CARD_INFO", reqCardInfo, &info); err != nil {
 		return number
 	}
 	return text(info.name[:])

@@ -47,7 +47,7 @@ var wishes = []struct{ minPeriod, maxPeriod, minBuffer, maxBuffer uint32 }{
 
 // configure sets the card to one channel or else two, and returns how many they
 // are and how many frames its buffer holds.
-func configure(fd uintptr) (channels, buffer int, err error) {
+func configure(fd uintptr, way Way) (channels, buffer int, err error) {
 	for _, ch := range []uint32{1, 2} {
 		for _, w := range wishes {
 			p := usable(ch, ch)
@@ -60,22 +60,32 @@ func configure(fd uintptr) (channels, buffer int, err error) {
 			if err != nil {
 				return 0, 0, err
 			}
-			return int(ch), int(p.intervals[paramBufferSize].min), software(fd, p)
+			return int(ch), int(p.intervals[paramBufferSize].min), software(fd, p, way)
 		}
 	}
 	return 0, 0, ErrFormat
 }
 
-// software has the reader woken at the end of each period, and an xrun declared
-// when the buffer is full. With more than one frame to wait for, a reader that has
-// taken the first frames of a period already would sleep through its end.
-func software(fd uintptr, hw *hwParams) error {
+// software has the reader or writer woken at the end of each period, and an xrun
+// declared when the buffer is full or, in playback, empty. With more than one frame
+// to wait for, a reader that has taken the first frames of a period already would
+// sleep through its end.
+//
+// A playback card starts once two periods wait in it, so that a writer who is late
+// with the second frame of all doesn't starve it. The kernel overwrites with silence
+// what was played: a card that stops between two interrupts repeats nothing.
+func software(fd uintptr, hw *hwParams, way Way) error {
+	buffer := hw.intervals[paramBufferSize].min
 	s := &swParams{
 		periodStep:     1,
 		availMin:       1,
 		xferAlign:      1,
 		startThreshold: 1,
-		stopThreshold:  uint(hw.intervals[paramBufferSize].min),
+		stopThreshold:  uint(buffer),
+	}
+	if way == Out {
+		s.startThreshold = uint(min(2*Period, buffer/2))
+		s.silenceSize = math.MaxInt // at least the boundary, which asks for all of it
 	}
 	return exchange(fd, "SW_PARAMS", reqSWParams, s)
 }

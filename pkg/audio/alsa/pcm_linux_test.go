@@ -11,21 +11,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onPipe makes a PCM whose card is the other end of a pipe.
-func onPipe(t *testing.T, channels int) (*PCM, *os.File) {
+// onPipe makes a device whose card is the other end of a pipe.
+func onPipe(t *testing.T, channels int, way Way) (*device, *os.File) {
 	t.Helper()
-	r, w, err := os.Pipe()
+	ours, card, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := r.SyscallConn()
+	if way == Out {
+		ours, card = card, ours
+	}
+	conn, err := ours.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &PCM{file: r, conn: conn, channels: channels, raw: make([]byte, 64)}
-	p.askDelay = func(uintptr) { p.delayErr = unix.ENOTTY }
-	t.Cleanup(func() { _ = p.Close(); _ = w.Close() })
-	return p, w
+	d := &device{file: ours, conn: conn, channels: channels, raw: make([]byte, 64)}
+	d.askDelay = func(uintptr) { d.delayErr = unix.ENOTTY }
+	t.Cleanup(func() { _ = d.Close(); _ = card.Close() })
+	return d, card
+}
+
+// microphone makes a PCM whose card is the other end of a pipe.
+func microphone(t *testing.T, channels int) (*PCM, *os.File) {
+	t.Helper()
+	d, card := onPipe(t, channels, In)
+	return &PCM{d}, card
 }
 
 func TestReadGivesWhatThereIs(t *testing.T) {
@@ -40,7 +50,7 @@ func TestReadGivesWhatThereIs(t *testing.T) {
 		{"stereo out of phase", 2, []byte{0xff, 0x7f, 1, 0x80}, []int16{0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, card := onPipe(t, c.channels)
+			p, card := microphone(t, c.channels)
 			if _, err := card.Write(c.raw); err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +64,7 @@ func TestReadGivesWhatThereIs(t *testing.T) {
 }
 
 func TestReadTakesNoMoreThanFits(t *testing.T) {
-	p, card := onPipe(t, 2)
+	p, card := microphone(t, 2)
 	if _, err := card.Write(make([]byte, 64)); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +74,7 @@ func TestReadTakesNoMoreThanFits(t *testing.T) {
 }
 
 func TestCloseEndsRead(t *testing.T) {
-	p, _ := onPipe(t, 1)
+	p, _ := microphone(t, 1)
 	done := make(chan error)
 	go func() {
 		_, err := p.Read(make([]int16, 960))
@@ -82,7 +92,7 @@ func TestCloseEndsRead(t *testing.T) {
 }
 
 func TestReadAndDelayAllocateNothing(t *testing.T) {
-	p, card := onPipe(t, 1)
+	p, card := microphone(t, 1)
 	raw, samples := make([]byte, 64), make([]int16, 32)
 	n := testing.AllocsPerRun(100, func() {
 		_, _ = card.Write(raw)
@@ -105,7 +115,7 @@ func TestFaultsAreNamed(t *testing.T) {
 			t.Errorf("%v means %v, want %v", errno, got, want)
 		}
 	}
-	p, _ := onPipe(t, 1)
+	p, _ := microphone(t, 1)
 	p.askDelay = func(uintptr) { p.delayErr = meaning(unix.ENODEV) }
 	if err := p.fault(errors.New("not pollable")); !errors.Is(err, ErrGone) {
 		t.Errorf("an error of the poller on an unplugged card is %v, want ErrGone", err)
