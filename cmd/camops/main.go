@@ -1,0 +1,76 @@
+// Command camops is the maker's and operator's tool. It makes what a device is
+// shipped with: so far, the archive of what it says. It owns the command line only.
+//
+// Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
+// usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/camd-project/camd/internal/command"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+type cli struct {
+	Prompts *promptsCmd `arg:"subcommand:prompts" help:"make the archive of spoken prompts, or list one"`
+	Version *versionCmd `arg:"subcommand:version" help:"print the version"`
+}
+
+// Description is the first line of the help.
+func (cli) Description() string { return "The maker's tool for cameras that run camd." }
+
+// environment is what commands get from the process.
+type environment struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var c cli
+	run, code := command.Parse[*environment]("camops", &c, args, out, errOut)
+	if run == nil {
+		return code
+	}
+	err := run.Run(&environment{ctx, out})
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintf(errOut, "camops: %v; see camops --help\n", err)
+		return 2
+	}
+	_, _ = fmt.Fprintf(errOut, "camops: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	return 1
+}
+
+// usageError is a command line that only the command could tell to be wrong.
+type usageError string
+
+func (u usageError) Error() string { return string(u) }
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(env *environment) error {
+	_, err := fmt.Fprintln(env.out, "camops", version)
+	return err
+}

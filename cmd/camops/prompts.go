@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio/prompt"
+	"github.com/camd-project/camd/pkg/audio/prompt/studio"
+)
+
+const packetLength = 20 * time.Millisecond
+
+type promptsCmd struct {
+	Out   string `arg:"--out" help:"file to write the archive to" placeholder:"FILE"`
+	Voice string `arg:"--voice" default:"en" help:"voice of espeak-ng that speaks" placeholder:"VOICE"`
+	Rate  int    `arg:"--rate" default:"170" help:"how fast, in words a minute" placeholder:"N"`
+	Names string `arg:"--names" help:"file of first names, one a line and maybe a voice (default: 130 common ones)" placeholder:"FILE"`
+	From  string `arg:"--from" help:"folder of recordings (phrase/is-speaking.wav) that are taken instead of espeak-ng" placeholder:"DIR"`
+	List  string `arg:"--list" help:"tell what the archive in a file holds" placeholder:"FILE"`
+}
+
+// Run makes an archive, or lists one.
+func (c *promptsCmd) Run(env *environment) error {
+	switch {
+	case (c.Out == "") == (c.List == ""):
+		return usageError("give either --out or --list")
+	case c.List != "":
+		return c.list(env)
+	case c.From != "" && c.Names != "":
+		return usageError("--names is for espeak-ng; with --from, record name/anna.wav")
+	}
+	source, err := c.source()
+	if err != nil {
+		return err
+	}
+	data, err := studio.Make(env.ctx, source)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.Out, data, 0o644); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	_, err = fmt.Fprintf(env.out, "%s: %d bytes\n", c.Out, len(data))
+	return err
+}
+
+// source opens what the clips are made of.
+func (c *promptsCmd) source() (studio.Source, error) {
+	if c.From != "" {
+		return studio.OpenRecorded(c.From)
+	}
+	texts, err := c.texts()
+	if err != nil {
+		return nil, err
+	}
+	return studio.NewEspeak(c.Voice, c.Rate, texts)
+}
+
+func (c *promptsCmd) texts() (map[string]studio.Text, error) {
+	if c.Names == "" {
+		return studio.Texts(nil)
+	}
+	f, err := os.Open(c.Names)
+	if err != nil {
+		return nil, fmt.Errorf("open list of names: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	return studio.Texts(f)
+}
+
+// list prints each clip, its length and size, and fails if one is missing.
+func (c *promptsCmd) list(env *environment) error {
+	a, err := prompt.Open(c.List)
+	if err != nil {
+		return err
+	}
+	for _, name := range a.Names() {
+		packets, err := a.Clip(name)
+		if err != nil {
+			return err
+		}
+		if err := printClip(env.out, name, packets); err != nil {
+			return err
+		}
+	}
+	return a.Check()
+}
+
+func printClip(out io.Writer, name string, packets [][]byte) error {
+	size := 0
+	for _, p := range packets {
+		size += len(p)
+	}
+	length := time.Duration(len(packets)) * packetLength
+	_, err := fmt.Fprintf(out, "%-28s %5.2f s %6d bytes\n", name, length.Seconds(), size)
+	return err
+}
