@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/panel/evdev"
+	"github.com/camd-project/camd/pkg/panel/led"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -41,6 +43,7 @@ func (c checkCmd) Run(env *environment) error {
 	r.broker(env.ctx, cfg, identity)
 	r.stores(cfg)
 	r.buttons(cfg.Panel)
+	r.leds(cfg.Panel)
 	r.settings(env.ctx, cfg)
 	if err := r.w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -195,14 +198,50 @@ func (r *report) buttons(cfg panel.Config) {
 	for _, d := range devices {
 		r.line("input", "ok", fmt.Sprintf("%s %s", d.Path, d.Name))
 	}
-	for _, b := range []string{cfg.PairingButton, cfg.PrivacyButton} {
+	configured := []string{cfg.PairingButton, cfg.PrivacyButton, cfg.BellButton}
+	for _, b := range configured {
 		name, _, _ := strings.Cut(b, "/")
 		if b != "" && !slices.ContainsFunc(devices, func(d evdev.Device) bool { return d.Name == name }) {
 			r.fail("button", fmt.Sprintf("no input device is called %q", name))
 		}
 	}
-	if cfg == (panel.Config{}) {
+	if strings.Join(configured, "") == "" {
 		r.line("buttons", "-", "none is configured: camd pair, privacy, evict and reset do the same at the terminal")
+	}
+}
+
+// leds lists the LEDs, and looks for those that are configured. It switches none.
+func (r *report) leds(cfg panel.Config) {
+	l, err := panel.ProbeLEDs()
+	if err != nil {
+		r.line("LEDs", "?", err.Error())
+		return
+	}
+	for _, d := range l {
+		r.line("LED", "ok", fmt.Sprintf("%s, brightness to %d, trigger %s", d.Name, d.Max, cmp.Or(d.Trigger, "unknown")))
+	}
+	r.led("live LED", cfg.LiveLED, l)
+	r.led("status LED", cfg.StatusLED, l)
+	switch cfg.LiveLED {
+	case "":
+		r.line("live LED", "-", "none is configured, so nothing at the device shows when someone watches: set panel.live_led, to \"none\" if the board has none")
+	case "none":
+		r.line("live LED", "-", "this board has none: nothing at the device shows when someone watches")
+	}
+}
+
+func (r *report) led(what, name string, l []led.Info) {
+	if name == "" || name == "none" {
+		return
+	}
+	i := slices.IndexFunc(l, func(d led.Info) bool { return d.Name == name })
+	switch {
+	case i < 0:
+		r.fail(what, fmt.Sprintf("no LED is called %q", name))
+	case l[i].Err != nil:
+		r.fail(what, l[i].Err.Error())
+	default:
+		r.line(what, "ok", name)
 	}
 }
 

@@ -185,7 +185,11 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 	if err != nil {
 		return nil, inTable("audio", err)
 	}
-	sessions, err := live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera})
+	indicator, err := panel.NewIndicator(cfg.Panel, log, board)
+	if err != nil {
+		return nil, inTable("panel", err)
+	}
+	sessions, err := live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera, Indicator: indicator})
 	if err != nil {
 		return nil, inTable("live", err)
 	}
@@ -207,6 +211,10 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 	if err != nil {
 		return nil, inTable("panel", err)
 	}
+	light, err := panel.NewStatus(cfg.Panel, log, board, s.scene)
+	if err != nil {
+		return nil, inTable("panel", err)
+	}
 	return &daemon{
 		device: identity.DeviceID(), authority: authority,
 		parts: []supervise.Part{
@@ -216,6 +224,8 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 			{Component: microphone},
 			{Component: outward},
 			{Component: buttons},
+			{Component: indicator},
+			{Component: light},
 			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, status: s.status, endEpoch: end.now}},
 			{Component: end, Required: true},
 		},
@@ -234,12 +244,10 @@ func actions(authority *auth.Authority, end epochEnd) panel.Actions {
 		}
 	}
 	return panel.Actions{
-		OpenWindow: authority.OpenWindow,
-		TogglePrivacy: func(context.Context) error {
-			_, err := authority.TogglePrivacy()
-			return err
-		},
-		Evict: over(authority.Evict), Reset: over(authority.Reset),
+		OpenWindow:    authority.OpenWindow,
+		TogglePrivacy: func(context.Context) (bool, error) { return authority.TogglePrivacy() },
+		Evict:         over(authority.Evict),
+		Reset:         over(authority.Reset),
 	}
 }
 
