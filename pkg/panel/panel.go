@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +17,6 @@ import (
 const (
 	windowTime = 5 * time.Minute
 	windowName = "owner" // of whoever pairs while nobody says another name
-	countdown  = 10      // seconds
 )
 
 // Actions is what the buttons do. They are called one after the other, on the
@@ -68,9 +66,6 @@ const (
 	sayDigit      = "digit/"
 )
 
-// lastSeconds of a countdown are spoken one by one; before, it is said what happens.
-const lastSeconds = 5
-
 // Panel reads the buttons and calls the actions. It is a supervise.Component.
 type Panel struct {
 	log     *slog.Logger
@@ -92,14 +87,6 @@ const (
 	privacyButton = "privacy_button"
 	bellButton    = "bell_button"
 )
-
-// pending is what is being counted down to.
-type pending struct {
-	what   string
-	do     func(context.Context) error
-	left   int // seconds
-	second *time.Ticker
-}
 
 // New checks the configuration. Run opens what there is to open.
 func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*Panel, error) {
@@ -252,49 +239,6 @@ func (p *Panel) short(ctx context.Context, e edge) {
 	if p.presses.add(e.at) == auditPresses {
 		p.presses = nil
 		p.done("tell who the members are and who watches", p.actions.Audit(ctx))
-	}
-}
-
-// begin counts down to what can't be undone.
-func (p *Panel) begin(what, clip string, do func(context.Context) error) {
-	p.pending = &pending{what: what, do: do, left: countdown, second: time.NewTicker(time.Second)}
-	p.tellTime()
-	p.actions.Say(clip)
-}
-
-func (p *Panel) tellTime() {
-	p.log.Warn("counting down: a press of the pairing button stops it", "to", p.pending.what, "seconds", p.pending.left)
-}
-
-// count is called each second of a countdown.
-func (p *Panel) count(ctx context.Context) {
-	if p.pending.left--; p.pending.left > 0 {
-		p.tellTime()
-		if p.pending.left <= lastSeconds {
-			p.actions.Say(sayDigit + strconv.Itoa(p.pending.left))
-		}
-		return
-	}
-	now := p.pending
-	p.stop()
-	p.done(now.what, now.do(ctx))
-}
-
-// cancel ends a countdown, if there is one.
-func (p *Panel) cancel(why string) (was bool) {
-	if p.pending == nil {
-		return false
-	}
-	p.log.Warn("countdown stopped", "to", p.pending.what, "because", why)
-	p.stop()
-	p.actions.Say(sayStopped)
-	return true
-}
-
-func (p *Panel) stop() {
-	if p.pending != nil {
-		p.pending.second.Stop()
-		p.pending = nil
 	}
 }
 
