@@ -1,0 +1,22 @@
+package auth
+
+import (
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Ring logs that someone pressed the bell, and so tells every member. It waits for no
+// change of the household: whoever is at the door doesn't either.
+func (a *Authority) Ring() (entry uint64, err error) {
+	a.gate.mu.Lock()
+	barred := a.gate.barred
+	a.gate.mu.Unlock()
+	if barred != "" {
+		return 0, proto.Refuse(barred)
+	}
+	return a.journal.Append(atDevice.entry(accesslog.KindRing))
+}
+
+// EpochFolder is the folder of the epoch's keys. What lies in it is overwritten and
+// removed when the epoch has ended. docs/protocol.md 5.10.
+func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.household.epoch) }
