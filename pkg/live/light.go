@@ -47,7 +47,7 @@ func (s *Server) watchLight(ctx context.Context) {
 		}
 		if err := s.deps.Indicator.Lit(); err != nil {
 			s.log.Error("live light has gone out: ending every session", "error", err)
-			s.endAll(proto.Refuse(proto.CodeNoLight))
+			s.endAll(endReason(proto.EndLight))
 		}
 	}
 }

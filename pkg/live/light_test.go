@@ -112,8 +112,8 @@ func TestALightThatGoesOutEndsEverySession(t *testing.T) {
 	light.mu.Unlock()
 	for _, p := range []*peer{one, two} {
 		<-p.session.Done()
-		if got := p.session.Reason(); got != string(proto.CodeNoLight) {
-			t.Errorf("reason %q, want %q", got, proto.CodeNoLight)
+		if got := p.session.Reason(); got != proto.EndLight {
+			t.Errorf("reason %q, want %q", got, proto.EndLight)
 		}
 	}
 	light.is(t, 0, 2)

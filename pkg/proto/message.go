@@ -153,6 +153,7 @@ const (
 	EndRevoked  = "right ended"   // the context of the right ended
 	EndShutdown = "shutdown"      // camd is stopping
 	EndMedia    = "media failed"  // DTLS or a write failed
+	EndLight    = "light failed"  // the live light went out, so nothing may be sent
 )
 
 // StatusAnswer is the body of the answer to OpStatus.

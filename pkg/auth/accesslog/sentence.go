@@ -270,6 +270,7 @@ func deeds(scopes []proto.Scope, form int) string {
 var never = map[string]bool{
 	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeNoMedia): true,
 	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
+	string(proto.CodeNoLight): true,
 }
 
 // unheard are the reasons of a talk's end that came before the camera listened, besides
@@ -286,11 +287,13 @@ var reasons = map[string]string{
 	proto.EndRevoked:  "the right to it ended",
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
+	proto.EndLight:    "the camera's live light went out",
 
 	proto.EndIdle:    "nobody spoke for a minute",
 	proto.EndPressed: "someone at the camera pressed a button",
 	proto.EndSpeaker: "the camera's speaker failed",
 
+	string(proto.CodeNoLight):         "the camera's live light did not work",
 	string(proto.CodeNoSpeaker):       "the camera's speaker did not work",
 	string(proto.CodeNoChime):         "the camera could not announce it",
 	string(proto.CodeTalking):         "someone else was speaking",
