@@ -95,6 +95,12 @@ func (w *watcher) more(before second, n uint64) second {
 // ended waits until the camera ends the session, and checks that it says why.
 func (w *watcher) ended(why proto.Code) {
 	w.t.Helper()
+	w.endedSaying(why.Sentence())
+}
+
+// endedSaying is ended for an end that is no right's.
+func (w *watcher) endedSaying(why string) {
+	w.t.Helper()
 	ctx := patient(w.t)
 	for open := true; open; {
 		select {
@@ -104,7 +110,7 @@ func (w *watcher) ended(why proto.Code) {
 		}
 	}
 	w.close()
-	if got := w.problems.String(); !strings.Contains(got, why.Sentence()) {
-		w.t.Errorf("a session ended with %q, want %q", got, why.Sentence())
+	if got := w.problems.String(); !strings.Contains(got, why) {
+		w.t.Errorf("a session ended with %q, want %q", got, why)
 	}
 }

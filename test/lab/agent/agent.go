@@ -91,10 +91,13 @@ type Clock struct {
 	Synchronised bool
 }
 
-// Keyboard is an input device with some keys (codes of linux/input-event-codes.h).
+// Keyboard is an input device with some keys and LEDs (codes of
+// linux/input-event-codes.h). The kernel's input-leds makes of each LED one of the LED
+// class, of brightness 0 or 1.
 type Keyboard struct {
 	Name string
 	Keys []uint16
+	LEDs []uint16
 }
 
 // Press is a press of a key of a keyboard that was made.

@@ -21,9 +21,10 @@ const (
 	uiDevSetup  = 0x405c5503 // _IOW('U', 3, struct uinput_setup)
 	uiSetEvBit  = 0x40045564
 	uiSetKeyBit = 0x40045565
+	uiSetLEDBit = 0x40045569
 
-	evSyn, evKey = 0, 1
-	busVirtual   = 6
+	evSyn, evKey, evLED = 0, 1, 0x11
+	busVirtual          = 6
 )
 
 // uinputSetup is struct uinput_setup.
@@ -66,12 +67,32 @@ func makeKeyboard(fd uintptr, k agent.Keyboard) error {
 			return err
 		}
 	}
+	if err := addLEDs(fd, k.LEDs); err != nil {
+		return err
+	}
 	setup := uinputSetup{bus: busVirtual}
 	copy(setup.name[:len(setup.name)-1], k.Name)
 	if err := ioctl(fd, uiDevSetup, unsafe.Pointer(&setup)); err != nil {
 		return err
 	}
 	return unix.IoctlSetInt(int(fd), uiDevCreate, 0)
+}
+
+// addLEDs gives the device LEDs. What they are set to waits in the device's file, the
+// newest few, and nobody reads it.
+func addLEDs(fd uintptr, codes []uint16) error {
+	if len(codes) == 0 {
+		return nil
+	}
+	if err := unix.IoctlSetInt(int(fd), uiSetEvBit, evLED); err != nil {
+		return err
+	}
+	for _, code := range codes {
+		if err := unix.IoctlSetInt(int(fd), uiSetLEDBit, int(code)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Press holds a key down for a while, or for no time.
