@@ -39,7 +39,7 @@ func (c *promptsCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.Out, data, 0o644); err != nil {
+	if err := os.WriteFile(c.Out, data, 0o644); err != nil { //nolint:gosec // goes into an image, for anyone to read
 		return fmt.Errorf("write archive: %w", err)
 	}
 	_, err = fmt.Fprintf(env.out, "%s: %d bytes\n", c.Out, len(data))

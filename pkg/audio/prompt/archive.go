@@ -162,20 +162,22 @@ func cut(packets []byte, n int) (these, rest []byte, err error) {
 	return packets[:len(packets)-len(rest)], rest, nil
 }
 
+var errCut = fmt.Errorf("%w: it ends inside a packet", ErrPacket)
+
 // next splits off one packet.
 func next(packets []byte) (packet, rest []byte, err error) {
 	if len(packets) == 0 {
-		return nil, nil, ErrLength
+		return nil, nil, errCut
 	}
 	size, head := int(packets[0]), 1
 	if size >= 252 {
 		if len(packets) == 1 {
-			return nil, nil, ErrLength
+			return nil, nil, errCut
 		}
 		size, head = size+4*int(packets[1]), 2
 	}
 	if size > len(packets)-head {
-		return nil, nil, ErrLength
+		return nil, nil, errCut
 	}
 	end := head + size
 	return packets[head:end:end], packets[end:], nil

@@ -40,7 +40,7 @@
 // Required lists the clips that every archive must have:
 //
 //	chime/…    talk (before somebody speaks), ask (before somebody may), ring
-//	phrase/…   the constants of Phrase, and the parts of sentences
+//	phrase/…   sentences (the constants of Phrase), and parts of some
 //	role/…     owner, adult, guest, member, with an article: "an owner"
 //	letter/…   a to z, by their names
 //	digit/…    0 to 9
