@@ -205,6 +205,9 @@ func (d *device) carryOut(r proto.Request) (proto.Code, any) {
 func entryOf(r proto.Request) (accesslog.Entry, bool) {
 	kind, ok := entered[r.Op]
 	e := accesslog.Entry{Kind: kind, Client: r.Issuer, Name: "Anna", Session: r.Session, Network: accesslog.NetMQTT}
+	if kind == accesslog.KindSnapshot { // has no body
+		e.Op, e.Scopes = r.Op, []proto.Scope{proto.ScopeSnapshot}
+	}
 	var body struct {
 		proto.Grant
 		proto.Revoke

@@ -118,6 +118,7 @@ func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog
 var entered = map[proto.Op]accesslog.Kind{
 	proto.OpLive:        accesslog.KindLive,
 	proto.OpTalk:        accesslog.KindTalk,
+	proto.OpSnapshot:    accesslog.KindSnapshot,
 	proto.OpGrant:       accesslog.KindGrant,
 	proto.OpRevoke:      accesslog.KindRevoke,
 	proto.OpSetSettings: accesslog.KindSettings,
@@ -175,6 +176,10 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 	case accesslog.KindLive:
 		var v proto.LiveRequest
 		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(v.Scopes, e.Scopes) { // a body of this client's own
+			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
+		}
+	case accesslog.KindSnapshot:
+		if !slices.Equal(e.Scopes, []proto.Scope{proto.ScopeSnapshot}) {
 			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
 		}
 	case accesslog.KindSettings:
