@@ -1,6 +1,6 @@
 // Command camctl is the owner's tool: it pairs with a camera, decides who may see
-// and hear what, reads its access log, watches and records it, and runs a demo of
-// the whole on one machine. It owns the command line only; what it does is
+// and hear what, reads its access log, watches and records it, speaks through it,
+// and runs a demo of the whole on one machine. It owns the command line only; what it does is
 // pkg/client's. Keys and cameras are kept in one folder, --home.
 //
 // Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
@@ -39,13 +39,15 @@ type cli struct {
 	Status   *statusCmd   `arg:"subcommand:status" help:"ask a camera how it is"`
 	Watch    *watchCmd    `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
 	Record   *recordCmd   `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
+	Talk     *talkCmd     `arg:"subcommand:talk" help:"speak through a camera, which announces it in the room first"`
+	Snapshot *snapshotCmd `arg:"subcommand:snapshot" help:"take one picture, of which every member is told"`
 	Members  *membersCmd  `arg:"subcommand:members" help:"show who may do what, until when, and who let them in"`
 	Grant    *grantCmd    `arg:"subcommand:grant" help:"let a key in, or change what its holder may do"`
 	Revoke   *revokeCmd   `arg:"subcommand:revoke" help:"remove a member, and the guests whom it let in"`
 	Privacy  *privacyCmd  `arg:"subcommand:privacy" help:"close the camera's eye and ear, or open them"`
 	Settings *settingsCmd `arg:"subcommand:settings" help:"show what the household chose, or choose"`
 	Log      *logCmd      `arg:"subcommand:log" help:"read the access log, or verify it"`
-	Events   *eventsCmd   `arg:"subcommand:events" help:"tell what happened in the household since the last time, and what happens"`
+	Events   *eventsCmd   `arg:"subcommand:events" help:"tell what happened in the household since the last time, what happens, and which rings are kept"`
 	Demo     *demoCmd     `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`
 	Version  *versionCmd  `arg:"subcommand:version" help:"print the version"`
 }

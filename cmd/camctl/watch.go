@@ -11,18 +11,29 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// mediaFlags are shared by what opens live sessions.
-type mediaFlags struct {
+// pathFlags say which ways a live session may take.
+type pathFlags struct {
 	ICEServer         []string `arg:"--ice-server,separate" help:"STUN or TURN server, such as turn:host:3478?transport=tcp; may be repeated" placeholder:"URL"`
 	ICEUser           string   `arg:"--ice-user" help:"name for the TURN servers" placeholder:"NAME"`
 	ICECredentialFile string   `arg:"--ice-credential-file" help:"file with the credential for the TURN servers" placeholder:"FILE"`
 	RelayOnly         bool     `arg:"--relay-only" help:"use TURN only"`
-	MaxKbps           int      `arg:"--max-kbps" help:"ask the camera for at most this video bit rate" placeholder:"KBIT/S"`
-	Mute              bool     `arg:"--mute" help:"without sound"`
+}
+
+// mediaFlags are shared by what shows and records.
+type mediaFlags struct {
+	pathFlags
+	MaxKbps int  `arg:"--max-kbps" help:"ask the camera for at most this video bit rate" placeholder:"KBIT/S"`
+	Mute    bool `arg:"--mute" help:"without sound"`
 }
 
 func (m mediaFlags) options() (client.WatchOptions, error) {
-	o := client.WatchOptions{RelayOnly: m.RelayOnly, MaxBitrate: 1000 * m.MaxKbps}
+	o, err := m.pathFlags.options()
+	o.MaxBitrate = 1000 * m.MaxKbps
+	return o, err
+}
+
+func (m pathFlags) options() (client.WatchOptions, error) {
+	o := client.WatchOptions{RelayOnly: m.RelayOnly}
 	if len(m.ICEServer) == 0 {
 		return o, nil
 	}
