@@ -118,7 +118,7 @@ func TestDefaultCanBeHeard(t *testing.T) {
 // does, and each of its clips alone: no clip is heard in the next one.
 func TestJoinedClipsSoundLikeThemselves(t *testing.T) {
 	a := open(t)
-	said := append([]string{chimeTalk}, a.person(Person{"Anna Xq9 Jörg", proto.RoleOwner})...)
+	said := append([]string{ChimeTalk}, a.person(Person{"Anna Xq9 Jörg", proto.RoleOwner})...)
 	said = append(said, isSpeaking, chimeRing, atTheDoor)
 	whole, err := a.join(said)
 	if err != nil {

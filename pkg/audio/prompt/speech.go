@@ -26,9 +26,11 @@ const (
 	Trouble       Phrase = "phrase/trouble"
 )
 
+// ChimeTalk names the clip that every announcement of a speaker begins with.
+const ChimeTalk = "chime/talk"
+
 // The parts of sentences.
 const (
-	chimeTalk = "chime/talk"
 	chimeAsk  = "chime/ask"
 	chimeRing = "chime/ring"
 	pause     = "pause/short"
@@ -43,9 +45,6 @@ const (
 	moreThan     = "phrase/more-than"
 )
 
-// ChimeTalk names the clip that every announcement of a speaker begins with.
-const ChimeTalk = chimeTalk
-
 // highest is the last number that is spoken.
 const highest = 64
 
@@ -59,7 +58,7 @@ type Person struct {
 // Required returns the names of all clips that sentences are made of, but for
 // people's names.
 func Required() []string {
-	names := []string{chimeTalk, chimeAsk, chimeRing, pause,
+	names := []string{ChimeTalk, chimeAsk, chimeRing, pause,
 		isSpeaking, wantsToSpeak, pressToLet, atTheDoor, member, members, isWatching, moreThan}
 	for _, p := range []Phrase{PairingOpen, PairingClosed, PrivacyOn, PrivacyOff, TalkEnded, TalkBlocked,
 		NobodyWatches, Evicting, Resetting, Stopped, Trouble} {
@@ -93,7 +92,7 @@ func (a *Archive) Check() error {
 
 // Speaking is what the room hears before p is heard: chime, "Anna is speaking".
 func (a *Archive) Speaking(p Person) ([][]byte, error) {
-	return a.join([]string{chimeTalk}, a.person(p), []string{isSpeaking})
+	return a.join([]string{ChimeTalk}, a.person(p), []string{isSpeaking})
 }
 
 // AsksToSpeak is for rooms where somebody must let p speak: chime, "Anna wants to
