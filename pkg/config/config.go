@@ -22,7 +22,7 @@ type Config struct {
 	Link    link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
 	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
 
-	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev."`
+	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
 	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
 }
 
