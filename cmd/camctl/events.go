@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -16,11 +17,17 @@ const firstEvents = 50
 
 type eventsCmd struct {
 	Follow bool   `arg:"--follow" help:"go on until Ctrl-C: tell what happens when it happens"`
+	Save   string `arg:"--save" help:"save the pictures of rings in this folder" placeholder:"DIR"`
 	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
-// Run tells what happened since the last time, and what happens.
+// Run tells what happened since the last time, and what is kept or what happens.
 func (c eventsCmd) Run(env *environment) error {
+	if c.Save != "" {
+		if err := os.MkdirAll(c.Save, 0o700); err != nil {
+			return fmt.Errorf("pictures can't be saved in %s: %w", c.Save, err)
+		}
+	}
 	camera, err := env.dial(c.Camera)
 	if err != nil {
 		return err
@@ -38,10 +45,28 @@ func (c eventsCmd) Run(env *environment) error {
 		return err
 	}
 	defer cancel()
-	if err := e.catchUp(); err != nil || !c.Follow {
+	if err := e.catchUp(); err != nil {
 		return err
 	}
+	kept := keptEvents{env: env, camera: camera.Camera, loc: e.loc, dir: c.Save}
+	may, err := kept.may()
+	switch {
+	case err != nil:
+		return err
+	case !may && c.Save != "":
+		return proto.Refuse(proto.CodeScope)
+	case may && (!c.Follow || c.Save != ""):
+		if err := kept.list(); err != nil {
+			return err
+		}
+	}
+	if !c.Follow {
+		return nil
+	}
 	env.note("Following %s. Ctrl-C ends it.", camera.Record().Title())
+	if c.Save != "" {
+		e.rang = kept.await
+	}
 	return e.follow(notices)
 }
 
@@ -51,6 +76,7 @@ type events struct {
 	camera *client.Camera
 	emit   func(entryLine) error
 	warn   func(sentence string) error
+	rang   func(index uint64, at time.Time) // what is done about a ring beside that; may be nil
 	loc    *time.Location
 	audits bool   // may read the whole log
 	next   uint64 // the first entry that was not shown
@@ -115,6 +141,9 @@ func (e *events) follow(notices <-chan client.Notice) error {
 			}
 			if err := e.take(n); err != nil {
 				return err
+			}
+			if n.Entry.Kind == accesslog.KindRing && e.rang != nil {
+				e.rang(n.Index, time.UnixMilli(n.Entry.Time))
 			}
 		case <-e.ctx.Done():
 			return nil

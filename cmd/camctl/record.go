@@ -87,7 +87,7 @@ func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path strin
 	if rec.pictures == 0 {
 		return errors.New("nothing was recorded: no complete picture came")
 	}
-	if err := r.name(f.Name(), path); err != nil {
+	if err := giveName(f.Name(), path, r.Force); err != nil {
 		return fmt.Errorf("%s can't be made: %w", path, err)
 	}
 	result := recorded{File: path, Seconds: rec.length().Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
@@ -97,18 +97,6 @@ func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path strin
 		text = "Stopped early and kept %.1f s in %s: %d pictures, %d packets of sound."
 	}
 	return env.print(result, text, result.Seconds, path, rec.pictures, rec.sounds)
-}
-
-// name never overwrites what appeared meanwhile, unless told so.
-func (r recordCmd) name(tmp, path string) error {
-	if r.Force {
-		return os.Rename(tmp, path)
-	}
-	err := os.Link(tmp, path)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return os.Rename(tmp, path) // a file system without links
 }
 
 // run records until the length is reached, ctx ends, or the session does. The
