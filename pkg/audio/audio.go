@@ -25,6 +25,7 @@ type Microphone struct {
 
 	shutter media.Shutter
 	device  string // the last that was tried
+	flaw    string // a sentence: what is wrong with an otherwise working microphone
 	pool    *media.Pool[media.AudioFrame]
 	frame   [opus.FrameSamples]int16
 	packet  []byte
@@ -91,7 +92,7 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 		}
 		err := m.shutter.Use(ctx, use)
 		if found = err == nil; found {
-			m.health.Set(health.OK, "")
+			m.works()
 			pause = firstPause
 			continue
 		}
@@ -131,10 +132,28 @@ func (m *Microphone) rest(ctx context.Context) error {
 	return nil
 }
 
-// look finds the card without opening it for sound.
+// look finds the card without opening it for sound, and sets its gain.
 func (m *Microphone) look(context.Context) (err error) {
-	m.device, err = m.source.find()
+	if m.device, err = m.source.find(); err == nil {
+		m.setGain()
+	}
 	return err
+}
+
+// setGain takes note when the gain can't be set; the microphone is used all the same.
+func (m *Microphone) setGain() {
+	m.flaw = ""
+	if err := m.source.level(m.device); err != nil {
+		m.flaw = explain(microphone, m.device, err)
+	}
+}
+
+func (m *Microphone) works() {
+	if m.flaw != "" {
+		m.health.Set(health.Degraded, m.flaw)
+		return
+	}
+	m.health.Set(health.OK, "")
 }
 
 // wait returns when demand or a hold may have changed, ctx has ended or timeout fires.
@@ -153,7 +172,7 @@ func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
 
 // report tells people the reason, and the log the chain, once.
 func (m *Microphone) report(err error) {
-	sentence := explain(m.device, err)
+	sentence := explain(microphone, m.device, err)
 	if m.health.Status().Reason != sentence {
 		m.log.Warn("microphone failed", "device", m.device, "error", err)
 	}
@@ -170,6 +189,7 @@ func (m *Microphone) session(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	m.setGain()
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() { _ = in.Close(); close(closed) })
 	defer func() {
@@ -198,7 +218,7 @@ func (m *Microphone) pump(in stream, encoder *opus.Encoder) error {
 		if err != nil {
 			return err
 		}
-		m.health.Set(health.OK, "")
+		m.works()
 		if err := m.publish(encoder, pts); err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type rig struct {
 
 	mu      sync.Mutex
 	missing error            // what find says
+	unset   error            // what level says
 	next    []*audiotest.Mic // what open gives, then ordinary ones
 	opened  []*audiotest.Mic
 	looked  int
@@ -49,7 +50,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	}
 	r.mic = mic
 	if cfg.Source == "alsa" {
-		mic.source = source{r.find, r.open}
+		mic.source = source{r.find, r.open, r.level}
 	}
 	r.feed.Subscribe(func(f *media.AudioFrame) {
 		r.mu.Lock()
@@ -64,6 +65,12 @@ func (r *rig) find() (string, error) {
 	defer r.mu.Unlock()
 	r.looked++
 	return "hw:1,0", r.missing
+}
+
+func (r *rig) level(string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unset
 }
 
 func (r *rig) open(string) (stream, error) {
@@ -243,6 +250,30 @@ func TestMissingCardIsLookedForEverMoreSeldom(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		r.expect(health.OK, "")
 		release()
+		r.stop()
+	})
+}
+
+func TestGainThatCannotBeSetIsReportedAndSoundGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, DefaultConfig())
+		r.unset = fault("The level of the microphone hw:1,0 can't be set.")
+		release := r.feed.Want()
+		r.run()
+		time.Sleep(time.Second)
+		r.expect(health.Degraded, "The level of the microphone hw:1,0 can't be set.")
+		if len(r.pts) < 45 {
+			t.Errorf("%d frames in a second", len(r.pts))
+		}
+		release()
+		time.Sleep(time.Second)
+		r.expect(health.Degraded, "can't be set")
+		r.mu.Lock()
+		r.unset = nil
+		r.mu.Unlock()
+		defer r.feed.Want()()
+		time.Sleep(time.Second)
+		r.expect(health.OK, "")
 		r.stop()
 	})
 }

@@ -7,13 +7,28 @@ type Config struct {
 	Source      string `toml:"source" allow:"alsa|tone|off" doc:"Where sound comes from: alsa is a microphone, tone a beep once a second, off none."`
 	Device      string `toml:"device" doc:"ALSA capture device: auto takes the first that captures at 48 kHz; else hw:CARD,DEVICE, as camd check lists them."`
 	BitrateKbps int    `toml:"bitrate_kbps" allow:"12..128" doc:"Bits that Opus spends, in kbit/s."`
+
+	MicrophoneElement string `toml:"microphone_element" doc:"Mixer element of the microphone's gain, such as Mic or Capture; empty leaves the gain alone."`
+	MicrophoneLevel   int    `toml:"microphone_level" allow:"1..100" doc:"Percent of that element's range, set whenever the microphone is opened."`
+
+	Speaker        string `toml:"speaker" doc:"ALSA playback device: auto takes the first that plays at 48 kHz; else hw:CARD,DEVICE, as camd check lists them; null plays to nobody; off: there is none."`
+	SpeakerElement string `toml:"speaker_element" doc:"Mixer element of the speaker's volume, such as Speaker, PCM or Master; empty leaves the volume alone."`
+	SpeakerLevel   int    `toml:"speaker_level" allow:"1..100" doc:"Percent of that element's range, set whenever the speaker is opened."`
 }
 
 // DefaultConfig returns the built-in values.
-func DefaultConfig() Config { return Config{Source: "alsa", Device: "auto", BitrateKbps: 32} }
+func DefaultConfig() Config {
+	return Config{
+		Source: "alsa", Device: "auto", BitrateKbps: 32, MicrophoneLevel: 80,
+		Speaker: "auto", SpeakerLevel: 80,
+	}
+}
 
-// CardInfo is what Probe tells of one capture device.
+// CardInfo is what Probe and Outputs tell of one device.
 type CardInfo = alsa.CardInfo
 
 // Probe lists the machine's capture devices. It captures nothing.
 func Probe() ([]CardInfo, error) { return alsa.Cards() }
+
+// Outputs lists the machine's playback devices. It plays nothing.
+func Outputs() ([]CardInfo, error) { return alsa.Outputs() }

@@ -19,30 +19,54 @@ type stream interface {
 
 // source is where streams come from.
 type source struct {
-	find func() (device string, err error) // looks, captures nothing
-	open func(device string) (stream, error)
+	find  func() (device string, err error) // looks, captures nothing
+	open  func(device string) (stream, error)
+	level func(device string) error // sets the gain
 }
+
+// unchanged is the level of what has none.
+func unchanged(string) error { return nil }
 
 func newSource(cfg Config) (source, error) {
 	if cfg.Source == "tone" {
 		return source{
-			find: func() (string, error) { return "tone", nil },
-			open: func(string) (stream, error) { return newTone(), nil },
+			find:  func() (string, error) { return "tone", nil },
+			open:  func(string) (stream, error) { return newTone(), nil },
+			level: unchanged,
 		}, nil
 	}
-	if cfg.Device != "auto" {
-		if _, _, err := alsa.ParseName(cfg.Device); err != nil {
-			return source{}, err
+	find, err := finder(microphone, alsa.Cards, cfg.Device)
+	return source{
+		find: find,
+		open: func(device string) (stream, error) { return alsa.Open(device) },
+		level: func(device string) error {
+			return setLevel(microphone, device, alsa.In, cfg.MicrophoneElement, cfg.MicrophoneLevel)
+		},
+	}, err
+}
+
+// kind is what sentences call a device, and where there would be one.
+type kind struct{ name, paths string }
+
+var (
+	microphone  = kind{"microphone", "/dev/snd/pcmC*D*c"}
+	loudspeaker = kind{"speaker", "/dev/snd/pcmC*D*p"}
+)
+
+// finder makes what looks for the wanted one of the devices that list tells.
+func finder(k kind, list func() ([]CardInfo, error), wanted string) (func() (string, error), error) {
+	if wanted != "auto" {
+		if _, _, err := alsa.ParseName(wanted); err != nil {
+			return nil, err
 		}
 	}
-	find := func() (string, error) {
-		cards, err := alsa.Cards()
+	return func() (string, error) {
+		cards, err := list()
 		if err != nil {
 			return "", err
 		}
-		return choose(cards, cfg.Device)
-	}
-	return source{find, func(device string) (stream, error) { return alsa.Open(device) }}, nil
+		return choose(k, cards, wanted)
+	}, nil
 }
 
 // fault is an error in a sentence for people.
@@ -50,8 +74,8 @@ type fault string
 
 func (f fault) Error() string { return string(f) }
 
-// choose takes the wanted one of the capture devices or, for auto, the first usable.
-func choose(cards []CardInfo, wanted string) (device string, err error) {
+// choose takes the wanted one of the devices or, for auto, the first usable.
+func choose(k kind, cards []CardInfo, wanted string) (device string, err error) {
 	var why []string
 	for _, c := range cards {
 		switch {
@@ -66,24 +90,24 @@ func choose(cards []CardInfo, wanted string) (device string, err error) {
 	}
 	switch {
 	case len(why) > 0:
-		return "", fault("No microphone can be used: " + strings.Join(why, "; ") + ".")
+		return "", fault("No " + k.name + " can be used: " + strings.Join(why, "; ") + ".")
 	case wanted != "auto":
-		return "", fault("There is no microphone " + wanted + ". `camd check` lists what there is.")
+		return "", fault("There is no " + k.name + " " + wanted + ". `camd check` lists what there is.")
 	}
-	return "", fault("There is no microphone: no device /dev/snd/pcmC*D*c.")
+	return "", fault("There is no " + k.name + ": no device " + k.paths + ".")
 }
 
 // explain makes a sentence of what a device's session ended with.
-func explain(device string, err error) string {
+func explain(k kind, device string, err error) string {
 	var f fault
 	if errors.As(err, &f) {
 		return string(f)
 	}
-	return "The microphone " + device + " fails: " + reason(err) + "."
+	return "The " + k.name + " " + device + " fails: " + reason(err) + "."
 }
 
 func reason(err error) string {
-	for _, known := range []error{alsa.ErrGone, alsa.ErrBusy, alsa.ErrSilent, alsa.ErrXrun, alsa.ErrFormat} {
+	for _, known := range []error{alsa.ErrGone, alsa.ErrBusy, alsa.ErrSilent, alsa.ErrStuck, alsa.ErrXrun, alsa.ErrFormat} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

@@ -25,17 +25,17 @@ func TestChoose(t *testing.T) {
 		{"by name", []CardInfo{good, other}, "hw:3,1", "hw:3,1", nil},
 		{"none", nil, "auto", "", []string{"There is no microphone"}},
 		{"none usable", []CardInfo{busy, slow, shut}, "auto", "",
-			[]string{"hw:0,0 (Loopback): another program", "hw:1,0 (USB Mic): it cannot capture", "hw:2,0 (card 2): camd's user"}},
+			[]string{"hw:0,0 (Loopback): another program", "hw:1,0 (USB Mic): it has no 16 bit", "hw:2,0 (card 2): camd's user"}},
 		{"named one busy", []CardInfo{busy, good}, "hw:0,0", "", []string{"another program uses it"}},
 		{"named one missing", []CardInfo{good}, "hw:7,0", "", []string{"no microphone hw:7,0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := choose(c.cards, c.wanted)
+			got, err := choose(microphone, c.cards, c.wanted)
 			if got != c.device || (err == nil) != (c.words == nil) {
 				t.Fatalf("choose = %q, %v", got, err)
 			}
 			for _, w := range c.words {
-				if s := explain(got, err); !strings.Contains(s, w) {
+				if s := explain(microphone, got, err); !strings.Contains(s, w) {
 					t.Errorf("%q doesn't say %q", s, w)
 				}
 			}
