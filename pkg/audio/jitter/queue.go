@@ -1,0 +1,218 @@
+package jitter
+
+import (
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio/opus"
+)
+
+const (
+	window     = 256               // packets around the next one that belong to the stream
+	maxPayload = 1500              // bytes
+	maxSpan    = 500 * millisecond // that may wait
+	worth      = minPeriod         // what a gap has to last to be filled: the shortest packet
+	idle       = 60 * millisecond  // without a packet, after which the delay is set anew
+)
+
+// slot holds one packet, and after its turn the memory that it was there.
+type slot struct {
+	state   state
+	seq, ts int64
+	samples int64
+	payload []byte
+}
+
+type state uint8
+
+const (
+	empty state = iota
+	waiting
+	taken
+)
+
+// queue orders packets. Sequence numbers and timestamps are unwrapped.
+type queue struct {
+	begun bool
+	fresh bool  // nothing has been taken yet, so what comes may be earlier
+	seq   int64 // the next to take
+	last  int64 // the greatest sequence number
+	ts    int64 // media time of the next sample to make
+	end   int64 // media time after the newest packet
+	usual int64 // samples in a packet
+	none  int64 // samples made since there was a packet
+	held  int64 // samples made but not yet played
+	jump  bool  // what is taken next doesn't follow what was taken before
+
+	waiting int
+	slots   [window]slot
+	stray   struct {
+		known bool
+		seq   uint16
+	}
+	delay delay
+	stats Stats
+}
+
+func (q *queue) slot(seq int64) *slot { return &q.slots[uint64(seq)%window] }
+
+func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration) {
+	q.stats.Received++
+	n, err := opus.Samples(payload)
+	if err != nil || len(payload) > maxPayload {
+		q.stats.Garbled++
+		return
+	}
+	seq := q.seq + int64(int16(seq16-uint16(q.seq)))
+	ts := q.end + int64(int32(ts32-uint32(q.end)))
+	if !q.begun || !q.fits(seq) || !q.delay.fits(samplesOf(at)-ts) {
+		if q.begun && !q.second(seq16) {
+			q.stats.Garbled++
+			return
+		}
+		seq, ts = int64(seq16), int64(ts32)
+		q.begin(seq, ts)
+	}
+	q.stray.known = false
+	transit := samplesOf(at) - ts
+	q.delay.observe(transit)
+	if q.inTime(seq) {
+		q.insert(seq, ts, int64(n), payload)
+		q.schedule(ts, transit)
+	}
+}
+
+// fits tells whether a sequence number is near the one that is next.
+func (q *queue) fits(seq int64) bool {
+	return seq > q.seq-window && seq < q.seq+window && q.last-seq < window
+}
+
+// second tells whether a packet that fits nothing follows another such: then the
+// stream has begun anew. One alone is a stray (RFC 3550, appendix A.1).
+func (q *queue) second(seq uint16) bool {
+	follows := q.stray.known && seq == q.stray.seq+1
+	q.stray.known, q.stray.seq = true, seq
+	return follows
+}
+
+func (q *queue) begin(seq, ts int64) {
+	q.stats.Overflow += uint64(q.waiting)
+	for i := range q.slots {
+		q.slots[i].state = empty
+	}
+	q.waiting = 0
+	q.begun, q.fresh, q.jump = true, true, true
+	q.seq, q.last, q.ts, q.end = seq, seq, ts, ts
+	q.none = idle // so that schedule sets ts
+	q.delay.reset()
+}
+
+// inTime sorts out what came after its turn or twice.
+func (q *queue) inTime(seq int64) bool {
+	s := q.slot(seq)
+	there := s.state != empty && s.seq == seq
+	switch {
+	case there:
+		q.stats.Duplicate++
+		return false
+	case seq >= q.seq:
+		return true
+	case q.fresh:
+		q.seq = seq
+		return true
+	}
+	q.stats.Late++
+	return false
+}
+
+func (q *queue) insert(seq, ts, samples int64, payload []byte) {
+	s := q.slot(seq)
+	s.state, s.seq, s.ts, s.samples = waiting, seq, ts, samples
+	s.payload = append(s.payload[:0], payload...)
+	q.waiting++
+	q.last = max(q.last, seq)
+	q.end = max(q.end, ts+samples)
+}
+
+// schedule sets when to play: after a pause anew, by what a packet of this transit
+// still has to wait. It drops what is too much.
+func (q *queue) schedule(ts, transit int64) {
+	if q.none >= idle && q.waiting == 1 {
+		wait := q.delay.left(transit)
+		q.ts = ts - max(0, wait-q.held)
+		q.none = 0
+		q.delay.set(q.delay.target)
+	}
+	if q.end-q.ts > maxSpan {
+		q.skip()
+	}
+	q.delay.played(ts-q.ts+q.held, transit)
+}
+
+// skip drops the oldest packets until no more than the target delay waits, or one.
+func (q *queue) skip() {
+	for q.seq <= q.last {
+		s := q.slot(q.seq)
+		if s.state == waiting && s.seq == q.seq {
+			if s.ts >= q.end-q.delay.target || q.waiting == 1 {
+				break
+			}
+			s.state = taken
+			q.waiting--
+			q.stats.Overflow++
+		}
+		q.seq++
+	}
+	q.ts, q.jump = max(q.ts, q.end-q.delay.target), true
+	q.delay.set(q.delay.target)
+}
+
+// step is what is to be made next: a packet's sound, or so many samples in place
+// of what isn't there.
+type step struct {
+	packet  []byte // nil: none
+	samples int64
+	jump    bool
+}
+
+// take decides the next step and moves on. The packet is copied to buf.
+func (q *queue) take(buf []byte) step {
+	if q.waiting == 0 {
+		q.none += frame
+		q.ts += frame
+		return step{samples: frame}
+	}
+	next := q.seq
+	for s := q.slot(next); s.state != waiting || s.seq != next; s = q.slot(next) {
+		next++
+	}
+	s := q.slot(next)
+	if gap := s.ts - q.ts; gap >= worth {
+		return q.fill(gap, next > q.seq)
+	}
+	q.stats.Lost += uint64(next - q.seq)
+	jump := q.jump
+	q.seq, q.ts, q.usual = next+1, s.ts+s.samples, s.samples
+	q.none, q.fresh, q.jump = 0, false, false
+	s.state = taken
+	q.waiting--
+	return step{packet: append(buf[:0], s.payload...), samples: s.samples, jump: jump}
+}
+
+// fill makes up for time without a packet: one that is missing, or, where the
+// sequence has no hole, one that was never sent because nobody spoke.
+func (q *queue) fill(gap int64, hole bool) step {
+	n := min(gap, frame)
+	if hole && !q.fresh {
+		n = min(gap, q.usual)
+		q.seq++
+		q.stats.Lost++
+	}
+	q.ts += n
+	return step{samples: n}
+}
+
+// due tells whether the next step is a packet.
+func (q *queue) due() bool {
+	s := q.slot(q.seq)
+	return q.waiting > 0 && s.state == waiting && s.seq == q.seq && s.ts-q.ts < worth
+}

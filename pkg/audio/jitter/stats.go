@@ -1,0 +1,28 @@
+package jitter
+
+import "time"
+
+// Stats counts packets since the Buffer was made, unless it says otherwise.
+type Stats struct {
+	Received  uint64 // all that Put was given
+	Late      uint64 // came after their turn
+	Lost      uint64 // were missing when their turn came, late ones included
+	Duplicate uint64
+	Garbled   uint64 // no Opus, or part of no stream that goes on
+	Overflow  uint64 // dropped unplayed: too much was waiting, or the stream began anew
+	Concealed uint64 // frames of 20 ms that hold concealment
+
+	Waiting int           // packets now
+	Delay   time.Duration // what the fastest packets wait now
+	Target  time.Duration // what they should
+}
+
+// Stats tells the counts so far.
+func (b *Buffer) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.queue.stats
+	s.Waiting = b.queue.waiting
+	s.Delay, s.Target = durationOf(b.queue.delay.smoothed()), durationOf(b.queue.delay.target)
+	return s
+}
