@@ -1,0 +1,283 @@
+//go:build cgo
+
+package audio
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/camd-project/camd/pkg/audio/alsa"
+	"github.com/camd-project/camd/pkg/audio/audiotest"
+	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/health"
+)
+
+func TestAnnouncementSilencesTheVoice(t *testing.T) {
+	chime, prompt := clip(t, 880, 20), clip(t, 1320, 50)
+	onStage(t, func(st *stage) {
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		spoken := make(chan struct{})
+		go func() { talk(v, 4*time.Second); close(spoken) }()
+		time.Sleep(time.Second)
+		st.announce(prompt)
+		<-spoken
+		heard, whole := st.card().Heard(), sound(t, prompt)
+		begin := contains(heard, whole)
+		if begin < 0 {
+			t.Fatal("the prompt isn't heard whole")
+		}
+		before, after := 0, 0
+		for _, at := range remoteAt(heard) {
+			if at < begin {
+				before++
+			} else if at >= begin+len(whole) {
+				after++
+			} else {
+				t.Errorf("the voice is heard within the prompt")
+			}
+		}
+		if before == 0 || after == 0 {
+			t.Errorf("the voice is heard %d times before and %d times after the prompt", before, after)
+		}
+		v.Close()
+	})
+}
+
+func TestVoiceEndsAtOnce(t *testing.T) {
+	chime := clip(t, 880, 20)
+	for name, end := range map[string]func(*Voice, context.CancelFunc){
+		"closed":               func(v *Voice, _ context.CancelFunc) { v.Close() },
+		"its right has ended":  func(v *Voice, cancel context.CancelFunc) { cancel(); <-v.Done() },
+		"both, more than once": func(v *Voice, cancel context.CancelFunc) { cancel(); v.Close(); v.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, func(st *stage) {
+				st.announce(chime)
+				ctx, cancel := context.WithCancel(st.t.Context())
+				defer cancel()
+				v := st.voice(ctx)
+				talk(v, time.Second)
+				at := time.Now()
+				end(v, cancel)
+				if took := time.Since(at); took > 2*frameLen {
+					t.Errorf("it took %v", took)
+				}
+				n := len(st.card().Heard())
+				v.Packet(0, 0, remote(0))
+				time.Sleep(time.Second)
+				if got := len(st.card().Heard()); got != n || v.Err() != nil {
+					t.Errorf("%d samples heard after the end, error %v", got-n, v.Err())
+				}
+			})
+		})
+	}
+}
+
+func TestCardFailsUnderTheVoice(t *testing.T) {
+	chime := clip(t, 880, 20)
+	onStage(t, func(st *stage) {
+		st.next = []*audiotest.Speaker{faultyCard(alsa.ErrGone, 60000)}
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		talk(v, 2*time.Second)
+		<-v.Done()
+		if err := v.Err(); err == nil || !strings.Contains(err.Error(), "it is not plugged in") {
+			t.Errorf("the voice ended with %v", err)
+		}
+		v.Close()
+		if !st.card().Closed() {
+			t.Error("the card is still open")
+		}
+	})
+}
+
+func TestVoiceGoesOnAfterAnUnderrun(t *testing.T) {
+	chime := clip(t, 880, 20)
+	onStage(t, func(st *stage) {
+		st.next = []*audiotest.Speaker{faultyCard(alsa.ErrXrun, 40000, 60000)}
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		talk(v, 2*time.Second)
+		if n := len(remoteAt(st.card().Heard())); n < 3 || st.speaker.lost.n != 2 {
+			t.Errorf("the voice is heard in %d pieces with %d underruns", n, st.speaker.lost.n)
+		}
+		v.Close()
+		st.expect(health.OK, "")
+	})
+}
+
+// TestVoiceWaitsLittle: what is late in the card is late for people.
+func TestVoiceWaitsLittle(t *testing.T) {
+	chime := clip(t, 880, 20)
+	onStage(t, func(st *stage) {
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		time.Sleep(time.Second)
+		said := time.Now()
+		talk(v, 200*time.Millisecond)
+		runs := st.card().Runs()
+		last := runs[len(runs)-1]
+		at := remoteAt(last.Samples)
+		if len(at) == 0 {
+			t.Fatal("the voice isn't heard")
+		}
+		if late := last.At(at[0]).Sub(said); late < 0 || late > 4*frameLen {
+			t.Errorf("the voice is heard after %v", late)
+		}
+		v.Close()
+	})
+}
+
+func TestSilentTellsHowLongNobodySpoke(t *testing.T) {
+	chime := clip(t, 880, 20)
+	onStage(t, func(st *stage) {
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		time.Sleep(10 * time.Second)
+		if s := v.Silent(); s < 9*time.Second {
+			t.Errorf("silent for %v before the first word", s)
+		}
+		talk(v, time.Second)
+		if s := v.Silent(); s > 100*time.Millisecond {
+			t.Errorf("silent for %v while somebody speaks", s)
+		}
+		time.Sleep(time.Minute)
+		if s := v.Silent(); s < 59*time.Second {
+			t.Errorf("silent for %v after a minute", s)
+		}
+		v.Close()
+	})
+}
+
+func TestInboxIsBounded(t *testing.T) {
+	var b inbox
+	for n := range 2 * inboxSize {
+		b.put(uint16(n), 0, remote(n), 0)
+	}
+	b.put(0, 0, nil, 0)
+	b.put(0, 0, make([]byte, opus.MaxPacket+1), 0)
+	var p packet
+	for n := range inboxSize {
+		if !b.take(&p) || p.seq != uint16(n) || p.size != 4 {
+			t.Fatalf("packet %d is %d with %d bytes", n, p.seq, p.size)
+		}
+	}
+	if b.take(&p) {
+		t.Error("there is one more")
+	}
+	b.put(1, 0, remote(1), 0)
+	b.shut(true)
+	b.put(2, 0, remote(2), 0)
+	b.shut(false)
+	if b.take(&p) {
+		t.Error("what came before the announcement is heard after it")
+	}
+	if taken, dropped := b.counts(); taken != inboxSize || dropped != inboxSize+4 {
+		t.Errorf("taken %d, dropped %d", taken, dropped)
+	}
+}
+
+func TestNullPlaysToTheTapAlone(t *testing.T) {
+	chime := clip(t, 880, 50)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		cfg.Speaker = "null"
+		st := newStage(t, cfg)
+		st.run()
+		began := time.Now()
+		st.announce(chime)
+		if took := time.Since(began); took < time.Second || st.tapped < rate {
+			t.Errorf("a second took %v, and %d samples were tapped", took, st.tapped)
+		}
+		st.voice(st.t.Context()).Close()
+		st.expect(health.OK, "")
+		st.stop()
+	})
+}
+
+func TestWithoutSpeakerOffSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		cfg.Speaker = "off"
+		st := newStage(t, cfg)
+		st.run()
+		if err := st.speaker.Ready(); err == nil || !strings.Contains(err.Error(), "no speaker") {
+			t.Errorf("Ready = %v", err)
+		}
+		st.expect(health.OK, "off")
+		st.stop()
+	})
+}
+
+func TestMissingSpeakerIsLookedForEverMoreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, DefaultConfig())
+		st.missing = fault("There is no speaker: no device /dev/snd/pcmC*D*p.")
+		st.run()
+		st.expect(health.Failed, "There is no speaker")
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if st.looked < 15 || st.looked > 60 {
+			t.Errorf("looked %d times in ten minutes", st.looked)
+		}
+		st.mu.Lock()
+		st.missing = nil
+		st.mu.Unlock()
+		if err := st.speaker.Ready(); err != nil { // doesn't wait for the pause to end
+			t.Errorf("Ready = %v", err)
+		}
+		st.expect(health.OK, "")
+		st.stop()
+	})
+}
+
+func TestNewSpeakerRefusesWhatIsNoDevice(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	cfg := DefaultConfig()
+	cfg.Speaker = "default"
+	_, err := NewSpeaker(cfg, log, health.NewBoard(log), SpeakerDeps{})
+	if err == nil || !strings.Contains(err.Error(), "hw:CARD,DEVICE") {
+		t.Errorf("NewSpeaker = %v", err)
+	}
+}
+
+// endlessCard takes all at once.
+type endlessCard struct{ audiotest.Player }
+
+func (endlessCard) Write(s []int16) (int, error) { return len(s), nil }
+func (endlessCard) Delay() (int, error)          { return ahead, nil }
+func (endlessCard) Drain(context.Context) error  { return nil }
+func (endlessCard) Restart() error               { return nil }
+
+func TestSpeakingAllocatesNothing(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	s, err := NewSpeaker(DefaultConfig(), log, health.NewBoard(log), SpeakerDeps{
+		Jitter: func() Jitter { return &fakeJitter{} }, Tap: func([]int16) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &playing{s: s, ctx: t.Context(), out: endlessCard{}, decoder: opus.NewDecoder(), timer: time.NewTimer(0)}
+	if err := p.announce(t.Context(), clip(t, 880, 10)); err != nil {
+		t.Fatal(err)
+	}
+	v, err := p.admit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := remote(1)
+	n := testing.AllocsPerRun(200, func() {
+		v.Packet(1, 960, payload)
+		p.timer.Reset(p.pause())
+		<-p.timer.C
+		p.speak()
+	})
+	if n != 0 || p.broken != nil {
+		t.Errorf("%v allocations a frame, want none; %v", n, p.broken)
+	}
+}
