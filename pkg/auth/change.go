@@ -38,7 +38,7 @@ func (a *Authority) change() (end func()) {
 
 // commit makes one change: the log first, then trust.db, whose transaction names the
 // log's entry, then what reads it. entries[0] is the change; others tell its details.
-// Authority.changes is held. docs/protocol.md 9.6.
+// Authority.changes is held. docs/protocol.md 11.6.
 func (a *Authority) commit(put putFunc, change changeFunc, entries ...accesslog.Entry) (uint64, error) {
 	switch {
 	case a.over:

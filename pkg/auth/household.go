@@ -18,7 +18,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// household is the keys of one epoch. docs/protocol.md 2.4, 9.1.
+// household is the keys of one epoch. docs/protocol.md 2.4, 11.1.
 type household struct {
 	epoch  uint64
 	sig    *ecdsa.PrivateKey  // signs answers, signals and receipts

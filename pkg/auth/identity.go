@@ -26,7 +26,7 @@ type Identity interface {
 	Class() string         // where the key lies: C1 file, C2 TPM
 }
 
-// Names in <state>/identity. docs/protocol.md 9.1.
+// Names in <state>/identity. docs/protocol.md 11.1.
 const (
 	identityFolder = "identity"
 	fileDeviceID   = "device-id"

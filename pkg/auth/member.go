@@ -17,7 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Buckets of trust.db. docs/protocol.md 9.2.
+// Buckets of trust.db. docs/protocol.md 11.2.
 var (
 	clients = store.Sealed("clients") // a member under the client's name
 	revoked = store.Sealed("revoked") // a former member under the client's name

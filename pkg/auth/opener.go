@@ -13,7 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Names in <state>/store. docs/protocol.md 9.1.
+// Names in <state>/store. docs/protocol.md 11.1.
 const (
 	storeFolder = "store"
 	fileTrust   = "trust.db"
@@ -27,7 +27,7 @@ const (
 // reasonFirst is why epoch 1 begins.
 const reasonFirst = "first start"
 
-// meta holds, under keyEpoch, the epoch under which a file was last written. docs/protocol.md 9.2.
+// meta holds, under keyEpoch, the epoch under which a file was last written. docs/protocol.md 11.2.
 var meta = store.Plain("meta")
 
 const keyEpoch = "ep"

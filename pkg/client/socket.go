@@ -23,7 +23,7 @@ const maxLine = 64 << 10
 var errLocal = errors.New("refused by camd")
 
 // OpenWindow asks the camd behind socket to let keys pair for a while. name is
-// what it will call the next member. docs/protocol.md 8.
+// what it will call the next member. docs/protocol.md 10.
 func OpenWindow(ctx context.Context, socket string, window time.Duration, name string) error {
 	_, err := Ask(ctx, socket, map[string]any{"cmd": "pair", "window_seconds": int(window.Seconds()), "name": name})
 	return err

@@ -7,7 +7,7 @@
 // short-lived child, because a damaged file can bring bbolt down. Only a check
 // that ran to its end and found wrong structure is damage (ErrDamaged); an I/O
 // error, a time-out or a killed child is not, and then nothing is set aside and
-// nothing is wiped. docs/protocol.md 9.
+// nothing is wiped. docs/protocol.md 11.
 //
 // A DB ends with Close, which waits for the transactions that are under way.
 package store

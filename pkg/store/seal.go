@@ -16,7 +16,7 @@ const sealKeyLen = 32 // AES-256
 
 // Sealer seals values with AES-256-GCM (NIST SP 800-38D) under a random 96-bit
 // nonce. The additional data are bucket and key, each after its length, so that
-// a sealed value opens only in its own place. docs/protocol.md 9.3.
+// a sealed value opens only in its own place. docs/protocol.md 11.3.
 type Sealer struct{ aead cipher.AEAD }
 
 // String hides the key.

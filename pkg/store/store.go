@@ -14,7 +14,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Schema is the version of what lies in the files. docs/protocol.md 9.2.
+// Schema is the version of what lies in the files. docs/protocol.md 11.2.
 const Schema = 1
 
 // Config says which file to open and how.

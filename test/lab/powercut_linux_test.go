@@ -60,7 +60,7 @@ type stage struct {
 }
 
 // is tells whether this is what was found. After an eviction the epoch is a new one; a
-// cut while it begins makes yet another one (docs/protocol.md 9.5).
+// cut while it begins makes yet another one (docs/protocol.md 11.5).
 func (s stage) is(found agent.Found) bool {
 	if s.evicted {
 		return found.Epoch > 1 && len(found.Members) == 0 && strings.Contains(found.Reason, "removed by someone at the camera")

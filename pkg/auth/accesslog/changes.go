@@ -9,7 +9,7 @@ import (
 )
 
 // changes tells of the kinds that change who may do what, and so are compared with
-// what trust.db holds. docs/protocol.md 9.6.
+// what trust.db holds. docs/protocol.md 11.6.
 func (k Kind) changes() bool {
 	switch k {
 	case KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy:
