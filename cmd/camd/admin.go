@@ -20,7 +20,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Bounds of the local socket. docs/protocol.md 8.
+// Bounds of the local socket. docs/protocol.md 10.
 const (
 	adminConns    = 8                // at once; the next one is told to come back
 	adminLine     = 4 << 10          // longest command line, bytes
@@ -30,7 +30,7 @@ const (
 	endPatience   = time.Minute      // for sessions to end, and for the storage
 )
 
-// adminRequest is the one line that a client of the socket sends. docs/protocol.md 8.2.
+// adminRequest is the one line that a client of the socket sends. docs/protocol.md 10.2.
 type adminRequest struct {
 	Cmd           string                `json:"cmd"`
 	WindowSeconds int                   `json:"window_seconds,omitempty"`
@@ -38,6 +38,7 @@ type adminRequest struct {
 	Epoch         uint64                `json:"epoch,omitempty"`
 	From          uint64                `json:"from,omitempty"`
 	On            *bool                 `json:"on,omitempty"`
+	Press         string                `json:"press,omitempty"` // accept, end
 	Set           *proto.SettingsChange `json:"set,omitempty"`
 }
 
@@ -52,6 +53,13 @@ type adminAnswer struct {
 	Log      *proto.LogAnswer    `json:"log,omitempty"`
 	Settings *proto.Settings     `json:"settings,omitempty"`
 	Seconds  int                 `json:"seconds,omitempty"` // until it happens
+}
+
+// room is what a press may do, for boards without a button: let a voice in that waits
+// for it, or end one. Each tells whether there was one.
+type room interface {
+	Accept() bool
+	Hush() bool
 }
 
 // household is what the socket may ask of the authority.
@@ -74,6 +82,7 @@ type admin struct {
 	device    proto.DeviceID
 	log       *slog.Logger
 	household household
+	room      room
 	status    func() proto.StatusAnswer
 	endEpoch  func() // makes camd begin anew
 }
@@ -161,8 +170,23 @@ func (a *admin) do(q adminRequest) adminAnswer {
 			return adminAnswer{Error: "privacy takes on: true or false"}
 		}
 		return orError(adminAnswer{OK: true}, a.household.SetPrivacy(*q.On))
+	case "talk":
+		return a.press(q.Press)
 	}
-	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, evict, reset", q.Cmd)}
+	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, evict, reset", q.Cmd)}
+}
+
+// press does what a press of the button would.
+func (a *admin) press(what string) adminAnswer {
+	switch {
+	case what != "accept" && what != "end":
+		return adminAnswer{Error: "talk takes press: accept or end"}
+	case what == "accept" && !a.room.Accept():
+		return adminAnswer{Error: "Nobody waits to be let speak."}
+	case what == "end" && !a.room.Hush():
+		return adminAnswer{Error: "Nobody speaks through the camera."}
+	}
+	return adminAnswer{OK: true}
 }
 
 func (a *admin) settings(q adminRequest) adminAnswer {

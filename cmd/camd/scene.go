@@ -9,6 +9,7 @@ import (
 func (s *service) scene() panel.Scene {
 	scene := panel.Scene{
 		Live:    len(s.sessions.Viewers()) > 0,
+		Talk:    s.desk.Speaker() != "",
 		Pairing: s.authority.WindowState().Open,
 		Privacy: s.authority.Settings().Privacy,
 	}

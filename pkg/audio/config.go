@@ -13,6 +13,7 @@ type Config struct {
 
 	Speaker        string `toml:"speaker" doc:"ALSA playback device: auto takes the first that plays at 48 kHz; else hw:CARD,DEVICE, as camd check lists them; null plays to nobody; off: there is none."`
 	SpeakerElement string `toml:"speaker_element" doc:"Mixer element of the speaker's volume, such as Speaker, PCM or Master; empty leaves the volume alone."`
+	Prompts        string `toml:"prompts" doc:"Archive of spoken prompts, as camops prompts makes it; empty: the one that is built in."`
 	SpeakerLevel   int    `toml:"speaker_level" allow:"1..100" doc:"Percent of that element's range, set whenever the speaker is opened."`
 }
 

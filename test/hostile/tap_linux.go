@@ -41,7 +41,7 @@ func NewTappedViewer(tb testing.TB) (*Viewer, *Tap) {
 	t := &Tap{UDPConn: c}
 	mux := webrtc.NewICEUDPMux(nil, t)
 	tb.Cleanup(func() { _ = mux.Close() })
-	return newViewer(tb, func(e *webrtc.SettingEngine) { e.SetICEUDPMux(mux) }), t
+	return newViewer(tb, false, func(e *webrtc.SettingEngine) { e.SetICEUDPMux(mux) }), t
 }
 
 // ReadFrom reads one packet.

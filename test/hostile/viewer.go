@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -19,6 +20,7 @@ type Viewer struct {
 	Packets atomic.Int64
 
 	tb     testing.TB
+	voice  *webrtc.TrackLocalStaticSample // nil: it only watches
 	pc     *webrtc.PeerConnection
 	states chan webrtc.PeerConnectionState
 }
@@ -26,10 +28,16 @@ type Viewer struct {
 // NewViewer makes one that wants picture and sound. It ends with the test.
 func NewViewer(tb testing.TB) *Viewer {
 	tb.Helper()
-	return newViewer(tb, func(*webrtc.SettingEngine) {})
+	return newViewer(tb, false, func(*webrtc.SettingEngine) {})
 }
 
-func newViewer(tb testing.TB, set func(*webrtc.SettingEngine)) *Viewer {
+// NewSpeaker makes one whose sound goes both ways.
+func NewSpeaker(tb testing.TB) *Viewer {
+	tb.Helper()
+	return newViewer(tb, true, func(*webrtc.SettingEngine) {})
+}
+
+func newViewer(tb testing.TB, speaks bool, set func(*webrtc.SettingEngine)) *Viewer {
 	tb.Helper()
 	var e webrtc.SettingEngine
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -50,13 +58,41 @@ func newViewer(tb testing.TB, set func(*webrtc.SettingEngine)) *Viewer {
 			v.Packets.Add(1)
 		}
 	})
+	if speaks {
+		v.speak()
+	}
 	v.offer()
 	return v
 }
 
+func (v *Viewer) speak() {
+	v.tb.Helper()
+	var err error
+	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
+	if v.voice, err = webrtc.NewTrackLocalStaticSample(opus, "voice", "voice"); err == nil {
+		_, err = v.pc.AddTransceiverFromTrack(v.voice, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
+	}
+	if err != nil {
+		v.tb.Fatal(err)
+	}
+}
+
+// Say sends an Opus packet of 20 ms, which may be any bytes. Whether the camera hears
+// it is not the sender's to know.
+func (v *Viewer) Say(packet []byte) {
+	v.tb.Helper()
+	if err := v.voice.WriteSample(media.Sample{Data: packet, Duration: 20 * time.Millisecond}); err != nil {
+		v.tb.Fatal(err)
+	}
+}
+
 func (v *Viewer) offer() {
 	v.tb.Helper()
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+	kinds := []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo}
+	if v.voice == nil {
+		kinds = append(kinds, webrtc.RTPCodecTypeAudio)
+	}
+	for _, kind := range kinds {
 		if _, err := v.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 			v.tb.Fatal(err)
 		}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/supervise"
+)
+
+// shutdownTime is how long all parts may take to end; whatever hangs longer is
+// a fault, and its goroutines are its report.
+const shutdownTime = 10 * time.Second
+
+type runCmd struct{ configFlag }
+
+// errEpochEnded ends the daemon's parts so that they begin anew, in another epoch.
+var errEpochEnded = errors.New("the epoch has ended")
+
+// epochEnd is the part that ends all others so that they begin anew.
+type epochEnd chan struct{}
+
+func (epochEnd) String() string { return "epoch" }
+
+// Run waits for the end of the epoch, which is its error.
+func (e epochEnd) Run(ctx context.Context, ready func()) error {
+	ready()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-e:
+		return errEpochEnded
+	}
+}
+
+// now ends the epoch.
+func (e epochEnd) now() {
+	select {
+	case e <- struct{}{}:
+	default: // it ends already
+	}
+}
+
+// Run runs the daemon until a signal comes or a required part fails. After an eviction
+// or a reset it begins anew.
+func (r runCmd) Run(env *environment) error {
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	defer context.AfterFunc(env.ctx, func() { abandon(env.log, done) })()
+	for {
+		if err := serve(env, cfg); !errors.Is(err, errEpochEnded) {
+			return err
+		}
+		env.log.Warn("the epoch has ended: beginning anew")
+	}
+}
+
+// serve runs everything once.
+func serve(env *environment, cfg config.Config) error {
+	d, err := wire(env.ctx, cfg, env.log)
+	if err != nil {
+		return err
+	}
+	err = supervise.Run(env.ctx, env.log, func() { env.log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
+	return errors.Join(err, d.authority.Close())
+}
+
+// abandon ends a process whose parts do not end by themselves.
+func abandon(log *slog.Logger, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(shutdownTime):
+		die(log, "camd did not stop in time")
+	}
+}
+
+// die ends the process at once: what hangs is a fault, and its goroutines are its report.
+func die(log *slog.Logger, reason string) {
+	log.Error("camd ends itself", "reason", reason)
+	_, _ = os.Stderr.Write(stacks()) // the process ends either way
+	os.Exit(1)
+}
+
+// stacks shows where every goroutine stands.
+func stacks() []byte {
+	b := make([]byte, 1<<20)
+	return b[:runtime.Stack(b, true)]
+}
