@@ -8,7 +8,7 @@ const picture = $('picture');
 
 const firstPause = 1000, maxPause = 15000;
 
-let session = null; // the one that is live or being asked for
+export let session = null; // the one that is live or being asked for
 let pause = firstPause;
 let timer = 0;
 
@@ -57,6 +57,7 @@ class Session {
     const audio = this.pc.addTransceiver('audio', { direction: 'sendrecv' });
     video.setCodecPreferences(codecs('video', ({ mimeType, sdpFmtpLine = '' }) =>
       mimeType === 'video/H264' && sdpFmtpLine.includes('packetization-mode=1')));
+    this.mouth = audio.sender; // sends nothing until someone talks
     audio.setCodecPreferences(codecs('audio', ({ mimeType }) => mimeType === 'audio/opus'));
     await this.pc.setLocalDescription();
     const answer = await post('session', { sdp: this.pc.localDescription.sdp, scopes: ['view', 'listen'] }, this.abort.signal);

@@ -18,6 +18,7 @@ async function refresh() {
   const names = status.sessions.map((s) => s.name || 'someone');
   $('watching').textContent = names.length === 0 ? 'nobody' : [...new Set(names)].join(', ');
   showPrivacy(status.privacy);
+  $('talk').hidden = !status.may_talk;
   $('alarm').hidden = !status.alarm;
   $('alarm').textContent = status.alarm;
   $('unanswered').textContent = status.unanswered.length === 0 ? ''

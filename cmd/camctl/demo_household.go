@@ -17,6 +17,7 @@ const pageHistory = 30
 type pageState struct {
 	proto.StatusAnswer
 	Privacy    bool     `json:"privacy"`
+	MayTalk    bool     `json:"may_talk"`
 	Verified   uint64   `json:"verified"`   // entries of the access log that are verified
 	Alarm      string   `json:"alarm"`      // about the access log; empty: none
 	Unanswered []string `json:"unanswered"` // members whose removal is not confirmed
@@ -34,6 +35,9 @@ func (p *page) status(w http.ResponseWriter, r *http.Request) {
 	var settings proto.Settings
 	if err == nil {
 		settings, err = camera.Settings(ctx)
+	}
+	if err == nil {
+		state.MayTalk, err = camera.Holds(ctx, proto.ScopeTalk)
 	}
 	if err != nil {
 		refuse(w, http.StatusBadGateway, sayError(err))

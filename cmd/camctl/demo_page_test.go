@@ -35,6 +35,7 @@ func TestPageIsForItselfOnly(t *testing.T) {
 		{"the page", "GET", "/", "127.0.0.1:8088", nil, 200},
 		{"by name", "GET", "/", "localhost:8088", nil, 200},
 		{"its script", "GET", "/app.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"its other script", "GET", "/talk.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
 		{"its style", "GET", "/style.css", "127.0.0.1:8088", nil, 200},
 		{"its request", "POST", seen, "127.0.0.1:8088", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, 204},
 		{"a link from elsewhere", "GET", "/", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
@@ -65,7 +66,7 @@ func TestPageIsForItselfOnly(t *testing.T) {
 
 func TestPageRefusesWhatIsNotJSON(t *testing.T) {
 	p := served(t)
-	for _, path := range []string{"session", "candidates", "seen", "privacy"} {
+	for _, path := range []string{"session", "candidates", "seen", "privacy", "talk"} {
 		for _, body := range []string{"", "{", strings.Repeat(" ", pageBody+1) + "{}"} {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "/"+p.token+"/"+path, strings.NewReader(body))
 			r.Host = "127.0.0.1:8088"
