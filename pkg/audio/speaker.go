@@ -245,10 +245,20 @@ type output struct {
 }
 
 func newOutput(cfg Config) (output, error) {
-	if cfg.Speaker == "null" {
+	switch cfg.Speaker {
+	case "null":
 		return output{
 			find:  func() (string, error) { return "null", nil },
 			open:  func(string) (player, error) { return paced.New(), nil },
+			level: unchanged,
+		}, nil
+	case "file":
+		if cfg.SpeakerFile == "" {
+			return output{}, errors.New("speaker_file: name the file, for speaker = \"file\"")
+		}
+		return output{
+			find:  func() (string, error) { return cfg.SpeakerFile, nil },
+			open:  openRecorder,
 			level: unchanged,
 		}, nil
 	}
