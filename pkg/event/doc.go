@@ -5,7 +5,7 @@
 // wanted for two minutes, so that a phone that wakes up joins a picture already prepared,
 // and a picture is taken and kept with the event. The last 50 events are kept, sealed
 // with a key of the household's epoch, so that an eviction or a reset makes them noise.
-// A picture that a member asks for is kept for that member alone, in memory, for a minute.
+// A picture that a member asks for is kept for that member alone, in memory, for a minute, and as long the live light shines.
 //
 // It refuses more than one ring in three seconds, more rings than the access log can
 // stand, and pictures that are too large. What can't be kept is not: a ring is told all

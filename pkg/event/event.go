@@ -32,12 +32,20 @@ type Chime interface {
 	Chime(ctx context.Context) error
 }
 
-// Deps is what a ring needs. Chime may be nil.
+// Light is the live light: On and Off count who needs it. Without it no picture is taken
+// for a member.
+type Light interface {
+	On() error
+	Off()
+}
+
+// Deps is what a ring and a snapshot need. Chime and Light may be nil.
 type Deps struct {
 	Household Household
 	Camera    Camera
 	Video     Demand
 	Chime     Chime
+	Light     Light
 }
 
 // Config says where events are kept.
@@ -54,7 +62,7 @@ const (
 	ringQueue   = 4
 	pictureTime = 5 * time.Second  // for the picture of a ring
 	chimeTime   = 10 * time.Second // for the bell
-	sweepEvery  = 15 * time.Second
+	sweepEvery  = 5 * time.Second
 )
 
 // ring is a press of the bell that is one.
@@ -110,6 +118,7 @@ func (e *Events) Run(ctx context.Context, ready func()) error {
 	defer wg.Wait()
 	h := newHold(e.deps.Video)
 	defer h.release()
+	defer e.waiting.forget()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	ready()

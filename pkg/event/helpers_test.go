@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type house struct {
 	entries uint64
 	wants   int
 	fails   error // of the access log
+	dark    error // of the light
+	lit     atomic.Int32
 
 	shows func(ctx context.Context, n int) ([]byte, error) // the n-th picture
 	shown int
@@ -85,6 +88,17 @@ func (h *house) Want() func() {
 	})
 }
 
+func (h *house) On() error {
+	if h.dark != nil {
+		return h.dark
+	}
+	h.note("light")
+	h.lit.Add(1)
+	return nil
+}
+
+func (h *house) Off() { h.lit.Add(-1) }
+
 func (h *house) Chime(ctx context.Context) error {
 	h.note("chime")
 	select {
@@ -135,7 +149,7 @@ func (d *disk) newEpoch(t *testing.T, epoch uint64) {
 func (d *disk) open(t *testing.T, h *house) *Events {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	e := Open(t.Context(), d.Config, log, health.NewBoard(log), Deps{h, h, h, h})
+	e := Open(t.Context(), d.Config, log, health.NewBoard(log), Deps{h, h, h, h, h})
 	if e.keeper == nil {
 		t.Fatalf("nothing can be kept: %s", e.health.Status().Reason)
 	}

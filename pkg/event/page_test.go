@@ -29,7 +29,8 @@ func TestSnapshotIsItsMembersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{shows: ofSize(3*proto.PicturePage + 5)}
 		e := newDisk(t).open(t, h)
-		defer run(t, e)()
+		end := run(t, e)
+		defer end()
 		p, err := e.Snapshot(t.Context(), "anna", "s1")
 		if err != nil || p.Kind != proto.PictureJPEG || p.Size != 3*proto.PicturePage+5 {
 			t.Fatal(p, err)
@@ -58,7 +59,8 @@ func TestSnapshotIsItsMembersAlone(t *testing.T) {
 
 func TestWaitingPicturesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newDisk(t).open(t, &house{shows: ofSize(proto.MaxPicture)})
+		h := &house{shows: ofSize(proto.MaxPicture)}
+		e := newDisk(t).open(t, h)
 		defer run(t, e)()
 		for i := range proto.MaxMembers {
 			for _, s := range []string{"a", "b"} { // the second takes the place of the first
@@ -68,23 +70,23 @@ func TestWaitingPicturesAreBounded(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if n := e.waiting.bytes(); n > waitingBytes || n < waitingBytes-proto.MaxPicture {
-			t.Errorf("%d bytes wait", n)
+		if n := e.waiting.bytes(); n > waitingBytes || n < waitingBytes-proto.MaxPicture || int(h.lit.Load()) != len(e.waiting.of) {
+			t.Errorf("%d bytes wait, the light is on for %d of %d", n, h.lit.Load(), len(e.waiting.of))
 		}
 		if _, err := fetched(e, proto.ClientID(fmt.Sprint(proto.MaxMembers-1)), proto.EventsRequest{Snapshot: "b"}); err != nil {
 			t.Errorf("the newest: %v", err)
 		}
 		e.Forget()
-		if n := e.waiting.bytes(); n != 0 {
-			t.Errorf("%d bytes wait in privacy mode", n)
+		if n := e.waiting.bytes(); n != 0 || h.lit.Load() != 0 {
+			t.Errorf("%d bytes wait in privacy mode, the light is on for %d", n, h.lit.Load())
 		}
 		if _, err := e.Snapshot(t.Context(), "anna", "a"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(waitingTime + sweepEvery) // nobody asks
 		synctest.Wait()
-		if n := len(e.waiting.of); n != 0 {
-			t.Errorf("%d wait for ever", n)
+		if n := len(e.waiting.of); n != 0 || h.lit.Load() != 0 {
+			t.Errorf("%d wait for ever, the light is on for %d", n, h.lit.Load())
 		}
 	})
 }
@@ -92,16 +94,52 @@ func TestWaitingPicturesAreBounded(t *testing.T) {
 func TestSnapshotThatFails(t *testing.T) {
 	h := &house{}
 	e := reopened(t, newDisk(t))
-	e.deps.Camera = h
+	e.deps.Camera, e.deps.Light = h, h
 	for want, err := range map[proto.Code]error{proto.CodePrivacy: proto.Refuse(proto.CodePrivacy), "": errors.New("boom")} {
 		h.shows = func(context.Context, int) ([]byte, error) { return nil, err }
 		if _, got := e.Snapshot(t.Context(), "anna", "s"); refused(got) != want || got == nil {
 			t.Errorf("Snapshot() = %v, want %v", got, err)
 		}
 	}
-	if len(e.waiting.of) != 0 {
-		t.Error("something waits to be fetched")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	h.shows = func(context.Context, int) ([]byte, error) {
+		cancel(proto.Refuse(proto.CodeRevoked)) // when the picture is there already
+		return []byte("picture"), nil
 	}
+	if _, err := e.Snapshot(ctx, "anna", "s"); refused(err) != proto.CodeRevoked {
+		t.Errorf("without a right: %v", err)
+	}
+	shown := h.shown
+	h.dark = errors.New("no LED")
+	if _, err := e.Snapshot(t.Context(), "anna", "s"); refused(err) != proto.CodeNoLight || h.shown != shown {
+		t.Errorf("without the light: %v, %d pictures", err, h.shown-shown)
+	}
+	if len(e.waiting.of) != 0 || h.lit.Load() != 0 {
+		t.Errorf("%d wait to be fetched, the light is on for %d", len(e.waiting.of), h.lit.Load())
+	}
+}
+
+// The light shines before the picture is taken and as long as it can be fetched; a ring's
+// is nobody's.
+func TestLightOfASnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{shows: ofSize(9)}
+		e := newDisk(t).open(t, h)
+		end := run(t, e)
+		ringOnce(t, e)
+		synctest.Wait()
+		if h.count("picture") != 1 || h.count("light") != 0 {
+			t.Errorf("a ring: %+v", h.did)
+		}
+		h.did = nil
+		if _, err := e.Snapshot(t.Context(), "anna", "s"); err != nil || h.did[0].what != "light" || h.lit.Load() != 1 {
+			t.Errorf("%+v, %v", h.did, err)
+		}
+		end()
+		if h.lit.Load() != 0 {
+			t.Error("the light is on after the end")
+		}
+	})
 }
 
 func TestRequestsForEvents(t *testing.T) {
@@ -165,7 +203,7 @@ func FuzzEventsRequest(f *testing.F) {
 		}
 	}
 	e := &Events{keeper: k, waiting: waiting{of: map[proto.ClientID]taken{}}}
-	e.waiting.add("anna", taken{"s1", time.Now().Add(time.Hour), picture{proto.PictureMP4, make([]byte, 9000)}})
+	e.waiting.add("anna", taken{"s1", time.Now().Add(time.Hour), picture{proto.PictureMP4, make([]byte, 9000)}, func() {}})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var q proto.EventsRequest
 		if json.Unmarshal(body, &q) != nil {

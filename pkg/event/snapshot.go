@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,53 +20,69 @@ type taken struct {
 	session string
 	at      time.Time
 	picture
+	done func() // called when nobody can fetch it any more
 }
 
 // waiting holds them.
 type waiting struct {
-	mu sync.Mutex
-	of map[proto.ClientID]taken
+	mu   sync.Mutex
+	of   map[proto.ClientID]taken
+	gone []taken // whose done is to be called, without the lock
+}
+
+// with runs f on what waits at a moment, and ends what has gone then.
+func (w *waiting) with(now time.Time, f func()) {
+	w.mu.Lock()
+	for c, t := range w.of {
+		if now.Sub(t.at) >= waitingTime {
+			w.drop(c)
+		}
+	}
+	f()
+	gone := w.gone
+	w.gone = nil
+	w.mu.Unlock()
+	for _, t := range gone {
+		t.done()
+	}
+}
+
+// drop is called within with, like those below.
+func (w *waiting) drop(c proto.ClientID) {
+	if t, ok := w.of[c]; ok {
+		delete(w.of, c)
+		w.gone = append(w.gone, t)
+	}
 }
 
 // add takes the place of the member's last one.
 func (w *waiting) add(client proto.ClientID, t taken) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.drop(t.at)
-	w.of[client] = t
-	for w.bytes() > waitingBytes {
-		delete(w.of, w.oldest())
-	}
+	w.with(t.at, func() {
+		w.drop(client)
+		w.of[client] = t
+		for w.bytes() > waitingBytes {
+			w.drop(w.oldest())
+		}
+	})
 }
 
 // get finds the picture of a member's request.
-func (w *waiting) get(client proto.ClientID, session string, now time.Time) (picture, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.drop(now)
-	t, ok := w.of[client]
-	return t.picture, ok && t.session == session
+func (w *waiting) get(client proto.ClientID, session string, now time.Time) (p picture, ok bool) {
+	w.with(now, func() {
+		t, there := w.of[client]
+		p, ok = t.picture, there && t.session == session
+	})
+	return p, ok
 }
 
-func (w *waiting) sweep(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.drop(now)
-}
+func (w *waiting) sweep(now time.Time) { w.with(now, func() {}) }
 
 func (w *waiting) forget() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	clear(w.of)
-}
-
-// drop, bytes and oldest are called with mu held.
-func (w *waiting) drop(now time.Time) {
-	for c, t := range w.of {
-		if now.Sub(t.at) >= waitingTime {
-			delete(w.of, c)
+	w.with(time.Now(), func() {
+		for c := range w.of {
+			w.drop(c)
 		}
-	}
+	})
 }
 
 func (w *waiting) bytes() (n int) {
@@ -86,12 +103,32 @@ func (w *waiting) oldest() (client proto.ClientID) {
 }
 
 // Snapshot takes a picture for a member, who fetches it with Answer. The gate has decided
-// and logged when it is called; ctx ends with the right.
+// and logged when it is called; ctx ends with the right. The light shines from before the
+// picture is taken until nobody can fetch it any more.
 func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session string) (proto.Picture, error) {
-	p, err := e.picture(ctx)
+	off, err := e.shine()
 	if err != nil {
 		return proto.Picture{}, err
 	}
-	e.waiting.add(client, taken{session, time.Now(), p})
+	p, err := e.picture(ctx)
+	if err == nil {
+		err = context.Cause(ctx) // the right may have ended meanwhile
+	}
+	if err != nil {
+		off()
+		return proto.Picture{}, err
+	}
+	e.waiting.add(client, taken{session, time.Now(), p, off})
 	return proto.Picture{Kind: p.kind, Size: len(p.data)}, nil
+}
+
+// shine switches the live light on, without which no picture is taken for anyone.
+func (e *Events) shine() (off func(), err error) {
+	if e.deps.Light == nil {
+		return func() {}, nil
+	}
+	if err := e.deps.Light.On(); err != nil {
+		return nil, fmt.Errorf("switch the live light on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+	}
+	return sync.OnceFunc(e.deps.Light.Off), nil
 }
