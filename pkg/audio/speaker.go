@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
+	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/audio/opus"
 	"github.com/camd-project/camd/pkg/audio/paced"
 	"github.com/camd-project/camd/pkg/health"
@@ -42,11 +43,12 @@ type SpeakerDeps struct {
 	Tap    func(frame []int16) // is shown each frame that the card takes, during the call; or nil
 }
 
-// Jitter puts a voice's packets in order and decodes them. It belongs to one
-// goroutine; Get is called every 20 ms.
+// Jitter puts a voice's packets in order and decodes them; see jitter.Buffer. Put may
+// be called from any goroutine and never blocks; Get is called by one, every 20 ms.
 type Jitter interface {
 	Put(seq uint16, timestamp uint32, payload []byte, at time.Duration)
-	Get(frame []int16) (voiced bool) // false: there was no packet for it
+	Get(frame []int16) (voiced bool) // voiced: somebody speaks in it
+	Stats() jitter.Stats
 }
 
 // player is an open playback device of 48 kHz mono. The errors are alsa's.

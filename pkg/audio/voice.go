@@ -3,43 +3,46 @@ package audio
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio/dynamics"
-	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/media"
 )
 
 // Voice is the one remote voice that the room hears.
 type Voice struct {
-	ctx    context.Context // ends when the holder wants the voice to end
-	cancel context.CancelFunc
-	inbox  inbox
-	spoke  atomic.Int64 // capture clock when somebody spoke last
-	done   chan struct{}
-	err    error // set before done is closed
+	ctx     context.Context // ends when the holder wants the voice to end
+	cancel  context.CancelFunc
+	jitter  atomic.Pointer[Jitter] // nil while an announcement plays
+	dropped atomic.Int64           // packets that came meanwhile
+	spoke   atomic.Int64           // capture clock when somebody spoke last
+	done    chan struct{}
+	err     error // set before done is closed
 
 	// The rest belongs to the goroutine of Speaker.Run.
-	fresh    func() Jitter
-	jitter   Jitter
-	limiter  *dynamics.Limiter
-	activity dynamics.Activity
-	packet   packet
+	fresh   func() Jitter
+	limiter *dynamics.Limiter
+	past    jitter.Stats // of the buffers before the last announcement
 }
 
-func newVoice(ctx context.Context, jitter func() Jitter) *Voice {
-	v := &Voice{done: make(chan struct{}), fresh: jitter, jitter: jitter(), limiter: dynamics.NewLimiter(ceiling)}
+func newVoice(ctx context.Context, fresh func() Jitter) *Voice {
+	v := &Voice{done: make(chan struct{}), fresh: fresh}
 	v.ctx, v.cancel = context.WithCancel(ctx)
 	v.spoke.Store(int64(media.Now()))
+	v.hush(false)
 	return v
 }
 
-// Packet takes a packet of RTP (RFC 7587). It never blocks: what doesn't fit is
-// dropped and counted. The payload is copied.
+// Packet takes a packet of RTP (RFC 7587), copies its payload, and never blocks.
 func (v *Voice) Packet(seq uint16, timestamp uint32, payload []byte) {
-	v.inbox.put(seq, timestamp, payload, media.Now())
+	j := v.jitter.Load()
+	if j == nil {
+		v.dropped.Add(1)
+		return
+	}
+	(*j).Put(seq, timestamp, payload, media.Now())
 }
 
 // Silent tells for how long nobody has spoken.
@@ -68,11 +71,8 @@ func (v *Voice) Close() {
 
 // next makes the next frame of the voice.
 func (v *Voice) next(frame []int16) {
-	for v.inbox.take(&v.packet) {
-		v.jitter.Put(v.packet.seq, v.packet.timestamp, v.packet.data[:v.packet.size], v.packet.at)
-	}
 	clear(frame)
-	if v.jitter.Get(frame) && v.activity.Speech(frame) {
+	if (*v.jitter.Load()).Get(frame) {
 		v.spoke.Store(int64(media.Now()))
 	}
 	v.limiter.Process(frame)
@@ -81,81 +81,34 @@ func (v *Voice) next(frame []int16) {
 // hush drops what comes, while an announcement plays. What came before it isn't heard
 // after it.
 func (v *Voice) hush(on bool) {
-	v.inbox.shut(on)
-	if !on {
-		v.jitter, v.limiter = v.fresh(), dynamics.NewLimiter(ceiling)
+	if on {
+		v.retire()
+		return
 	}
+	j := v.fresh()
+	v.limiter = dynamics.NewLimiter(ceiling)
+	v.jitter.Store(&j)
+}
+
+// retire takes the buffer away, and adds up what it has counted.
+func (v *Voice) retire() {
+	j := v.jitter.Swap(nil)
+	if j == nil {
+		return
+	}
+	n := (*j).Stats()
+	v.past.Received += n.Received
+	v.past.Lost += n.Lost
+	v.past.Garbled += n.Garbled
+	v.past.Overflow += n.Overflow
+	v.past.Concealed += n.Concealed
 }
 
 func (v *Voice) finish(err error, log *slog.Logger) {
 	v.cancel()
+	v.retire()
 	v.err = err
-	taken, dropped := v.inbox.counts()
-	log.Info("voice ended", "packets", taken, "dropped", dropped)
+	log.Info("voice ended", "packets", v.past.Received, "lost", v.past.Lost, "garbled", v.past.Garbled,
+		"overflow", v.past.Overflow, "concealed", v.past.Concealed, "during_announcements", v.dropped.Load())
 	close(v.done)
-}
-
-// packet is one of RTP.
-type packet struct {
-	seq       uint16
-	timestamp uint32
-	at        time.Duration // capture clock when it came
-	size      int
-	data      [opus.MaxPacket]byte
-}
-
-// inboxSize is how many packets wait at most: 640 ms of voice, while Speaker.Run
-// takes them every 20 ms.
-const inboxSize = 32
-
-// inbox hands packets from the network's goroutine to the card's.
-type inbox struct {
-	mu      sync.Mutex
-	closed  bool
-	waiting [inboxSize]packet
-	first   int
-	n       int
-	taken   int
-	dropped int // too large, empty, too many, or while it was closed
-}
-
-func (b *inbox) put(seq uint16, timestamp uint32, payload []byte, at time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed || b.n == inboxSize || len(payload) == 0 || len(payload) > opus.MaxPacket {
-		b.dropped++
-		return
-	}
-	p := &b.waiting[(b.first+b.n)%inboxSize]
-	p.seq, p.timestamp, p.at, p.size = seq, timestamp, at, copy(p.data[:], payload)
-	b.n++
-}
-
-// take moves the oldest packet into p.
-func (b *inbox) take(p *packet) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.n == 0 {
-		return false
-	}
-	from := &b.waiting[b.first]
-	p.seq, p.timestamp, p.at, p.size = from.seq, from.timestamp, from.at, copy(p.data[:], from.data[:from.size])
-	b.first, b.n, b.taken = (b.first+1)%inboxSize, b.n-1, b.taken+1
-	return true
-}
-
-// shut closes the inbox, and forgets what waits in it, or opens it again.
-func (b *inbox) shut(on bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if on {
-		b.dropped, b.n = b.dropped+b.n, 0
-	}
-	b.closed = on
-}
-
-func (b *inbox) counts() (taken, dropped int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.taken, b.dropped
 }

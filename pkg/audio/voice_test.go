@@ -4,7 +4,9 @@ package audio
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
 	"github.com/camd-project/camd/pkg/audio/audiotest"
+	"github.com/camd-project/camd/pkg/audio/dynamics"
+	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/audio/opus"
 	"github.com/camd-project/camd/pkg/health"
 )
@@ -21,10 +25,12 @@ func TestAnnouncementSilencesTheVoice(t *testing.T) {
 	onStage(t, func(st *stage) {
 		st.announce(chime)
 		v := st.voice(st.t.Context())
+		said := time.Now()
 		spoken := make(chan struct{})
 		go func() { talk(v, 4*time.Second); close(spoken) }()
 		time.Sleep(time.Second)
 		st.announce(prompt)
+		prompted := time.Since(said)
 		<-spoken
 		heard, whole := st.card().Heard(), sound(t, prompt)
 		begin := contains(heard, whole)
@@ -44,7 +50,16 @@ func TestAnnouncementSilencesTheVoice(t *testing.T) {
 		if before == 0 || after == 0 {
 			t.Errorf("the voice is heard %d times before and %d times after the prompt", before, after)
 		}
+		if !slices.ContainsFunc(st.card().Runs(), func(r audiotest.Run) bool { return contains(r.Samples, whole) == 0 }) {
+			t.Error("the prompt waits until what the card holds of the voice was heard")
+		}
+		if first, due := st.jitters[1].first, uint16(prompted/frameLen); len(st.jitters) != 2 || first < due-1 {
+			t.Errorf("packet %d is heard after the prompt, when %d was due", first, due)
+		}
 		v.Close()
+		if n := v.past.Received + uint64(v.dropped.Load()); n != 200 || v.dropped.Load() < 50 {
+			t.Errorf("%d of 200 packets counted, %d during the prompt", n, v.dropped.Load())
+		}
 	})
 }
 
@@ -68,7 +83,7 @@ func TestVoiceEndsAtOnce(t *testing.T) {
 					t.Errorf("it took %v", took)
 				}
 				n := len(st.card().Heard())
-				v.Packet(0, 0, remote(0))
+				v.Packet(0, 0, remote)
 				time.Sleep(time.Second)
 				if got := len(st.card().Heard()); got != n || v.Err() != nil {
 					t.Errorf("%d samples heard after the end, error %v", got-n, v.Err())
@@ -154,32 +169,86 @@ func TestSilentTellsHowLongNobodySpoke(t *testing.T) {
 	})
 }
 
-func TestInboxIsBounded(t *testing.T) {
-	var b inbox
-	for n := range 2 * inboxSize {
-		b.put(uint16(n), 0, remote(n), 0)
-	}
-	b.put(0, 0, nil, 0)
-	b.put(0, 0, make([]byte, opus.MaxPacket+1), 0)
-	var p packet
-	for n := range inboxSize {
-		if !b.take(&p) || p.seq != uint16(n) || p.size != 4 {
-			t.Fatalf("packet %d is %d with %d bytes", n, p.seq, p.size)
+// TestGarbageIsNotHeard uses the jitter buffer and decoder that a camera uses.
+func TestGarbageIsNotHeard(t *testing.T) {
+	chime := clip(t, 880, 20)
+	onStage(t, func(st *stage) {
+		st.speaker.deps.Jitter = func() Jitter { return jitter.New() }
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		for n := range 100 {
+			payload := [][]byte{nil, {0xff}, {0xff, 0xff, 0xff, 0xff}, make([]byte, 1400), {3}}[n%5]
+			v.Packet(uint16(n), uint32(n*opus.FrameSamples), payload)
+			time.Sleep(frameLen)
+		}
+		heard := st.card().Heard()[len(sound(t, chime)):]
+		if level := dynamics.Level(heard); level > dynamics.Silence {
+			t.Errorf("garbage is heard at %.0f dBFS", level)
+		}
+		if s := v.Silent(); s < 2*time.Second {
+			t.Errorf("garbage counts as speech: silent for %v", s)
+		}
+		v.Close()
+		if v.past.Received != 100 || v.past.Garbled < 99 { // the last may wait yet
+			t.Errorf("%d of 100 counted as garbled: %+v", v.past.Garbled, v.past)
+		}
+	})
+}
+
+// TestVoiceIsHeard is the same for Opus.
+func TestVoiceIsHeard(t *testing.T) {
+	chime, voice := clip(t, 880, 20), clip(t, 3000, 100)
+	onStage(t, func(st *stage) {
+		st.speaker.deps.Jitter = func() Jitter { return jitter.New() }
+		st.announce(chime)
+		v := st.voice(st.t.Context())
+		for n, p := range voice {
+			v.Packet(uint16(n), uint32(n*opus.FrameSamples), p)
+			time.Sleep(frameLen)
+		}
+		heard := st.card().Heard()
+		last := heard[len(heard)-rate/2:]
+		if p := audiotest.Purity(last, 3000); p < 0.9 || audiotest.Level(last) < 4000 {
+			t.Errorf("the voice is heard with purity %.2f and level %.0f", p, audiotest.Level(last))
+		}
+		v.Close()
+	})
+}
+
+// TestOneAnnouncementLetsOneVoiceIn even if requests keep the card open.
+func TestOneAnnouncementLetsOneVoiceIn(t *testing.T) {
+	for name, heard := range map[string]time.Duration{"never": 0, "too long ago": linger + time.Millisecond} {
+		p := &playing{out: endlessCard{}}
+		if heard > 0 {
+			p.heard = time.Now().Add(-heard)
+		}
+		if _, err := p.admit(t.Context()); !errors.Is(err, ErrUnannounced) {
+			t.Errorf("%s: admit = %v, want ErrUnannounced", name, err)
 		}
 	}
-	if b.take(&p) {
-		t.Error("there is one more")
-	}
-	b.put(1, 0, remote(1), 0)
-	b.shut(true)
-	b.put(2, 0, remote(2), 0)
-	b.shut(false)
-	if b.take(&p) {
-		t.Error("what came before the announcement is heard after it")
-	}
-	if taken, dropped := b.counts(); taken != inboxSize || dropped != inboxSize+4 {
-		t.Errorf("taken %d, dropped %d", taken, dropped)
-	}
+}
+
+// TestReleasedVoiceLeavesNothingInTheCard even if the card stays open.
+func TestReleasedVoiceLeavesNothingInTheCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		card := audiotest.NewSpeaker()
+		s := newStage(t, DefaultConfig()).speaker
+		p := &playing{s: s, ctx: t.Context(), out: card, heard: time.Now(), timer: time.NewTimer(0)}
+		v, err := p.admit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			v.Packet(uint16(n), 0, remote)
+			p.speak()
+		}
+		p.release(true)
+		n := len(card.Heard())
+		time.Sleep(time.Second)
+		if got := len(card.Heard()); got != n || p.broken != nil {
+			t.Errorf("%d samples heard after the voice was released; %v", got-n, p.broken)
+		}
+	})
 }
 
 func TestNullPlaysToTheTapAlone(t *testing.T) {
@@ -270,9 +339,8 @@ func TestSpeakingAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload := remote(1)
 	n := testing.AllocsPerRun(200, func() {
-		v.Packet(1, 960, payload)
+		v.Packet(1, 960, remote)
 		p.timer.Reset(p.pause())
 		<-p.timer.C
 		p.speak()
