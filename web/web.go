@@ -13,9 +13,9 @@ import (
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Files are app.js, household.js, talk.js and style.css.
+// Files are app.js, household.js, loudspeaker.js, talk.js and style.css.
 //
-//go:embed app.js household.js talk.js style.css
+//go:embed app.js household.js loudspeaker.js talk.js style.css
 var Files embed.FS
 
 //go:embed index.html

@@ -42,6 +42,7 @@ type demo struct {
 	ca      *pki.CA
 	camd    *process
 	label   pairing.Label
+	played  string         // file of what the speaker would play; empty: there is a real one
 	camera  *client.Camera // of the owner
 }
 

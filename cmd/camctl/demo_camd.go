@@ -59,6 +59,16 @@ func (s sources) String() string {
 	return picture + " and " + sound
 }
 
+// speaker is where camd plays: on a sound card with the real microphone, else into a
+// file that the page lets be heard.
+func (d *demo) speaker(s sources) string {
+	if s.audio == "alsa" {
+		return "auto"
+	}
+	d.played = filepath.Join(d.dir, "loudspeaker.raw")
+	return "file"
+}
+
 // files are where camd finds its things.
 type files struct{ config, state, socket, ca, certificate string }
 
@@ -70,6 +80,7 @@ func (d *demo) writeConfig(s sources) (files, error) {
 	if f.ca, err = pki.WriteCA(d.dir, "broker-ca", d.ca); err != nil {
 		return f, err
 	}
+	speaker := d.speaker(s)
 	text := fmt.Sprintf(`[device]
 name = %q
 state = %q
@@ -84,12 +95,17 @@ source = %q
 
 [audio]
 source = %q
+speaker = %q
+speaker_file = %q
+
+[panel]
+live_led = "none"
 
 [link]
 broker = %q
 ca = %q
 certificate = %q
-`, demoCamera, f.state, f.socket, s.video, s.audio, d.brokerURL(), f.ca, f.certificate)
+`, demoCamera, f.state, f.socket, s.video, s.audio, speaker, d.played, d.brokerURL(), f.ca, f.certificate)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		return f, fmt.Errorf("camd's configuration can't be written: %w", err)
 	}

@@ -33,18 +33,21 @@ type page struct {
 	hosts     map[string]bool
 	seen      func(milliseconds float64)
 	slots     chan struct{} // of sessions
-	listeners chan struct{} // to household events
+	listeners chan struct{} // to household events, and to the loudspeaker
+	speaker   loudspeaker
 }
 
 // serve runs until Ctrl-C or until camd dies.
 func (d *demo) serve(l net.Listener, first time.Duration) error {
 	p := newPage(d.camera, d.env, l.Addr())
+	p.speaker.path = d.played
 	ctx, cancel := context.WithCancel(d.env.ctx)
 	defer cancel()
 	server := &http.Server{Handler: p.handler(), ReadHeaderTimeout: pageCall, BaseContext: func(net.Listener) context.Context { return ctx }}
 	failed := make(chan error, 1)
 	var wg sync.WaitGroup
 	wg.Go(func() { failed <- server.Serve(l) })
+	wg.Go(func() { p.speaker.bound(ctx) })
 	url := "http://" + l.Addr().String()
 	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
 		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), d.script()); err != nil {
@@ -65,7 +68,7 @@ func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
 	p := &page{env: env, token: base64.RawURLEncoding.EncodeToString(b),
-		slots: make(chan struct{}, pageSessions), listeners: make(chan struct{}, pageSessions)}
+		slots: make(chan struct{}, pageSessions), listeners: make(chan struct{}, 2*pageSessions)}
 	p.camera.Store(camera)
 	p.hosts = map[string]bool{address.String(): true}
 	if _, port, err := net.SplitHostPort(address.String()); err == nil {
@@ -88,11 +91,13 @@ func (p *page) handler() http.Handler {
 	m.Handle("GET /app.js", files)
 	m.Handle("GET /household.js", files)
 	m.Handle("GET /talk.js", files)
+	m.Handle("GET /loudspeaker.js", files)
 	m.Handle("GET /style.css", files)
 	m.HandleFunc("POST /"+p.token+"/session", p.session)
 	m.HandleFunc("POST /"+p.token+"/candidates", p.candidates)
 	m.HandleFunc("POST /"+p.token+"/seen", p.firstSeen)
 	m.HandleFunc("POST /"+p.token+"/talk", p.talk)
+	m.HandleFunc("GET /"+p.token+"/loudspeaker", p.loudspeaker)
 	m.HandleFunc("GET /"+p.token+"/status", p.status)
 	m.HandleFunc("GET /"+p.token+"/events", p.events)
 	m.HandleFunc("POST /"+p.token+"/privacy", p.privacy)

@@ -36,6 +36,7 @@ func TestPageIsForItselfOnly(t *testing.T) {
 		{"by name", "GET", "/", "localhost:8088", nil, 200},
 		{"its script", "GET", "/app.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
 		{"its other script", "GET", "/talk.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"its loudspeaker", "GET", "/loudspeaker.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
 		{"its style", "GET", "/style.css", "127.0.0.1:8088", nil, 200},
 		{"its request", "POST", seen, "127.0.0.1:8088", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, 204},
 		{"a link from elsewhere", "GET", "/", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -59,14 +61,21 @@ func TestCommandsAlone(t *testing.T) {
 }
 
 // TestCommandsWithCamera has a camd of its own, with the test pattern and the tone.
-func TestCommandsWithCamera(t *testing.T) { withCamera(t, "testdata/camera") }
+func TestCommandsWithCamera(t *testing.T) { withCamera(t, "testdata/camera", "") }
 
 // TestHouseholdDecides has two owners and a guest.
-func TestHouseholdDecides(t *testing.T) { withCamera(t, "testdata/authority") }
+func TestHouseholdDecides(t *testing.T) { withCamera(t, "testdata/authority", "") }
 
-// withCamera runs the script of a folder.
-func withCamera(t *testing.T, dir string) {
-	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\nclock = \"battery\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
+// TestTalkIsHeardAtTheCamera has a file for a speaker.
+func TestTalkIsHeardAtTheCamera(t *testing.T) {
+	t.Setenv("VOICE", oggFile(t, 25, frame20))
+	t.Setenv("SPEAKER", filepath.Join(t.TempDir(), "speaker.raw"))
+	withCamera(t, "testdata/talk", fmt.Sprintf("speaker = \"file\"\nspeaker_file = %q\n", os.Getenv("SPEAKER")))
+}
+
+// withCamera runs the script of a folder; audio is more of that table.
+func withCamera(t *testing.T, dir, audio string) {
+	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\nclock = \"battery\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n"+audio)
 	r.Start()
 	testscript.Run(t, testscript.Params{Dir: dir, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
@@ -74,6 +83,8 @@ func withCamera(t *testing.T, dir string) {
 			e.Setenv("LABEL", r.Label.Text())
 			e.Setenv("TYPED", r.Label.TypedText())
 			e.Setenv("DEVICE", string(r.Device))
+			e.Setenv("VOICE", os.Getenv("VOICE"))
+			e.Setenv("SPEAKER", os.Getenv("SPEAKER"))
 			return setup(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
