@@ -10,7 +10,7 @@ limit=$((14 * 1000 * 1000))
 # Inlining costs about a twentieth of the size (code and line tables). It stays where a
 # frame passes, and is switched off everywhere else.
 hot=(github.com/camd-project/camd/pkg/{live,media/...,capture/...,audio/...}
-  github.com/pion/{srtp/v3,rtp,ice/v4,transport/v5/...}
+  github.com/pion/{srtp/v3,rtp,opus/...,ice/v4,transport/v5/...}
   runtime internal/{runtime/...,bytealg,poll,sync} sync sync/atomic syscall time bytes
   encoding/binary crypto/{aes,cipher,subtle,internal/fips140/...})
 inlining=(-gcflags=all=-l)
@@ -67,13 +67,15 @@ void abort(void);
 void _ZN9__gnu_cxx27__verbose_terminate_handlerEv(void) { abort(); }
 END
 
-# build NAME GOARCH GOARM CC-PREFIX: the same bytes whichever the folder (the build ID
+# build NAME GOARCH GOARM CC-PREFIX DEBIAN-ARCH: the same bytes whichever the folder (the build ID
 # would hold where the linker script lies).
 build() {
-  local name=$1 arch=$2 arm=$3 cross=$4
+  local name=$1 arch=$2 arm=$3 cross=$4 speex
+  speex=$(scripts/speexdsp.sh "$5")
   echo "== building dist/camd-$name and dist/camctl-$name"
   "$cross-gcc" -O2 -c -o "$slim/terminate-$arch.o" "$slim/terminate.c"
   GOOS=linux GOARCH=$arch GOARM=$arm CGO_ENABLED=1 CC=${cross}-gcc CXX=${cross}-g++ \
+    CGO_CFLAGS="-O2 -I$speex/usr/include" CGO_LDFLAGS="-O2 -L$speex/usr/lib/$cross" \
     go build -modfile="$slim/release.mod" -trimpath -tags netgo,osusergo,nomicrophone "${inlining[@]}" \
     -ldflags "-s -w -buildid= -X main.version=$version -X main.built=$built -linkmode external \
       -extldflags '-static -Wl,-T,$PWD/$slim/nounwind.ld $PWD/$slim/terminate-$arch.o'" \
@@ -87,5 +89,5 @@ build() {
   done
 }
 
-build linux-arm64 arm64 '' aarch64-linux-gnu
-build linux-armv7 arm 7 arm-linux-gnueabihf
+build linux-arm64 arm64 '' aarch64-linux-gnu arm64
+build linux-armv7 arm 7 arm-linux-gnueabihf armhf
