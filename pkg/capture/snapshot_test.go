@@ -117,13 +117,13 @@ func TestPictureOfACameraThatGivesH264(t *testing.T) {
 				}}
 				b := newBench(t, src)
 				b.run(t)
-				defer b.end()
 				time.Sleep(time.Second)
 				var kind string
 				var err error
 				if data, kind, err = b.Picture(t.Context()); err != nil || kind != proto.PictureMP4 {
-					t.Fatal(kind, err)
+					t.Error(kind, err)
 				}
+				b.end()
 				if asked := len(src.streams[0].asked) > 0; asked != forces {
 					t.Errorf("a keyframe was asked for: %v", asked)
 				}
@@ -194,7 +194,15 @@ func TestPrivacyModeEndsTheWaitForAPicture(t *testing.T) {
 // However many gave up, the first who asks when the camera is back gets its picture.
 func TestPictureOfACameraThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &fakeSource{script: func(int) (*fakeStream, error) { return nil, errNoCamera }}
+		back := make(chan struct{})
+		src := &fakeSource{script: func(n int) (*fakeStream, error) {
+			select {
+			case <-back:
+				return endless(n)
+			default:
+				return nil, errNoCamera
+			}
+		}}
 		b := newBench(t, src)
 		b.run(t)
 		defer b.end()
@@ -207,7 +215,7 @@ func TestPictureOfACameraThatIsAway(t *testing.T) {
 				t.Errorf("Picture() = %v", err)
 			}
 		}
-		src.script = endless
+		close(back)
 		time.Sleep(time.Minute)
 		if _, _, err := b.Picture(t.Context()); err != nil {
 			t.Errorf("with the camera back: %v", err)

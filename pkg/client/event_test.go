@@ -145,7 +145,7 @@ func TestPicturesOfAHostileCamera(t *testing.T) {
 		"another place": func(a *proto.EventsAnswer) { a.Part.Offset++ },
 		"short":         func(a *proto.EventsAnswer) { a.Part.Data = a.Part.Data[1:] },
 		"long":          func(a *proto.EventsAnswer) { a.Part.Data = append(a.Part.Data[:len(a.Part.Data):len(a.Part.Data)], 0) },
-		"huge":          func(a *proto.EventsAnswer) { a.Part.Size = 1 << 40 },
+		"huge":          func(a *proto.EventsAnswer) { a.Part.Size = 1 << 30 },
 		"negative":      func(a *proto.EventsAnswer) { a.Part.Size = -1 },
 		"a program":     func(a *proto.EventsAnswer) { a.Part.Kind = "text/html" },
 	} {

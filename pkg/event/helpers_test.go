@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,20 @@ func (h *house) note(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.did = append(h.did, step{what, time.Since(h.began)})
+}
+
+// steps is what happened so far.
+func (h *house) steps() []step {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.did)
+}
+
+// wanted is how often the camera is wanted now.
+func (h *house) wanted() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.wants
 }
 
 func (h *house) count(what string) (n int) {

@@ -171,7 +171,7 @@ func TestBellWorksWithoutAStore(t *testing.T) {
 		ringOnce(t, e)
 		synctest.Wait()
 		if s := e.health.Status(); s.State != health.Degraded || s.Reason == "" || h.count("told") != 1 {
-			t.Errorf("%+v, %+v", s, h.did)
+			t.Errorf("%+v, %+v", s, h.steps())
 		}
 		if _, err := e.Answer("anna", proto.EventsRequest{}); !errors.Is(err, errNoKeeper) {
 			t.Errorf("the list: %v", err)

@@ -48,7 +48,7 @@ func TestSnapshotIsItsMembersAlone(t *testing.T) {
 			}
 		}
 		if h.count("told") != 0 || h.count("chime") != 0 {
-			t.Errorf("a picture on request is no ring: %+v", h.did)
+			t.Errorf("a picture on request is no ring: %+v", h.steps())
 		}
 		time.Sleep(waitingTime)
 		if _, err := fetched(e, "anna", proto.EventsRequest{Snapshot: "s1"}); refused(err) != proto.CodeNoEvent {
@@ -129,11 +129,13 @@ func TestLightOfASnapshot(t *testing.T) {
 		ringOnce(t, e)
 		synctest.Wait()
 		if h.count("picture") != 1 || h.count("light") != 0 {
-			t.Errorf("a ring: %+v", h.did)
+			t.Errorf("a ring: %+v", h.steps())
 		}
+		h.mu.Lock()
 		h.did = nil
-		if _, err := e.Snapshot(t.Context(), "anna", "s"); err != nil || h.did[0].what != "light" || h.lit.Load() != 1 {
-			t.Errorf("%+v, %v", h.did, err)
+		h.mu.Unlock()
+		if _, err := e.Snapshot(t.Context(), "anna", "s"); err != nil || h.steps()[0].what != "light" || h.lit.Load() != 1 {
+			t.Errorf("%+v, %v", h.steps(), err)
 		}
 		end()
 		if h.lit.Load() != 0 {

@@ -26,8 +26,8 @@ func TestRing(t *testing.T) {
 			t.Error("rings before anyone rang")
 		}
 		ringOnce(t, e)
-		if d := time.Since(h.began); d != 0 || h.did[0].what != "told" {
-			t.Errorf("%v after %v", h.did, d)
+		if d := time.Since(h.began); d != 0 || h.steps()[0].what != "told" {
+			t.Errorf("%v after %v", h.steps(), d)
 		}
 		synctest.Wait()
 		if l := listed(t, e); len(l) != 1 || l[0].ID != 1 || l[0].Kind != proto.EventRing || l[0].Picture != "" {
@@ -44,13 +44,13 @@ func TestRing(t *testing.T) {
 		if data, err := fetched(e, "anna", proto.EventsRequest{Event: 1}); err != nil || !bytes.Equal(data, []byte("picture")) {
 			t.Errorf("%q, %v", data, err)
 		}
-		if h.count("chime") != 1 || h.wants != 1 || !e.Ringing() {
-			t.Errorf("%+v, %d wants", h.did, h.wants)
+		if h.count("chime") != 1 || h.wanted() != 1 || !e.Ringing() {
+			t.Errorf("%+v, %d wants", h.steps(), h.wanted())
 		}
 		time.Sleep(ringHold)
 		synctest.Wait()
-		if h.wants != 0 || e.Ringing() {
-			t.Errorf("two minutes later: %d wants, ringing %v", h.wants, e.Ringing())
+		if h.wanted() != 0 || e.Ringing() {
+			t.Errorf("two minutes later: %d wants, ringing %v", h.wanted(), e.Ringing())
 		}
 	})
 }
@@ -65,14 +65,14 @@ func TestPressesWithinThreeSecondsAreOneRing(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if h.count("told") != 1 || h.count("chime") != 1 || h.count("picture") != 1 {
-			t.Errorf("%+v", h.did)
+			t.Errorf("%+v", h.steps())
 		}
 		time.Sleep(time.Second)
 		ringOnce(t, e)
 		time.Sleep(ringHold - time.Second) // more than two minutes after the first
 		synctest.Wait()
-		if h.count("told") != 2 || h.wants != 1 || h.count("wanted") != 1 || !e.Ringing() {
-			t.Errorf("a ring within another's two minutes: %+v", h.did)
+		if h.count("told") != 2 || h.wanted() != 1 || h.count("wanted") != 1 || !e.Ringing() {
+			t.Errorf("a ring within another's two minutes: %+v", h.steps())
 		}
 	})
 }
@@ -122,7 +122,7 @@ func TestRingWithoutAPicture(t *testing.T) {
 				ringOnce(t, e)
 				synctest.Wait()
 				if l := listed(t, e); len(l) != 1 || l[0].Picture != "" || h.count("chime") != 1 || h.count("told") != 1 {
-					t.Errorf("%+v, %+v", l, h.did)
+					t.Errorf("%+v, %+v", l, h.steps())
 				}
 			})
 		})
@@ -144,10 +144,10 @@ func TestRingWithAHangingCamera(t *testing.T) {
 			time.Sleep(sameRing)
 		}
 		if h.count("told") != 5 || h.count("chime") != 2 { // of ten seconds at most, one at a time
-			t.Errorf("%+v", h.did)
+			t.Errorf("%+v", h.steps())
 		}
 		end()
-		if h.wants != 0 {
+		if h.wanted() != 0 {
 			t.Error("the camera is wanted after the end")
 		}
 	})
@@ -162,8 +162,8 @@ func TestRingWhenTheLogCantBeWritten(t *testing.T) {
 			t.Errorf("Ring() = %v", err)
 		}
 		synctest.Wait()
-		if l := listed(t, e); len(l) != 0 || h.count("chime") != 1 || h.wants != 1 {
-			t.Errorf("%+v kept, %+v", l, h.did)
+		if l := listed(t, e); len(l) != 0 || h.count("chime") != 1 || h.wanted() != 1 {
+			t.Errorf("%+v kept, %+v", l, h.steps())
 		}
 	})
 }
@@ -178,7 +178,7 @@ func TestRingBeforeRun(t *testing.T) {
 			time.Sleep(sameRing)
 		}
 		if err := e.Close(); err != nil || h.count("told") != 2*ringQueue {
-			t.Errorf("%v, %+v", err, h.did)
+			t.Errorf("%v, %+v", err, h.steps())
 		}
 	})
 }
