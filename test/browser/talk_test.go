@@ -1,0 +1,54 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/camd-project/camd/test/rig"
+)
+
+// TestPageTalks presses the buttons of the page as a person does: the loudspeaker lets
+// the chime be heard, and then the browser's beeping microphone.
+func TestPageTalks(t *testing.T) {
+	b, d := open(t), startDemo(t)
+	b.do(chromedp.Navigate(d.Address))
+	b.await(`document.getElementById('state').dataset.state === 'live'`)
+	b.await(`!document.getElementById('talk').hidden`)
+	played := filepath.Join(d.Folder, "loudspeaker.raw")
+	if info, err := os.Stat(played); err == nil && info.Size() > 0 {
+		t.Errorf("%d bytes were played before anybody spoke", info.Size())
+	}
+	b.do(chromedp.Click(chromedp.ID("loudspeaker")))
+	b.await(`document.getElementById('loudspeakernote').textContent.includes('what the room hears')`)
+	b.do(chromedp.Click(chromedp.ID("talk")))
+	b.await(`document.getElementById('talknote').textContent.startsWith('You are live')`)
+	announced := size(t, played)
+	if announced < 2*48000 { // a chime and a name take longer than a second
+		t.Errorf("the page says that it is live after %d bytes of announcement", announced)
+	}
+	for end := time.Now().Add(rig.Patience); size(t, played) < announced+2*48000; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the voice does not come out")
+		}
+	}
+	b.await(`Number(document.getElementById('loudspeaker').dataset.played) > 48000`)
+	b.await(`document.getElementById('events').innerText.includes('began to talk')`)
+	b.do(chromedp.Click(chromedp.ID("talk")))
+	b.await(`document.getElementById('talk').textContent === 'Talk'`)
+	b.await(`document.getElementById('events').innerText.includes('stopped talking')`)
+	b.quiet()
+	d.stop()
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
