@@ -39,10 +39,10 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 	harmless("members", show(membersText([]proto.Member{member}, time.UTC, true)), 2)
 	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,
 		Conditions: []proto.Condition{{Name: evil, State: evil, Reason: evil}}, Sessions: []proto.Viewer{{Name: evil, Scopes: []proto.Scope{evil}}}})), 5)
-	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil})), 5)
+	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil})), 6)
 	var said bytes.Buffer
-	(&connection{env: &environment{errOut: screen{&said}}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil)})
-	harmless("remarks", said.String(), 2)
+	(&connection{env: &environment{errOut: screen{&said}}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil), client.TalkEndSentence(evil)})
+	harmless("remarks", said.String(), 3)
 }
 
 func show(text string) string {
