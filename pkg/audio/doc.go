@@ -1,9 +1,11 @@
-// Package audio is the microphone: it captures 48 kHz mono, encodes Opus packets
-// of 20 ms and publishes them, stamped with the moment at which their first sample
-// was captured.
+// Package audio is the microphone and the speaker. The Microphone captures 48 kHz
+// mono, encodes Opus packets of 20 ms and publishes them, stamped with the moment at
+// which their first sample was captured. The Speaker plays announcements and, after
+// one was heard, one remote voice.
 //
-// It owns the sound card while somebody wants the sound, and only then: without
-// demand no card is open. It refuses cards that need resampling. A card that is
-// missing, busy, unplugged or silent is reported in health and tried again with a
-// growing, jittered pause. Run has closed the card when it returns.
+// Each owns its sound card while somebody wants the sound, and only then: without
+// demand no card is open. Cards that need resampling are refused. A card that is
+// missing, busy, unplugged, silent or stuck is reported in health and tried again with
+// a growing, jittered pause. Privacy mode closes the microphone alone. Run has closed
+// the card when it returns.
 package audio

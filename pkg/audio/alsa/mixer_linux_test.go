@@ -177,3 +177,23 @@ func TestWrongStateIsGone(t *testing.T) {
 		t.Errorf("EBADFD means %v", err)
 	}
 }
+
+// FuzzSplit: a control's name comes from the card, a USB plug say.
+func FuzzSplit(f *testing.F) {
+	for _, name := range []string{"", "Volume", "Switch", " Volume", "Playback Volume", "Mic Capture Switch", "Capture Volume", "\xff Playback Volume"} {
+		f.Add([]byte(name), uint32(0))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, index uint32) {
+		id := elemID{index: index}
+		copy(id.name[:], raw)
+		for _, way := range []Way{In, Out} {
+			name, what, ok := split(id, way)
+			if ok && what != "Volume" && what != "Switch" {
+				t.Errorf("%q is the %q of %q", raw, what, name)
+			}
+			if strings.ContainsAny(name, "\x00\n\x1b") {
+				t.Errorf("the name %q isn't printable", name)
+			}
+		}
+	})
+}
