@@ -262,9 +262,11 @@ func TestGainThatCannotBeSetIsReportedAndSoundGoesOn(t *testing.T) {
 		r.run()
 		time.Sleep(time.Second)
 		r.expect(health.Degraded, "The level of the microphone hw:1,0 can't be set.")
+		r.mu.Lock()
 		if len(r.pts) < 45 {
 			t.Errorf("%d frames in a second", len(r.pts))
 		}
+		r.mu.Unlock()
 		release()
 		time.Sleep(time.Second)
 		r.expect(health.Degraded, "can't be set")
