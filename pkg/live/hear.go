@@ -20,19 +20,39 @@ type Sink = func(seq uint16, ts uint32, payload []byte)
 // session's end does. Errors: *proto.Refusal, with no_session, or bad_request if the
 // session's sound was not negotiated both ways, or someone_speaks while it is heard.
 func (s *Server) Hear(client proto.ClientID, session string, sink Sink) (stop func(), done <-chan struct{}, err error) {
-	x, err := s.session(client, session)
+	e, err := s.ear(client, session)
 	if err != nil {
 		return nil, nil, err
 	}
-	select {
-	case <-x.opened:
-	case <-x.ctx.Done():
-		return nil, nil, proto.Refuse(proto.CodeNoSession)
-	}
-	if stop, err = x.ear.open(sink); err != nil {
+	if stop, err = e.open(sink); err != nil {
 		return nil, nil, err
 	}
-	return stop, x.ear.closed, nil
+	return stop, e.closed, nil
+}
+
+// MayHear tells what Hear would refuse now, and changes nothing.
+func (s *Server) MayHear(client proto.ClientID, session string) error {
+	e, err := s.ear(client, session)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.shut()
+}
+
+// ear finds a session's, once it is negotiated.
+func (s *Server) ear(client proto.ClientID, session string) (*ear, error) {
+	x, err := s.session(client, session)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-x.opened:
+		return x.ear, nil
+	case <-x.ctx.Done():
+		return nil, proto.Refuse(proto.CodeNoSession)
+	}
 }
 
 // ear takes every packet of media that a viewer sends. It is deaf: it drops them
@@ -68,16 +88,24 @@ func (e *ear) tune(o offer, kind uint8) {
 func (e *ear) open(sink Sink) (stop func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.over:
-		return nil, proto.Refuse(proto.CodeNoSession)
-	case !e.able:
-		return nil, proto.Refuse(proto.CodeBadRequest)
-	case e.sink != nil:
-		return nil, proto.Refuse(proto.CodeTalking)
+	if err := e.shut(); err != nil {
+		return nil, err
 	}
 	e.sink = sink
 	return sync.OnceFunc(e.deafen), nil
+}
+
+// shut tells why it can't be opened. e.mu is held.
+func (e *ear) shut() error {
+	switch {
+	case e.over:
+		return proto.Refuse(proto.CodeNoSession)
+	case !e.able:
+		return proto.Refuse(proto.CodeBadRequest)
+	case e.sink != nil:
+		return proto.Refuse(proto.CodeTalking)
+	}
+	return nil
 }
 
 func (e *ear) deafen() {

@@ -152,6 +152,9 @@ func TestNobodyIsHeardWhoMayNotSpeak(t *testing.T) {
 	sink := func(uint16, uint32, []byte) { t.Error("something is heard") }
 	hear := func(client proto.ClientID, session string) error {
 		_, _, err := r.Hear(client, session, sink)
+		if may := r.MayHear(client, session); may == nil || may.Error() != err.Error() {
+			t.Errorf("MayHear says %v, Hear %v", may, err)
+		}
 		return err
 	}
 	refused(t, hear("c", "one"), proto.CodeNoSession)

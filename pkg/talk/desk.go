@@ -43,9 +43,10 @@ type Prompts interface {
 	Asking(Member) ([][]byte, error)   // that somebody wants to, and which button lets them
 }
 
-// Sessions are the live sessions. Hear hands the voice of one to sink, until stop has
+// Sessions are the live sessions. MayHear tells what Hear would refuse. Hear hands the voice of one to sink, until stop has
 // returned; done is closed when the session has ended.
 type Sessions interface {
+	MayHear(client proto.ClientID, session string) error
 	Hear(client proto.ClientID, session string, sink func(seq uint16, timestamp uint32, payload []byte)) (stop func(), done <-chan struct{}, err error)
 }
 

@@ -29,6 +29,7 @@ type room struct {
 	missing  error // what the prompts say
 	noVoice  error
 	noHear   error
+	deaf     error         // what MayHear says
 	duration time.Duration // of an announcement
 }
 
@@ -86,6 +87,8 @@ func (r *room) Speaking(m Member) ([][]byte, error) { return [][]byte{[]byte(m.N
 func (r *room) Asking(m Member) ([][]byte, error) {
 	return [][]byte{[]byte("question about " + m.Name)}, r.missing
 }
+
+func (r *room) MayHear(proto.ClientID, string) error { return r.deaf }
 
 func (r *room) Hear(_ proto.ClientID, _ string, sink func(uint16, uint32, []byte)) (func(), <-chan struct{}, error) {
 	if r.noHear != nil {
@@ -194,17 +197,21 @@ func TestStartRefuses(t *testing.T) {
 		"the card fails amid the notice": {func(r *room) { r.broken = errors.New("ENODEV") }, proto.CodeNoSpeaker},
 		"no voice is let in":             {func(r *room) { r.noVoice = errors.New("too late") }, proto.CodeNoSpeaker},
 		"nothing to announce with":       {func(r *room) { r.missing = errors.New("no chime") }, proto.CodeNoChime},
-		"no such session":                {func(r *room) { r.noHear = proto.Refuse(proto.CodeNoSession) }, proto.CodeNoSession},
+		"a session that can't be heard":  {func(r *room) { r.deaf = proto.Refuse(proto.CodeBadRequest) }, proto.CodeBadRequest},
+		"a session that has just ended":  {func(r *room) { r.noHear = proto.Refuse(proto.CodeNoSession) }, proto.CodeNoSession},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoom(t)
 				c.spoil(r)
 				r.refused(<-r.start(t.Context(), false), c.want)
+				if r.deaf != nil && len(r.happened()) > 0 {
+					t.Errorf("the room hears of it: %q", r.happened())
+				}
 				if h := r.happened(); slices.Contains(h, "voice") && h[len(h)-1] != "voice closed" {
 					t.Errorf("a voice is left open: %q", h)
 				}
-				r.broken, r.noVoice, r.missing, r.noHear = nil, nil, nil, nil
+				r.broken, r.noVoice, r.missing, r.noHear, r.deaf = nil, nil, nil, nil, nil
 				r.begun(r.start(t.Context(), false)) // the next one may
 				r.desk.Bye("anna", "t")
 			})

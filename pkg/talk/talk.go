@@ -35,6 +35,9 @@ func (t *Talk) Reason() string { return t.reason }
 // it is, and only then is there a voice to hand packets to.
 func (t *Talk) begin(d *Desk) error {
 	r := t.request
+	if err := d.sessions.MayHear(r.Client, r.Live); err != nil {
+		return err // before the room hears of it
+	}
 	if r.Accept {
 		if err := t.ask(d); err != nil {
 			return err
