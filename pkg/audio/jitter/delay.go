@@ -74,7 +74,7 @@ func (d *delay) played(wait, transit int64) {
 	d.actual += wait + (transit - d.base) - d.actual/16
 }
 
-func (d *delay) set(actual int64)    { d.actual = 16 * actual }
-func (d *delay) change(by int64)     { d.actual += 16 * by }
-func (d *delay) excess() int64       { return d.actual/16 - d.target }
-func (d *delay) smoothed() (n int64) { return d.actual / 16 }
+func (d *delay) set(actual int64) { d.actual = 16 * actual }
+func (d *delay) change(by int64)  { d.actual += 16 * by }
+func (d *delay) excess() int64    { return d.actual/16 - d.target }
+func (d *delay) smoothed() int64  { return d.actual / 16 }

@@ -82,6 +82,19 @@ func (n network) carry(random *rand.Rand, packets []arrival) (out []arrival) {
 	return out
 }
 
+// holes counts what is missing between the first packet sent and the last one that
+// arrived.
+func holes(arrivals []arrival) int {
+	last := uint16(0)
+	for _, a := range arrivals {
+		last = max(last, a.seq-firstSeq)
+	}
+	return int(last) + 1 - len(arrivals)
+}
+
+// firstSeq is near the end, so that the numbers wrap.
+const firstSeq = 65300
+
 // listen plays everything that arrives, and a second more. The bounds hold at
 // every moment.
 func listen(t *testing.T, b *Buffer, arrivals []arrival) (samples []int16, voiced int) {
@@ -114,12 +127,12 @@ func listen(t *testing.T, b *Buffer, arrivals []arrival) (samples []int16, voice
 // intelligible is the correlation measure of these tests: how alike what was heard
 // is to the undisturbed decoding. Both are lowered to 8 kHz; for each 100 ms of the
 // undisturbed in which somebody speaks (above -45 dBFS) the place within the
-// following 500 ms is found where the heard has the greatest normalised
+// following 300 ms is found where the heard has the greatest normalised
 // correlation with it; the measure is the mean of these. 1 is the same sound; white
 // noise against speech gives about 0.2.
 func intelligible(undisturbed, heard []int16) float64 {
 	u, h := lowered(undisturbed), lowered(heard)
-	const block, reach = 800, 4000
+	const block, reach = 800, 2400
 	sum, n := 0.0, 0
 	for at := 0; at+block <= len(u) && at+block+reach <= len(h); at += block {
 		power := dot(u[at:at+block], u[at:at+block])
@@ -156,9 +169,10 @@ func lowered(samples []int16) []float64 {
 }
 
 // TestIntelligible states how well a voice gets through bad networks. Wanted are
-// correlations of 0.9 with 5 % of the packets lost, 0.75 with 20 %.
+// correlations of 0.979 with 5 % of the packets lost, 0.925 with 20 %; with silence
+// in place of the concealment they would be 0.973 and 0.910.
 func TestIntelligible(t *testing.T) {
-	const frames = 500
+	const frames = 400
 	for _, c := range []struct {
 		name string
 		network
@@ -167,15 +181,15 @@ func TestIntelligible(t *testing.T) {
 	}{
 		{"perfect", network{}, 0.98, 45 * time.Millisecond},
 		{"jitter of 60 ms", network{jitter: 60 * time.Millisecond}, 0.97, 110 * time.Millisecond},
-		{"loss of 5 %", network{loss: 0.05}, 0.9, 45 * time.Millisecond},
-		{"loss of 20 %", network{loss: 0.2}, 0.75, 45 * time.Millisecond},
-		{"loss of 5 %, jitter", network{loss: 0.05, jitter: 60 * time.Millisecond}, 0.9, 110 * time.Millisecond},
-		{"loss of 20 %, jitter", network{loss: 0.2, jitter: 60 * time.Millisecond}, 0.75, 110 * time.Millisecond},
+		{"loss of 5 %", network{loss: 0.05}, 0.979, 45 * time.Millisecond},
+		{"loss of 20 %", network{loss: 0.2}, 0.925, 45 * time.Millisecond},
+		{"loss of 5 %, jitter", network{loss: 0.05, jitter: 60 * time.Millisecond}, 0.979, 110 * time.Millisecond},
+		{"loss of 20 %, jitter", network{loss: 0.2, jitter: 60 * time.Millisecond}, 0.925, 110 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := packets(t, 1, frames)
 			b := New()
-			arrivals := c.carry(rand.New(rand.NewPCG(1, 2)), sent(p, 65300, 1<<32-30000))
+			arrivals := c.carry(rand.New(rand.NewPCG(1, 2)), sent(p, firstSeq, 1<<32-30000))
 			heard, voiced := listen(t, b, arrivals)
 			got, s := intelligible(undisturbed(t, p), heard), b.Stats()
 			t.Logf("correlation %.3f, voiced %d of %d, %+v", got, voiced, len(heard)/frame, s)
@@ -185,7 +199,7 @@ func TestIntelligible(t *testing.T) {
 			if s.Delay > c.delay {
 				t.Errorf("a delay of %v at the end, want at most %v", s.Delay, c.delay)
 			}
-			if missing := frames - len(arrivals); int(s.Lost) < missing || int(s.Lost) > missing+frames/50 {
+			if missing := holes(arrivals); int(s.Lost) < missing || int(s.Lost) > missing+frames/50 {
 				t.Errorf("%d lost, %d were", s.Lost, missing)
 			}
 			if s.Garbled+s.Duplicate+s.Overflow != 0 {
