@@ -115,7 +115,7 @@ func TestWrongUseIsRefused(t *testing.T) {
 		}
 	}
 	c := newCanceller(t)
-	for _, d := range []int{-1000, 1 << 40} {
+	for _, d := range []int{-1000, 1 << 30} {
 		c.SetDelay(d)
 		cancel(c, make([]int16, 96000), audiotest.Voice(1, 96000))
 	}
