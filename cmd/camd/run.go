@@ -70,7 +70,7 @@ func serve(env *environment, cfg config.Config) error {
 		return err
 	}
 	err = supervise.Run(env.ctx, env.log, func() { env.log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
-	return errors.Join(err, d.authority.Close())
+	return errors.Join(err, d.events.Close(), d.authority.Close())
 }
 
 // abandon ends a process whose parts do not end by themselves.

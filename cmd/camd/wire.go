@@ -19,6 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/event"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
@@ -34,6 +35,7 @@ import (
 type daemon struct {
 	device    proto.DeviceID
 	authority *auth.Authority
+	events    *event.Events
 	parts     []supervise.Part
 }
 
@@ -55,7 +57,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	if err != nil {
 		return nil, err
 	}
-	d, err := join(cfg, log, board, authority)
+	d, err := join(ctx, cfg, log, board, authority, check)
 	if err != nil {
 		return nil, errors.Join(err, authority.Close())
 	}
@@ -78,6 +80,7 @@ type senses struct {
 	camera     *capture.Camera
 	microphone *audio.Microphone
 	sessions   *live.Server
+	events     *event.Events
 }
 
 // Hold returns when both devices are closed, and nothing of what they gave is kept.
@@ -86,10 +89,11 @@ func (s senses) Hold(on bool) {
 	s.microphone.Hold(on)
 	if on {
 		s.sessions.Forget()
+		s.events.Forget()
 	}
 }
 
-func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority) (*daemon, error) {
+func join(ctx context.Context, cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, check func(context.Context, string) error) (*daemon, error) {
 	identity := authority.Identity()
 	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
 	camera, err := capture.New(cfg.Capture, log, board, video)
@@ -120,16 +124,19 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 	if err != nil {
 		return nil, err
 	}
-	authority.Govern(senses{camera, microphone, sessions})
-	gate := authority.NewGate(outward)
-	outward.Deliver(gate)
 	archive := prompts(cfg.Audio.Prompts, log, board)
 	announcements := newAnnouncer(log, loudspeaker{speaker}, archive)
+	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
+		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Light: indicator})
+	authority.Govern(senses{camera, microphone, sessions, events})
+	gate := authority.NewGate(outward)
+	outward.Deliver(gate)
 	desk := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
 	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority}
 	s.register(gate)
+	registerEvents(gate, events)
 	end := make(epochEnd, 1)
-	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, end))
+	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
 		return nil, inTable("panel", err)
 	}
@@ -138,7 +145,7 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 		return nil, inTable("panel", err)
 	}
 	return &daemon{
-		device: identity.DeviceID(), authority: authority,
+		device: identity.DeviceID(), authority: authority, events: events,
 		parts: []supervise.Part{
 			{Component: gate, Required: true},
 			{Component: sessions, Required: true},
@@ -146,6 +153,7 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 			{Component: microphone},
 			{Component: speaker},
 			{Component: announcements},
+			{Component: events},
 			{Component: outward},
 			{Component: buttons},
 			{Component: indicator},
@@ -157,7 +165,7 @@ func join(cfg config.Config, log *slog.Logger, board *health.Board, authority *a
 }
 
 // actions is what the buttons do.
-func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, end epochEnd) panel.Actions {
+func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events *event.Events, end epochEnd) panel.Actions {
 	over := func(how func() error) func(context.Context) error {
 		return func(context.Context) error {
 			err := how()
@@ -172,6 +180,7 @@ func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, end epo
 		TogglePrivacy: func(context.Context) (bool, error) { return authority.TogglePrivacy() },
 		Evict:         over(authority.Evict),
 		Reset:         over(authority.Reset),
+		Ring:          events.Ring,
 		Accept:        desk.Accept,
 		Hush:          desk.Hush,
 		Say:           say.clip,
