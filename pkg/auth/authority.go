@@ -53,9 +53,9 @@ type Authority struct {
 	over    bool       // the epoch ends: nothing changes any more; under changes
 	cut     *uint64    // entry of a change that was logged and not made; under changes
 
+	joining chan struct{} // holds one value while a handshake is under way
 	mu      sync.Mutex
 	window  *window // nil when closed
-	joining bool    // a handshake is under way
 }
 
 // Open reads the state folder, in which InitFactory made an identity. Damage
@@ -74,7 +74,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if cfg.Abort == nil {
 		cfg.Abort = func(reason string) { panic(reason) }
 	}
-	a := &Authority{cfg: cfg, log: log, identity: id, household: o.household,
+	a := &Authority{cfg: cfg, log: log, identity: id, joining: make(chan struct{}, 1), household: o.household,
 		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, cut: o.cut}
 	a.journal = &journal{log: o.journal, slog: log, members: o.members, condition: board.Condition("auth"),
 		state: health.Starting, notices: make(chan notice, noticeQueue)}

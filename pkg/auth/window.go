@@ -72,7 +72,7 @@ func (a *Authority) WindowState() WindowState {
 // Join takes one client through the pairing while the window is open. Errors:
 // ErrWindowClosed, ErrPairingBusy, or what the pairing failed with.
 func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
-	w, err := a.enter()
+	w, err := a.enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,27 +95,44 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	return nil
 }
 
+// joinWait is how long a handshake waits for the one before: a client knows that it is
+// paired a moment before camd is done with it.
+const joinWait = 2 * time.Second
+
 // enter begins a handshake. There is one at a time, over all windows: two at once
 // could both find the device without an owner.
-func (a *Authority) enter() (*window, error) {
+func (a *Authority) enter(ctx context.Context) (*window, error) {
+	if _, err := a.opened(); err != nil {
+		return nil, err
+	}
+	select {
+	case a.joining <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-time.After(joinWait):
+		return nil, ErrPairingBusy
+	}
+	w, err := a.opened()
+	if err != nil { // it was closed meanwhile
+		<-a.joining
+	}
+	return w, err
+}
+
+func (a *Authority) opened() (*window, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch w := a.window; {
-	case w == nil || w.ctx.Err() != nil:
+	if a.window == nil || a.window.ctx.Err() != nil {
 		return nil, ErrWindowClosed
-	case a.joining:
-		return nil, ErrPairingBusy
-	default:
-		a.joining = true
-		return w, nil
 	}
+	return a.window, nil
 }
 
 // leave ends a handshake and counts its failure.
 func (a *Authority) leave(w *window, err error) {
+	<-a.joining
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.joining = false
 	if err == nil || w.ctx.Err() != nil {
 		return
 	}

@@ -167,6 +167,23 @@ func TestOneHandshakeAtATime(t *testing.T) {
 	})
 }
 
+// A client knows that it has paired a moment before the camera is done with it: the next
+// one waits for that.
+func TestNextHandshakeWaitsForTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := openAuthority(t, newState(t))
+		openWindow(t, a, time.Minute)
+		a.joining <- struct{}{}
+		go func() {
+			time.Sleep(joinWait / 2)
+			<-a.joining
+		}()
+		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+	})
+}
+
 // When the window closes while a key is being shown, the key is not stored.
 func TestEnrolmentAfterTheWindowClosed(t *testing.T) {
 	a := openAuthority(t, newState(t))
