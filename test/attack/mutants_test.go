@@ -124,16 +124,16 @@ func ending(test string, r io.Reader) (action string) {
 // own is this package, whose tests pass without a patch, or this run fails anyway.
 const own = "./test/attack"
 
-// sound runs the mutants' tests without a patch, all of a package at once.
-type sound map[string]func() []byte // by package
+// intact runs the mutants' tests without a patch, all of a package at once.
+type intact map[string]func() []byte // by package
 
-func newSound(all []mutant) sound {
+func newIntact(all []mutant) intact {
 	names := map[string][]string{}
 	for _, m := range all {
 		name, _, _ := strings.Cut(m.test, "/")
 		names[m.pkg] = append(names[m.pkg], name)
 	}
-	s := sound{}
+	s := intact{}
 	for pkg, l := range names {
 		s[pkg] = sync.OnceValue(func() []byte { return goTest("^("+strings.Join(l, "|")+")$", pkg) })
 	}
@@ -141,7 +141,7 @@ func newSound(all []mutant) sound {
 }
 
 // ending is how the mutant's test ends without its patch.
-func (s sound) ending(m mutant) (action, output string) {
+func (s intact) ending(m mutant) (action, output string) {
 	if m.pkg == own {
 		return "pass", ""
 	}
@@ -160,7 +160,7 @@ func TestEveryMutantIsCaught(t *testing.T) {
 	for _, path := range patches {
 		all = append(all, read(t, path))
 	}
-	without := newSound(all)
+	without := newIntact(all)
 	for _, m := range all {
 		t.Run(strings.TrimSuffix(filepath.Base(m.patch), ".patch"), func(t *testing.T) {
 			t.Parallel() // one compiles while another runs

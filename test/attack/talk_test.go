@@ -1,9 +1,7 @@
 package attack
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
+	"github.com/camd-project/camd/test/sound"
 )
 
 // loud is a home whose speaker writes what it plays to a file, at the pace of a card.
@@ -36,19 +35,8 @@ func newLoud(t *testing.T, tables string) *loud {
 // samples is all that was played so far.
 func (l *loud) samples() []int16 {
 	l.t.Helper()
-	b, err := os.ReadFile(l.played)
-	if err != nil && !os.IsNotExist(err) {
-		l.t.Fatal(err)
-	}
-	out := make([]int16, len(b)/2)
-	for i := range out {
-		out[i] = int16(binary.LittleEndian.Uint16(b[2*i:])) //nolint:gosec // sample bytes
-	}
-	return out
+	return sound.Played(l.t, l.played)
 }
-
-// tone is what the attacker sends: nothing else that camd plays sounds like it.
-const tone = 3000 // Hz
 
 // speaker is someone who watches, and has sent their voice from the first moment on.
 type speaker struct {
@@ -81,10 +69,8 @@ func (l *loud) say(v *hostile.Viewer, over <-chan struct{}) {
 	defer encoder.Close()
 	frame, n := make([]int16, opus.FrameSamples), 0
 	for pace := time.NewTicker(20 * time.Millisecond); ; {
-		for i := range frame {
-			frame[i] = int16(20000 * math.Sin(2*math.Pi*tone*float64(n)/48000))
-			n++
-		}
+		sound.Tone(frame, n)
+		n += len(frame)
 		packet, err := encoder.Encode(nil, frame)
 		if err != nil {
 			l.t.Error(err)
@@ -100,86 +86,6 @@ func (l *loud) say(v *hostile.Viewer, over <-chan struct{}) {
 	}
 }
 
-// firstTone is where the attacker's tone begins in what was played, in samples; len of
-// it if it is not there. It is found in windows of 10 ms by Goertzel's algorithm: there
-// the tone has most of the energy.
-func firstTone(samples []int16) int {
-	const window = 480
-	for at := 0; at+window <= len(samples); at += window / 2 {
-		if isTone(samples[at : at+window]) {
-			return at
-		}
-	}
-	return len(samples)
-}
-
-func isTone(w []int16) bool {
-	k := 2 * math.Cos(2*math.Pi*tone/48000)
-	var s1, s2, energy float64
-	for _, v := range w {
-		x := float64(v)
-		energy += x * x
-		s1, s2 = x+k*s1-s2, s1
-	}
-	power := (s1*s1 + s2*s2 - k*s1*s2) * 2 / float64(len(w))
-	return energy > 1e6 && power > energy/2
-}
-
-// announcement is what the room has to hear first: the built-in prompts say it.
-func announcement(t *testing.T, name string) []int16 {
-	t.Helper()
-	archive, err := prompt.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := archive.Speaking(prompt.Person{Name: name, Role: proto.RoleAdult})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, frame := opus.NewDecoder(), make([]int16, opus.FrameSamples)
-	var all []int16
-	for _, p := range packets {
-		n, err := d.Decode(frame, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, frame[:n]...)
-	}
-	return all
-}
-
-// similarity is the normalised correlation of two signals of the same length: 1 for the
-// same at any level.
-func similarity(a, b []int16) float64 {
-	var ab, aa, bb float64
-	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
-		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return ab / math.Sqrt(aa*bb)
-}
-
-// holds tells how alike the best place in samples is to the whole of what, and where it
-// ends.
-func holds(samples, what []int16) (alike float64, end int) {
-	for at := 0; at+len(what) <= len(samples) && at < 48000; at++ {
-		// A quarter second decides where it is worth looking at the whole.
-		if at%24 != 0 && alike > 0.9 {
-			continue
-		}
-		if similarity(samples[at:at+12000], what[:12000]) < 0.5 {
-			continue
-		}
-		if s := similarity(samples[at:at+len(what)], what); s > alike {
-			alike, end = s, at+len(what)
-		}
-	}
-	return alike, end
-}
-
 func (l *loud) asksToTalk(s speaker, sid string) proto.Code {
 	l.t.Helper()
 	return s.Do(s.Request(proto.OpTalk, sid, proto.TalkRequest{Live: "s"})).Code
@@ -189,7 +95,7 @@ func (l *loud) asksToTalk(s speaker, sid string) proto.Code {
 func (l *loud) silentRoom(after string) {
 	l.t.Helper()
 	l.probe.Settle()
-	if s := l.samples(); firstTone(s) != len(s) {
+	if s := l.samples(); sound.FirstTone(s) != len(s) {
 		l.t.Errorf("%s the room heard a voice", after)
 	}
 }
@@ -227,22 +133,22 @@ func TestT7WhoMayOnlyViewIsNeverHeard(t *testing.T) {
 	if code := l.asksToTalk(ben, "t"); code != proto.CodeOK {
 		t.Fatalf("who may talk: %s", code)
 	}
-	l.Until("the room hears who may", func() bool { s := l.samples(); return firstTone(s) < len(s) })
+	l.Until("the room hears who may", func() bool { s := l.samples(); return sound.FirstTone(s) < len(s) })
 }
 
 func TestT8NothingIsHeardBeforeTheWholeNotice(t *testing.T) {
 	l := newLoud(t, "")
-	want := announcement(t, "Anna")
+	want := sound.Announcement(t, prompt.Person{Name: "Anna", Role: proto.RoleAdult})
 	anna := l.speaks(l.owner.Keys())
 	before := len(l.evil.Messages())
 	if code := l.asksToTalk(anna, "t"); code != proto.CodeOK {
 		t.Fatalf("answer: %s", code)
 	}
-	l.Until("the voice is heard", func() bool { s := l.samples(); return firstTone(s) < len(s) })
+	l.Until("the voice is heard", func() bool { s := l.samples(); return sound.FirstTone(s) < len(s) })
 	anna.Do(anna.Request(proto.OpBye, "t", nil))
 	all := l.samples()
-	first := firstTone(all)
-	alike, end := holds(all[:first], want)
+	first := sound.FirstTone(all)
+	alike, end := sound.Holds(all[:first], want)
 	if alike < 0.95 {
 		t.Errorf("before the voice, the room heard the notice with a likeness of %.2f", alike)
 	}
@@ -329,7 +235,7 @@ func TestT9QuietHoursAndKidsRoomWithoutAPress(t *testing.T) {
 	if a := anna.Await(f.Claims["jti"].(string)); a.Code != proto.CodeOK {
 		t.Fatalf("after a press: %s", a.Code)
 	}
-	l.Until("the room hears it", func() bool { s := l.samples(); return firstTone(s) < len(s) })
+	l.Until("the room hears it", func() bool { s := l.samples(); return sound.FirstTone(s) < len(s) })
 }
 
 // withoutChime writes the built-in archive of prompts without the chime.

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-	"github.com/pion/webrtc/v4/pkg/media"
 
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/sound"
 )
 
 // Viewer is a WebRTC end of the attacker: it makes an offer, and counts what it is
@@ -20,7 +21,7 @@ type Viewer struct {
 	Packets atomic.Int64
 
 	tb     testing.TB
-	voice  *webrtc.TrackLocalStaticSample // nil: it only watches
+	voice  *sound.Wire // nil: it only watches
 	pc     *webrtc.PeerConnection
 	states chan webrtc.PeerConnectionState
 }
@@ -67,12 +68,8 @@ func newViewer(tb testing.TB, speaks bool, set func(*webrtc.SettingEngine)) *Vie
 
 func (v *Viewer) speak() {
 	v.tb.Helper()
-	var err error
-	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
-	if v.voice, err = webrtc.NewTrackLocalStaticSample(opus, "voice", "voice"); err == nil {
-		_, err = v.pc.AddTransceiverFromTrack(v.voice, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
-	}
-	if err != nil {
+	v.voice = &sound.Wire{}
+	if _, err := v.pc.AddTransceiverFromTrack(v.voice, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv}); err != nil {
 		v.tb.Fatal(err)
 	}
 }
@@ -81,10 +78,14 @@ func (v *Viewer) speak() {
 // it is not the sender's to know.
 func (v *Viewer) Say(packet []byte) {
 	v.tb.Helper()
-	if err := v.voice.WriteSample(media.Sample{Data: packet, Duration: 20 * time.Millisecond}); err != nil {
+	if err := v.voice.Say(packet); err != nil {
 		v.tb.Fatal(err)
 	}
 }
+
+// Send sends any RTP packet as the voice's, with the source and payload type that were
+// negotiated where it has none. It may be called from any goroutine.
+func (v *Viewer) Send(p *rtp.Packet) error { return v.voice.Send(p) }
 
 func (v *Viewer) offer() {
 	v.tb.Helper()
