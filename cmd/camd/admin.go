@@ -62,6 +62,11 @@ type room interface {
 	Hush() bool
 }
 
+// bell is the doorbell, for boards whose bell is no input device.
+type bell interface {
+	Ring(ctx context.Context) error
+}
+
 // household is what the socket may ask of the authority.
 type household interface {
 	OpenWindow(d time.Duration, name string) error
@@ -83,6 +88,7 @@ type admin struct {
 	log       *slog.Logger
 	household household
 	room      room
+	bell      bell
 	status    func() proto.StatusAnswer
 	endEpoch  func() // makes camd begin anew
 }
@@ -146,12 +152,12 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	case "evict", "reset":
 		a.countDown(ctx, c, q.Cmd)
 	default:
-		answer(c, a.do(q))
+		answer(c, a.do(ctx, q))
 	}
 }
 
 // do carries out what takes no time.
-func (a *admin) do(q adminRequest) adminAnswer {
+func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 	switch q.Cmd {
 	case "status":
 		s := a.status()
@@ -172,8 +178,10 @@ func (a *admin) do(q adminRequest) adminAnswer {
 		return orError(adminAnswer{OK: true}, a.household.SetPrivacy(*q.On))
 	case "talk":
 		return a.press(q.Press)
+	case "ring":
+		return orError(adminAnswer{OK: true}, a.bell.Ring(ctx))
 	}
-	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, evict, reset", q.Cmd)}
+	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, evict, reset", q.Cmd)}
 }
 
 // press does what a press of the button would.

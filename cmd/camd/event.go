@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"github.com/camd-project/camd/pkg/auth"
@@ -68,4 +69,15 @@ func eventsRequest(body json.RawMessage) (q proto.EventsRequest, err error) {
 		return q, errors.New("a request for events asks for one thing")
 	}
 	return q, nil
+}
+
+type ringCmd struct{ configFlag }
+
+// Run rings the bell.
+func (c ringCmd) Run(env *environment) error {
+	if _, err := (localCmd{configFlag: c.configFlag}).do(adminRequest{Cmd: "ring"}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(env.out, "The bell rings.")
+	return err
 }

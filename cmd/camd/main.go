@@ -37,6 +37,7 @@ type cli struct {
 	Log        *logCmd        `arg:"subcommand:log" help:"print the access log in sentences"`
 	Privacy    *privacyCmd    `arg:"subcommand:privacy" help:"privacy on or off: close the camera's eye and ear, or open them"`
 	Talk       *talkCmd       `arg:"subcommand:talk" help:"talk accept or end: let a voice in that waits for it, or end a talk, as a press of the button does"`
+	Ring       *ringCmd       `arg:"subcommand:ring" help:"ring the bell, for a bell that is no input device"`
 	Settings   *settingsCmd   `arg:"subcommand:settings" help:"print the household's settings, or change them"`
 	Evict      *evictCmd      `arg:"subcommand:evict" help:"remove everyone; broker and settings stay"`
 	Reset      *resetCmd      `arg:"subcommand:reset" help:"remove everyone and wipe all that the household stored"`

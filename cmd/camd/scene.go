@@ -7,9 +7,10 @@ import (
 
 // scene is what the status LED shows. It is asked several times a second.
 func (s *service) scene() panel.Scene {
+	speaker, _ := s.desk.Speaker()
 	scene := panel.Scene{
 		Live:    len(s.sessions.Viewers()) > 0,
-		Talk:    s.desk.Speaker() != "",
+		Talk:    speaker != "",
 		Pairing: s.authority.WindowState().Open,
 		Privacy: s.authority.Settings().Privacy,
 	}

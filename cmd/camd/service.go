@@ -84,8 +84,13 @@ func (s *service) status() proto.StatusAnswer {
 	for _, c := range s.board.Snapshot() {
 		a.Conditions = append(a.Conditions, proto.Condition{Name: c.Name, State: string(c.State), Reason: c.Reason, Since: c.Since.Unix()})
 	}
+	speaker, through := s.desk.Speaker()
 	for _, v := range s.sessions.Viewers() {
-		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: s.authority.MemberName(v.Client), Scopes: scopes(v), Since: v.Since.Unix()})
+		l := scopes(v)
+		if v.Client == speaker && v.Session == through {
+			l = append(l, proto.ScopeTalk)
+		}
+		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: s.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
 	}
 	return a
 }

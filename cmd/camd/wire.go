@@ -100,7 +100,8 @@ func join(ctx context.Context, cfg config.Config, log *slog.Logger, board *healt
 	if err != nil {
 		return nil, inTable("capture", err)
 	}
-	microphone, err := audio.New(cfg.Audio, log, board, sound)
+	far := audio.NewFarEnd()
+	microphone, err := audio.New(cfg.Audio, log, board, sound, far)
 	if err != nil {
 		return nil, inTable("audio", err)
 	}
@@ -108,7 +109,7 @@ func join(ctx context.Context, cfg config.Config, log *slog.Logger, board *healt
 	if err != nil {
 		return nil, inTable("panel", err)
 	}
-	speaker, err := audio.NewSpeaker(cfg.Audio, log, board, audio.SpeakerDeps{Jitter: func() audio.Jitter { return jitter.New() }})
+	speaker, err := audio.NewSpeaker(cfg.Audio, log, board, audio.SpeakerDeps{Jitter: func() audio.Jitter { return jitter.New() }, Far: far})
 	if err != nil {
 		return nil, inTable("audio", err)
 	}
@@ -158,7 +159,7 @@ func join(ctx context.Context, cfg config.Config, log *slog.Logger, board *healt
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, status: s.status, endEpoch: end.now}},
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, status: s.status, endEpoch: end.now}},
 			{Component: end, Required: true},
 		},
 	}, nil

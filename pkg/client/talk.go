@@ -47,9 +47,27 @@ func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 		var refused *Refused
 		t.finish(errors.As(err, &refused) || errors.Is(err, ErrOffline), "", nil)
 		t.Close() //nolint:contextcheck // what was asked for and not answered may have begun
+		if refused != nil && refused.Code == proto.CodeTalking {
+			err = c.whoSpeaks(ctx, err)
+		}
 		return nil, err
 	}
 	return t, nil
+}
+
+// whoSpeaks says who speaks through the camera, if that can be learned.
+func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
+	var status proto.StatusAnswer
+	a, err := c.Call(ctx, proto.OpStatus, "", nil)
+	if err != nil || json.Unmarshal(a.Body, &status) != nil {
+		return refused
+	}
+	for _, v := range status.Sessions {
+		if slices.Contains(v.Scopes, proto.ScopeTalk) {
+			return problem(refused, "%s is speaking through the camera. Try again when they have stopped.", v.Name)
+		}
+	}
+	return refused
 }
 
 // Talk asks to speak through the camera. What Write is given from then on is heard in

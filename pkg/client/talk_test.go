@@ -129,6 +129,27 @@ func TestARefusedTalkIsNotSaidByeTo(t *testing.T) {
 	}
 }
 
+// Who may not speak because someone else does, is told who.
+func TestTheSecondIsToldWhoSpeaks(t *testing.T) {
+	r, c := newRoom(t)
+	serve := r.handle
+	r.handle = func(q proto.Request) (proto.Code, any) {
+		switch q.Op {
+		case proto.OpTalk:
+			return proto.CodeTalking, nil
+		case proto.OpStatus:
+			return proto.CodeOK, proto.StatusAnswer{Sessions: []proto.Viewer{
+				{Name: "Ben", Scopes: []proto.Scope{proto.ScopeView}}, {Name: "Cara", Scopes: []proto.Scope{proto.ScopeListen, proto.ScopeTalk}}}}
+		}
+		return serve(q)
+	}
+	_, err := c.AskToTalk(t.Context(), "one")
+	var refused *Refused
+	if !errors.As(err, &refused) || refused.Code != proto.CodeTalking || !strings.HasPrefix(err.Error(), "Cara is speaking") {
+		t.Errorf("AskToTalk = %v", err)
+	}
+}
+
 func TestTheCameraEndsATalk(t *testing.T) {
 	r, c := newRoom(t)
 	s := talkable(t, c)

@@ -194,14 +194,15 @@ func (d *Desk) Bye(client proto.ClientID, id string) bool {
 	return true
 }
 
-// Speaker is who speaks now, or is about to; empty for nobody.
-func (d *Desk) Speaker() proto.ClientID {
+// Speaker is who speaks now, or is about to, and through which of its live sessions;
+// empty for nobody.
+func (d *Desk) Speaker() (client proto.ClientID, live string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.current == nil {
-		return ""
+		return "", ""
 	}
-	return d.current.request.Client
+	return d.current.request.Client, d.current.request.Live
 }
 
 // endReason is the cause of a talk's end when nobody's right ended.
