@@ -27,7 +27,7 @@ type who struct {
 	op     proto.Op
 }
 
-// session is a live session or a picture whose beginning and end both have their texts.
+// session is a live session, a talk or a picture whose beginning and end both have their texts.
 type session struct {
 	begin, end  uint64 // entries
 	from, until int64  // Unix milliseconds
@@ -91,7 +91,7 @@ func (l *Log) shortSessions() (map[who][]session, error) {
 			e, err := Parse(r.Text)
 			switch {
 			case err != nil: // its text was dropped
-			case e.Kind == KindLive, e.Kind == KindSnapshot:
+			case e.Kind == KindLive, e.Kind == KindTalk, e.Kind == KindSnapshot:
 				open[r.Index] = e
 			case e.Kind == KindEnd:
 				begin, ok := open[e.Start]

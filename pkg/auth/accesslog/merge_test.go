@@ -164,6 +164,24 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// Whatever a member may begin over and over is merged, talks that were refused in the
+// room and pictures too.
+func TestMergeOfEachKind(t *testing.T) {
+	for kind, op := range map[Kind]proto.Op{KindLive: proto.OpLive, KindTalk: proto.OpTalk, KindSnapshot: proto.OpSnapshot} {
+		c := newClocked(t)
+		c.together(func(add func(Entry) uint64) {
+			for range tooMany {
+				begin := add(Entry{Kind: kind, Client: anna, Name: "Anna", Op: op})
+				add(Entry{Kind: KindEnd, Client: anna, Name: "Anna", Op: op, Start: begin, Reason: string(proto.CodeNoSession)})
+			}
+		})
+		c.merge(tooMany - keepShort)
+		if e, _ := c.newest(); e.Kind != KindMerged || e.Op != op || e.Count != tooMany-keepShort {
+			t.Errorf("%s: %+v", kind, e)
+		}
+	}
+}
+
 func TestMergeLeaves(t *testing.T) {
 	for name, f := range map[string]func(*clocked){
 		"an empty log": func(*clocked) {},
