@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/health"
@@ -30,18 +31,30 @@ func prompts(path string, log *slog.Logger, board *health.Board) *prompt.Archive
 // waitingPrompts is how many announcements may wait for the one that is played.
 const waitingPrompts = 8
 
-// announcer speaks prompts, one after the other, for whoever must not wait for them.
+// announcer speaks prompts, one after the other, for whoever must not wait for them. A
+// long one, such as who the members are, is stopped by a press and by whatever else is
+// to be heard: it must not drown the words that go before an eviction, or the bell.
 type announcer struct {
 	log     *slog.Logger
 	speaker interface {
 		Announce(ctx context.Context, clip [][]byte) error
 	}
 	archive *prompt.Archive
-	queue   chan [][]byte
+	queue   chan *utterance
+
+	mu   sync.Mutex
+	long *utterance // that is spoken, or waits; nil: none
+}
+
+// utterance is what waits to be spoken.
+type utterance struct {
+	packets [][]byte
+	ctx     context.Context // ends when it is to be stopped; nil: it is heard out
+	stop    context.CancelFunc
 }
 
 func newAnnouncer(log *slog.Logger, speaker loudspeaker, archive *prompt.Archive) *announcer {
-	return &announcer{log: log.With("component", "announcer"), speaker: speaker, archive: archive, queue: make(chan [][]byte, waitingPrompts)}
+	return &announcer{log: log.With("component", "announcer"), speaker: speaker, archive: archive, queue: make(chan *utterance, waitingPrompts)}
 }
 
 func (*announcer) String() string { return "announcer" }
@@ -54,24 +67,85 @@ func (a *announcer) Run(ctx context.Context, ready func()) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case packets := <-a.queue:
-			if err := a.speaker.Announce(ctx, packets); err != nil && ctx.Err() == nil {
+		case u := <-a.queue:
+			if err := a.speak(ctx, u); err != nil {
 				a.log.Warn("a prompt was not spoken", "error", err)
 			}
+			a.forget(u)
 		}
 	}
 }
 
+// speak speaks one; that it was stopped is no error.
+func (a *announcer) speak(ctx context.Context, u *utterance) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if u.ctx != nil {
+		defer context.AfterFunc(u.ctx, stop)()
+		if u.ctx.Err() != nil {
+			return nil
+		}
+	}
+	if err := a.speaker.Announce(ctx, u.packets); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
 // say has a clip spoken, or a sentence.
 func (a *announcer) say(packets [][]byte, err error) {
+	a.calm()
+	a.put(&utterance{packets: packets}, err)
+}
+
+// tell has something long spoken, until calm or something else is to be heard.
+func (a *announcer) tell(packets [][]byte, err error) {
+	a.calm()
+	u := &utterance{packets: packets}
+	u.ctx, u.stop = context.WithCancel(context.Background())
+	a.mu.Lock()
+	a.long = u
+	a.mu.Unlock()
+	if !a.put(u, err) {
+		a.forget(u)
+	}
+}
+
+// calm stops what is long, and tells whether anything was.
+func (a *announcer) calm() bool {
+	a.mu.Lock()
+	u := a.long
+	a.mu.Unlock()
+	if u == nil {
+		return false
+	}
+	a.forget(u)
+	return true
+}
+
+// forget ends what is long.
+func (a *announcer) forget(u *utterance) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if u.stop != nil {
+		u.stop()
+	}
+	if a.long == u {
+		a.long = nil
+	}
+}
+
+func (a *announcer) put(u *utterance, err error) bool {
 	if err != nil {
 		a.log.Warn("a prompt is missing", "error", err)
-		return
+		return false
 	}
 	select {
-	case a.queue <- packets:
+	case a.queue <- u:
+		return true
 	default:
 		a.log.Warn("a prompt is left out: too many wait to be spoken")
+		return false
 	}
 }
 
@@ -84,5 +158,6 @@ func (a *announcer) Chime(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.calm()
 	return a.speaker.Announce(ctx, packets)
 }

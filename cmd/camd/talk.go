@@ -64,8 +64,8 @@ func present(authority *auth.Authority) (all, watching []prompt.Person) {
 func (s *service) talkRule() auth.Rule {
 	return auth.Rule{
 		Scopes: func(json.RawMessage) ([]proto.Scope, error) { return []proto.Scope{proto.ScopeTalk}, nil },
-		Logged: true,
-		Check:  func(r auth.Request) error { return s.desk.Check(member(r)) },
+		Logged: true, Slow: true,
+		Check: func(r auth.Request) error { return s.desk.Check(member(r)) },
 	}
 }
 

@@ -185,7 +185,8 @@ func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events 
 		Accept:        desk.Accept,
 		Hush:          desk.Hush,
 		Say:           say.clip,
-		Audit:         func(context.Context) error { say.say(say.archive.Audit(present(authority))); return nil },
+		Audit:         func(context.Context) error { say.tell(say.archive.Audit(present(authority))); return nil },
+		Calm:          say.calm,
 	}
 }
 

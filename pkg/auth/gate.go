@@ -72,6 +72,9 @@ type Rule struct {
 	// Logged operations begin a session: their entry in the access log is durable
 	// before the handler is called, and another one follows when they end.
 	Logged bool
+	// Slow is for a logged operation whose handler waits for people: the client's other
+	// requests are carried out meanwhile.
+	Slow bool
 	// Rested operations are carried out for a member whose rights rest, too.
 	Rested bool
 	// narrows tells of operations that may take something away: what does not widen is

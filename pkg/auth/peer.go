@@ -105,6 +105,8 @@ type outcome struct {
 	body  json.RawMessage
 	entry *uint64 // in the access log
 	clock int64   // proto.Answer.Clock
+
+	later func() outcome // what it will be, once whoever it waits for has acted; nil: this is it
 }
 
 func coded(c proto.Code) outcome { return outcome{code: c} }

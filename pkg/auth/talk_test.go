@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -14,8 +15,40 @@ import (
 func (h *house) talks(check func(Request) error) {
 	h.stop()
 	scopes := func(json.RawMessage) ([]proto.Scope, error) { return []proto.Scope{proto.ScopeTalk}, nil }
-	h.gate.Handle(proto.OpTalk, Rule{Scopes: scopes, Logged: true, Check: check}, h.live)
+	h.gate.Handle(proto.OpTalk, Rule{Scopes: scopes, Logged: true, Slow: true, Check: check}, h.live)
 	h.run()
+}
+
+// A talk waits for people in the room; what its client asks for meanwhile does not wait
+// for them, and a repetition of the talk's request begins no second one.
+func TestOtherRequestsDoNotWaitForATalk(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		_, bob, _, _ := h.household()
+		h.talks(nil)
+		bob.must(proto.OpStatus, nil)
+		entered := make(chan struct{})
+		h.mu.Lock()
+		h.entered = entered
+		h.mu.Unlock()
+		r := bob.request(proto.OpTalk, proto.TalkRequest{Live: "s1"}, in("t1"))
+		bob.send(r)
+		synctest.Wait()
+		bob.must(proto.OpStatus, nil)
+		bob.seq++
+		r.Sequence = bob.seq
+		bob.send(r)
+		synctest.Wait()
+		h.mu.Lock()
+		if len(h.streams) != 1 {
+			t.Errorf("%d talks began", len(h.streams))
+		}
+		h.mu.Unlock()
+		close(entered)
+		h.deliver()
+		if n := len(bob.answers); n == 0 || bob.answers[n-1].Re != r.ID || bob.answers[n-1].Code != proto.CodeOK {
+			t.Errorf("the talk is answered %+v", bob.answers)
+		}
+	})
 }
 
 func (p *person) talk(sid string) proto.Code {

@@ -30,20 +30,33 @@ func (g *Gate) work(root context.Context, p *peer) {
 			g.drops.count(dropBusy) // stopping: nothing may start any more
 			continue
 		}
-		o := j.first.outcome // nobody writes it any more, if the request comes again
-		if !j.again {
-			var executed bool
-			o, executed = g.carryOut(root, p, j.request)
-			g.settle(p, j.first, o, executed)
-		}
-		leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
-		if g.members.get(j.request.Issuer) == nil && !leaving {
-			g.tellFormer(j.request) // whatever it asked for while it was a member
+		if j.again {
+			g.reply(p, j, j.first.outcome) // nobody writes it any more
 			continue
 		}
-		m, highest := g.addressee(p)
-		g.answerProved(m, j.request, highest, o)
+		o, executed := g.carryOut(root, p, j.request)
+		if o.later != nil {
+			g.wg.Go(func() { g.finish(p, j, o.later(), true) })
+			continue
+		}
+		g.finish(p, j, o, executed)
 	}
+}
+
+// finish keeps what came of a request, and answers it.
+func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
+	g.settle(p, j.first, o, executed)
+	g.reply(p, j, o)
+}
+
+func (g *Gate) reply(p *peer, j job, o outcome) {
+	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
+	if g.members.get(j.request.Issuer) == nil && !leaving {
+		g.tellFormer(j.request) // whatever it asked for while it was a member
+		return
+	}
+	m, highest := g.addressee(p)
+	g.answerProved(m, j.request, highest, o)
 }
 
 func (g *Gate) addressee(p *peer) (m *member, highest uint64) {
@@ -165,18 +178,24 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 		g.end(p, m, r, s, string(code))
 		return coded(code), true
 	}
-	res, err := op.handler(ctx, g.request(m, r, s))
-	o := g.outcome(r, res, err)
-	o.entry = &entry
-	if err != nil || res.Running == nil {
-		g.end(p, m, r, s, string(o.code))
-		return o, true
+	run := func() outcome {
+		res, err := op.handler(ctx, g.request(m, r, s))
+		o := g.outcome(r, res, err)
+		o.entry = &entry
+		if err != nil || res.Running == nil {
+			g.end(p, m, r, s, string(o.code))
+			return o
+		}
+		g.wg.Go(func() {
+			<-res.Running.Done()
+			g.end(p, m, r, s, res.Running.Reason())
+		})
+		return o
 	}
-	g.wg.Go(func() {
-		<-res.Running.Done()
-		g.end(p, m, r, s, res.Running.Reason())
-	})
-	return o, true
+	if op.rule.Slow {
+		return outcome{later: run}, true
+	}
+	return run(), true
 }
 
 // enlist makes a session one that a change of rights ends. The right is decided once

@@ -342,6 +342,21 @@ func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 	})
 }
 
+func TestByeAmidTheNoticeLetsNothingIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t)
+		out := r.start(t.Context(), false)
+		time.Sleep(time.Second)
+		if !r.desk.Bye("anna", "t") {
+			t.Error("the talk is not found by its name")
+		}
+		r.refused(<-out, proto.CodeNoSession)
+		if slices.Contains(r.happened(), "voice") {
+			t.Error("the voice was let in")
+		}
+	})
+}
+
 func TestARightThatEndsAmidTheNoticeLetsNothingIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)

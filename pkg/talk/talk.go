@@ -126,6 +126,8 @@ func (t *Talk) refusal(err error) error {
 		return refusal
 	case errors.As(cause, &refusal): // its right ended meanwhile
 		return refusal
+	case errors.As(cause, &own) && own == proto.EndBye:
+		return proto.Refuse(proto.CodeNoSession)
 	case errors.As(cause, &own):
 		return proto.Refuse(proto.CodeBlocked)
 	}
