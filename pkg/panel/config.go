@@ -11,7 +11,7 @@ import (
 
 // Config is the table [panel] of the configuration file.
 type Config struct {
-	PairingButton string `toml:"pairing_button" doc:"Input device of the pairing button: NAME as camd check lists it, or NAME/KEYCODE for one key of several; empty for none. Held 3 s and released it opens pairing, held 10 s it evicts all members, held 20 s it resets the device; the last two count down first, and a press stops them. A short press lets in who asks to speak, or ends a talk; three within 1.5 s speak who the members are and who watches."`
+	PairingButton string `toml:"pairing_button" doc:"Input device of the pairing button: NAME as camd check lists it, or NAME/KEYCODE for one key of several; empty for none. Held 3 s and released it opens pairing, held 10 s it evicts all members, held 20 s it resets the device; the last two count down first, and a press stops them. A short press lets in who asks to speak, or ends a talk; three within 1.5 s speak who the members are and who watches, and another press stops that."`
 	PrivacyButton string `toml:"privacy_button" doc:"Input device of the privacy button, written the same way; a short press switches privacy mode on or off."`
 	BellButton    string `toml:"bell_button" doc:"Input device of the bell button, written the same way; a press rings, or lets in who asks to speak, or ends a talk."`
 

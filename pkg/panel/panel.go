@@ -30,6 +30,7 @@ type Actions struct {
 	Ring, Audit func(context.Context) error // the bell; who the members are and who watches, spoken
 	Accept      func() bool                 // whether someone asked to speak, and now may
 	Hush        func() bool                 // whether someone spoke, and now may not
+	Calm        func() bool                 // whether what Audit began was still spoken, and now is not
 	Say         func(clip string)           // speaks one of the prompts' archive
 }
 
@@ -48,6 +49,9 @@ func (a Actions) complete() Actions {
 	}
 	if a.Hush == nil {
 		a.Hush = nobody
+	}
+	if a.Calm == nil {
+		a.Calm = nobody
 	}
 	if a.Say == nil {
 		a.Say = func(string) {}
@@ -232,7 +236,7 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 
 // short acts on a short press of the pairing button.
 func (p *Panel) short(ctx context.Context, e edge) {
-	if p.answer() {
+	if p.answer() || p.actions.Calm() {
 		p.presses = nil
 		return
 	}

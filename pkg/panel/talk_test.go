@@ -33,6 +33,13 @@ func TestGesturesOfTalk(t *testing.T) {
 				b.tap(pairKey, 300*time.Millisecond)
 			}
 		}, []string{"audit at 700ms", "audit at 1.6s"}},
+		"one that stops the audit is none of three": {func(b *bench) {
+			b.audits = true
+			for range 3 {
+				b.tap(pairKey, 300*time.Millisecond)
+			}
+			b.tap(pairKey, 300*time.Millisecond)
+		}, []string{"audit at 1s"}},
 		"three slow presses": {func(b *bench) {
 			for range 3 {
 				b.tap(pairKey, 800*time.Millisecond)
