@@ -111,7 +111,11 @@ func TestALightThatGoesOutEndsEverySession(t *testing.T) {
 	light.out = errors.New("a trigger drives it")
 	light.mu.Unlock()
 	for _, p := range []*peer{one, two} {
-		<-p.session.Done()
+		select {
+		case <-p.session.Done():
+		case <-time.After(time.Minute):
+			t.Fatal("a session goes on in the dark")
+		}
 		if got := p.session.Reason(); got != proto.EndLight {
 			t.Errorf("reason %q, want %q", got, proto.EndLight)
 		}

@@ -155,7 +155,11 @@ func (r *room) refused(o outcome, want proto.Code) {
 
 func (r *room) ended(t *Talk, want string) {
 	r.t.Helper()
-	<-t.Done()
+	select {
+	case <-t.Done():
+	case <-time.After(2 * idleTime):
+		r.t.Fatal("it does not end")
+	}
 	if t.Reason() != want {
 		r.t.Errorf("reason %q, want %q", t.Reason(), want)
 	}
@@ -275,7 +279,7 @@ func TestNobodyElseSpeaksMeanwhile(t *testing.T) {
 		r := newRoom(t)
 		out := r.start(t.Context(), false) // while it is announced, too
 		for range 2 {
-			_, err := r.desk.Start(t.Context(), Request{Client: "ben", ID: "t", Member: Member{Name: "Ben"}, Live: "s"})
+			_, err := r.desk.Start(t.Context(), Request{Client: "ben", ID: "t", Member: Member{Name: "Ben"}, Live: "s", Ended: func(string) {}})
 			var refusal *proto.Refusal
 			if !errors.As(err, &refusal) || refusal.Code != proto.CodeTalking {
 				t.Errorf("the second one: %v", err)
