@@ -3,7 +3,9 @@ package sound
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/camd-project/camd/pkg/audio/audiotest"
 	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -35,5 +37,43 @@ func TestHoldsFindsWordsWhereTheyAre(t *testing.T) {
 	}
 	if alike, _ := Holds(slices.Concat(pause, anna, pause), ben); alike > 0.95 {
 		t.Errorf("another name: likeness %.3f", alike)
+	}
+}
+
+// A voice is found where it is, and another one isn't.
+func TestMatches(t *testing.T) {
+	voice := audiotest.Voice(1, 3*Rate)
+	const late = 9600
+	there := Matches(voice, slices.Concat(make([]int16, late), voice), 2*late)
+	if l := Likeness(there); l < 0.99 || len(there) < 10 {
+		t.Errorf("the same voice: likeness %.2f of %d blocks", l, len(there))
+	}
+	for _, m := range there {
+		if m.Heard-m.Sent != late {
+			t.Errorf("a block at %d is found at %d", m.Sent, m.Heard)
+		}
+	}
+	if l := Likeness(Matches(voice, audiotest.Voice(2, 4*Rate), 2*late)); l > 0.75 {
+		t.Errorf("another voice: likeness %.2f", l)
+	}
+}
+
+func TestNetworkLosesAndDelays(t *testing.T) {
+	n := Network{Loss: 0.2, Jitter: 60 * time.Millisecond}
+	out := n.carry(1, 1000)
+	if !slices.Equal(out, n.carry(1, 1000)) {
+		t.Error("the same seed does something else")
+	}
+	turned := 0
+	for i, a := range out {
+		if late := a.at - time.Duration(a.n)*Pace; late < 0 || late > n.Jitter {
+			t.Errorf("packet %d is %v late", a.n, late)
+		}
+		if i > 0 && a.n < out[i-1].n {
+			turned++
+		}
+	}
+	if len(out) < 750 || len(out) > 850 || turned < 100 {
+		t.Errorf("%d of 1000 came, %d of them overtaken", len(out), turned)
 	}
 }
