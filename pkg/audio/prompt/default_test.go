@@ -78,7 +78,7 @@ func TestDefaultIsWhole(t *testing.T) {
 			names++
 		}
 	}
-	if names < 120 {
+	if names < 80 {
 		t.Errorf("%d first names", names)
 	}
 }
