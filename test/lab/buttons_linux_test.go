@@ -23,7 +23,7 @@ const (
 // lets an owner in and removes everyone; the privacy button closes the camera's and the
 // microphone's device, not only the stream.
 func TestButtons(t *testing.T) {
-	h := settle(t, ARM64, nil, small+sound+panel, vivid, aloop, "uinput", "evdev")
+	h := settle(t, ARM64, nil, small+microphone+panel, vivid, aloop, "uinput", "evdev")
 	must(t, h.Keyboard(patient(t), agent.Keyboard{Name: buttons, Keys: []uint16{pairKey, eyeKey}}))
 	h.condition("panel", "ok")
 	h.press(pairKey, 3500*time.Millisecond)

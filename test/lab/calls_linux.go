@@ -198,3 +198,9 @@ func (g *Guest) Control(ctx context.Context, device string, id uint32, value int
 func (g *Guest) Play(ctx context.Context, device string, hertz float64) error {
 	return g.call(ctx, "Play", agent.Tone{Device: device, Hertz: hertz}, &agent.Empty{})
 }
+
+// Record records what a PCM device captures into a file of the guest, which is there
+// when it returns, until the guest ends.
+func (g *Guest) Record(ctx context.Context, device, path string) error {
+	return g.call(ctx, "Record", agent.Recording{Device: device, Path: path}, &agent.Empty{})
+}

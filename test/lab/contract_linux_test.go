@@ -9,19 +9,25 @@ import (
 )
 
 // TestRealDevicesKeepTheContracts runs the tests that camd's made-up sources keep to
-// on what a real kernel gives: vivid, the USB camera, and the loopback sound card.
+// on what a real kernel gives: vivid, the USB camera, the loopback sound card, and one
+// that has a mixer and nothing but stereo.
 func TestRealDevicesKeepTheContracts(t *testing.T) {
 	need(t, ARM64.QEMU[0], "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-g++")
 	g := boot(t, ARM64, namespace(t), Archive{
 		"bin/capture": {0o755, read(t, testProgram(t, "./pkg/capture"))},
 		"bin/alsa":    {0o755, read(t, testProgram(t, "./pkg/audio/alsa"))},
 		clipPath[1:]:  {0o644, clip(t)},
-	}, nil, append(usb, vivid, aloop)...)
+	}, nil, append(usb, vivid, aloop, "snd-hda-codec-generic", hda)...)
 	must(t, g.Plug(patient(t), clipPath))
 	eventually(t, "both cameras are there", func() bool {
 		cameras, err := g.Cameras(patient(t))
 		must(t, err)
 		return len(cameras) == 2
+	})
+	eventually(t, "both sound cards are there", func() bool {
+		cards, err := g.Glob(patient(t), "/dev/snd/controlC*")
+		must(t, err)
+		return len(cards) == 2
 	})
 	for _, name := range []string{"capture", "alsa"} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,10 @@ type Machine struct {
 	Dir     string     // for the initramfs, the console's log and the socket; its path is short
 }
 
+// hda drives a sound card of QEMU's own, with a mixer, which plays to nobody. A machine
+// has it if it has the module.
+const hda = "snd-hda-intel"
+
 // Guest is a running machine.
 type Guest struct {
 	client *rpc.Client
@@ -152,6 +156,9 @@ func (g *Guest) start(m Machine, initrd, socket string) error {
 			return err
 		}
 		args = append(args, more...)
+	}
+	if slices.Contains(m.Modules, hda) {
+		args = append(args, "-audiodev", "none,id=sound", "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound")
 	}
 	g.qemu = exec.Command(m.Arch.QEMU[0], args...)
 	g.qemu.Stdout, g.qemu.Stderr = console, console

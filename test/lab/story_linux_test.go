@@ -14,18 +14,18 @@ const (
 var usb = []string{"vhci-hcd", "uvcvideo"}
 
 const (
-	tone     = 1000                // hertz
-	speaker  = "/dev/snd/pcmC0D0p" // what is played here
-	sound    = "[audio]\ndevice = \"hw:0,1\"\n"
-	usbPort  = "usb-vhci_hcd.0-1"
-	usbVideo = "[capture]\ndevice = \"" + usbPort + "\"\nformat = \"h264\"\nwidth = 640\nheight = 360\nrate = 15\n"
+	tone       = 1000                // hertz
+	speaker    = "/dev/snd/pcmC0D0p" // what is played here
+	microphone = "[audio]\ndevice = \"hw:0,1\"\n"
+	usbPort    = "usb-vhci_hcd.0-1"
+	usbVideo   = "[capture]\ndevice = \"" + usbPort + "\"\nformat = \"h264\"\nwidth = 640\nheight = 360\nrate = 15\n"
 )
 
 // TestUSBCamera: what an H.264 camera sends reaches the owner bit by bit, with
 // sound, and the camera may be unplugged meanwhile. It is told from another camera
 // by its port, whatever the kernel numbers it.
 func TestUSBCamera(t *testing.T) {
-	h := move(t, ARM64, usbVideo+sound, append(usb, vivid, aloop)...)
+	h := move(t, ARM64, usbVideo+microphone, append(usb, vivid, aloop)...)
 	reason := h.condition("camera", "failed")
 	if !strings.Contains(reason, usbPort) || !strings.Contains(reason, "vivid") {
 		t.Errorf("without the camera the reason is %q, want its port and what there is", reason)
@@ -152,7 +152,7 @@ func TestMJPEGCamera(t *testing.T) {
 
 // TestARMv7: the 32-bit binary runs on a 32-bit kernel, captures and encodes.
 func TestARMv7(t *testing.T) {
-	h := move(t, ARMv7, "[capture]\nwidth = 320\nheight = 180\nrate = 15\n"+sound, vivid, aloop)
+	h := move(t, ARMv7, "[capture]\nwidth = 320\nheight = 180\nrate = 15\n"+microphone, vivid, aloop)
 	must(t, h.Play(patient(t), speaker, tone))
 	h.reported("camera", "ok")
 	file := h.record("5")

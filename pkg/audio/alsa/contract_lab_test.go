@@ -3,6 +3,7 @@
 package alsa_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
@@ -50,4 +51,55 @@ func TestRealOutputKeepsTheContract(t *testing.T) {
 	if !used {
 		t.Fatal("there is no card that plays at 48 kHz")
 	}
+}
+
+// TestRealMixersKeepWhatIsSet sets every level and switch of every card there is.
+func TestRealMixersKeepWhatIsSet(t *testing.T) {
+	volumes := 0
+	for way, list := range map[alsa.Way]func() ([]alsa.CardInfo, error){alsa.In: alsa.Cards, alsa.Out: alsa.Outputs} {
+		cards, err := list()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cards {
+			t.Run(c.Device+string(way), func(t *testing.T) { volumes += setAll(t, c.Device, way) })
+		}
+	}
+	if volumes == 0 {
+		t.Error("no card has a volume")
+	}
+}
+
+// setAll tells how many volumes the mixer of a device's card has.
+func setAll(t *testing.T, device string, way alsa.Way) (volumes int) {
+	card, _, err := alsa.ParseName(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := alsa.OpenMixer(card, way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close() //nolint:errcheck // nothing is buffered
+	t.Logf("%+v", m.Elements())
+	if err := m.SetVolume("Nothing", 50); !errors.Is(err, alsa.ErrNoElement) {
+		t.Errorf("SetVolume of an element that there is not says %v", err)
+	}
+	for _, e := range m.Elements() {
+		for _, percent := range []int{100, 0, 33} {
+			if !e.Volume {
+				break
+			}
+			volumes++
+			if err := m.SetVolume(e.Name, percent); err != nil {
+				t.Errorf("%v: %v", e, err)
+			}
+		}
+		for _, on := range []bool{false, true} {
+			if err := m.Switch(e.Name, on); err != nil && e.Switch {
+				t.Errorf("%v: %v", e, err)
+			}
+		}
+	}
+	return volumes
 }

@@ -65,6 +65,13 @@ type Tone struct {
 	Hertz  float64
 }
 
+// Recording is what a PCM device captures from now on, written to a file: 16-bit
+// little-endian samples at 48 kHz, mono.
+type Recording struct {
+	Device string // /dev/snd/pcmC0D0c
+	Path   string
+}
+
 // Control sets a V4L2 control (a button is pressed by any value).
 type Control struct {
 	Device string

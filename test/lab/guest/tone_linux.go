@@ -55,7 +55,7 @@ func (g *Guest) Play(t agent.Tone, _ *agent.Empty) error {
 		return err
 	}
 	fd := f.Fd() // a blocking descriptor from now on
-	if err := configure(fd); err != nil {
+	if err := configure(fd, 8*period); err != nil {
 		f.Close()
 		return fmt.Errorf("configure %s: %w", t.Device, err)
 	}
@@ -66,7 +66,8 @@ func (g *Guest) Play(t agent.Tone, _ *agent.Empty) error {
 	return nil
 }
 
-func configure(fd uintptr) error {
+// configure makes a card ready, with the largest buffer of at most so many frames.
+func configure(fd uintptr, buffer uint32) error {
 	p := hwParams{rmask: math.MaxUint32}
 	p.masks = [3][8]uint32{access: {interleaved}, format: {s16LE}, subformat: {standard}}
 	for i := range p.intervals {
@@ -75,7 +76,7 @@ func configure(fd uintptr) error {
 	p.intervals[channels] = interval{1, 1, integer}
 	p.intervals[rateAt] = interval{rate, rate, integer}
 	p.intervals[periodSize] = interval{period, period, integer}
-	p.intervals[bufferSize] = interval{4 * period, 8 * period, integer}
+	p.intervals[bufferSize] = interval{4 * period, buffer, integer}
 	if err := ioctl(fd, setParams, unsafe.Pointer(&p)); err != nil {
 		return err
 	}
