@@ -30,6 +30,7 @@ type Microphone struct {
 	frame   [opus.FrameSamples]int16
 	packet  []byte
 	lost    overruns
+	duplex  duplex
 }
 
 // Pauses after a fault.
@@ -41,14 +42,16 @@ const (
 // poolFrames is how many released frames are kept: 2.5 seconds.
 const poolFrames = 128
 
-// New checks cfg and opens nothing. It fails with opus.ErrNotBuilt in a build
-// without cgo, unless the source is off.
-func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*media.AudioFrame]) (*Microphone, error) {
+// New checks cfg and opens nothing. far is what the speaker plays meanwhile, which
+// isn't published, or nil. New fails with opus.ErrNotBuilt in a build without cgo,
+// unless the source is off.
+func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*media.AudioFrame], far *FarEnd) (*Microphone, error) {
 	log = log.With("component", "audio")
 	m := &Microphone{
 		cfg: cfg, log: log, health: board.Condition("audio"), out: out,
-		pool: media.NewPool[media.AudioFrame](poolFrames),
-		lost: overruns{log: log},
+		pool:   media.NewPool[media.AudioFrame](poolFrames),
+		lost:   overruns{log: log},
+		duplex: newDuplex(cfg.Echo, log, far),
 	}
 	if cfg.Source == "off" {
 		return m, nil
@@ -204,6 +207,8 @@ func (m *Microphone) session(ctx context.Context) (err error) {
 		return err
 	}
 	defer encoder.Close()
+	m.duplex.begin(m.device)
+	defer m.duplex.close()
 	if err := m.pump(in, encoder); ctx.Err() == nil {
 		return err
 	}
@@ -219,6 +224,7 @@ func (m *Microphone) pump(in stream, encoder *opus.Encoder) error {
 			return err
 		}
 		m.works()
+		m.duplex.process(m.frame[:], &r)
 		if err := m.publish(encoder, pts); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type rig struct {
 	t     *testing.T
 	board *health.Board
 	feed  *media.Feed[*media.AudioFrame]
+	far   *FarEnd
 	mic   *Microphone
 	stop  func()
 
@@ -44,7 +45,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	r := &rig{t: t, board: health.NewBoard(log), feed: media.NewFeed[*media.AudioFrame]()}
-	mic, err := New(cfg, log, r.board, r.feed)
+	mic, err := New(cfg, log, r.board, r.feed, r.far)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +294,7 @@ func TestOffSaysSo(t *testing.T) {
 
 func TestNewRefusesWhatIsNoDevice(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	_, err := New(Config{Source: "alsa", Device: "default", BitrateKbps: 32}, log, health.NewBoard(log), nil)
+	_, err := New(Config{Source: "alsa", Device: "default", BitrateKbps: 32}, log, health.NewBoard(log), nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "hw:CARD,DEVICE") {
 		t.Errorf("New = %v", err)
 	}
@@ -339,7 +340,7 @@ func TestToneBeepsWithTheWallClock(t *testing.T) {
 
 func TestPublishingAllocatesNothing(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	m, err := New(DefaultConfig(), log, health.NewBoard(log), media.NewFeed[*media.AudioFrame]())
+	m, err := New(DefaultConfig(), log, health.NewBoard(log), media.NewFeed[*media.AudioFrame](), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,15 @@ type Config struct {
 	SpeakerElement string `toml:"speaker_element" doc:"Mixer element of the speaker's volume, such as Speaker, PCM or Master; empty leaves the volume alone."`
 	Prompts        string `toml:"prompts" doc:"Archive of spoken prompts, as camops prompts makes it; empty: the one that is built in."`
 	SpeakerLevel   int    `toml:"speaker_level" allow:"1..100" doc:"Percent of that element's range, set whenever the speaker is opened."`
+
+	Echo string `toml:"echo" allow:"auto|cancel|duck|off" doc:"What keeps the speaker out of the microphone: cancel takes its echo out, and both sides may speak at once; duck silences the microphone while the speaker is heard; off nothing; auto cancels where it can, on one card with a stable delay, and else ducks."`
 }
 
 // DefaultConfig returns the built-in values.
 func DefaultConfig() Config {
 	return Config{
 		Source: "alsa", Device: "auto", BitrateKbps: 32, MicrophoneLevel: 80,
-		Speaker: "auto", SpeakerLevel: 80,
+		Speaker: "auto", SpeakerLevel: 80, Echo: "auto",
 	}
 }
 

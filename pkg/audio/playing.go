@@ -9,6 +9,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio/alsa"
 	"github.com/camd-project/camd/pkg/audio/dynamics"
 	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/media"
 )
 
 const (
@@ -106,6 +107,7 @@ func (p *playing) again() error {
 // restart makes the card forget what it holds.
 func (p *playing) restart() error {
 	p.primed = false
+	p.s.deps.Far.end()
 	return p.out.Restart()
 }
 
@@ -124,7 +126,17 @@ func (p *playing) write() error {
 	if p.s.deps.Tap != nil {
 		p.s.deps.Tap(p.frame[:])
 	}
+	p.note(p.frame[:])
 	return nil
+}
+
+// note tells the far end what the card was just given, and when that is heard. An
+// underrun that shows here is dealt with before the next frame.
+func (p *playing) note(samples []int16) {
+	p.s.deps.Far.put(samples)
+	if delay, err := p.out.Delay(); err == nil {
+		p.s.deps.Far.place(media.Now() + lasting(int64(delay)))
+	}
 }
 
 // announce plays clips whole. What a voice has left in the card is forgotten first,
@@ -164,6 +176,7 @@ func (p *playing) sound(ctx context.Context, clips [][]byte) error {
 	p.decoder.Reset()
 	limiter := dynamics.NewLimiter(ceiling)
 	sound := false
+	p.s.deps.Far.begin(p.s.device, true)
 	for i, packet := range clips {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -189,6 +202,7 @@ func (p *playing) sound(ctx context.Context, clips [][]byte) error {
 		return err
 	}
 	p.primed = false
+	defer p.s.deps.Far.end()
 	return p.out.Drain(ctx)
 }
 
@@ -237,6 +251,8 @@ func (p *playing) put() error {
 			return err
 		}
 		p.primed = true
+		p.s.deps.Far.begin(p.s.device, false)
+		p.s.deps.Far.put(quiet[:])
 	}
 	return p.write()
 }
@@ -255,6 +271,7 @@ func (p *playing) release(forget bool) {
 
 // end ends the voice because the card is closed.
 func (p *playing) end() {
+	p.s.deps.Far.end()
 	if p.voice != nil {
 		p.voice.finish(p.why(), p.s.log)
 		p.voice = nil

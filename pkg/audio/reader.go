@@ -14,6 +14,9 @@ type reader struct {
 	in    stream
 	clock timeline
 	lost  *overruns
+
+	read  int64  // samples since the stream began, or began anew
+	began anchor // when the first of them was captured
 }
 
 // patience is how many xruns without a frame between them make a fault.
@@ -25,14 +28,16 @@ func (r *reader) next(frame []int16) (time.Duration, error) {
 	for range patience {
 		delay, err := r.fill(frame)
 		if err == nil {
-			age := time.Duration(delay+len(frame)) * time.Second / rate
-			return r.clock.stamp(media.Now() - age), nil
+			captured := media.Now() - lasting(int64(delay+len(frame)))
+			r.began.note(captured - lasting(r.read))
+			r.read += int64(len(frame))
+			return r.clock.stamp(captured), nil
 		}
 		if !errors.Is(err, alsa.ErrXrun) {
 			return 0, err
 		}
 		r.lost.count()
-		r.clock = timeline{}
+		r.clock, r.began, r.read = timeline{}, anchor{}, 0
 		if err := r.in.Restart(); err != nil {
 			return 0, err
 		}

@@ -41,6 +41,7 @@ type Speaker struct {
 type SpeakerDeps struct {
 	Jitter func() Jitter       // makes the buffer of one voice
 	Tap    func(frame []int16) // is shown each frame that the card takes, during the call; or nil
+	Far    *FarEnd             // is told what is heard when, for the Microphone; or nil
 }
 
 // Jitter puts a voice's packets in order and decodes them; see jitter.Buffer. Put may

@@ -42,7 +42,7 @@ func TestEchoReturnLoss(t *testing.T) {
 	for seed, delay := range []int{0, 2400, 9600} {
 		random := rand.New(rand.NewPCG(uint64(seed), 9))
 		far := audiotest.Voice(uint64(seed), seconds*48000)
-		mic := add(random, newRoom(uint64(seed)).echo(far, delay), 30)
+		mic := add(random, audiotest.NewRoom(uint64(seed)).Echo(far, delay), 30)
 		c := newCanceller(t)
 		found, _ := Delay(far[:48000], mic[:72000])
 		c.SetDelay(found)
@@ -61,7 +61,7 @@ func TestEchoReturnLoss(t *testing.T) {
 func TestNearVoiceIsKept(t *testing.T) {
 	const seconds, from = 16, 12 * 48000
 	far := audiotest.Voice(21, seconds*48000)
-	echo := newRoom(5).echo(far, 0)
+	echo := audiotest.NewRoom(5).Echo(far, 0)
 	near := audiotest.Voice(22, seconds*48000)
 	scale := audiotest.Level(echo[from:]) / audiotest.Level(near[from:])
 	mic := make([]int16, len(echo))
@@ -133,7 +133,7 @@ func TestCancelAllocatesNothing(t *testing.T) {
 func BenchmarkCancel(b *testing.B) {
 	c, out := newCanceller(b), make([]int16, FrameSamples)
 	far := audiotest.Voice(1, 480000)
-	mic, i := newRoom(1).echo(far, 0), 0
+	mic, i := audiotest.NewRoom(1).Echo(far, 0), 0
 	for b.Loop() {
 		c.Cancel(out, mic[i:], far[i:])
 		i = (i + FrameSamples) % (len(far) - FrameSamples)

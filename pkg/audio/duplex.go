@@ -1,0 +1,251 @@
+package audio
+
+import (
+	"log/slog"
+
+	"github.com/camd-project/camd/pkg/audio/dynamics"
+	"github.com/camd-project/camd/pkg/audio/opus"
+)
+
+// duplex keeps what the speaker plays out of what the microphone publishes. It is for
+// the goroutine of Microphone.Run. While nothing is heard of the speaker it changes
+// nothing.
+type duplex struct {
+	wanted string // Config.Echo
+	log    *slog.Logger
+	far    *FarEnd
+	make   func() (canceller, error)
+
+	microphone, speaker string // devices
+	trust               trust  // in the delay between these
+	calibration         calibration
+	handling            string
+	chosen              bool // handling, for this session and this speaker
+
+	canceller canceller // of this session; made when it is first needed
+	shift     int       // samples: what the canceller was told
+	warm      int       // frames that it has had since something was heard
+	ducker    *dynamics.Ducker
+
+	run     int   // the number of the run that offset is for
+	offset  int64 // of the run's samples, those that are heard as the stream's first is captured
+	settled int   // frames since the run or the stream began
+
+	played, raw [opus.FrameSamples]int16
+}
+
+const (
+	// lead is how much sooner than expected the echo of a sample may come: by what
+	// the cards' positions and the two threads' delays leave uncertain.
+	lead = opus.FrameSamples
+	// early is where the canceller first expects the echo: well before lead, so that
+	// it lies within what the filter can learn.
+	early = lead / 2
+	// covered is how far behind the filter's beginning an echo may begin, and the
+	// filter stays as it is: 20 ms of its 200.
+	covered = rate / 50
+	// attenuation is by how many dB the microphone is lower while it is ducked.
+	attenuation = 40
+	// after is how long after the speaker's last sample it still counts as heard,
+	// apart from the delay: the room's echo, or the ducker's hold and release.
+	after = rate / 2
+	// warming is how many frames the canceller is given before its output is used,
+	// which comes later than its input; see echo.Latency.
+	warming = 2
+)
+
+func newDuplex(wanted string, log *slog.Logger, far *FarEnd) duplex {
+	return duplex{
+		wanted: wanted, log: log, far: far, make: newCanceller,
+		calibration: newCalibration(), ducker: dynamics.NewDucker(attenuation),
+	}
+}
+
+// process changes a frame that r has just given.
+func (d *duplex) process(frame []int16, r *reader) {
+	run := d.far.now()
+	at := d.place(&run, r)
+	if !d.heard(&run, at) {
+		d.rest(frame)
+		return
+	}
+	d.far.take(d.played[:], run.number, at+lead)
+	d.decide(&run)
+	d.calibrate(&run, frame)
+	if d.handling == EchoCancel {
+		d.cancel(frame)
+		return
+	}
+	d.fade(frame)
+	if d.handling == EchoDuck {
+		d.ducker.Duck(frame, d.played[:])
+	}
+}
+
+// heard tells whether the run, or what the room makes of it, can be heard at a place.
+func (d *duplex) heard(run *run, at int64) bool {
+	switch {
+	case run.number == 0 || !run.began.known:
+		return run.number > 0 && !run.over // it is about to begin
+	case !run.over:
+		return true
+	}
+	return at <= run.written+int64(d.trust.samples)+after
+}
+
+// place tells which sample of the run was heard when the frame's first was captured; a
+// negative one before the run.
+//
+// On one card both run by one crystal, and the offset between the two is constant: it
+// moves freely while it is being found, and then only if it has clearly changed, since
+// the canceller must begin anew after each move. On two cards it follows their drift.
+func (d *duplex) place(run *run, r *reader) int64 {
+	if !run.began.known {
+		return -rate
+	}
+	offset := samplesIn(r.began.at() - run.began.at())
+	off := max(offset-d.offset, d.offset-offset)
+	if run.number != d.run || off > rate/200 {
+		d.run, d.offset, d.settled = run.number, offset, 0
+	} else if d.settled++; d.settled < window && off > rate/2000 {
+		d.offset = offset
+	}
+	return r.read - opus.FrameSamples + d.offset
+}
+
+// decide chooses what is done, by what has come to be known.
+func (d *duplex) decide(run *run) {
+	if run.device != d.speaker {
+		d.speaker = run.device
+		d.forget()
+	}
+	select {
+	case found := <-d.calibration.found:
+		d.learn(found)
+	default:
+		if d.chosen {
+			return
+		}
+	}
+	d.choose()
+}
+
+// forget is for other devices.
+func (d *duplex) forget() {
+	d.trust, d.chosen = trust{}, false
+	d.calibration.forget()
+}
+
+// calibrate has the delay found with each announcement.
+func (d *duplex) calibrate(run *run, frame []int16) {
+	switch {
+	case d.canceller == nil:
+	case run.announced:
+		d.calibration.record(run.number, d.played[:], frame)
+	default:
+		d.calibration.compare() // a voice has followed
+	}
+}
+
+// learn moves the canceller to where an announcement's echo was found, unless its
+// filter reaches there anyway.
+func (d *duplex) learn(found delay) {
+	if d.trust.learn(found) {
+		d.log.Info("echo delay measured", "delay_ms", (d.trust.samples-lead)*1000/rate, "confidence", found.confidence)
+	}
+	if late := d.trust.samples - d.shift; d.trust.known && d.canceller != nil && (late < 0 || late > covered) {
+		d.aim()
+	}
+}
+
+// choose says what is done from now on, and why.
+func (d *duplex) choose() {
+	unbuilt := d.open()
+	handling, why := echoHandling(d.wanted, d.microphone, d.speaker, unbuilt)
+	if handling == EchoCancel && d.wanted != EchoCancel && d.trust.lost() {
+		handling, why = EchoDuck, "Half duplex: no stable delay is found between speaker and microphone"
+	}
+	if handling != d.handling {
+		d.log.Info("echo handling chosen", "handling", handling, "why", why, "microphone", d.microphone, "speaker", d.speaker)
+	}
+	d.handling, d.chosen = handling, true
+}
+
+// open makes the canceller, unless it can't come to be needed.
+func (d *duplex) open() (err error) {
+	if handling, _ := echoHandling(d.wanted, d.microphone, d.speaker, nil); handling != EchoCancel || d.canceller != nil {
+		return nil
+	}
+	if d.canceller, err = d.make(); err != nil {
+		d.canceller = nil // not a nil pointer in an interface
+		return err
+	}
+	d.aim()
+	return nil
+}
+
+// aim tells the canceller where the echo is. Its filter then begins anew.
+func (d *duplex) aim() {
+	if d.shift = early; d.trust.known {
+		d.shift = d.trust.samples
+	}
+	d.canceller.SetDelay(d.shift)
+}
+
+// cancel takes the echo out. The result begins smoothly.
+func (d *duplex) cancel(frame []int16) {
+	copy(d.raw[:], frame)
+	d.canceller.Cancel(frame, frame, d.played[:])
+	switch {
+	case d.warm < warming:
+		copy(frame, d.raw[:])
+	case d.warm == warming:
+		blend(frame, d.raw[:], frame)
+	}
+	d.warm = min(d.warm+1, warming+1)
+}
+
+// fade ends cancelling smoothly, with one more frame.
+func (d *duplex) fade(frame []int16) {
+	if d.warm > warming {
+		copy(d.raw[:], frame)
+		d.canceller.Cancel(frame, frame, d.played[:])
+		blend(frame, frame, d.raw[:])
+	}
+	d.warm = 0
+}
+
+// rest is for frames in which nothing of the speaker is heard.
+func (d *duplex) rest(frame []int16) {
+	d.calibration.compare()
+	if d.warm > 0 {
+		clear(d.played[:])
+		d.fade(frame)
+	}
+}
+
+// blend passes from one sound to another within a frame.
+func blend(out, from, to []int16) {
+	n := len(out)
+	for i := range out {
+		out[i] = int16((int(from[i])*(n-i) + int(to[i])*i) / n) //nolint:gosec // between two int16
+	}
+}
+
+// begin is for a session on a device.
+func (d *duplex) begin(microphone string) {
+	if microphone != d.microphone {
+		d.microphone = microphone
+		d.forget()
+	}
+	d.chosen, d.run, d.warm = false, 0, 0
+}
+
+// close ends a session.
+func (d *duplex) close() {
+	d.calibration.close()
+	if d.canceller != nil {
+		d.canceller.Close()
+		d.canceller = nil
+	}
+}
