@@ -81,7 +81,7 @@ func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error)
 		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
 	t, err := s.desk.Start(ctx, talk.Request{
-		Client: r.Caller.Client, ID: r.Session, Live: q.Live, Member: member(r),
+		Client: r.Caller.Client, Account: r.Caller.Account, ID: r.Session, Live: q.Live, Member: member(r),
 		Accept: s.authority.Settings().Talk == proto.TalkAccepted,
 		Ended: func(reason string) {
 			if reason != proto.EndBye {

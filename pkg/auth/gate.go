@@ -21,10 +21,11 @@ type Sender interface {
 
 // Caller is the member who made a request.
 type Caller struct {
-	Client proto.ClientID
-	Name   string
-	Role   proto.Role
-	Scopes []proto.Scope
+	Client  proto.ClientID
+	Account string // the allowance that it draws on: see Gate.Account
+	Name    string
+	Role    proto.Role
+	Scopes  []proto.Scope
 }
 
 // Request is a request that was verified, is fresh, and is allowed.

@@ -58,12 +58,13 @@ type Member struct {
 
 // Request is a request whose right was decided, and logged.
 type Request struct {
-	Client proto.ClientID
-	ID     string // names the talk among the client's sessions
-	Member Member
-	Live   string              // the session through which the voice comes
-	Accept bool                // someone in the room has to let it in
-	Ended  func(reason string) // called when a talk that began has ended, before Done; not nil
+	Client  proto.ClientID
+	Account string // whose questions count together
+	ID      string // names the talk among the client's sessions
+	Member  Member
+	Live    string              // the session through which the voice comes
+	Accept  bool                // someone in the room has to let it in
+	Ended   func(reason string) // called when a talk that began has ended, before Done; not nil
 }
 
 // Desk is where talks begin and end.
@@ -76,11 +77,12 @@ type Desk struct {
 	mu      sync.Mutex
 	current *Talk     // nil: nobody speaks, or is about to
 	blocked time.Time // until then
+	asks    asks
 }
 
 // New makes a desk at which nobody speaks.
 func New(log *slog.Logger, speaker Speaker, prompts Prompts, sessions Sessions) *Desk {
-	return &Desk{log: log.With("component", "talk"), speaker: speaker, prompts: prompts, sessions: sessions}
+	return &Desk{log: log.With("component", "talk"), speaker: speaker, prompts: prompts, sessions: sessions, asks: asks{}}
 }
 
 // Check tells, before anything is logged, what speaks against a talk now: a
@@ -162,6 +164,7 @@ func (d *Desk) Accept() bool {
 		return false
 	}
 	d.current.waiting = false
+	delete(d.asks, d.current.request.Account)
 	close(d.current.accepted)
 	return true
 }

@@ -346,6 +346,58 @@ func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 	})
 }
 
+// Whoever is not let in does not have the room rung for all night: not by asking again,
+// not by taking the question back, and not by asking as several guests of one member.
+func TestTheRoomIsNotAskedOverAndOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t)
+		ask := func(client proto.ClientID, account string) (asked bool, err error) {
+			before := len(r.happened())
+			out := make(chan error, 1)
+			go func() {
+				talk, err := r.desk.Start(t.Context(), Request{Client: client, Account: account, ID: "t", Member: Member{Name: string(client)}, Live: "s", Accept: true, Ended: func(string) {}})
+				if err == nil {
+					r.desk.Bye(client, "t")
+					<-talk.Done()
+				}
+				out <- err
+			}()
+			time.Sleep(r.duration / 2)
+			if client == "taker-back" {
+				r.desk.Bye(client, "t")
+			}
+			err = <-out
+			return len(r.happened()) > before, err
+		}
+		night := 0
+		for began := time.Now(); time.Since(began) < 8*time.Hour; time.Sleep(time.Second) {
+			for _, client := range []proto.ClientID{"anna", "taker-back", "guest"} {
+				asked, err := ask(client, "account")
+				var refusal *proto.Refusal
+				if !errors.As(err, &refusal) {
+					t.Fatalf("%s: %v", client, err)
+				}
+				if asked {
+					night++
+				}
+			}
+		}
+		if want := 8 * 2 * maxAsks; night > want || night < want/2 {
+			t.Errorf("the room is asked %d times in a night, want %d", night, want)
+		}
+		if asked, _ := ask("ben", "another"); !asked {
+			t.Error("another member may not ask")
+		}
+		time.Sleep(askWithin)
+		for range 2 * maxAsks { // whoever is let in may ask again
+			go func() { time.Sleep(r.duration + acceptTime/2); r.desk.Accept() }()
+			if _, err := ask("anna", "account"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestByeAmidTheNoticeLetsNothingIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)

@@ -69,6 +69,12 @@ func (t *Talk) ask(d *Desk) error {
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
+	d.mu.Lock()
+	may := d.asks.take(t.request.Account, time.Now())
+	d.mu.Unlock()
+	if !may {
+		return proto.Refuse(proto.CodeNotAccepted)
+	}
 	if err := d.speaker.Announce(t.ctx, clip); err != nil {
 		return err
 	}
