@@ -205,8 +205,11 @@ func (d *device) carryOut(r proto.Request) (proto.Code, any) {
 func entryOf(r proto.Request) (accesslog.Entry, bool) {
 	kind, ok := entered[r.Op]
 	e := accesslog.Entry{Kind: kind, Client: r.Issuer, Name: "Anna", Session: r.Session, Network: accesslog.NetMQTT}
-	if kind == accesslog.KindSnapshot { // has no body
+	switch kind { // whose bodies name no scopes
+	case accesslog.KindSnapshot:
 		e.Op, e.Scopes = r.Op, []proto.Scope{proto.ScopeSnapshot}
+	case accesslog.KindTalk:
+		e.Op, e.Scopes = r.Op, []proto.Scope{proto.ScopeTalk}
 	}
 	var body struct {
 		proto.Grant

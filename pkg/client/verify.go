@@ -178,8 +178,8 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(v.Scopes, e.Scopes) { // a body of this client's own
 			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
 		}
-	case accesslog.KindSnapshot:
-		if !slices.Equal(e.Scopes, []proto.Scope{proto.ScopeSnapshot}) {
+	case accesslog.KindTalk, accesslog.KindSnapshot:
+		if scope := (map[accesslog.Kind]proto.Scope{accesslog.KindTalk: proto.ScopeTalk, accesslog.KindSnapshot: proto.ScopeSnapshot})[e.Kind]; !slices.Equal(e.Scopes, []proto.Scope{scope}) {
 			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
 		}
 	case accesslog.KindSettings:

@@ -205,6 +205,9 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 		{"session as asked", proto.OpLive, proto.LiveRequest{Scopes: both}, nil},
 		{"session without the sound", proto.OpLive, proto.LiveRequest{Scopes: both}, func(e *accesslog.Entry) { e.Scopes = both[:1] }},
 		{"session with the sound", proto.OpLive, proto.LiveRequest{Scopes: both[:1]}, func(e *accesslog.Entry) { e.Scopes = both }},
+		{"talk as asked", proto.OpTalk, proto.TalkRequest{Live: "l"}, nil},
+		{"talk that the others take for watching", proto.OpTalk, proto.TalkRequest{Live: "l"}, func(e *accesslog.Entry) { e.Scopes = both }},
+		{"talk that is a session", proto.OpTalk, proto.TalkRequest{Live: "l"}, func(e *accesslog.Entry) { e.Kind = accesslog.KindLive }},
 		{"settings as asked", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, nil},
 		{"another value", proto.OpSetSettings, proto.SettingsChange{TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = []string{"time_zone=UTC"} }},
 		{"one too few", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = e.Set[:1] }},
@@ -218,7 +221,7 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 					entry(d, a, new(must(d.log.Append(e))))
 				}
 			}
-			if _, err := camera.Call(t.Context(), c.op, map[proto.Op]string{proto.OpLive: "s"}[c.op], c.body); err != nil {
+			if _, err := camera.Call(t.Context(), c.op, map[proto.Op]string{proto.OpLive: "s", proto.OpTalk: "s"}[c.op], c.body); err != nil {
 				t.Fatal(err)
 			}
 			if a := camera.Alarm(); (a != nil) != (c.wrong != nil) || a != nil && a.Kind != alarmEntry {
