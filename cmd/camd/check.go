@@ -12,7 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
@@ -38,7 +37,7 @@ func (c checkCmd) Run(env *environment) error {
 	r := &report{w: tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)}
 	r.line("configuration", "ok", c.Config)
 	r.cameras(cfg.Capture)
-	r.cards(cfg.Audio)
+	r.sound(cfg.Audio)
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
 	r.stores(cfg)
@@ -91,32 +90,6 @@ func (r *report) cameras(cfg capture.Config) {
 		r.line("camera", "ok", detail)
 		for _, f := range d.Formats {
 			r.line("", "", fmt.Sprintf("%s: %s", f.Description, sizes(f.Sizes)))
-		}
-	}
-}
-
-func (r *report) cards(cfg audio.Config) {
-	if cfg.Source != "alsa" {
-		r.line("sound", "ok", "source is "+cfg.Source+": no card is used")
-		return
-	}
-	cards, err := audio.Probe()
-	if err != nil {
-		r.fail("sound", err.Error())
-		return
-	}
-	if len(cards) == 0 {
-		r.fail("sound", "no card can capture: looked at /dev/snd/pcmC*D*c; plug one in or set audio.source = \"off\"")
-	}
-	for _, c := range cards {
-		detail := fmt.Sprintf("%s %s, %d to %d Hz, %d to %d channels", c.Device, c.Card, c.MinRate, c.MaxRate, c.MinChannels, c.MaxChannels)
-		switch {
-		case c.Err != nil:
-			r.line("sound", "?", fmt.Sprintf("%s %s: %v", c.Device, c.Card, c.Err))
-		case !c.Usable:
-			r.line("sound", "-", detail+": camd needs 48000 Hz, mono or stereo, 16 bits")
-		default:
-			r.line("sound", "ok", detail)
 		}
 	}
 }
