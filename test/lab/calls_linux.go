@@ -167,6 +167,11 @@ func (g *Guest) Keyboard(ctx context.Context, k agent.Keyboard) error {
 	return g.call(ctx, "Keyboard", k, &agent.Empty{})
 }
 
+// PullKeyboard takes an input device away, with its LEDs.
+func (g *Guest) PullKeyboard(ctx context.Context, name string) error {
+	return g.call(ctx, "PullKeyboard", name, &agent.Empty{})
+}
+
 // Press holds a key of an input device down for a while.
 func (g *Guest) Press(ctx context.Context, p agent.Press) error {
 	return g.call(ctx, "Press", p, &agent.Empty{})

@@ -18,6 +18,7 @@ const (
 	ledMail = 9
 
 	ledClass = "/sys/class/leds/"
+	lights   = "Lab lights"
 )
 
 // TestLiveLight: a real LED of the kernel's LED class shines exactly while somebody
@@ -31,7 +32,7 @@ func TestLiveLight(t *testing.T) {
 	}
 	h.refused(proto.CodeNoLight, "watch", "--seconds", "1")
 
-	must(t, h.Keyboard(patient(t), agent.Keyboard{Name: "Lab lights", Keys: []uint16{pairKey}, LEDs: []uint16{ledMisc, ledMail}}))
+	must(t, h.Keyboard(patient(t), agent.Keyboard{Name: lights, Keys: []uint16{pairKey}, LEDs: []uint16{ledMisc, ledMail}}))
 	live, status := h.lamp("misc"), h.lamp("mail")
 	h.stop()
 	must(t, h.Put(patient(t), configPath, 0o644, []byte(configuration(fmt.Sprintf(tables, live, status)))))
@@ -62,8 +63,15 @@ func TestLiveLight(t *testing.T) {
 		w.endedSaying(gone)
 		h.shines(live, "0")
 	}
+
+	w = h.watch()
+	w.until("pictures come", func(s second) bool { return s.Frames > 0 })
+	must(t, h.PullKeyboard(patient(t), lights))
+	w.endedSaying(gone)
+	h.refused(proto.CodeNoLight, "watch", "--seconds", "1")
+	h.condition("live_led", "failed")
+	h.condition("status_led", "degraded")
 	h.stop()
-	h.shines(status, "0")
 }
 
 // lamp finds the LED that input-leds made.

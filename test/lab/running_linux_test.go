@@ -84,16 +84,22 @@ func (w *running[T]) ended(why proto.Code) {
 // endedSaying is ended for an end that is no right's.
 func (w *running[T]) endedSaying(why string) {
 	w.t.Helper()
+	if got := w.over(); !strings.Contains(got, why) {
+		w.t.Errorf("a session ended with %q, want %q", got, why)
+	}
+}
+
+// over waits until the camera ends it, and gives what camctl says of that.
+func (w *running[T]) over() string {
+	w.t.Helper()
 	ctx := patient(w.t)
 	for open := true; open; {
 		select {
 		case _, open = <-w.lines:
 		case <-ctx.Done():
-			w.t.Fatalf("waited in vain for the end of a session: %s", why)
+			w.t.Fatal("waited in vain for the end of a session")
 		}
 	}
 	w.close()
-	if got := w.problems.String(); !strings.Contains(got, why) {
-		w.t.Errorf("a session ended with %q, want %q", got, why)
-	}
+	return w.problems.String()
 }

@@ -6,6 +6,8 @@ import (
 	"image/jpeg"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/audio/prompt"
@@ -28,7 +30,8 @@ const (
 // TestTalkAndRing: the bell, and T8 on a real sound card, which is a loopback: its other
 // end is the room. A press of the bell button tells every member, is kept with its
 // picture, and sounds in the room. The room hears the whole chime and notice before the
-// first sample of a voice, and a press of the same button ends the voice and keeps it out.
+// first sample of a voice, also after its card was unplugged, and a press of the same
+// button ends the voice and keeps it out.
 func TestTalkAndRing(t *testing.T) {
 	h := settle(t, ARM64, nil, small+duplex+bell, vivid, aloop, "uinput", "evdev")
 	must(t, h.Keyboard(patient(t), agent.Keyboard{Name: buttons, Keys: []uint16{pairKey, eyeKey, bellKey}}))
@@ -57,6 +60,8 @@ func TestTalkAndRing(t *testing.T) {
 	})
 
 	voice := h.voiceFile()
+	h.loseSpeaker(voice)
+
 	before = len(h.room())
 	talk := follow[talking](h, "talk", "--file", voice)
 	talk.until("it is live", func(l talking) bool { return l.State == "live" })
@@ -81,6 +86,33 @@ func TestTalkAndRing(t *testing.T) {
 	}
 	h.stop()
 }
+
+// loseSpeaker unplugs the sound card in the middle of a notice, or at the beginning of
+// the talk on a machine too slow for that, and plugs it in again.
+func (h *household) loseSpeaker(voice string) {
+	h.t.Helper()
+	before := len(h.room())
+	talk := follow[talking](h, "talk", "--file", voice)
+	eventually(h.t, "the notice has begun", func() bool {
+		return slices.ContainsFunc(h.room()[before:], func(s int16) bool { return s != 0 })
+	})
+	must(h.t, h.Put(patient(h.t), aloopDriver+"unbind", 0, []byte("snd_aloop.0")))
+	said, all := talk.over(), h.room()[before:]
+	switch {
+	case strings.Contains(said, proto.CodeNoSpeaker.Sentence()):
+		if sound.FirstTone(all) < len(all) {
+			h.t.Error("the room heard the voice of a talk that was refused")
+		}
+	case !strings.Contains(said, client.TalkEndSentence(proto.EndSpeaker)):
+		h.t.Errorf("a talk without a speaker ended with %q", said)
+	}
+	h.t.Logf("unplugged: %s %s", h.condition("speaker", "failed"), said)
+	must(h.t, h.Put(patient(h.t), aloopDriver+"bind", 0, []byte("snd_aloop.0")))
+	h.condition("speaker", "ok")
+	must(h.t, h.Record(patient(h.t), room, roomPath)) // anew
+}
+
+const aloopDriver = "/sys/bus/platform/drivers/snd_aloop/"
 
 // told is a line of camctl events: an entry of the log, or a picture that was saved.
 type told struct {

@@ -42,7 +42,7 @@ type inputEvent struct {
 	value int32
 }
 
-// Keyboard makes an input device that lives as long as the guest.
+// Keyboard makes an input device that lives until it is pulled, or as long as the guest.
 func (g *Guest) Keyboard(k agent.Keyboard, _ *agent.Empty) error {
 	f, err := os.OpenFile("/dev/uinput", os.O_WRONLY, 0)
 	if err != nil {
@@ -93,6 +93,18 @@ func addLEDs(fd uintptr, codes []uint16) error {
 		}
 	}
 	return nil
+}
+
+// PullKeyboard takes an input device away.
+func (g *Guest) PullKeyboard(name string, _ *agent.Empty) error {
+	g.mu.Lock()
+	f, ok := g.keyboards[name]
+	delete(g.keyboards, name)
+	g.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("no input device %q was made", name)
+	}
+	return f.Close()
 }
 
 // Press holds a key down for a while, or for no time.
