@@ -38,14 +38,15 @@ func (n Network) carry(seed uint64, packets int) (out []arrival) {
 	return out
 }
 
-// Send hands over a packet of a voice every 20 ms from began on, and lets send have what
-// the network delivers. It returns when that is all, and how late it was at the worst
-// itself: on a busy machine there is more jitter than Jitter.
-func (n Network) Send(seed uint64, began time.Time, packets [][]byte, send func(*rtp.Packet) error) (late time.Duration, err error) {
+// Send hands over a packet of a voice every 20 ms from began on, numbered from first on,
+// and lets send have what the network delivers, the same for the same seed. It returns
+// when that is all, and how late it was at the worst itself: on a busy machine there is
+// more jitter than Jitter.
+func (n Network) Send(seed uint64, began time.Time, first int, packets [][]byte, send func(*rtp.Packet) error) (late time.Duration, err error) {
 	for _, a := range n.carry(seed, len(packets)) {
 		time.Sleep(time.Until(began.Add(a.at)))
 		late = max(late, time.Since(began)-a.at)
-		if err := send(Packet(a.n, packets[a.n])); err != nil {
+		if err := send(Packet(first+a.n, packets[a.n])); err != nil {
 			return late, err
 		}
 	}
