@@ -3,18 +3,23 @@ package prompt
 import (
 	"strings"
 	"unicode"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // longest bounds a spoken name, in clips: letters, or whole words that have one.
 // What comes after is not said.
 const longest = 20
 
-// person names the clips of a name, or of the role if the name can't be spoken.
+// person names the clips of a name, or of the role if the name can't be spoken. A
+// guest's is told in any case: names that sound alike are spelled differently, so that
+// an adult's guest could pass for an owner in the room.
 func (a *Archive) person(p Person) []string {
-	if said, ok := a.spoken(p.Name); ok {
-		return said
+	said, ok := a.spoken(p.Name)
+	if !ok || p.Role == proto.RoleGuest {
+		said = append(said, role(p.Role))
 	}
-	return []string{role(p.Role)}
+	return said
 }
 
 // spoken names the clips of a name: each word's own, or else its letters and digits.
