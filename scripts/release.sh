@@ -54,8 +54,26 @@ without $pion/webrtc/v4 sdp.go descriptionPossiblyPlanB false
 # A DTLS connection is never saved to go on with; it brings gob.
 without $pion/dtls/v3 state.go '(s *State) MarshalBinary' 'nil, errInvalidExportedState'
 without $pion/dtls/v3 state.go '(s *State) UnmarshalBinary' errInvalidExportedState
-# pkg/link speaks mqtts:// only.
-without github.com/eclipse/paho.mqtt.golang websocket.go NewWebsocket 'nil, fmt.Errorf("no websockets in this build")'
+# pkg/link speaks mqtts:// only. Websockets bring net/http, whose tables alone are 200 kB.
+paho=github.com/eclipse/paho.mqtt.golang
+without $paho websocket.go NewWebsocket nil
+cat >"$slim/$paho/websocket.go" <<'END'
+package mqtt
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+)
+
+type WebsocketOptions struct{}
+
+func NewWebsocket(string, *tls.Config, time.Duration, map[string][]string, *WebsocketOptions) (net.Conn, error) {
+	return nil, errors.New("no websockets in this build")
+}
+END
+sed -i '/"net\/http"/d; s/http\.Header/map[string][]string/' "$slim/$paho"/{options,options_reader,netconn}.go
 
 # No C++ in camd catches and no C cancels a thread, so nothing is unwound, and a
 # std::terminate that only aborts needs no demangler: 190 kB on arm64.

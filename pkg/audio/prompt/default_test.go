@@ -78,7 +78,7 @@ func TestDefaultIsWhole(t *testing.T) {
 			names++
 		}
 	}
-	if names < 80 {
+	if names < 120 {
 		t.Errorf("%d first names", names)
 	}
 }
