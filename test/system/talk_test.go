@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strconv"
@@ -16,9 +17,10 @@ import (
 )
 
 // TestAVoiceIsUnderstoodThroughABadNetwork holds what the room heard to what was sent,
-// block by block (sound.Matches): wanted is a mean likeness of WANT. And the buffer is
-// bounded: no block comes more than 200 ms of buffer after the block that came fastest,
-// the network's jitter and the sender's own lateness aside.
+// block by block (sound.Matches). Wanted is a mean likeness that a buffer doesn't reach
+// which plays without waiting, or takes what is overtaken for lost. And the buffer is
+// bounded: no block is heard later than its 200 ms, what the card holds ahead, the
+// network's jitter and the sender's own lateness make it.
 func TestAVoiceIsUnderstoodThroughABadNetwork(t *testing.T) {
 	r := newRoom(t)
 	anna := r.talker(r.anna)
@@ -44,7 +46,7 @@ func TestAVoiceIsUnderstoodThroughABadNetwork(t *testing.T) {
 			if l := sound.Likeness(all); l < c.want || len(all) < 20 {
 				t.Errorf("likeness %.3f of %d blocks, want %.2f", l, len(all), c.want)
 			}
-			if d := delays(all); d.most-d.least > 200*time.Millisecond+c.Jitter+late {
+			if d := delays(all); d.most > (200+60)*time.Millisecond+c.Jitter+late {
 				t.Errorf("%v: the buffer is not bounded", d)
 			}
 		})
@@ -52,6 +54,8 @@ func TestAVoiceIsUnderstoodThroughABadNetwork(t *testing.T) {
 }
 
 type delay struct{ least, most time.Duration }
+
+func (d delay) String() string { return fmt.Sprintf("from %v to %v late", d.least, d.most) }
 
 // delays are those of the blocks that were surely found.
 func delays(all []sound.Match) (d delay) {
