@@ -93,21 +93,19 @@ type trust struct {
 	misses  int // announcements in a row that told no delay, or another one
 }
 
-// learn takes what an announcement told, and tells whether samples has changed.
-func (t *trust) learn(d delay) bool {
+// learn takes what an announcement told.
+func (t *trust) learn(d delay) {
 	if d.confidence < confident {
 		t.misses++
-		return false
+		return
 	}
 	off := max(d.samples-t.samples, t.samples-d.samples)
 	if t.misses++; !t.known || off <= agreeing {
 		t.misses = 0
 	}
-	changed := !t.known || off > agreeing/5
-	if changed {
+	if !t.known || off > agreeing/5 {
 		t.known, t.samples = true, d.samples
 	}
-	return changed
 }
 
 // lost tells that there is no stable delay.

@@ -3,6 +3,10 @@
 // which their first sample was captured. The Speaker plays announcements and, after
 // one was heard, one remote voice.
 //
+// While the speaker is heard, a FarEnd between the two tells the Microphone what to take
+// out of its sound (package echo) or, where that can't be, to be silent (package
+// dynamics). At all other times its sound passes untouched.
+//
 // Each owns its sound card while somebody wants the sound, and only then: without
 // demand no card is open. Cards that need resampling are refused. A card that is
 // missing, busy, unplugged, silent or stuck is reported in health and tried again with

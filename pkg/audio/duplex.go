@@ -2,6 +2,7 @@ package audio
 
 import (
 	"log/slog"
+	"math"
 
 	"github.com/camd-project/camd/pkg/audio/dynamics"
 	"github.com/camd-project/camd/pkg/audio/opus"
@@ -150,9 +151,8 @@ func (d *duplex) calibrate(run *run, frame []int16) {
 // learn moves the canceller to where an announcement's echo was found, unless its
 // filter reaches there anyway.
 func (d *duplex) learn(found delay) {
-	if d.trust.learn(found) {
-		d.log.Info("echo delay measured", "delay_ms", (d.trust.samples-lead)*1000/rate, "confidence", found.confidence)
-	}
+	d.trust.learn(found)
+	d.log.Info("echo delay measured", "delay_ms", (found.samples-lead)*1000/rate, "confidence", math.Round(100*found.confidence)/100)
 	if late := d.trust.samples - d.shift; d.trust.known && d.canceller != nil && (late < 0 || late > covered) {
 		d.aim()
 	}
@@ -192,7 +192,9 @@ func (d *duplex) aim() {
 	d.canceller.SetDelay(d.shift)
 }
 
-// cancel takes the echo out. The result begins smoothly.
+// cancel takes the echo out. The result begins smoothly. It is 24 ms late, and is not
+// stamped so: listeners conceal a jump of the stamps, and nobody notices 24 ms between
+// lips and voice.
 func (d *duplex) cancel(frame []int16) {
 	copy(d.raw[:], frame)
 	d.canceller.Cancel(frame, frame, d.played[:])
