@@ -207,6 +207,49 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// TestPlaceOverAnHour: on one card the place never moves, however far its crystal is
+// off; on two it follows their drift.
+func TestPlaceOverAnHour(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		in, out time.Duration // by which each frame of 20 ms is longer
+		moves   int
+		off     int64
+	}{
+		{"one card, slow by 100 ppm", 2 * time.Microsecond, 2 * time.Microsecond, 0, rate / 2000},
+		{"one card, fast by 100 ppm", -2 * time.Microsecond, -2 * time.Microsecond, 0, rate / 2000},
+		{"two cards, 100 ppm apart", time.Microsecond, -time.Microsecond, 72, rate / 150},
+	} {
+		far, r := NewFarEnd(), reader{}
+		d := newDuplex("auto", slog.New(slog.DiscardHandler), far)
+		far.begin("hw:1,0", false)
+		moves, last := 0, int64(0)
+		for i := range 50 * 3600 {
+			n := time.Duration(i)
+			far.put(quiet[:opus.FrameSamples])
+			far.place(lasting(far.now().written) + n*c.out)
+			r.began.note(n * c.in)
+			r.read += opus.FrameSamples
+			run := far.now()
+			at := d.place(&run, &r)
+			if i < 3 {
+				last = d.offset
+				continue
+			}
+			if off := at + opus.FrameSamples - r.read - samplesIn(n*(c.in-c.out)); off > c.off || off < -c.off {
+				t.Fatalf("%s: after %v it is %d samples off", c.name, n*frameLen, off)
+			}
+			if d.offset != last {
+				moves++
+			}
+			last = d.offset
+		}
+		if moves > c.moves+2 || moves < c.moves-2 {
+			t.Errorf("%s: it moved %d times in an hour, want %d", c.name, moves, c.moves)
+		}
+	}
+}
+
 func TestProcessAllocatesNothing(t *testing.T) {
 	for _, wanted := range []string{"auto", EchoDuck, EchoOff} {
 		p := newPair(t, wanted, "hw:1,0")
