@@ -171,7 +171,7 @@ func TestWAVBecomesMonoFrames(t *testing.T) {
 		if err := w.frame(frame); err != nil || !slices.Equal(frame[:4], c.want) || frame[959] != 0 {
 			t.Errorf("%s: %v, %v, want %v", name, frame[:4], err, c.want)
 		}
-		if err := w.frame(frame); err != io.EOF {
+		if err := w.frame(frame); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v at the end", name, err)
 		}
 	}
@@ -206,7 +206,7 @@ func FuzzWAV(f *testing.F) {
 			err = w.frame(frame)
 			n++
 		}
-		if err != io.EOF || n > 2+len(file)/opus.FrameSamples {
+		if !errors.Is(err, io.EOF) || n > 2+len(file)/opus.FrameSamples {
 			t.Errorf("%d frames out of %d bytes, %v", n, len(file), err)
 		}
 	})
@@ -237,7 +237,7 @@ func TestWAVIsEncoded(t *testing.T) {
 			t.Errorf("packet %x of %d samples, %v", p, samples, err)
 		}
 	}
-	if _, _, err := s.Next(); err != io.EOF {
+	if _, _, err := s.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("%v at the end", err)
 	}
 }

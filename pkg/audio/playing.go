@@ -185,7 +185,7 @@ func (p *playing) sound(ctx context.Context, clips [][]byte) error {
 			p.release(false)
 		}
 		if n, err := p.decoder.Decode(p.frame[:], packet); err != nil || n != len(p.frame) {
-			return fmt.Errorf("%w: packet %d has %d samples: %v", ErrClip, i, n, err)
+			return fmt.Errorf("%w: packet %d has %d samples: %v", ErrClip, i, n, err) //nolint:errorlint // err may be nil
 		}
 		sound = sound || dynamics.Level(p.frame[:]) > audible
 		limiter.Process(p.frame[:])

@@ -227,7 +227,7 @@ func (s *Speaker) play(ctx context.Context, first request) (err error) {
 	}
 	p.end()
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was asked for
 	}
 	return p.broken
 }

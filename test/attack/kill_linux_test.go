@@ -48,7 +48,7 @@ func (h *home) cut(n int, c change) (answered, whole bool) {
 	}
 	if !gone {
 		_ = syscall.Kill(h.PID(), syscall.SIGKILL) // it may be gone by now
-		<-k.done
+		<-k.done                                   //nolint:errcheck // how it ended is in k
 	}
 	_ = h.Wait()
 	whole = answered && !k.hit

@@ -63,19 +63,19 @@ type cardInfo struct {
 
 // elemID is struct snd_ctl_elem_id: the name of a control.
 type elemID struct {
-	numid             uint32
-	iface             uint32
-	device, subdevice uint32
-	name              [44]byte
-	index             uint32 // tells apart controls of one name
+	numid        uint32
+	iface        uint32
+	_, subdevice uint32
+	name         [44]byte
+	index        uint32 // tells apart controls of one name
 }
 
 // elemList is struct snd_ctl_elem_list: a page of the controls' names.
 type elemList struct {
-	offset, space uint32
-	used, count   uint32
-	pids          *elemID // the first of space
-	_             [50]byte
+	_, space    uint32 // first the offset, which is 0
+	used, count uint32
+	pids        *elemID // the first of space
+	_           [50]byte
 }
 
 // elemInfo is struct snd_ctl_elem_info, its union taken for whole numbers.
