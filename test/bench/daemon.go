@@ -30,6 +30,7 @@ type household struct {
 	dir    string
 	socket string
 	config string
+	audio  string // the [audio] table
 	ca     *pki.CA
 	broker *broker.Broker
 	daemon *exec.Cmd
@@ -38,7 +39,13 @@ type household struct {
 
 // household sets all up by the real ways; capture is the [capture] table.
 func (b *bench) household(capture string) (h *household, err error) {
-	h = &household{}
+	return b.householdThat(capture, "source = \"off\"\n")
+}
+
+// householdThat is one with an [audio] table of its own. Its speaker, if it is a file,
+// writes where h.played says.
+func (b *bench) householdThat(capture, audio string) (h *household, err error) {
+	h = &household{audio: audio}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -75,12 +82,13 @@ func (h *household) configure(capture string) error {
 		return err
 	}
 	h.config = filepath.Join(h.dir, "camd.toml")
-	text := fmt.Sprintf("[device]\nstate = %q\nsocket = %q\n[capture]\n%s[audio]\nsource = \"off\"\n[link]\nbroker = \"mqtts://%s\"\nca = %q\n",
-		h.state(), h.socket, capture, h.broker.Address(), authority)
+	text := fmt.Sprintf("[device]\nstate = %q\nsocket = %q\n[capture]\n%s[audio]\n%sspeaker_file = %q\n[link]\nbroker = \"mqtts://%s\"\nca = %q\n",
+		h.state(), h.socket, capture, h.audio, h.played(), h.broker.Address(), authority)
 	return os.WriteFile(h.config, []byte(text), 0o600)
 }
 
-func (h *household) state() string { return filepath.Join(h.dir, "state") }
+func (h *household) state() string  { return filepath.Join(h.dir, "state") }
+func (h *household) played() string { return filepath.Join(h.dir, "played.raw") }
 
 // begin gives the device its identity, starts it, and pairs.
 func (h *household) begin(b *bench) error {

@@ -113,6 +113,9 @@ func (b *bench) measure() (err error) {
 		{"household: requests, entries, notices", b.requests},
 		{"household: revocations", b.revocations},
 		{"household: floods", b.floods},
+		{"talk: mouth to ear", b.mouthToEar},
+		{"talk: stages of sound", b.stages},
+		{"talk: doorbell and snapshots", b.doorbell},
 		{"binaries", b.sizes},
 	} {
 		if !strings.HasPrefix(part.name, b.only) {
