@@ -14,7 +14,7 @@ import (
 // soundStages are the benchmarks of what a frame of 20 ms passes.
 var soundStages = []struct{ pkg, pattern, name, figure string }{
 	{"./pkg/audio/jitter", "Buffer$", "Buffer", "jitter buffer and decoder"},
-	{"./pkg/audio/opus", "Decode$", "Decode/voip", "decoder alone"},
+	{"./pkg/audio/opus", "Decode$", "Decode/celt-fb-20", "decoder alone"},
 	{"./pkg/audio/dynamics", "Limiter$", "Limiter", "limiter"},
 	{"./pkg/audio/dynamics", "Ducker$", "Ducker", "ducker"},
 	{"./pkg/audio/echo", "Cancel$", "Cancel", "echo canceller with noise suppression, resampled"},

@@ -145,8 +145,7 @@ func (s speech) report(began time.Time, samples []int16, given growth) {
 			s.b.report.add(s.kind, "mouth to ear "+s.how+", "+q, "ms", ms(quantile(took, quantiles[q])))
 		}
 	}
-	s.b.report.add(s.kind, "blocks of 100 ms that were heard as they were spoken, "+s.how, "%", 100*float64(len(took))/float64(max(1, len(all))))
-	s.b.report.add(s.kind, "likeness of what was heard, "+s.how, "", sound.Likeness(all))
+	s.b.report.add(s.kind, "frames that were heard as they were spoken, "+s.how, "%", 100*sound.Clear(s.voice, samples, all))
 }
 
 // mouth is a peer that sends a voice and takes no sound.

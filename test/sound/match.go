@@ -68,3 +68,36 @@ func lowered(samples []int16) []float64 {
 	}
 	return out
 }
+
+// Clear is the share of a voice's frames of 20 ms, in the blocks that were found, that
+// were heard at their own place as they were spoken: with a likeness above 0.9, at most
+// 3 ms off the block's place.
+func Clear(sent, heard []int16, all []Match) float64 {
+	s, h := lowered(sent), lowered(heard)
+	const frame, off = Rate / 50 / lower, 3 * Rate / 1000 / lower
+	clear, n := 0, 0
+	for _, m := range all {
+		for at := m.Sent / lower; at < (m.Sent+Block)/lower; at += frame {
+			f := s[at : at+frame]
+			power := dot(f, f)
+			if power/frame < loud*loud {
+				continue
+			}
+			n++
+			best := 0.0
+			for lag := (m.Heard-m.Sent)/lower - off; lag <= (m.Heard-m.Sent)/lower+off; lag++ {
+				if at+lag < 0 || at+lag+frame > len(h) {
+					continue
+				}
+				there := h[at+lag:][:frame]
+				if p := dot(there, there); p > 0 {
+					best = max(best, dot(f, there)/math.Sqrt(power*p))
+				}
+			}
+			if best > 0.9 {
+				clear++
+			}
+		}
+	}
+	return float64(clear) / float64(max(1, n))
+}

@@ -53,6 +53,16 @@ func TestMatches(t *testing.T) {
 			t.Errorf("a block at %d is found at %d", m.Sent, m.Heard)
 		}
 	}
+	if c := Clear(voice, slices.Concat(make([]int16, late), voice), there); c < 0.99 {
+		t.Errorf("%.2f of the same voice is clear", c)
+	}
+	cut := slices.Clone(voice)
+	for at := 0; at < len(cut); at += Rate / 10 { // a frame of five
+		clear(cut[at : at+Rate/50])
+	}
+	if c := Clear(voice, cut, Matches(voice, cut, 0)); c < 0.75 || c > 0.85 {
+		t.Errorf("%.2f of a voice with holes is clear", c)
+	}
 	if l := Likeness(Matches(voice, audiotest.Voice(2, 4*Rate), 2*late)); l > 0.75 {
 		t.Errorf("another voice: likeness %.2f", l)
 	}

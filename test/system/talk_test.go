@@ -16,11 +16,12 @@ import (
 	"github.com/camd-project/camd/test/sound"
 )
 
-// TestAVoiceIsUnderstoodThroughABadNetwork holds what the room heard to what was sent,
-// block by block (sound.Matches). Wanted is a mean likeness that a buffer doesn't reach
-// which plays without waiting, or takes what is overtaken for lost. And the buffer is
-// bounded: no block is heard later than its 200 ms, what the card holds ahead, the
-// network's jitter and the sender's own lateness make it.
+// TestAVoiceIsUnderstoodThroughABadNetwork holds what the room heard to what was sent:
+// wanted is a share of frames that were heard as they were spoken (sound.Clear). Measured
+// were 0.95, 0.91 and 0.86; a buffer that takes for lost what was overtaken gets 0.71,
+// 0.76 and 0.67, and one that plays in the order of arrival 0.56, 0.51 and 0.46. And the
+// buffer is bounded: no block is heard later than its 200 ms, what the card holds ahead,
+// the network's jitter and the sender's own lateness make it.
 func TestAVoiceIsUnderstoodThroughABadNetwork(t *testing.T) {
 	r := newRoom(t)
 	anna := r.talker(r.anna)
@@ -33,18 +34,19 @@ func TestAVoiceIsUnderstoodThroughABadNetwork(t *testing.T) {
 		sound.Network
 		want float64
 	}{
-		"jitter of 60 ms":              {sound.Network{Jitter: 60 * time.Millisecond}, 0.95},
-		"and a loss of 5 % with that":  {sound.Network{Jitter: 60 * time.Millisecond, Loss: 0.05}, 0.93},
-		"and a loss of 20 % with that": {sound.Network{Jitter: 60 * time.Millisecond, Loss: 0.2}, 0.88},
+		"jitter of 60 ms":              {sound.Network{Jitter: 60 * time.Millisecond}, 0.87},
+		"and a loss of 5 % with that":  {sound.Network{Jitter: 60 * time.Millisecond, Loss: 0.05}, 0.84},
+		"and a loss of 20 % with that": {sound.Network{Jitter: 60 * time.Millisecond, Loss: 0.2}, 0.77},
 	} {
 		t.Run(name, func(t *testing.T) {
 			talk := anna.talk()
 			heard, late := anna.says(c.Network, 1, packets)
 			talk.Close()
 			all := sound.Matches(voice, heard, sound.Rate*6/10)
-			t.Logf("likeness %.3f of %d blocks; %v; the sender was %v late", sound.Likeness(all), len(all), delays(all), late)
-			if l := sound.Likeness(all); l < c.want || len(all) < 20 {
-				t.Errorf("likeness %.3f of %d blocks, want %.2f", l, len(all), c.want)
+			clear := sound.Clear(voice, heard, all)
+			t.Logf("clear %.3f; likeness %.3f of %d blocks; %v; the sender was %v late", clear, sound.Likeness(all), len(all), delays(all), late)
+			if clear < c.want || len(all) < 20 {
+				t.Errorf("%.3f of the frames in %d blocks were heard as they were spoken, want %.2f", clear, len(all), c.want)
 			}
 			if d := delays(all); d.most > (200+60)*time.Millisecond+c.Jitter+late {
 				t.Errorf("%v: the buffer is not bounded", d)
