@@ -186,6 +186,7 @@ func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events 
 		Hush:          desk.Hush,
 		Say:           say.clip,
 		Audit:         func(context.Context) error { say.tell(say.archive.Audit(present(authority))); return nil },
+		Block:         desk.Block,
 		Calm:          say.calm,
 	}
 }

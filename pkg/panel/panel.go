@@ -30,6 +30,7 @@ type Actions struct {
 	Ring, Audit func(context.Context) error // the bell; who the members are and who watches, spoken
 	Accept      func() bool                 // whether someone asked to speak, and now may
 	Hush        func() bool                 // whether someone spoke, and now may not
+	Block       func() bool                 // whether someone spoke a moment ago, and now may not again
 	Calm        func() bool                 // whether what Audit began was still spoken, and now is not
 	Say         func(clip string)           // speaks one of the prompts' archive
 }
@@ -49,6 +50,9 @@ func (a Actions) complete() Actions {
 	}
 	if a.Hush == nil {
 		a.Hush = nobody
+	}
+	if a.Block == nil {
+		a.Block = nobody
 	}
 	if a.Calm == nil {
 		a.Calm = nobody
@@ -236,7 +240,7 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 
 // short acts on a short press of the pairing button.
 func (p *Panel) short(ctx context.Context, e edge) {
-	if p.answer() || p.actions.Calm() {
+	if p.answer() || p.actions.Block() || p.actions.Calm() {
 		p.presses = nil
 		return
 	}

@@ -70,6 +70,7 @@ type bench struct {
 	fail   error    // what the actions give back
 	asks   bool     // somebody asks to speak
 	talks  bool     // somebody speaks
+	spoke  bool     // somebody did a moment ago
 	audits bool     // it is spoken who the members are
 	on     bool     // privacy mode
 	stop   func()
@@ -107,6 +108,12 @@ func newBench(t *testing.T, cfg Config, d *fakeDriver) *bench {
 				_ = note("hush")
 			}
 			return b.talks
+		},
+		Block: func() bool {
+			if b.spoke {
+				_ = note("block")
+			}
+			return b.spoke
 		},
 		Calm: func() bool { was := b.audits; b.audits = false; return was },
 		Say:  func(clip string) { b.said = append(b.said, fmt.Sprintf("%s at %v", clip, time.Since(b.zero))) },

@@ -33,6 +33,8 @@ func TestGesturesOfTalk(t *testing.T) {
 				b.tap(pairKey, 300*time.Millisecond)
 			}
 		}, []string{"audit at 700ms", "audit at 1.6s"}},
+		"a short press just after a talk": {func(b *bench) { b.spoke = true; b.tap(pairKey, 0) }, []string{"block at 100ms"}},
+		"the bell then rings":             {func(b *bench) { b.spoke = true; b.tap(bellKey, 0) }, []string{"ring at 0s"}},
 		"one that stops the audit is none of three": {func(b *bench) {
 			b.audits = true
 			for range 3 {

@@ -15,6 +15,7 @@ const (
 	acceptTime = 20 * time.Second // for someone in the room to press the button
 	idleTime   = time.Minute      // without a voice
 	blockTime  = 10 * time.Minute // after a press that ended a talk
+	reach      = 30 * time.Second // after a talk, in which a press still blocks the next
 	lookEvery  = time.Second
 )
 
@@ -77,6 +78,7 @@ type Desk struct {
 	mu      sync.Mutex
 	current *Talk     // nil: nobody speaks, or is about to
 	blocked time.Time // until then
+	ended   time.Time // when the last one did of which the room heard
 	asks    asks
 }
 
@@ -153,6 +155,9 @@ func (d *Desk) leave(t *Talk) {
 	if d.current == t {
 		d.current = nil
 	}
+	if t.announced {
+		d.ended = time.Now()
+	}
 }
 
 // Accept is a press in the room while it is asked: it lets the voice in. It tells
@@ -182,6 +187,20 @@ func (d *Desk) Hush() bool {
 		return false
 	}
 	t.cancel(endReason(proto.EndPressed))
+	return true
+}
+
+// Block is a press in the room just after a talk, and blocks the next as Hush would have:
+// who speaks briefly, again and again, is not out of the button's reach. It tells whether
+// there was one.
+func (d *Desk) Block() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if d.ended.IsZero() || now.Sub(d.ended) >= reach || now.Before(d.blocked) {
+		return false
+	}
+	d.blocked = now.Add(blockTime)
 	return true
 }
 

@@ -346,6 +346,49 @@ func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 	})
 }
 
+// Who ends a talk before anybody could reach the button can be blocked all the same.
+func TestAPressJustAfterATalkBlocksTheNext(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends   time.Duration // after the beginning; the notice takes two seconds
+		accept bool
+		wait   time.Duration
+		want   bool
+	}{
+		"at once":                 {3 * time.Second, false, 0, true},
+		"while one walks there":   {3 * time.Second, false, reach - time.Second, true},
+		"too late":                {3 * time.Second, false, reach, false},
+		"amid the notice":         {time.Second, false, time.Second, true},
+		"after a question only":   {time.Second, true, time.Second, false},
+		"after one in the answer": {10 * time.Second, true, time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoom(t)
+				if r.desk.Block() {
+					t.Error("nobody has spoken yet")
+				}
+				out := r.start(t.Context(), c.accept)
+				time.Sleep(c.ends)
+				r.desk.Bye("anna", "t")
+				if o := <-out; o.err == nil {
+					<-o.talk.Done()
+				}
+				time.Sleep(c.wait)
+				if got := r.desk.Block(); got != c.want {
+					t.Errorf("blocked: %v", got)
+				}
+				if r.desk.Block() {
+					t.Error("a second press does it again")
+				}
+				var refusal *proto.Refusal
+				if err := r.desk.Check(Member{Name: "Anna"}); errors.As(err, &refusal) != c.want || c.want && refusal.Code != proto.CodeBlocked {
+					t.Errorf("then: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // Whoever is not let in does not have the room rung for all night: not by asking again,
 // not by taking the question back, and not by asking as several guests of one member.
 func TestTheRoomIsNotAskedOverAndOver(t *testing.T) {

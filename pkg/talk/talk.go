@@ -17,6 +17,8 @@ type Talk struct {
 	accepted chan struct{} // closed by a press
 	waiting  bool          // for one; guarded by Desk.mu
 
+	announced bool // the room may have heard of it
+
 	voice Voice
 	stop  func()          // no packet of the session comes any more
 	over  <-chan struct{} // the session has ended
@@ -47,6 +49,7 @@ func (t *Talk) begin(d *Desk) error {
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
+	t.announced = true
 	if err := d.speaker.Announce(t.ctx, clip); err != nil {
 		return err
 	}
