@@ -34,7 +34,7 @@ func (b *bench) stages() error {
 			if !ok {
 				return fmt.Errorf("%s has no benchmark %s: %v", s.pkg, s.name, took)
 			}
-			b.report.pair("a frame through "+s.figure+" (baseline: the 20 ms that it lasts)", "ms", each, ms(sound.Pace))
+			b.report.pair("a frame through "+s.figure+" (baseline: the 20 ms that it lasts)", "µs", 1000*each, 1000*ms(sound.Pace))
 		}
 	}
 	return b.echoes()
