@@ -96,13 +96,14 @@ func knowsWhatWasNotHeard(t *testing.T, p Player) {
 }
 
 // drainTakesItsTime measures only that sound isn't over too early, which no slow
-// machine brings about. 5 % are the card's crystal and its coarse position.
+// machine brings about. The tenth is the card's crystal, its coarse position, and what it
+// takes in ahead of what it plays: QEMU's does that for 85 ms.
 func drainTakesItsTime(t *testing.T, p Player) {
 	for range 2 { // and again on the same card
 		began := time.Now()
 		give(t, p, rate, 960)
 		drain(t, p)
-		if took := time.Since(began); took < 950*time.Millisecond {
+		if took := time.Since(began); took < 900*time.Millisecond {
 			t.Errorf("a second of sound was heard after %v", took)
 		}
 	}
@@ -116,7 +117,7 @@ func drainsWhatIsShort(t *testing.T, p Player) {
 }
 
 func drainEnds(t *testing.T, p Player) {
-	give(t, p, 1920, 960)
+	give(t, p, 9600, 960)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := p.Drain(ctx); !errors.Is(err, context.Canceled) {
