@@ -56,10 +56,12 @@ type adminAnswer struct {
 }
 
 // room is what a press may do, for boards without a button: let a voice in that waits
-// for it, or end one. Each tells whether there was one.
+// for it, end one, or block the next after one that has just ended. Each tells whether
+// there was one.
 type room interface {
 	Accept() bool
 	Hush() bool
+	Block() bool
 }
 
 // bell is the doorbell, for boards whose bell is no input device.
@@ -191,7 +193,7 @@ func (a *admin) press(what string) adminAnswer {
 		return adminAnswer{Error: "talk takes press: accept or end"}
 	case what == "accept" && !a.room.Accept():
 		return adminAnswer{Error: "Nobody waits to be let speak."}
-	case what == "end" && !a.room.Hush():
+	case what == "end" && !a.room.Hush() && !a.room.Block():
 		return adminAnswer{Error: "Nobody speaks through the camera."}
 	}
 	return adminAnswer{OK: true}
