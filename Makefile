@@ -15,10 +15,10 @@ export GOFLAGS ?= -buildvcs=false
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-build: setup-build ## camd and camctl for this machine, in bin/
-	@echo "== building bin/camd and bin/camctl (the first time takes a minute or two)"
+build: setup-build ## camd, camctl and camops for this machine, in bin/
+	@echo "== building bin/camd, bin/camctl and bin/camops (the first time takes a minute or two)"
 	@mkdir -p bin
-	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl
+	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl ./cmd/camops
 
 demo: build ## a camera, a broker and a page with live picture and sound on this machine
 	@bin/camctl demo --camd bin/camd

@@ -63,7 +63,7 @@ func present(authority *auth.Authority) (all, watching []prompt.Person) {
 // talkRule is what a talk needs. docs/protocol.md 8.
 func (s *service) talkRule() auth.Rule {
 	return auth.Rule{
-		Scopes: func(json.RawMessage) ([]proto.Scope, error) { return []proto.Scope{proto.ScopeTalk}, nil },
+		Scopes: talkScopes,
 		Logged: true, Slow: true,
 		Check: func(r auth.Request) error { return s.desk.Check(member(r)) },
 	}
@@ -73,11 +73,26 @@ func member(r auth.Request) talk.Member {
 	return talk.Member{Name: r.Caller.Name, Role: r.Caller.Role}
 }
 
+// talkScopes refuses what is no request before anything is logged.
+func talkScopes(body json.RawMessage) ([]proto.Scope, error) {
+	if _, err := talkRequest(body); err != nil {
+		return nil, err
+	}
+	return []proto.Scope{proto.ScopeTalk}, nil
+}
+
+func talkRequest(body json.RawMessage) (q proto.TalkRequest, err error) {
+	if err = envelope.Decode(body, &q); err == nil && q.Live == "" {
+		err = errors.New("a talk needs a live session")
+	}
+	return q, err
+}
+
 // talk lets a member speak. The gate has decided, logged and told everyone when it is
 // called; it returns when the room hears the voice.
 func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error) {
-	var q proto.TalkRequest
-	if envelope.Decode(r.Body, &q) != nil || q.Live == "" {
+	q, err := talkRequest(r.Body)
+	if err != nil {
 		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
 	t, err := s.desk.Start(ctx, talk.Request{
