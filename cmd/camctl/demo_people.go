@@ -124,7 +124,8 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) +
 
 // script is what a person can play through, in a terminal beside the page.
 func (d *demo) script() string {
-	return fmt.Sprintf(`On the page you are %[2]s, an owner. In another terminal you can be the others, too:
+	return fmt.Sprintf(`On the page you are %[2]s, an owner. Turn its loudspeaker on and talk: you hear what the room
+hears, the chime and your name first. In another terminal you can be the others, too:
 
    cd %[1]s && . ./%[3]s
 
@@ -135,6 +136,9 @@ func (d *demo) script() string {
    ben grant --to dan.txt --name Dan --scopes view --card dan.card --broker-cert dan.crt --broker-key dan.key
    dan add dan.card && dan watch --mute       a guest who may see and not hear
    ben events --follow                        what every member is told at once
+   atcamera talk end                          while you talk from the page: silence, for ten minutes
+   atcamera ring                              the bell; then: ben events, ben events --save pictures
+   ben snapshot now.jpg                       one picture, and everyone is told
    anna log && anna log --verify              who saw and heard what, proved
    atcamera evict                             at the camera: everyone is out`, quoted(d.dir), demoOwner, commandsFile)
 }
