@@ -179,7 +179,7 @@ func (e Entry) settings() string {
 // asked is what a refused request was for.
 func (e Entry) asked() string {
 	switch e.Op {
-	case proto.OpLive, proto.OpSnapshot, proto.OpEvents:
+	case proto.OpLive, proto.OpTalk, proto.OpSnapshot, proto.OpEvents:
 		return deeds(e.Scopes, todo)
 	case proto.OpMembers:
 		return "see the members"

@@ -35,6 +35,7 @@ func TestSentence(t *testing.T) {
 		"Anna asked for a picture.":                                                {Kind: KindSnapshot, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}},
 		"Anna got a picture.":                                                      {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: "ok"},
 		"Anna stopped taking pictures: privacy mode is on.":                        {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: string(proto.CodePrivacy)},
+		"Ben was not allowed to talk: quiet hours.":                                {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpTalk, Scopes: []proto.Scope{proto.ScopeTalk}, Code: proto.CodeQuiet},
 		"Ben was not allowed to take pictures: the right to it is missing.":        {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}, Code: proto.CodeScope},
 		"Someone rang the bell.":                                                   {Kind: KindRing, Network: NetLocal},
 		"Anna removed Cara.":                                                       {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara"},
