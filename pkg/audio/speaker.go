@@ -125,6 +125,20 @@ func (s *Speaker) Announce(ctx context.Context, clips [][]byte) error {
 	return nil
 }
 
+// Prompt plays as Announce does, but lets no voice in: what is said of the door, or of
+// the members, announces nobody.
+func (s *Speaker) Prompt(ctx context.Context, clips [][]byte) error {
+	_, err := s.ask(ctx, func(p *playing) (*Voice, error) {
+		err := p.announce(ctx, clips)
+		p.heard = time.Time{}
+		return nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("prompt: %w", err)
+	}
+	return nil
+}
+
 // Voice lets a remote voice in, until ctx ends or it is closed. It fails with
 // ErrUnannounced unless an announcement was heard just before, and with ErrTaken.
 // One announcement lets one voice in.
@@ -195,7 +209,7 @@ func (s *Speaker) look() (err error) {
 // report tells people the reason, and the log the chain, once.
 func (s *Speaker) report(err error) {
 	if err == nil {
-		s.health.Set(health.OK, "")
+		s.health.Set(health.OK, s.unheard())
 		return
 	}
 	sentence := explain(loudspeaker, s.device, err)
@@ -203,6 +217,17 @@ func (s *Speaker) report(err error) {
 		s.log.Warn("speaker failed", "device", s.device, "error", err)
 	}
 	s.health.Set(health.Failed, sentence)
+}
+
+// unheard says of a speaker that is none that nobody in the room hears it.
+func (s *Speaker) unheard() string {
+	switch s.cfg.Speaker {
+	case "null":
+		return `Nobody in the room hears anything: audio.speaker is "null".`
+	case "file":
+		return "Nobody in the room hears anything: what would be heard is written to a file."
+	}
+	return ""
 }
 
 // play opens the card for a request, and serves it and others until nothing plays any
