@@ -15,6 +15,7 @@ const (
 	acceptTime = 20 * time.Second // for someone in the room to press the button
 	idleTime   = time.Minute      // without a voice
 	blockTime  = 10 * time.Minute // after a press that ended a talk
+	notices    = 3                // of one talk, if something else is heard between notice and voice
 	reach      = 30 * time.Second // after a talk, in which a press still blocks the next
 	lookEvery  = time.Second
 )
@@ -34,9 +35,13 @@ type Speaker interface {
 	Ready() error
 	// Announce plays 20 ms Opus packets, and returns when the last sample was heard.
 	Announce(ctx context.Context, clip [][]byte) error
-	// Voice lets a voice in. What was announced last was heard on the same card.
+	// Voice lets a voice in. What was announced last was heard on the same card. It
+	// fails with ErrStale if something else was heard since, or too long ago.
 	Voice(ctx context.Context) (Voice, error)
 }
+
+// ErrStale says that the room has to be told anew who speaks.
+var ErrStale = errors.New("the notice is not what the room has just heard")
 
 // Prompts are the words that the room hears.
 type Prompts interface {
@@ -44,8 +49,9 @@ type Prompts interface {
 	Asking(Member) ([][]byte, error)   // that somebody wants to, and which button lets them
 }
 
-// Sessions are the live sessions. MayHear tells what Hear would refuse. Hear hands the voice of one to sink, until stop has
-// returned; done is closed when the session has ended.
+// Sessions are the live sessions. MayHear tells what Hear would refuse. Hear hands the
+// voice of one to sink, until stop has returned; done is closed when the session has
+// ended.
 type Sessions interface {
 	MayHear(client proto.ClientID, session string) error
 	Hear(client proto.ClientID, session string, sink func(seq uint16, timestamp uint32, payload []byte)) (stop func(), done <-chan struct{}, err error)

@@ -200,7 +200,9 @@ func TestT8WithoutANoticeNobodyIsHeard(t *testing.T) {
 	}
 }
 
+// It waits for a press that does not come, so it runs beside the others.
 func TestT9QuietHoursAndKidsRoomWithoutAPress(t *testing.T) {
+	t.Parallel()
 	l := newLoud(t, "[household]\nclock = \"battery\"\n")
 	anna := l.speaks(l.owner.Keys())
 	minute := time.Now().UTC()
