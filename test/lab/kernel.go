@@ -13,19 +13,20 @@ import (
 
 // Arch is a Debian architecture that the lab can boot.
 type Arch struct {
-	Debian  string   // Debian's name
-	Package string   // depends on the kernel of the day
-	GOARCH  string   // Go's name
-	Release string   // suffix of the release binaries
-	QEMU    []string // command and machine
+	Debian   string   // Debian's name
+	Package  string   // depends on the kernel of the day
+	GOARCH   string   // Go's name
+	Release  string   // suffix of the release binaries
+	Compiler string   // prefix of the cross compilers
+	QEMU     []string // command and machine
 }
 
 // The two architectures that camd is released for. cortex-a53 boots fastest;
 // without highmem=off a 32-bit kernel finds no PCI device.
 var (
-	ARM64 = Arch{"arm64", "linux-image-arm64", "arm64", "linux-arm64",
+	ARM64 = Arch{"arm64", "linux-image-arm64", "arm64", "linux-arm64", "aarch64-linux-gnu",
 		[]string{"qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53"}}
-	ARMv7 = Arch{"armhf", "linux-image-armmp", "arm", "linux-armv7",
+	ARMv7 = Arch{"armhf", "linux-image-armmp", "arm", "linux-armv7", "arm-linux-gnueabihf",
 		[]string{"qemu-system-arm", "-M", "virt,highmem=off", "-cpu", "cortex-a7"}}
 )
 

@@ -150,7 +150,8 @@ func TestMJPEGCamera(t *testing.T) {
 	checkPicture(t, h.record("3"), 640, 360)
 }
 
-// TestARMv7: the 32-bit binary runs on a 32-bit kernel, captures and encodes.
+// TestARMv7: the 32-bit binary runs on a 32-bit kernel, captures and encodes; and what
+// plays there does what it promises.
 func TestARMv7(t *testing.T) {
 	h := move(t, ARMv7, "[capture]\nwidth = 320\nheight = 180\nrate = 15\n"+microphone, vivid, aloop)
 	must(t, h.Play(patient(t), speaker, tone))
@@ -161,4 +162,6 @@ func TestARMv7(t *testing.T) {
 	}
 	checkTone(t, file, tone)
 	h.stop()
+	must(t, h.Put(patient(t), "/bin/alsa", 0o755, read(t, testProgram(t, ARMv7, "./pkg/audio/alsa"))))
+	keepsContract(t, h.Guest, "alsa", "TestRealOutput")
 }
