@@ -37,7 +37,7 @@ const waitingPrompts = 8
 type announcer struct {
 	log     *slog.Logger
 	speaker interface {
-		Announce(ctx context.Context, clip [][]byte) error
+		Prompt(ctx context.Context, clip [][]byte) error
 	}
 	archive *prompt.Archive
 	queue   chan *utterance
@@ -86,7 +86,7 @@ func (a *announcer) speak(ctx context.Context, u *utterance) error {
 			return nil
 		}
 	}
-	if err := a.speaker.Announce(ctx, u.packets); ctx.Err() == nil {
+	if err := a.speaker.Prompt(ctx, u.packets); ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -159,5 +159,5 @@ func (a *announcer) Chime(ctx context.Context) error {
 		return err
 	}
 	a.calm()
-	return a.speaker.Announce(ctx, packets)
+	return a.speaker.Prompt(ctx, packets)
 }

@@ -25,7 +25,7 @@ func (s *slowSpeaker) note(what string) {
 	s.heard = append(s.heard, what)
 }
 
-func (s *slowSpeaker) Announce(ctx context.Context, clip [][]byte) error {
+func (s *slowSpeaker) Prompt(ctx context.Context, clip [][]byte) error {
 	s.note("begins " + string(clip[0]))
 	select {
 	case <-time.After(time.Duration(len(clip)) * time.Second):

@@ -20,6 +20,9 @@ type loudspeaker struct{ *audio.Speaker }
 // Voice lets a voice in.
 func (l loudspeaker) Voice(ctx context.Context) (talk.Voice, error) {
 	v, err := l.Speaker.Voice(ctx)
+	if errors.Is(err, audio.ErrUnannounced) {
+		return nil, fmt.Errorf("%w: %w", talk.ErrStale, err)
+	}
 	if err != nil {
 		return nil, err // not a nil *Voice in an interface
 	}

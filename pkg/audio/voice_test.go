@@ -228,6 +228,29 @@ func TestOneAnnouncementLetsOneVoiceIn(t *testing.T) {
 	}
 }
 
+// TestAPromptLetsNoVoiceIn, nor does a notice before it: what the room has heard last
+// must be whose voice comes.
+func TestAPromptLetsNoVoiceIn(t *testing.T) {
+	chime := clip(t, 880, 10)
+	onStage(t, func(st *stage) {
+		for _, notice := range []bool{false, true} {
+			if notice {
+				st.announce(chime)
+			}
+			if err := st.speaker.Prompt(st.t.Context(), chime); err != nil {
+				t.Fatal(err)
+			}
+			v, err := st.speaker.Voice(st.t.Context())
+			if !errors.Is(err, ErrUnannounced) {
+				t.Errorf("Voice = %v, want ErrUnannounced", err)
+			}
+			if v != nil {
+				v.Close()
+			}
+		}
+	})
+}
+
 // TestReleasedVoiceLeavesNothingInTheCard even if the card stays open.
 func TestReleasedVoiceLeavesNothingInTheCard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

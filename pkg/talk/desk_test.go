@@ -3,6 +3,7 @@ package talk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ type room struct {
 	broken   error // what Announce says
 	missing  error // what the prompts say
 	noVoice  error
+	stale    int // times that something else is heard after the notice
 	noHear   error
 	deaf     error         // what MayHear says
 	duration time.Duration // of an announcement
@@ -65,6 +67,10 @@ func (r *room) Announce(ctx context.Context, clip [][]byte) error {
 }
 
 func (r *room) Voice(context.Context) (Voice, error) {
+	if r.stale > 0 {
+		r.stale--
+		return nil, fmt.Errorf("the bell was heard: %w", ErrStale)
+	}
 	if r.noVoice != nil {
 		return nil, r.noVoice
 	}
@@ -191,6 +197,30 @@ func TestTheRoomHearsWhoItIsBeforeTheVoice(t *testing.T) {
 			t.Errorf("happened: %q, want %q", got, want)
 		}
 	})
+}
+
+// What is heard between the notice and the voice must not stand for the notice.
+func TestTheRoomIsToldAnewAfterSomethingElse(t *testing.T) {
+	for stale, want := range map[int]proto.Code{1: "", notices - 1: "", notices: proto.CodeNoSpeaker} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRoom(t)
+			r.stale = stale
+			o := <-r.start(t.Context(), false)
+			told := slices.DeleteFunc(r.happened(), func(e string) bool { return e != "announced Anna" })
+			if len(told) != min(stale+1, notices) {
+				t.Errorf("%d other prompts: announced %d times", stale, len(told))
+			}
+			if want != "" {
+				r.refused(o, want)
+				return
+			}
+			if o.err != nil {
+				t.Fatal(o.err)
+			}
+			r.desk.Bye("anna", "t")
+			r.ended(o.talk, proto.EndBye)
+		})
+	}
 }
 
 func TestStartRefuses(t *testing.T) {

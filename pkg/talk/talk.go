@@ -50,19 +50,30 @@ func (t *Talk) begin(d *Desk) error {
 		return proto.Refuse(proto.CodeNoChime)
 	}
 	t.announced = true
-	if err := d.speaker.Announce(t.ctx, clip); err != nil {
-		return err
+	for range notices {
+		if err = t.admit(d, clip); !errors.Is(err, ErrStale) {
+			break
+		}
 	}
-	if err := t.ctx.Err(); err != nil {
-		return err
-	}
-	if t.voice, err = d.speaker.Voice(t.ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	t.stop, t.over, err = d.sessions.Hear(r.Client, r.Live, t.voice.Packet)
 	if err != nil {
 		t.voice.Close()
 	}
+	return err
+}
+
+// admit has the room hear who it is, and then lets the voice in.
+func (t *Talk) admit(d *Desk, clip [][]byte) (err error) {
+	if err := d.speaker.Announce(t.ctx, clip); err != nil {
+		return err
+	}
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	t.voice, err = d.speaker.Voice(t.ctx)
 	return err
 }
 
