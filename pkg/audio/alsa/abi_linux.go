@@ -63,11 +63,11 @@ type cardInfo struct {
 
 // elemID is struct snd_ctl_elem_id: the name of a control.
 type elemID struct {
-	numid        uint32
-	iface        uint32
-	_, subdevice uint32
-	name         [44]byte
-	index        uint32 // tells apart controls of one name
+	numid uint32
+	iface uint32
+	_     [2]uint32 // device, subdevice
+	name  [44]byte
+	index uint32 // tells apart controls of one name
 }
 
 // elemList is struct snd_ctl_elem_list: a page of the controls' names.
