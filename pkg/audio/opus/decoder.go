@@ -47,7 +47,7 @@ func (d *Decoder) Decode(frame []int16, packet []byte) (int, error) {
 	}
 	got, err := d.pion.DecodeToInt16(packet, frame)
 	if err != nil || got != n {
-		d.Reset() // what a broken packet left of the state is not worth keeping
+		d.Reset()                                       // what a broken packet left of the state is not worth keeping
 		return 0, fmt.Errorf("%w: %v", ErrGarbled, err) //nolint:errorlint // err may be nil
 	}
 	return n, nil
