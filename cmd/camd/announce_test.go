@@ -36,6 +36,12 @@ func (s *slowSpeaker) Prompt(ctx context.Context, clip [][]byte) error {
 	return nil
 }
 
+func (s *slowSpeaker) happened() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.heard)
+}
+
 func speech(name string, seconds int) [][]byte { return slices.Repeat([][]byte{[]byte(name)}, seconds) }
 
 // speaking has an announcer run for a test, with a speaker that takes a second for each
@@ -79,7 +85,8 @@ func TestAnAuditGivesWay(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				c.then(a)
 				time.Sleep(3 * time.Second)
-				if last := s.heard[len(s.heard)-1]; !strings.HasPrefix(last, c.want) || slices.Contains(s.heard, "heard audit") {
+				heard := s.happened()
+				if last := heard[len(heard)-1]; !strings.HasPrefix(last, c.want) || slices.Contains(heard, "heard audit") {
 					t.Errorf("at last %q, want %q", last, c.want)
 				}
 				if a.calm() {
@@ -102,8 +109,8 @@ func TestAnAuditIsHeardOut(t *testing.T) {
 	speaking(t, func(a *announcer, s *slowSpeaker) {
 		a.tell(speech("audit", 10), nil)
 		time.Sleep(time.Minute)
-		if a.calm() || !slices.Equal(s.heard, []string{"begins audit", "heard audit"}) {
-			t.Errorf("%q, and it can be stopped", s.heard)
+		if heard := s.happened(); a.calm() || !slices.Equal(heard, []string{"begins audit", "heard audit"}) {
+			t.Errorf("%q, or it can be stopped", heard)
 		}
 	})
 }
