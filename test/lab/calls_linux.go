@@ -209,3 +209,13 @@ func (g *Guest) Play(ctx context.Context, device string, hertz float64) error {
 func (g *Guest) Record(ctx context.Context, device, path string) error {
 	return g.call(ctx, "Record", agent.Recording{Device: device, Path: path}, &agent.Empty{})
 }
+
+// Room puts a room between two PCM devices until the guest ends.
+func (g *Guest) Room(ctx context.Context, r agent.Room) error {
+	return g.call(ctx, "Room", r, &agent.Empty{})
+}
+
+// Say has somebody in the room say something, and waits until it has been said.
+func (g *Guest) Say(ctx context.Context, s agent.Speech) error {
+	return g.call(ctx, "Say", s, &agent.Empty{})
+}

@@ -24,6 +24,10 @@ func NewRoom(seed uint64) Room {
 	return r
 }
 
+// Reflections are the impulse response itself: after how many samples each comes, and
+// how loud it is.
+func (r Room) Reflections() (at []int, gain []float64) { return r.at, r.gain }
+
 // Echo is what comes back of played after so many samples more.
 func (r Room) Echo(played []int16, later int) []int16 {
 	out := make([]int16, len(played))

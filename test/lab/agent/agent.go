@@ -72,6 +72,22 @@ type Recording struct {
 	Path   string
 }
 
+// Room is what lies between a speaker and a microphone: what the PCM device Hears
+// captures comes back from the PCM device Plays, some 100 ms later, as often as it is
+// reflected.
+type Room struct {
+	Hears, Plays string    // /dev/snd/pcmC0D0c, /dev/snd/pcmC0D0p
+	At           []int     // samples after which each reflection comes
+	Gain         []float64 // how loud each is
+}
+
+// Speech is what somebody in the room says, if anything, and how long that lasts by the
+// room's own clock, with the silence after it.
+type Speech struct {
+	Samples []int16
+	Lasting time.Duration
+}
+
 // Control sets a V4L2 control (a button is pressed by any value).
 type Control struct {
 	Device string

@@ -25,6 +25,7 @@ type Guest struct {
 	processes map[string]*process
 	held      []*os.File
 	keyboards map[string]*os.File
+	say       chan<- saying // to the room, if there is one
 }
 
 // PowerOff ends the guest.
