@@ -1,6 +1,7 @@
 package sound
 
 import (
+	"math"
 	"sync"
 
 	"github.com/pion/rtp"
@@ -26,7 +27,7 @@ type Wire struct {
 // Packet is the RTP packet of the n-th 20 ms of a voice.
 func Packet(n int, payload []byte) *rtp.Packet {
 	return &rtp.Packet{Header: rtp.Header{
-		SequenceNumber: uint16(65300 + n), Timestamp: uint32(1<<32 - 30000 + n*opus.FrameSamples), //nolint:gosec // they wrap
+		SequenceNumber: 65300 + uint16(n), Timestamp: math.MaxUint32 - 30000 + uint32(n)*opus.FrameSamples, //nolint:gosec // they wrap
 	}, Payload: payload}
 }
 
