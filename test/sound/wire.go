@@ -10,9 +10,6 @@ import (
 	"github.com/camd-project/camd/pkg/audio/opus"
 )
 
-// Opus is what a Wire carries. RFC 7587.
-var Opus = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: Rate, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}
-
 // Wire is a track of a voice on which any RTP packet can be sent, in any order: as a
 // network delivers them, or as an attacker would like. What is sent before the
 // connection stands is lost.
