@@ -300,7 +300,10 @@ func TestVoiceNeedsAnAnnouncement(t *testing.T) {
 		refused := func(what string, want error) {
 			t.Helper()
 			if v, err := st.speaker.Voice(st.t.Context()); !errors.Is(err, want) || v != nil {
-				t.Errorf("%s: Voice = %v, %v, want %v", what, v, err, want)
+				t.Errorf("%s: Voice = %v, %v, want %v", what, v != nil, err, want)
+				if v != nil {
+					v.Close()
+				}
 			}
 		}
 		refused("at rest", ErrUnannounced)
