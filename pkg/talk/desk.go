@@ -210,7 +210,8 @@ func (d *Desk) Block() bool {
 	return true
 }
 
-// Bye ends a talk for the client who speaks; false if it speaks under no such name.
+// Bye ends a talk for the client who speaks; false if it speaks under no such name. When
+// it returns somebody else may speak.
 func (d *Desk) Bye(client proto.ClientID, id string) bool {
 	d.mu.Lock()
 	t := d.current
@@ -219,6 +220,7 @@ func (d *Desk) Bye(client proto.ClientID, id string) bool {
 		return false
 	}
 	t.cancel(endReason(proto.EndBye))
+	<-t.done
 	return true
 }
 
