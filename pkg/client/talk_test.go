@@ -159,7 +159,7 @@ func TestTheCameraEndsATalk(t *testing.T) {
 	if k.Reason() != proto.EndPressed || !errors.Is(k.Err(), ErrLost) || k.Err().Error() != TalkEndSentence(proto.EndPressed) {
 		t.Errorf("ended by %q, %v", k.Reason(), k.Err())
 	}
-	if err := k.Write([]byte("x"), 960); err != k.Err() {
+	if err := k.Write([]byte("x"), 960); !errors.Is(err, k.Err()) {
 		t.Errorf("Write = %v", err)
 	}
 	k.Close()

@@ -52,7 +52,7 @@ func TestPacketsComeWhole(t *testing.T) {
 	binary.LittleEndian.PutUint32(other[22:], checksum(other))
 	got, err := packets(file(headPage, tagsPage, page(0, 2, []byte{1, 2, 255}, "abb"+long[:255]), other,
 		page(continued, 3, []byte{255, 3}, long[255:]), page(last, 4, []byte{255, 0}, long[:255]), []byte("what follows is not read")))
-	if err != io.EOF || len(got) != 4 || got[0] != "a" || got[1] != "bb" || got[2] != long || got[3] != long[:255] {
+	if !errors.Is(err, io.EOF) || len(got) != 4 || got[0] != "a" || got[1] != "bb" || got[2] != long || got[3] != long[:255] {
 		t.Errorf("%d packets, %v", len(got), err)
 	}
 }
@@ -73,7 +73,7 @@ func TestItReadsWhatAnotherWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := packets(b.Bytes())
-	if err != io.EOF || strings.Join(got, "") != "\xfc\x00\xfc\x01\xfc\x02" {
+	if !errors.Is(err, io.EOF) || strings.Join(got, "") != "\xfc\x00\xfc\x01\xfc\x02" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
