@@ -179,7 +179,7 @@ func (r *report) buttons(cfg panel.Config) {
 		}
 	}
 	if strings.Join(configured, "") == "" {
-		r.line("buttons", "-", "none is configured: camd pair, privacy, evict and reset do the same at the terminal")
+		r.line("buttons", "-", "none is configured: camd pair, privacy, talk, ring, evict and reset do the same at the terminal")
 	}
 }
 
