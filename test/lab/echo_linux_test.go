@@ -19,11 +19,12 @@ import (
 // slow leaves the processor to the sound.
 const slow = "[capture]\nwidth = 320\nheight = 180\nrate = 5\n"
 
-// steady is a machine whose clock counts the instructions that it runs (2 ns each) while
-// it isn't idle: however busy the host is, the guest isn't late for its sound cards. It
-// has one thread for both processors.
+// steady is a machine whose clock counts the instructions that it runs, 2 ns each, and
+// doesn't run ahead of the host's. With a process that keeps it from being idle, when it
+// would wait for the host's clock, it isn't late for its sound cards however busy the
+// host is. It has one thread for both processors.
 func steady(a Arch) Arch {
-	a.QEMU = append(slices.Clone(a.QEMU), "-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on")
+	a.QEMU = append(slices.Clone(a.QEMU), "-accel", "tcg,thread=single", "-icount", "shift=1,align=on")
 	return a
 }
 
@@ -43,6 +44,7 @@ func TestEcho(t *testing.T) {
 	h := settle(t, steady(ARM64), nil, fmt.Sprintf(tables, "off"), vivid, aloop)
 	at, gain := audiotest.NewRoom(1).Reflections()
 	must(t, h.Room(patient(t), agent.Room{Hears: room, Plays: speaker, At: at, Gain: gain}))
+	must(t, h.Start(patient(t), "busy", "/init", agent.Busy))
 	h.pair()
 	voice := h.speechFile()
 

@@ -18,6 +18,10 @@ const Service = "Guest"
 // a path and parameters to the line.
 const ModuleList = "lab/modules"
 
+// Busy is the one argument with which the guest's first process, started once more, keeps
+// a processor from ever being idle, and takes nothing from others.
+const Busy = "busy"
+
 // Empty is for calls without an argument or an answer.
 type Empty struct{}
 
