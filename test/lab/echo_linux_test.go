@@ -20,12 +20,19 @@ import (
 const slow = "[capture]\nwidth = 320\nheight = 180\nrate = 5\n"
 
 // steady is a machine whose clock counts the instructions that it runs, 2 ns each, and
-// doesn't run ahead of the host's. With a process that keeps it from being idle, when it
-// would wait for the host's clock, it isn't late for its sound cards however busy the
-// host is. It has one thread for both processors.
+// doesn't run ahead of the host's. After household.steady it isn't late for its sound
+// cards, however busy the host is.
 func steady(a Arch) Arch {
 	a.QEMU = append(slices.Clone(a.QEMU), "-accel", "tcg,thread=single", "-icount", "shift=1,align=on")
 	return a
+}
+
+// steady keeps a steady machine from being idle, when its clock would follow the host's,
+// and leaves it one processor: two take turns, and each makes the other wait.
+func (h *household) steady() {
+	h.t.Helper()
+	must(h.t, h.Put(patient(h.t), "/sys/devices/system/cpu/cpu1/online", 0, []byte("0")))
+	must(h.t, h.Start(patient(h.t), "busy", "/init", agent.Busy))
 }
 
 // What is asked for.
@@ -44,7 +51,7 @@ func TestEcho(t *testing.T) {
 	h := settle(t, steady(ARM64), nil, fmt.Sprintf(tables, "off"), vivid, aloop)
 	at, gain := audiotest.NewRoom(1).Reflections()
 	must(t, h.Room(patient(t), agent.Room{Hears: room, Plays: speaker, At: at, Gain: gain}))
-	must(t, h.Start(patient(t), "busy", "/init", agent.Busy))
+	h.steady()
 	h.pair()
 	voice := h.speechFile()
 
