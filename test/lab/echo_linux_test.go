@@ -67,7 +67,7 @@ func TestEcho(t *testing.T) {
 	auto := audiotest.Level(last(h.heard(agent.Speech{Lasting: 10 * time.Second}), 5))
 	said := audiotest.Voice(22, 3*sound.Rate)
 	for i := range said {
-		said[i] /= 4 // half as loud as the echo
+		said[i] /= 4 // softer than the echo
 	}
 	kept := h.heard(agent.Speech{Samples: said, Lasting: 4 * time.Second})
 	speaking.goesOn()
