@@ -45,6 +45,7 @@ type device struct {
 	mqtt     mqtt.Client
 
 	mu       sync.Mutex
+	gone     bool // the test is over: what still comes finds no log
 	client   envelope.PublicKey
 	nonce    string
 	highest  uint64
@@ -125,7 +126,12 @@ func (d *device) connect() {
 	d.wait(d.mqtt.Connect())
 	d.wait(d.mqtt.Subscribe(proto.TopicInFilter(d.id), 1, func(_ mqtt.Client, m mqtt.Message) { d.receive(m.Payload()) }))
 	d.say(true)
-	d.t.Cleanup(func() { d.mqtt.Disconnect(0) })
+	d.t.Cleanup(func() {
+		d.mqtt.Disconnect(0)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.gone = true
+	})
 }
 
 func (d *device) say(online bool) {
@@ -163,6 +169,9 @@ func (d *device) login(id proto.ClientID) Broker {
 func (d *device) receive(msg []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.gone {
+		return
+	}
 	r, err := envelope.OpenRequest(msg, d.hhEnc, func(proto.ClientID) (*ecdsa.PublicKey, bool) { return d.client.Sig, true })
 	if err != nil || r.Audience != d.id || r.Epoch != 1 {
 		d.t.Errorf("request %+v: %v", r, err)
