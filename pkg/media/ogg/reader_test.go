@@ -82,7 +82,7 @@ func TestLongTagsArePassedOver(t *testing.T) {
 	full := bytes.Repeat([]byte{255}, 255)
 	pages := [][]byte{headPage, page(0, 1, full, "OpusTags"+strings.Repeat("p", 255*255-8)),
 		page(continued, 2, []byte{1}, "p"), page(last, 3, []byte{1}, "a")}
-	if got, err := packets(file(pages...)); err != io.EOF || len(got) != 1 || got[0] != "a" {
+	if got, err := packets(file(pages...)); !errors.Is(err, io.EOF) || len(got) != 1 || got[0] != "a" {
 		t.Errorf("%d packets, %v", len(got), err)
 	}
 }
