@@ -1,5 +1,5 @@
-// Package command parses the command lines of camd and camctl alike: help and
-// usage errors go where a person looks, with exit code 0 and 2. It ends nothing.
+// Package command parses the command lines of camd, camctl and camops alike: help and
+// usage errors go where a person looks, with exit code 0 and 2. Main alone ends the process.
 package command
 
 import (
