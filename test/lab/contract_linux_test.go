@@ -56,14 +56,19 @@ func keepsContract(t *testing.T, g *Guest, name, tests string) {
 // with those that need real devices.
 func testProgram(t *testing.T, a Arch, folder string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), filepath.Base(folder)+".test")
-	cmd := exec.Command("go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo,nomicrophone,lab",
-		"-ldflags", "-s -w -linkmode external -extldflags '-static'", "-o", path, folder)
+	return withC(t, a, folder, "test", "-c", "-tags", "netgo,osusergo,nomicrophone,lab")
+}
+
+// withC builds a folder with the C that it needs, for a guest that has no libraries.
+func withC(t *testing.T, a Arch, folder string, how ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), filepath.Base(folder))
+	cmd := exec.Command("go", append(how, "-trimpath", "-ldflags", "-s -w -linkmode external -extldflags '-static'", "-o", path, folder)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+a.GOARCH, "GOARM=7", "CGO_ENABLED=1",
 		"CC="+a.Compiler+"-gcc", "CXX="+a.Compiler+"-g++")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the tests of %s: %v\n%s", folder, err, out)
+		t.Fatalf("build %s: %v\n%s", folder, err, out)
 	}
 	return path
 }
