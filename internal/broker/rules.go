@@ -105,7 +105,8 @@ func (r *rules) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	r.mu.Unlock()
 	cl.Net.Conn.(*conn).release = func() { r.forget(cl) }
 	if old != nil {
-		old.Stop(packets.ErrSessionTakenOver)
+		// Not old.Stop: one that is stopped amid a packet leaves without its will.
+		_ = old.Net.Conn.Close() // it may be closed already
 		<-old.Net.Conn.(*conn).done
 	}
 }
