@@ -2,7 +2,6 @@
 // stream of JSON lines: the camera's answer, then its signals. Ending that request is
 // the bye.
 
-export const token = document.querySelector('meta[name="camd-token"]').content;
 export const $ = (id) => document.getElementById(id);
 const picture = $('picture');
 
@@ -27,10 +26,10 @@ function explain(sentence) {
   pause = Math.min(2 * pause, maxPause);
 }
 
-const gone = 'The demo can’t be reached any more. Start it again with “make demo”; this page then goes on by itself after a reload.';
+const gone = 'The demo can’t be reached any more. Start it again with “make demo”, and open the address that it prints.';
 
 export async function post(path, body, signal) {
-  const answer = await fetch(`${token}/${path}`, {
+  const answer = await fetch(path, {
     method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' }, signal,
   });
   if (!answer.ok) throw new Problem((await answer.json()).error);

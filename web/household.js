@@ -1,7 +1,7 @@
 // The household: who watches, privacy mode, what happens, and whether the access log
 // is proved. What happens comes as a stream of JSON lines as long as the page is open.
 
-import { $, token, post, Problem, lines, again } from './app.js';
+import { $, post, Problem, lines, again } from './app.js';
 
 const statusEvery = 5000, streamPause = 2000, maxEvents = 200;
 
@@ -10,7 +10,7 @@ let newest = -1, epoch = 0; // of the last entry that is shown
 async function refresh() {
   let status;
   try {
-    const answer = await fetch(`${token}/status`);
+    const answer = await fetch('status');
     if (!answer.ok) return;
     status = await answer.json();
   } catch { return; } // the picture tells that the demo is gone
@@ -77,7 +77,7 @@ function take({ event, warning, over }) {
 async function listen() {
   for (;;) {
     try {
-      const answer = await fetch(`${token}/events`);
+      const answer = await fetch('events');
       if (answer.ok) for await (const line of lines(answer.body)) take(JSON.parse(line));
     } catch { /* the picture tells that the demo is gone */ }
     await new Promise((done) => setTimeout(done, streamPause));

@@ -2,7 +2,7 @@
 // demo's camera has none, and writes its samples to a file that the page's server
 // follows: 16-bit little-endian, 48 kHz, mono.
 
-import { $, token } from './app.js';
+import { $ } from './app.js';
 
 const rate = 48000, ahead = 0.1; // seconds of sound that wait, so that a late piece is no gap
 
@@ -17,7 +17,7 @@ function show(text) {
 async function play(signal) {
   const context = new AudioContext({ sampleRate: rate });
   try {
-    const answer = await fetch(`${token}/loudspeaker`, { signal });
+    const answer = await fetch('loudspeaker', { signal });
     if (!answer.ok) throw new Error((await answer.json()).error);
     show('Here you hear what the room hears.');
     const reader = answer.body.getReader();

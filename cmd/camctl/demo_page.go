@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +31,7 @@ const (
 type page struct {
 	camera    atomic.Pointer[client.Camera] // another one after an eviction
 	env       *environment
-	token     string // in the path of every request but those for the page itself
+	token     string // first in the path of every request
 	hosts     map[string]bool
 	seen      func(milliseconds float64)
 	slots     chan struct{} // of sessions
@@ -48,7 +50,7 @@ func (d *demo) serve(l net.Listener, first time.Duration) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { failed <- server.Serve(l) })
 	wg.Go(func() { p.speaker.bound(ctx) })
-	url := "http://" + l.Addr().String()
+	url := p.address(l.Addr())
 	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
 		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), d.script()); err != nil {
 		return err
@@ -81,32 +83,33 @@ func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
 	return p
 }
 
+// address is where the page is opened: whoever has it is let in.
+func (p *page) address(a net.Addr) string { return "http://" + a.String() + "/" + p.token + "/" }
+
 func (p *page) handler() http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(web.Index(p.token))) // the browser went away
-	})
 	files := http.FileServerFS(web.Files)
+	m.Handle("GET /{$}", files)
 	m.Handle("GET /app.js", files)
 	m.Handle("GET /household.js", files)
 	m.Handle("GET /talk.js", files)
 	m.Handle("GET /loudspeaker.js", files)
 	m.Handle("GET /style.css", files)
-	m.HandleFunc("POST /"+p.token+"/session", p.session)
-	m.HandleFunc("POST /"+p.token+"/candidates", p.candidates)
-	m.HandleFunc("POST /"+p.token+"/seen", p.firstSeen)
-	m.HandleFunc("POST /"+p.token+"/talk", p.talk)
-	m.HandleFunc("GET /"+p.token+"/loudspeaker", p.loudspeaker)
-	m.HandleFunc("GET /"+p.token+"/status", p.status)
-	m.HandleFunc("GET /"+p.token+"/events", p.events)
-	m.HandleFunc("POST /"+p.token+"/privacy", p.privacy)
+	m.HandleFunc("POST /session", p.session)
+	m.HandleFunc("POST /candidates", p.candidates)
+	m.HandleFunc("POST /seen", p.firstSeen)
+	m.HandleFunc("POST /talk", p.talk)
+	m.HandleFunc("GET /loudspeaker", p.loudspeaker)
+	m.HandleFunc("GET /status", p.status)
+	m.HandleFunc("GET /events", p.events)
+	m.HandleFunc("POST /privacy", p.privacy)
 	return p.guard(m)
 }
 
-// guard lets in only the page itself. A name that an attacker's DNS points to
-// this machine shows in Host; another page of this machine shows in Origin and
-// Sec-Fetch-Site; and neither can read the token out of our page.
+// guard lets in only the page itself. The printed address holds a token, so that
+// other users of this machine, who can connect too, get nothing. A name that an
+// attacker's DNS points to this machine shows in Host; another page of this machine
+// shows in Origin and Sec-Fetch-Site.
 func (p *page) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -116,15 +119,18 @@ func (p *page) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		token, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 		switch {
 		case !p.hosts[r.Host], origin != "" && origin != "http://"+r.Host:
 			refuse(w, http.StatusForbidden, "This page is for the browser on this computer only.")
-		case r.URL.Path != "/" && site != "" && site != "same-origin":
+		case subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) != 1:
+			refuse(w, http.StatusNotFound, "Open the whole address that camctl demo has printed.")
+		case path != "" && site != "" && site != "same-origin":
 			refuse(w, http.StatusForbidden, "This page is not for other pages.")
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, pageBody)
-			next.ServeHTTP(w, r)
+			http.StripPrefix("/"+token, next).ServeHTTP(w, r)
 		}
 	})
 }

@@ -26,28 +26,34 @@ func served(t *testing.T) *page {
 func TestPageIsForItselfOnly(t *testing.T) {
 	p := served(t)
 	const own = "http://127.0.0.1:8088"
-	seen := "/" + p.token + "/seen"
+	at := "/" + p.token
+	seen := at + "/seen"
 	for _, c := range []struct {
 		name, method, path, host string
 		header                   map[string]string
 		want                     int
 	}{
-		{"the page", "GET", "/", "127.0.0.1:8088", nil, 200},
-		{"by name", "GET", "/", "localhost:8088", nil, 200},
-		{"its script", "GET", "/app.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		{"its other script", "GET", "/talk.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		{"its loudspeaker", "GET", "/loudspeaker.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		{"its style", "GET", "/style.css", "127.0.0.1:8088", nil, 200},
+		{"the page", "GET", at + "/", "127.0.0.1:8088", nil, 200},
+		{"by name", "GET", at + "/", "localhost:8088", nil, 200},
+		{"its script", "GET", at + "/app.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"its other script", "GET", at + "/talk.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"its loudspeaker", "GET", at + "/loudspeaker.js", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
+		{"its style", "GET", at + "/style.css", "127.0.0.1:8088", nil, 200},
 		{"its request", "POST", seen, "127.0.0.1:8088", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, 204},
-		{"a link from elsewhere", "GET", "/", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
-		{"rebound DNS", "GET", "/", "evil.example:8088", nil, 403},
-		{"another port", "GET", "/", "127.0.0.1:9999", nil, 403},
+		{"a link from elsewhere", "GET", at + "/", "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
+		{"rebound DNS", "GET", at + "/", "evil.example:8088", nil, 403},
+		{"another port", "GET", at + "/", "127.0.0.1:9999", nil, 403},
 		{"another origin", "POST", seen, "127.0.0.1:8088", map[string]string{"Origin": "http://127.0.0.1:9999"}, 403},
 		{"no origin at all", "POST", seen, "127.0.0.1:8088", map[string]string{"Origin": "null"}, 403},
 		{"another page", "POST", seen, "127.0.0.1:8088", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
 		{"without the token", "POST", "/seen", "127.0.0.1:8088", nil, 404},
-		{"another token", "POST", "/AAAAAAAAAAAAAAAAAAAAAA/session", "127.0.0.1:8088", nil, 404},
-		{"the template", "GET", "/index.html", "127.0.0.1:8088", nil, 404},
+		{"another token", "POST", "/AAAAAAAAAAAAAAAAAAAAAA/seen", "127.0.0.1:8088", nil, 404},
+		{"the page without the token", "GET", "/", "127.0.0.1:8088", nil, 404},
+		{"a script without the token", "GET", "/app.js", "127.0.0.1:8088", nil, 404},
+		{"the page under the beginning of the token", "GET", at[:len(at)-1] + "/", "127.0.0.1:8088", nil, 404},
+		{"the page under more than the token", "GET", at + "A/", "127.0.0.1:8088", nil, 404},
+		{"the page under a token that comes later", "GET", "/x" + at + "/", "127.0.0.1:8088", nil, 404},
+		{"what there is none of", "GET", at + "/web.go", "127.0.0.1:8088", nil, 404},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader("{}"))
 		r.Host = c.host
