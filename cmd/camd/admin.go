@@ -9,10 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -103,7 +99,7 @@ func (a *admin) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(a.path) //nolint:errcheck // the next start replaces it anyway
+	defer l.remove()
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -280,51 +276,4 @@ func answer(c net.Conn, v adminAnswer) {
 		panic(err) // plain structs
 	}
 	_, _ = c.Write(append(line, '\n')) // a client that went away loses only its own answer
-}
-
-// listen opens the socket so that at no moment anyone but root or the group camd
-// can connect: it is made in a folder that only we enter, gets its mode and
-// group there, and is then moved to its place.
-func listen(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close() //nolint:errcheck // nothing was sent
-		return nil, fmt.Errorf("another camd serves %s already; stop it first", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the socket's own mode guards it
-		return nil, fmt.Errorf("make the socket's folder: %w", err)
-	}
-	private, err := os.MkdirTemp(filepath.Dir(path), ".camd-")
-	if err != nil {
-		return nil, fmt.Errorf("make the socket's folder: %w", err)
-	}
-	defer os.RemoveAll(private) //nolint:errcheck // empty by then
-	born := filepath.Join(private, "s")
-	l, err := net.Listen("unix", born)
-	if err != nil {
-		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	if err := place(born, path); err != nil {
-		l.Close() //nolint:errcheck // the first error counts
-		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
-	}
-	return l, nil
-}
-
-func place(born, path string) error {
-	mode := os.FileMode(0o600)
-	if g, err := user.LookupGroup("camd"); err == nil {
-		gid, err := strconv.Atoi(g.Gid)
-		if err != nil {
-			return fmt.Errorf("group camd: %w", err)
-		}
-		if err := os.Chown(born, -1, gid); err != nil {
-			return err
-		}
-		mode = 0o660
-	}
-	if err := os.Chmod(born, mode); err != nil {
-		return err
-	}
-	return os.Rename(born, path)
 }

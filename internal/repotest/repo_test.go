@@ -193,7 +193,7 @@ func TestCamdListensOnNothing(t *testing.T) {
 			if !ok || !opens(sel) {
 				return true
 			}
-			if path == "cmd/camd/admin.go" && unixLiteral(call) {
+			if path == "cmd/camd/socket.go" && unixLiteral(call) {
 				unixSocket++
 				return true
 			}
@@ -202,7 +202,7 @@ func TestCamdListensOnNothing(t *testing.T) {
 		})
 	})
 	if unixSocket != 1 {
-		t.Errorf("cmd/camd/admin.go opens %d Unix sockets, want 1", unixSocket)
+		t.Errorf("cmd/camd/socket.go opens %d Unix sockets, want 1", unixSocket)
 	}
 }
 
