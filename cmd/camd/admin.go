@@ -18,7 +18,6 @@ import (
 
 // Bounds of the local socket. docs/protocol.md 10.
 const (
-	adminConns    = 8                // at once; the next one is told to come back
 	adminLine     = 4 << 10          // longest command line, bytes
 	adminPatience = 10 * time.Second // for the command line, and for each answer to be taken
 	joinPatience  = time.Minute      // for a whole pairing
@@ -89,6 +88,8 @@ type admin struct {
 	bell      bell
 	status    func() proto.StatusAnswer
 	endEpoch  func() // makes camd begin anew
+
+	places places
 }
 
 func (a *admin) String() string { return "admin" }
@@ -106,7 +107,6 @@ func (a *admin) Run(ctx context.Context, ready func()) error {
 	defer cancel()
 	wg.Go(func() { <-ctx.Done(); l.Close() }) //nolint:errcheck // nothing to lose
 	ready()
-	slots := make(chan struct{}, adminConns)
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -115,14 +115,18 @@ func (a *admin) Run(ctx context.Context, ready func()) error {
 			}
 			return fmt.Errorf("accept on %s: %w", a.path, err)
 		}
-		select {
-		case slots <- struct{}{}:
-			wg.Go(func() { defer func() { <-slots }(); a.serve(ctx, c) })
-		default:
-			answer(c, adminAnswer{Error: "camd is busy with other local connections; try again in a moment"})
-			c.Close() //nolint:errcheck // nothing to lose
+		if oldest := a.places.enter(c); oldest != nil {
+			turnAway(oldest)
 		}
+		wg.Go(func() { a.serve(ctx, c) })
 	}
+}
+
+// turnAway ends a connection for which there is no place. Its buffer is empty, so the
+// answer does not block.
+func turnAway(c net.Conn) {
+	answer(c, adminAnswer{Error: "camd is busy with other local connections; try again in a moment"})
+	c.Close() //nolint:errcheck // nothing to lose
 }
 
 // serve takes one command from one connection.
@@ -134,6 +138,7 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	r := bufio.NewReaderSize(c, adminLine)
 	line, err := r.ReadSlice('\n')
 	if err != nil {
+		a.places.leave(c)
 		if !errors.Is(err, io.EOF) {
 			answer(c, adminAnswer{Error: "expected one line of JSON, at most 4 KiB"})
 		}
@@ -141,9 +146,15 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	}
 	var q adminRequest
 	if err := json.Unmarshal(line, &q); err != nil {
+		a.places.leave(c)
 		answer(c, adminAnswer{Error: "expected one line of JSON such as {\"cmd\":\"status\"}"})
 		return
 	}
+	if !a.places.begin(c, q.Cmd) {
+		turnAway(c)
+		return
+	}
+	defer a.places.end(q.Cmd)
 	switch q.Cmd {
 	case "join":
 		a.join(ctx, c, r)

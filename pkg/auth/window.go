@@ -96,8 +96,8 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 }
 
 // joinWait is how long a handshake waits for the one before: a client knows that it is
-// paired a moment before camd is done with it.
-const joinWait = 2 * time.Second
+// paired a moment before camd is done with it, and one that says nothing is given up.
+const joinWait = pairing.FirstPatience + 2*time.Second
 
 // enter begins a handshake. There is one at a time, over all windows: two at once
 // could both find the device without an owner.

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,31 +139,61 @@ func TestWindowExpires(t *testing.T) {
 }
 
 // hanging is a client that connects and says nothing.
-type hanging struct{ closed chan struct{} }
+type hanging struct {
+	closed chan struct{}
+	once   *sync.Once
+}
+
+func newHanging() hanging { return hanging{make(chan struct{}), new(sync.Once)} }
 
 func (h hanging) ReadMessage() ([]byte, error) {
 	<-h.closed
 	return nil, errors.New("closed")
 }
 func (h hanging) WriteMessage([]byte) error { return nil }
-func (h hanging) Close() error              { close(h.closed); return nil }
+func (h hanging) Close() error              { h.once.Do(func() { close(h.closed) }); return nil }
 
 func TestOneHandshakeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openAuthority(t, newState(t))
 		openWindow(t, a, time.Minute)
-		first := make(chan error, 1)
-		go func() { first <- a.Join(t.Context(), hanging{make(chan struct{})}) }()
-		synctest.Wait()
+		a.joining <- struct{}{}
 		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); !errors.Is(err, ErrPairingBusy) {
 			t.Errorf("the second one: %v", err)
 		}
+		<-a.joining
+		first := make(chan error, 1)
+		go func() { first <- a.Join(t.Context(), newHanging()) }()
+		synctest.Wait()
 		openWindow(t, a, time.Minute) // ends the handshake in the old window
-		if err := <-first; !errors.Is(err, pairing.ErrAborted) {
-			t.Errorf("the first one: %v", err)
+		synctest.Wait()
+		select {
+		case err := <-first:
+			if !errors.Is(err, pairing.ErrAborted) {
+				t.Errorf("the first one: %v", err)
+			}
+		default:
+			t.Fatal("the close of the window did not end the handshake")
 		}
 		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); err != nil {
 			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// Who has nothing to show, for lack of the label's secret, holds up nobody for long.
+func TestAHandshakeThatDoesNotBeginMakesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := openAuthority(t, newState(t))
+		openWindow(t, a, time.Minute)
+		first := make(chan error, 1)
+		go func() { first <- a.Join(t.Context(), newHanging()) }()
+		synctest.Wait()
+		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); err != nil {
+			t.Errorf("the second one, who waits: %v", err)
+		}
+		if err := <-first; !errors.Is(err, pairing.ErrAborted) {
+			t.Errorf("the first one: %v", err)
 		}
 	})
 }

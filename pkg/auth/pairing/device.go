@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
@@ -46,7 +47,7 @@ func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("derive key: %w", err)
 	}
-	c, err := accept(conn, psk, d.random)
+	c, err := greet(ctx, conn, psk, d.random)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -63,6 +64,21 @@ func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
 		return Receipt{}, err
 	}
 	return d.enroll(ctx, c, key, card)
+}
+
+// FirstPatience is how long a device waits for the first message of a client. It needs
+// no person, and proves that the client holds the label's secret: whoever has nothing to
+// show keeps nobody else from pairing for longer. docs/protocol.md 3.4.4.
+const FirstPatience = 5 * time.Second
+
+// greet takes the handshake, whose first message must come soon.
+func greet(ctx context.Context, conn Conn, psk []byte, random io.Reader) (*channel, error) {
+	ctx, cancel := context.WithTimeout(ctx, FirstPatience)
+	defer cancel()
+	release := closeOnEnd(ctx, conn)
+	c, err := accept(conn, psk, random)
+	release()
+	return c, explain(ctx, err)
 }
 
 // hello proves who the device is, within this session. docs/protocol.md 3.6.

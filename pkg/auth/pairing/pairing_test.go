@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
@@ -248,6 +249,68 @@ func TestEndOfContextEndsABlockedRead(t *testing.T) {
 		if _, err := clientEnd.Write([]byte{0}); err == nil {
 			t.Error("the stream is still open")
 		}
+	})
+}
+
+// Without the label's secret nobody has a first message, and so keeps others waiting for
+// some seconds only: neither by silence nor by a byte now and then.
+func TestTheFirstMessageMustComeSoon(t *testing.T) {
+	for name, send := range map[string][]byte{"silence": nil, "half a length": {0, 0}, "half a message": {0, 0, 0, handshakeSize, 1, 2, 3}} {
+		synctest.Test(t, func(t *testing.T) {
+			deviceEnd, clientEnd := net.Pipe()
+			done := make(chan error, 1)
+			go func() {
+				_, err := Respond(t.Context(), NewFramed(deviceEnd), newDevice(t, "device identity"))
+				done <- err
+			}()
+			if _, err := clientEnd.Write(send); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(FirstPatience - 1)
+			synctest.Wait()
+			if len(done) > 0 {
+				t.Fatalf("%s: ended too early: %v", name, <-done)
+			}
+			time.Sleep(1)
+			synctest.Wait()
+			if len(done) == 0 {
+				t.Errorf("%s: the device still waits", name)
+				_ = clientEnd.Close()
+			}
+			if err := <-done; !errors.Is(err, ErrAborted) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// Once the secret was shown, the client has its time.
+func TestAClientThatHoldsTheSecretHasTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deviceEnd, clientEnd := net.Pipe()
+		done := make(chan error, 1)
+		go func() {
+			_, err := Respond(t.Context(), NewFramed(deviceEnd), newDevice(t, "device identity"))
+			done <- err
+		}()
+		client := NewFramed(clientEnd)
+		psk, err := testSecret().psk(testDevice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dial(client, psk, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.ReadMessage(); err != nil { // its hello
+			t.Fatal(err)
+		}
+		time.Sleep(2 * FirstPatience)
+		synctest.Wait()
+		if len(done) > 0 {
+			t.Fatalf("ended: %v", <-done)
+		}
+		_ = clientEnd.Close()
+		<-done
 	})
 }
 
