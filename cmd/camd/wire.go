@@ -16,7 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
@@ -42,7 +42,7 @@ type daemon struct {
 // wire joins the packages. It is the only place that knows more than one service.
 func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, error) {
 	board := health.NewBoard(log)
-	broker, err := brokerFor(cfg.Link)
+	broker, err := meetingPoint(cfg.Link, log)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	return d, nil
 }
 
-func authConfig(cfg config.Config, log *slog.Logger, broker pairing.Broker, check func(context.Context, string) error) auth.Config {
+func authConfig(cfg config.Config, log *slog.Logger, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
 	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
 	if cfg.Household.Clock == "battery" {
 		c.Clock = func() (time.Time, bool) { return time.Now(), true }
@@ -207,20 +207,6 @@ func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, autho
 // inTable makes what a package says of its configuration a usage error.
 func inTable(table string, err error) error {
 	return &codedError{2, fmt.Errorf("configuration, table [%s]: %w", table, err)}
-}
-
-// brokerFor is what a client learns about the broker when it pairs.
-func brokerFor(cfg link.Config) (pairing.Broker, error) {
-	b := pairing.Broker{URL: cfg.Broker}
-	if cfg.CA == "" {
-		return b, nil
-	}
-	ca, err := os.ReadFile(cfg.CA)
-	if err != nil {
-		return b, inTable("link", fmt.Errorf("ca: %w", err))
-	}
-	b.CA = string(ca)
-	return b, nil
 }
 
 // storeCheck lets a child of the same program judge a database.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -18,9 +17,11 @@ import (
 
 // Config is what an Authority is opened with.
 type Config struct {
-	State  string         // the state folder
-	Broker pairing.Broker // told to who pairs
-	Name   string         // of the device, until the household chooses another
+	State string // the state folder
+	// Broker is told to who pairs: where to meet the device, and that client's login
+	// there, if it is at hand. Its JSON has at most pairing.MaxBroker bytes.
+	Broker func(proto.ClientID) envelope.BrokerLogin
+	Name   string // of the device, until the household chooses another
 	Household
 	Clock Clock     // the wall clock
 	Built time.Time // when this software was made; zero: unknown

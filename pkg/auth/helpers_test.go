@@ -23,6 +23,11 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
+// testBroker is where every test's clients meet the device.
+func testBroker(proto.ClientID) envelope.BrokerLogin {
+	return envelope.BrokerLogin{URL: "mqtts://broker:8883"}
+}
+
 // checkHere is the check without its child, which pkg/store tests.
 func checkHere(_ context.Context, path string) error { return store.CheckFile(path) }
 
@@ -40,7 +45,7 @@ func tryOpen(t testing.TB, state string) (*Authority, error) {
 	t.Helper()
 	return tryOpenWith(t, Config{Abort: func(string) {}, State: state, Check: checkHere, Household: DefaultHousehold(),
 		Clock:  func() (time.Time, bool) { return time.Now(), true },
-		Broker: pairing.Broker{URL: "mqtts://broker:8883"}})
+		Broker: testBroker})
 }
 
 func tryOpenWith(t testing.TB, cfg Config) (*Authority, error) {

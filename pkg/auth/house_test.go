@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -104,7 +103,7 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, people: map[proto.ClientID]*person{}}
 	h.senses.h = h
 	h.cfg = Config{Abort: func(string) {}, State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
-		Check: checkHere, Broker: pairing.Broker{URL: "mqtts://broker:8883"}}
+		Check: checkHere, Broker: testBroker}
 	if _, err := InitFactory(h.cfg.State); err != nil {
 		t.Fatal(err)
 	}

@@ -169,5 +169,5 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pair
 }
 
 func (a *Authority) receipt(m *member) pairing.Receipt {
-	return pairing.Receipt{Role: m.Role, Name: m.Name, Broker: a.cfg.Broker}
+	return pairing.Receipt{Role: m.Role, Name: m.Name, Broker: a.cfg.Broker(m.id)}
 }

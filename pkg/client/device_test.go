@@ -153,7 +153,7 @@ func (d *device) pair(conn net.Conn) {
 			defer d.mu.Unlock()
 			d.client = key
 			return pairing.Receipt{Role: proto.RoleOwner, Name: "Anna",
-				Broker: pairing.Broker{URL: "mqtts://" + d.broker.Address(), CA: string(d.ca.PEM())}}, nil
+				Broker: envelope.BrokerLogin{URL: "mqtts://" + d.broker.Address(), CA: string(d.ca.PEM())}}, nil
 		}})
 	if err != nil {
 		d.t.Errorf("Respond: %v", err)

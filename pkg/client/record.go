@@ -43,6 +43,24 @@ type Broker struct {
 	Password    string `json:"password,omitempty"`
 }
 
+// or fills in what b lacks by what a camera says: an address comes with its server
+// name, a certificate with its key, and a login of either kind is not mixed.
+func (b Broker) or(said envelope.BrokerLogin) Broker {
+	if b.URL == "" {
+		b.URL = said.URL
+		if b.ServerName == "" {
+			b.ServerName = said.ServerName
+		}
+	}
+	if b.CA == "" {
+		b.CA = said.CA
+	}
+	if b.Certificate == "" && b.User == "" {
+		b.Certificate, b.Key, b.User, b.Password = said.Certificate, said.Key, said.User, said.Password
+	}
+	return b
+}
+
 // LogValue keeps the login out of logs.
 func (r Record) LogValue() slog.Value { return slog.StringValue(string(r.Device)) }
 

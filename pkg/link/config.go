@@ -19,6 +19,8 @@ import (
 // Config says which broker carries the device's messages.
 type Config struct {
 	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out)."`
+	ViewerBroker     string `toml:"viewer_broker" doc:"The broker's address for the household's clients, which pairing tells them, where it is another than the device's: mqtts://host:8884 with the mosquitto of docs/mosquitto."`
+	MemberLogins     string `toml:"member_logins" doc:"Folder of logins at the broker, as camops pki member makes them: who pairs with the key that a file is named for gets it. Empty: members bring their own."`
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
 	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
@@ -48,8 +50,14 @@ func newTarget(cfg Config, cert tls.Certificate) (*target, error) {
 	if cfg.KeepaliveSeconds < 2 {
 		return nil, fmt.Errorf("keepalive_seconds = %d: it must be 2 or more", cfg.KeepaliveSeconds)
 	}
-	if err := t.parseBroker(cfg.Broker); err != nil {
+	var err error
+	if t.host, t.port, err = parseAddress("broker", cfg.Broker); err != nil {
 		return nil, err
+	}
+	if cfg.ViewerBroker != "" {
+		if _, _, err := parseAddress("viewer_broker", cfg.ViewerBroker); err != nil {
+			return nil, err
+		}
 	}
 	t.serverName = t.host
 	if cfg.ServerName != "" {
@@ -61,28 +69,28 @@ func newTarget(cfg Config, cert tls.Certificate) (*target, error) {
 	return t, t.checkCertificate()
 }
 
-func (t *target) parseBroker(s string) error {
+// parseAddress reads the address of a broker that stands under key.
+func parseAddress(key, s string) (host, port string, err error) {
 	if s == "" {
-		return errors.New("broker is empty: give it as mqtts://host:8883")
+		return "", "", fmt.Errorf("%s is empty: give it as mqtts://host:8883", key)
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return fmt.Errorf("broker = %q is not an address: give it as mqtts://host:8883", s)
+		return "", "", fmt.Errorf("%s = %q is not an address: give it as mqtts://host:8883", key, s)
 	case u.Scheme != "mqtts":
-		return fmt.Errorf("broker = %q: it must begin with mqtts:// (MQTT over TLS); nothing else is spoken", s)
+		return "", "", fmt.Errorf("%s = %q: it must begin with mqtts:// (MQTT over TLS); nothing else is spoken", key, s)
 	case u.Hostname() == "":
-		return fmt.Errorf("broker = %q names no host: give it as mqtts://host:8883", s)
+		return "", "", fmt.Errorf("%s = %q names no host: give it as mqtts://host:8883", key, s)
 	case u.User != nil:
-		return fmt.Errorf("broker holds a user name: the device shows its certificate instead, so write mqtts://%s", u.Host)
+		return "", "", fmt.Errorf("%s holds a user name: certificates are shown instead, so write mqtts://%s", key, u.Host)
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("broker = %q: nothing may follow the host and port", s)
+		return "", "", fmt.Errorf("%s = %q: nothing may follow the host and port", key, s)
 	}
-	t.host, t.port = u.Hostname(), u.Port()
-	if t.port == "" {
-		t.port = defaultPort
+	if host, port = u.Hostname(), u.Port(); port == "" {
+		port = defaultPort
 	}
-	return nil
+	return host, port, nil
 }
 
 func (t *target) loadCA(path string) error {

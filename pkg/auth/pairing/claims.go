@@ -38,14 +38,14 @@ type Receipt struct {
 	Epoch  uint64         `json:"ep"`
 	Role   proto.Role     `json:"role"`
 	Name   string         `json:"name"` // of the member, as whoever let them in gave it
-	Broker Broker         `json:"broker"`
+	// Broker is where the device and its clients meet. Where the device has the new
+	// member's login, it is in it.
+	Broker envelope.BrokerLogin `json:"broker"`
 }
 
-// Broker tells where the device and its clients meet.
-type Broker struct {
-	URL string `json:"url"` // mqtts://host:port
-	CA  string `json:"ca"`  // PEM of the authority that the broker's certificate is checked against
-}
+// MaxBroker bounds Receipt.Broker written as JSON, in bytes: signed and sealed, the
+// receipt must fit a message (3.4).
+const MaxBroker = 11 << 10
 
 type receiptClaims struct {
 	Hash string `json:"h"`

@@ -23,7 +23,8 @@ import (
 
 const testDevice = proto.DeviceID("camdtestdevice222222222222")
 
-var testBroker = Broker{URL: "mqtts://broker.example:8883", CA: "-----BEGIN CERTIFICATE-----\n"}
+var testBroker = envelope.BrokerLogin{URL: "mqtts://broker.example:8884", CA: "-----BEGIN CERTIFICATE-----\n", ServerName: "home",
+	Certificate: "-----BEGIN CERTIFICATE-----\n", Key: "-----BEGIN PRIVATE KEY-----\n"}
 
 // fixedSigner signs by RFC 6979, so that vectors come out the same twice.
 type fixedSigner struct{ *ecdsa.PrivateKey }
