@@ -36,6 +36,8 @@ type offer struct {
 	h264         []h264 // what its decoder takes
 	tias         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
 	candidates   int
+
+	description sdp.SessionDescription
 }
 
 // parseOffer checks an offer against docs/protocol.md 7.1.
@@ -43,14 +45,14 @@ func parseOffer(text string) (offer, error) {
 	if len(text) > maxSDP {
 		return offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), maxSDP)
 	}
-	var d sdp.SessionDescription
+	var o offer
+	d := &o.description
 	if err := d.UnmarshalString(text); err != nil {
 		return offer{}, fmt.Errorf("parse offer: %w", err)
 	}
-	if err := checkTransport(&d); err != nil {
+	if err := checkTransport(d); err != nil {
 		return offer{}, err
 	}
-	var o offer
 	for _, m := range d.MediaDescriptions {
 		if err := o.section(m); err != nil {
 			return offer{}, fmt.Errorf("%.20s section: %w", m.MediaName.Media, err)
@@ -60,6 +62,18 @@ func parseOffer(text string) (offer, error) {
 		return offer{}, errors.New("too many candidates")
 	}
 	return o, nil
+}
+
+// under is the offer as if its video could be sent under one format alone, so that
+// the answer names that one and pion, which compares bytes of the profile, no other.
+func (o *offer) under(format h264) (string, error) {
+	for _, m := range o.description.MediaDescriptions {
+		if m.MediaName.Media == "video" && format.fmtp != "" {
+			m.MediaName.Formats = []string{strconv.Itoa(int(format.payloadType))}
+		}
+	}
+	text, err := o.description.Marshal()
+	return string(text), err
 }
 
 // checkTransport demands one transport for all sections, with one certificate.

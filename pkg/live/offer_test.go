@@ -162,10 +162,11 @@ func FuzzParseOffer(f *testing.F) {
 
 func TestProfileOf(t *testing.T) {
 	for id, want := range map[string]profile{
-		"42c01f": constrainedBaseline, "42e01f": constrainedBaseline, "42e028": constrainedBaseline,
-		"4d801f": constrainedBaseline, "58c01f": constrainedBaseline, "42001f": baseline, "42801f": baseline,
-		"58801f": baseline, "4d001f": main, "4d4028": main, "58001f": extended, "640c1f": constrainedHigh,
-		"640028": high, "64001F": high, "6e001f": unknownProfile, "": unknownProfile, "42": unknownProfile,
+		"42c01f": constrainedBaseline, "42e01f": constrainedBaseline, "42e028": constrainedBaseline, "424c0a": constrainedBaseline,
+		"4d801f": constrainedBaseline, "58c01f": constrainedBaseline, "42001f": baseline, "42801f": baseline, "420c1f": baseline,
+		"58801f": baseline, "4d001f": main, "4d4028": main, "4d4c28": main, "4d0828": main, "4d2028": main, "58401f": main,
+		"58001f": extended, "640c1f": constrainedHigh, "644c1f": constrainedHigh, "640828": high, "640428": high,
+		"640028": high, "64001F": high, "644028": highAsMain, "6e001f": unknownProfile, "": unsaid, "42": unknownProfile,
 		"42e01fff": unknownProfile, "zzzzzz": unknownProfile,
 	} {
 		if got := profileOf(id); got != want {
@@ -174,29 +175,59 @@ func TestProfileOf(t *testing.T) {
 	}
 }
 
+// TestChoose is the table of what cameras give and what viewers offer. "-" is an offer
+// without profile-level-id. The usual offers of browsers show every camera.
 func TestChoose(t *testing.T) {
+	const chromium, safari, firefox = "42001f 42e01f 4d001f f4001f 64001f", "640c1f 42e01f", "42e01f"
 	offered := func(ids string) (l []h264) {
 		for id := range strings.FieldsSeq(ids) {
-			l = append(l, h264{profileLevelID: id})
+			l = append(l, h264{profileLevelID: strings.Trim(id, "-")})
 		}
 		return l
 	}
 	for _, c := range []struct{ camera, offered, want string }{
-		{"42c01f", "42001f 42e01f 4d001f 64001f", "42e01f"}, // equivalent, though pion compares bytes
+		{"42c01f", chromium, "42e01f"}, // equivalent, though pion compares bytes
 		{"42c01f", "42001f 64001f", "42001f"},
 		{"42c01f", "64001f", "64001f"}, // a High decoder shows it
-		{"42001f", "42e01f", "42e01f"},
+		{"42c01f", "644c1f", "644c1f"},
+		{"42c01f", "424c1f", "424c1f"},
+		{"42001f", firefox, "42e01f"},
+		{"424c0a", chromium, "42e01f"},
+		{"420c1f", chromium, "42001f"},
+		{"420c1f", firefox, "42e01f"},
 		{"4d0028", "42e01f 4d001f 64001f", "4d001f"},
 		{"4d0028", "42e01f 64001f", "64001f"},
+		{"4d0028", safari, "640c1f"},
+		{"4d4028", chromium, "4d001f"},
+		{"4d4c28", chromium, "4d001f"},
+		{"4d4c28", safari, "640c1f"},
+		{"4d4c28", firefox, ""}, // says that it shows Baseline alone
+		{"4d0828", chromium, "4d001f"},
+		{"4d0828", "4d4c28", "4d4c28"},
 		{"640028", "42e01f 4d001f 64001f", "64001f"},
-		{"640028", "42e01f", ""},
+		{"640028", safari, "640c1f"},
+		{"640028", firefox, ""},
+		{"640828", chromium, "64001f"},
+		{"644028", chromium, "64001f"},
+		{"644028", "42e01f 4d001f", "4d001f"}, // it says that it keeps to Main
+		{"644028", safari, "640c1f"},
 		{"640c28", "64001f 640c1f", "640c1f"},
-		{"f4001f", "f4001f", ""},
+		{"644c28", "64001f", "64001f"},
+		{"f4001f", chromium, "f4001f"}, // by profile_idc alone
+		{"6e0028", "6e101f", "6e101f"},
+		{"6e0028", chromium, ""},
+		{"42c01f", "- 42e01f", "42e01f"},
+		{"42c01f", "-", "-"},
+		{"4d4c28", "-", "-"},
+		{"640028", "42e01f -", "-"},
+		{"640028", "zzzzzz", ""},
+		{"", "42e01f", ""},
+		{"", "zzzzzz", ""},
 		{"42c01f", "", ""},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			got, ok := choose(c.camera, offered(c.offered))
-			if got.profileLevelID != c.want || ok != (c.want != "") {
+			if got.profileLevelID != strings.Trim(c.want, "-") || ok != (c.want != "") {
 				t.Errorf("got %q, %v", got.profileLevelID, ok)
 			}
 		})

@@ -2,8 +2,8 @@ package live
 
 import "encoding/hex"
 
-// profile is an H.264 profile as RFC 6184 table 5 tells them apart by profile_idc
-// and constraint flags.
+// profile is an H.264 profile, or the part of one that constraint flags name
+// (H.264 clause A.2, RFC 6184 section 8.1).
 type profile int
 
 const (
@@ -14,61 +14,115 @@ const (
 	extended
 	constrainedHigh
 	high
+	highAsMain // High that says it keeps to Main
+	unsaid     // an offer that names none
 )
 
-// patterns are RFC 6184 table 5 (with Constrained High of H.264 clause A.2.4.2):
-// the flags under mask must equal flags.
-var patterns = []struct {
-	idc, mask, flags byte
-	profile          profile
-}{
-	{0x42, 0x4f, 0x40, constrainedBaseline}, // x1xx0000
-	{0x4d, 0x8f, 0x80, constrainedBaseline}, // 1xxx0000
-	{0x58, 0xcf, 0xc0, constrainedBaseline}, // 11xx0000
-	{0x42, 0x4f, 0x00, baseline},            // x0xx0000
-	{0x58, 0xcf, 0x80, baseline},            // 10xx0000
-	{0x4d, 0xaf, 0x00, main},                // 0x0x0000
-	{0x58, 0xcf, 0x00, extended},            // 00xx0000
-	{0x64, 0xff, 0x0c, constrainedHigh},     // 00001100
-	{0x64, 0xff, 0x00, high},                // 00000000
-}
+// profile_idc and the constraint flags that tell profiles apart (clause A.2).
+const (
+	idcBaseline = 66
+	idcMain     = 77
+	idcExtended = 88
+	idcHigh     = 100
+
+	keepsToBaseline = 0x80 // constraint_set0_flag
+	keepsToMain     = 0x40 // constraint_set1_flag
+	noFields        = 0x08 // constraint_set4_flag, of Main, Extended and High
+	noB             = 0x04 // constraint_set5_flag, likewise
+)
 
 // decodes lists, for what a camera gives, the profiles whose decoders can show it,
 // best first (H.264 clause A.2: every conforming decoder of the latter decodes the
 // former). Cameras that say Baseline use none of its error resilience tools, so
-// what decodes Constrained Baseline shows them.
+// what decodes Constrained Baseline shows them. Camd sends no B slices, and cameras
+// give no fields, so what decodes Constrained High shows Main and High too.
 var decodes = map[profile][]profile{
-	constrainedBaseline: {constrainedBaseline, baseline, main, constrainedHigh, high, extended},
-	baseline:            {baseline, constrainedBaseline, extended, main, constrainedHigh, high},
-	main:                {main, high},
+	constrainedBaseline: {constrainedBaseline, baseline, main, highAsMain, constrainedHigh, high, extended},
+	baseline:            {baseline, constrainedBaseline, extended, main, highAsMain, constrainedHigh, high},
+	main:                {main, highAsMain, high, constrainedHigh},
 	constrainedHigh:     {constrainedHigh, high},
-	high:                {high},
+	high:                {high, constrainedHigh, highAsMain},
+	highAsMain:          {highAsMain, high, constrainedHigh, main},
 	extended:            {extended},
 }
 
-// profileOf reads a profile-level-id. Anything malformed is unknownProfile.
+// profileOf reads a profile-level-id. Flags that mean nothing for a profile_idc are
+// passed over, as decoders do (H.264 clause 7.4.2.1.1): cameras set them.
 func profileOf(profileLevelID string) profile {
-	b, err := hex.DecodeString(profileLevelID)
-	if err != nil || len(b) != 3 {
-		return unknownProfile
+	if profileLevelID == "" {
+		return unsaid
 	}
-	for _, p := range patterns {
-		if p.idc == b[0] && b[1]&p.mask == p.flags {
-			return p.profile
+	idc, flags := constraints(profileLevelID)
+	has := func(f byte) bool { return flags&f == f }
+	switch idc {
+	case idcBaseline:
+		if has(keepsToMain) {
+			return constrainedBaseline
 		}
+		return baseline
+	case idcMain:
+		if has(keepsToBaseline) {
+			return constrainedBaseline
+		}
+		return main
+	case idcExtended:
+		return extendedBut(has(keepsToBaseline), has(keepsToMain))
+	case idcHigh:
+		if has(noFields | noB) {
+			return constrainedHigh
+		}
+		if has(keepsToMain) {
+			return highAsMain
+		}
+		return high
 	}
 	return unknownProfile
 }
 
-// choose picks among the offered formats the one to send the camera's H.264 under.
-// pion answers only a profile-level-id whose first two bytes it was given, so the
-// camera's own would often match nothing though the viewer can show it.
+// extendedBut is what is left of Extended.
+func extendedBut(keepsToBaseline, keepsToMain bool) profile {
+	switch {
+	case keepsToBaseline && keepsToMain:
+		return constrainedBaseline
+	case keepsToBaseline:
+		return baseline
+	case keepsToMain:
+		return main
+	}
+	return extended
+}
+
+// constraints takes a profile-level-id apart; idc is 0 if it is malformed.
+func constraints(profileLevelID string) (idc, flags byte) {
+	b, err := hex.DecodeString(profileLevelID)
+	if err != nil || len(b) != 3 {
+		return 0, 0
+	}
+	return b[0], b[1]
+}
+
+// choose picks among the offered formats the one to send the camera's H.264 under:
+// by profile, else by profile_idc where that is all that is known of it, else one
+// that names none. That would be Baseline at level 1 (RFC 6184 section 8.1), but who
+// leaves it out doesn't mean that: libwebrtc takes it for Constrained Baseline at 3.1,
+// and decoders look at the stream. The level is not looked at.
 func choose(camera string, offered []h264) (h264, bool) {
 	for _, want := range decodes[profileOf(camera)] {
 		for _, o := range offered {
 			if profileOf(o.profileLevelID) == want {
 				return o, true
 			}
+		}
+	}
+	idc, _ := constraints(camera)
+	for _, o := range offered {
+		if same, _ := constraints(o.profileLevelID); idc != 0 && same == idc {
+			return o, true
+		}
+	}
+	for _, o := range offered {
+		if profileOf(o.profileLevelID) == unsaid {
+			return o, true
 		}
 	}
 	return h264{}, false

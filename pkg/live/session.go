@@ -164,11 +164,15 @@ func (s *Session) open(o offer, format h264, force bool) (answer string, err err
 	}
 	s.pc.OnICECandidate(s.trickle.add)
 	s.pc.OnConnectionStateChange(s.state)
-	return s.negotiate(o, socket, force)
+	return s.negotiate(o, format, socket, force)
 }
 
-func (s *Session) negotiate(o offer, socket *socket, force bool) (string, error) {
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.offer.SDP}
+func (s *Session) negotiate(o offer, format h264, socket *socket, force bool) (string, error) {
+	text, err := o.under(format)
+	if err != nil {
+		return "", &badOffer{err}
+	}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}
 	if err := s.pc.SetRemoteDescription(remote); err != nil {
 		return "", &badOffer{err}
 	}
