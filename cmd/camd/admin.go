@@ -38,7 +38,7 @@ type adminRequest struct {
 }
 
 // adminAnswer is the one line that it gets, or one of several while something counts
-// down.
+// down. docs/protocol.md 10.2.
 type adminAnswer struct {
 	OK       bool                `json:"ok"`
 	Error    string              `json:"error,omitempty"`

@@ -18,7 +18,7 @@ import (
 // come between. docs/protocol.md 5.10.
 const filePending = "pending"
 
-// pending is what the file holds.
+// pending is what the file holds. docs/protocol.md 11.1.
 type pending struct {
 	Reset    bool       `json:"reset,omitempty"`
 	Epoch    uint64     `json:"ep"`       // the epoch that ends
@@ -26,7 +26,7 @@ type pending struct {
 	Farewell []farewell `json:"farewell,omitempty"`
 }
 
-// farewell is a last notice, sealed under the epoch that ends.
+// farewell is a last notice, sealed under the epoch that ends. docs/protocol.md 11.1.
 type farewell struct {
 	To      proto.ClientID `json:"to"`
 	Message []byte         `json:"msg"`

@@ -152,7 +152,7 @@ func (by actor) grantEntry(m *member, jws []byte) accesslog.Entry {
 	return e
 }
 
-// done is a grant that was carried out.
+// done is a grant that was carried out. docs/protocol.md 11.2.
 type done struct {
 	Client proto.ClientID    `json:"client"`
 	Entry  uint64            `json:"entry"`

@@ -24,7 +24,7 @@ var (
 	grants  = store.Sealed("grants")  // a grant that was carried out, under its jti
 )
 
-// member is one enrolled key. It never changes once it is made.
+// member is one enrolled key. It never changes once it is made. docs/protocol.md 11.2.
 type member struct {
 	Card   string         `json:"card"` // the key card, as its holder signed it
 	Name   string         `json:"name"`
@@ -72,7 +72,7 @@ func (m *member) parse(id proto.ClientID) error {
 	return err
 }
 
-// former is a member that was removed: it is told so.
+// former is a member that was removed: it is told so. docs/protocol.md 11.2.
 type former struct {
 	Card string `json:"card"`
 	At   int64  `json:"at"` // Unix milliseconds

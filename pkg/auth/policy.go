@@ -42,7 +42,7 @@ func DefaultHousehold() Household {
 }
 
 // choices is what the household chose; it lies in trust.db. An empty field is the
-// configuration's.
+// configuration's. docs/protocol.md 5.11, 11.2.
 type choices struct {
 	Name       *string `json:"name,omitempty"`
 	TimeZone   *string `json:"time_zone,omitempty"`

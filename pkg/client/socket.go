@@ -16,8 +16,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// maxLine bounds one line of the local socket's protocol, in bytes.
-const maxLine = 64 << 10
+// maxLine bounds one line of the local socket's protocol, in bytes. docs/protocol.md 10.2.
+const maxLine = 128 << 10
 
 // errLocal is a refusal by the daemon on the local socket.
 var errLocal = errors.New("refused by camd")

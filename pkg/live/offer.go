@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Bounds of an offer. docs/protocol.md 7.1.
 const (
-	maxSDP        = 12 << 10 // bytes; Chromium's default offer has 6.4 KB
-	maxCandidates = 64       // of one session, trickled ones included
-	minTIAS       = 100_000  // bit/s; a lower wish of one would spoil it for all
+	maxCandidates = 64      // of one session, trickled ones included
+	minTIAS       = 100_000 // bit/s; a lower wish of one would spoil it for all
 )
 
 const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -42,8 +43,8 @@ type offer struct {
 
 // parseOffer checks an offer against docs/protocol.md 7.1.
 func parseOffer(text string) (offer, error) {
-	if len(text) > maxSDP {
-		return offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), maxSDP)
+	if len(text) > proto.MaxOffer {
+		return offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), proto.MaxOffer)
 	}
 	var o offer
 	d := &o.description

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // chromium is the shape of an offer of Chromium 156 with one H.264 and Opus chosen.
@@ -135,7 +137,7 @@ func TestParseOfferRefuses(t *testing.T) {
 		"simulcast":               {"a=mid:0", "a=mid:0\na=rid:1 send"},
 		"too many candidates": {"a=mid:0", "a=mid:0" +
 			strings.Repeat("\na=candidate:1 1 udp 1 192.0.2.7 5 typ host", maxCandidates)},
-		"too large": {"a=mid:0", "a=mid:0" + strings.Repeat("\na=x", maxSDP/4)},
+		"too large": {"a=mid:0", "a=mid:0" + strings.Repeat("\na=x", proto.MaxOffer/4)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if o, err := parseOffer(crlf(strings.ReplaceAll(chromium, c.old, c.new))); err == nil {
@@ -154,7 +156,7 @@ func FuzzParseOffer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(s) > maxSDP || o.candidates > maxCandidates || o.tias != 0 && o.tias < minTIAS {
+		if len(s) > proto.MaxOffer || o.candidates > maxCandidates || o.tias != 0 && o.tias < minTIAS {
 			t.Errorf("accepted beyond bounds: %+v", o)
 		}
 	})

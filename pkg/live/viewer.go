@@ -14,10 +14,9 @@ import (
 // packets by Linux's default and fewer in a browser; a large key frame that leaves
 // by offload would be there before anyone reads.
 const (
-	burstBytes  = 32 << 10 // then a pause: 260 Mbit/s
-	burstPause  = time.Millisecond
-	resendBurst = 256 // packets sent again at once
-	resendRate  = 500 // and for each further second
+	burstBytes = 32 << 10 // then a pause: 260 Mbit/s
+	burstPause = time.Millisecond
+	resendRate = 256 // packets sent again in a second. docs/protocol.md 7.4.3
 )
 
 // viewer sends to one session. Its goroutine alone writes: media, what is sent
@@ -59,7 +58,7 @@ func newLane(t *track, r *ring) *lane {
 func newViewer(c *counters, keyframe func(), force bool) *viewer {
 	return &viewer{
 		counters: c,
-		keyframe: keyframe, force: force, budget: resendBurst,
+		keyframe: keyframe, force: force, budget: resendRate,
 		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
 	}
 }
@@ -104,7 +103,7 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) (silent bool) 
 
 // second does what is due once a second; it tells whether the viewer has been silent too long.
 func (v *viewer) second() bool {
-	v.budget = min(v.budget+resendRate, resendBurst)
+	v.budget = resendRate
 	now := media.Now()
 	for _, l := range v.lanes {
 		if l.packets > 0 {

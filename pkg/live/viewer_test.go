@@ -101,11 +101,11 @@ func TestResendIsBounded(t *testing.T) {
 	v.lanes[0].walker.join(false)
 	v.drain(t.Context())
 	sent := w.headers
-	for range 2 * resendBurst {
+	for range 2 * resendRate {
 		v.resend(t.Context(), v.lanes[0], sent[4].SequenceNumber)
 	}
-	if got := len(w.headers) - len(sent); got != resendBurst {
-		t.Errorf("%d packets sent again at once, want %d", got, resendBurst)
+	if got := len(w.headers) - len(sent); got != resendRate {
+		t.Errorf("%d packets sent again at once, want %d", got, resendRate)
 	}
 	for _, h := range w.headers[len(sent):] {
 		if h.Timestamp != sent[4].Timestamp || h.SequenceNumber != sent[4].SequenceNumber || h.Marker != sent[4].Marker {
@@ -114,7 +114,7 @@ func TestResendIsBounded(t *testing.T) {
 	}
 	v.second()
 	v.resend(t.Context(), v.lanes[0], sent[4].SequenceNumber)
-	if got := len(w.headers) - len(sent); got != resendBurst+1 {
+	if got := len(w.headers) - len(sent); got != resendRate+1 {
 		t.Errorf("nothing is sent again after a second")
 	}
 }

@@ -46,13 +46,14 @@ func (q EventsRequest) Scopes() []Scope {
 
 // EventsAnswer is the body of the answer to OpEvents: a page of the list, or a part of
 // a picture. Next is where the next page of the list begins; 0: this was the last.
+// docs/protocol.md 9.4.
 type EventsAnswer struct {
 	Events []Event      `json:"events,omitempty"`
 	Next   uint64       `json:"next,omitempty"`
 	Part   *PicturePart `json:"part,omitempty"`
 }
 
-// PicturePart is at most PicturePage bytes of a picture.
+// PicturePart is at most PicturePage bytes of a picture. docs/protocol.md 9.4.
 type PicturePart struct {
 	Picture
 	Offset int    `json:"offset"`
@@ -64,6 +65,7 @@ const EventRing = "ring"
 
 // Event is what the camera keeps of something that happened. Picture is empty while
 // there is none: it is not there yet, the camera was closed, or later ones took its room.
+// docs/protocol.md 9.4.
 type Event struct {
 	ID      uint64 `json:"n"`    // number of its entry in the access log
 	Kind    string `json:"kind"` // EventRing

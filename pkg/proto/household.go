@@ -4,7 +4,7 @@ package proto
 const MaxMembers = 64
 
 // Grant is the body of OpGrant: who is let in and what for. The device keeps the
-// whole signed request. docs/protocol.md 5.7.
+// whole signed request. docs/protocol.md 4.11.
 type Grant struct {
 	Card   string  `json:"card"` // the key card (2.3) of who is let in
 	Name   string  `json:"name"`
@@ -15,13 +15,13 @@ type Grant struct {
 	Until  int64   `json:"exp,omitempty"`    // Unix seconds; 0: no end
 }
 
-// GrantAnswer is the body of the answer to OpGrant.
+// GrantAnswer is the body of the answer to OpGrant. docs/protocol.md 4.11.
 type GrantAnswer struct {
 	Client ClientID `json:"client"`
 }
 
 // Revoke is the body of OpRevoke. The guests whom the member invited go too, unless
-// KeepGuests makes them guests of who revokes.
+// KeepGuests makes them guests of who revokes. docs/protocol.md 4.11.
 type Revoke struct {
 	Client     ClientID `json:"client"`
 	KeepGuests bool     `json:"keep_guests,omitempty"`
@@ -29,24 +29,25 @@ type Revoke struct {
 
 // RevokeAnswer is the body of the answer to OpRevoke: who is no member any more,
 // whose last packet has left. Revoking who is gone succeeds with an empty list.
+// docs/protocol.md 4.11.
 type RevokeAnswer struct {
 	Revoked []ClientID `json:"revoked"`
 	Kept    []ClientID `json:"kept,omitempty"`
 }
 
-// MembersRequest is the body of OpMembers; pages begin at From.
+// MembersRequest is the body of OpMembers; pages begin at From. docs/protocol.md 4.4.
 type MembersRequest struct {
 	From int `json:"from,omitempty"`
 }
 
 // MembersAnswer is the body of the answer to OpMembers. Next is where the next page
-// begins; 0: this was the last.
+// begins; 0: this was the last. docs/protocol.md 4.10.
 type MembersAnswer struct {
 	Members []Member `json:"members"`
 	Next    int      `json:"next,omitempty"`
 }
 
-// Member is what members may know of a member.
+// Member is what members may know of a member. docs/protocol.md 4.10.
 type Member struct {
 	Client   ClientID `json:"client"`
 	Name     string   `json:"name"`
@@ -75,6 +76,7 @@ const (
 )
 
 // Settings is the body of the answer to OpSettings, and to OpSetSettings.
+// docs/protocol.md 5.11.
 type Settings struct {
 	Name       string   `json:"name"`
 	TimeZone   string   `json:"time_zone"`   // of the IANA database
@@ -85,7 +87,7 @@ type Settings struct {
 	Chosen     []string `json:"chosen"`      // names of those that the household chose; the others are the configuration's
 }
 
-// SettingsChange is the body of OpSetSettings; what is nil stays.
+// SettingsChange is the body of OpSetSettings; what is nil stays. docs/protocol.md 5.11.
 type SettingsChange struct {
 	Name       *string `json:"name,omitempty"`
 	TimeZone   *string `json:"time_zone,omitempty"`
@@ -94,18 +96,18 @@ type SettingsChange struct {
 	Talk       *string `json:"talk,omitempty"`
 }
 
-// Privacy is the body of OpPrivacy and of its answer.
+// Privacy is the body of OpPrivacy and of its answer. docs/protocol.md 4.11.
 type Privacy struct {
 	On bool `json:"on"`
 }
 
-// LogRequest is the body of OpLog: entries from From on.
+// LogRequest is the body of OpLog: entries from From on. docs/protocol.md 4.4.
 type LogRequest struct {
 	From uint64 `json:"from"`
 }
 
 // LogAnswer is the body of the answer to OpLog. Who lacks the scope audit gets the
-// entries that are about itself.
+// entries that are about itself. docs/protocol.md 4.12.
 type LogAnswer struct {
 	Records []LogRecord `json:"records"`
 	Size    uint64      `json:"size"`           // entries in the log
@@ -113,7 +115,7 @@ type LogAnswer struct {
 }
 
 // LogRecord is one entry: its text, or its leaf hash (RFC 6962 2.1, base64url) once
-// the text was dropped.
+// the text was dropped. docs/protocol.md 4.12.
 type LogRecord struct {
 	Index uint64 `json:"n"`
 	Text  string `json:"text,omitempty"`
@@ -121,7 +123,7 @@ type LogRecord struct {
 }
 
 // Alarm is the body of OpAlarm: two signed checkpoints of one epoch that can't both
-// be true.
+// be true. docs/protocol.md 6.9.
 type Alarm struct {
 	Have string `json:"have"`
 	Got  string `json:"got"`

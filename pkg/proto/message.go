@@ -6,6 +6,12 @@ import "encoding/json"
 // docs/protocol.md 4.1.
 const MaxMessage = 16 << 10
 
+// What a MaxMessage has room for, in bytes. docs/protocol.md 4.1, 7.1.
+const (
+	MaxBody  = 8 << 10 // of a request, whatever its other claims are
+	MaxOffer = 7680    // of SDP, whose line ends are escaped; Chromium's default offer has 6.4 KB
+)
+
 // Op names what a request asks for.
 type Op string
 
@@ -112,20 +118,20 @@ type Status struct {
 	Epoch string `json:"epoch,omitempty"`
 }
 
-// LiveRequest is the body of OpLive.
+// LiveRequest is the body of OpLive. docs/protocol.md 4.4, 7.1.
 type LiveRequest struct {
 	SDP    string  `json:"sdp"`    // an RFC 8866 offer
 	Scopes []Scope `json:"scopes"` // what of view and listen the viewer wants
 }
 
-// LiveAnswer is the body of the answer to OpLive.
+// LiveAnswer is the body of the answer to OpLive. docs/protocol.md 4.4, 7.2.
 type LiveAnswer struct {
 	SDP    string  `json:"sdp"`
 	Scopes []Scope `json:"scopes"` // what the session carries
 }
 
 // Candidate is one trickled ICE candidate (RFC 8838) as RTCIceCandidateInit of
-// the WebRTC API has it.
+// the WebRTC API has it. docs/protocol.md 7.3.
 type Candidate struct {
 	Candidate        string  `json:"candidate"`
 	SDPMid           *string `json:"sdpMid,omitempty"`
@@ -134,18 +140,18 @@ type Candidate struct {
 }
 
 // Candidates is the body of OpCandidate and of SignalCandidate. Done says that
-// no more will come.
+// no more will come. docs/protocol.md 7.3.
 type Candidates struct {
 	Candidates []Candidate `json:"candidates"`
 	Done       bool        `json:"done,omitempty"`
 }
 
-// End is the body of SignalEnd.
+// End is the body of SignalEnd. docs/protocol.md 4.5, 7.5.
 type End struct {
 	Reason string `json:"reason"` // one of the EndReason constants
 }
 
-// Why a session ended, for the log and for people.
+// Why a session ended, for the log and for people. docs/protocol.md 7.5.
 const (
 	EndBye      = "bye"           // the viewer said bye
 	EndICE      = "ice failed"    // no path to the viewer, or it was lost
@@ -156,7 +162,7 @@ const (
 	EndLight    = "light failed"  // the live light went out, so nothing may be sent
 )
 
-// StatusAnswer is the body of the answer to OpStatus.
+// StatusAnswer is the body of the answer to OpStatus. docs/protocol.md 4.9.
 type StatusAnswer struct {
 	Device     DeviceID    `json:"device"`
 	Name       string      `json:"name,omitempty"`
@@ -167,7 +173,7 @@ type StatusAnswer struct {
 	Sessions   []Viewer    `json:"sessions"`
 }
 
-// Condition is one named part's health.
+// Condition is one named part's health. docs/protocol.md 4.9.
 type Condition struct {
 	Name   string `json:"name"`
 	State  string `json:"state"` // starting, ok, degraded, failed
@@ -175,7 +181,7 @@ type Condition struct {
 	Since  int64  `json:"since"` // Unix seconds
 }
 
-// Viewer is one live session.
+// Viewer is one live session. docs/protocol.md 4.9.
 type Viewer struct {
 	Client ClientID `json:"client"`
 	Name   string   `json:"name"`

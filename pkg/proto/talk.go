@@ -9,6 +9,7 @@ type TalkRequest struct {
 }
 
 // Why a talk ended, besides the End constants, for the log and for people.
+// docs/protocol.md 8.4.
 const (
 	EndIdle    = "nobody spoke"        // 60 s without a voice
 	EndPressed = "ended at the camera" // by a button

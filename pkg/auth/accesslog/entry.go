@@ -68,7 +68,7 @@ const (
 	NetLocal = "local" // someone at the device, through its local socket
 )
 
-// Entry is one record. The fields stand in the order of their bytes.
+// Entry is one record. The fields stand in the order of their bytes. docs/protocol.md 6.2.
 type Entry struct {
 	Version int            `json:"v"`
 	Kind    Kind           `json:"k"`

@@ -20,6 +20,7 @@ type Proof struct {
 }
 
 // Included is an entry with the proof that it is in the log (RFC 6962 2.1.1).
+// docs/protocol.md 6.7.
 type Included struct {
 	Index uint64   `json:"n"`
 	Text  string   `json:"text"`

@@ -31,6 +31,7 @@ type CameraCard struct {
 }
 
 // BrokerLogin says where device and clients meet, and how the new member gets in.
+// docs/protocol.md 2.8.
 type BrokerLogin struct {
 	URL         string `json:"url"`
 	CA          string `json:"ca,omitempty"` // PEM

@@ -38,6 +38,7 @@ type Trio struct {
 	Log    ed25519.PublicKey // log signs checkpoints of the access log
 }
 
+// trioClaims are those of docs/protocol.md 2.4.
 type trioClaims struct {
 	Device proto.DeviceID `json:"deviceId"`
 	Epoch  uint64         `json:"ep"`

@@ -64,7 +64,7 @@ func Verify(jws []byte, typ, kid string, by *ecdsa.PublicKey, claims any) error 
 	return s.verify(by, claims)
 }
 
-// Keys are the claims that show a client's two keys.
+// Keys are the claims that show a client's two keys. docs/protocol.md 2.3.
 type Keys struct {
 	Sig JWK `json:"sigJwk"`
 	Enc JWK `json:"encJwk"`

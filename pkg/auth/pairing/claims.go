@@ -14,7 +14,7 @@ const (
 	typeReceipt = "camd-pair-rcpt+jwt"
 )
 
-// deviceClaims are the device's hello.
+// deviceClaims are the device's hello. docs/protocol.md 3.6.
 type deviceClaims struct {
 	Hash   string         `json:"h"`
 	Device proto.DeviceID `json:"deviceId"`
@@ -24,7 +24,7 @@ type deviceClaims struct {
 	Owned  bool           `json:"owned"`
 }
 
-// clientClaims show the client's keys within this session.
+// clientClaims show the client's keys within this session. docs/protocol.md 3.7.
 type clientClaims struct {
 	Hash string `json:"h"`
 	envelope.Keys
@@ -47,6 +47,7 @@ type Receipt struct {
 // receipt must fit a message (3.4).
 const MaxBroker = 11 << 10
 
+// receiptClaims bind it to this session. docs/protocol.md 3.8.
 type receiptClaims struct {
 	Hash string `json:"h"`
 	Receipt

@@ -1,0 +1,121 @@
+package repotest
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	filePath = regexp.MustCompile(`(?:^|[\s("` + "`" + `/])((?:\./)?(?:cmd|docs|internal|pkg|scripts|test|web)/[A-Za-z0-9_./*-]+)`)
+	testName = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
+	attack   = regexp.MustCompile(`\bT[1-9][0-9]?\b`)
+)
+
+// TestDocumentsLinkToWhatThereIs follows each relative link, to its heading too.
+func TestDocumentsLinkToWhatThereIs(t *testing.T) {
+	eachFile(t, ".md", func(path string) {
+		for _, m := range link.FindAllStringSubmatch(readFile(t, path), -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			to := path
+			if target != "" {
+				to = filepath.Join(filepath.Dir(path), target)
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
+				t.Errorf("%s links to %s, which there is not", path, m[1])
+			} else if anchor != "" && !slices.Contains(anchors(readFile(t, to)), anchor) {
+				t.Errorf("%s links to %s, which has no such heading", path, m[1])
+			}
+		}
+	})
+}
+
+// anchors are the names that hosts of Git give to headings.
+func anchors(text string) (l []string) {
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		l = append(l, strings.ReplaceAll(regexp.MustCompile(`[^\w -]`).ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return l
+}
+
+// TestDocumentsNameFilesThatThereAre looks for each path of the repository that a
+// document, or a Go file, names.
+func TestDocumentsNameFilesThatThereAre(t *testing.T) {
+	look := func(path, name string) {
+		name = strings.TrimRight(name, "./")
+		if found, err := filepath.Glob(filepath.Join(root, name)); err != nil || len(found) == 0 {
+			t.Errorf("%s names %s, which there is not", path, name)
+		}
+	}
+	eachFile(t, ".md", func(path string) {
+		for _, m := range filePath.FindAllStringSubmatch(readFile(t, path), -1) {
+			look(path, m[1])
+		}
+	})
+	document := regexp.MustCompile(`\bdocs/[a-z-]+\.md\b`)
+	eachFile(t, ".go", func(path string) {
+		for _, name := range document.FindAllString(readFile(t, path), -1) {
+			look(path, name)
+		}
+	})
+}
+
+// TestDocumentsNameTestsThatThereAre looks for each test that a document counts on.
+func TestDocumentsNameTestsThatThereAre(t *testing.T) {
+	tests := functions(t, "Test")
+	attacks := attackNames(t)
+	eachFile(t, ".md", func(path string) {
+		text := readFile(t, path)
+		for _, name := range testName.FindAllString(text, -1) {
+			if !slices.Contains(tests, name) {
+				t.Errorf("%s names %s, which there is not", path, name)
+			}
+		}
+		for _, n := range attack.FindAllString(text, -1) {
+			if !slices.Contains(attacks, n) {
+				t.Errorf("%s names %s, and no test is called so, or says that it is", path, n)
+			}
+		}
+	})
+}
+
+// attackNames are the T1 to T22 that tests are called by, or say that they are.
+func attackNames(t *testing.T) (l []string) {
+	t.Helper()
+	said := regexp.MustCompile(`(?:func Test|// (?:[^\n]*\W)?)(T[1-9][0-9]?)(?:[A-Z.]|\n)`)
+	eachFile(t, "_test.go", func(path string) {
+		for _, m := range said.FindAllStringSubmatch(readFile(t, path), -1) {
+			l = append(l, m[1])
+		}
+	})
+	return l
+}
+
+// TestThreatModelNamesMutantsThatThereAre looks for the patches in the last column of
+// the table of controls.
+func TestThreatModelNamesMutantsThatThereAre(t *testing.T) {
+	n := 0
+	for line := range strings.Lines(readFile(t, "docs/threat-model.md")) {
+		cells, ok := cellsOf(line)
+		if !ok || len(cells) != 5 {
+			continue
+		}
+		for _, name := range spans(cells[4]) {
+			n++
+			if found, err := filepath.Glob(filepath.Join(root, "test/attack/mutants", name+".patch")); err != nil || len(found) == 0 {
+				t.Errorf("docs/threat-model.md names the mutant %s, which there is not", name)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("found only %d mutants in docs/threat-model.md", n)
+	}
+}
