@@ -66,7 +66,8 @@ func (s *service) live(ctx context.Context, r auth.Request) (auth.Result, error)
 		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
 	session, sdp, err := s.sessions.Start(ctx, live.Offer{
-		Client: r.Caller.Client, Session: r.Session, SDP: q.SDP, Signal: r.Signal,
+		Client: r.Caller.Client, Sponsor: r.Caller.Sponsor, Owner: r.Caller.Role == proto.RoleOwner,
+		Session: r.Session, SDP: q.SDP, Signal: r.Signal,
 		View: slices.Contains(q.Scopes, proto.ScopeView), Listen: slices.Contains(q.Scopes, proto.ScopeListen),
 	})
 	if err != nil {

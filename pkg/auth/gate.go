@@ -22,7 +22,8 @@ type Sender interface {
 // Caller is the member who made a request.
 type Caller struct {
 	Client  proto.ClientID
-	Account string // the allowance that it draws on: see Gate.Account
+	Account string         // the allowance that it draws on: see Gate.Account
+	Sponsor proto.ClientID // who answers for it: itself, or of a guest its parent
 	Name    string
 	Role    proto.Role
 	Scopes  []proto.Scope

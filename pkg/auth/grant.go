@@ -98,11 +98,27 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 			return proto.CodeNameTaken
 		}
 	}
-	if old == nil && len(all.members) >= proto.MaxMembers {
-		return proto.CodeTooManyMembers
+	if old == nil {
+		if code := all.place(by); code != proto.CodeOK {
+			return code
+		}
 	}
 	if m.Role == proto.RoleGuest {
 		m.Parent = by.id
+	}
+	return proto.CodeOK
+}
+
+// place reports whether by may let in one more. One adult can't fill the list: owners
+// could let nobody in then.
+func (r *roll) place(by *member) proto.Code {
+	switch {
+	case len(r.members) >= proto.MaxMembers:
+		return proto.CodeTooManyMembers
+	case by.Role == proto.RoleOwner:
+		return proto.CodeOK
+	case len(r.guestsOf(by.id)) >= proto.MaxGuests, len(r.members) >= proto.MaxMembers-proto.OwnersPlaces:
+		return proto.CodeTooManyGuests
 	}
 	return proto.CodeOK
 }

@@ -53,7 +53,7 @@ func (m *member) holds(wanted []proto.Scope) bool {
 func (m *member) timed() bool { return m.Weekly != "" || m.From != 0 || m.Until != 0 }
 
 func (m *member) caller() Caller {
-	return Caller{Client: m.id, Account: m.account(), Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
+	return Caller{Client: m.id, Account: m.account(), Sponsor: m.sponsor(), Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
 }
 
 // parse fills in what follows from the stored fields.

@@ -50,6 +50,14 @@ func (m *member) account() string {
 	return string(m.id)
 }
 
+// sponsor is who answers for a member: itself, or of a guest who let it in.
+func (m *member) sponsor() proto.ClientID {
+	if m.Parent != "" {
+		return m.Parent
+	}
+	return m.id
+}
+
 func (g *Gate) budget(m *member) *budget {
 	b := g.budgets[m.account()]
 	if b == nil {

@@ -303,7 +303,7 @@ func (p *peer) begin(r *rig, session, text string) {
 	p.t.Helper()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p.cancel = cancel
-	s, answer, err := r.Start(ctx, Offer{Client: "c", Session: session, SDP: text, View: true, Listen: true, Signal: p.signal})
+	s, answer, err := r.Start(ctx, Offer{Client: "c", Sponsor: "c", Owner: true, Session: session, SDP: text, View: true, Listen: true, Signal: p.signal})
 	must(p.t, err)
 	p.session, p.answer = s, answer
 	must(p.t, p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))

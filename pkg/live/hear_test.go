@@ -166,7 +166,7 @@ func TestNobodyIsHeardWhoMayNotSpeak(t *testing.T) {
 	refused(t, hear("c", "pictures"), proto.CodeBadRequest)
 
 	p := newPeer(t, peerOptions{})
-	_, _, err := r.Start(t.Context(), Offer{Client: "c", Session: "not granted", SDP: p.offer(peerOptions{}), View: true, Signal: p.signal})
+	_, _, err := r.Start(t.Context(), Offer{Client: "c", Owner: true, Session: "not granted", SDP: p.offer(peerOptions{}), View: true, Signal: p.signal})
 	must(t, err)
 	refused(t, hear("c", "not granted"), proto.CodeBadRequest)
 }

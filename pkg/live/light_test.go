@@ -61,7 +61,7 @@ func TestWithoutItsLightNothingStarts(t *testing.T) {
 	light := &fakeLight{broken: errors.New("no such LED")}
 	r := newLitRig(t, DefaultConfig(), newCamera(true), light)
 	p := newPeer(t, peerOptions{})
-	o := Offer{Client: "c", Session: "one", SDP: p.offer(peerOptions{}), View: true, Listen: true, Signal: p.signal}
+	o := Offer{Client: "c", Owner: true, Session: "one", SDP: p.offer(peerOptions{}), View: true, Listen: true, Signal: p.signal}
 	_, _, err := r.Start(t.Context(), o)
 	refused(t, err, proto.CodeNoLight)
 	light.is(t, 0, 0)
@@ -130,7 +130,7 @@ func TestAFailedStartLeavesNoLight(t *testing.T) {
 	camera.format.ProfileLevelID = "f4001f" // High 4:4:4: nobody offers it
 	r := newLitRig(t, DefaultConfig(), camera, light)
 	p := newPeer(t, peerOptions{})
-	_, _, err := r.Start(t.Context(), Offer{Client: "c", Session: "one", SDP: p.offer(peerOptions{}), View: true, Signal: p.signal})
+	_, _, err := r.Start(t.Context(), Offer{Client: "c", Owner: true, Session: "one", SDP: p.offer(peerOptions{}), View: true, Signal: p.signal})
 	refused(t, err, proto.CodeCodec)
 	light.is(t, 0, 1)
 }

@@ -159,7 +159,7 @@ func TestNoSocketWithoutASession(t *testing.T) {
 	text := p.offer(peerOptions{})
 	viewer := socketInodes(t)
 	start := func(name string) *Session {
-		s, _, err := r.Start(t.Context(), Offer{Client: "c", Session: name, SDP: text, View: true, Signal: p.signal})
+		s, _, err := r.Start(t.Context(), Offer{Client: "c", Owner: true, Session: name, SDP: text, View: true, Signal: p.signal})
 		must(t, err)
 		return s
 	}

@@ -31,6 +31,8 @@ type Deps struct {
 // Offer is an authorised and logged request for a session.
 type Offer struct {
 	Client  proto.ClientID
+	Sponsor proto.ClientID // who answers for it: itself, or of a guest who let it in
+	Owner   bool
 	Session string // the client's name for it
 	SDP     string
 	View    bool // pictures may be sent
@@ -215,8 +217,9 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, 
 		return nil, proto.Refuse(proto.CodeBusy)
 	case o.Session == "" || len(o.Session) > maxSession || s.sessions[key] != nil:
 		return nil, proto.Refuse(proto.CodeBadRequest)
-	case len(s.sessions) >= s.cfg.MaxSessions:
-		return nil, proto.Refuse(proto.CodeTooManySessions)
+	}
+	if code := s.place(o); code != proto.CodeOK {
+		return nil, proto.Refuse(code)
 	}
 	x.ctx, x.end = context.WithCancelCause(ctx)
 	x.ear = newEar(&x.counters)

@@ -65,7 +65,7 @@ func TestSessionLimit(t *testing.T) {
 	one := watch(t, r, "one", peerOptions{})
 	watch(t, r, "two", peerOptions{})
 	three := newPeer(t, peerOptions{})
-	o := Offer{Client: "c", Session: "three", SDP: three.offer(peerOptions{}), View: true, Signal: three.signal}
+	o := Offer{Client: "c", Owner: true, Session: "three", SDP: three.offer(peerOptions{}), View: true, Signal: three.signal}
 	_, _, err := r.Start(t.Context(), o)
 	refused(t, err, proto.CodeTooManySessions)
 	o.Session = "two"

@@ -13,6 +13,7 @@ const (
 	CodeBadRequest      Code = "bad_request"       // the body is not what the operation takes
 	CodeUnknownOp       Code = "unknown_op"        // this version has no such operation
 	CodeTooManySessions Code = "too_many_sessions" // the configured number of sessions is live
+	CodeTooManyOwn      Code = "too_many_own"      // the member, or it and its guests, have as many sessions as one may
 	CodeNoSession       Code = "no_session"        // no such session of this client
 	CodeNoMedia         Code = "no_media"          // camera or microphone gives nothing now
 	CodeCodec           Code = "codec"             // the offer has no H.264 that can show the camera's picture
@@ -33,6 +34,7 @@ const (
 	CodeNoMember       Code = "no_member"        // no such member
 	CodeNameTaken      Code = "name_taken"       // another member has that name
 	CodeTooManyMembers Code = "too_many_members" // the camera keeps no more
+	CodeTooManyGuests  Code = "too_many_guests"  // one who is no owner lets in no more
 	CodeHasGuests      Code = "has_guests"       // a guest can have no guests
 	CodeAtDevice       Code = "at_device"        // only someone at the camera may do this
 	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
@@ -56,6 +58,7 @@ var sentences = map[Code]string{
 	CodeBadRequest:      "The camera did not understand the request. Update the app or camctl and try again.",
 	CodeUnknownOp:       "This camera's software does not know that operation. Update the camera.",
 	CodeTooManySessions: "As many people are watching as the camera allows. Try again when one of them has stopped.",
+	CodeTooManyOwn:      "You, or you and your guests together, watch in as many places as one member may. Stop watching in one of them first.",
 	CodeNoSession:       "That session has ended. Start a new one.",
 	CodeNoMedia:         "The camera has no picture or sound to show now. Look at its status for the reason.",
 	CodeCodec:           "This app or browser can't show the camera's kind of video (H.264). Use another one.",
@@ -76,6 +79,7 @@ var sentences = map[Code]string{
 	CodeNoMember:       "The camera knows no such member.",
 	CodeNameTaken:      "Another member is called that already. Choose another name.",
 	CodeTooManyMembers: "The camera keeps no more members. Remove one first.",
+	CodeTooManyGuests:  "You can let in no more guests. Remove one of yours, or ask an owner to let this one in.",
 	CodeHasGuests:      "This member has guests, and a guest can have none. Remove them first.",
 	CodeAtDevice:       "Only someone at the camera can do this.",
 	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",

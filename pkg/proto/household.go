@@ -3,6 +3,13 @@ package proto
 // MaxMembers is how many members a camera keeps. docs/protocol.md 5.7.
 const MaxMembers = 64
 
+// Of these places, so many guests of one adult have one, and the last are the owners' to
+// give.
+const (
+	MaxGuests    = 16
+	OwnersPlaces = 8
+)
+
 // Grant is the body of OpGrant: who is let in and what for. The device keeps the
 // whole signed request. docs/protocol.md 4.11.
 type Grant struct {

@@ -305,3 +305,22 @@ func TestSessionsAreLimited(t *testing.T) {
 	second.session.Close()
 	r.Until("there is room for a session again", func() bool { _, err := watch(t, camera); return err == nil })
 }
+
+// Guests take neither each other's places nor the owner's.
+func TestGuestsLeavePlaces(t *testing.T) {
+	r := rig.New(t, synthetic)
+	r.Start()
+	r.Online()
+	camera := r.Owner()
+	gina, gus := r.Invite(camera, proto.Grant{Name: "Gina"}), r.Invite(camera, proto.Grant{Name: "Gus"})
+	for _, c := range []struct {
+		who  *client.Camera
+		code proto.Code // empty: gets a session
+	}{{gina, ""}, {gina, ""}, {gina, proto.CodeTooManyOwn}, {gus, proto.CodeTooManyOwn}, {camera, ""}, {camera, ""}, {camera, proto.CodeTooManySessions}} {
+		_, err := watch(t, c.who)
+		var refused *client.Refused
+		if c.code == "" && err != nil || c.code != "" && (!errors.As(err, &refused) || refused.Code != c.code) {
+			t.Fatalf("%v, want %q", err, c.code)
+		}
+	}
+}

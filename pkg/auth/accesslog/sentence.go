@@ -268,7 +268,7 @@ func deeds(scopes []proto.Scope, form int) string {
 
 // never are the reasons of an end that came before anything was sent.
 var never = map[string]bool{
-	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeNoMedia): true,
+	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeTooManyOwn): true, string(proto.CodeNoMedia): true,
 	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
 	string(proto.CodeNoLight): true,
 }
@@ -312,6 +312,7 @@ var reasons = map[string]string{
 	string(proto.CodeStorage):         "the access log could not be written",
 	string(proto.CodeBadRequest):      "the request was not understood",
 	string(proto.CodeTooManySessions): "too many were watching",
+	string(proto.CodeTooManyOwn):      "it was watching already, or its guests were",
 	string(proto.CodeNoMedia):         "the camera had no picture or sound",
 	string(proto.CodeCodec):           "the viewer can't show this video",
 	string(proto.CodeBusy):            "the camera was busy",

@@ -1,0 +1,39 @@
+package live
+
+import "github.com/camd-project/camd/pkg/proto"
+
+// perMember is how many sessions one member who is no owner has at once: one more than
+// it looks at, since one whose network changed lives on until it is found silent.
+const perMember = 2
+
+// place reports whether there is a place for who offers. Nobody takes the others' by
+// beginning sessions: who is no owner has perMember, has half of all places together
+// with the guests that it or its parent let in, and leaves one to the owners. An
+// owner's own sessions count for nobody else. Server.mu is held.
+func (s *Server) place(o Offer) proto.Code {
+	own, family, others := 0, 0, 0
+	for _, x := range s.sessions {
+		if x.offer.Owner {
+			continue
+		}
+		others++
+		if x.offer.Client == o.Client {
+			own++
+		}
+		if x.offer.Sponsor == o.Sponsor {
+			family++
+		}
+	}
+	most := s.cfg.MaxSessions
+	switch {
+	case len(s.sessions) >= most:
+		return proto.CodeTooManySessions
+	case o.Owner:
+		return proto.CodeOK
+	case own >= min(perMember, max(1, most/2)), family >= max(1, most/2):
+		return proto.CodeTooManyOwn
+	case others >= max(1, most-1):
+		return proto.CodeTooManySessions
+	}
+	return proto.CodeOK
+}
