@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media"
 )
@@ -206,8 +206,9 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 
 // A stage brings pictures to the feed.
 type stage interface {
-	// take handles one picture. good tells that the picture was usable; a picture
-	// that isn't is dropped, an error ends the stream.
+	// take handles one picture. good tells that the picture was usable; one that
+	// isn't is dropped. The error says why if it is an h264.ErrDamaged; any other ends
+	// the stream.
 	take(p picture) (good bool, err error)
 	// close frees what take needs, and take makes it anew.
 	close()
@@ -233,10 +234,10 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 			return err
 		}
 		good, err := st.take(p)
-		if err != nil {
+		if err != nil && !errors.Is(err, h264.ErrDamaged) {
 			return err
 		}
-		w.saw(p, good)
+		w.saw(p, good, err)
 	}
 }
 
@@ -256,54 +257,4 @@ func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
 		}
 	}
 	w.timer.Reset(w.hang)
-}
-
-// reportEvery is how often lost pictures are logged, if there were any.
-const reportEvery = time.Minute
-
-// watch sees that pictures come, and says so on the health board.
-type watch struct {
-	camera *Camera
-	shape  shape
-	hang   time.Duration
-	timer  *time.Timer // interrupts the stream when no good picture came for hang
-
-	damagedNow    bool // nothing good came since a damaged one
-	lost, damaged int  // since reported
-	reported      time.Duration
-}
-
-func (w *watch) saw(p picture, good bool) {
-	w.lost += p.lost
-	w.damagedNow = !good
-	if good {
-		w.timer.Reset(w.hang)
-		w.well()
-	} else {
-		w.damaged++
-	}
-	if p.pts-w.reported < reportEvery {
-		return
-	}
-	if w.lost+w.damaged > 0 {
-		w.camera.log.Warn("pictures lost", "lost", w.lost, "damaged", w.damaged)
-	}
-	w.lost, w.damaged, w.reported = 0, 0, p.pts
-}
-
-// well reports a camera that works, perhaps with losses.
-func (w *watch) well() {
-	if len(w.shape.losses) > 0 {
-		w.camera.health.Set(health.Degraded, strings.Join(w.shape.losses, " "))
-		return
-	}
-	w.camera.health.Set(health.OK, "")
-}
-
-// interrupted says why the stream was, if not for the context's end.
-func (w *watch) interrupted() error {
-	if w.damagedNow {
-		return &fault{"The camera sends only damaged pictures: check its cable and power supply.", errDamage}
-	}
-	return &fault{fmt.Sprintf("The camera has sent no picture for %v: if this stays, unplug it and plug it in again.", w.hang), errHung}
 }

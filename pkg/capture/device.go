@@ -214,13 +214,10 @@ func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 		where: fmt.Sprintf("%s (%s at %s), %s %dx%d", dev.Path, dev.Name, dev.Bus, m.Pixel, m.Width, m.Height),
 		coded: m.Pixel == v4l2.H264,
 		raw:   h264.Source{Layout: layoutOf(m.Pixel), Width: m.Width, Height: m.Height, Stride: stride},
-		rate:  rate,
+		rate:  rate, driven: true,
 	}
 	if s.is.raw.Layout == h264.MJPEG {
 		s.is.raw.Stride = 0
-	}
-	if m.Width != cfg.Width || m.Height != cfg.Height {
-		s.lose("The camera gives pictures of %dx%d instead of %dx%d.", m.Width, m.Height, cfg.Width, cfg.Height)
 	}
 	if want := float64(cfg.Rate); math.Abs(rate-want) > want*rateSlack {
 		s.lose("The camera gives %.4g pictures per second instead of %d.", rate, cfg.Rate)

@@ -5,7 +5,8 @@
 // Pictures that a camera gives as H.264 are copied once and published as they
 // are, always, so that a joiner's ring is full; they are never decoded. Raw
 // pictures and motion JPEG are captured always, so that faults are known, but
-// encoded only while the feed is wanted, beginning with an IDR.
+// encoded only while the feed is wanted, beginning with an IDR. Now and then one is
+// decoded all the same: pictures that can't be used are known before anybody watches.
 //
 // Besides a V4L2 device there are two sources for tests, demonstrations and
 // measurements: synthetic pictures, and an H.264 file that is played in a loop.

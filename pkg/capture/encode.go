@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"time"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/media/avc"
 )
+
+// lookEvery is how often a picture is converted while nobody wants any, so that a
+// camera whose pictures can't be used is found at once and not by who wants to see.
+const lookEvery = 10 * time.Second
 
 // encode makes H.264 of pictures while the feed is wanted. An encoder lives no
 // longer than that: its buffers are large, and a new one begins with an IDR.
@@ -17,6 +22,11 @@ type encode struct {
 	rate    float64
 	convert *h264.Converter
 	pools   pools
+
+	looked time.Duration // when a picture was last converted
+	usable bool          // and that it could be
+	size   image.Point   // of the pictures
+	other  image.Point   // that the last picture had instead
 
 	encoder *h264.Encoder // nil while nobody wants pictures
 	bitrate int           // the encoder's
@@ -31,24 +41,28 @@ func newEncode(c *Camera, sh shape) (*encode, error) {
 		return nil, err
 	}
 	e := &encode{camera: c, rate: sh.rate, convert: conv, pools: newPools()}
-	if err := e.begin(); err != nil {
-		return nil, err
-	}
-	w, h := conv.Size()
-	data, err := e.encoder.Encode(image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420), false)
-	if err == nil {
-		err = e.learn(data)
-	}
+	e.size.X, e.size.Y = conv.Size()
+	return e, e.try()
+}
+
+func (e *encode) try() error {
 	e.close()
-	return e, err
+	if err := e.begin(); err != nil {
+		return err
+	}
+	defer e.close()
+	data, err := e.encoder.Encode(image.NewYCbCr(image.Rectangle{Max: e.size}, image.YCbCrSubsampleRatio420), false)
+	if err != nil {
+		return err
+	}
+	return e.learn(data)
 }
 
 func (e *encode) begin() error {
-	w, h := e.convert.Size()
 	e.bitrate = e.camera.target()
 	var err error
 	e.encoder, err = h264.New(h264.Config{
-		Width: w, Height: h, Rate: e.rate, Bitrate: e.bitrate, Keyframe: e.camera.cfg.keyframe(e.rate),
+		Width: e.size.X, Height: e.size.Y, Rate: e.rate, Bitrate: e.bitrate, Keyframe: e.camera.cfg.keyframe(e.rate),
 	})
 	return err
 }
@@ -71,13 +85,13 @@ func (e *encode) take(p picture) (good bool, err error) {
 	if !wanted {
 		e.close()
 	}
-	if !wanted && !e.camera.asked() {
+	if !wanted && !e.camera.asked() && !e.due(p.pts) {
 		return true, nil
 	}
-	pic, err := e.convert.Convert(p.data)
+	pic, err := e.picture(p)
 	if err != nil {
 		e.camera.log.Debug("picture dropped", "error", err)
-		return false, nil // Convert only fails for the one picture
+		return false, err
 	}
 	if e.camera.asked() {
 		e.camera.hand(func() shot { return shot{raw: copyPicture(pic)} })
@@ -94,6 +108,38 @@ func (e *encode) take(p picture) (good bool, err error) {
 		return false, err
 	}
 	return true, e.publish(data, p)
+}
+
+// due reports whether to look at a picture that nobody wants. After one that could
+// not be used that is each, until one can.
+func (e *encode) due(now time.Duration) bool {
+	return !e.usable || now-e.looked >= lookEvery
+}
+
+// errResized says that one picture had another size than those before.
+var errResized = fmt.Errorf("picture of another size than those before: %w", h264.ErrDamaged)
+
+// picture converts a picture. A JPEG has the size that it says, and not the driver's;
+// a change counts when it comes twice, since an encoder is made anew for it.
+func (e *encode) picture(p picture) (*image.YCbCr, error) {
+	first := e.looked == 0
+	e.looked, e.usable = p.pts, false
+	pic, err := e.convert.Convert(p.data)
+	if err != nil {
+		return nil, err
+	}
+	if size := pic.Rect.Size(); size != e.size {
+		if !first && size != e.other {
+			e.other = size
+			return nil, errResized
+		}
+		e.size = size
+		if err := e.try(); err != nil {
+			return nil, err
+		}
+	}
+	e.other, e.usable = image.Point{}, true
+	return pic, nil
 }
 
 // adjust has an encoder with the bitrate that is asked for.

@@ -44,6 +44,7 @@ type shape struct {
 	rate     float64     // frames per second
 	forceIDR bool        // a coded stream whose encoder makes an IDR when asked
 	rests    bool        // nobody misses pictures while none are wanted
+	driven   bool        // a driver was asked for size and rate, and may give others
 	losses   []string    // sentences about what was asked for and isn't had
 }
 

@@ -10,12 +10,17 @@
 // openh264 needs cgo. Built without, New says ErrNoEncoder.
 package h264
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of this package.
 var (
 	ErrNoEncoder = errors.New("built without an H.264 encoder")
 	ErrDamaged   = errors.New("picture is incomplete or damaged")
+	ErrShort     = fmt.Errorf("shorter than its format: %w", ErrDamaged)
+	ErrKind      = fmt.Errorf("JPEG of another kind than baseline or progressive: %w", ErrDamaged)
 	ErrSize      = errors.New("picture size must be even and at least 16x16")
 )
 

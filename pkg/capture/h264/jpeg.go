@@ -2,58 +2,189 @@ package h264
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/jpeg"
+	"io"
 	"sync"
 )
 
-type jpegReader struct {
-	bytes.Reader
-	buf []byte // a JPEG with tables put in
+// JPEG markers (ITU-T T.81 table B.1).
+const (
+	markerDHT  = 0xc4
+	markerRST0 = 0xd0
+	markerSOI  = 0xd8
+	markerEOI  = 0xd9
+	markerSOS  = 0xda
+)
+
+// jpegReader reads a camera's JPEG as a decoder wants it: without what stands before
+// its start, with the standard Huffman tables where it has none, as AVI files do, and
+// with an end.
+type jpegReader struct{ parts [4][]byte }
+
+var endOfImage = []byte{0xff, markerEOI}
+
+// set chooses the JPEG in src; false says that there is none.
+func (r *jpegReader) set(src []byte) bool {
+	at := startOfImage(src)
+	if at < 0 {
+		return false
+	}
+	src = src[at:]
+	r.parts = [4][]byte{src[:2], nil, src[2:], endOfImage}
+	if !hasTables(src) {
+		r.parts[1] = standardTables()
+	}
+	return true
 }
+
+func (r *jpegReader) Read(p []byte) (n int, err error) {
+	for i := range r.parts {
+		k := copy(p[n:], r.parts[i])
+		r.parts[i] = r.parts[i][k:]
+		n += k
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// startOfImage finds the first start that another marker follows, which is not a
+// start again, or -1.
+func startOfImage(b []byte) int {
+	for at := 0; ; at += 2 {
+		i := bytes.Index(b[at:], []byte{0xff, markerSOI, 0xff})
+		if i < 0 {
+			return -1
+		}
+		if at += i; at+3 < len(b) && b[at+3] != markerSOI {
+			return at
+		}
+	}
+}
+
+// hasTables reports whether a JPEG defines Huffman tables before its first scan. What
+// stands between segments is passed over, as image/jpeg does.
+func hasTables(b []byte) bool {
+	for i := 2; i+4 <= len(b); {
+		switch m := b[i+1]; {
+		case b[i] != 0xff || m == 0xff:
+			i++
+		case m == markerDHT:
+			return true
+		case m == markerSOS:
+			return false
+		case m == 0 || m >= markerRST0 && m <= markerEOI:
+			i += 2 // no segment
+		default:
+			i += 2 + int(b[i+2])<<8 + int(b[i+3])
+		}
+	}
+	return true // there is no scan
+}
+
+// standardTables is the DHT segment of ITU-T T.81 annex K.3, which image/jpeg's
+// encoder writes.
+var standardTables = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewYCbCr(image.Rect(0, 0, 8, 8), image.YCbCrSubsampleRatio420), nil); err != nil {
+		return nil // not for a bytes.Buffer
+	}
+	at := bytes.Index(b.Bytes(), []byte{0xff, markerDHT})
+	if at < 0 {
+		return nil
+	}
+	seg := b.Bytes()[at:]
+	return bytes.Clone(seg[:2+int(seg[2])<<8+int(seg[3])])
+})
 
 // fromJPEG decodes a JPEG into the converter's own picture.
 func (c *Converter) fromJPEG(src []byte) error {
-	src = c.jpeg.withTables(src)
-	c.jpeg.Reset(src)
-	if cfg, err := jpeg.DecodeConfig(&c.jpeg); err != nil || cfg.Width != c.src.Width || cfg.Height != c.src.Height {
-		return fmt.Errorf("read JPEG of %dx%d: %w", cfg.Width, cfg.Height, ErrDamaged) // before memory is spent on it
+	if !c.jpeg.set(src) {
+		return fmt.Errorf("%d bytes without a JPEG: %w", len(src), ErrDamaged)
 	}
-	c.jpeg.Reset(src)
+	cfg, err := jpeg.DecodeConfig(&c.jpeg) // before memory is spent on it
+	if err != nil {
+		return jpegError(err)
+	}
+	if err := c.resize(cfg.Width, cfg.Height); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	c.jpeg.set(src)
 	m, err := jpeg.Decode(&c.jpeg)
 	if err != nil {
-		return fmt.Errorf("decode JPEG: %w (%w)", ErrDamaged, err)
+		return jpegError(err)
 	}
-	pic, ok := m.(*image.YCbCr)
-	if !ok {
-		return fmt.Errorf("decode JPEG without colour: %w", ErrDamaged)
+	switch m := m.(type) {
+	case *image.YCbCr:
+		c.fromYCbCr(m)
+	case *image.Gray:
+		c.fromGrey(m)
+	default: // RGB or CMYK
+		c.fromYCbCr(inYCbCr(m))
 	}
-	c.fromYCbCr(pic)
 	return nil
+}
+
+func jpegError(err error) error {
+	if errors.As(err, new(jpeg.UnsupportedError)) {
+		return fmt.Errorf("decode JPEG: %w (%w)", ErrKind, err)
+	}
+	return fmt.Errorf("decode JPEG: %w (%w)", ErrDamaged, err)
 }
 
 // fromYCbCr takes any subsampling. JPEG uses the full range of values and video a
 // part of it (ITU-T T.871 section 7, BT.601).
 func (c *Converter) fromYCbCr(m *image.YCbCr) {
-	for r := range c.h {
-		row := c.lumaRow(r)
-		at := m.YOffset(0, c.line(r, c.h))
-		for i, v := range m.Y[at:][:len(row)] {
-			row[i] = lumaRange[v]
-		}
-		c.mirror(row)
-	}
+	c.fromLuma(m.Y, m.YStride)
 	for r := range c.h / 2 {
 		u, v := c.chromaRows(r)
-		a, b := c.line(2*r, c.h), c.line(2*r+1, c.h)
+		a := c.from(r, c.h/2) * 2
 		for i := range u {
-			p, q := m.COffset(2*i, a), m.COffset(2*i, b)
+			p, q := m.COffset(2*i, a), m.COffset(2*i, a+1)
 			u[i] = chromaRange[(uint(m.Cb[p])+uint(m.Cb[q])+1)/2]
 			v[i] = chromaRange[(uint(m.Cr[p])+uint(m.Cr[q])+1)/2]
 		}
 		c.mirror(u, v)
 	}
+}
+
+func (c *Converter) fromLuma(y []byte, stride int) {
+	for r := range c.h {
+		row := c.lumaRow(r)
+		for i, v := range y[c.from(r, c.h)*stride:][:len(row)] {
+			row[i] = lumaRange[v]
+		}
+		c.mirror(row)
+	}
+}
+
+func (c *Converter) fromGrey(m *image.Gray) {
+	c.fromLuma(m.Pix, m.Stride)
+	for r := range c.h / 2 {
+		u, v := c.chromaRows(r)
+		for i := range u {
+			u[i], v[i] = chromaRange[128], chromaRange[128]
+		}
+	}
+}
+
+// inYCbCr brings a picture of other colours into those of JPEG, slowly: no camera
+// that gives them is known.
+func inYCbCr(m image.Image) *image.YCbCr {
+	out := image.NewYCbCr(m.Bounds(), image.YCbCrSubsampleRatio444)
+	for y := out.Rect.Min.Y; y < out.Rect.Max.Y; y++ {
+		for x := out.Rect.Min.X; x < out.Rect.Max.X; x++ {
+			r, g, b, _ := m.At(x, y).RGBA()
+			i := out.YOffset(x, y)
+			out.Y[i], out.Cb[i], out.Cr[i] = color.RGBToYCbCr(byte(r>>8), byte(g>>8), byte(b>>8)) //nolint:gosec // 16 bits each
+		}
+	}
+	return out
 }
 
 var lumaRange, chromaRange = ranges()
@@ -65,55 +196,3 @@ func ranges() (luma, chroma [256]byte) {
 	}
 	return luma, chroma
 }
-
-// JPEG markers (ITU-T T.81 table B.1).
-const (
-	markerDHT = 0xc4
-	markerSOI = 0xd8
-	markerSOS = 0xda
-)
-
-// withTables puts the standard Huffman tables into a JPEG that has none: many
-// cameras leave them out, as AVI files do.
-func (r *jpegReader) withTables(src []byte) []byte {
-	if len(src) < 2 || findMarker(src, markerDHT) >= 0 || findMarker(src, markerSOS) < 0 {
-		return src
-	}
-	r.buf = append(append(append(r.buf[:0], src[:2]...), standardTables()...), src[2:]...)
-	return r.buf
-}
-
-// findMarker gives the position of the first segment of a kind in a JPEG's header, or -1.
-func findMarker(b []byte, marker byte) int {
-	if len(b) < 2 || b[0] != 0xff || b[1] != markerSOI {
-		return -1
-	}
-	for i := 2; i+4 <= len(b) && b[i] == 0xff; {
-		switch m := b[i+1]; m {
-		case marker:
-			return i
-		case markerSOS:
-			return -1 // compressed data follows
-		case 0xff:
-			i++ // fill byte
-		default:
-			i += 2 + int(b[i+2])<<8 + int(b[i+3])
-		}
-	}
-	return -1
-}
-
-// standardTables is the DHT segment of ITU-T T.81 annex K.3, which image/jpeg's
-// encoder writes.
-var standardTables = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, image.NewYCbCr(image.Rect(0, 0, 8, 8), image.YCbCrSubsampleRatio420), nil); err != nil {
-		return nil // not for a bytes.Buffer
-	}
-	at := findMarker(b.Bytes(), markerDHT)
-	if at < 0 {
-		return nil
-	}
-	seg := b.Bytes()[at:]
-	return bytes.Clone(seg[:2+int(seg[2])<<8+int(seg[3])])
-})
