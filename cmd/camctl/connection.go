@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // connection is a command's connection to a camera. Beside what was asked for it
@@ -64,6 +66,15 @@ func (c *connection) Close() {
 	c.wg.Wait()
 	c.say(c.Remarks(context.WithoutCancel(c.env.ctx)))
 	c.Camera.Close()
+}
+
+// change makes one change of the household, and says what others have changed meanwhile.
+func (c *connection) change(op proto.Op, body any, ask func() error) error {
+	meanwhile, err := c.Change(c.env.ctx, op, body, ask)
+	if len(meanwhile) > 0 {
+		c.say([]string{"The household was changed meanwhile, in what this does not touch: " + strings.Join(meanwhile, " ")})
+	}
+	return err
 }
 
 // say prints each sentence once. Programs that read JSON don't read standard error.

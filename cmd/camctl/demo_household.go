@@ -66,8 +66,9 @@ func (p *page) privacy(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pageCall)
 	defer cancel()
-	now, err := p.camera.Load().Privacy(ctx, want.On)
-	if err != nil {
+	camera := p.camera.Load()
+	var now proto.Privacy
+	if _, err := camera.Change(ctx, proto.OpPrivacy, want, func() (err error) { now, err = camera.Privacy(ctx, want.On); return err }); err != nil {
 		refuse(w, http.StatusBadGateway, sayError(err))
 		return
 	}

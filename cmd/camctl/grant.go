@@ -77,7 +77,7 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	if err != nil {
 		return err
 	}
-	if _, err := camera.Grant(env.ctx, grant); err != nil {
+	if err := camera.change(proto.OpGrant, grant, func() error { _, err := camera.Grant(env.ctx, grant); return err }); err != nil {
 		return err
 	}
 	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card}

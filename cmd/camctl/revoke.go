@@ -33,8 +33,9 @@ func (r revokeCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	answer, err := camera.Revoke(env.ctx, proto.Revoke{Client: who, KeepGuests: r.KeepGuests})
-	if err != nil {
+	var answer proto.RevokeAnswer
+	what := proto.Revoke{Client: who, KeepGuests: r.KeepGuests}
+	if err := camera.change(proto.OpRevoke, what, func() (err error) { answer, err = camera.Revoke(env.ctx, what); return err }); err != nil {
 		return err
 	}
 	return env.print(answer, "%s", revokedText(answer, members))

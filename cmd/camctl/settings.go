@@ -26,8 +26,9 @@ func (p privacyCmd) Run(env *environment) error {
 		return err
 	}
 	defer camera.Close()
-	now, err := camera.Privacy(env.ctx, p.To == "on")
-	if err != nil {
+	var now proto.Privacy
+	on := p.To == "on"
+	if err := camera.change(proto.OpPrivacy, proto.Privacy{On: on}, func() (err error) { now, err = camera.Privacy(env.ctx, on); return err }); err != nil {
 		return err
 	}
 	return env.print(now, "%s", privacyText(now.On))
@@ -64,7 +65,7 @@ func (s settingsCmd) Run(env *environment) error {
 	if change == (proto.SettingsChange{}) {
 		now, err = camera.Settings(env.ctx)
 	} else {
-		now, err = camera.SetSettings(env.ctx, change)
+		err = camera.change(proto.OpSetSettings, change, func() (err error) { now, err = camera.SetSettings(env.ctx, change); return err })
 	}
 	if err != nil {
 		return err

@@ -89,6 +89,10 @@ func (c *Camera) exchange(ctx context.Context, r proto.Request, from accesslog.C
 	}
 	if a.Code == proto.CodeStateChanged {
 		c.held.Store(nil)
+		if c.Alarm() != nil { // what this client has seen is not what the camera says now: no look makes that good
+			return proto.Answer{}, problem(&Refused{Code: a.Code}, "The camera %s gives nobody any rights on your word while the alarm about its access log stands: "+
+				"what you have seen of the log is not what it shows now. camctl log --acknowledge ends the alarm.", c.record.Title())
+		}
 	}
 	if a.Code != proto.CodeOK {
 		return proto.Answer{}, &Refused{Code: a.Code}
