@@ -96,7 +96,7 @@ func (r *recording) hold(p piece) bool {
 	case !r.keyed && p.sound && len(r.held) == heldSound:
 		r.held = append(r.held[1:], p)
 		return false
-	case !r.keyed && !p.sound && (!p.Key || p.SPS == nil || p.PPS == nil):
+	case !r.keyed && !p.sound && (!p.Key || avc.SetsIn(p.Data).SPS(p.Data) == nil):
 		return false
 	}
 	r.keyed = r.keyed || !p.sound
@@ -151,11 +151,12 @@ func (r *recording) open() error {
 		a.set(p.Frame, byCamera)
 	}
 	k := r.key()
-	sps, err := avc.ParseSPS(k.SPS)
+	sps, pps := avc.SetsIn(k.Data).Of(k.Data)
+	form, err := avc.ParseSPS(sps)
 	if err != nil {
 		return fmt.Errorf("the camera's video can't be described: %w", err)
 	}
-	tracks := fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: k.SPS, PPS: k.PPS, Width: sps.Width, Height: sps.Height}}
+	tracks := fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: sps, PPS: pps, Width: form.Width, Height: form.Height}}
 	if hasSound {
 		tracks.Audio = &fmp4.AudioTrack{Channels: opusChannels, PreSkip: opusPreSkip}
 	}

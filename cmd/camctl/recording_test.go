@@ -36,7 +36,7 @@ func (s scene) picture(n int) piece {
 	at := time.Duration(n) * time.Second / 15
 	f := client.Frame{Data: annexB([]byte{0x61, 0x88, byte(n)}), Timestamp: 1000 + int64(n)*videoRate/15, Arrived: start.Add(at + 130*time.Millisecond)}
 	if n%15 == 0 {
-		f.Key, f.SPS, f.PPS, f.Data = true, sps, pps, annexB(sps, pps, []byte{0x65, 0x88, byte(n)})
+		f.Key, f.Data = true, annexB(sps, pps, []byte{0x65, 0x88, 0x40, byte(n)})
 	}
 	return piece{s.known(f, at), false}
 }

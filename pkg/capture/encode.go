@@ -177,11 +177,11 @@ var errNoSPS = errors.New("encoder made no parameter set")
 
 // learn tells the format of what the encoder makes.
 func (e *encode) learn(data []byte) error {
-	unit, _ := avc.NextUnit(data)
-	if unit.SPS == nil {
+	sps := avc.SetsIn(data).SPS(data)
+	if sps == nil {
 		return errNoSPS
 	}
-	s, err := avc.ParseSPS(unit.SPS)
+	s, err := avc.ParseSPS(sps)
 	if err != nil {
 		return fmt.Errorf("read the encoder's H.264: %w", err)
 	}

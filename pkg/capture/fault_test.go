@@ -38,6 +38,9 @@ func TestBusyCameraIsTriedAgainWithGrowingPauses(t *testing.T) {
 	})
 }
 
+// garbled is an IDR whose SPS ends too early.
+var garbled = picture{data: []byte{0, 0, 1, 0x67, 0x42, 0xc0, 10, 0xff, 0, 0, 1, 0x68, 0xce, 0x0f, 0, 0, 1, 0x65, 0x88, 0x84}}
+
 func TestCameraRecovers(t *testing.T) {
 	key := clipUnits()[0]
 	for name, c := range map[string]struct {
@@ -59,7 +62,7 @@ func TestCameraRecovers(t *testing.T) {
 		"B-frames": {func() *fakeStream {
 			return newFake(picture{data: append(slices.Clone(key.Data), 0, 0, 1, 0x01, 0x9e, 0x41, 0x79)})
 		}, "B-frames"},
-		"garbled": {func() *fakeStream { return newFake(picture{data: []byte{0, 0, 1, 0x67, 1, 2, 3, 4, 5}}) }, "only damaged"},
+		"garbled": {func() *fakeStream { return newFake(garbled) }, "only damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

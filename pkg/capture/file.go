@@ -47,7 +47,7 @@ func (f *film) rewind() error {
 		if err != nil {
 			return err
 		}
-		if u.Key && u.SPS != nil && u.PPS != nil {
+		if u.Key && avc.SetsIn(u.Data).SPS(u.Data) != nil {
 			f.start, f.at = begin, begin
 			return nil
 		}

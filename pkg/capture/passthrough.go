@@ -48,9 +48,8 @@ type passThrough struct {
 	pools   pools
 	bitrate int // last asked of the coder
 
-	sps       []byte            // the last one
-	headers   []byte            // the last parameter sets, Annex B, the SPS first
-	pps       bool              // headers hold a PPS too
+	sets      avc.Sets          // all that came
+	sps       []byte            // that of the format
 	started   bool              // an IDR with its parameter sets was published
 	began     time.Duration     // when the first picture came
 	refreshed time.Duration     // when an IDR was last asked for by refresh
@@ -78,7 +77,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	}
 	if !p.loose && !wholePictures(pic.data) {
 		p.loose = true // the last buffer was taken for a whole one: what it taught is void
-		p.started, p.pps, p.sps, p.headers = false, false, nil, nil
+		p.started, p.sps, p.sets = false, nil, avc.Sets{}
 	}
 	if p.loose {
 		err = p.takeLoose(pic)
@@ -149,19 +148,22 @@ func (p *passThrough) unit(u avc.Unit, pts time.Duration) error {
 	if u.B {
 		return fmt.Errorf("read the camera's H.264: %w", errBFrames)
 	}
-	if u.SPS != nil || u.PPS != nil {
-		if err := p.learn(u); err != nil {
-			return err
-		}
+	if u.Sets {
+		p.sets.Learn(u.Data)
 	}
 	if !u.Coded || u.Partial {
 		return nil
 	}
-	if !p.started {
-		if p.started = u.Key && p.pps; !p.started {
-			p.refresh(pts) // nothing can be decoded yet
-			return nil
+	if u.Key {
+		sps := p.sets.SPS(u.Data)
+		p.started = sps != nil
+		if err := p.describe(sps); err != nil {
+			return err
 		}
+	}
+	if !p.started {
+		p.refresh(pts) // nothing can be decoded yet
+		return nil
 	}
 	p.publish(u, pts)
 	return nil
@@ -181,9 +183,10 @@ const refreshEvery = time.Second
 func (p *passThrough) publish(u avc.Unit, pts time.Duration) {
 	out := p.pools.get(u.Key, pts)
 	data := u.Data
-	if u.Key && u.SPS == nil {
-		out.Data = append(out.Data, p.headers...)
-		data = withoutDelimiter(data)
+	if u.Key {
+		if out.Data = p.sets.Lead(out.Data, data); len(out.Data) > 0 {
+			data = withoutDelimiter(data)
+		}
 	}
 	out.Data = append(out.Data, data...)
 	p.camera.out.Publish(out)
@@ -230,50 +233,23 @@ func withoutDelimiter(unit []byte) []byte {
 	return unit
 }
 
-// learn keeps the parameter sets of a unit, and tells the format of a new SPS.
-func (p *passThrough) learn(u avc.Unit) error {
-	if u.SPS != nil {
-		p.headers, p.pps = p.headers[:0], false
-		if err := p.learnSPS(u.SPS); err != nil {
-			return err
-		}
-	}
-	for nal, rest := avc.Next(u.Data); nal != nil; nal, rest = avc.Next(rest) {
-		switch t := avc.TypeOf(nal); {
-		case len(p.headers)+len(nal) > maxHeaders:
-		case t == avc.SPSType:
-			p.keep(nal)
-		case t == avc.PPSType && len(p.headers) > 0:
-			p.keep(nal)
-			p.pps = true
-		}
-	}
-	return nil
-}
-
-func (p *passThrough) keep(nal []byte) {
-	p.headers = append(append(p.headers, avc.StartCode[:]...), nal...)
-}
-
-func (p *passThrough) learnSPS(sps []byte) error {
-	if bytes.Equal(sps, p.sps) {
+// describe tells the format that a key frame's SPS, if it has one, names.
+func (p *passThrough) describe(sps []byte) error {
+	if sps == nil || bytes.Equal(sps, p.sps) {
 		return nil
 	}
 	s, err := avc.ParseSPS(sps)
 	if err != nil {
+		p.started = false
 		return errors.Join(errGarbled, err)
 	}
-	p.sps = append(p.sps[:0], sps...)
+	p.sps = sps
 	p.camera.setFormat(media.VideoFormat{
 		Width: s.Width, Height: s.Height, Rate: p.shape.rate,
 		ProfileLevelID: s.ProfileLevelID, CanForceIDR: p.shape.forceIDR,
 	})
 	return nil
 }
-
-// maxHeaders bounds what a camera that sends picture parameter sets alone, again
-// and again, makes us keep.
-const maxHeaders = 4096
 
 // control hands what was asked for to the camera's encoder.
 func (p *passThrough) control() {

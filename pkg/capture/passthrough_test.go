@@ -161,7 +161,7 @@ func FuzzPassThrough(f *testing.F) {
 			}
 		}
 		for i, u := range b.got {
-			if a, _ := avc.NextUnit(u.Data); i == 0 && (!a.Key || a.SPS == nil) || !a.Coded {
+			if a, _ := avc.NextUnit(u.Data); i == 0 && (!a.Key || avc.SetsIn(u.Data).SPS(u.Data) == nil) || !a.Coded {
 				t.Errorf("published %v", kinds(u))
 			}
 		}

@@ -190,15 +190,16 @@ func half(m *image.YCbCr) *image.YCbCr {
 // movie makes an MP4 of one access unit.
 func movie(unit []byte) ([]byte, error) {
 	u, _ := avc.NextUnit(unit)
-	if !u.Key || u.SPS == nil || u.PPS == nil {
+	sps, pps := avc.SetsIn(u.Data).Of(u.Data)
+	if !u.Key || sps == nil {
 		return nil, errors.New("an IDR without its parameter sets")
 	}
-	s, err := avc.ParseSPS(u.SPS)
+	s, err := avc.ParseSPS(sps)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	w, err := fmp4.NewWriter(&b, fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: u.SPS, PPS: u.PPS, Width: s.Width, Height: s.Height}})
+	w, err := fmp4.NewWriter(&b, fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: sps, PPS: pps, Width: s.Width, Height: s.Height}})
 	if err == nil {
 		err = w.WriteVideo(u.Data, 0, true)
 	}

@@ -24,6 +24,7 @@ type receiver struct {
 
 	mu     sync.Mutex
 	taken  bool // the one track of this kind
+	sets   avc.Sets
 	clock  senderClock
 	jitter jitter
 	counts TrackStats
@@ -129,12 +130,13 @@ func (r *receiver) frame(timestamp uint32, now time.Time, u avc.Unit) Frame {
 	r.counts.Frames++
 	if u.Key {
 		r.counts.Keyframes++
-	}
-	if sps, err := avc.ParseSPS(u.SPS); u.SPS != nil && err == nil {
-		r.counts.Width, r.counts.Height = sps.Width, sps.Height
+		r.sets.Learn(u.Data)
+		if sps, err := avc.ParseSPS(r.sets.SPS(u.Data)); err == nil {
+			r.counts.Width, r.counts.Height = sps.Width, sps.Height
+		}
 	}
 	return Frame{Data: u.Data, Timestamp: r.stamps.add(timestamp), Captured: r.clock.at(timestamp),
-		Arrived: now, Key: u.Key, SPS: u.SPS, PPS: u.PPS}
+		Arrived: now, Key: u.Key}
 }
 
 // settle copies the counters that the reading goroutine owns.

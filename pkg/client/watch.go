@@ -31,8 +31,7 @@ type Frame struct {
 	Timestamp int64     // RTP timestamp, counting on beyond 32 bits: 90 kHz, sound 48 kHz
 	Captured  time.Time // by the camera's clock; zero until it has sent a report
 	Arrived   time.Time // of its last packet
-	Key       bool      // an IDR picture
-	SPS, PPS  []byte    // the parameter sets that Data holds, without start codes
+	Key       bool      // an IDR picture, with the parameter sets that a decoder needs
 }
 
 func (o WatchOptions) scopes() []proto.Scope {

@@ -166,7 +166,8 @@ func (w *wire) watch(who *client.Camera, o client.WatchOptions) *seen {
 		defer s.mu.Unlock()
 		s.video = append(s.video, f.Data)
 		if f.Key {
-			s.parameters = append(s.parameters, f.SPS, f.PPS)
+			sps, pps := avc.SetsIn(f.Data).Of(f.Data)
+			s.parameters = append(append(s.parameters, sps), pps...)
 		}
 	}
 	o.Audio = func(f client.Frame) {

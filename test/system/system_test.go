@@ -87,7 +87,7 @@ func TestOwnerSeesAndHears(t *testing.T) {
 	if !f.Key {
 		t.Error("the first picture is no keyframe")
 	}
-	sps, err := avc.ParseSPS(f.SPS)
+	sps, err := avc.ParseSPS(avc.SetsIn(f.Data).SPS(f.Data))
 	if err != nil || sps.Width != 320 || sps.Height != 180 {
 		t.Errorf("the picture is %dx%d (%v), want 320x180", sps.Width, sps.Height, err)
 	}

@@ -153,8 +153,8 @@ func CheckUnits(t testing.TB, units []Unit, format media.VideoFormat) {
 
 func checkHeaders(t testing.TB, a avc.Unit, format media.VideoFormat) {
 	t.Helper()
-	s, err := avc.ParseSPS(a.SPS)
-	if err != nil || a.PPS == nil {
+	s, err := avc.ParseSPS(avc.SetsIn(a.Data).SPS(a.Data))
+	if err != nil {
 		t.Fatalf("keyframe without parameter sets: %v", err)
 	}
 	if s.Width != format.Width || s.Height != format.Height || s.ProfileLevelID != format.ProfileLevelID {

@@ -70,8 +70,8 @@ func TestEncoderMakesKeyframesWhenDueAndWhenAsked(t *testing.T) {
 			}
 			continue
 		}
-		if u.Key != want[i] || u.B || u.Key != (u.SPS != nil) {
-			t.Errorf("picture %d: IDR %v, want %v; SPS %v; B %v", i, u.Key, want[i], u.SPS != nil, u.B)
+		if u.Key != want[i] || u.B || u.Key != u.Sets {
+			t.Errorf("picture %d: IDR %v, want %v; sets %v; B %v", i, u.Key, want[i], u.Sets, u.B)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func TestEncoderFormat(t *testing.T) {
 		cfg := small
 		cfg.Width, cfg.Height = c.w, c.h
 		u := encode(t, start(t, cfg), newScene(cfg).next(), false)
-		got, err := avc.ParseSPS(u.SPS)
+		got, err := avc.ParseSPS(avc.SetsIn(u.Data).SPS(u.Data))
 		if err != nil || got.Width != c.w || got.Height != c.h || got.Reorder || got.ProfileLevelID[:4] != "42c0" {
 			t.Errorf("%dx%d: SPS %+v, %v, want constrained baseline of that size", c.w, c.h, got, err)
 		}

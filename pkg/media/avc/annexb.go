@@ -68,8 +68,15 @@ func IsB(nal []byte) bool {
 	if t := TypeOf(nal); t != Slice && t != IDR {
 		return false
 	}
+	kind, _, ok := sliceHeader(nal)
+	return ok && kind%5 == 1
+}
+
+// sliceHeader reads the beginning of a slice (clause 7.3.3): its slice_type, and the
+// id of its picture parameter set.
+func sliceHeader(nal []byte) (kind, pps uint32, ok bool) {
 	r := bits{b: nal[1:]}
 	r.ue() // first_mb_in_slice
-	kind := r.ue()
-	return !r.short && kind%5 == 1
+	kind, pps = r.ue(), r.ue()
+	return kind, pps, !r.short
 }

@@ -68,7 +68,7 @@ func TestNextUnit(t *testing.T) {
 		if got := types(u.Data); !slices.Equal(got, slicedUnits[i]) {
 			t.Errorf("unit %d holds %v, want %v", i, got, slicedUnits[i])
 		}
-		if key := i%2 == 0; u.Key != key || !u.Coded || u.B || u.Partial || (u.SPS != nil) != key || (u.PPS != nil) != key {
+		if key := i%2 == 0; u.Key != key || !u.Coded || u.B || u.Partial || u.Sets != key {
 			t.Errorf("unit %d: %+v", i, u)
 		}
 		all = append(all, u.Data...)

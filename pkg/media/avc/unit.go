@@ -8,12 +8,12 @@ import (
 // Unit is one access unit (H.264 clause 7.4.1.2.3), a part of the bytes it was
 // found in.
 type Unit struct {
-	Data     []byte // Annex B, start codes included; nil: none
-	Coded    bool   // holds slices; without, it is only what belongs to the next picture
-	Key      bool   // holds an IDR slice
-	B        bool   // holds a B slice
-	SPS, PPS []byte // the last of each in it, without start code, or nil
-	Partial  bool   // begins in the middle of a picture
+	Data    []byte // Annex B, start codes included; nil: none
+	Coded   bool   // holds slices; without, it is only what belongs to the next picture
+	Key     bool   // holds an IDR slice
+	B       bool   // holds a B slice
+	Sets    bool   // holds a parameter set
+	Partial bool   // begins in the middle of a picture
 }
 
 // NextUnit returns the first access unit and what follows it. The last one ends
@@ -74,10 +74,8 @@ func (u *Unit) note(nal []byte) {
 		u.Coded = true
 		u.Key = u.Key || t == IDR
 		u.B = u.B || IsB(nal)
-	case SPSType:
-		u.SPS = nal
-	case PPSType:
-		u.PPS = nal
+	case SPSType, PPSType:
+		u.Sets = true
 	}
 }
 

@@ -19,7 +19,8 @@ import (
 // VideoTrack describes the H.264 track by its parameter sets, NAL units without
 // start code, and its size after cropping.
 type VideoTrack struct {
-	SPS, PPS      []byte
+	SPS           []byte
+	PPS           [][]byte
 	Width, Height int
 }
 

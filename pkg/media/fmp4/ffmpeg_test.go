@@ -44,14 +44,15 @@ func record(t *testing.T, profile string) (path string, units []avc.Unit) {
 	var w *Writer
 	for u, rest := avc.NextUnit(stream); u.Data != nil; u, rest = avc.NextUnit(rest) {
 		if w == nil {
-			s, err := avc.ParseSPS(u.SPS)
+			sps, pps := avc.SetsIn(u.Data).Of(u.Data)
+			s, err := avc.ParseSPS(sps)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if f, err = os.Create(filepath.Join(t.TempDir(), "out.mp4")); err != nil {
 				t.Fatal(err)
 			}
-			w, err = NewWriter(f, Tracks{&VideoTrack{u.SPS, u.PPS, s.Width, s.Height}, &AudioTrack{1, 312}})
+			w, err = NewWriter(f, Tracks{&VideoTrack{sps, pps, s.Width, s.Height}, &AudioTrack{1, 312}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/camd-project/camd/pkg/media/avc"
 )
@@ -16,7 +17,7 @@ func (t Tracks) check() error {
 		switch {
 		case avc.TypeOf(v.SPS) != avc.SPSType || len(v.SPS) < 4 || len(v.SPS) > math.MaxUint16:
 			return errors.New("the video track needs an SPS")
-		case avc.TypeOf(v.PPS) != avc.PPSType || len(v.PPS) > math.MaxUint16:
+		case len(v.PPS) == 0 || len(v.PPS) > math.MaxUint8 || slices.ContainsFunc(v.PPS, noPPS):
 			return errors.New("the video track needs a PPS")
 		case v.Width < 1 || v.Height < 1 || v.Width > math.MaxUint16 || v.Height > math.MaxUint16:
 			return fmt.Errorf("a picture of %dx%d cannot be described", v.Width, v.Height)
@@ -29,6 +30,8 @@ func (t Tracks) check() error {
 	}
 	return nil
 }
+
+func noPPS(nal []byte) bool { return avc.TypeOf(nal) != avc.PPSType || len(nal) > math.MaxUint16 }
 
 // profileHigh is profile_idc of High: always 8 bit, 4:2:0.
 const profileHigh = 100
@@ -170,9 +173,11 @@ func (b *boxes) avc1(v *VideoTrack) {
 			b.u8(0xe0 | 1)
 			b.u16(uint16(len(v.SPS)))
 			b.u8(v.SPS...)
-			b.u8(1)
-			b.u16(uint16(len(v.PPS)))
-			b.u8(v.PPS...)
+			b.u8(byte(len(v.PPS)))
+			for _, pps := range v.PPS {
+				b.u16(uint16(len(pps)))
+				b.u8(pps...)
+			}
 			if v.SPS[1] == profileHigh {
 				b.u8(0xfc|1, 0xf8, 0xf8, 0) // 4:2:0, 8 bit, no SPS extension
 			}

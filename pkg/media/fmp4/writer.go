@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/camd-project/camd/pkg/media/avc"
@@ -94,7 +95,7 @@ func (w *Writer) units(annexB []byte) error {
 			}
 			// Players take parameter sets from a sample too. Once they did, the
 			// header's no longer hold by themselves.
-			w.otherSets = w.otherSets || !bytes.Equal(nal, w.tracks.Video.SPS) && !bytes.Equal(nal, w.tracks.Video.PPS)
+			w.otherSets = w.otherSets || !w.tracks.Video.holds(nal)
 			if !w.otherSets {
 				continue
 			}
@@ -103,6 +104,11 @@ func (w *Writer) units(annexB []byte) error {
 		w.video.data = append(w.video.data, nal...)
 	}
 	return nil
+}
+
+// holds reports whether a parameter set is in the header.
+func (t *VideoTrack) holds(set []byte) bool {
+	return bytes.Equal(set, t.SPS) || slices.ContainsFunc(t.PPS, func(pps []byte) bool { return bytes.Equal(set, pps) })
 }
 
 // sameFormat refuses an SPS of another size or profile. One that differs otherwise

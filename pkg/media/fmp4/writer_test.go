@@ -53,7 +53,7 @@ func slice(n byte, size int) []byte {
 }
 
 func both() Tracks {
-	return Tracks{Video: &VideoTrack{sps, pps, 1280, 720}, Audio: &AudioTrack{1, 312}}
+	return Tracks{Video: &VideoTrack{sps, [][]byte{pps}, 1280, 720}, Audio: &AudioTrack{1, 312}}
 }
 
 // file is what a test writes, and what is read back from it.
@@ -106,7 +106,7 @@ func TestHeaderIsGolden(t *testing.T) {
 	for name, tracks := range map[string]Tracks{
 		"both":  both(),
 		"audio": {Audio: &AudioTrack{2, 312}},
-		"high":  {Video: &VideoTrack{high, pps, 1920, 1080}},
+		"high":  {Video: &VideoTrack{high, [][]byte{pps}, 1920, 1080}},
 	} {
 		path := "testdata/init-" + name + ".hex"
 		got := hex.Dump(newFile(t, tracks).out.Bytes())
@@ -249,7 +249,7 @@ func TestAudioAlone(t *testing.T) {
 func TestParameterSetsOfTheSameFormatStayIn(t *testing.T) {
 	spsA, ppsA := unhex("6742c01f4323500a00b6403c2211a8"), unhex("6848e3c8")
 	spsB, ppsB := unhex("6742c01f6323500a00b6403c2211a8"), unhex("686ce3c8")
-	f := newFile(t, Tracks{Video: &VideoTrack{SPS: spsA, PPS: ppsA, Width: 1280, Height: 720}})
+	f := newFile(t, Tracks{Video: &VideoTrack{SPS: spsA, PPS: [][]byte{ppsA}, Width: 1280, Height: 720}})
 	f.picture(0, true, spsA, ppsA, idr(1, 10))
 	f.picture(40*ms, true, spsB, ppsB, idr(2, 10))
 	f.picture(80*ms, true, spsA, ppsA, idr(3, 10)) // must not be left out any more
@@ -262,6 +262,21 @@ func TestParameterSetsOfTheSameFormatStayIn(t *testing.T) {
 		if nals, err := fmp4test.NALs(s.Data); err != nil || !slices.EqualFunc(nals, want[i], bytes.Equal) {
 			t.Errorf("sample %d is %x, %v, want %x", i, nals, err, want[i])
 		}
+	}
+}
+
+// A camera may have a PPS for its IDRs and another for what follows.
+func TestHeaderHoldsSeveralPPS(t *testing.T) {
+	second := unhex("684ce3c8")
+	f := newFile(t, Tracks{Video: &VideoTrack{SPS: sps, PPS: [][]byte{pps, second}, Width: 1280, Height: 720}})
+	f.picture(0, true, sps, pps, second, idr(1, 10))
+	video, _ := f.close()
+	if nals, err := fmp4test.NALs(video[0].Data); err != nil || len(nals) != 1 {
+		t.Errorf("the sample holds %x, %v, want the slice alone", nals, err)
+	}
+	want := slices.Concat([]byte{2, 0, byte(len(pps))}, pps, []byte{0, byte(len(second))}, second)
+	if !bytes.Contains(f.out.Bytes(), want) {
+		t.Errorf("the header does not hold %x", want)
 	}
 }
 
@@ -280,10 +295,11 @@ func TestAnotherSPSEndsTheFile(t *testing.T) {
 func TestWrongTracksAreRefused(t *testing.T) {
 	for name, tracks := range map[string]Tracks{
 		"a track":        {},
-		"an SPS":         {Video: &VideoTrack{pps, pps, 640, 480}},
+		"an SPS":         {Video: &VideoTrack{pps, [][]byte{pps}, 640, 480}},
 		"a PPS":          {Video: &VideoTrack{sps, nil, 640, 480}},
-		"0x480":          {Video: &VideoTrack{sps, pps, 0, 480}},
-		"profile 122":    {Video: &VideoTrack{unhex("677a001f"), pps, 640, 480}},
+		"needs a PPS":    {Video: &VideoTrack{sps, [][]byte{pps, sps}, 640, 480}},
+		"0x480":          {Video: &VideoTrack{sps, [][]byte{pps}, 0, 480}},
+		"profile 122":    {Video: &VideoTrack{unhex("677a001f"), [][]byte{pps}, 640, 480}},
 		"6 audio":        {Audio: &AudioTrack{6, 312}},
 		"pre-skip of -1": {Audio: &AudioTrack{1, -1}},
 	} {

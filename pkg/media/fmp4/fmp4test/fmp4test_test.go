@@ -12,7 +12,7 @@ func sample(t testing.TB) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := fmp4.NewWriter(&out, fmp4.Tracks{
-		Video: &fmp4.VideoTrack{SPS: []byte{0x67, 66, 0, 30}, PPS: []byte{0x68, 1}, Width: 16, Height: 16},
+		Video: &fmp4.VideoTrack{SPS: []byte{0x67, 66, 0, 30}, PPS: [][]byte{{0x68, 1}}, Width: 16, Height: 16},
 		Audio: &fmp4.AudioTrack{Channels: 1, PreSkip: 312},
 	})
 	if err != nil {
