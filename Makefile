@@ -7,10 +7,13 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
 # nomicrophone keeps mediadevices from loading libasound in init().
 TAGS := netgo,osusergo,nomicrophone
 GOLANGCI_LINT := v2.15.0
+GOVULNCHECK := v1.9.0
+CYCLONEDX_GOMOD := v1.10.0
 FUZZTIME ?= 20s
-export GOFLAGS ?= -buildvcs=false
+# Tests run with the tags of the release, so that what is shipped is what was tested.
+export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test race fuzz lint lab bench demo release example setup-build setup-test
+.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example setup-build setup-test setup-sbom
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,7 +21,7 @@ help: ## what there is
 build: setup-build ## camd, camctl and camops for this machine, in bin/
 	@echo "== building bin/camd, bin/camctl and bin/camops (the first time takes a minute or two)"
 	@mkdir -p bin
-	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl ./cmd/camops
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl ./cmd/camops
 
 demo: build ## a camera, a broker and a page with live picture and sound on this machine
 	@bin/camctl demo --camd bin/camd
@@ -44,14 +47,28 @@ lint: .cache/bin/golangci-lint-$(GOLANGCI_LINT) ## gofmt, golangci-lint, go vet 
 	GOARCH=arm GOARM=7 CGO_ENABLED=0 go vet ./cmd/... ./pkg/...
 	GOOS=darwin CGO_ENABLED=0 go vet ./cmd/... ./pkg/...
 
+# tool PACKAGE@VERSION: builds a tool once, as the target.
+tool = @echo "== building $(notdir $@) (once)"; mkdir -p .cache/bin && \
+	GOFLAGS=-trimpath GOBIN=$(CURDIR)/.cache/bin go install $(1) && \
+	mv .cache/bin/$(notdir $(firstword $(subst @, ,$(1)))) $@
+
 .cache/bin/golangci-lint-$(GOLANGCI_LINT):
-	@echo "== building golangci-lint $(GOLANGCI_LINT) (once)"
-	@mkdir -p .cache/bin
-	GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
-	@mv .cache/bin/golangci-lint $@
+	$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT))
+
+.cache/bin/govulncheck-$(GOVULNCHECK):
+	$(call tool,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
+
+.cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD):
+	$(call tool,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD))
 
 release: setup-test ## static, stripped binaries for arm64 and armv7 in dist/
-	@VERSION='$(VERSION)' BUILT='$(BUILT)' scripts/release.sh
+	@VERSION='$(VERSION)' BUILT='$(BUILT)' TAGS='$(TAGS)' scripts/release.sh
+
+sbom: setup-sbom release .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD) ## what the released camd is made of, as CycloneDX, in dist/
+	@VERSION='$(VERSION)' scripts/sbom.sh .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD)
+
+vuln: setup-build .cache/bin/govulncheck-$(GOVULNCHECK) ## known vulnerabilities in what is called; needs the internet
+	@scripts/vuln.sh .cache/bin/govulncheck-$(GOVULNCHECK)
 
 example: ## write camd.example.toml anew from the built-in defaults
 	go run ./cmd/camd config > camd.example.toml
@@ -61,3 +78,6 @@ setup-build:
 
 setup-test:
 	@scripts/setup.sh build test
+
+setup-sbom:
+	@scripts/setup.sh sbom

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the named purposes need and that are missing.
-# usage: setup.sh build|test …
+# usage: setup.sh build|test|sbom …
 set -euo pipefail
 
 build=(gcc g++ libc6-dev libspeexdsp-dev)
 test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace
   qemu-system-arm qemu-system-common qemu-utils
   g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
+sbom=(jq)
 
 missing=()
 for purpose in "$@"; do

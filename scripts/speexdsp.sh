@@ -2,13 +2,13 @@
 # Prints the folder that holds libspeexdsp's headers and static archive for another
 # architecture (arm64, armhf), fetched from Debian the first time. apt gets a state of
 # its own, with the host's sources and keys: the host's packages stay as they are.
-# Where there is no Debian, put usr/include and usr/lib there by hand.
+# Where there is no Debian, put usr/include, usr/lib and a file "version" there by hand.
 # usage: speexdsp.sh ARCHITECTURE
 set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=$1
 root=$PWD/.cache/speexdsp/$arch
-archive() { compgen -G "$1/usr/lib/*/libspeexdsp.a" >/dev/null; }
+archive() { compgen -G "$1/usr/lib/*/libspeexdsp.a" >/dev/null && [ -f "$1/version" ]; }
 
 if ! archive "$root"; then
   state=$PWD/.cache/speexdsp/apt-$arch
@@ -30,6 +30,7 @@ if ! archive "$root"; then
     exit 1
   fi
   dpkg-deb -x "$unpack"/*.deb "$unpack/root"
+  dpkg-deb -f "$unpack"/*.deb Version >"$unpack/root/version" # for scripts/sbom.sh
   archive "$unpack/root" || { echo "libspeexdsp-dev for $arch holds no libspeexdsp.a" >&2; exit 1; }
   rm -rf "$root"
   mv "$unpack/root" "$root"

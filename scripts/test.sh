@@ -8,13 +8,28 @@ log=.cache/test
 rm -f "$log".*.json
 status=0
 
+# A folder of the run's own shows what tests leave behind. A socket's path must be short.
+own=$(mktemp -d /tmp/camd-XXXXXX)
+trap 'rm -rf "$own"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+export TMPDIR=$own GOTMPDIR=$own
+
 # run NAME TITLE GO-TEST-ARGS…
 run() {
-  local name=$1
+  local name=$1 begun=$SECONDS left
   echo "== $2"
   shift 2
   go tool gotestsum --format pkgname-and-test-fails --hide-summary=skipped \
     --jsonfile "$log.$name.json" -- "$@" || status=1
+  echo "== $name: $((SECONDS - begun)) s"
+  left=$(ls -A "$own")
+  if [ -n "$left" ]; then
+    echo "== the $name tests left behind: $left" >&2
+    rm -rf "${own:?}"/*
+    status=1
+  fi
 }
 
 run unit "unit tests with the race detector" -race -timeout 15m \

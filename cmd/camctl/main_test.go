@@ -18,16 +18,8 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// cleaned removes what tests built after the last of them.
-type cleaned struct{ *testing.M }
-
-func (c cleaned) Run() int {
-	defer rig.Clean()
-	return c.M.Run()
-}
-
 func TestMain(m *testing.M) {
-	testscript.Main(cleaned{m}, map[string]func(){"camctl": main})
+	testscript.Main(m, map[string]func(){"camctl": main})
 }
 
 // code runs a command that must end with the exit code of its first argument.

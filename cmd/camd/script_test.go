@@ -13,16 +13,8 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// cleaned removes what tests built after the last of them.
-type cleaned struct{ *testing.M }
-
-func (c cleaned) Run() int {
-	defer rig.Clean()
-	return c.M.Run()
-}
-
 func TestMain(m *testing.M) {
-	testscript.Main(cleaned{m}, map[string]func(){
+	testscript.Main(m, map[string]func(){
 		"camd": func() { os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }

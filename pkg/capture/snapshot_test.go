@@ -117,7 +117,7 @@ func TestPictureOfACameraThatGivesH264(t *testing.T) {
 				}}
 				b := newBench(t, src)
 				b.run(t)
-				time.Sleep(time.Second)
+				time.Sleep(350 * time.Millisecond) // between an IDR and a frame that is none
 				var kind string
 				var err error
 				if data, kind, err = b.Picture(t.Context()); err != nil || kind != proto.PictureMP4 {

@@ -120,7 +120,7 @@ func TestProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan *http.Request, 1)
 			via := proxyServer(t, c.answer, seen)
-			d := &dialer{target: &target{host: "b.example", port: "8883"}, proxy: func(string, string) (*url.URL, error) { return via, nil }}
+			d := &dialer{target: &target{host: "b.example", port: "8883"}, proxy: func(string) (*url.URL, error) { return via, nil }}
 			conn, err := d.connect(context.Background())
 			if r := <-seen; r.Method != http.MethodConnect || r.Host != "b.example:8883" || r.Header.Get("Proxy-Authorization") != "Basic bWU6cHc=" {
 				t.Errorf("the proxy was asked %s %s %v", r.Method, r.Host, r.Header)

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 // Bounds in time. connectTime covers name lookup, TCP, TLS and MQTT's CONNECT.
@@ -20,11 +21,12 @@ const (
 // dialer opens connections to the broker.
 type dialer struct {
 	*target
-	proxy func(host, port string) (*url.URL, error) // HTTPS_PROXY and NO_PROXY
+	proxy func(address string) (*url.URL, error) // HTTPS_PROXY and NO_PROXY
 }
 
 func newDialer(t *target) *dialer {
-	return &dialer{target: t, proxy: func(host, port string) (*url.URL, error) { return proxyFor(os.Getenv, host, port) }}
+	env := httpproxy.FromEnvironment()
+	return &dialer{target: t, proxy: func(address string) (*url.URL, error) { return proxyFor(env, address) }}
 }
 
 // open connects and makes the TLS handshake.
@@ -45,7 +47,7 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 
 // connect opens the TCP connection, through an HTTP proxy if there is one.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	via, err := d.proxy(d.host, d.port)
+	via, err := d.proxy(d.address())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProxy, err)
 	}

@@ -46,7 +46,7 @@ func mountSmall(t *testing.T, path string) {
 	kept := filepath.Join(t.TempDir(), "kept")
 	copyTo(t, kept, path)
 	err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
-	if err == nil {
+	if err == nil || errors.Is(err, syscall.EINVAL) { // in a chroot / may be no mount point
 		err = syscall.Mount("small", path, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", smallDisk))
 	}
 	if err != nil {

@@ -24,9 +24,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	code := m.Run()
-	rig.Clean()
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // home is a camera behind a broker that belongs to the attacker.

@@ -31,39 +31,10 @@ type demo struct {
 	stopped func() error // once
 }
 
-var built string // folder of the camctl that was built
-
-var camctl = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "camctl-program-")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "camctl")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/camd-project/camd/cmd/camctl").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
-
-// TestMain removes what tests built.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	rig.Clean()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
-	os.Exit(code)
-}
-
 // startDemo runs camctl demo until the test ends or stop is called.
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	path, err := camctl()
-	if err != nil {
-		t.Fatalf("build camctl: %v", err)
-	}
+	path := rig.Build(t, "camctl")
 	d := &demo{t: t, camctl: path}
 	d.cmd = exec.Command(path, "--json", "demo", "--synthetic", "--address", "127.0.0.1:0", "--camd", rig.Program(t))
 	d.cmd.Stderr = &d.errOut

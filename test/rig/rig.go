@@ -27,6 +27,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
+const module = "github.com/camd-project/camd"
+
 // Patience bounds every wait. It is far above what anything takes.
 const Patience = 60 * time.Second
 
@@ -61,39 +63,46 @@ type Broker interface {
 // has the port 0 for the first start.
 type StartBroker func(ca *pki.CA, address string) (Broker, error)
 
-var build struct {
-	once sync.Once
-	path string
-	err  error
+// flags are those of the release, scripts/release.sh: tests run the kind of program that
+// is shipped.
+var flags = []string{"-trimpath", "-tags", "netgo,osusergo,nomicrophone",
+	"-ldflags", "-s -w -linkmode external -extldflags -static"}
+
+var programs struct {
+	sync.Mutex
+	paths map[string]string // by command
 }
 
 // Program builds camd once for all tests of a package and returns its path.
 func Program(tb testing.TB) string {
 	tb.Helper()
-	build.once.Do(func() {
-		dir, err := os.MkdirTemp("", "camd-program-")
-		if err != nil {
-			build.err = err
-			return
-		}
-		build.path = filepath.Join(dir, "camd")
-		out, err := exec.Command("go", "build", "-tags", "netgo,osusergo,nomicrophone", "-o", build.path,
-			"github.com/camd-project/camd/cmd/camd").CombinedOutput()
-		if err != nil {
-			build.err = fmt.Errorf("build camd: %w\n%s", err, out)
-		}
-	})
-	if build.err != nil {
-		tb.Fatal(build.err)
-	}
-	return build.path
+	return Build(tb, "camd")
 }
 
-// Clean removes what Program built. TestMain calls it last.
-func Clean() {
-	if build.path != "" {
-		_ = os.RemoveAll(filepath.Dir(build.path))
+// Build builds one of camd's commands once for all tests of a package and returns its
+// path. It lies beside the test's own program, in a folder that go test removes however
+// the test ends.
+func Build(tb testing.TB, command string) string {
+	tb.Helper()
+	programs.Lock()
+	defer programs.Unlock()
+	if path, ok := programs.paths[command]; ok {
+		return path
 	}
+	own, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(filepath.Dir(own), command)
+	args := append([]string{"build", "-o", path}, append(flags, module+"/cmd/"+command)...)
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		tb.Fatalf("build %s: %v\n%s", command, err, out)
+	}
+	if programs.paths == nil {
+		programs.paths = map[string]string{}
+	}
+	programs.paths[command] = path
+	return path
 }
 
 // New makes the PKI, starts the broker and makes the device's identity. tables is

@@ -20,12 +20,6 @@ import (
 
 const synthetic = "[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 180\nrate = 10\n[audio]\nsource = \"tone\"\n"
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	rig.Clean()
-	os.Exit(code)
-}
-
 // watcher counts what a session brings.
 type watcher struct {
 	session      *client.Session
