@@ -37,6 +37,12 @@ func (a addCmd) Run(env *environment) error {
 	if a.Name != "" {
 		r.Name = a.Name
 	}
+	if k := invited.Known; k != nil && k.Broker.URL == r.Broker.URL && r.Broker.Certificate == "" && r.Broker.User == "" { // the card brings no login
+		r.Broker.Certificate, r.Broker.Key, r.Broker.User, r.Broker.Password = k.Broker.Certificate, k.Broker.Key, k.Broker.User, k.Broker.Password
+	}
+	if err := r.Broker.For(keys.ID()); err != nil {
+		return err
+	}
 	invited.Record = r
 	changed := replaced(invited)
 	if err := a.compared(env, invited, changed); err != nil {
@@ -96,7 +102,7 @@ func replaced(i client.Invitation) (l []change) {
 			l = append(l, c)
 		}
 	}
-	from.Broker.URL = to.Broker.URL
+	from.Broker.URL, from.Broker.Said = to.Broker.URL, to.Broker.Said
 	if from.Broker != to.Broker {
 		l = append(l, change{"login and certificates at the broker", "others", "those of the card and of the flags"})
 	}

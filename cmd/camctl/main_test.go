@@ -74,6 +74,7 @@ func withCamera(t *testing.T, dir, audio string) {
 			e.Setenv("SOCKET", r.Socket)
 			e.Setenv("LABEL", r.Label.Text())
 			e.Setenv("TYPED", r.Label.TypedText())
+			e.Setenv("BROKER", "mqtts://"+strings.Replace(r.Broker.Address(), "127.0.0.1", "localhost", 1))
 			e.Setenv("DEVICE", string(r.Device))
 			e.Setenv("VOICE", os.Getenv("VOICE"))
 			e.Setenv("SPEAKER", os.Getenv("SPEAKER"))

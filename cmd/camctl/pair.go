@@ -49,7 +49,15 @@ func (p pairCmd) Run(env *environment) error {
 		return err
 	}
 	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
-		"Paired with camera %s as %s (%s). Its broker is %s.", r.Title(), r.Member, r.Role, r.Broker.URL)
+		"Paired with camera %s as %s (%s). %s", r.Title(), r.Member, r.Role, brokerText(r.Broker))
+}
+
+// brokerText says where the camera is met, and if that is not where it says itself.
+func brokerText(b client.Broker) string {
+	if b.URL == b.Said {
+		return fmt.Sprintf("Its broker is %s.", b.URL)
+	}
+	return fmt.Sprintf("Its broker is %s, as you have named it; the camera itself says %s, which --broker would take.", b.URL, b.Said)
 }
 
 // pairAt pairs over a local socket and saves the record.
@@ -67,11 +75,13 @@ func pairAt(ctx context.Context, home *client.Home, socket string, label labelOf
 	if err != nil {
 		return client.Record{}, badLabel(err)
 	}
-	r, err := client.Pair(ctx, conn, known, keys, login)
+	r, err := client.Pair(ctx, conn, known, keys, login, home.Known(known.Device))
 	if err != nil {
 		return client.Record{}, err
 	}
-	r.Name = name
+	if name != "" {
+		r.Name = name
+	}
 	return r, home.Save(r)
 }
 

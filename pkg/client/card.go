@@ -15,6 +15,9 @@ import (
 // broker, whose address and authority are as in the record unless login says
 // otherwise. docs/protocol.md 2.8.
 func (c *Camera) MakeCard(to envelope.PublicKey, name string, role proto.Role, login Broker) ([]byte, error) {
+	if err := login.For(to.ClientID()); err != nil {
+		return nil, err
+	}
 	own, err := c.keys.Card()
 	if err != nil {
 		return nil, err

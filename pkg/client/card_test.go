@@ -64,7 +64,7 @@ func TestUnusableCards(t *testing.T) {
 	for name, card := range map[string][]byte{
 		"empty": nil, "text": []byte("hello"), "cut": good[:len(good)-2], "huge": bytes.Repeat([]byte("a"), 1<<20),
 		"for another key": must(c.MakeCard(public(other), "Cara", proto.RoleGuest, Broker{})),
-		"half a login":    must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{Certificate: "x"})),
+		"half a login":    must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{Key: "x"})),
 		"unknown role":    must(c.MakeCard(public(keys), "Cara", "guest\x1b]0;owned\x07", Broker{})),
 		"name that acts":  must(c.MakeCard(public(keys), "Cara\x1b[31m\r\n", proto.RoleGuest, Broker{})),
 		"name that turns": must(c.MakeCard(public(keys), "Cara\u200f", proto.RoleGuest, Broker{})),
@@ -76,6 +76,30 @@ func TestUnusableCards(t *testing.T) {
 		if _, err := home.OpenCard(card, keys); !errors.Is(err, ErrCard) || !errors.As(err, &p) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A login of another's lets nobody in, and would be found out by whoever opens the card.
+func TestCardTakesNoLoginOfAnothers(t *testing.T) {
+	d, c := dialled(t)
+	keys, other := must(NewKeys()), must(NewKeys())
+	mixed := d.login(keys.ID())
+	mixed.Key = d.login(keys.ID()).Key
+	for name, login := range map[string]Broker{
+		"another member's": d.login(other.ID()), "the owner's": d.login(c.keys.ID()), "of another key": mixed,
+		"no certificate": {Certificate: "x", Key: "y"}, "no key": {Certificate: d.login(keys.ID()).Certificate},
+	} {
+		var p *Problem
+		if card, err := c.MakeCard(public(keys), "Cara", proto.RoleGuest, login); card != nil || !errors.As(err, &p) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := c.MakeCard(public(keys), "Cara", proto.RoleGuest, d.login(other.ID()))
+	if want := "its common name must be " + string(keys.ID()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if _, err := c.MakeCard(public(keys), "Cara", proto.RoleGuest, d.login(keys.ID())); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -302,7 +302,7 @@ func paired(t *testing.T) (*device, *Home, *Keys, Record) {
 	ours, theirs := net.Pipe()
 	done := make(chan struct{})
 	go func() { defer close(done); d.pair(theirs) }()
-	r, err := Pair(t.Context(), pairing.NewFramed(ours), d.label, keys, d.login(keys.ID()))
+	r, err := Pair(t.Context(), pairing.NewFramed(ours), d.label, keys, d.login(keys.ID()), nil)
 	<-done
 	if err != nil {
 		t.Fatalf("Pair: %v", err)

@@ -68,6 +68,15 @@ func (h *Home) Save(r Record) error {
 	return nil
 }
 
+// Known is what the home knows of a device; nil: nothing that can be used.
+func (h *Home) Known(device proto.DeviceID) *Record {
+	r, err := readRecord(h.file(device, ".json"), device)
+	if err != nil {
+		return nil
+	}
+	return &r
+}
+
 // Cameras lists the records by device. A file that can't be used is no reason to
 // hide the others: what is good is returned along with the joined errors.
 func (h *Home) Cameras() ([]Record, error) {

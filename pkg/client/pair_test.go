@@ -22,3 +22,32 @@ func TestWhatTheReceiptFillsIn(t *testing.T) {
 		}
 	}
 }
+
+// Who pairs again keeps the address that was named the first time, and the login, unless
+// the camera gives one.
+func TestWhatIsKeptOfAnEarlierPairing(t *testing.T) {
+	const devices, viewers = "mqtts://home:8883", "mqtts://home:8884"
+	gives := envelope.BrokerLogin{URL: viewers, CA: "CA", User: "given", Password: "new"}
+	for name, c := range map[string]struct {
+		named, known Broker
+		said         envelope.BrokerLogin
+		want         Broker
+	}{
+		"address and login": {Broker{}, Broker{URL: viewers, Said: devices, ServerName: "home", CA: "own", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: devices, CA: "CA"},
+			Broker{URL: viewers, ServerName: "home", CA: "own", User: "anna", Password: "a"}},
+		"an address that the camera said": {Broker{}, Broker{URL: devices, Said: devices, CA: "old", Certificate: "c", Key: "k"}, envelope.BrokerLogin{URL: viewers, CA: "CA"},
+			Broker{URL: viewers, CA: "CA", Certificate: "c", Key: "k"}},
+		"the authority of the same address": {Broker{}, Broker{URL: devices, CA: "old"}, envelope.BrokerLogin{URL: devices, CA: "new"}, Broker{URL: devices, CA: "new"}},
+		"of before it was written down":     {Broker{}, Broker{URL: viewers, CA: "own"}, envelope.BrokerLogin{URL: devices, CA: "CA"}, Broker{URL: viewers, CA: "own"}},
+		"a login that the camera gives": {Broker{}, Broker{URL: viewers, Said: viewers, User: "anna", Password: "a"}, gives,
+			Broker{URL: viewers, CA: "CA", User: "given", Password: "new"}},
+		"a login that is named": {Broker{User: "ben", Password: "b"}, Broker{URL: viewers, Said: viewers, Certificate: "c", Key: "k"}, gives,
+			Broker{URL: viewers, CA: "CA", User: "ben", Password: "b"}},
+		"an address that is named": {Broker{URL: "mqtts://own"}, Broker{URL: viewers, Said: devices, CA: "own", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: devices, CA: "CA"},
+			Broker{URL: "mqtts://own", CA: "CA", User: "anna", Password: "a"}},
+	} {
+		if got := c.named.again(c.known, c.said).or(c.said); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}

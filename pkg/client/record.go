@@ -1,12 +1,15 @@
 package client
 
 import (
+	"cmp"
 	"crypto/ecdsa"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
@@ -35,6 +38,7 @@ type Record struct {
 // path, so that a home can be moved to another machine.
 type Broker struct {
 	URL         string `json:"url"`                   // mqtts://host:port
+	Said        string `json:"said,omitempty"`        // the URL that the camera said when it was paired with; another one was named by a person
 	ServerName  string `json:"server_name,omitempty"` // the certificate's, if not the URL's host
 	CA          string `json:"ca,omitempty"`          // PEM; empty: the system's authorities
 	Certificate string `json:"certificate,omitempty"` // PEM
@@ -59,6 +63,36 @@ func (b Broker) or(said envelope.BrokerLogin) Broker {
 		b.Certificate, b.Key, b.User, b.Password = said.Certificate, said.Key, said.User, said.Password
 	}
 	return b
+}
+
+// again fills in what b lacks by what is known from an earlier pairing: the address
+// that a person named then, with its authority and name, and the login, unless the
+// camera gives one now.
+func (b Broker) again(known Broker, said envelope.BrokerLogin) Broker {
+	if b.URL == "" && known.URL != known.Said && known.URL != said.URL {
+		b.URL = known.URL
+		b.ServerName, b.CA = cmp.Or(b.ServerName, known.ServerName), cmp.Or(b.CA, known.CA)
+	}
+	if b.Certificate == "" && b.User == "" && said.Certificate == "" && said.User == "" {
+		b.Certificate, b.Key, b.User, b.Password = known.Certificate, known.Key, known.User, known.Password
+	}
+	return b
+}
+
+// For makes sure that the certificate, if there is one, is made for the key with that
+// name: with another one's the broker carries nothing for this key.
+func (b Broker) For(id proto.ClientID) error {
+	if b.Certificate == "" {
+		return nil
+	}
+	cert, err := tls.X509KeyPair([]byte(b.Certificate), []byte(b.Key))
+	if err != nil {
+		return problem(err, "The certificate for the broker can't be used with its key: %s.", strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	if name := cert.Leaf.Subject.CommonName; name != string(id) {
+		return problem(nil, "The certificate for the broker is not for this key but for %q: its common name must be %s. Take the one that was made for this key.", printable(name), id)
+	}
+	return nil
 }
 
 // LogValue keeps the login out of logs.

@@ -133,7 +133,7 @@ func TestT11SomeoneInTheMiddleGetsNoByteOfTheClient(t *testing.T) {
 			ours, far := net.Pipe()
 			conn, keys, paired := &counted{Conn: pairing.NewFramed(ours)}, newKeys(t), make(chan error, 1)
 			go func() {
-				_, err := client.Pair(t.Context(), conn, r.Label, keys, client.Broker{})
+				_, err := client.Pair(t.Context(), conn, r.Label, keys, client.Broker{}, nil)
 				_ = ours.Close()
 				paired <- err
 			}()

@@ -166,7 +166,7 @@ func (h *household) pair(ctx context.Context, text string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	record, err := client.Pair(ctx, conn, label, keys, login)
+	record, err := client.Pair(ctx, conn, label, keys, login, nil)
 	if err != nil {
 		return err
 	}

@@ -322,7 +322,7 @@ func (r *Rig) Join(keys *client.Keys, label pairing.Label) (client.Record, error
 		return client.Record{}, err
 	}
 	defer conn.Close()
-	return client.Pair(ctx, conn, label, keys, r.Login(keys))
+	return client.Pair(ctx, conn, label, keys, r.Login(keys), nil)
 }
 
 // Login is what the operator gives a viewer for the broker.
