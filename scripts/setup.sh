@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(gcc g++ libc6-dev libspeexdsp-dev)
-test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace
+test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace nodejs
   qemu-system-arm qemu-system-common qemu-utils
   g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
 sbom=(jq)

@@ -326,9 +326,12 @@ func (r *Rig) Join(keys *client.Keys, label pairing.Label) (client.Record, error
 }
 
 // Login is what the operator gives a viewer for the broker.
-func (r *Rig) Login(keys *client.Keys) client.Broker {
+func (r *Rig) Login(keys *client.Keys) client.Broker { return r.LoginOf(keys.ID()) }
+
+// LoginOf is Login for whom only the name is known.
+func (r *Rig) LoginOf(who proto.ClientID) client.Broker {
 	r.TB.Helper()
-	cert, err := r.CA.Viewer(keys.ID())
+	cert, err := r.CA.Viewer(who)
 	if err != nil {
 		r.TB.Fatal(err)
 	}
