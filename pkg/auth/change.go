@@ -160,6 +160,9 @@ func (a *Authority) finish() error {
 	}
 	a.cut = nil
 	a.policy.leaving.Clear()
+	if a.gate != nil { // else nobody has been heard yet
+		a.gate.dismiss()
+	}
 	return nil
 }
 

@@ -329,9 +329,14 @@ func (g *Gate) answerProved(m *member, r proto.Request, seq uint64, o outcome) {
 	g.send(a, m.key)
 }
 
+// newAnswer gives a nonce to members only: who leaves takes none along that is live.
 func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answer {
+	nonce := g.nonces.fresh()
+	if g.members.get(m.id) == nil { // in this order, so that one of before is renewed
+		nonce = ""
+	}
 	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
-		Code: o.code, Nonce: g.nonces.fresh(), Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.authority.journal.noticed.Load()}
+		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.authority.journal.noticed.Load()}
 }
 
 // send signs, seals and sends an answer.

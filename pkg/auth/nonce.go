@@ -23,6 +23,12 @@ func (n *nonces) rotate() {
 	n.previous, n.current = n.current, base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// renew ends the life of every nonce there is.
+func (n *nonces) renew() {
+	n.rotate()
+	n.rotate()
+}
+
 func (n *nonces) fresh() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

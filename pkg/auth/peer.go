@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"maps"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
@@ -28,11 +28,11 @@ const (
 // except for what one goroutine alone uses.
 type peer struct {
 	member  *member
-	highest uint64     // sequence
-	queue   chan job   // to its worker; closed when Run ends
-	firsts  []*first   // of executed requests, oldest first
-	living  []*session // what it began and what has not ended
-	gone    int        // rotations of the nonce since it is no member's any more
+	highest uint64      // sequence
+	queue   chan job    // to its worker; closed when Run ends, or by dismiss
+	firsts  []*first    // of executed requests, oldest first
+	living  []*session  // what it began and what has not ended
+	gone    atomic.Bool // dismissed: what waits in its queue is of a membership that is over
 }
 
 // budget is what a member, or all guests of one together, may make the device log: an
@@ -199,28 +199,27 @@ func (g *Gate) peer(m *member) *peer {
 	return p
 }
 
-// forget drops what is kept of former members once every nonce of their time is dead.
-// Before, what they sent could be carried out again if they were let in again.
-func (g *Gate) forget() {
+// dismiss drops what is kept of those who are no members any more, and with it every
+// nonce of their time: if they are let in again, nothing counts that they sent before,
+// were it held back on its way or still in their queue. docs/protocol.md 5.3.
+func (g *Gate) dismiss() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.nonces.renew()
 	for id, p := range g.peers {
-		if g.members.get(id) != nil {
-			p.gone = 0
-			continue
-		}
-		if p.gone++; p.gone >= 2 && p.idle() {
+		if g.members.get(id) == nil {
+			p.gone.Store(true)
 			close(p.queue)
 			delete(g.peers, id)
 		}
 	}
-	maps.DeleteFunc(g.budgets, func(_ string, b *budget) bool { return b.whole() })
 }
 
-// idle tells whether nothing of p is under way.
-func (p *peer) idle() bool {
-	inFlight := func(f *first) bool { return !f.done }
-	return len(p.queue) == 0 && len(p.living) == 0 && !slices.ContainsFunc(p.firsts, inFlight)
+// forget drops the budgets that are like new ones.
+func (g *Gate) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.budgets, func(_ string, b *budget) bool { return b.whole() })
 }
 
 // find looks for a request that was executed or is in flight.

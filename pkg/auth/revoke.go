@@ -56,6 +56,7 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 		return Result{}, err
 	}
 	a.endAndWait(answer.Revoked, proto.CodeRevoked)
+	a.gate.dismiss()
 	a.report()
 	return Result{Body: answer, Entry: &index}, nil
 }

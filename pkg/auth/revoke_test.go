@@ -323,6 +323,84 @@ func TestLetInAgain(t *testing.T) {
 	})
 }
 
+// Nor what a broker held back, nor what waited in the queue, nor what was being started,
+// however soon the same key is let in again; and nobody's nonce outlives a removal.
+func TestNothingOfBeforeARemovalCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		revoke func(anna, carl *person)
+		retry  bool // the store took the removal only later
+	}{
+		"removed": {revoke: func(anna, carl *person) { anna.must(proto.OpRevoke, proto.Revoke{Client: carl.id}) }},
+		"left":    {revoke: func(_, carl *person) { carl.must(proto.OpRevoke, proto.Revoke{Client: carl.id}) }},
+		"removed while the store failed": {retry: true, revoke: func(anna, carl *person) {
+			carl.h.withoutTrust(func() { anna.want(proto.CodeStorage, proto.OpRevoke, proto.Revoke{Client: carl.id}) })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inHouse(t, func(t *testing.T, h *house) {
+				anna, bob, carl, _ := h.household()
+				nonces := []string{anna.nonce, bob.nonce, carl.nonce}
+				held := carl.seal(carl.request(proto.OpLive, view(proto.ScopeView), in("s1"),
+					func(r *proto.Request) { r.Sequence += 1 << 20 }))
+				c.revoke(anna, carl)
+				if c.retry {
+					h.a.retry()
+				}
+				if carl.row() != nil {
+					t.Fatal("Carl is a member")
+				}
+				nonces = append(nonces, carl.nonce)
+				anna.must(proto.OpStatus, nil)
+				anna.must(proto.OpGrant, carl.grant(proto.RoleGuest))
+				h.gate.Receive(t.Context(), carl.id, held)
+				h.deliver()
+				if len(h.streams) != 0 {
+					t.Error("what was held back is carried out")
+				}
+				for i, n := range nonces {
+					if h.gate.nonces.live(n) {
+						t.Errorf("nonce %d is live", i)
+					}
+				}
+				carl.watch("s2", proto.ScopeView) // positive control
+			})
+		})
+	}
+	t.Run("in the queue", func(t *testing.T) {
+		inHouse(t, func(t *testing.T, h *house) {
+			release := make(chan struct{})
+			h.gate.ops["slow"] = operation{Rule{}, func(context.Context, Request) (Result, error) { <-release; return Result{}, nil }}
+			anna, _, carl, _ := h.household()
+			carl.send(carl.request("slow", nil))
+			carl.send(carl.request(proto.OpLive, view(proto.ScopeView), in("s1")))
+			carl.send(carl.request(proto.OpPrivacy, proto.Privacy{On: true}))
+			anna.must(proto.OpRevoke, proto.Revoke{Client: carl.id})
+			anna.must(proto.OpGrant, carl.grant(proto.RoleGuest))
+			close(release)
+			h.deliver()
+			if len(h.streams) != 0 || h.a.Settings().Privacy {
+				t.Error("what waited is carried out")
+			}
+		})
+	})
+	t.Run("being started", func(t *testing.T) {
+		inHouse(t, func(t *testing.T, h *house) {
+			anna, _, carl, _ := h.household()
+			slow := &slowJournal{appender: h.a.journal, wait: make(chan struct{})}
+			h.gate.journal = slow
+			carl.send(carl.request(proto.OpLive, view(proto.ScopeView), in("s1")))
+			synctest.Wait()
+			anna.must(proto.OpRevoke, proto.Revoke{Client: carl.id})
+			anna.must(proto.OpGrant, carl.grant(proto.RoleGuest))
+			close(slow.wait)
+			h.deliver()
+			if len(h.streams) != 0 {
+				t.Error("it begins")
+			}
+		})
+	})
+}
+
 // What is kept of those who were removed is bounded, in RAM and in the store.
 func TestFormerMembersAreBounded(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {

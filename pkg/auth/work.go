@@ -51,7 +51,7 @@ func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
 
 func (g *Gate) reply(p *peer, j job, o outcome) {
 	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
-	if g.members.get(j.request.Issuer) == nil && !leaving {
+	if (p.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
 		g.tellFormer(j.request) // whatever it asked for while it was a member
 		return
 	}
@@ -76,7 +76,7 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 		defer g.authority.change()()
 	}
 	m := g.members.get(r.Issuer)
-	if m == nil {
+	if m == nil || p.gone.Load() {
 		return coded(proto.CodeRevoked), false
 	}
 	var clock int64
@@ -204,7 +204,11 @@ func (g *Gate) enlist(p *peer, m *member, s *session) proto.Code {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	code := g.barred
-	if code == "" {
+	switch {
+	case code != "":
+	case p.gone.Load(): // and perhaps let in again since
+		code = proto.CodeRevoked
+	default:
 		code = g.still(m.id, s)
 	}
 	if code == proto.CodeOK {

@@ -135,7 +135,8 @@ func recordOf(r proto.LogRecord) (accesslog.Record, error) {
 	}
 	hash, err := base64.RawURLEncoding.Strict().DecodeString(r.Hash)
 	out := accesslog.Record{Index: r.Index}
-	if err != nil || len(hash) != len(out.Hash) {
+	// The decoder skips line ends; the length of the text excludes them.
+	if err != nil || len(hash) != len(out.Hash) || len(r.Hash) != base64.RawURLEncoding.EncodedLen(len(out.Hash)) {
 		return out, errors.Join(accesslog.ErrProof, err)
 	}
 	copy(out.Hash[:], hash)

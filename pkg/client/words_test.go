@@ -90,7 +90,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"a version that begins alike", "CAMD-KEY:11?" + string(card), "Update", ErrNewer},
 		{"no card", "CAMD-KEY:1?", "cut short", envelope.ErrGarbled},
 		{"cut short", text[:len(text)-1], "cut short", envelope.ErrGarbled},
-		{"more after it", text + "A", "cut short", envelope.ErrSignature},
+		{"more after it", text + "A", "cut short", envelope.ErrGarbled},
 		{"a card of nothing", FormatKey(foreign), "cut short", envelope.ErrKey},
 		{"too long", text + strings.Repeat(" ", proto.MaxMessage), "too long", envelope.ErrOversized},
 	} {

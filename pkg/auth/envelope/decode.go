@@ -100,6 +100,9 @@ func (n *names) add(name string) error {
 	return nil
 }
 
+// hasSize reports whether canonical base64url stands for exactly so many bytes.
+func hasSize(s string, bytes int) bool { return len(s) == strictBase64.EncodedLen(bytes) }
+
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // decodeBase64 accepts one encoding for each value only. The standard decoder

@@ -79,7 +79,14 @@ func unseal(msg []byte, with *ecdh.PrivateKey) ([]byte, error) {
 	return jws, nil
 }
 
-// checkSealed looks at size and header before the library sees the message.
+// Sizes in bytes of what A256GCM needs (RFC 7518 5.3). The library joins ciphertext
+// and tag and decrypts that, so it would take each message in many forms.
+const (
+	ivLen  = 12
+	tagLen = 16
+)
+
+// checkSealed looks at size, header and parts before the library sees the message.
 func checkSealed(msg []byte) error {
 	var header sealHeader
 	parts, err := splitCompact(string(msg), 5, sealMembers, &header)
@@ -89,6 +96,9 @@ func checkSealed(msg []byte) error {
 	// ECDH-ES has no encrypted key (RFC 7518 4.6); the library would skip one.
 	if header.Cty != contentType || parts[1] != "" {
 		return fmt.Errorf("%w: cty %.40q, %d bytes of key", ErrGarbled, header.Cty, len(parts[1]))
+	}
+	if !hasSize(parts[2], ivLen) || !hasSize(parts[4], tagLen) {
+		return fmt.Errorf("%w: iv and tag of %d and %d characters", ErrGarbled, len(parts[2]), len(parts[4]))
 	}
 	// A point off the curve would leak the private key bit by bit (RFC 8725 3.4).
 	if _, err := header.Epk.Enc(); err != nil {

@@ -25,6 +25,9 @@ type signHeader struct {
 
 var signMembers = []string{"alg", "typ", "kid"}
 
+// signatureLen is the size in bytes of an ES256 signature, R || S (RFC 7518 3.4).
+const signatureLen = 2 * coordinateLen
+
 // Sign makes a compact JWS over claims: ES256, the explicit type typ, and kid
 // unless that is empty. docs/protocol.md 2.5.
 func Sign(typ, kid string, claims any, by crypto.Signer) ([]byte, error) {
@@ -138,10 +141,13 @@ type signed struct {
 func parseSigned(jws []byte) (signed, error) {
 	var s signed
 	text := string(jws)
-	if _, err := splitCompact(text, 3, signMembers, &s.header); err != nil {
+	parts, err := splitCompact(text, 3, signMembers, &s.header)
+	if err != nil {
 		return signed{}, err
 	}
-	var err error
+	if !hasSize(parts[2], signatureLen) {
+		return signed{}, fmt.Errorf("%w: signature of %d characters", ErrGarbled, len(parts[2]))
+	}
 	// The list of algorithms is what refuses "none" and HMAC (RFC 8725 3.1).
 	s.object, err = jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
@@ -185,7 +191,7 @@ func (o opaque) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, 
 	if sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || max(sig.R.BitLen(), sig.S.BitLen()) > 8*coordinateLen {
 		return nil, errors.New("signer gave an ECDSA signature out of range")
 	}
-	out := make([]byte, 2*coordinateLen)
+	out := make([]byte, signatureLen)
 	sig.R.FillBytes(out[:coordinateLen])
 	sig.S.FillBytes(out[coordinateLen:])
 	return out, nil
