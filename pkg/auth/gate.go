@@ -82,6 +82,9 @@ type Rule struct {
 	// narrows tells of operations that may take something away: what does not widen is
 	// carried out for a member whose rights only rest, and never refused as busy.
 	narrows bool
+	// awake operations are not carried out for a guest whose right rests, though they
+	// narrow: they take something from the others, too.
+	awake bool
 
 	// widens tells whether a body asks for more than there was: then its sender must
 	// have seen the newest change. nil: no body does.
@@ -167,7 +170,7 @@ func (g *Gate) register() {
 	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, narrows: true, changes: true}, a.opRevoke)
 	g.Handle(proto.OpSettings, Rule{}, a.opSettings)
 	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, changes: true}, a.opSetSettings)
-	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, narrows: true, changes: true}, a.opPrivacy)
+	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, narrows: true, awake: true, changes: true}, a.opPrivacy)
 	g.Handle(proto.OpLog, Rule{}, a.opLog)
 	g.Handle(proto.OpAlarm, Rule{changes: true}, a.opAlarm)
 }

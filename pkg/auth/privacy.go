@@ -68,8 +68,12 @@ func (a *Authority) close(by actor) (*uint64, error) {
 
 // open is logged and durable before anything opens.
 func (a *Authority) open(by actor) (*uint64, error) {
-	if by.member != nil && (a.Settings().PrivacyOff != proto.PrivacyOffMembers || !by.member.holds(settingsScope)) {
+	switch { // whoever switched it on
+	case by.member == nil:
+	case a.Settings().PrivacyOff != proto.PrivacyOffMembers:
 		return nil, proto.Refuse(proto.CodeAtDevice)
+	case !by.member.holds(settingsScope):
+		return nil, proto.Refuse(proto.CodeScope)
 	}
 	var entry *uint64
 	if a.policy.privacy.Load() {
@@ -98,7 +102,7 @@ func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	return &index, nil
 }
 
-// opPrivacy answers privacy: on by any member.
+// opPrivacy answers privacy: on by any member, a guest while its right is in force.
 func (a *Authority) opPrivacy(_ context.Context, r Request) (Result, error) {
 	var q proto.Privacy
 	if envelope.Decode(r.Body, &q) != nil {

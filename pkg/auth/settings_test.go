@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
@@ -231,7 +232,7 @@ func TestPrivacyOffByMembers(t *testing.T) {
 		carl.must(proto.OpPrivacy, proto.Privacy{On: true})
 		for _, p := range []*person{bob, carl} {
 			p.must(proto.OpStatus, nil)
-			p.want(proto.CodeAtDevice, proto.OpPrivacy, proto.Privacy{})
+			p.want(proto.CodeScope, proto.OpPrivacy, proto.Privacy{}) // not only someone at the camera may
 		}
 		anna.must(proto.OpStatus, nil)
 		h.deeds()
@@ -251,6 +252,47 @@ func TestPrivacyOffByMembers(t *testing.T) {
 		anna.must(proto.OpStatus, nil)
 		anna.want(proto.CodeAtDevice, proto.OpPrivacy, proto.Privacy{})
 	})
+}
+
+// A guest switches it on only while its right is in force; and where owners may switch
+// it off, they may so after a guest that is not there to do it.
+func TestPrivacyByAGuestThatRests(t *testing.T) {
+	for name, c := range map[string]struct {
+		grant func(*proto.Grant)
+		rests func(h *house, anna *person)
+		want  proto.Code
+	}{
+		"outside its hours": {weekly("Mo 08:00-17:00"), func(h *house, _ *person) { h.wall.set(noon.Add(9 * time.Hour)) }, proto.CodeSchedule},
+		"after its end":     {between(0, noon.Add(time.Hour).Unix()), func(h *house, _ *person) { h.wall.set(noon.Add(9 * time.Hour)) }, proto.CodeExpired},
+		"clock unknown":     {weekly("Mo 08:00-17:00"), func(h *house, _ *person) { h.wall.unsynchronise(true) }, proto.CodeClock},
+		"suspended": {func(*proto.Grant) {}, func(h *house, _ *person) {
+			h.wall.set(noon.Add(31 * 24 * time.Hour))
+			time.Sleep(31 * 24 * time.Hour)
+		}, proto.CodeSuspended},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inHouse(t, func(t *testing.T, h *house) {
+				anna := h.owner("Anna")
+				if _, err := h.a.ChangeSettings(proto.SettingsChange{PrivacyOff: new(proto.PrivacyOffMembers)}); err != nil {
+					t.Fatal(err)
+				}
+				anna.must(proto.OpStatus, nil)
+				carl := anna.lets("Carl", proto.RoleGuest, c.grant)
+				carl.must(proto.OpPrivacy, proto.Privacy{On: true}) // positive control
+				c.rests(h, anna)
+				carl.want(c.want, proto.OpPrivacy, proto.Privacy{})
+				anna.must(proto.OpStatus, nil)
+				anna.must(proto.OpPrivacy, proto.Privacy{})
+				if name == "suspended" { // Anna has been heard
+					c.rests(h, anna)
+				}
+				carl.want(c.want, proto.OpPrivacy, proto.Privacy{On: true})
+				if h.a.Settings().Privacy {
+					t.Error("a guest whose right rests has switched privacy mode on")
+				}
+			})
+		})
+	}
 }
 
 // The button closes at once, whatever else is being changed, and does the other thing

@@ -106,7 +106,7 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 	}
 	widens := op.rule.widens != nil && op.rule.widens(r.Body)
 	narrows := op.rule.narrows && !widens
-	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested && !(narrows && rests(code)) {
+	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested && !(narrows && op.rule.mayRest(m) && rests(code)) {
 		g.logRefusal(m, r, scopes, code)
 		return coded(code), false
 	}
@@ -135,6 +135,9 @@ func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request,
 	}
 	return o, !undone(o.code)
 }
+
+// mayRest reports whether what narrows is carried out while m's right rests.
+func (r Rule) mayRest(m *member) bool { return !r.awake || m.Role != proto.RoleGuest }
 
 // rests tells of the codes of a right that will come back.
 func rests(c proto.Code) bool {

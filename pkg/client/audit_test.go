@@ -142,6 +142,23 @@ func TestLogPage(t *testing.T) {
 	}
 }
 
+// The sentence names who may, which depends on what the household chose.
+func TestRefusalToEndPrivacyNamesWhoMay(t *testing.T) {
+	d, c := dialled(t)
+	for code, says := range map[proto.Code]string{
+		proto.CodeAtDevice: "Only someone at the camera can switch privacy mode off.",
+		proto.CodeScope:    "Only an owner, another member with the right to change settings, or someone at the camera can",
+		proto.CodeStorage:  proto.CodeStorage.Sentence(),
+	} {
+		d.handle = func(proto.Request) (proto.Code, any) { return code, nil }
+		_, err := c.Privacy(t.Context(), false)
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", code, err, says)
+		}
+	}
+}
+
 func TestSettingsAndPrivacyAreTyped(t *testing.T) {
 	d, c := dialled(t)
 	d.handle = func(r proto.Request) (proto.Code, any) {

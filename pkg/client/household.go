@@ -74,7 +74,18 @@ func (c *Camera) SetSettings(ctx context.Context, change proto.SettingsChange) (
 	return request[proto.Settings](ctx, c, proto.OpSetSettings, change)
 }
 
-// Privacy closes the camera's eye and ear, or opens them.
+// Privacy closes the camera's eye and ear, or opens them. A refusal says who may.
 func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
-	return request[proto.Privacy](ctx, c, proto.OpPrivacy, proto.Privacy{On: on})
+	p, err := request[proto.Privacy](ctx, c, proto.OpPrivacy, proto.Privacy{On: on})
+	var refused *Refused
+	if on || !errors.As(err, &refused) {
+		return p, err
+	}
+	switch refused.Code {
+	case proto.CodeAtDevice:
+		err = problem(err, "Only someone at the camera can switch privacy mode off. There, camd settings --privacy-off members lets owners do it too.")
+	case proto.CodeScope:
+		err = problem(err, "Only an owner, another member with the right to change settings, or someone at the camera can switch privacy mode off.")
+	}
+	return p, err
 }
