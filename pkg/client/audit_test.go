@@ -146,7 +146,7 @@ func TestLogPage(t *testing.T) {
 func TestRefusalToEndPrivacyNamesWhoMay(t *testing.T) {
 	d, c := dialled(t)
 	for code, says := range map[proto.Code]string{
-		proto.CodeAtDevice: "Only someone at the camera can switch privacy mode off.",
+		proto.CodeAtDevice: "Only someone at the camera can do this.",
 		proto.CodeScope:    "Only an owner, another member with the right to change settings, or someone at the camera can",
 		proto.CodeStorage:  proto.CodeStorage.Sentence(),
 	} {

@@ -83,7 +83,7 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 	}
 	switch refused.Code {
 	case proto.CodeAtDevice:
-		err = problem(err, "Only someone at the camera can switch privacy mode off. There, camd settings --privacy-off members lets owners do it too.")
+		err = problem(err, "%s There, camd settings --privacy-off members lets owners switch privacy mode off, too.", refused)
 	case proto.CodeScope:
 		err = problem(err, "Only an owner, another member with the right to change settings, or someone at the camera can switch privacy mode off.")
 	}
