@@ -198,10 +198,9 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	defer context.AfterFunc(ctx, s.interrupt)()
 	sh := s.shape()
 	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
-	w := watch{camera: c, shape: sh, hang: max(hangTime, time.Duration(hangFrames*float64(time.Second)/sh.rate))}
-	w.timer = time.AfterFunc(w.hang, s.interrupt)
+	w := newWatch(c, s)
 	defer w.timer.Stop()
-	return c.pump(ctx, s, st, &w)
+	return c.pump(ctx, s, st, w)
 }
 
 // A stage brings pictures to the feed.
@@ -256,5 +255,5 @@ func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
 		case <-ctx.Done():
 		}
 	}
-	w.timer.Reset(w.hang)
+	w.rested()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"time"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
@@ -19,7 +20,7 @@ const lookEvery = 10 * time.Second
 // longer than that: its buffers are large, and a new one begins with an IDR.
 type encode struct {
 	camera  *Camera
-	rate    float64
+	tempo   tempo
 	convert *h264.Converter
 	pools   pools
 
@@ -29,8 +30,11 @@ type encode struct {
 	other  image.Point   // that the last picture had instead
 
 	encoder *h264.Encoder // nil while nobody wants pictures
-	bitrate int           // the encoder's
+	made    float64       // the rate that the encoder was made for
+	bitrate int           // the encoder's, at that rate
+	target  int           // what it is to make at the real one
 	key     bool          // an IDR was asked for and has not come yet
+	keyed   time.Duration // when the last one came
 }
 
 // newEncode tries the encoder once, so that its format and faults are known
@@ -40,7 +44,7 @@ func newEncode(c *Camera, sh shape) (*encode, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &encode{camera: c, rate: sh.rate, convert: conv, pools: newPools()}
+	e := &encode{camera: c, tempo: tempo{claim: sh.rate, want: float64(c.cfg.Rate)}, convert: conv, pools: newPools()}
 	e.size.X, e.size.Y = conv.Size()
 	return e, e.try()
 }
@@ -59,13 +63,20 @@ func (e *encode) try() error {
 }
 
 func (e *encode) begin() error {
-	e.bitrate = e.camera.target()
+	e.made, e.target = min(max(e.tempo.rate(), minEncoded), maxEncoded), e.camera.target()
+	e.tempo.kept = meter{}
+	e.bitrate = e.scaled()
 	var err error
-	e.encoder, err = h264.New(h264.Config{
-		Width: e.size.X, Height: e.size.Y, Rate: e.rate, Bitrate: e.bitrate, Keyframe: e.camera.cfg.keyframe(e.rate),
-	})
+	e.encoder, err = h264.New(h264.Config{Width: e.size.X, Height: e.size.Y, Rate: e.made, Bitrate: e.bitrate})
 	return err
 }
+
+// The rates that openh264 can be made for.
+const minEncoded, maxEncoded = 1, 60
+
+// scaled is what to ask of the encoder, which counts pictures and not seconds, so that
+// the target is met at the real rate.
+func (e *encode) scaled() int { return int(float64(e.target) * e.made / e.tempo.rate()) }
 
 func (e *encode) close() {
 	if e.encoder == nil {
@@ -85,7 +96,8 @@ func (e *encode) take(p picture) (good bool, err error) {
 	if !wanted {
 		e.close()
 	}
-	if !wanted && !e.camera.asked() && !e.due(p.pts) {
+	kept := e.tempo.keep(p.pts, p.lost) && wanted
+	if !kept && !e.camera.asked() && !e.due(p.pts) {
 		return true, nil
 	}
 	pic, err := e.picture(p)
@@ -96,13 +108,14 @@ func (e *encode) take(p picture) (good bool, err error) {
 	if e.camera.asked() {
 		e.camera.hand(func() shot { return shot{raw: copyPicture(pic)} })
 	}
-	if !wanted {
+	if !kept {
 		return true, nil
 	}
+	e.tempo.sent(p.pts)
 	if err := e.adjust(); err != nil {
 		return false, err
 	}
-	e.key = e.camera.keyframe.Swap(false) || e.key
+	e.key = e.camera.keyframe.Swap(false) || e.key || e.late(p.pts)
 	data, err := e.encoder.Encode(pic, e.key)
 	if err != nil {
 		return false, err
@@ -142,18 +155,29 @@ func (e *encode) picture(p picture) (*image.YCbCr, error) {
 	return pic, nil
 }
 
-// adjust has an encoder with the bitrate that is asked for.
+// late reports whether the keyframe that is due can't wait for the next picture.
+func (e *encode) late(now time.Duration) bool {
+	next := now + time.Duration(float64(time.Second)/e.tempo.rate())
+	return next > e.keyed+time.Duration(e.camera.cfg.KeyframeSeconds)*time.Second
+}
+
+// adjust has an encoder that makes the bitrate which is asked for.
 func (e *encode) adjust() error {
 	if e.encoder == nil {
 		return e.begin()
 	}
-	bps := e.camera.target()
-	if bps == e.bitrate {
+	changed := e.target != e.camera.target()
+	e.target = e.camera.target()
+	bps := e.scaled()
+	if off := math.Abs(float64(bps - e.bitrate)); !changed && off <= bitrateSlack*float64(e.bitrate) {
 		return nil
 	}
 	e.bitrate = bps
 	return e.encoder.SetBitrate(bps)
 }
+
+// bitrateSlack is by how much the bitrate may be wrong before the encoder is told.
+const bitrateSlack = 0.05
 
 func (e *encode) publish(data []byte, p picture) error {
 	unit, _ := avc.NextUnit(data)
@@ -161,7 +185,7 @@ func (e *encode) publish(data []byte, p picture) error {
 		return nil // the rate control left this picture out
 	}
 	if unit.Key {
-		e.key = false
+		e.key, e.keyed = false, p.pts
 		if err := e.learn(data); err != nil {
 			return err
 		}
@@ -186,7 +210,7 @@ func (e *encode) learn(data []byte) error {
 		return fmt.Errorf("read the encoder's H.264: %w", err)
 	}
 	e.camera.setFormat(media.VideoFormat{
-		Width: s.Width, Height: s.Height, Rate: e.rate, ProfileLevelID: s.ProfileLevelID, CanForceIDR: true,
+		Width: s.Width, Height: s.Height, Rate: min(e.tempo.claim, e.tempo.want), ProfileLevelID: s.ProfileLevelID, CanForceIDR: true,
 	})
 	return nil
 }

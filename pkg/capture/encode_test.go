@@ -31,7 +31,7 @@ func TestEncodingAllocatesNothingOfItsOwn(t *testing.T) {
 	step := func() {
 		n++
 		draw.draw(n, time.Unix(int64(n), 0))
-		if _, err := e.take(picture{data: draw.buf, pts: time.Duration(n)}); err != nil {
+		if _, err := e.take(picture{data: draw.buf, pts: time.Duration(n) * 100 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestDamagedRawPicturesAreDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.close()
-	buf := d.(*drawing).buf
+	buf, pts := d.(*drawing).buf, time.Duration(0)
 	for name, c := range map[string]struct {
 		p    picture
 		good bool
@@ -62,6 +62,8 @@ func TestDamagedRawPicturesAreDropped(t *testing.T) {
 		"too short":            {picture{data: buf[:100]}, false},
 		"whole":                {picture{data: buf}, true},
 	} {
+		pts += 100 * time.Millisecond
+		c.p.pts = pts
 		if good, err := e.take(c.p); good != c.good || err != nil && !errors.Is(err, h264.ErrDamaged) {
 			t.Errorf("%s: good %v, %v", name, good, err)
 		}
@@ -83,9 +85,11 @@ func TestBitrateOfARunningEncoderFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.close()
+	pts := time.Duration(0)
 	for ask, want := range map[int]int{300_000: 300_000, 0: 1_500_000, 700_000: 700_000} {
 		b.SetBitrate(ask)
-		if _, err := e.take(picture{data: d.(*drawing).buf}); err != nil || e.bitrate != want {
+		pts += 100 * time.Millisecond
+		if _, err := e.take(picture{data: d.(*drawing).buf, pts: pts}); err != nil || e.bitrate != want {
 			t.Errorf("SetBitrate(%d): encoder at %d, %v, want %d", ask, e.bitrate, err, want)
 		}
 	}

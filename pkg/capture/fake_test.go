@@ -50,6 +50,7 @@ type fakeStream struct {
 	pictures []picture
 	err      error
 	delay    time.Duration
+	slow     int // the picture from which on the delay is 15 s, 0: none
 
 	stop     chan struct{}
 	at       int
@@ -66,6 +67,9 @@ func (s *fakeStream) shape() shape { return s.is }
 func (s *fakeStream) grab() (picture, error) {
 	if s.at == len(s.pictures) && s.err != nil {
 		return picture{}, s.err
+	}
+	if s.slow > 0 && s.at == s.slow {
+		s.delay = 15 * time.Second
 	}
 	wait := time.After(s.delay)
 	if s.at == len(s.pictures) {

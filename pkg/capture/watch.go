@@ -2,6 +2,7 @@ package capture
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -25,13 +26,33 @@ type watch struct {
 	lost, damaged int   // since reported
 	reported      time.Duration
 
+	meter  meter
+	judged time.Duration      // when the rate was last looked at
+	rate   float64            // that loss speaks of: the driver's until one is measured
 	format *media.VideoFormat // that loss speaks of
 	loss   string             // what was asked for and isn't had
+
+	asked time.Duration // when a keyframe was last due
+}
+
+// newWatch begins to watch a stream.
+func newWatch(c *Camera, s stream) *watch {
+	w := &watch{camera: c, shape: s.shape()}
+	w.rate = w.shape.rate
+	w.hang = w.patience(w.rate)
+	w.timer = time.AfterFunc(w.hang, s.interrupt)
+	return w
+}
+
+// patience is how long a camera may send nothing.
+func (w *watch) patience(rate float64) time.Duration {
+	return max(hangTime, time.Duration(hangFrames*float64(time.Second)/rate))
 }
 
 func (w *watch) saw(p picture, good bool, why error) {
 	w.lost += p.lost
 	w.damagedNow, w.why = !good, why
+	w.measure(p)
 	if good {
 		w.timer.Reset(w.hang)
 		w.well()
@@ -47,9 +68,43 @@ func (w *watch) saw(p picture, good bool, why error) {
 	w.lost, w.damaged, w.reported = 0, 0, p.pts
 }
 
+const (
+	judgeEvery = 5 * time.Second // how often the measured rate is looked at
+	rateShift  = 0.15            // by how much it must differ to be another one
+	rateLoss   = 0.1             // and by how much from the configured one to be told
+)
+
+// measure learns the rate that comes: how long to wait for a picture, what people are
+// told, and when keyframes are due of a camera that counts pictures.
+func (w *watch) measure(p picture) {
+	w.meter.add(p.pts, p.lost)
+	if w.judged == 0 {
+		w.judged, w.asked = p.pts, p.pts
+	}
+	if r := w.meter.rate(); p.pts-w.judged >= judgeEvery && r > 0 {
+		w.judged = p.pts
+		if math.Abs(r-w.rate) > rateShift*w.rate {
+			w.rate, w.format = r, nil // tell it anew
+			w.hang = w.patience(r)
+		}
+	}
+	every := time.Duration(w.camera.cfg.KeyframeSeconds) * time.Second
+	if w.shape.forceIDR && p.pts-w.asked >= every {
+		if w.asked = p.pts; w.rate < w.shape.rate*(1-rateLoss) {
+			w.camera.RequestKeyframe()
+		}
+	}
+}
+
+// rested forgets what was measured before a rest.
+func (w *watch) rested() {
+	w.meter, w.judged = meter{}, 0
+	w.timer.Reset(w.hang)
+}
+
 // well reports a camera that works, perhaps with losses.
 func (w *watch) well() {
-	if f := w.camera.format.Load(); f != w.format || f == nil {
+	if f := w.camera.format.Load(); f != w.format || f == nil { // or the rate is another one
 		w.format = f
 		w.loss = strings.Join(w.losses(), " ")
 	}
@@ -65,8 +120,17 @@ func (w *watch) well() {
 func (w *watch) losses() []string {
 	l := slices.Clone(w.shape.losses)
 	cfg, f := w.camera.cfg, w.format
-	if w.shape.driven && f != nil && (f.Width != cfg.Width || f.Height != cfg.Height) {
+	if !w.shape.driven {
+		return l
+	}
+	if f != nil && (f.Width != cfg.Width || f.Height != cfg.Height) {
 		l = append(l, fmt.Sprintf("The camera gives pictures of %dx%d instead of %dx%d.", f.Width, f.Height, cfg.Width, cfg.Height))
+	}
+	switch want := float64(cfg.Rate); {
+	case w.rate < want*(1-rateLoss):
+		l = append(l, fmt.Sprintf("The camera gives %.3g pictures per second instead of %d.", w.rate, cfg.Rate))
+	case w.shape.coded && w.rate > want*(1+rateLoss):
+		l = append(l, fmt.Sprintf("The camera gives %.3g pictures per second instead of %d, and of its H.264 none can be left out: set rate to that, or format to raw or mjpeg.", w.rate, cfg.Rate))
 	}
 	return l
 }

@@ -30,7 +30,6 @@ const minSide = 16
 // Config describes an encoding.
 type Config struct {
 	Width, Height int     // luma samples, even
-	Rate          float64 // frames per second: the rate control needs the real one
-	Bitrate       int     // bit/s
-	Keyframe      int     // frames from one IDR to the next
+	Rate          float64 // frames per second, 1 to 60
+	Bitrate       int     // bit/s, at that rate
 }

@@ -31,8 +31,8 @@ type controller interface {
 var errControl = errors.New("encoder lacks its controls")
 
 // New starts an encoder: constrained baseline, one slice for each picture, one
-// thread, no B-frames. Its first picture is an IDR with parameter sets. Of its own
-// accord it makes more of them where a picture has little to do with the last one.
+// thread, no B-frames. Its first picture is an IDR with parameter sets. More of them it
+// makes when asked, and where a picture has little to do with the last one.
 func New(cfg Config) (*Encoder, error) {
 	if cfg.Width < minSide || cfg.Height < minSide || cfg.Width%2 != 0 || cfg.Height%2 != 0 {
 		return nil, fmt.Errorf("encode %dx%d: %w", cfg.Width, cfg.Height, ErrSize)
@@ -42,8 +42,8 @@ func New(cfg Config) (*Encoder, error) {
 		BaseParams:        codec.BaseParams{BitRate: cfg.Bitrate},
 		UsageType:         openh264.CameraVideoRealTime,
 		RCMode:            openh264.RCBitrateMode,
-		EnableFrameSkip:   true,                       // the only way in which it keeps a low bitrate
-		IntraPeriod:       uint(max(cfg.Keyframe, 1)), //nolint:gosec // positive
+		EnableFrameSkip:   true, // the only way in which it keeps a low bitrate
+		IntraPeriod:       0,    // it would count pictures
 		MultipleThreadIdc: 1,
 		SliceNum:          1,
 		SliceMode:         openh264.SMSingleSlice,

@@ -12,7 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
-var small = Config{Width: 320, Height: 180, Rate: 15, Bitrate: 400_000, Keyframe: 30}
+var small = Config{Width: 320, Height: 180, Rate: 15, Bitrate: 400_000}
 
 func start(t testing.TB, cfg Config) *Encoder {
 	t.Helper()
@@ -59,10 +59,10 @@ func encode(t testing.TB, e *Encoder, m *image.YCbCr, key bool) avc.Unit {
 	return u
 }
 
-func TestEncoderMakesKeyframesWhenDueAndWhenAsked(t *testing.T) {
+func TestEncoderMakesKeyframesWhenAsked(t *testing.T) {
 	e, still := start(t, small), newScene(small).next() // much motion makes openh264 add keyframes of its own
-	want := map[int]bool{0: true, 7: true, 37: true}    // first, asked for, 30 pictures later
-	for i := range 45 {
+	want := map[int]bool{0: true, 7: true}              // the first, and the one asked for
+	for i := range 400 {
 		u := encode(t, e, still, i == 7)
 		if !u.Coded {
 			if want[i] {
