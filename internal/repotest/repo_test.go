@@ -103,7 +103,7 @@ var (
 	leaves   = []string{"pkg/proto", "pkg/media", "pkg/store", "pkg/health", "pkg/supervise"}
 	// What both sides must read alike, or must not take from a broker, is shared.
 	client = []string{"pkg/proto", "pkg/media", "pkg/auth/envelope", "pkg/auth/pairing", "pkg/auth/accesslog",
-		"pkg/auth/schedule", "pkg/link/mqttframe", "pkg/client"}
+		"pkg/auth/schedule", "pkg/link/mqttframe", "pkg/link/tlsend", "pkg/client"}
 )
 
 // allowed lists the folders of ours that the package at path may import.

@@ -232,10 +232,10 @@ func TestDialSaysWhyTheBrokerCantBeUsed(t *testing.T) {
 		change func(*Broker)
 		want   string
 	}{
-		{"authority", func(b *Broker) { b.CA = string(other.PEM()) }, "the pinned authority did not sign"},
+		{"authority", func(b *Broker) { b.CA = string(other.PEM()) }, "not by the authority that is pinned"},
 		{"name", func(b *Broker) { b.ServerName = "camera.example" }, "for another name than camera.example"},
 		{"nothing there", func(b *Broker) { b.URL = "mqtts://127.0.0.1:1" }, "nothing listens"},
-		{"no certificate", func(b *Broker) { b.Certificate, b.Key = "", "" }, "does not accept this client's certificate"},
+		{"no certificate", func(b *Broker) { b.Certificate, b.Key = "", "" }, "and this client has none"},
 		{"foreign certificate", func(b *Broker) {
 			b.Certificate, b.Key = string(pki.CertificatePEM(stranger)), string(must(pki.KeyPEM(stranger)))
 		}, "does not accept this client's certificate"},

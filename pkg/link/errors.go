@@ -12,7 +12,6 @@ var (
 // What can go wrong with a connection; explain has the sentences.
 var (
 	errHandshake = errors.New("TLS handshake")
-	errConnect   = errors.New("MQTT connect")
 	errProxy     = errors.New("proxy")
 	errSubscribe = errors.New("subscription refused")
 	errSilent    = errors.New("no answer from the broker")

@@ -1,12 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -15,6 +15,7 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/camd-project/camd/pkg/link/mqttframe"
+	"github.com/camd-project/camd/pkg/link/tlsend"
 )
 
 // explain makes a Problem of what ended an attempt or a session: a sentence that
@@ -27,7 +28,7 @@ func (t *target) explain(err error, now time.Time) *Problem {
 			return &Problem{Sentence: s, cause: err}
 		}
 	}
-	return &Problem{Sentence: fmt.Sprintf("The connection to the broker %s failed: %v.", t.address(), root(err)), cause: err}
+	return &Problem{Sentence: fmt.Sprintf("The connection to the broker %s failed: %v.", t.address(), tlsend.Root(err)), cause: err}
 }
 
 // explainOwn has the sentences for what this package itself noticed.
@@ -43,7 +44,7 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 	case errors.Is(err, errStopping), errors.Is(err, context.Canceled):
 		return "camd is stopping."
 	case errors.Is(err, errProxy):
-		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), root(err))
+		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), tlsend.Root(err))
 	}
 	return ""
 }
@@ -79,7 +80,7 @@ func (t *target) explainCertificate(err error, now time.Time) string {
 		return fmt.Sprintf("The certificate of the broker %s can't be used: %v.", t.address(), invalid)
 	case errors.As(err, &unknown):
 		return fmt.Sprintf("The certificate of the broker %s is not trusted: it was issued by %s, but the device trusts %s. Set ca to the file of the broker's authority.",
-			t.address(), issuer(unknown.Cert), t.authority)
+			t.address(), tlsend.Issuer(cmp.Or(tlsend.Leaf(err), unknown.Cert)), t.authority)
 	}
 	return ""
 }
@@ -96,57 +97,27 @@ func (t *target) explainValidity(c *x509.Certificate, now time.Time) string {
 		certName(c), t.address(), moment(c.NotAfter), clock(now, c.NotAfter))
 }
 
-// TLS alerts. RFC 8446, 6.2.
-const (
-	alertHandshakeFailure  = 40
-	alertBadCertificate    = 42
-	alertRevoked           = 44
-	alertExpired           = 45
-	alertUnknown           = 46
-	alertUnknownCA         = 48
-	alertAccessDenied      = 49
-	alertProtocolVersion   = 70
-	alertRequired          = 116
-	highestAlert           = 120
-	alertUnsupportedFormat = 43
-)
-
 // explainAlert has the sentences for what the broker said about the device's
 // certificate or about TLS itself.
 func (t *target) explainAlert(err error, now time.Time) string {
 	mine := fmt.Sprintf("The broker %s refuses the device's certificate %s", t.address(), certName(t.leaf))
-	switch code := alertCode(err); code {
+	switch code := tlsend.Alert(err); code {
 	case 0:
 		return ""
-	case alertProtocolVersion, alertHandshakeFailure:
+	case tlsend.ProtocolVersion, tlsend.HandshakeFailure:
 		return fmt.Sprintf("The broker %s does not offer TLS 1.3, and the device speaks nothing older. Enable it in the broker.", t.address())
-	case alertExpired:
+	case tlsend.Expired:
 		return fmt.Sprintf("%s as expired: it is valid from %s to %s, and this device's clock reads %s. Renew it, or set the broker's clock.",
 			mine, moment(t.leaf.NotBefore), moment(t.leaf.NotAfter), clock(now, t.leaf.NotAfter))
-	case alertUnknownCA:
-		return fmt.Sprintf("%s: the broker does not know its issuer %s. Give the broker that authority for clients.", mine, issuer(t.leaf))
-	case alertRevoked:
+	case tlsend.UnknownCA:
+		return fmt.Sprintf("%s: the broker does not know its issuer %s. Give the broker that authority for clients.", mine, tlsend.Issuer(t.leaf))
+	case tlsend.Revoked:
 		return mine + ": it was revoked. Have a new one made."
-	case alertBadCertificate, alertUnsupportedFormat, alertUnknown, alertAccessDenied, alertRequired:
-		return fmt.Sprintf("%s, issued by %s and valid to %s (%v). See the broker's log.", mine, issuer(t.leaf), moment(t.leaf.NotAfter), tls.AlertError(code))
+	case tlsend.BadCertificate, tlsend.UnsupportedFormat, tlsend.CertificateUnknown, tlsend.AccessDenied, tlsend.Required:
+		return fmt.Sprintf("%s, issued by %s and valid to %s (%v). See the broker's log.", mine, tlsend.Issuer(t.leaf), moment(t.leaf.NotAfter), tlsend.Text(code))
 	default:
-		return fmt.Sprintf("The broker %s ended TLS with %q. See its log.", t.address(), tls.AlertError(code))
+		return fmt.Sprintf("The broker %s ended TLS with %q. See its log.", t.address(), tlsend.Text(code))
 	}
-}
-
-// alertCode returns the alert that the peer sent, or 0. crypto/tls gives it as an
-// unexported type within a net.OpError; its text is that of tls.AlertError.
-func alertCode(err error) uint8 {
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Op != "remote error" {
-		return 0
-	}
-	for code := uint8(1); code <= highestAlert; code++ {
-		if tls.AlertError(code).Error() == op.Err.Error() {
-			return code
-		}
-	}
-	return 0
 }
 
 // explainNetwork has the sentences for name lookup, TCP, and connections that end
@@ -155,7 +126,7 @@ func (t *target) explainNetwork(err error, _ time.Time) string {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
 	var timeout net.Error
-	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	closed := tlsend.Closed(err)
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("The broker's name %s is not known to DNS. Check broker in the configuration.", t.host)
@@ -171,7 +142,7 @@ func (t *target) explainNetwork(err error, _ time.Time) string {
 		return fmt.Sprintf("The broker %s does not answer. A firewall may be in the way, or the network down.", t.address())
 	case closed && errors.Is(err, errHandshake):
 		return fmt.Sprintf("The broker %s closed the connection during the TLS handshake. It may not offer TLS 1.3 on this port.", t.address())
-	case closed && errors.Is(err, errConnect):
+	case closed && errors.Is(err, tlsend.ErrUnheard):
 		return fmt.Sprintf("The broker %s closed the connection without a reason before it let the device in. It may not accept the certificate %s; see the broker's log.", t.address(), certName(t.leaf))
 	case closed:
 		return fmt.Sprintf("The broker %s closed the connection.", t.address())
@@ -179,40 +150,11 @@ func (t *target) explainNetwork(err error, _ time.Time) string {
 	return ""
 }
 
-// root is the innermost cause, without the verbs and addresses around it.
-func root(err error) error {
-	for {
-		switch e := err.(type) { //nolint:errorlint // walks the chain itself
-		case interface{ Unwrap() error }:
-			if e.Unwrap() == nil {
-				return err
-			}
-			err = e.Unwrap()
-		case interface{ Unwrap() []error }:
-			err = e.Unwrap()[len(e.Unwrap())-1]
-		default:
-			return err
-		}
-	}
-}
-
 func certName(c *x509.Certificate) string {
 	if c.Subject.CommonName != "" {
 		return fmt.Sprintf("%q", c.Subject.CommonName)
 	}
 	return fmt.Sprintf("%q", c.Subject.String())
-}
-
-func issuer(c *x509.Certificate) string {
-	switch {
-	case c == nil:
-		return "an unknown authority"
-	case c.Issuer.String() == c.Subject.String():
-		return "itself"
-	case c.Issuer.CommonName != "":
-		return fmt.Sprintf("%q", c.Issuer.CommonName)
-	}
-	return fmt.Sprintf("%q", c.Issuer.String())
 }
 
 func names(c *x509.Certificate) string {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +18,28 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/link/mqttframe"
+	"github.com/camd-project/camd/pkg/link/tlsend"
 )
 
 func named(cn, issuer string, from, to time.Time) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: cn}, Issuer: pkix.Name{CommonName: issuer}, NotBefore: from, NotAfter: to}
+}
+
+// selfSigned is the certificate of an authority.
+func selfSigned(t *testing.T) *x509.Certificate {
+	t.Helper()
+	ca, err := pki.NewCA("Evil CA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(ca.PEM())
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // alert is how crypto/tls reports an alert of the peer.
@@ -39,6 +57,10 @@ func TestExplain(t *testing.T) {
 	verify := func(err error) error {
 		return fmt.Errorf("%w: %w", errHandshake, &tls.CertificateVerificationError{Err: err})
 	}
+	chain := func(err error, shown ...*x509.Certificate) error {
+		return fmt.Errorf("%w: %w", errHandshake, &tls.CertificateVerificationError{Err: err, UnverifiedCertificates: shown})
+	}
+	root := selfSigned(t)
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	during := func(phase, err error) error { return fmt.Errorf("%w: %w", phase, err) }
 	lost := func(err error) error { return fmt.Errorf("%w : %w", packets.ErrorNetworkError, err) } // as the library wraps
@@ -49,7 +71,9 @@ func TestExplain(t *testing.T) {
 		want []string
 	}{
 		"not trusted":          {verify(x509.UnknownAuthorityError{Cert: server}), now, []string{"not trusted", `issued by "Evil CA"`, `trusts "Home CA" in /etc/camd/ca.crt`, "Set ca"}},
-		"self-signed":          {verify(x509.UnknownAuthorityError{Cert: named("a", "a", from, to)}), now, []string{"issued by itself"}},
+		"self-signed":          {verify(x509.UnknownAuthorityError{Cert: root}), now, []string{"issued by itself"}},
+		"a chain to its root":  {chain(x509.UnknownAuthorityError{Cert: root}, server, root), now, []string{`issued by "Evil CA"`}},
+		"two of one name":      {verify(x509.UnknownAuthorityError{Cert: named("a", "a", from, to)}), now, []string{`issued by "a"`}},
 		"unknown issuer":       {verify(x509.UnknownAuthorityError{}), now, []string{"an unknown authority"}},
 		"other name":           {verify(x509.HostnameError{Certificate: server, Host: "b.example"}), now, []string{"is for c.example, d.example, 10.0.0.1", `not for "b.example"`, "server_name"}},
 		"no name":              {verify(x509.HostnameError{Certificate: named("b", "c", from, to), Host: "b.example"}), now, []string{"no host name at all"}},
@@ -65,15 +89,15 @@ func TestExplain(t *testing.T) {
 		"context time-out":     {during(errHandshake, context.DeadlineExceeded), now, []string{"does not answer"}},
 		"no TLS":               {during(errHandshake, tls.RecordHeaderError{Msg: "x"}), now, []string{"does not speak TLS", "port"}},
 		"EOF in handshake":     {during(errHandshake, io.EOF), now, []string{"during the TLS handshake", "TLS 1.3"}},
-		"old TLS":              {during(errHandshake, alert(alertProtocolVersion)), now, []string{"does not offer TLS 1.3"}},
-		"unknown client CA":    {lost(during(errConnect, alert(alertUnknownCA))), now, []string{`refuses the device's certificate "dev1"`, `its issuer "Home CA"`}},
-		"client expired":       {lost(during(errConnect, alert(alertExpired))), to.Add(240 * time.Hour), []string{"as expired", "to 2027-01-01 00:00 UTC", "clock reads 2027-01-11."}},
-		"client revoked":       {lost(during(errConnect, alert(alertRevoked))), now, []string{"revoked"}},
-		"client bad":           {lost(during(errConnect, alert(alertBadCertificate))), now, []string{"refuses the device's certificate", "bad certificate", "broker's log"}},
-		"client required":      {lost(during(errConnect, alert(alertRequired))), now, []string{"refuses the device's certificate", "certificate required"}},
+		"old TLS":              {during(errHandshake, alert(tlsend.ProtocolVersion)), now, []string{"does not offer TLS 1.3"}},
+		"unknown client CA":    {lost(during(tlsend.ErrUnheard, alert(tlsend.UnknownCA))), now, []string{`refuses the device's certificate "dev1"`, `its issuer "Home CA"`}},
+		"client expired":       {lost(during(tlsend.ErrUnheard, alert(tlsend.Expired))), to.Add(240 * time.Hour), []string{"as expired", "to 2027-01-01 00:00 UTC", "clock reads 2027-01-11."}},
+		"client revoked":       {lost(during(tlsend.ErrUnheard, alert(tlsend.Revoked))), now, []string{"revoked"}},
+		"client bad":           {lost(during(tlsend.ErrUnheard, alert(tlsend.BadCertificate))), now, []string{"refuses the device's certificate", "bad certificate", "broker's log"}},
+		"client required":      {lost(during(tlsend.ErrUnheard, alert(tlsend.Required))), now, []string{"refuses the device's certificate", "certificate required"}},
 		"other alert":          {lost(alert(80)), now, []string{"ended TLS", "internal error"}},
-		"closed early":         {lost(during(errConnect, io.EOF)), now, []string{"without a reason", `"dev1"`, "broker's log"}},
-		"reset early":          {lost(during(errConnect, os.NewSyscallError("read", syscall.ECONNRESET))), now, []string{"without a reason"}},
+		"closed early":         {lost(during(tlsend.ErrUnheard, io.EOF)), now, []string{"without a reason", `"dev1"`, "broker's log"}},
+		"reset early":          {lost(during(tlsend.ErrUnheard, os.NewSyscallError("read", syscall.ECONNRESET))), now, []string{"without a reason"}},
 		"closed later":         {io.EOF, now, []string{"closed the connection."}},
 		"not authorised":       {packets.ErrorRefusedNotAuthorised, now, []string{`does not authorise the device's certificate "dev1"`}},
 		"bad login":            {packets.ErrorRefusedBadUsernameOrPassword, now, []string{"does not authorise"}},
