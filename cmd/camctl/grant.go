@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
@@ -109,6 +110,8 @@ func (g grantCmd) grant() (proto.Grant, error) {
 		return p, usageError("--to is required")
 	case g.Name == "":
 		return p, usageError("--name is required")
+	case naming.Check(g.Name) != nil:
+		return p, usageError("--name: " + naming.Check(g.Name).Error())
 	case p.Scopes == nil:
 		return p, usageError(fmt.Sprintf("--role is owner, adult or guest, not %q", g.Role))
 	case g.Role == proto.RoleOwner && (g.Scopes != "" || g.From != "" || g.Until != "" || g.Weekly != ""):

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -19,5 +20,5 @@ var (
 	// ErrPairingBusy says that another pairing is under way.
 	ErrPairingBusy = errors.New("another pairing is under way; try again in a moment")
 	// ErrName says that a member's name can't be used.
-	ErrName = errors.New("a name has 1 to 64 bytes and only printable characters")
+	ErrName = naming.ErrName
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -65,7 +66,7 @@ func FuzzGrant(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	long := strings.Repeat(`"`, maxName)
+	long := strings.Repeat(`"`, naming.MaxBytes)
 	by := actor{&member{id: anna.id, Name: long}}
 	f.Add("Eve", "guest", `["view","listen"]`, "Mo-Fr 08:00-17:00", int64(0), int64(0), "")
 	f.Add(long, "adult", `["view"]`, strings.Join(slices.Repeat([]string{"Mo,We,Fr 00:00-00:01"}, 11), ";"), int64(1), int64(maxInteger), "")
@@ -101,7 +102,7 @@ func FuzzGrant(f *testing.F) {
 // The same for settings.
 func FuzzSettings(f *testing.F) {
 	a := openAuthority(f, newState(f))
-	by := actor{&member{id: newKeys(f).id, Name: strings.Repeat(`"`, maxName)}}
+	by := actor{&member{id: newKeys(f).id, Name: strings.Repeat(`"`, naming.MaxBytes)}}
 	f.Add(`{"name":"porch","time_zone":"Europe/Berlin","privacy_off":"device","quiet_hours":"22:00-07:00","talk":"accepted"}`)
 	f.Add(`{"quiet_hours":"` + strings.Repeat(" ", 200) + `22:00-07:00"}`)
 	f.Add(`{"name":"a","Name":"b"}`)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -49,8 +50,10 @@ func readGrant(body json.RawMessage) (*member, error) {
 	m.Weekly = weekly
 	key, wrong := envelope.VerifyKeyCard([]byte(g.Card))
 	switch {
-	case err != nil, wrong != nil, m.parse(key.ClientID()) != nil, !validName(g.Name):
+	case err != nil, wrong != nil, m.parse(key.ClientID()) != nil:
 		return nil, proto.Refuse(proto.CodeBadRequest)
+	case checkName(g.Name) != nil:
+		return nil, proto.Refuse(proto.CodeBadName)
 	case g.From < 0, g.Until < 0, g.Until != 0 && g.Until <= g.From, max(g.From, g.Until) > maxInteger:
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	case len(g.Scopes) == 0, !validScopes(g.Scopes), !m.within(g.Role.Most()):
@@ -94,7 +97,7 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 	}
 	all := a.members.current.Load()
 	for _, other := range all.members {
-		if other.id != m.id && sameName(other.Name, m.Name) {
+		if other.id != m.id && naming.Same(other.Name, m.Name) {
 			return proto.CodeNameTaken
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -60,12 +61,12 @@ func TestGrantByRole(t *testing.T) {
 		"a scope twice":                           {"Anna", proto.RoleGuest, scopesOf(proto.ScopeView, proto.ScopeView), proto.CodeBadRequest},
 		"adult gives what it has":                 {"Bob", proto.RoleGuest, scopesOf(proto.ScopeView, proto.ScopeTalk), proto.CodeOK},
 		"name of another":                         {"Anna", proto.RoleGuest, named("Bob"), proto.CodeNameTaken},
-		"no name":                                 {"Anna", proto.RoleGuest, named(""), proto.CodeBadRequest},
-		"name with a line end":                    {"Anna", proto.RoleGuest, named("Eve\nAnna"), proto.CodeBadRequest},
-		"name that turns the line around":         {"Anna", proto.RoleGuest, named("Eve\u202eanna"), proto.CodeBadRequest},
-		"name with a blank at its end":            {"Anna", proto.RoleGuest, named("Bob "), proto.CodeBadRequest},
-		"name that is too long":                   {"Anna", proto.RoleGuest, named(strings.Repeat("x", maxName+1)), proto.CodeBadRequest},
-		"longest name":                            {"Anna", proto.RoleGuest, named(strings.Repeat("x", maxName)), proto.CodeOK},
+		"no name":                                 {"Anna", proto.RoleGuest, named(""), proto.CodeBadName},
+		"name with a line end":                    {"Anna", proto.RoleGuest, named("Eve\nAnna"), proto.CodeBadName},
+		"name that turns the line around":         {"Anna", proto.RoleGuest, named("Eve\u202eanna"), proto.CodeBadName},
+		"name with a blank at its end":            {"Anna", proto.RoleGuest, named("Bob "), proto.CodeBadName},
+		"name that is too long":                   {"Anna", proto.RoleGuest, named(strings.Repeat("x", naming.MaxBytes+1)), proto.CodeBadName},
+		"longest name":                            {"Anna", proto.RoleGuest, named(strings.Repeat("x", naming.MaxBytes)), proto.CodeOK},
 		"schedule":                                {"Anna", proto.RoleGuest, weekly("Mo-Fr 08:00-17:00"), proto.CodeOK},
 		"schedule that is none":                   {"Anna", proto.RoleGuest, weekly("weekdays"), proto.CodeBadRequest},
 		"schedule of blanks":                      {"Anna", proto.RoleGuest, weekly(" "), proto.CodeBadRequest},
@@ -279,7 +280,7 @@ func TestGrantIsKeptVerbatim(t *testing.T) {
 // look like a failing storage.
 func TestLongestEntriesFit(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
-		long := strings.Repeat(`"`, maxName-1)
+		long := strings.Repeat(`"`, naming.MaxBytes-1)
 		anna := h.owner(long + "A")
 		week := strings.Join(slices.Repeat([]string{"Mo,We,Fr 00:00-00:01"}, 11), "; ")
 		eve := h.stranger(long + "E")

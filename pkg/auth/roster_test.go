@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -157,7 +158,7 @@ func TestDroppedTexts(t *testing.T) {
 // The fullest household and log there can be are read in pages that fit an envelope.
 func TestPagesFitAnEnvelope(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
-		long := func(i int) string { return fmt.Sprintf("%s%02d", strings.Repeat("<", maxName-2), i) } // six bytes each in JSON
+		long := func(i int) string { return fmt.Sprintf("%s%02d", strings.Repeat("<", naming.MaxBytes-2), i) } // six bytes each in JSON
 		anna := h.owner(long(0))
 		first := anna.seen.Note
 		week := strings.Join(slices.Repeat([]string{"Mo,We,Fr 00:00-23:59"}, 11), "; ")

@@ -114,7 +114,7 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 		value *string
 		check func(string) proto.Code
 	}{
-		{"name", c.Name, func(s string) proto.Code { return unless(validName(s), proto.CodeBadRequest) }},
+		{"name", c.Name, func(s string) proto.Code { return unless(checkName(s) == nil, proto.CodeBadName) }},
 		{"time_zone", c.TimeZone, func(s string) proto.Code { _, err := schedule.Zone(s); return unless(err == nil, proto.CodeTimeZone) }},
 		{"privacy_off", c.PrivacyOff, by.loosens(proto.PrivacyOffDevice, proto.PrivacyOffMembers)},
 		{"quiet_hours", c.QuietHours, quietHours},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -32,9 +33,9 @@ func TestSetSettings(t *testing.T) {
 		"time zone outside its folder": {by: "Anna", set: proto.SettingsChange{TimeZone: new("../../../etc/passwd")}, want: proto.CodeTimeZone},
 		"the machine's time zone":      {by: "Anna", set: proto.SettingsChange{TimeZone: new("Local")}, want: proto.CodeTimeZone},
 		"no time zone":                 {by: "Anna", set: proto.SettingsChange{TimeZone: new("")}, want: proto.CodeTimeZone},
-		"empty name":                   {by: "Anna", set: proto.SettingsChange{Name: new("")}, want: proto.CodeBadRequest},
-		"name with a line end":         {by: "Anna", set: proto.SettingsChange{Name: new("a\nb")}, want: proto.CodeBadRequest},
-		"long name":                    {by: "Anna", set: proto.SettingsChange{Name: new(strings.Repeat("x", maxName+1))}, want: proto.CodeBadRequest},
+		"empty name":                   {by: "Anna", set: proto.SettingsChange{Name: new("")}, want: proto.CodeBadName},
+		"name with a line end":         {by: "Anna", set: proto.SettingsChange{Name: new("a\nb")}, want: proto.CodeBadName},
+		"long name":                    {by: "Anna", set: proto.SettingsChange{Name: new(strings.Repeat("x", naming.MaxBytes+1))}, want: proto.CodeBadName},
 		"quiet hours of some days":     {by: "Anna", set: proto.SettingsChange{QuietHours: new("Mo 22:00-07:00")}, want: proto.CodeBadRequest},
 		"several quiet hours":          {by: "Anna", set: proto.SettingsChange{QuietHours: new("22:00-07:00; 12:00-13:00")}, want: proto.CodeBadRequest},
 		"talk, narrower":               {by: "Anna", set: proto.SettingsChange{Talk: new(proto.TalkAccepted)}, entry: "talk=accepted"},

@@ -215,13 +215,14 @@ func TestNoticedIsKept(t *testing.T) {
 func TestNamesThatMislead(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna := h.owner("Anna")
+		anna.lets("Ånne", proto.RoleGuest)
 		for _, name := range []string{"Someone at the camera", "someone", "The camera", "\u0410nna", "An\u03bda", "Anna\u3164", "Anna\ufe0f",
-			"\u3164", "An\u00adna", "An\u200bna", "\u202eannA"} {
+			"\u3164", "An\u00adna", "An\u200bna", "\u202eannA", "Anna  Maria", "Anna\u00a0Maria", "Anna\u2800", "\u13aanna", "ＳＯＭＥＯＮＥ", "S0meone"} {
 			g := h.stranger("Eve").grant(proto.RoleGuest)
 			g.Name = name
-			anna.want(proto.CodeBadRequest, proto.OpGrant, g)
+			anna.want(proto.CodeBadName, proto.OpGrant, g)
 		}
-		for _, name := range []string{"anna", "ANNA"} {
+		for _, name := range []string{"anna", "ANNA", "Ａｎｎａ", "𝐀nna", "ΑΝΝΑ", "A\u030anne", "ÅNNE"} {
 			g := h.stranger("Eve").grant(proto.RoleGuest)
 			g.Name = name
 			anna.want(proto.CodeNameTaken, proto.OpGrant, g)

@@ -35,8 +35,8 @@ type WindowState struct {
 // name. A window that was open before is closed: its failures are forgotten and
 // its handshake ends.
 func (a *Authority) OpenWindow(d time.Duration, name string) error {
-	if !validName(name) {
-		return ErrName
+	if err := checkName(name); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	a.mu.Lock()

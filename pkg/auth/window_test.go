@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
@@ -292,7 +293,7 @@ func TestEnrolmentThatWasNotStored(t *testing.T) {
 func TestNames(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	for name, want := range map[string]error{
-		"Anna": nil, "Änne Müller": nil, "": ErrName, "a\nb": ErrName, "\xff": ErrName, strings.Repeat("x", maxName+1): ErrName,
+		"Anna": nil, "Änne Müller": nil, "": ErrName, "a\nb": ErrName, "\xff": ErrName, strings.Repeat("x", naming.MaxBytes+1): ErrName,
 	} {
 		if err := a.OpenWindow(time.Minute, name); !errors.Is(err, want) {
 			t.Errorf("%q: %v", name, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -60,7 +61,11 @@ func (h *Home) OpenCard(card []byte, keys *Keys) (Invitation, error) {
 	r := Record{Version: recordVersion, Device: c.Device, Name: c.Camera, Member: c.Member, Role: c.Role, Identity: c.Identity, Trio: c.Trio,
 		Epoch: c.Epoch, Paired: time.Now().Unix(), Broker: Broker{URL: b.URL, ServerName: b.ServerName, CA: b.CA,
 			Certificate: b.Certificate, Key: b.Key, User: b.User, Password: b.Password}}
-	if _, err := r.check(); err != nil {
+	_, err = r.check()
+	if err == nil && c.By != "" {
+		err = naming.Check(c.By)
+	}
+	if err != nil {
 		return Invitation{}, problem(errors.Join(ErrCard, err), "The camera card contradicts itself. Ask for a new one.")
 	}
 	known, err := h.replaces(r)

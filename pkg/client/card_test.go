@@ -61,6 +61,9 @@ func TestUnusableCards(t *testing.T) {
 	home := must(OpenHome(t.TempDir()))
 	keys, other := must(home.Keys()), must(NewKeys())
 	good := must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{}))
+	c.record.Member = "\u0410nna"
+	mixed := must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{}))
+	c.record.Member = "Anna"
 	for name, card := range map[string][]byte{
 		"empty": nil, "text": []byte("hello"), "cut": good[:len(good)-2], "huge": bytes.Repeat([]byte("a"), 1<<20),
 		"for another key": must(c.MakeCard(public(other), "Cara", proto.RoleGuest, Broker{})),
@@ -68,6 +71,10 @@ func TestUnusableCards(t *testing.T) {
 		"unknown role":    must(c.MakeCard(public(keys), "Cara", "guest\x1b]0;owned\x07", Broker{})),
 		"name that acts":  must(c.MakeCard(public(keys), "Cara\x1b[31m\r\n", proto.RoleGuest, Broker{})),
 		"name that turns": must(c.MakeCard(public(keys), "Cara\u200f", proto.RoleGuest, Broker{})),
+		"mixed name":      must(c.MakeCard(public(keys), "\u0421ara", proto.RoleGuest, Broker{})),
+		"wide blank":      must(c.MakeCard(public(keys), "Cara\u3000Maria", proto.RoleGuest, Broker{})),
+		"unseen name":     must(c.MakeCard(public(keys), "\u2800", proto.RoleGuest, Broker{})),
+		"signer's name":   mixed,
 		"URL that turns":  must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "mqtts://evil.example\u202e:8883"})),
 		"user in the URL": must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "mqtts://good.example:8883@evil.example"})),
 		"no broker":       must(c.MakeCard(public(keys), "Cara", proto.RoleGuest, Broker{URL: "http://x"})),

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -125,12 +126,13 @@ func parseRecord(path string, data []byte, device proto.DeviceID) (Record, error
 }
 
 // Camera finds a camera by device id, by the beginning of one, or by name. An
-// empty which means the only one.
+// empty which means the only one. Names that look alike are one: who means the other
+// names the device.
 func (h *Home) Camera(which string) (Record, error) {
 	all, bad := h.Cameras()
 	var hits []Record
 	for _, r := range all {
-		if which == "" || string(r.Device) == which || r.Name == which || len(which) >= 4 && strings.HasPrefix(string(r.Device), which) {
+		if which == "" || string(r.Device) == which || r.Name != "" && naming.Same(r.Name, which) || len(which) >= 4 && strings.HasPrefix(string(r.Device), which) {
 			hits = append(hits, r)
 		}
 	}

@@ -80,7 +80,7 @@ func TestRecordIsFoundAgain(t *testing.T) {
 	if err := home.Save(r); err != nil {
 		t.Fatal(err)
 	}
-	for _, which := range []string{"", "Hall", string(r.Device), string(r.Device[:4])} {
+	for _, which := range []string{"", "Hall", "hall", "Ｈａｌｌ", string(r.Device), string(r.Device[:4])} {
 		got, err := home.Camera(which)
 		if err != nil || got.Device != r.Device || got.Broker != r.Broker || got.Trio != r.Trio || got.Member != "Anna" {
 			t.Errorf("Camera(%q) = %+v, %v", which, got, err)
@@ -93,6 +93,21 @@ func TestRecordIsFoundAgain(t *testing.T) {
 	}
 	if st := must(os.Stat(home.file(r.Device, ".json"))); st.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600: it holds the broker's login", st.Mode())
+	}
+}
+
+// A card can't bring a camera that is taken for another one.
+func TestCamerasWhoseNamesLookAlike(t *testing.T) {
+	_, home, _, r := paired(t)
+	_, _, _, other := paired(t)
+	r.Name, other.Name = "Hall", "HaII"
+	for _, one := range []Record{r, other} {
+		if err := home.Save(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := home.Camera("Hall"); !errors.Is(err, ErrNoCamera) || !strings.Contains(err.Error(), string(r.Device)) || !strings.Contains(err.Error(), string(other.Device)) {
+		t.Errorf("Hall, or HaII: %v", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -131,8 +132,8 @@ func (r Record) check() (envelope.Trio, error) {
 		return envelope.Trio{}, fmt.Errorf("%w: role %.20q", errRecord, r.Role)
 	}
 	for _, name := range []string{r.Name, r.Member} {
-		if printable(name) != name {
-			return envelope.Trio{}, problem(errRecord, "The name %.50q can't be used: it is too long, or holds characters that are not seen.", name)
+		if name != "" && naming.Check(name) != nil {
+			return envelope.Trio{}, problem(errRecord, "The name %.50q can't be used: it is too long, mixes scripts, or holds characters that are not seen.", name)
 		}
 	}
 	return trio, r.Broker.check()

@@ -32,7 +32,8 @@ const (
 	CodeStateChanged   Code = "state_changed"    // the household changed since the client looked
 	CodeLastOwner      Code = "last_owner"       // would leave the camera without an owner
 	CodeNoMember       Code = "no_member"        // no such member
-	CodeNameTaken      Code = "name_taken"       // another member has that name
+	CodeNameTaken      Code = "name_taken"       // another member has that name, or one that looks like it
+	CodeBadName        Code = "bad_name"         // the name misleads, or holds what is not seen
 	CodeTooManyMembers Code = "too_many_members" // the camera keeps no more
 	CodeTooManyGuests  Code = "too_many_guests"  // one who is no owner lets in no more
 	CodeHasGuests      Code = "has_guests"       // a guest can have no guests
@@ -77,7 +78,8 @@ var sentences = map[Code]string{
 	CodeStateChanged:   "The household was changed by someone else meanwhile. Look at its members and settings, then try again.",
 	CodeLastOwner:      "This is the camera's last owner. Make someone else an owner first.",
 	CodeNoMember:       "The camera knows no such member.",
-	CodeNameTaken:      "Another member is called that already. Choose another name.",
+	CodeNameTaken:      "Another member is called that already, or something that looks like it. Choose another name.",
+	CodeBadName:        "This name can't be used: it is too long, mixes scripts, holds what is not seen, or begins like a sentence of the camera's. Choose another one.",
 	CodeTooManyMembers: "The camera keeps no more members. Remove one first.",
 	CodeTooManyGuests:  "You can let in no more guests. Remove one of yours, or ask an owner to let this one in.",
 	CodeHasGuests:      "This member has guests, and a guest can have none. Remove them first.",
