@@ -13,7 +13,8 @@ const kinds = {
 export class Camera {
   constructor(paired, keys) {
     const { trio, receipt } = paired;
-    Object.assign(this, { paired, trio, keys, device: trio.deviceId, seq: 0, non: '', open: new Map() });
+    Object.assign(this, { paired, trio, keys, device: trio.deviceId, seq: 0, non: '', stale: 0, open: new Map() });
+    this.clock = () => Date.now() * 1000; // in microseconds
     this.hhSig = publicKey(trio.hhSig);
     this.notices = [];
     this.signals = [];
@@ -53,7 +54,10 @@ export class Camera {
       if (!a) continue;
       this.open.delete(jti);
       [this.non, this.seq] = [a.non, Math.max(this.seq, a.seq)];
-      if (a.code === 'stale') continue;
+      if (a.code === 'stale') {
+        this.stale++;
+        continue;
+      }
       if (op !== 'hello') this.verify({ op, sid, body, jti }, a, from);
       return a;
     }
@@ -61,7 +65,7 @@ export class Camera {
   }
 
   send(request) {
-    this.seq = Math.max(Date.now() * 1000, this.seq + 1);
+    this.seq = Math.max(this.clock(), this.seq + 1);
     const fresh = request.op === 'hello' ? {} : { non: this.non, seq: this.seq };
     const claims = { iss: this.keys.name, aud: this.device, ep: this.trio.ep, iat: Math.floor(Date.now() / 1000), ...fresh, ...request };
     this.sent = signed('camd-req+jwt', claims, this.keys.sig, this.keys.name);
