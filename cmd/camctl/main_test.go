@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -86,11 +88,29 @@ func withCamera(t *testing.T, dir, audio string) {
 			"login":    func(ts *testscript.TestScript, _ bool, args []string) { login(ts, r, args[0], args[1]) },
 			"field":    field,
 			"atcamera": func(ts *testscript.TestScript, neg bool, args []string) { atCamera(ts, r, neg, args) },
+			"until":    func(ts *testscript.TestScript, _ bool, args []string) { awaitLine(ts, args[0], args[1]) },
+			"killcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
+				_ = r.Signal(syscall.SIGKILL) // which is how it ended
+			},
+			"startcamd": func(_ *testscript.TestScript, _ bool, _ []string) { r.Start() },
 			"stopcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(r.Signal(syscall.SIGTERM))
 				ts.Check(r.Wait())
 			},
 		}})
+}
+
+// awaitLine waits for a line in a file that something writes.
+func awaitLine(ts *testscript.TestScript, pattern, file string) {
+	want := regexp.MustCompile(pattern)
+	var data []byte
+	for end := time.Now().Add(rig.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		data, _ = os.ReadFile(ts.MkAbs(file)) // it may not be there yet
+		if want.Match(data) {
+			return
+		}
+	}
+	ts.Fatalf("waited in vain for %s in\n%s", pattern, data)
 }
 
 // atCamera runs a command of camd as someone at the camera does.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +61,7 @@ func (r recordCmd) Run(env *environment) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	rec := &recording{out: f, limit: time.Duration(r.Seconds * float64(time.Second))}
-	lost, err := rec.run(env.ctx, camera.Camera, o, !r.Mute, env)
+	lost, err := rec.run(env, camera.Camera, o, !r.Mute)
 	if err != nil && rec.pictures == 0 {
 		return err
 	}
@@ -99,9 +98,9 @@ func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path strin
 	return env.print(result, text, result.Seconds, path, rec.pictures, rec.sounds)
 }
 
-// run records until the length is reached, ctx ends, or the session does. The
+// run records until the length is reached, env's context ends, or the session does. The
 // error of an interruption is nil: what was recorded is kept.
-func (r *recording) run(ctx context.Context, camera *client.Camera, o client.WatchOptions, sound bool, env *environment) (lost uint64, err error) {
+func (r *recording) run(env *environment, camera *client.Camera, o client.WatchOptions, sound bool) (lost uint64, err error) {
 	frames := make(chan piece, frameQueue)
 	full := make(chan struct{}, 1)
 	take := func(sound bool) func(client.Frame) {
@@ -120,7 +119,7 @@ func (r *recording) run(ctx context.Context, camera *client.Camera, o client.Wat
 	if sound {
 		o.Audio = take(true)
 	}
-	session, err := camera.Watch(ctx, o)
+	session, err := camera.Watch(env.ctx, o)
 	if err != nil {
 		return 0, err
 	}
@@ -131,10 +130,13 @@ func (r *recording) run(ctx context.Context, camera *client.Camera, o client.Wat
 	}()
 	r.wantSound = slices.Contains(session.Scopes(), proto.ScopeListen) && sound
 	env.note("Recording %s.", camera.Record().Title())
-	return 0, r.follow(ctx, session, frames, full)
+	return 0, r.follow(env, session, frames, full)
 }
 
-func (r *recording) follow(ctx context.Context, session *client.Session, frames <-chan piece, full <-chan struct{}) error {
+func (r *recording) follow(env *environment, session *client.Session, frames <-chan piece, full <-chan struct{}) error {
+	look := time.NewTicker(silenceLook)
+	defer look.Stop()
+	silent := false
 	deadline := time.NewTimer(r.limit + maxWait + recordSlack)
 	defer deadline.Stop()
 	for {
@@ -145,9 +147,14 @@ func (r *recording) follow(ctx context.Context, session *client.Session, frames 
 			}
 		case <-full:
 			return errors.New("the disk is too slow for the recording")
+		case <-look.C:
+			was := silent
+			if silent = session.Stats().Silent > 0; silent && !was {
+				env.note("Nothing comes any more.")
+			}
 		case <-deadline.C:
 			return nil
-		case <-ctx.Done():
+		case <-env.ctx.Done():
 			return nil
 		case <-session.Done():
 			return session.Err()

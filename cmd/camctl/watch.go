@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -52,9 +53,11 @@ type watchCmd struct {
 	mediaFlags
 	Camera  string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 	Seconds int    `arg:"--seconds" help:"how long to watch; 0 is until Ctrl-C" default:"0" placeholder:"N"`
+	Once    bool   `arg:"--once" help:"end when the camera is lost, instead of watching on when it is back"`
 }
 
-// Run watches and prints a line a second.
+// Run watches and prints a line a second. A camera that is lost is asked again until it
+// is back.
 func (w watchCmd) Run(env *environment) error {
 	o, err := w.options()
 	if err != nil {
@@ -73,9 +76,12 @@ func (w watchCmd) Run(env *environment) error {
 	if err != nil {
 		return w.hint(err)
 	}
-	defer session.Close()
 	env.note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
-	return w.follow(env, session)
+	ctx, cancel := context.WithCancel(env.ctx)
+	v := &viewing{env: env, ctx: ctx, camera: camera.Camera, options: o, once: w.Once, session: session, before: session.Stats()}
+	defer v.end()
+	defer cancel()
+	return v.follow(w.Seconds)
 }
 
 // hint says what someone may try who is given picture only.
@@ -85,30 +91,6 @@ func (w watchCmd) hint(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w If you were given the picture only, use --mute", err)
-}
-
-// follow prints until the time is over, someone interrupts, or the session ends.
-func (w watchCmd) follow(env *environment, session *client.Session) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	before := session.Stats()
-	for n := 1; ; n++ {
-		select {
-		case <-tick.C:
-		case <-env.ctx.Done():
-			return env.printStats("summary", session.Stats(), client.Stats{At: time.Now().Add(-time.Duration(n) * time.Second)})
-		case <-session.Done():
-			return session.Err()
-		}
-		now := session.Stats()
-		if err := env.printStats("second", now, before); err != nil {
-			return err
-		}
-		before = now
-		if n == w.Seconds {
-			return endOfWatch(now)
-		}
-	}
 }
 
 // endOfWatch fails when nothing was seen, so that scripts notice.
@@ -121,7 +103,7 @@ func endOfWatch(s client.Stats) error {
 
 // statsLine is one line of JSON; times are in milliseconds.
 type statsLine struct {
-	Kind        string  `json:"kind"` // second, summary
+	Kind        string  `json:"kind"` // second, summary; silent and lost are silentLine's
 	FirstPacket float64 `json:"first_packet_ms"`
 	FirstFrame  float64 `json:"first_frame_ms"`
 	Connected   float64 `json:"connected_ms"`

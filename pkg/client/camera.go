@@ -53,6 +53,7 @@ type Camera struct {
 	dropped    atomic.Uint64                        // messages that were not ours, not signed, or too many
 	malformed  atomic.Pointer[error]                // why a connection to the broker was closed
 	doubting   atomic.Bool                          // doubt is at work
+	offline    atomic.Pointer[time.Time]            // when the broker said last that the camera is gone
 }
 
 // state is the owner goroutine's.
@@ -242,6 +243,10 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 		return
 	}
 	s.status = &status
+	if !status.Online {
+		now := time.Now()
+		c.offline.Store(&now)
+	}
 	if e := c.record.laterEpoch(status); e != nil {
 		s.later = e
 		s.notices.close()

@@ -27,7 +27,7 @@ const (
 	relayWait    = 100 * time.Millisecond
 	srflxWait    = 50 * time.Millisecond
 	disconnected = 5 * time.Second
-	failed       = 10 * time.Second
+	failed       = 5 * time.Second // after that
 	keepalive    = 2 * time.Second
 	nackInterval = 20 * time.Millisecond
 	nackTries    = 10

@@ -23,7 +23,8 @@ type receiver struct {
 	asker   keyframeAsker
 
 	mu     sync.Mutex
-	taken  bool // the one track of this kind
+	taken  bool      // the one track of this kind
+	last   time.Time // when a packet came last
 	sets   avc.Sets
 	clock  senderClock
 	jitter jitter
@@ -112,6 +113,7 @@ func (r *receiver) takeVideo(p *rtp.Packet, now time.Time, give func(Frame)) boo
 func (r *receiver) note(p *rtp.Packet, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.last = now
 	if r.counts.FirstPacket == 0 {
 		r.counts.FirstPacket = now.Sub(r.began)
 	}

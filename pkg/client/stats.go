@@ -25,12 +25,14 @@ type Stats struct {
 	Connected    time.Duration // from asking to the DTLS connection; 0: not yet
 	RTT          time.Duration // of the last ICE check; 0: not known
 	Path         string        // kinds of the candidates in use, ours and the camera's
+	Silent       time.Duration // nothing has come for so long; 0: packets come, or none has come yet
 	Video, Audio TrackStats
 }
 
 // Stats reads the counters.
 func (s *Session) Stats() Stats {
 	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.stats(), Audio: s.audio.stats()}
+	st.Silent = silence(s.heard(), st.At)
 	tracks := s.pc.GetTransceivers()
 	if len(tracks) == 0 || st.Connected == 0 { // before that, pion's transport may still be starting
 		return st

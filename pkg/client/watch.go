@@ -97,6 +97,7 @@ func (s *Session) start(ctx context.Context) error {
 	}
 	s.wg.Go(func() { s.readSignals(signals) })
 	s.wg.Go(s.sendCandidates)
+	s.wg.Go(s.watchSilence)
 	return nil
 }
 
@@ -235,7 +236,14 @@ func explainEnd(reason string) error {
 	if reason == proto.EndBye {
 		return nil
 	}
-	return problem(ErrLost, "%s", EndSentence(reason))
+	cause, code := ErrLost, proto.Code(reason)
+	if reason == proto.EndRevoked {
+		code = proto.CodeRevoked
+	}
+	if slices.Contains(endCodes, code) { // a right ended, and not the way
+		cause = errors.Join(ErrLost, &Refused{Code: code})
+	}
+	return problem(cause, "%s", EndSentence(reason))
 }
 
 // batch is Candidates under collection.
