@@ -161,6 +161,14 @@ func TestProtocolHasTheEntriesOfTheCode(t *testing.T) {
 			}
 		}
 	}
+	reasons := constants(t, "pkg/auth", func(name, _, _ string) bool { return strings.HasPrefix(name, "reason") })
+	reasons = append(reasons, accesslog.ReasonNotApplied, accesslog.PrivacyOn, accesslog.PrivacyOff, accesslog.NetMQTT, accesslog.NetLocal)
+	said := append(spans(p.clauses["6.2"]), spans(p.clauses["6.3"])...)
+	for _, word := range reasons {
+		if !slices.Contains(said, word) {
+			t.Errorf("6.2 and 6.3 do not have %q, which stands in entries", word)
+		}
+	}
 	counters, _, _ := strings.Cut(p.clauses["5.4"], "The device's own log")
 	if got, want := counted(counters), tags(reflect.TypeFor[accesslog.Drops]()); !slices.Equal(got, want) {
 		t.Errorf("5.4 has the counters\n%v, the code\n%v", got, want)
