@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -136,20 +134,12 @@ func (d *demo) certify(device proto.DeviceID, f files) error {
 	if err != nil {
 		return fmt.Errorf("the device's certificate request can't be read: %w", err)
 	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return errors.New("the device's certificate request is not PEM")
-	}
-	request, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		return fmt.Errorf("the device's certificate request can't be read: %w", err)
-	}
-	if err := request.CheckSignature(); err != nil || request.Subject.CommonName != string(device) {
-		return errors.New("the device's certificate request is not its own")
-	}
-	cert, err := d.ca.Certify(request.PublicKey, string(device), pki.DeviceURI(device))
+	named, cert, err := d.ca.CertifyRequest(data)
 	if err != nil {
 		return err
+	}
+	if named != device {
+		return errors.New("the device's certificate request is not its own")
 	}
 	return os.WriteFile(f.certificate, cert, 0o600)
 }

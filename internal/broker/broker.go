@@ -4,7 +4,7 @@
 //
 // It refuses a client without a certificate of the configured authority, a client
 // identifier that the certificate does not own, persistent sessions, and every
-// topic outside the client's own. All state lives in memory and is bounded. Close
+// topic outside the holder's own. All state lives in memory and is bounded. Close
 // ends every connection and has joined their goroutines when it returns.
 package broker
 

@@ -124,7 +124,7 @@ func (w *world) connect(cert tls.Certificate, pk packets.Packet) (*client, byte)
 
 func (w *world) device(id proto.DeviceID) *client {
 	w.Helper()
-	return w.session(w.cert(w.ca.Device(id, nil)), string(id))
+	return w.session(w.cert(w.ca.Device(id, nil)), secret)
 }
 
 func (w *world) viewer(id proto.ClientID) *client {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,12 +43,14 @@ func (i identity) String() string {
 	return string(i.client)
 }
 
-// owns tells whether the holder may use an MQTT client identifier: a device its
-// own name, so that nobody else can take its session over; a client its name, a
-// dash and a tail, so that two programs of one person don't end each other.
+// owns tells whether the holder may use an MQTT client identifier: a device what only
+// it knows, 16 bytes in base64url (docs/protocol.md 1.6); a client its name, a dash
+// and a tail, so that two programs of one person don't end each other. A client's is
+// longer than any device's, so that it can't take a device's session over.
 func (i identity) owns(clientID string) bool {
 	if i.device != "" {
-		return clientID == string(i.device)
+		secret, err := base64.RawURLEncoding.Strict().DecodeString(clientID)
+		return err == nil && len(secret) == 16
 	}
 	tail, ok := strings.CutPrefix(clientID, string(i.client)+"-")
 	return ok && tail != "" && len(tail) <= 64
@@ -67,18 +70,22 @@ func (i identity) mayPublish(topic string) bool {
 	}
 }
 
-// maySubscribe tells whether the holder may read a topic or topic filter.
+// maySubscribe tells whether the holder may read a topic or topic filter. A device
+// reads its own status, so that it sees whether the broker carries anything. A client
+// reads that of a device whose name it knows, and can't ask for all; a broker that
+// serves several households knows which devices are a client's.
 func (i identity) maySubscribe(filter string) bool {
 	t, ok := split(filter)
 	switch {
 	case !ok:
 		return false
 	case i.device != "":
-		return t.kind == "in" && t.device == string(i.device) &&
-			(t.client == "+" || proto.ClientID(t.client).Valid())
+		return t.device == string(i.device) &&
+			(t.kind == "status" || t.kind == "in" && (t.client == "+" || proto.ClientID(t.client).Valid()))
 	default:
-		return (t.device == "+" || proto.DeviceID(t.device).Valid()) &&
-			(t.kind == "status" || t.kind == "out" && t.client == string(i.client))
+		named := proto.DeviceID(t.device).Valid()
+		return t.kind == "status" && named ||
+			t.kind == "out" && t.client == string(i.client) && (named || t.device == "+")
 	}
 }
 

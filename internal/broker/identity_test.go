@@ -17,6 +17,8 @@ var (
 	devB = proto.DeviceID(strings.Repeat("b", 26))
 	cliA = proto.ClientID(strings.Repeat("A", 43))
 	cliB = proto.ClientID(strings.Repeat("B", 43))
+
+	secret = strings.Repeat("A", 22) // a device's MQTT client identifier
 )
 
 func TestIdentify(t *testing.T) {
@@ -55,9 +57,13 @@ func TestOwns(t *testing.T) {
 		id   string
 		want bool
 	}{
-		{identity{device: devA}, string(devA), true},
-		{identity{device: devA}, string(devB), false},
-		{identity{device: devA}, string(devA) + "-1", false},
+		{identity{device: devA}, secret, true},
+		{identity{device: devA}, string(devA), false},
+		{identity{device: devA}, secret[1:], false},
+		{identity{device: devA}, secret + "A", false},
+		{identity{device: devA}, secret[1:] + "B", false}, // spare bits
+		{identity{client: cliA}, secret, false},
+		{identity{device: devA}, string(cliA) + "-x1", false},
 		{identity{client: cliA}, string(cliA) + "-x1", true},
 		{identity{client: cliA}, string(cliA), false},
 		{identity{client: cliA}, string(cliA) + "-", false},
@@ -78,11 +84,12 @@ func TestTopicRules(t *testing.T) {
 		topic              string
 		publish, subscribe bool
 	}{
-		{dev, proto.TopicStatus(devA), true, false},
+		{dev, proto.TopicStatus(devA), true, true},
 		{dev, proto.TopicOut(devA, cliA), true, false},
 		{dev, proto.TopicInFilter(devA), false, true},
 		{dev, proto.TopicIn(devA, cliA), false, true},
 		{dev, proto.TopicStatus(devB), false, false},
+		{dev, "camd/v1/+/status", false, false},
 		{dev, proto.TopicOut(devB, cliA), false, false},
 		{dev, proto.TopicInFilter(devB), false, false},
 		{dev, "camd/v1/+/in/+", false, false},
@@ -92,7 +99,7 @@ func TestTopicRules(t *testing.T) {
 		{cli, proto.TopicIn(devB, cliA), true, false},
 		{cli, proto.TopicOut(devA, cliA), false, true},
 		{cli, "camd/v1/+/out/" + string(cliA), false, true},
-		{cli, "camd/v1/+/status", false, true},
+		{cli, "camd/v1/+/status", false, false},
 		{cli, proto.TopicStatus(devA), false, true},
 		{cli, proto.TopicIn(devA, cliB), false, false},
 		{cli, proto.TopicOut(devA, cliB), false, false},

@@ -40,7 +40,7 @@ func TestCertificateRules(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, code := w.connect(good, connectPacket(string(devA))); code != 0 {
+	if _, code := w.connect(good, connectPacket(secret)); code != 0 {
 		t.Errorf("good certificate: CONNACK %d", code)
 	}
 }
@@ -60,14 +60,15 @@ func TestConnectRules(t *testing.T) {
 		change func(*packets.Packet)
 		want   byte
 	}{
-		{"device", dev, string(devA), will(proto.TopicStatus(devA)), 0},
+		{"device", dev, secret, will(proto.TopicStatus(devA)), 0},
 		{"viewer", cli, string(cliA) + "-t", nil, 0},
-		{"device as another", dev, string(devB), nil, 5},
+		{"device by its name", dev, string(devA), nil, 5},
+		{"viewer as a device", cli, secret, nil, 5},
 		{"viewer as device", cli, string(devA), nil, 5},
 		{"viewer as another", cli, string(cliB) + "-t", nil, 5},
-		{"persistent session", dev, string(devA), func(p *packets.Packet) { p.Connect.Clean = false }, 5},
-		{"no keep-alive", dev, string(devA), func(p *packets.Packet) { p.Connect.Keepalive = 0 }, 5},
-		{"will elsewhere", dev, string(devA), will(proto.TopicStatus(devB)), 5},
+		{"persistent session", dev, secret, func(p *packets.Packet) { p.Connect.Clean = false }, 5},
+		{"no keep-alive", dev, secret, func(p *packets.Packet) { p.Connect.Keepalive = 0 }, 5},
+		{"will elsewhere", dev, secret, will(proto.TopicStatus(devB)), 5},
 	} {
 		pk := connectPacket(c.id)
 		if c.change != nil {
@@ -121,7 +122,7 @@ func TestOnlyStatusIsRetained(t *testing.T) {
 
 	v := w.viewer(cliA)
 	v.subscribe("camd/v1/+/out/" + string(cliA))
-	v.subscribe("camd/v1/+/status")
+	v.subscribe(proto.TopicStatus(devA))
 	if topic, got := v.delivered(); topic != proto.TopicStatus(devA) || got != "status" {
 		t.Errorf("retained: %q on %s", got, topic)
 	}
@@ -130,9 +131,9 @@ func TestOnlyStatusIsRetained(t *testing.T) {
 func TestTakeoverPublishesTheWillBeforeTheNewSession(t *testing.T) {
 	w := start(t)
 	v := w.viewer(cliA)
-	v.subscribe("camd/v1/+/status")
+	v.subscribe(proto.TopicStatus(devA))
 	v.subscribe("camd/v1/+/out/" + string(cliA)) // its SUBACK says that what is retained of the first was given
-	cert, pk := w.cert(w.ca.Device(devA, nil)), connectPacket(string(devA))
+	cert, pk := w.cert(w.ca.Device(devA, nil)), connectPacket(secret)
 	pk.Connect.WillFlag, pk.Connect.WillTopic, pk.Connect.WillPayload = true, proto.TopicStatus(devA), []byte("gone")
 	for i := range 5 {
 		dev, code := w.connect(cert, pk)

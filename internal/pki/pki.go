@@ -1,9 +1,10 @@
-// Package pki makes throw-away certificates for the demo, the lab and tests: a
-// P-256 authority, the broker's certificate, and client certificates named as
-// devices and viewers are.
+// Package pki makes what a broker of camd tells its clients by: a P-256 authority, the
+// broker's certificate, client certificates named as devices and viewers are, and the
+// list of those that are revoked.
 //
-// It is not the maker's authority: keys lie in memory or in plain 0600 files and
-// everything is valid for a day. It starts nothing and has nothing to end.
+// NewCA is for the demo, the lab and tests: its key lies in memory, and everything is
+// valid for a day. A Folder is the authority of who runs a broker, for camops pki; its
+// key is a plain file of mode 0600. The package starts nothing and has nothing to end.
 package pki
 
 import (
@@ -23,8 +24,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long a certificate lasts unless Between says otherwise. The hour before
-// now forgives two machines of a lab whose clocks differ.
+// How long a throw-away certificate lasts unless Between says otherwise. The hour
+// before now forgives two machines whose clocks differ.
 const (
 	backdate = time.Hour
 	lifetime = 24 * time.Hour
@@ -37,8 +38,10 @@ type CA struct {
 	from, until time.Time // validity of what it signs
 }
 
-// NewCA makes an authority with a new P-256 key.
-func NewCA(name string) (*CA, error) {
+// NewCA makes a throw-away authority with a new P-256 key.
+func NewCA(name string) (*CA, error) { return newCA(name, lifetime) }
+
+func newCA(name string, lasts time.Duration) (*CA, error) {
 	key, err := newKey()
 	if err != nil {
 		return nil, err
@@ -47,7 +50,7 @@ func NewCA(name string) (*CA, error) {
 	t := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             now.Add(-backdate),
-		NotAfter:              now.Add(lifetime),
+		NotAfter:              now.Add(lasts),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -115,19 +118,6 @@ func (c *CA) ClientFor(key crypto.Signer, cn string, uris ...string) (tls.Certif
 		return tls.Certificate{}, err
 	}
 	return c.certificateFor(key, t)
-}
-
-// Certify is ClientFor when only the public key is at hand. It returns PEM.
-func (c *CA) Certify(key crypto.PublicKey, cn string, uris ...string) ([]byte, error) {
-	t, err := clientTemplate(cn, uris)
-	if err != nil {
-		return nil, err
-	}
-	der, err := c.sign(t, key)
-	if err != nil {
-		return nil, err
-	}
-	return certPEM(der), nil
 }
 
 // Device makes a device's certificate for its identity key; nil makes a new key.

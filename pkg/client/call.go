@@ -232,7 +232,7 @@ func (c *Camera) explainSilence(ctx context.Context, last error) error {
 		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
 	}
 	if !known {
-		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s has never been at the broker %s, or it is another broker's.", c.record.Title(), c.record.Broker.URL)
+		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s does not answer, and its broker %s does not say whether it is online. Look at its power and its network, and ask its owner whether you are still a member.", c.record.Title(), c.record.Broker.URL)
 	}
 	return problem(ErrNoAnswer, "The camera %s does not answer, though its broker says that it is online. It may be overloaded, or it no longer knows this key: then pair again.", c.record.Title())
 }

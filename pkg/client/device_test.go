@@ -119,7 +119,7 @@ func (d *device) store() *store.DB {
 
 // connect brings the device to its broker.
 func (d *device) connect() {
-	o := mqtt.NewClientOptions().AddBroker("mqtts://"+d.broker.Address()).SetClientID(string(d.id)).
+	o := mqtt.NewClientOptions().AddBroker("mqtts://"+d.broker.Address()).SetClientID(randomID()).
 		SetTLSConfig(&tls.Config{RootCAs: d.ca.Pool(), Certificates: []tls.Certificate{d.identity}}).
 		SetBinaryWill(proto.TopicStatus(d.id), []byte(`{"online":false}`), 1, true)
 	d.mqtt = mqtt.NewClient(o)

@@ -100,8 +100,8 @@ func (c *Camera) subscribe(m mqtt.Client) {
 	out := m.Subscribe(proto.TopicOut(c.record.Device, c.keys.ID()), 0, c.take)
 	status := m.Subscribe(proto.TopicStatus(c.record.Device), 0, c.take)
 	err := c.granted(out)
-	if err == nil {
-		err = c.granted(status)
+	if err == nil { // a broker may keep the status from this client: then nothing is known of it
+		err = waitToken(context.Background(), status, dialTimeout)
 	}
 	select {
 	case c.subscribed <- err:

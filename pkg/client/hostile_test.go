@@ -2,9 +2,14 @@ package client
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // A broker is not trusted: what it sends neither fills memory nor upsets paho.
@@ -53,4 +58,48 @@ func TestHostileBroker(t *testing.T) { // T21
 			<-done
 		})
 	}
+}
+
+// A broker need not show a client the camera's status: then the client knows nothing
+// of it, and says so of a camera that does not answer.
+func TestABrokerMayKeepTheStatus(t *testing.T) {
+	d, _, keys, r := paired(t)
+	l := must(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{must(d.ca.Server("127.0.0.1"))}}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for {
+			p, err := packets.ReadPacket(conn)
+			if err != nil {
+				return
+			}
+			switch p := p.(type) {
+			case *packets.ConnectPacket:
+				_ = packets.NewControlPacket(packets.Connack).Write(conn)
+			case *packets.SubscribePacket:
+				ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
+				ack.MessageID, ack.ReturnCodes = p.MessageID, []byte{0}
+				if p.Topics[0] == proto.TopicStatus(r.Device) {
+					ack.ReturnCodes[0] = 0x80
+				}
+				_ = ack.Write(conn)
+			}
+		}
+	}()
+	r.Broker.URL = "mqtts://" + l.Addr().String()
+	c, err := Dial(t.Context(), nil, keys, r, quiet)
+	if err != nil {
+		t.Fatalf("Dial = %v", err)
+	}
+	if err := c.explainSilence(t.Context(), ErrNoAnswer); !errors.Is(err, ErrNoAnswer) || !strings.Contains(err.Error(), "does not say whether it is online") {
+		t.Errorf("of a camera that does not answer is said: %v", err)
+	}
+	c.Close()
+	_ = l.Close()
+	<-done
 }

@@ -3,14 +3,27 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/camd-project/camd/pkg/link/mqttframe"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Check connects to the broker as the device would and disconnects again. The
+// How long Check waits for what the broker carries, and then for somebody else who
+// takes the name back: camd tries again within a second.
+const (
+	echoTime  = 5 * time.Second
+	rivalTime = 2 * time.Second
+)
+
+// Check connects to the broker as the device would, sees whether the broker carries
+// what the device publishes and lets it have its name, and disconnects again. The
 // error is a *Problem with the sentence that the health condition would have, or
 // says what is wrong with the configuration. A session of the same device that is
 // running meanwhile is ended by the broker and comes back within a second.
@@ -38,7 +51,7 @@ func connectOnce(ctx context.Context, d *dialer) error {
 
 	hello := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
 	hello.ProtocolName, hello.ProtocolVersion, hello.CleanSession = "MQTT", 4, true
-	hello.ClientIdentifier, hello.Keepalive = d.leaf.Subject.CommonName, uint16(d.keepalive.Seconds())
+	hello.ClientIdentifier, hello.Keepalive = d.clientID, uint16(d.keepalive.Seconds())
 	if err := hello.Write(c); err != nil {
 		return err
 	}
@@ -53,5 +66,65 @@ func connectOnce(ctx context.Context, d *dialer) error {
 	if refused := packets.ConnErrors[ack.ReturnCode]; refused != nil {
 		return refused
 	}
+	if err := tryTopics(c, proto.TopicStatus(proto.DeviceID(d.leaf.Subject.CommonName))); err != nil {
+		return err
+	}
+	if err := awaitRival(c); err != nil {
+		return err
+	}
 	return packets.NewControlPacket(packets.Disconnect).Write(c)
+}
+
+// tryTopics publishes on the device's own status topic, on which it is offline, and
+// hears that. The message is not retained, so the one that is stays.
+func tryTopics(c *conn, topic string) error {
+	ask := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
+	ask.MessageID, ask.Topics, ask.Qoss = 1, []string{topic}, []byte{0}
+	say := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+	say.TopicName, say.Payload = topic, []byte(`{"online":false}`)
+	if err := errors.Join(ask.Write(c), say.Write(c)); err != nil {
+		return err
+	}
+	if err := c.SetReadDeadline(time.Now().Add(echoTime)); err != nil {
+		return err
+	}
+	for {
+		p, err := packets.ReadPacket(c)
+		switch m := p.(type) {
+		case *packets.SubackPacket:
+			if m.ReturnCodes[0] != 0 {
+				return errSubscribe
+			}
+		case *packets.PublishPacket:
+			if !m.Retain {
+				return nil
+			}
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errMute
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// awaitRival waits for somebody who wants the device's name back.
+func awaitRival(c *conn) error {
+	if err := c.SetReadDeadline(time.Now().Add(rivalTime)); err != nil {
+		return err
+	}
+	for {
+		_, err := packets.ReadPacket(c)
+		var late net.Error
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return errRival
+		case errors.As(err, &late) && late.Timeout():
+			return nil
+		default:
+			return err
+		}
+	}
 }

@@ -40,6 +40,7 @@ type target struct {
 	roots      *x509.CertPool // nil: the system's, or the built-in ones where it has none
 	cert       tls.Certificate
 	leaf       *x509.Certificate // of cert
+	clientID   string            // MQTT's; a secret, never to be shown
 	keepalive  time.Duration
 }
 
@@ -141,7 +142,8 @@ func (t *target) checkCertificate() error {
 		return fmt.Errorf("the device's certificate %s is for another key than the device's identity: have the present key certified", certName(leaf))
 	}
 	t.leaf = leaf
-	return nil
+	t.clientID, err = clientID(key, leaf.Subject.CommonName)
+	return err
 }
 
 // belongsTo checks that the certificate names the device: brokers map the common

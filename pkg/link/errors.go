@@ -15,6 +15,8 @@ var (
 	errProxy     = errors.New("proxy")
 	errSubscribe = errors.New("subscription refused")
 	errSilent    = errors.New("no answer from the broker")
+	errMute      = errors.New("the broker carries nothing")
+	errRival     = errors.New("the session was taken over")
 	errStopping  = errors.New("camd is stopping")
 )
 

@@ -38,7 +38,11 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 	case errors.As(err, &frame):
 		return fmt.Sprintf("The broker %s does not keep to MQTT 3.1.1: it sent %s. Check that its message limit is 64 KiB.", t.address(), frame.What)
 	case errors.Is(err, errSubscribe):
-		return fmt.Sprintf("The broker %s does not let %s subscribe to its requests. Check the broker's topic rules.", t.address(), certName(t.leaf))
+		return fmt.Sprintf("The broker %s does not let %s subscribe to its topics. Check the broker's topic rules.", t.address(), certName(t.leaf))
+	case errors.Is(err, errMute):
+		return fmt.Sprintf("The broker %s takes what the device publishes and carries none of it. Check that broker has the devices' port, not the viewers', and that the broker's topic rules know %s.", t.address(), certName(t.leaf))
+	case errors.Is(err, errRival):
+		return fmt.Sprintf("Somebody else connects under this camera's name at the broker %s, and each ends the other's session. Look for a second device with a copy of this one's state folder, and give it an identity of its own.", t.address())
 	case errors.Is(err, errSilent), err != nil && strings.HasPrefix(err.Error(), "pingresp not received"):
 		return fmt.Sprintf("The broker %s stopped answering. The network between may be down.", t.address())
 	case errors.Is(err, errStopping), errors.Is(err, context.Canceled):
@@ -55,7 +59,7 @@ func (t *target) explainRefusal(err error, _ time.Time) string {
 	case errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
 		return fmt.Sprintf("The broker %s does not authorise the device's certificate %s. Enter it in the broker's list of devices.", t.address(), certName(t.leaf))
 	case errors.Is(err, packets.ErrorRefusedIDRejected):
-		return fmt.Sprintf("The broker %s rejects the MQTT client identifier %s. Let devices use their common name as client identifier.", t.address(), t.leaf.Subject.CommonName)
+		return fmt.Sprintf("The broker %s rejects the MQTT client identifier of %s. Let devices choose it: it has 22 characters of A-Z, a-z, 0-9, - and _.", t.address(), certName(t.leaf))
 	case errors.Is(err, packets.ErrorRefusedServerUnavailable):
 		return fmt.Sprintf("The broker %s is running but takes no clients now. Look at its log.", t.address())
 	case errors.Is(err, packets.ErrorRefusedBadProtocolVersion):

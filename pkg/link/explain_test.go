@@ -101,7 +101,7 @@ func TestExplain(t *testing.T) {
 		"closed later":         {io.EOF, now, []string{"closed the connection."}},
 		"not authorised":       {packets.ErrorRefusedNotAuthorised, now, []string{`does not authorise the device's certificate "dev1"`}},
 		"bad login":            {packets.ErrorRefusedBadUsernameOrPassword, now, []string{"does not authorise"}},
-		"identifier":           {packets.ErrorRefusedIDRejected, now, []string{"identifier dev1"}},
+		"identifier":           {packets.ErrorRefusedIDRejected, now, []string{`identifier of "dev1"`, "22 characters"}},
 		"unavailable":          {packets.ErrorRefusedServerUnavailable, now, []string{"takes no clients now"}},
 		"version":              {packets.ErrorRefusedBadProtocolVersion, now, []string{"does not speak MQTT 3.1.1"}},
 		"subscription":         {errSubscribe, now, []string{"topic rules"}},

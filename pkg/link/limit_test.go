@@ -108,27 +108,32 @@ func TestABurstLeavesRoomInTheInbox(t *testing.T) { // T18
 func TestPausesGrowWithJitterAndStartAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pauses
-		measure := func(ctx context.Context, fresh bool) time.Duration {
+		measure := func(ctx context.Context, served time.Duration) time.Duration {
 			began := time.Now()
-			p.wait(ctx, fresh)
+			p.wait(ctx, served)
 			return time.Since(began)
 		}
-		if got := measure(t.Context(), false); got != 0 {
+		if got := measure(t.Context(), 0); got != 0 {
 			t.Errorf("the first attempt waits %v", got)
 		}
 		base := firstPause
 		for range 12 {
-			if got := measure(t.Context(), false); got < base/2 || got >= base*3/2 {
+			if got := measure(t.Context(), 0); got < base/2 || got >= base*3/2 {
 				t.Errorf("pause of %v, want within half of %v", got, base)
 			}
 			base = min(2*base, longPause)
 		}
-		if got := measure(t.Context(), true); got >= firstPause*3/2 {
+		for range 3 {
+			if got := measure(t.Context(), time.Second); got < servedPause/2 || got >= servedPause*3/2 {
+				t.Errorf("after a session that served for a moment the pause is %v", got)
+			}
+		}
+		if got := measure(t.Context(), stableAfter+1); got >= firstPause*3/2 {
 			t.Errorf("after a stable session the pause is %v", got)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if got := measure(ctx, false); got != 0 {
+		if got := measure(ctx, 0); got != 0 {
 			t.Errorf("after the end of its context the pause is %v", got)
 		}
 	})

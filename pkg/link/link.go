@@ -60,12 +60,14 @@ type Link struct {
 	inbox   chan message  // from the handler to deliver
 	outbox  chan message  // from Send to send
 	changed chan struct{} // holds one: the connection may have changed
+	echoed  chan struct{} // holds one: the broker carried the birth back
 	online  atomic.Bool   // the session serves: subscribed, and said to be born
 
 	mu     sync.Mutex
 	conn   *conn     // the newest connection, nil before the first
 	last   error     // why the last attempt or session ended
 	served time.Time // when the last session began to serve; zero once it has been paused for
+	rivals rivals
 }
 
 // New validates and starts nothing. cert is the device's certificate with its
@@ -88,6 +90,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
 		changed:   make(chan struct{}, 1),
+		echoed:    make(chan struct{}, 1),
 	}
 	if l.birth, err = json.Marshal(birth); err != nil {
 		return nil, fmt.Errorf("write status: %w", err)
@@ -131,11 +134,18 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	ready()
 
 	var announced *conn
+	again := time.NewTimer(0) // to look once more, although nothing has changed
+	defer again.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+			continue
 		case <-l.changed:
 			announced = l.follow(ctx, client, announced)
+		case <-again.C:
+		}
+		if until := l.assess(client); !until.IsZero() {
+			again.Reset(time.Until(until))
 		}
 	}
 	if l.online.Load() {
@@ -153,7 +163,7 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
 	return mqtt.NewClientOptions().
 		AddBroker("mqtts://"+l.dialer.address()). // for the library's books; open dials
-		SetClientID(string(l.device)).
+		SetClientID(l.dialer.clientID).
 		SetProtocolVersion(4). // MQTT 3.1.1, without a second attempt at 3.1
 		SetCleanSession(true). // requests that waited in a session would be stale
 		SetOrderMatters(true).

@@ -9,19 +9,28 @@ import (
 const (
 	firstPause  = 500 * time.Millisecond
 	longPause   = time.Minute
+	servedPause = 4 * time.Second  // at most, after a session that served, however briefly
 	stableAfter = 10 * time.Second // a session that lasts this long makes the next loss a new fault
 )
 
 // pauses spaces the attempts to connect: the first at once, then after about half
 // a second, doubling up to a minute. Each is stretched or shortened by up to a
 // half, so that a thousand devices don't come back to a broker in one moment.
+//
+// A session that served shows that broker and network are well. Whoever ends it again
+// and again, by taking it over, must not keep the device away for a minute each time;
+// and of two devices with one identity each ends the other's session, every few
+// seconds and no faster.
 type pauses struct{ next time.Duration }
 
-// wait pauses before an attempt, or until ctx ends. fresh says that the last
-// session was a stable one.
-func (p *pauses) wait(ctx context.Context, fresh bool) {
-	if fresh {
+// wait pauses before an attempt, or until ctx ends. served is for how long the last
+// session did.
+func (p *pauses) wait(ctx context.Context, served time.Duration) {
+	switch {
+	case served > stableAfter:
 		p.next = firstPause
+	case served > 0:
+		p.next = min(p.next, servedPause)
 	}
 	if p.next > 0 {
 		t := time.NewTimer(p.next/2 + rand.N(p.next)) //nolint:gosec // jitter, not a secret

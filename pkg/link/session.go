@@ -1,7 +1,10 @@
 package link
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"time"
 
@@ -29,10 +32,18 @@ func (l *Link) open(ctx context.Context) (net.Conn, error) {
 func (l *Link) notify(ctx context.Context, n mqtt.ConnectionNotification) {
 	switch n := n.(type) {
 	case mqtt.ConnectionNotificationConnecting:
-		l.pauses.wait(ctx, l.wasStable())
+		l.pauses.wait(ctx, l.lastServed())
 	case mqtt.ConnectionNotificationFailed:
+		l.mu.Lock()
+		l.rivals.refused()
+		l.mu.Unlock()
 		l.note(n.Reason)
 	case mqtt.ConnectionNotificationLost:
+		if errors.Is(n.Reason, io.EOF) && l.online.Load() {
+			l.mu.Lock()
+			l.rivals.ended(time.Now())
+			l.mu.Unlock()
+		}
 		l.note(n.Reason)
 	case mqtt.ConnectionNotificationConnected:
 		l.poke()
@@ -54,27 +65,26 @@ func (l *Link) poke() {
 	}
 }
 
-// wasStable tells, once, that a session has served for a while.
-func (l *Link) wasStable() bool {
+// lastServed tells, once, for how long the last session has served; 0 if it did not.
+func (l *Link) lastServed() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	since := l.served
 	l.served = time.Time{}
-	return !since.IsZero() && time.Since(since) > stableAfter
+	if since.IsZero() {
+		return 0
+	}
+	return max(time.Since(since), 1)
 }
 
-// follow brings the health condition up to how the connection is, and makes a new
-// connection serve. It takes the connection that serves already, if any, and
-// returns the one that serves now.
+// follow makes a new connection serve. It takes the connection that serves already,
+// if any, and returns the one that serves now.
 func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *conn {
 	l.mu.Lock()
-	c, last := l.conn, l.last
+	c := l.conn
 	l.mu.Unlock()
 	if !client.IsConnectionOpen() {
 		l.online.Store(false)
-		if last != nil && ctx.Err() == nil {
-			l.condition.Set(health.Failed, l.dialer.explain(last, time.Now()).Sentence)
-		}
 		return nil
 	}
 	if c == serving {
@@ -89,27 +99,87 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	l.served = time.Now()
 	l.mu.Unlock()
 	l.online.Store(true)
-	l.condition.Set(health.OK, "")
 	l.to.Online()
 	return c
 }
 
+// assess brings the health condition up to how the connection is. It returns when to
+// look again, zero if that is not needed: somebody who used the device's name is
+// spoken of for a while, also while the device has its session back.
+func (l *Link) assess(client mqtt.Client) (again time.Time) {
+	now := time.Now()
+	l.mu.Lock()
+	last := l.last
+	until, rival := l.rivals.present(now)
+	l.mu.Unlock()
+	if rival {
+		last, again = errRival, until
+	}
+	serves := l.online.Load() && client.IsConnectionOpen()
+	switch {
+	case serves && rival:
+		l.condition.Set(health.Degraded, l.dialer.explain(last, now).Sentence)
+	case serves:
+		l.condition.Set(health.OK, "")
+	case last != nil:
+		l.condition.Set(health.Failed, l.dialer.explain(last, now).Sentence)
+	}
+	return again
+}
+
 // announce subscribes and then publishes the birth, so that whoever sees the
-// device online can reach it.
+// device online can reach it. The birth must come back: a broker may answer what its
+// topic rules forbid as if it were granted.
 //
 // The subscription has QoS 0: a request that is lost with a connection is asked
 // again by its client under the same identifier, and a broker that may send
 // nothing else has no hold on the library's store.
 func (l *Link) announce(ctx context.Context, client mqtt.Client) error {
-	filter := proto.TopicInFilter(l.device)
-	token := client.Subscribe(filter, 0, l.handle)
+	if err := subscribe(ctx, client, proto.TopicInFilter(l.device), l.handle); err != nil {
+		return err
+	}
+	if err := subscribe(ctx, client, proto.TopicStatus(l.device), l.echo); err != nil {
+		return err
+	}
+	select {
+	case <-l.echoed: // of a session before
+	default:
+	}
+	if err := wait(ctx, client.Publish(proto.TopicStatus(l.device), 1, true, l.birth)); err != nil {
+		return err
+	}
+	t := time.NewTimer(answerTime)
+	defer t.Stop()
+	select {
+	case <-l.echoed:
+		return nil
+	case <-t.C:
+		return errMute
+	case <-ctx.Done():
+		return errStopping
+	}
+}
+
+// echo takes what the broker carries of the device's own status.
+func (l *Link) echo(_ mqtt.Client, m mqtt.Message) {
+	if m.Retained() || !bytes.Equal(m.Payload(), l.birth) {
+		return
+	}
+	select {
+	case l.echoed <- struct{}{}:
+	default:
+	}
+}
+
+func subscribe(ctx context.Context, client mqtt.Client, filter string, handle mqtt.MessageHandler) error {
+	token := client.Subscribe(filter, 0, handle)
 	if err := wait(ctx, token); err != nil {
 		return err
 	}
 	if t, ok := token.(*mqtt.SubscribeToken); ok && t.Result()[filter] != 0 {
 		return errSubscribe
 	}
-	return wait(ctx, client.Publish(proto.TopicStatus(l.device), 1, true, l.birth))
+	return nil
 }
 
 // wait bounds a token: some never complete after a reconnect.

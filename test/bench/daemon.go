@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -103,7 +101,7 @@ func (h *household) begin(b *bench) error {
 	if err := json.Unmarshal(out, &made); err != nil {
 		return err
 	}
-	if err := h.certify(made.Device); err != nil {
+	if err := h.certify(); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(h.dir, "camd.log"))
@@ -121,20 +119,12 @@ func (h *household) begin(b *bench) error {
 }
 
 // certify signs the device's request, as the broker's operator would.
-func (h *household) certify(id proto.DeviceID) error {
+func (h *household) certify() error {
 	text, err := os.ReadFile(filepath.Join(h.state(), "identity", "device.csr"))
 	if err != nil {
 		return err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return fmt.Errorf("device.csr holds no PEM")
-	}
-	request, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		return err
-	}
-	cert, err := h.ca.Certify(request.PublicKey, string(id), pki.DeviceURI(id))
+	_, cert, err := h.ca.CertifyRequest(text)
 	if err != nil {
 		return err
 	}

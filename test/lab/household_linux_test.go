@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"os"
@@ -137,13 +135,7 @@ func (h *household) factory() (label string) {
 	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--config", configPath, "--json"), &made))
 	text, err := h.Get(patient(h.t), statePath+"/identity/device.csr")
 	must(h.t, err)
-	block, _ := pem.Decode(text)
-	if block == nil {
-		h.t.Fatalf("device.csr holds no PEM: %q", text)
-	}
-	request, err := x509.ParseCertificateRequest(block.Bytes)
-	must(h.t, err)
-	crt, err := h.ca.Certify(request.PublicKey, request.Subject.CommonName, request.URIs[0].String())
+	_, crt, err := h.ca.CertifyRequest(text)
 	must(h.t, err)
 	must(h.t, h.Put(patient(h.t), statePath+"/identity/operational.crt", 0o600, crt))
 	return made.Label

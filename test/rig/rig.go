@@ -7,9 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"os"
@@ -204,12 +202,7 @@ func (r *Rig) sign() {
 	if err != nil {
 		r.TB.Fatal(err)
 	}
-	block, _ := pem.Decode(text)
-	request, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		r.TB.Fatal(err)
-	}
-	crt, err := r.CA.Certify(request.PublicKey, request.Subject.CommonName, request.URIs[0].String())
+	_, crt, err := r.CA.CertifyRequest(text)
 	if err != nil {
 		r.TB.Fatal(err)
 	}

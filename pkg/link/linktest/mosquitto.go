@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 const (
@@ -32,10 +34,44 @@ func Mosquitto(tb testing.TB, docs string) *Server {
 	}
 	s := &Server{CA: NewCA(tb, "mosquitto"), tb: tb}
 	s.Devices, s.Viewers = freePorts(tb)
-	s.start = func(cert tls.Certificate) func() { return s.spawn(docs, cert) }
+	m := &mosquitto{Server: s, docs: docs}
+	s.start, s.allow = m.spawn, m.admit
 	s.Start()
 	return s
 }
+
+// mosquitto is one process after the other, with one configuration.
+type mosquitto struct {
+	*Server
+	docs    string
+	members string // lines of viewers.acl
+	dir     string // of the running one
+	process *os.Process
+	out     *output
+}
+
+// admit adds to the rules and has the running mosquitto read them.
+func (s *mosquitto) admit(id proto.ClientID, device proto.DeviceID) {
+	s.tb.Helper()
+	lines := pki.StatusRule(id, device)
+	s.members += lines
+	if s.stop == nil {
+		return // the next one reads them
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, "viewers.acl"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(lines)
+		err = errors.Join(err, f.Close())
+	}
+	before := strings.Count(s.out.String(), reloading)
+	if err = errors.Join(err, s.process.Signal(syscall.SIGHUP)); err != nil {
+		s.tb.Fatal(err)
+	}
+	// It says so and then reads, before it looks at another packet.
+	Until(s.tb, "mosquitto reads its rules anew", func() bool { return strings.Count(s.out.String(), reloading) > before })
+}
+
+const reloading = "Reloading config"
 
 // freePorts picks two addresses that nobody listens on now. They lie below the
 // ports that the kernel gives to connections of other tests.
@@ -56,29 +92,30 @@ func freePorts(tb testing.TB) (a, b string) {
 	return "", ""
 }
 
-func (s *Server) spawn(docs string, cert tls.Certificate) (stop func()) {
+func (s *mosquitto) spawn(cert tls.Certificate) (stop func()) {
 	s.tb.Helper()
-	conf := s.configure(docs, cert)
-	var out output
+	conf := s.configure(cert)
+	out := &output{}
 	p := exec.Command(mosquittoProgram, "-c", conf)
-	p.Stdout, p.Stderr = &out, &out
+	p.Stdout, p.Stderr = out, out
 	if err := p.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
+	s.process, s.out = p.Process, out
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = p.Wait() }() // ends by a signal, so with an error
 	stop = func() {
 		_ = p.Process.Kill() // as a crash would: no wills, no goodbye
 		<-ended
 		if s.tb.Failed() {
-			s.tb.Logf("mosquitto said:\n%s", &out)
+			s.tb.Logf("mosquitto said:\n%s", out)
 		}
 	}
 	for _, address := range []string{s.Devices, s.Viewers} {
 		Until(s.tb, "mosquitto listens on "+address, func() bool {
 			select {
 			case <-ended:
-				s.tb.Fatalf("mosquitto ended:\n%s", &out)
+				s.tb.Fatalf("mosquitto ended:\n%s", out)
 			default:
 			}
 			c, err := net.Dial("tcp", address)
@@ -126,10 +163,11 @@ func listening(tb testing.TB, pid int) (n int) {
 }
 
 // configure copies the shipped configuration, changing no more than folders and
-// addresses, and returns its path.
-func (s *Server) configure(docs string, cert tls.Certificate) string {
+// addresses and adding the members' lines, and returns its path.
+func (s *mosquitto) configure(cert tls.Certificate) string {
 	s.tb.Helper()
 	dir := s.tb.TempDir()
+	s.dir = dir
 	_, device, _ := strings.Cut(s.Devices, ":")
 	_, viewer, _ := strings.Cut(s.Viewers, ":")
 	edit := strings.NewReplacer(
@@ -138,13 +176,19 @@ func (s *Server) configure(docs string, cert tls.Certificate) string {
 		"listener 8884\n", "listener "+viewer+" 127.0.0.1\n",
 	)
 	for _, name := range []string{"mosquitto.conf", "devices.acl", "viewers.acl"} {
-		data, err := os.ReadFile(filepath.Join(docs, name))
+		data, err := os.ReadFile(filepath.Join(s.docs, name))
 		if err != nil {
 			s.tb.Fatal(err)
 		}
 		text := edit.Replace(string(data))
-		if name == "mosquitto.conf" && os.Geteuid() == 0 {
-			text = "user root\n" + text // it would give up the right to read the test's folder
+		switch {
+		case name == "viewers.acl":
+			text += s.members
+		case name == "mosquitto.conf":
+			text += "log_type information\n" // tells when it reads its rules anew
+			if os.Geteuid() == 0 {
+				text = "user root\n" + text // it would give up the right to read the test's folder
+			}
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			s.tb.Fatal(err)
@@ -154,6 +198,13 @@ func (s *Server) configure(docs string, cert tls.Certificate) string {
 		s.tb.Fatal(err)
 	}
 	if _, err := pki.WriteCA(dir, "ca", s.CA); err != nil {
+		s.tb.Fatal(err)
+	}
+	crl, err := s.CA.CRL(1, nil)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "crl.pem"), crl, 0o600); err != nil {
 		s.tb.Fatal(err)
 	}
 	return filepath.Join(dir, "mosquitto.conf")

@@ -28,6 +28,7 @@ type Server struct {
 	Viewers string  // host:port for viewers; may be the same
 
 	tb    testing.TB
+	allow func(proto.ClientID, proto.DeviceID) // nil: the broker needs no entry
 	start func(cert tls.Certificate) (stop func())
 	stop  func() // nil while it is stopped
 }
@@ -104,6 +105,14 @@ func (s *Server) Device(id proto.DeviceID) tls.Certificate {
 	s.tb.Helper()
 	cert, err := s.CA.Device(id, nil)
 	return Must(s.tb, cert, err)
+}
+
+// Allow has the broker show a client the status of a device.
+func (s *Server) Allow(id proto.ClientID, device proto.DeviceID) {
+	s.tb.Helper()
+	if s.allow != nil {
+		s.allow(id, device)
+	}
 }
 
 // Until waits until ok is true, and ends the test if that takes too long.

@@ -18,10 +18,11 @@ type Message struct {
 	Retained bool
 }
 
-// Viewer is a client at the broker. It reads its own answers and every status.
+// Viewer is a client at the broker. It reads its own answers.
 type Viewer struct {
-	ID  proto.ClientID
-	Got chan Message // in order
+	ID     proto.ClientID
+	Device proto.DeviceID // instead, of NewOtherDevice
+	Got    chan Message   // in order
 
 	tb     testing.TB
 	client mqtt.Client
@@ -34,26 +35,45 @@ func NewClientID() proto.ClientID {
 	return proto.ClientID(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// NewViewer connects a viewer with a certificate of its own.
-func NewViewer(tb testing.TB, s *Server) *Viewer {
+// NewViewer connects a viewer with a certificate of its own, which sees the status of
+// some devices.
+func NewViewer(tb testing.TB, s *Server, devices ...proto.DeviceID) *Viewer {
 	tb.Helper()
 	id := NewClientID()
+	for _, d := range devices {
+		s.Allow(id, d)
+	}
 	cert, err := s.CA.Viewer(id)
-	v := connect(tb, s, s.Viewers, string(id)+"-test", Must(tb, cert, err))
+	v := Connect(tb, s, s.Viewers, string(id)+"-test", Must(tb, cert, err))
 	v.ID = id
 	v.Subscribe("camd/v1/+/out/" + string(id))
-	v.Subscribe("camd/v1/+/status")
+	for _, d := range devices {
+		v.Subscribe(proto.TopicStatus(d))
+	}
 	return v
 }
 
-// NewOtherDevice connects with a device's certificate; the result has no ID.
+// NewOtherDevice connects with a device's certificate.
 func NewOtherDevice(tb testing.TB, s *Server) *Viewer {
 	tb.Helper()
 	id := proto.NewDeviceID()
-	return connect(tb, s, s.Devices, string(id), s.Device(id))
+	v := Connect(tb, s, s.Devices, string(NewClientID()[:21])+"A", s.Device(id)) // as long as a device's name
+	v.Device = id
+	return v
 }
 
-func connect(tb testing.TB, s *Server, address, id string, cert tls.Certificate) *Viewer {
+// Connect connects under any MQTT client identifier and with any certificate.
+func Connect(tb testing.TB, s *Server, address, id string, cert tls.Certificate) *Viewer {
+	tb.Helper()
+	v, err := TryConnect(tb, s, address, id, cert)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+// TryConnect is Connect where the broker may refuse.
+func TryConnect(tb testing.TB, s *Server, address, id string, cert tls.Certificate) (*Viewer, error) {
 	tb.Helper()
 	v := &Viewer{Got: make(chan Message, 4096), tb: tb}
 	v.client = mqtt.NewClient(mqtt.NewClientOptions().
@@ -64,9 +84,12 @@ func connect(tb testing.TB, s *Server, address, id string, cert tls.Certificate)
 		SetWriteTimeout(Patience).
 		SetDefaultPublishHandler(v.take).
 		SetTLSConfig(&tls.Config{RootCAs: s.CA.Pool(), Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}))
-	v.wait(v.client.Connect())
+	t := v.client.Connect()
+	if !t.WaitTimeout(Patience) {
+		tb.Fatal("the broker does not answer who connects")
+	}
 	tb.Cleanup(func() { v.client.Disconnect(1000) })
-	return v
+	return v, t.Error()
 }
 
 // Subscribe asks for a filter. Whether the broker grants it shows in what comes.

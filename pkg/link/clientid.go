@@ -1,0 +1,36 @@
+package link
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+const (
+	clientIDInfo = "camd/mqtt/client-id/1"
+	clientIDSize = 16
+)
+
+// clientID is the device's MQTT client identifier: a secret that it derives from its
+// identity key. Brokers know sessions by that identifier alone, over all listeners,
+// so whoever knew it could end the device's session with any certificate that the
+// broker takes. docs/protocol.md 1.6.
+func clientID(key crypto.Signer, device string) (string, error) {
+	identity, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return "", errors.New("the device's identity key can't be read, and its name at the broker is derived from it")
+	}
+	scalar, err := identity.Bytes()
+	if err != nil {
+		return "", fmt.Errorf("read the identity key: %w", err)
+	}
+	id, err := hkdf.Key(sha256.New, scalar, []byte(device), clientIDInfo, clientIDSize)
+	if err != nil {
+		return "", fmt.Errorf("derive the client identifier: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(id), nil
+}
