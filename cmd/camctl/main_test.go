@@ -92,7 +92,7 @@ func withCamera(t *testing.T, dir, audio string) {
 			"killcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
 				_ = r.Signal(syscall.SIGKILL) // which is how it ended
 			},
-			"startcamd": func(_ *testscript.TestScript, _ bool, _ []string) { r.Start() },
+			"startcamd": func(_ *testscript.TestScript, _ bool, _ []string) { r.Start(); r.Online() },
 			"stopcamd": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(r.Signal(syscall.SIGTERM))
 				ts.Check(r.Wait())
