@@ -1,9 +1,11 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 const (
@@ -75,24 +79,14 @@ func settings(log *slog.Logger) webrtc.SettingEngine {
 	e.SetSrflxAcceptanceMinWait(srflxWait)
 	e.SetRelayAcceptanceMinWait(relayWait)
 	e.SetICETimeouts(disconnected, failed, keepalive)
-	e.SetIncludeLoopbackCandidate(onlyLoopback())
+	own := proto.OwnNetworks()
+	e.SetIncludeLoopbackCandidate(own.OnlyLoopback())
+	e.SetRemoteIPFilter(func(ip net.IP) bool {
+		a, _ := netip.AddrFromSlice(ip)
+		return own.MayBePeer(a)
+	})
 	e.SetSRTPReplayProtectionWindow(replayWindow)
 	return e
-}
-
-// onlyLoopback tells of a machine without a network, where the camera can only be
-// on the machine itself.
-func onlyLoopback() bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
-			return false
-		}
-	}
-	return true
 }
 
 func registerCodecs(m *webrtc.MediaEngine) error {
@@ -125,6 +119,22 @@ func (o WatchOptions) configuration() webrtc.Configuration {
 		cfg.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
 	return cfg
+}
+
+var errCredentials = errors.New("ICE credentials of other characters or lengths than theirs")
+
+// checkAnswer refuses ICE credentials that are none (RFC 8839 section 5.4): this
+// machine would send them, as they are, to wherever the camera says that it is.
+func checkAnswer(sdp string) error {
+	for line := range strings.Lines(sdp) {
+		line = strings.TrimRight(line, "\r\n")
+		ufrag, isUfrag := strings.CutPrefix(line, "a=ice-ufrag:")
+		password, isPassword := strings.CutPrefix(line, "a=ice-pwd:")
+		if isUfrag && !proto.IsICE(ufrag, proto.LeastUfrag) || isPassword && !proto.IsICE(password, proto.LeastPassword) {
+			return errCredentials
+		}
+	}
+	return nil
 }
 
 // limitBitrate writes b=TIAS (RFC 3890) into the video section of an offer.

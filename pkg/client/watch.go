@@ -91,6 +91,9 @@ func (s *Session) start(ctx context.Context) error {
 	if err := json.Unmarshal(answer.Body, &live); err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
+	if err := checkAnswer(live.SDP); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
 	s.scopes = live.Scopes
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: live.SDP}); err != nil {
 		return fmt.Errorf("apply answer: %w", err)

@@ -3,9 +3,12 @@ package live
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 
 	"github.com/pion/transport/v5/packetio"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // maxStreams is how many streams a viewer may send, or report on: four would do.
@@ -21,6 +24,7 @@ const maxAddresses = 2 * maxCandidates
 type bounds struct {
 	exceeded func(what string)
 	media    func(packet []byte) // takes the viewer's packets, on the spot
+	own      proto.Networks      // where the device is
 
 	mu        sync.Mutex
 	streams   int
@@ -49,11 +53,12 @@ func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCl
 	return &reports{q}
 }
 
-// address tells whether pion may keep another candidate: one that was signalled, or
-// an address from which a check came that carries the session's password. Counting
-// checks instead would miss those that pion keeps and refuses for their role.
+// address reports whether pion may keep another candidate, and with that send to it: one
+// that was signalled, or an address from which a check came that carries the session's
+// password. Counting checks instead would miss those that pion keeps and refuses for
+// their role.
 func (b *bounds) address(ip net.IP) bool {
-	if ip.IsUnspecified() || ip.IsMulticast() {
+	if a, _ := netip.AddrFromSlice(ip); !b.own.MayBePeer(a) {
 		return false
 	}
 	b.mu.Lock()

@@ -38,7 +38,7 @@ func settingEngine(n *sessionNet, mux ice.UDPMux, limit *bounds, log logFactory)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.DisableActiveTCP(true)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	e.SetIncludeLoopbackCandidate(onlyLoopback(n))
+	e.SetIncludeLoopbackCandidate(limit.own.OnlyLoopback())
 	e.SetRemoteIPFilter(limit.address)
 	// As DTLS server the camera chooses the cipher, and may send half a round trip
 	// earlier. ICE has shown that the viewer's address is its own, which is all that

@@ -134,8 +134,8 @@ func checkSection(d *sdp.SessionDescription, m *sdp.MediaDescription, same map[s
 // required are the attributes that every offer has, and their form (RFC 8839
 // section 5.4, RFC 8122 section 5, RFC 8842 section 5.2).
 var required = map[string]func(string) bool{
-	"ice-ufrag":   func(s string) bool { return len(s) >= 4 && len(s) <= 256 },
-	"ice-pwd":     func(s string) bool { return len(s) >= 22 && len(s) <= 256 },
+	"ice-ufrag":   func(s string) bool { return proto.IsICE(s, proto.LeastUfrag) },
+	"ice-pwd":     func(s string) bool { return proto.IsICE(s, proto.LeastPassword) },
 	"setup":       func(s string) bool { return s == "actpass" },
 	"fingerprint": isSHA256,
 }

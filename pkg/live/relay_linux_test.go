@@ -39,7 +39,7 @@ type relayServer struct {
 
 // AllocatePacketConn makes the socket of an allocation.
 func (r *relayServer) AllocatePacketConn(turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	c, err := net.ListenPacket("udp4", ownAddress()+":0") // a peer's address to both sides
 	if err != nil {
 		return nil, nil, err
 	}

@@ -149,19 +149,3 @@ func (n *sessionNet) resolve(network, address string) (netip.AddrPort, error) {
 	}
 	return netip.AddrPortFrom(ips[0].Unmap(), uint16(port)), nil
 }
-
-// onlyLoopback tells whether the machine has no other address: then, and only
-// then, are loopback candidates of any use.
-func onlyLoopback(n transport.Net) bool {
-	ifs, err := n.Interfaces()
-	if err != nil {
-		return false
-	}
-	for _, i := range ifs {
-		addrs, err := i.Addrs()
-		if err == nil && i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 && len(addrs) > 0 {
-			return false
-		}
-	}
-	return true
-}

@@ -206,6 +206,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, 
 		log:    s.log.With("client", o.Client, "session", o.Session),
 		opened: make(chan struct{}), connected: make(chan struct{}, 1), done: make(chan struct{}),
 		trickle: trickle{wake: make(chan struct{}, 1), remote: parsed.candidates},
+		bounds:  bounds{own: proto.OwnNetworks()},
 	}
 	if o.View {
 		x.tias = parsed.tias

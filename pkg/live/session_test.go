@@ -257,7 +257,7 @@ func makeUpAddresses(t *testing.T, role stun.Setter) {
 	p := watch(t, r, "one", peerOptions{})
 	get(t, p.video)
 	own, theirs := iceLine.FindAllStringSubmatch(p.answer, 2), iceLine.FindStringSubmatch(p.pc.LocalDescription().SDP)
-	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.sockets.socket.LocalAddr().(*net.UDPAddr).Port}
+	to := &net.UDPAddr{IP: net.ParseIP(ownAddress()), Port: r.sockets.socket.LocalAddr().(*net.UDPAddr).Port}
 	for i := 0; p.session.ctx.Err() == nil; i++ {
 		if i > 100*maxAddresses {
 			t.Fatalf("the session lives after checks from %d addresses", i)

@@ -14,6 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
+	"github.com/camd-project/camd/test/rig"
 )
 
 // stalling is what stands before a relay, and can stop reading what the camera sends.
@@ -112,7 +113,7 @@ func (h *home) queued(c *net.TCPConn) (n uint64) {
 // TestT5 again, through a relay over TCP that stops reading: what was queued by then
 // would come out later, when it reads on. That is what it does after the answer.
 func TestT5NothingLeavesAStalledRelayAfterTheAnswer(t *testing.T) {
-	relay := hostile.StartRelay(t, "127.0.0.1")
+	relay := hostile.StartRelay(t, rig.Address())
 	path := newStalling(t, relay.TCP)
 	h := newHomeWith(t, newKeys(t), fmt.Sprintf("[capture]\nsource = \"synthetic\"\nwidth = 1280\nheight = 720\nrate = 30\n[audio]\nsource = \"tone\"\n"+
 		"[live]\nrelay_only = true\n[[live.ice_servers]]\nurls = [%q]\nusername = %q\ncredential = %q\n", path.address, hostile.RelayUser, hostile.RelaySecret))

@@ -27,7 +27,7 @@ type Relay struct {
 	Changed atomic.Int64
 }
 
-// StartRelay starts one at an address of loopback. It ends with the test.
+// StartRelay starts one at an address of this machine. It ends with the test.
 func StartRelay(tb testing.TB, ip string) *Relay {
 	tb.Helper()
 	l, err := net.Listen("tcp4", net.JoinHostPort(ip, "0"))

@@ -44,7 +44,7 @@ func TestRelayOnlyOverTCPBindsNothing(t *testing.T) {
 	r.Until("the relay's connection is closed", func() bool { return len(r.Sockets()) == 1 })
 }
 
-// startTURN runs a TURN server on loopback that takes TCP, and returns its address.
+// startTURN runs a TURN server that takes TCP on loopback, and returns its address.
 func startTURN(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func startTURN(t *testing.T) string {
 		ListenerConfigs: []turn.ListenerConfig{{
 			Listener: l,
 			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{
-				RelayAddress: net.ParseIP("127.0.0.1"), Address: "127.0.0.1",
+				RelayAddress: net.ParseIP(rig.Address()), Address: rig.Address(),
 			},
 		}},
 	})
