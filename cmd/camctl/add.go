@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 type addCmd struct {
@@ -53,7 +54,7 @@ func (a addCmd) Run(env *environment) error {
 	}
 	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
 		"by": invited.By, "words": words(invited.Signer), "replaced": changed},
-		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", plain(r.Title()), plain(r.Member), r.Role, plain(invited.By), r.Broker.URL)
+		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", foreign.Line(r.Title()), foreign.Line(r.Member), r.Role, foreign.Line(invited.By), r.Broker.URL)
 }
 
 // compared makes sure that whoever made the card is known, and that what it replaces
@@ -61,9 +62,9 @@ func (a addCmd) Run(env *environment) error {
 func (a addCmd) compared(env *environment, i client.Invitation, changed []change) error {
 	question := "Are they the same?"
 	if i.Known != nil {
-		_, _ = fmt.Fprintf(env.errOut, "The camera %s is known already. By this card\n", plain(i.Known.Title()))
+		_, _ = fmt.Fprintf(env.errOut, "The camera %s is known already. By this card\n", foreign.Line(i.Known.Title()))
 		for _, c := range changed {
-			_, _ = fmt.Fprintf(env.errOut, "   %s: %s, so far %s\n", c.What, plain(c.To), plain(c.From))
+			_, _ = fmt.Fprintf(env.errOut, "   %s: %s, so far %s\n", c.What, foreign.Line(c.To), foreign.Line(c.From))
 		}
 		question = "Are they the same, and is that to be changed?"
 		if len(changed) == 0 {
@@ -75,7 +76,7 @@ func (a addCmd) compared(env *environment, i client.Invitation, changed []change
 		return nil
 	}
 	_, _ = fmt.Fprintf(env.errOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
-		plain(i.Record.Title()), plain(i.By), words(i.Signer))
+		foreign.Line(i.Record.Title()), foreign.Line(i.By), words(i.Signer))
 	return env.confirm(question)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -84,7 +85,7 @@ func (c *connection) say(sentences []string) {
 	for _, s := range sentences {
 		if !c.said[s] {
 			c.said[s] = true
-			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", plain(s))
+			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", foreign.Line(s))
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
@@ -22,7 +20,7 @@ func (idCmd) Run(env *environment) error {
 		return err
 	}
 	key := client.FormatKey(card)
-	if terminal(env.out) && !env.json {
+	if command.Terminal(env.out) && !env.json {
 		if err := command.PrintQR(env.out, key); err != nil {
 			return err
 		}
@@ -32,16 +30,3 @@ func (idCmd) Run(env *environment) error {
 }
 
 func words(id proto.ClientID) string { return client.Words(id) }
-
-// terminal tells whether a person sees out.
-func terminal(out any) bool {
-	if s, ok := out.(screen); ok {
-		out = s.w
-	}
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
-}

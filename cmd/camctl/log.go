@@ -7,6 +7,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -124,7 +125,7 @@ func (e *environment) printEntry(l entryLine) error {
 	if t, err := time.Parse(time.RFC3339, l.Time); err == nil {
 		at = t.Format(time.DateTime)
 	}
-	return e.print(l, "%6d  %-19s  %s", l.Index, at, l.Sentence)
+	return e.print(l, "%6d  %-19s  %s", l.Index, at, foreign.Line(l.Sentence))
 }
 
 // gap is a run of entries whose texts were dropped.

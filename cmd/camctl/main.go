@@ -21,6 +21,7 @@ import (
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // version is set by the linker.
@@ -73,10 +74,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	errOut = screen{errOut}
-	if !c.JSON {
-		out = screen{out}
-	}
+	out, errOut = foreign.Screen(out), foreign.Screen(errOut)
 	return exitCode(run.Run(c.environment(ctx, out, errOut)), errOut)
 }
 
@@ -105,7 +103,7 @@ func exitCode(err error, errOut io.Writer) int {
 		_, _ = fmt.Fprintf(errOut, "camctl: %v; see camctl --help\n", err)
 		return 2
 	}
-	_, _ = fmt.Fprintf(errOut, "camctl: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	_, _ = fmt.Fprintf(errOut, "camctl: %s\n", foreign.Line(strings.ReplaceAll(err.Error(), "\n", " ")))
 	return 1
 }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -127,18 +127,7 @@ func now(m proto.Member) string {
 // columns is a row of a table. What others wrote can't make it two.
 func columns(l ...string) string {
 	for i := range l {
-		l[i] = plain(l[i])
+		l[i] = foreign.Line(l[i])
 	}
 	return strings.Join(l, "\t")
-}
-
-// plain keeps what others wrote in its line; what else it could do, screen keeps
-// from the terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

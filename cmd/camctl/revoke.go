@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -79,7 +80,7 @@ func listed(l []proto.ClientID, members []proto.Member) string {
 	for i, id := range l {
 		names[i] = string(id)
 		if n := slices.IndexFunc(members, func(m proto.Member) bool { return m.Client == id }); n >= 0 {
-			names[i] = plain(members[n].Name)
+			names[i] = foreign.Line(members[n].Name)
 		}
 	}
 	return strings.Join(names, ", ")

@@ -16,6 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/panel/evdev"
@@ -59,8 +60,9 @@ type report struct {
 	wrong int
 }
 
+// line adds one. What others wrote in it can't make it two.
 func (r *report) line(what, state, detail string) {
-	fmt.Fprintf(r.w, "%s\t%s\t%s\n", what, state, detail)
+	fmt.Fprintf(r.w, "%s\t%s\t%s\n", what, state, foreign.Line(detail))
 }
 
 func (r *report) fail(what, detail string) {
@@ -82,14 +84,14 @@ func (r *report) cameras(cfg capture.Config) {
 		r.fail("camera", "none found: looked at /dev/video*; plug one in or set capture.source = \"synthetic\"")
 	}
 	for _, d := range devices {
-		detail := fmt.Sprintf("%s %s (%s)", d.Path, d.Name, d.Bus)
+		detail := fmt.Sprintf("%s %s (%s)", d.Path, foreign.Name(d.Name), d.Bus)
 		if d.Problem != "" {
 			r.fail("camera", detail+": "+d.Problem)
 			continue
 		}
 		r.line("camera", "ok", detail)
 		for _, f := range d.Formats {
-			r.line("", "", fmt.Sprintf("%s: %s", f.Description, sizes(f.Sizes)))
+			r.line("", "", fmt.Sprintf("%s: %s", foreign.Name(f.Description), sizes(f.Sizes)))
 		}
 	}
 }
@@ -169,7 +171,7 @@ func (r *report) buttons(cfg panel.Config) {
 		return
 	}
 	for _, d := range devices {
-		r.line("input", "ok", fmt.Sprintf("%s %s", d.Path, d.Name))
+		r.line("input", "ok", fmt.Sprintf("%s %s", d.Path, foreign.Name(d.Name)))
 	}
 	configured := []string{cfg.PairingButton, cfg.PrivacyButton, cfg.BellButton}
 	for _, b := range configured {
@@ -191,7 +193,7 @@ func (r *report) leds(cfg panel.Config) {
 		return
 	}
 	for _, d := range l {
-		r.line("LED", "ok", fmt.Sprintf("%s, brightness to %d, trigger %s", d.Name, d.Max, cmp.Or(d.Trigger, "unknown")))
+		r.line("LED", "ok", fmt.Sprintf("%s, brightness to %d, trigger %s", foreign.Name(d.Name), d.Max, cmp.Or(d.Trigger, "unknown")))
 	}
 	r.led("live LED", cfg.LiveLED, l)
 	r.led("status LED", cfg.StatusLED, l)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // sound lists the sound cards in both ways, and tells how echo would be dealt with.
@@ -63,10 +64,10 @@ func (r *report) speakers(cfg audio.Config) string {
 func (r *report) cards(what string, cards []audio.CardInfo, wanted string) (used string) {
 	listed := wanted == "auto"
 	for _, c := range cards {
-		detail := fmt.Sprintf("%s %s, %d to %d Hz, %d to %d channels", c.Device, c.Card, c.MinRate, c.MaxRate, c.MinChannels, c.MaxChannels)
+		detail := fmt.Sprintf("%s %s, %d to %d Hz, %d to %d channels", c.Device, foreign.Name(c.Card), c.MinRate, c.MaxRate, c.MinChannels, c.MaxChannels)
 		switch {
 		case c.Err != nil:
-			r.line(what, "?", fmt.Sprintf("%s %s: %v", c.Device, c.Card, c.Err))
+			r.line(what, "?", fmt.Sprintf("%s %s: %v", c.Device, foreign.Name(c.Card), c.Err))
 		case !c.Usable:
 			r.line(what, "-", detail+": camd needs 48000 Hz, mono or stereo, 16 bits")
 		case used == "" && (wanted == "auto" || wanted == c.Device):

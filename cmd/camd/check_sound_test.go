@@ -22,9 +22,9 @@ func TestCheckChoosesACardAsTheDaemonDoes(t *testing.T) {
 		wrong        int
 		says         string
 	}{
-		{"the first usable", "auto", []audio.CardInfo{busy, other, usable, second}, "hw:1,0", 0, "hw:1,0 USB, 48000 to 48000 Hz, 1 to 2 channels; this one is used"},
-		{"the configured", "hw:2,0", []audio.CardInfo{usable, second}, "hw:2,0", 0, "hw:2,0 USB, 48000 to 48000 Hz, 1 to 2 channels; this one is used"},
-		{"the configured is busy", "hw:0,0", []audio.CardInfo{busy, usable}, "", 0, "hw:0,0 HDMI: another program uses it"},
+		{"the first usable", "auto", []audio.CardInfo{busy, other, usable, second}, "hw:1,0", 0, `hw:1,0 "USB", 48000 to 48000 Hz, 1 to 2 channels; this one is used`},
+		{"the configured", "hw:2,0", []audio.CardInfo{usable, second}, "hw:2,0", 0, `hw:2,0 "USB", 48000 to 48000 Hz, 1 to 2 channels; this one is used`},
+		{"the configured is busy", "hw:0,0", []audio.CardInfo{busy, usable}, "", 0, `hw:0,0 "HDMI": another program uses it`},
 		{"the configured isn't there", "hw:3,0", []audio.CardInfo{usable}, "", 1, "there is no device hw:3,0"},
 		{"none is usable", "auto", []audio.CardInfo{other}, "", 0, "camd needs 48000 Hz"},
 		{"none", "auto", nil, "", 0, ""},

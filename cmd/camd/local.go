@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -60,14 +61,14 @@ func (s statusCmd) Run(env *environment) error {
 
 func printStatus(out io.Writer, s *proto.StatusAnswer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device, s.Name)
+	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device, foreign.Line(s.Name))
 	fmt.Fprintf(w, "version\t%s, up %v\n", s.Version, time.Duration(s.Uptime)*time.Second)
 	fmt.Fprintf(w, "identity\tclass %s\n", s.Identity)
 	for _, c := range s.Conditions {
-		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", c.Name, c.State, time.Unix(c.Since, 0).Format(time.DateTime), c.Reason)
+		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", foreign.Line(c.Name), c.State, time.Unix(c.Since, 0).Format(time.DateTime), foreign.Line(c.Reason))
 	}
 	for _, v := range s.Sessions {
-		fmt.Fprintf(w, "watching\t%s since %s\t%v\n", v.Name, time.Unix(v.Since, 0).Format(time.DateTime), v.Scopes)
+		fmt.Fprintf(w, "watching\t%s since %s\t%v\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), v.Scopes)
 	}
 	return w.Flush()
 }

@@ -13,11 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/logging"
 )
 
 // version and built, Unix seconds of the newest change, are set by the linker.
@@ -61,9 +64,13 @@ func (f configFlag) load() (config.Config, error) { return config.Load(f.Config)
 type environment struct {
 	ctx context.Context
 	in  io.Reader
-	out io.Writer
-	log *slog.Logger
+	out io.Writer // a foreign.Screen
+	raw io.Writer // the same without one
+	log *logging.Log
 }
+
+// logPatience is how long the end waits for whoever reads the log.
+const logPatience = 2 * time.Second
 
 func main() { command.Main(execute) }
 
@@ -74,8 +81,10 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	env := &environment{ctx: ctx, in: os.Stdin, out: out, log: slog.New(slog.NewTextHandler(errOut, nil))}
-	return exitCode(run.Run(env), errOut)
+	log := logging.New(errOut)
+	defer log.Close(logPatience)
+	env := &environment{ctx: ctx, in: os.Stdin, out: foreign.Screen(out), raw: out, log: log}
+	return exitCode(run.Run(env), foreign.Screen(log))
 }
 
 func exitCode(err error, errOut io.Writer) int {
@@ -87,12 +96,15 @@ func exitCode(err error, errOut io.Writer) int {
 		return 2
 	}
 	if coded := new(codedError); errors.As(err, &coded) {
-		fmt.Fprintf(errOut, "camd: %v\n", coded.err)
+		fmt.Fprintf(errOut, "camd: %s\n", oneLine(coded.err))
 		return coded.code
 	}
-	fmt.Fprintf(errOut, "camd: %v\n", err)
+	fmt.Fprintf(errOut, "camd: %s\n", oneLine(err))
 	return 1
 }
+
+// oneLine is what an error says, others' words in it too.
+func oneLine(err error) string { return foreign.Line(strings.ReplaceAll(err.Error(), "\n", " ")) }
 
 // codedError is an error with an exit code of its own.
 type codedError struct {

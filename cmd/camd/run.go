@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"runtime"
 	"time"
 
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/supervise"
 )
 
@@ -52,6 +52,9 @@ func (r runCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if err := env.log.SetLevel(cfg.Device.LogLevel); err != nil {
+		return inTable("device", err)
+	}
 	done := make(chan struct{})
 	defer close(done)
 	defer context.AfterFunc(env.ctx, func() { abandon(env.log, done) })()
@@ -59,7 +62,7 @@ func (r runCmd) Run(env *environment) error {
 		if err := serve(env, cfg); !errors.Is(err, errEpochEnded) {
 			return err
 		}
-		env.log.Warn("the epoch has ended: beginning anew")
+		env.log.Logger().Warn("the epoch has ended: beginning anew")
 	}
 }
 
@@ -69,12 +72,13 @@ func serve(env *environment, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	err = supervise.Run(env.ctx, env.log, func() { env.log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
+	log := env.log.Logger()
+	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
 	return errors.Join(err, d.events.Close(), d.authority.Close())
 }
 
 // abandon ends a process whose parts do not end by themselves.
-func abandon(log *slog.Logger, done <-chan struct{}) {
+func abandon(log *logging.Log, done <-chan struct{}) {
 	select {
 	case <-done:
 	case <-time.After(shutdownTime):
@@ -82,10 +86,20 @@ func abandon(log *slog.Logger, done <-chan struct{}) {
 	}
 }
 
-// die ends the process at once: what hangs is a fault, and its goroutines are its report.
-func die(log *slog.Logger, reason string) {
-	log.Error("camd ends itself", "reason", reason)
-	_, _ = os.Stderr.Write(stacks()) // the process ends either way
+// die ends the process at once: what hangs is a fault, and its goroutines are its
+// report, for which nobody is waited long.
+func die(log *logging.Log, reason string) {
+	log.Logger().Error("camd ends itself", "reason", reason)
+	log.Close(logPatience)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		_, _ = os.Stderr.Write(stacks()) // the process ends either way
+	}()
+	select {
+	case <-told:
+	case <-time.After(logPatience):
+	}
 	os.Exit(1)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
+	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
@@ -40,7 +41,8 @@ type daemon struct {
 }
 
 // wire joins the packages. It is the only place that knows more than one service.
-func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, error) {
+func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, error) {
+	log := out.Logger()
 	board := health.NewBoard(log)
 	broker, err := meetingPoint(cfg.Link, log)
 	if err != nil {
@@ -53,18 +55,18 @@ func wire(ctx context.Context, cfg config.Config, log *slog.Logger) (*daemon, er
 	if err := cfg.Household.Check(); err != nil {
 		return nil, inTable("household", err)
 	}
-	authority, err := auth.Open(ctx, authConfig(cfg, log, broker, check), log, board)
+	authority, err := auth.Open(ctx, authConfig(cfg, out, broker, check), log, board)
 	if err != nil {
 		return nil, err
 	}
-	d, err := join(ctx, cfg, log, board, authority, check)
+	d, err := join(ctx, cfg, out, board, authority, check)
 	if err != nil {
 		return nil, errors.Join(err, authority.Close())
 	}
 	return d, nil
 }
 
-func authConfig(cfg config.Config, log *slog.Logger, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
+func authConfig(cfg config.Config, log *logging.Log, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
 	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
 	if cfg.Household.Clock == "battery" {
 		c.Clock = func() (time.Time, bool) { return time.Now(), true }
@@ -93,7 +95,8 @@ func (s senses) Hold(on bool) {
 	}
 }
 
-func join(ctx context.Context, cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, check func(context.Context, string) error) (*daemon, error) {
+func join(ctx context.Context, cfg config.Config, out *logging.Log, board *health.Board, authority *auth.Authority, check func(context.Context, string) error) (*daemon, error) {
+	log := out.Logger()
 	identity := authority.Identity()
 	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
 	camera, err := capture.New(cfg.Capture, log, board, video)

@@ -2,17 +2,71 @@ package command
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
-// Main runs a command line until it ends, or is to end because of Ctrl-C or SIGTERM,
-// and ends the process with its exit code.
+// Main runs a command line until it ends, or is to end because of Ctrl-C, SIGTERM,
+// SIGHUP, or a reader of standard output that has gone, and ends the process with its
+// exit code.
 func Main(execute func(ctx context.Context, args []string, out, errOut io.Writer) int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	ctx, cancel := context.WithCancel(ctx)
+	// While SIGPIPE is asked for, a write to a pipe without a reader is an error only,
+	// standard error's too. Nobody takes it from the channel, and children don't inherit it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	code := execute(ctx, os.Args[1:], &output{os.Stdout, cancel}, os.Stderr)
+	cancel()
 	stop()
 	os.Exit(code)
+}
+
+// endings are the signals after which the process ends in order. What nohup ignores
+// stays ignored.
+func endings() []os.Signal {
+	l := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		l = append(l, syscall.SIGHUP)
+	}
+	return l
+}
+
+// output is standard output. Once its reader has gone, as head does, what is written is
+// lost without an error, and what goes on ends.
+type output struct {
+	w   io.Writer
+	end func()
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		o.end()
+		return len(p), nil
+	}
+	return n, err
+}
+
+// Unwrap returns what it writes to.
+func (o *output) Unwrap() io.Writer { return o.w }
+
+// Terminal reports whether a person sees what is written to w, through writers that
+// unwrap.
+func Terminal(w io.Writer) bool {
+	for {
+		u, ok := w.(interface{ Unwrap() io.Writer })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // stream is an open, running microphone of 48 kHz mono. The errors are alsa's.
@@ -86,7 +87,7 @@ func choose(k kind, cards []CardInfo, wanted string) (device string, err error) 
 		case c.Err == nil:
 			c.Err = alsa.ErrFormat
 		}
-		why = append(why, fmt.Sprintf("%s (%s): %s", c.Device, c.Card, reason(c.Err)))
+		why = append(why, fmt.Sprintf("%s (%s): %s", c.Device, foreign.Name(c.Card), reason(c.Err)))
 	}
 	switch {
 	case len(why) > 0:

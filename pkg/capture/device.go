@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // driver is V4L2, or a test's.
@@ -108,14 +109,14 @@ func (s *search) look(path string, dev v4l2.Device, err error) {
 	mode, ok := choose(dev, s.want)
 	switch {
 	case !ok:
-		s.looked = append(s.looked, fmt.Sprintf("%s (%s: no usable format)", path, dev.Name))
+		s.looked = append(s.looked, fmt.Sprintf("%s (%s: no usable format)", path, foreign.Name(dev.Name)))
 		return
 	case s.known == nil && s.last.Bus != "" && dev.Bus == s.last.Bus && dev.Index == s.last.Index:
 		s.known = &candidate{dev, mode}
 	case s.first == nil && s.configured(path, dev):
 		s.first = &candidate{dev, mode}
 	}
-	s.looked = append(s.looked, fmt.Sprintf("%s (%s at %s)", path, dev.Name, dev.Bus))
+	s.looked = append(s.looked, fmt.Sprintf("%s (%s at %s)", path, foreign.Name(dev.Name), dev.Bus))
 }
 
 func (s *search) skip(path string, err error) {
@@ -210,7 +211,7 @@ func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 		rate = float64(cfg.Rate) // the driver doesn't say
 	}
 	s.is = shape{
-		where: fmt.Sprintf("%s (%s at %s), %s %dx%d", dev.Path, dev.Name, dev.Bus, m.Pixel, m.Width, m.Height),
+		where: fmt.Sprintf("%s (%s at %s), %s %dx%d", dev.Path, foreign.Name(dev.Name), dev.Bus, m.Pixel, m.Width, m.Height),
 		coded: m.Pixel == v4l2.H264,
 		raw:   h264.Source{Layout: layoutOf(m.Pixel), Width: m.Width, Height: m.Height, Stride: stride},
 		rate:  rate, driven: true,

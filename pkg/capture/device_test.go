@@ -156,12 +156,12 @@ func TestNoCameraSaysWhatWasLookedAt(t *testing.T) {
 		"another one": {
 			&fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("usb-2")}},
 			func(c *Config) { c.Device = "usb-1" },
-			[]string{"No camera usb-1 was found", "/dev/video0 (Cam at usb-2)"}, errNoCamera,
+			[]string{"No camera usb-1 was found", "/dev/video0 (\"Cam\" at usb-2)"}, errNoCamera,
 		},
 		"without the format": {
 			&fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("usb-2")}},
 			func(c *Config) { c.Format = FormatH264 },
-			[]string{"No camera with format h264", "/dev/video0 (Cam: no usable format)"}, errNoCamera,
+			[]string{"No camera with format h264", "/dev/video0 (\"Cam\": no usable format)"}, errNoCamera,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,15 +28,16 @@ type Config struct {
 
 // Device names the device and its places in the file system.
 type Device struct {
-	Name   string `toml:"name" doc:"What members see as this camera's name."`
-	State  string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
-	Socket string `toml:"socket" doc:"Unix socket for camd pair, camd status and local pairing; root and the group camd open it."`
+	Name     string `toml:"name" doc:"What members see as this camera's name."`
+	State    string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
+	Socket   string `toml:"socket" doc:"Unix socket for camd pair, camd status and local pairing; root and the group camd open it."`
+	LogLevel string `toml:"log_level" doc:"What is logged to standard error: debug is the most, error the least." allow:"debug|info|warn|error"`
 }
 
 // Default returns the built-in configuration.
 func Default() Config {
 	return Config{
-		Device:  Device{Name: "camera", State: "/var/lib/camd", Socket: "/run/camd/camd.sock"},
+		Device:  Device{Name: "camera", State: "/var/lib/camd", Socket: "/run/camd/camd.sock", LogLevel: "info"},
 		Capture: capture.DefaultConfig(),
 		Audio:   audio.DefaultConfig(),
 		Link:    link.DefaultConfig(),

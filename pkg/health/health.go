@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // State is how a part is.
@@ -56,10 +58,12 @@ func (b *Board) Condition(name string) *Condition {
 	return c
 }
 
-// Set puts the part in a state. reason is a sentence that a person can act on.
+// Set puts the part in a state. reason is a sentence that a person can act on; what
+// others wrote in it becomes harmless here.
 // Setting what is already set changes nothing, Since included.
 func (c *Condition) Set(s State, reason string) {
 	b := c.board
+	reason = foreign.Line(reason)
 	b.mu.Lock()
 	same := c.status.State == s && c.status.Reason == reason
 	if !same {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -153,7 +154,7 @@ func (t *target) belongsTo(device proto.DeviceID) error {
 		return fmt.Errorf("%q is no device identifier", device)
 	}
 	if cn := t.leaf.Subject.CommonName; cn != string(device) {
-		return fmt.Errorf("the device's certificate is for %q, but this device is %q: have a certificate made with that common name", cn, device)
+		return fmt.Errorf("the device's certificate is for %s, but this device is %q: have a certificate made with that common name", foreign.Name(cn), device)
 	}
 	return nil
 }

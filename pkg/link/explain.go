@@ -14,6 +14,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/link/mqttframe"
 	"github.com/camd-project/camd/pkg/link/tlsend"
 )
@@ -25,10 +26,10 @@ func (t *target) explain(err error, now time.Time) *Problem {
 		t.explainOwn, t.explainRefusal, t.explainCertificate, t.explainAlert, t.explainNetwork,
 	} {
 		if s := f(err, now); s != "" {
-			return &Problem{Sentence: s, cause: err}
+			return &Problem{Sentence: foreign.Line(s), cause: err}
 		}
 	}
-	return &Problem{Sentence: fmt.Sprintf("The connection to the broker %s failed: %v.", t.address(), tlsend.Root(err)), cause: err}
+	return &Problem{Sentence: foreign.Line(fmt.Sprintf("The connection to the broker %s failed: %v.", t.address(), tlsend.Root(err))), cause: err}
 }
 
 // explainOwn has the sentences for what this package itself noticed.
@@ -156,20 +157,30 @@ func (t *target) explainNetwork(err error, _ time.Time) string {
 
 func certName(c *x509.Certificate) string {
 	if c.Subject.CommonName != "" {
-		return fmt.Sprintf("%q", c.Subject.CommonName)
+		return foreign.Name(c.Subject.CommonName)
 	}
-	return fmt.Sprintf("%q", c.Subject.String())
+	return foreign.Name(c.Subject.String())
 }
 
+// maxNames bounds how many names of a certificate a sentence lists.
+const maxNames = 4
+
 func names(c *x509.Certificate) string {
-	l := append([]string{}, c.DNSNames...)
+	var l []string
+	for _, name := range c.DNSNames {
+		l = append(l, foreign.Name(name))
+	}
 	for _, ip := range c.IPAddresses {
 		l = append(l, ip.String())
 	}
 	if len(l) == 0 {
 		return "no host name at all"
 	}
-	return strings.Join(l, ", ")
+	more := ""
+	if n := len(l) - maxNames; n > 0 {
+		l, more = l[:maxNames], fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(l, ", ") + more
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -75,7 +75,7 @@ func TestExplain(t *testing.T) {
 		"a chain to its root":  {chain(x509.UnknownAuthorityError{Cert: root}, server, root), now, []string{`issued by "Evil CA"`}},
 		"two of one name":      {verify(x509.UnknownAuthorityError{Cert: named("a", "a", from, to)}), now, []string{`issued by "a"`}},
 		"unknown issuer":       {verify(x509.UnknownAuthorityError{}), now, []string{"an unknown authority"}},
-		"other name":           {verify(x509.HostnameError{Certificate: server, Host: "b.example"}), now, []string{"is for c.example, d.example, 10.0.0.1", `not for "b.example"`, "server_name"}},
+		"other name":           {verify(x509.HostnameError{Certificate: server, Host: "b.example"}), now, []string{`is for "c.example", "d.example", 10.0.0.1`, `not for "b.example"`, "server_name"}},
 		"no name":              {verify(x509.HostnameError{Certificate: named("b", "c", from, to), Host: "b.example"}), now, []string{"no host name at all"}},
 		"expired":              {verify(x509.CertificateInvalidError{Cert: server, Reason: x509.Expired}), to.Add(time.Hour), []string{"expired on 2027-01-01 00:00 UTC", "clock reads 2027-01-01 01:00 UTC", "Renew"}},
 		"not yet valid":        {verify(x509.CertificateInvalidError{Cert: server, Reason: x509.Expired}), boot, []string{"valid only from 2026-01-01 00:00 UTC", "clock reads 1970-01-01.", "as soon as the clock is set"}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/panel/evdev"
 )
 
@@ -139,7 +140,7 @@ func (b button) find() (keys, error) {
 		case d.Name == b.spec.name:
 			return b.driver.Open(d.Path)
 		default:
-			m.found = append(m.found, fmt.Sprintf("%q", d.Name))
+			m.found = append(m.found, foreign.Name(d.Name))
 		}
 	}
 	return nil, m

@@ -39,6 +39,7 @@ type Rig struct {
 	Label  pairing.Label
 	CA     *pki.CA
 	Broker Broker
+	Stderr *os.File // camd's, instead of what Log returns; nil: none
 
 	start   StartBroker
 	address string
@@ -218,6 +219,9 @@ func (r *Rig) Start() {
 	cmd := exec.Command(r.program, "run", "--config", r.config)
 	r.log = &buffer{}
 	cmd.Stderr = r.log
+	if r.Stderr != nil {
+		cmd.Stderr = r.Stderr
+	}
 	if err := cmd.Start(); err != nil {
 		r.TB.Fatal(err)
 	}

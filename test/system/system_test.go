@@ -179,13 +179,19 @@ func TestPairingIsRefused(t *testing.T) {
 	})
 }
 
-func TestSigtermEndsSessionsAndLeavesNothing(t *testing.T) {
+func TestASignalEndsSessionsAndLeavesNothing(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) { endsInOrder(t, s) })
+	}
+}
+
+func endsInOrder(t *testing.T, s syscall.Signal) {
 	r := rig.New(t, synthetic)
 	r.Start()
 	r.Online()
 	w := mustWatch(t, r.Owner())
 	w.picture(t)
-	if err := r.Signal(syscall.SIGTERM); err != nil {
+	if err := r.Signal(s); err != nil {
 		t.Errorf("camd ended with %v, want exit code 0", err)
 	}
 	select {

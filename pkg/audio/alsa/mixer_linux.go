@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // Mixer sets the levels of one card in one way. Its methods are for one goroutine.
@@ -114,7 +116,7 @@ func (m *Mixer) find(name string) (element, error) {
 		if e.Name == name {
 			return e, nil
 		}
-		names = append(names, e.Name)
+		names = append(names, foreign.Name(e.Name))
 	}
 	if names == nil {
 		names = []string{"none"}

@@ -155,7 +155,7 @@ func TestWhatTheMixerRefuses(t *testing.T) {
 		want  error
 		words string
 	}{
-		{"missing", m.SetVolume("Speakr", 50), ErrNoElement, `"Speakr": there are Speaker, Mic, PCM, Jack`},
+		{"missing", m.SetVolume("Speakr", 50), ErrNoElement, `"Speakr": there are "Speaker", "Mic", "PCM", "Jack"`},
 		{"missing switch", m.Switch("PCM", true), ErrNoElement, `"PCM" with a switch`},
 		{"volume that stays", m.SetVolume("Speaker", 80), ErrLevel, "channel 0 is 0 instead of 30"},
 		{"switch that stays", m.Switch("Speaker", true), ErrLevel, "channel 0 is 0 instead of 1"},

@@ -37,6 +37,7 @@ func New(cfg Config) (*Encoder, error) {
 	if cfg.Width < minSide || cfg.Height < minSide || cfg.Width%2 != 0 || cfg.Height%2 != 0 {
 		return nil, fmt.Errorf("encode %dx%d: %w", cfg.Width, cfg.Height, ErrSize)
 	}
+	hush()
 	e := &Encoder{cfg: cfg}
 	p := openh264.Params{
 		BaseParams:        codec.BaseParams{BitRate: cfg.Bitrate},

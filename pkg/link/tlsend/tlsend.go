@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // alertTime bounds the wait for the reason of a broker that has closed already.
@@ -122,9 +124,9 @@ func Issuer(c *x509.Certificate) string {
 	case c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil:
 		return "itself"
 	case c.Issuer.CommonName != "":
-		return fmt.Sprintf("%q", c.Issuer.CommonName)
+		return foreign.Name(c.Issuer.CommonName)
 	}
-	return fmt.Sprintf("%q", c.Issuer.String())
+	return foreign.Name(c.Issuer.String())
 }
 
 // Root is the innermost cause, without the verbs and addresses around it.

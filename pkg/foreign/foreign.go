@@ -1,0 +1,80 @@
+// Package foreign makes text fit to be shown that somebody else wrote: the names of
+// certificates, devices, cards and files, and what brokers, cameras and libraries say.
+// Such text can hold what acts on a terminal, ends a line, turns the order of what is
+// read, or fills a screen. It becomes harmless at the few places through which text
+// leaves: health.Condition.Set, the log, and the output of the commands. What is a name
+// in a sentence is quoted there.
+package foreign
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Bounds, in bytes of what is returned, beside the mark of what is missing.
+const (
+	MaxLine = 1000
+	MaxName = 100
+)
+
+const missing = "…"
+
+// Line returns s as one line of at most MaxLine bytes that can do nothing but be read.
+// What is not printable is escaped as in JSON, invalid UTF-8 as \xff.
+func Line(s string) string { return harmless(s, "", MaxLine) }
+
+// Name returns s as Line does, in quotation marks, and with at most MaxName bytes
+// between them.
+func Name(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s[:min(len(s), 2*MaxName)])
+	return `"` + harmless(s, "", MaxName) + `"`
+}
+
+// Screen returns a writer that makes harmless what is written, line ends and tabs
+// aside. A character must not be split over two writes. What is JSON stays JSON.
+func Screen(w io.Writer) io.Writer { return screen{w} }
+
+type screen struct{ w io.Writer }
+
+func (s screen) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.w, harmless(string(p), "\n\t", len(p)*len(`\u0000`))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Unwrap returns what it writes to.
+func (s screen) Unwrap() io.Writer { return s.w }
+
+// harmless escapes what is not printable, but for the characters in except, and cuts
+// what is longer than limit.
+func harmless(s, except string, limit int) string {
+	var b strings.Builder
+	for i, n := 0, 0; i < len(s); i += n {
+		var r rune
+		r, n = utf8.DecodeRuneInString(s[i:])
+		text := s[i : i+n]
+		switch {
+		case r == utf8.RuneError && n == 1:
+			text = fmt.Sprintf(`\x%02x`, s[i])
+		case !unicode.IsPrint(r) && !strings.ContainsRune(except, r):
+			text = escape(r)
+		}
+		if b.Len()+len(text) > limit {
+			return b.String() + missing
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+func escape(r rune) string {
+	if hi, lo := utf16.EncodeRune(r); hi != unicode.ReplacementChar {
+		return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
+}
