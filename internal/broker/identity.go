@@ -44,7 +44,7 @@ func (i identity) String() string {
 }
 
 // owns tells whether the holder may use an MQTT client identifier: a device what only
-// it knows, 16 bytes in base64url (docs/protocol.md 1.6); a client its name, a dash
+// it knows, 16 bytes in base64url (docs/protocol.md 1.7); a client its name, a dash
 // and a tail, so that two programs of one person don't end each other. A client's is
 // longer than any device's, so that it can't take a device's session over.
 func (i identity) owns(clientID string) bool {

@@ -18,7 +18,7 @@ const (
 // clientID is the device's MQTT client identifier: a secret that it derives from its
 // identity key. Brokers know sessions by that identifier alone, over all listeners,
 // so whoever knew it could end the device's session with any certificate that the
-// broker takes. docs/protocol.md 1.6.
+// broker takes. docs/protocol.md 1.7.
 func clientID(key crypto.Signer, device string) (string, error) {
 	identity, ok := key.(*ecdsa.PrivateKey)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// docs/protocol.md 1.6 has these values.
+// docs/protocol.md 1.7 has these values.
 func TestClientID(t *testing.T) {
 	one, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(strings.Repeat("\x01", 32)))
 	if err != nil {

@@ -24,7 +24,7 @@ export class Camera {
   async start() {
     await this.broker.ready;
     await this.broker.subscribe(`camd/v1/${this.device}/out/${this.keys.name}`);
-    await this.broker.subscribe(`camd/v1/${this.device}/status`);
+    await this.broker.subscribe(`camd/v1/${this.device}/status`).catch(() => {}); // it may be kept from us
     const hello = await this.call('hello');
     if (hello.cp) throw new Error('hello with a checkpoint');
     return hello;
