@@ -18,7 +18,7 @@ const number = `\d+(?:\.\d+)*(?: steps? \d+(?: and \d+)?)?`
 
 var (
 	named         = regexp.MustCompile(`protocol\.md(?:\]\([^)]*\))?,? (` + number + `(?:(?:, | and | to )` + number + `)*)`)
-	parenthesised = regexp.MustCompile(`[(,] ?(` + number + `(?:, ` + number + `)*)\)`)
+	parenthesised = regexp.MustCompile(`\((` + number + `(?:, ` + number + `)*)\)`)
 	each          = regexp.MustCompile(number)
 )
 
