@@ -1,5 +1,6 @@
-// Command camops is the maker's and operator's tool. It makes what a device is
-// shipped with: so far, the archive of what it says. It owns the command line only.
+// Command camops is the maker's and operator's tool. It makes what a device is shipped
+// with, the archive of what it says, and the certificates by which a broker knows
+// cameras and members. It owns the command line only.
 //
 // Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
 // usage.
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
@@ -20,6 +22,7 @@ var version = "unknown"
 
 type cli struct {
 	Prompts *promptsCmd `arg:"subcommand:prompts" help:"make the archive of spoken prompts, or list one"`
+	PKI     *pkiCmd     `arg:"subcommand:pki" help:"certificates for a broker: init, broker, device, member, remove"`
 	Version *versionCmd `arg:"subcommand:version" help:"print the version"`
 }
 
@@ -29,6 +32,7 @@ func (cli) Description() string { return "The maker's tool for cameras that run 
 // environment is what commands get from the process.
 type environment struct {
 	ctx context.Context
+	in  io.Reader
 	out io.Writer
 }
 
@@ -41,7 +45,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	err := run.Run(&environment{ctx, out})
+	err := run.Run(&environment{ctx, os.Stdin, out})
 	var usage usageError
 	switch {
 	case err == nil:

@@ -120,7 +120,7 @@ func allowed(path string) []string {
 	case under(path, "pkg/config"):
 		return append(slices.Clone(services), "pkg/config")
 	case under(path, "internal"):
-		return append(slices.Clone(leaves), "internal")
+		return append(slices.Clone(leaves), "internal", "docs/mosquitto")
 	case under(path, "cmd"):
 		return []string{"pkg", "internal", "web"}
 	}

@@ -3,7 +3,7 @@ package link
 import "time"
 
 // A broker that ends a session in good order, and takes a new one at once, has most
-// likely given its name to somebody else. It tells nobody so (MQTT 3.1.1, 3.1.4), so
+// likely given its name to somebody else. It tells nobody so (section 3.1.4 of MQTT 3.1.1), so
 // several such ends within a while are taken for it.
 const (
 	rivalEnds   = 3
