@@ -115,13 +115,13 @@ func (e *events) back(entries uint64) error {
 // catchUp shows what the log has and no notice told. Who may not read it all sees
 // its own entries only, and learns of others by the notices that are missing.
 func (e *events) catchUp() error {
-	end, err := e.camera.ReadLog(e.ctx, e.next, func(r proto.LogRecord) error {
+	end, err := e.camera.ReadLog(e.ctx, e.next, client.Reader{Each: func(r proto.LogRecord) error {
 		entry, err := accesslog.Parse([]byte(r.Text))
 		if err == nil && entry.Kind.Noticed() {
 			return e.emit(newLine(r.Index, entry, r.Text, e.loc))
 		}
 		return nil // its text was dropped, or nobody is told of such
-	})
+	}, Forgot: func(accesslog.Front) error { return nil }})
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (l logCmd) Run(env *environment) error {
 		return err
 	}
 	var dropped gap
-	_, err = camera.ReadLog(env.ctx, l.From, func(r proto.LogRecord) error {
+	_, err = camera.ReadLog(env.ctx, l.From, client.Reader{Each: func(r proto.LogRecord) error {
 		if r.Text == "" && !env.json {
 			return dropped.add(env, r.Index)
 		}
@@ -44,7 +44,9 @@ func (l logCmd) Run(env *environment) error {
 			return err
 		}
 		return env.printRecord(r, loc)
-	})
+	}, Forgot: func(f accesslog.Front) error {
+		return env.print(forgotLine{f.Size, f.Encode()}, "%6d  to %d: dropped for their age; common hashes of them are kept.", 0, f.Size-1)
+	}})
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,10 @@ func verifiedText(r client.LogReport) string {
 		return fmt.Sprintf("The access log has %d entries and only grew since you saw it last. You may read your own %d entries, so the others could not be compared.", r.Entries, r.Texts)
 	}
 	text := fmt.Sprintf("The access log is verified up to entry %d: all %d entries are those that the camera signed, and it only grew since you saw it last.", max(r.Entries, 1)-1, r.Entries)
-	if n := r.Entries - r.Texts; n > 0 {
+	if r.Forgot > 0 {
+		text += fmt.Sprintf(" Of the first %d, only hashes of all of them together are kept.", r.Forgot)
+	}
+	if n := r.Entries - r.Texts - r.Forgot; n > 0 {
 		text += fmt.Sprintf(" Of %d, only the hash is kept, for their age.", n)
 	}
 	return text
@@ -126,6 +131,12 @@ func (e *environment) printEntry(l entryLine) error {
 		at = t.Format(time.DateTime)
 	}
 	return e.print(l, "%6d  %-19s  %s", l.Index, at, foreign.Line(l.Sentence))
+}
+
+// forgotLine is one line of JSON about the oldest entries.
+type forgotLine struct {
+	Forgot uint64   `json:"forgot"` // how many
+	Peaks  []string `json:"peaks"`  // hashes of the whole subtrees over them, the largest first
 }
 
 // gap is a run of entries whose texts were dropped.

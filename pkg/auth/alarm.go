@@ -23,6 +23,7 @@ func (a *Authority) opAlarm(_ context.Context, r Request) (Result, error) {
 		switch {
 		case errors.Is(err, accesslog.ErrRolledBack):
 			contradicted = true
+		case errors.Is(err, accesslog.ErrForgotten): // it may be this log's: nobody knows any more
 		case err != nil:
 			return Result{}, proto.Refuse(proto.CodeBadRequest)
 		}

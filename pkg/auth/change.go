@@ -183,7 +183,7 @@ func (a *Authority) interrupted(index uint64) (e accesslog.Entry, said bool, err
 	if err != nil {
 		return e, false, err
 	}
-	if len(l) == 0 {
+	if len(l) == 0 || l[0].Index != index {
 		return e, false, fmt.Errorf("%s: %w", fileLogs, store.ErrDamaged)
 	}
 	if e, err = accesslog.Parse(l[0].Text); err != nil {

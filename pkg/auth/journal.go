@@ -115,7 +115,7 @@ type proven struct {
 func (j *journal) prove(from string, entry *uint64) (p proven) {
 	cp, proof, _, err := j.log.Prove(from, entry)
 	p.rolledBack = errors.Is(err, accesslog.ErrRolledBack)
-	if err != nil && !p.rolledBack && !errors.Is(err, accesslog.ErrCheckpoint) {
+	if err != nil && !p.rolledBack && !errors.Is(err, accesslog.ErrCheckpoint) && !errors.Is(err, accesslog.ErrForgotten) {
 		j.slog.Warn("the access log can't be proved", "error", err)
 		return proven{}
 	}

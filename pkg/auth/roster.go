@@ -71,11 +71,10 @@ func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
 	if epoch == 0 {
 		epoch = a.household.epoch
 	}
-	return a.logPage(epoch, from, everything)
+	return a.logPage(epoch, from, nil)
 }
 
-func everything(accesslog.Entry) bool { return true }
-
+// logPage is a page of the entries that are the reader's; mine is nil for who reads all.
 func (a *Authority) logPage(epoch, from uint64, mine func(accesslog.Entry) bool) (proto.LogAnswer, error) {
 	size, err := a.journal.log.HeadEpoch(epoch)
 	if err != nil {
@@ -85,9 +84,12 @@ func (a *Authority) logPage(epoch, from uint64, mine func(accesslog.Entry) bool)
 	if from >= size {
 		return p.LogAnswer, nil
 	}
-	l, err := a.journal.log.ReadEpoch(epoch, from, accesslog.MaxRead)
+	l, front, err := a.journal.log.ReadFront(epoch, from, accesslog.MaxRead)
 	if err != nil {
 		return proto.LogAnswer{}, err
+	}
+	if from < front.Size && mine == nil {
+		p.Forgot, p.Peaks = front.Size, front.Encode()
 	}
 	for _, r := range l {
 		if !p.add(r) {
@@ -115,7 +117,7 @@ func (p *logPage) add(r accesslog.Record) bool {
 		l.Hash = base64.RawURLEncoding.EncodeToString(r.Hash[:])
 	}
 	e, err := accesslog.Parse(r.Text)
-	if r.Text != nil && err != nil || !p.mine(e) { // of a dropped text nothing is known
+	if r.Text != nil && err != nil || p.mine != nil && !p.mine(e) { // of a dropped text nothing is known
 		return true
 	}
 	b, err := json.Marshal(l)
@@ -133,7 +135,7 @@ func (a *Authority) opLog(_ context.Context, r Request) (Result, error) {
 	if len(r.Body) > 0 && envelope.Decode(r.Body, &q) != nil {
 		return Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
-	mine := everything
+	var mine func(accesslog.Entry) bool
 	if !r.member.holds(auditScope) {
 		mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
 	}

@@ -22,6 +22,7 @@ const (
 	alarmCheckpoint = "checkpoint" // an answer without a checkpoint, or one that is not this log's
 	alarmEntry      = "entry"      // what was done is not in the log as it was asked for
 	alarmTexts      = "texts"      // the entries that it sends are not those that it signed
+	alarmAway       = "away"       // like proof, of a log that grew by more than a camera can prove
 )
 
 // Alarm is what a client keeps when a camera's answer contradicts what its access
@@ -42,7 +43,9 @@ var alarmSentences = map[string]string{
 	alarmProof:      "does not prove that its access log continues the one that it showed before: entries may have been changed",
 	alarmCheckpoint: "sent an answer without the signed state of its access log, or with one that is not its own",
 	alarmEntry:      "did something without entering it into its access log as it was asked for",
-	alarmTexts:      "sent entries of its access log that are not those that it signed",
+	alarmAway: "can't prove that its access log continues the one that it showed before: you were away for so long that it keeps " +
+		"no hashes of that time any more",
+	alarmTexts: "sent entries of its access log that are not those that it signed",
 }
 
 // Sentence says what was seen, and what to do.
@@ -192,7 +195,7 @@ func (c *Camera) raise(ctx context.Context, r proto.Request, got string, b *brea
 // that they can compare, and they don't know it yet.
 func (c *Camera) tell(ctx context.Context) {
 	a := c.Alarm()
-	if a == nil || a.Told || a.Have == a.Got {
+	if a == nil || a.Told || a.Have == a.Got || a.Kind == alarmAway { // of that the camera can't tell either
 		return
 	}
 	if _, err := c.logOf.parse(a.Have); err != nil {

@@ -16,9 +16,21 @@ func (c *Camera) LogPage(ctx context.Context, from uint64) (proto.LogAnswer, err
 	return request[proto.LogAnswer](ctx, c, proto.OpLog, proto.LogRequest{From: from})
 }
 
+// Reader gets what ReadLog reads.
+type Reader struct {
+	Each func(proto.LogRecord) error
+	// Forgot gets what stands for the oldest entries, if it was to begin with one of
+	// them: not even their hashes are kept. nil: that is an error.
+	Forgot func(accesslog.Front) error
+}
+
+// ErrForgotten says that the camera keeps nothing any more of entries that were to be
+// read.
+var ErrForgotten = errors.New("the camera keeps nothing of these entries")
+
 // ReadLog hands over the entries from an index on, in order, up to the end as it is
 // at its first answer, and returns the checkpoint of that moment.
-func (c *Camera) ReadLog(ctx context.Context, from uint64, each func(proto.LogRecord) error) (accesslog.Checkpoint, error) {
+func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog.Checkpoint, error) {
 	var end accesslog.Checkpoint
 	for {
 		a, err := c.Call(ctx, proto.OpLog, "", proto.LogRequest{From: from})
@@ -34,11 +46,15 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, each func(proto.LogRe
 		if err := envelope.Decode(a.Body, &page); err != nil {
 			return end, problem(errors.Join(errAnswer, err), "The camera's access log can't be read. Update camctl, or the camera.")
 		}
+		if err := to.forgot(page, from); err != nil {
+			return end, err
+		}
+		to.Forgot = nil // while it is read nothing goes
 		for _, r := range page.Records {
 			if r.Index < from || r.Index >= end.Size {
 				continue // came meanwhile
 			}
-			if err := each(r); err != nil {
+			if err := to.Each(r); err != nil {
 				return end, err
 			}
 		}
@@ -49,10 +65,26 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, each func(proto.LogRe
 	}
 }
 
+// forgot hands over what stands for the oldest entries.
+func (r Reader) forgot(page proto.LogAnswer, from uint64) error {
+	if page.Forgot <= from {
+		return nil
+	}
+	front, err := accesslog.ParseFront(page.Forgot, page.Peaks)
+	switch {
+	case err != nil:
+		return err
+	case r.Forgot == nil:
+		return problem(ErrForgotten, "The camera keeps nothing any more of the first %d entries of its access log. Begin with a later one, or try again.", front.Size)
+	}
+	return r.Forgot(front)
+}
+
 // LogReport is what VerifyLog found.
 type LogReport struct {
 	Entries  uint64 `json:"entries"`  // in the log
 	Texts    uint64 `json:"texts"`    // that could be read; of the others only the hash is kept
+	Forgot   uint64 `json:"forgot"`   // of the oldest not even that, but hashes of all of them together
 	Complete bool   `json:"complete"` // all of it was compared with what the camera signed; else one's own entries
 }
 
@@ -67,8 +99,9 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 		}
 	}
 	report := LogReport{Complete: complete}
+	var front accesslog.Front
 	var all []accesslog.Record
-	end, err := c.ReadLog(ctx, 0, func(r proto.LogRecord) error {
+	end, err := c.ReadLog(ctx, 0, Reader{Each: func(r proto.LogRecord) error {
 		if r.Text != "" {
 			report.Texts++
 		}
@@ -78,10 +111,10 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 		leaf, err := recordOf(r)
 		all = append(all, leaf)
 		return err
-	})
-	report.Entries = end.Size
+	}, Forgot: func(f accesslog.Front) error { front = f; return nil }})
+	report.Entries, report.Forgot = end.Size, front.Size
 	if err == nil && complete {
-		err = matches(all, end)
+		err = c.matches(front, all, end)
 	}
 	if errors.Is(err, accesslog.ErrProof) {
 		if said := c.demoted(ctx); said != nil {
@@ -143,13 +176,14 @@ func recordOf(r proto.LogRecord) (accesslog.Record, error) {
 	return out, nil
 }
 
-// matches compares the root over all entries with the one that was signed.
-func matches(all []accesslog.Record, end accesslog.Checkpoint) error {
-	root, err := accesslog.Root(all)
+// matches compares the root over all entries with the one that was signed. A camera may
+// forget none of the newest ones: else it could hide what it likes behind one hash.
+func (c *Camera) matches(front accesslog.Front, all []accesslog.Record, end accesslog.Checkpoint) error {
+	root, err := accesslog.Root(front, all)
 	if err != nil {
 		return err
 	}
-	if uint64(len(all)) != end.Size || root != end.Hash {
+	if front.Size+uint64(len(all)) != end.Size || root != end.Hash || front.Size > 0 && uint64(len(all)) < c.kept {
 		return accesslog.ErrProof
 	}
 	return nil

@@ -86,7 +86,7 @@ func TestWholeLogIsComparedWithWhatWasSigned(t *testing.T) {
 }
 
 func accesslogLeaf(text string) [32]byte {
-	return must(accesslog.Root([]accesslog.Record{{Text: []byte(text)}})) // the root of a tree of one
+	return must(accesslog.Root(accesslog.Front{}, []accesslog.Record{{Text: []byte(text)}})) // the root of a tree of one
 }
 
 func TestMemberWithoutAuditVerifiesItsOwnEntries(t *testing.T) {

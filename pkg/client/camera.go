@@ -33,7 +33,8 @@ type Camera struct {
 	keys   *Keys
 	trio   envelope.Trio
 	logOf  logOf
-	home   *Home // nil: nothing is written
+	kept   uint64 // of how many entries a camera keeps the hashes, at least
+	home   *Home  // nil: nothing is written
 	ledger *ledger
 	log    *slog.Logger
 	mqtt   mqtt.Client
@@ -83,8 +84,8 @@ func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.
 		return nil, err
 	}
 	c := &Camera{record: record, keys: keys, trio: trio, home: home, ledger: newLedger(home, record.Device), log: log.With("component", "client"),
-		logOf: logOf{accesslog.Origin(record.Device, record.Epoch), trio.Log},
-		acts:  make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
+		logOf: logOf{accesslog.Origin(record.Device, record.Epoch), trio.Log}, kept: accesslog.KeptHashes,
+		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
 		revoking: make(chan struct{}, 1), alarms: make(chan Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	if _, err := c.ledger.checkpoint(c.logOf); err != nil {
 		return nil, err

@@ -255,7 +255,7 @@ func (d *device) answer(r proto.Request, code proto.Code, body any, by *ecdsa.Pr
 	}
 	if r.Op != proto.OpHello && code != proto.CodeStale {
 		cp, proof, _, err := d.log.Prove(r.Checkpoint, d.done[r.ID].entry)
-		if err != nil && !errors.Is(err, accesslog.ErrRolledBack) && !errors.Is(err, accesslog.ErrCheckpoint) {
+		if err != nil && !errors.Is(err, accesslog.ErrRolledBack) && !errors.Is(err, accesslog.ErrCheckpoint) && !errors.Is(err, accesslog.ErrForgotten) {
 			d.t.Error(err)
 		}
 		a.Checkpoint, a.Proof = cp.Note, must(json.Marshal(proof))

@@ -68,7 +68,7 @@ func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.R
 	}
 	loc := c.location(ctx)
 	n := 0
-	end, err := c.ReadLog(ctx, seen.Size, func(l proto.LogRecord) error {
+	end, err := c.ReadLog(ctx, seen.Size, Reader{Each: func(l proto.LogRecord) error {
 		e, err := accesslog.Parse([]byte(l.Text))
 		if n++; err != nil || n > maxMeanwhile { // dropped, of a later version, or too much to go through
 			return errNotSeen
@@ -78,7 +78,7 @@ func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.R
 			touched = touched || touches(e, r, c.keys.ID())
 		}
 		return nil
-	})
+	}})
 	if err != nil {
 		return nil, false, err
 	}

@@ -108,6 +108,8 @@ func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog
 		err = &breach{alarmRollback, from.Note, err}
 	case errors.Is(err, accesslog.ErrFork):
 		err = &breach{alarmFork, from.Note, err}
+	case err != nil && len(p.Consistency) == 0 && now.Size-from.Size >= c.kept:
+		err = &breach{alarmAway, from.Note, err}
 	case err != nil:
 		err = &breach{alarmProof, from.Note, err}
 	}

@@ -119,6 +119,11 @@ type LogAnswer struct {
 	Records []LogRecord `json:"records"`
 	Size    uint64      `json:"size"`           // entries in the log
 	Next    uint64      `json:"next,omitempty"` // where the next page begins; 0: this was the last
+	// Forgot is how many of the oldest entries are not even kept as hashes, in a page
+	// that would have begun with one of them, for who has the scope audit. Peaks are the
+	// hashes that stand for them in the tree, in base64url. docs/protocol.md 6.5.
+	Forgot uint64   `json:"forgot,omitempty"`
+	Peaks  []string `json:"peaks,omitempty"`
 }
 
 // LogRecord is one entry: its text, or its leaf hash (RFC 6962 2.1, base64url) once

@@ -6,6 +6,7 @@
 //
 // An entry is durable when Append returns nil; when it returns an error nothing
 // that needed the entry may start, and nothing has changed. The texts are bounded
-// (MaxTexts, DropBefore, Merge); their hashes stay for ever. The package starts
+// (MaxTexts, DropBefore, Merge), and so are their hashes (KeptHashes): a Front stands for
+// the oldest, so that the tree still is over all entries and never ends. The package starts
 // nothing and ends with the store that it was given.
 package accesslog

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/store"
@@ -15,7 +16,7 @@ const maxEpochs = 1 << 10
 func DropTrees(db *store.DB, current uint64) error {
 	err := db.Update(func(tx *store.Tx) error {
 		for e := current - min(current, maxEpochs); e < current; e++ {
-			if err := treeOf(tx, e).bucket.Drop(tx); err != nil {
+			if err := errors.Join(treeOf(tx, e).bucket.Drop(tx), state.Delete(tx, keyFront(e))); err != nil {
 				return err
 			}
 		}

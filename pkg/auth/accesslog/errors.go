@@ -14,6 +14,9 @@ var (
 	// ErrRolledBack says, at the device, that a checkpoint it once signed is not of
 	// the log that it holds now: its storage was put back.
 	ErrRolledBack = errors.New("the access log does not continue a checkpoint that was signed before")
+	// ErrForgotten says, at the device, that the hashes are gone with which it could
+	// prove something about the oldest entries.
+	ErrForgotten = errors.New("the access log keeps no hashes of its oldest entries")
 
 	errEntry = errors.New("not an entry of the access log")
 )

@@ -26,6 +26,7 @@ type Log struct {
 	signer   note.Signer
 	public   ed25519.PublicKey
 	maxTexts uint64
+	kept     uint64 // of how many of the newest entries the hashes stay, at least
 
 	mu     sync.Mutex
 	signed Checkpoint // the largest that was signed since Open
@@ -49,6 +50,11 @@ func (r Record) leaf() tlog.Hash {
 // Open takes the log of an epoch from a store, to append to it. Its checkpoints name
 // origin and are signed by key. store.ErrDamaged says that tree and entries don't fit.
 func Open(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey) (*Log, error) {
+	return OpenKeeping(db, epoch, origin, key, KeptHashes)
+}
+
+// OpenKeeping is Open of a log that keeps the hashes of so many entries only.
+func OpenKeeping(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey, kept uint64) (*Log, error) {
 	public, _ := key.Public().(ed25519.PublicKey) // it is one
 	v, err := verifier(origin, public)
 	if err != nil {
@@ -58,7 +64,7 @@ func Open(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey) (*L
 	if err != nil {
 		return nil, fmt.Errorf("open the access log: %w", err)
 	}
-	return &Log{db: db, epoch: epoch, origin: origin, signer: signer{v, key}, public: public, maxTexts: MaxTexts}, nil
+	return &Log{db: db, epoch: epoch, origin: origin, signer: signer{v, key}, public: public, maxTexts: MaxTexts, kept: kept}, nil
 }
 
 // texts holds one epoch's entries, so that an old epoch's stay readable at the
@@ -121,7 +127,10 @@ func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 			return 0, err
 		}
 	}
-	return first, l.prune(tx, len(entries), bytes)
+	if err := l.prune(tx, len(entries), bytes); err != nil {
+		return 0, err
+	}
+	return first, l.forget(tx, t, first+uint64(len(entries)))
 }
 
 // Head is the number of entries of this epoch, which is the next one's index.
@@ -157,8 +166,9 @@ func (l *Log) Checkpoint() (Checkpoint, error) {
 // Prove returns the signed checkpoint as it is now; the proof that it continues
 // from, the text of an earlier one, unless that is empty; and the proof of the entry
 // at index, unless that is nil. fromSize is the size of from. ErrCheckpoint and
-// ErrRolledBack say that from is not this log's, or not any more; what is returned
-// beside them is good and only lacks the first proof.
+// ErrRolledBack say that from is not this log's, or not any more, ErrForgotten that it
+// is too old for what is left of the tree; what is returned beside them is good and only
+// lacks the first proof.
 func (l *Log) Prove(from string, index *uint64) (cp Checkpoint, p Proof, fromSize uint64, err error) {
 	var old Checkpoint
 	var wrong error
@@ -170,7 +180,7 @@ func (l *Log) Prove(from string, index *uint64) (cp Checkpoint, p Proof, fromSiz
 		if cp, err = t.checkpoint(); err != nil {
 			return err
 		}
-		if p.Consistency, err = t.consistency(old, cp); errors.Is(err, ErrRolledBack) {
+		if p.Consistency, err = t.consistency(old, cp); errors.Is(err, ErrRolledBack) || errors.Is(err, ErrForgotten) {
 			wrong, err = err, nil
 		}
 		if err != nil || index == nil {
@@ -213,7 +223,12 @@ func (l *Log) Read(from uint64, n int) ([]Record, error) { return l.ReadEpoch(l.
 // ReadEpoch is Read for the log of an earlier epoch in the same store, of which only
 // the texts are left.
 func (l *Log) ReadEpoch(epoch, from uint64, n int) ([]Record, error) {
-	var out []Record
+	out, _, err := l.ReadFront(epoch, from, n)
+	return out, err
+}
+
+// ReadFront is ReadEpoch, and what stands for the oldest entries at the same moment.
+func (l *Log) ReadFront(epoch, from uint64, n int) (out []Record, front Front, err error) {
 	n = min(n, MaxRead)
 	collect := func(tx *store.Tx, b store.Bucket, of func(key string, value []byte) (Record, error)) error {
 		return b.ForEach(tx, store.Key64(from), func(key string, value []byte) error {
@@ -225,7 +240,10 @@ func (l *Log) ReadEpoch(epoch, from uint64, n int) ([]Record, error) {
 			return err
 		})
 	}
-	err := l.db.View(func(tx *store.Tx) error {
+	err = l.db.View(func(tx *store.Tx) error {
+		if front, err = readFront(tx, epoch); err != nil {
+			return err
+		}
 		if epoch != l.epoch {
 			return collect(tx, texts(epoch), textRecord)
 		}
@@ -234,9 +252,9 @@ func (l *Log) ReadEpoch(epoch, from uint64, n int) ([]Record, error) {
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the access log: %w", err)
+		return nil, Front{}, fmt.Errorf("read the access log: %w", err)
 	}
-	return out, nil
+	return out, front, nil
 }
 
 func textRecord(key string, text []byte) (Record, error) {

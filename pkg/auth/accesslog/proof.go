@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -69,11 +70,16 @@ func VerifyInclusion(now Checkpoint, in Included) (Entry, error) {
 	return e, nil
 }
 
-// Root computes the root hash of the tree over all records of a log, from 0 on.
-func Root(records []Record) ([sha256.Size]byte, error) {
+// Root computes the root hash of the tree over all entries of a log: those that front
+// stands for, and the records behind them.
+func Root(front Front, records []Record) ([sha256.Size]byte, error) {
 	var peaks []tlog.Hash // of the whole subtrees so far, the largest first
-	for i, r := range records {
-		if r.Index != uint64(i) {
+	for _, h := range front.Peaks {
+		peaks = append(peaks, h)
+	}
+	for k, r := range records {
+		i := front.Size + uint64(k)
+		if r.Index != i {
 			return [sha256.Size]byte{}, fmt.Errorf("%w: entry %d follows %d entries", ErrProof, r.Index, i)
 		}
 		h := r.leaf()
@@ -91,6 +97,32 @@ func Root(records []Record) ([sha256.Size]byte, error) {
 		h = tlog.NodeHash(peaks[i], h)
 	}
 	return h, nil
+}
+
+// Encode writes a front's hashes as an answer carries them.
+func (f Front) Encode() []string {
+	var l []tlog.Hash
+	for _, h := range f.Peaks {
+		l = append(l, h)
+	}
+	return encodeHashes(l)
+}
+
+// ParseFront reads a front: ErrProof says that these hashes can't stand for so many
+// entries.
+func ParseFront(size uint64, peaks []string) (Front, error) {
+	hashes, err := decodeHashes(peaks)
+	if err != nil {
+		return Front{}, err
+	}
+	if size > maxSize || len(hashes) != bits.OnesCount64(size) {
+		return Front{}, fmt.Errorf("%w: %d hashes stand for %d entries", ErrProof, len(hashes), size)
+	}
+	f := Front{Size: size}
+	for _, h := range hashes {
+		f.Peaks = append(f.Peaks, h)
+	}
+	return f, nil
 }
 
 func encodeHashes(hashes []tlog.Hash) []string {

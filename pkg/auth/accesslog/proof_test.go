@@ -65,7 +65,7 @@ func TestProofs(t *testing.T) {
 		}
 	}
 	records, err := l.Read(0, n)
-	root, rootErr := Root(records)
+	root, rootErr := Root(Front{}, records)
 	if err != nil || rootErr != nil || root != head(t, l).Hash {
 		t.Errorf("root of the entries: %x, %v, %v", root, err, rootErr)
 	}
@@ -104,11 +104,11 @@ func TestRootIsRFC6962(t *testing.T) {
 		for i := range records { // from leaf hashes alone it is the same
 			records[i].Text = nil
 		}
-		if root, err := Root(records); err != nil || root != cp.Hash {
+		if root, err := Root(Front{}, records); err != nil || root != cp.Hash {
 			t.Errorf("size %d of hashes: %x, %v", n, root, err)
 		}
 	}
-	if _, err := Root([]Record{{Index: 1}}); !errors.Is(err, ErrProof) {
+	if _, err := Root(Front{}, []Record{{Index: 1}}); !errors.Is(err, ErrProof) {
 		t.Errorf("a gap: %v", err)
 	}
 }

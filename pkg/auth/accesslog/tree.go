@@ -14,14 +14,16 @@ import (
 // tree is the tree of one epoch within a transaction. Its bucket holds, under the
 // number of each entry, the hashes that this entry completed: that of its leaf and,
 // going up, those of the subtrees whose last leaf it is. So any earlier root and
-// any proof can be made from few of them. They are never deleted.
+// any proof can be made from few of them. Those of the oldest entries are gone once
+// there are too many; then a Front stands for them.
 type tree struct {
 	tx     *store.Tx
+	epoch  uint64
 	bucket store.Bucket
 }
 
 func treeOf(tx *store.Tx, epoch uint64) tree {
-	return tree{tx, store.Plain(fmt.Sprintf("tree/%d", epoch))}
+	return tree{tx, epoch, store.Plain(fmt.Sprintf("tree/%d", epoch))}
 }
 
 // size is the number of entries.
@@ -58,16 +60,31 @@ func (t tree) completed(n uint64) ([]tlog.Hash, error) {
 
 // ReadHashes makes it a tlog.HashReader.
 func (t tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	front, err := readFront(t.tx, t.epoch)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
-		hashes, err := t.completed(uint64(n+1)<<level - 1)
-		if err != nil {
+		if out[i], err = t.hash(front, level, uint64(n)); err != nil {
 			return nil, err
 		}
-		out[i] = hashes[level]
 	}
 	return out, nil
+}
+
+// hash is that of the n-th subtree over 2^level entries.
+func (t tree) hash(front Front, level int, n uint64) (tlog.Hash, error) {
+	last := (n+1)<<level - 1
+	if last < front.Size {
+		return front.hash(level, n)
+	}
+	hashes, err := t.completed(last)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	return hashes[level], nil
 }
 
 // add adds the leaf of entry n, which is the next one.
@@ -98,6 +115,9 @@ func (t tree) check(texts store.Bucket) error {
 	if errors.Is(err, store.ErrNotFound) || err == nil && last != store.Key64(size-1) {
 		err = fmt.Errorf("tree of the access log, of %d entries, ends elsewhere than the entries: %w", size, store.ErrDamaged)
 	}
+	if err == nil {
+		err = t.checkFirst(size)
+	}
 	if err != nil {
 		return err
 	}
@@ -106,6 +126,23 @@ func (t tree) check(texts store.Bucket) error {
 		return err
 	}
 	return t.checkLast(size-1, text)
+}
+
+// checkFirst proves that the tree begins where its front ends.
+func (t tree) checkFirst(size uint64) error {
+	front, err := readFront(t.tx, t.epoch)
+	if err != nil || front.Size == 0 && size == 0 {
+		return err
+	}
+	first := ""
+	err = t.bucket.ForEach(t.tx, "", func(key string, _ []byte) error {
+		first = key
+		return store.ErrStop
+	})
+	if err == nil && first != store.Key64(front.Size) {
+		err = fmt.Errorf("tree of the access log does not begin with entry %d: %w", front.Size, store.ErrDamaged)
+	}
+	return err
 }
 
 func (t tree) checkLast(n uint64, text []byte) error {
