@@ -12,7 +12,7 @@ import (
 
 // Config is the [live] table.
 type Config struct {
-	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"How many viewers may watch at once."`
+	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"How many viewers may watch at once. One place is kept for owners, and nobody else has more than two."`
 	RelayOnly   bool        `toml:"relay_only" doc:"Send media through a TURN server only, so that viewers never learn the camera's address."`
 	ICEServers  []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network."`
 }

@@ -64,7 +64,7 @@ func convert(r io.Reader) (string, error) {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.\n# Copyright © Unicode, Inc., https://www.unicode.org/terms_of_use.html. Made by go generate.\n", head)
+	fmt.Fprintf(&b, "%s.\n# Copyright © Unicode, Inc., see LICENSE.unicode. Made by go generate.\n", head)
 	for _, to := range slices.Sorted(maps.Keys(lines)) {
 		slices.Sort(lines[to])
 		fmt.Fprintf(&b, "%s %s\n", to, strings.Join(lines[to], " "))
