@@ -198,7 +198,7 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	defer context.AfterFunc(ctx, s.interrupt)()
 	sh := s.shape()
 	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
-	w := newWatch(c, s)
+	w := newWatch(c, s, st)
 	defer w.timer.Stop()
 	return c.pump(ctx, s, st, w)
 }
@@ -209,6 +209,8 @@ type stage interface {
 	// isn't is dropped. The error says why if it is an h264.ErrDamaged; any other ends
 	// the stream.
 	take(p picture) (good bool, err error)
+	// trouble says what viewers miss though pictures come; OK and "" if nothing.
+	trouble() (health.State, string)
 	// close frees what take needs, and take makes it anew.
 	close()
 }

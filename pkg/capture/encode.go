@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/media/avc"
 )
@@ -214,3 +215,6 @@ func (e *encode) learn(data []byte) error {
 	})
 	return nil
 }
+
+// trouble is none: what the encoder makes has keyframes.
+func (e *encode) trouble() (health.State, string) { return health.OK, "" }

@@ -104,6 +104,8 @@ type published struct {
 	Data []byte
 	PTS  time.Duration
 	Key  bool
+
+	Gradual bool
 }
 
 // bench is a camera on a fake source.
@@ -125,7 +127,7 @@ func newBench(t *testing.T, src source) *bench {
 	b := &bench{board: health.NewBoard(slog.New(slog.DiscardHandler))}
 	feed := media.NewFeed[*media.AccessUnit]()
 	feed.Subscribe(func(u *media.AccessUnit) {
-		b.got = append(b.got, published{slices.Clone(u.Data), u.PTS, u.Key})
+		b.got = append(b.got, published{slices.Clone(u.Data), u.PTS, u.Key, u.Gradual})
 	})
 	var err error
 	if b.Camera, err = New(testConfig(), slog.New(slog.DiscardHandler), b.board, feed); err != nil {

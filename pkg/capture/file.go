@@ -47,7 +47,7 @@ func (f *film) rewind() error {
 		if err != nil {
 			return err
 		}
-		if u.Key && avc.SetsIn(u.Data).SPS(u.Data) != nil {
+		if (u.Key || u.Recovers) && avc.SetsIn(u.Data).SPS(u.Data) != nil {
 			f.start, f.at = begin, begin
 			return nil
 		}

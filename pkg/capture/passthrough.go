@@ -39,8 +39,8 @@ func (p pools) get(key bool, pts time.Duration) *media.AccessUnit {
 }
 
 // passThrough publishes H.264 as it comes, copied once. Its parts: cutting buffers
-// into access units where a camera doesn't, and parameter sets before every IDR,
-// so that a decoder can start there.
+// into access units where a camera doesn't, and parameter sets before every IDR and
+// recovery point, so that a decoder can start there.
 type passThrough struct {
 	camera  *Camera
 	shape   shape
@@ -54,6 +54,7 @@ type passThrough struct {
 	began     time.Duration     // when the first picture came
 	refreshed time.Duration     // when an IDR was last asked for by refresh
 	last      *media.AccessUnit // the last IDR published, retained; nil: none yet
+	starts    starts
 
 	loose   bool // buffers don't begin with pictures
 	split   avc.Splitter
@@ -154,18 +155,20 @@ func (p *passThrough) unit(u avc.Unit, pts time.Duration) error {
 	if !u.Coded || u.Partial {
 		return nil
 	}
-	if u.Key {
+	start := u.Key || u.Recovers && p.recovers(u.Within)
+	if start {
 		sps := p.sets.SPS(u.Data)
-		p.started = sps != nil
+		start, p.started = sps != nil, sps != nil
 		if err := p.describe(sps); err != nil {
 			return err
 		}
 	}
+	p.starts.saw(pts, start, start && u.Key, p.shape.forceIDR && p.coder != nil)
 	if !p.started {
 		p.refresh(pts) // nothing can be decoded yet
 		return nil
 	}
-	p.publish(u, pts)
+	p.publish(u, start, pts)
 	return nil
 }
 
@@ -180,17 +183,18 @@ func (p *passThrough) refresh(now time.Duration) {
 
 const refreshEvery = time.Second
 
-func (p *passThrough) publish(u avc.Unit, pts time.Duration) {
+func (p *passThrough) publish(u avc.Unit, start bool, pts time.Duration) {
 	out := p.pools.get(u.Key, pts)
+	out.Key, out.Gradual = start, start && !u.Key
 	data := u.Data
-	if u.Key {
+	if start {
 		if out.Data = p.sets.Lead(out.Data, data); len(out.Data) > 0 {
 			data = withoutDelimiter(data)
 		}
 	}
 	out.Data = append(out.Data, data...)
 	p.camera.out.Publish(out)
-	if out.Key {
+	if u.Key {
 		out.Retain()
 		p.remember(out)
 		p.show()
@@ -220,7 +224,7 @@ func (p *passThrough) shoot(now time.Duration) {
 	case !p.camera.asked():
 	case p.shape.forceIDR && p.coder != nil:
 		p.refresh(now)
-	case p.last != nil:
+	case p.last != nil && now-p.last.PTS <= startPatience: // else it shows the past
 		p.show()
 	}
 }
@@ -262,6 +266,7 @@ func (p *passThrough) control() {
 		p.done("set bitrate", p.coder.setBitrate(bps))
 	}
 	if key {
+		p.starts.asked = true
 		p.done("force keyframe", p.coder.forceKeyframe())
 	}
 }

@@ -26,7 +26,23 @@ func unitsOf(t *testing.T, path string) (l []avc.Unit) {
 // decoded has ffmpeg decode H.264 without a complaint and returns its pictures' bytes.
 func decoded(t *testing.T, units ...published) []byte {
 	t.Helper()
-	ffmpeg, err := exec.LookPath("ffmpeg")
+	out, complaints := ffmpeg(t, units)
+	if complaints != "" {
+		t.Errorf("ffmpeg: %s", complaints)
+	}
+	return out
+}
+
+// raw is decoded for what begins with references to pictures that are missing.
+func raw(t *testing.T, units ...published) []byte {
+	t.Helper()
+	out, _ := ffmpeg(t, units)
+	return out
+}
+
+func ffmpeg(t *testing.T, units []published) (pictures []byte, complained string) {
+	t.Helper()
+	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Skip("ffmpeg is not installed (apt-get install ffmpeg): nothing else here decodes H.264")
 	}
@@ -34,12 +50,12 @@ func decoded(t *testing.T, units ...published) []byte {
 	for _, u := range units {
 		in.Write(u.Data)
 	}
-	cmd := exec.CommandContext(t.Context(), ffmpeg, "-v", "warning", "-f", "h264", "-i", "pipe:", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "pipe:")
+	cmd := exec.CommandContext(t.Context(), program, "-v", "warning", "-f", "h264", "-i", "pipe:", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "pipe:")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &out, &complaints
-	if err := cmd.Run(); err != nil || complaints.Len() > 0 {
-		t.Errorf("ffmpeg: %v: %s", err, &complaints)
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, &complaints)
 	}
-	return out.Bytes()
+	return out.Bytes(), complaints.String()
 }
 
 // TestADecoderMayBeginAtEveryKeyframe takes what cameras give whose sets come now and

@@ -18,6 +18,7 @@ const reportEvery = time.Minute
 type watch struct {
 	camera *Camera
 	shape  shape
+	stage  stage
 	hang   time.Duration
 	timer  *time.Timer // interrupts the stream when no good picture came for hang
 
@@ -36,8 +37,8 @@ type watch struct {
 }
 
 // newWatch begins to watch a stream.
-func newWatch(c *Camera, s stream) *watch {
-	w := &watch{camera: c, shape: s.shape()}
+func newWatch(c *Camera, s stream, st stage) *watch {
+	w := &watch{camera: c, shape: s.shape(), stage: st}
 	w.rate = w.shape.rate
 	w.hang = w.patience(w.rate)
 	w.timer = time.AfterFunc(w.hang, s.interrupt)
@@ -108,11 +109,14 @@ func (w *watch) well() {
 		w.format = f
 		w.loss = strings.Join(w.losses(), " ")
 	}
-	if w.loss != "" {
-		w.camera.health.Set(health.Degraded, w.loss)
-		return
+	switch state, trouble := w.stage.trouble(); {
+	case state == health.Failed:
+		w.camera.health.Set(state, trouble)
+	case trouble != "" || w.loss != "":
+		w.camera.health.Set(health.Degraded, strings.TrimSpace(trouble+" "+w.loss))
+	default:
+		w.camera.health.Set(health.OK, "")
 	}
-	w.camera.health.Set(health.OK, "")
 }
 
 // losses says what was asked for and isn't had, by what came rather than by what the

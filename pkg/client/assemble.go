@@ -13,8 +13,8 @@ import (
 const maxUnit = 4 << 20
 
 // assembler makes access units of H.264 (RFC 6184) out of packets in order. After
-// a loss it gives nothing before the next complete IDR picture: what refers to a
-// lost picture would only show as smear.
+// a loss it gives nothing before the next complete IDR picture or recovery point: what
+// refers to a lost picture would only show as smear.
 type assembler struct {
 	packet    codecs.H264Packet
 	unit      []byte
@@ -22,7 +22,7 @@ type assembler struct {
 	timestamp uint32
 	open      bool // packets of a unit were taken
 	damaged   bool // the unit lacks something
-	running   bool // an IDR was given and nothing was lost since
+	running   bool // a picture to begin with was given and nothing was lost since
 
 	dropped uint64 // units that were not given
 }
@@ -81,7 +81,7 @@ func (a *assembler) finish(give func(assembled)) {
 		u.Data = a.unit
 	}
 	switch {
-	case u.Key && !u.Partial:
+	case begins(u) && !u.Partial:
 		a.running = true
 	case !u.Coded || !a.running:
 		a.dropped++
@@ -89,6 +89,9 @@ func (a *assembler) finish(give func(assembled)) {
 	}
 	give(assembled{u, a.timestamp})
 }
+
+// begins reports whether a decoder can begin with a unit.
+func begins(u avc.Unit) bool { return u.Key || u.Recovers }
 
 // keyframeAsker says when to ask the camera for an IDR (RFC 4585 section 6.3.1).
 // A fresh session gets its first one unasked.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,6 +100,19 @@ func TestAssembleWaitsForAnIDRAfterALoss(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A camera with intra refresh gives no IDR after its first.
+func TestAssembleBeginsAtARecoveryPoint(t *testing.T) {
+	point := annexB(nal(7, 12), nal(8, 6), []byte{6, 6, 1, 0xc4, 0x80}, nal(1, 2500))
+	got, a := assemble(packetise(delta, point, delta, delta, point, delta), 9) // within the third
+	var at []uint32
+	for _, u := range got {
+		at = append(at, u.timestamp)
+	}
+	if want := []uint32{3000, 12000, 15000}; !slices.Equal(at, want) || a.dropped == 0 {
+		t.Errorf("units at %v, want %v", at, want)
 	}
 }
 

@@ -130,7 +130,8 @@ func (r *receiver) frame(timestamp uint32, now time.Time, u avc.Unit) Frame {
 		r.counts.FirstFrame = now.Sub(r.began)
 	}
 	r.counts.Frames++
-	if u.Key {
+	key := begins(u)
+	if key {
 		r.counts.Keyframes++
 		r.sets.Learn(u.Data)
 		if sps, err := avc.ParseSPS(r.sets.SPS(u.Data)); err == nil {
@@ -138,7 +139,7 @@ func (r *receiver) frame(timestamp uint32, now time.Time, u avc.Unit) Frame {
 		}
 	}
 	return Frame{Data: u.Data, Timestamp: r.stamps.add(timestamp), Captured: r.clock.at(timestamp),
-		Arrived: now, Key: u.Key}
+		Arrived: now, Key: key}
 }
 
 // settle copies the counters that the reading goroutine owns.

@@ -31,7 +31,7 @@ type Frame struct {
 	Timestamp int64     // RTP timestamp, counting on beyond 32 bits: 90 kHz, sound 48 kHz
 	Captured  time.Time // by the camera's clock; zero until it has sent a report
 	Arrived   time.Time // of its last packet
-	Key       bool      // an IDR picture, with the parameter sets that a decoder needs
+	Key       bool      // a decoder can begin here, at an IDR or a recovery point, and has the parameter sets for it
 }
 
 func (o WatchOptions) scopes() []proto.Scope {
@@ -220,9 +220,10 @@ var endSentences = map[string]string{
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
 }
 
-// endCodes are the codes that a session can end with when a right does.
+// endCodes are the codes that a session can end with, when a right does or the camera
+// gives no picture that one can begin with.
 var endCodes = []proto.Code{proto.CodeScope, proto.CodeSchedule, proto.CodeExpired, proto.CodeRevoked, proto.CodeSuspended,
-	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage}
+	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage, proto.CodeNoMedia}
 
 // EndSentence is what a person reads of a proto.End's reason.
 func EndSentence(reason string) string {

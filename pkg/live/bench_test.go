@@ -19,7 +19,7 @@ const benchFrame = 16_600 // bytes
 func publisher(r *ring) (publish func()) {
 	z := packetizer{next: r.add}
 	unit := appendUnit(nil, true, benchFrame)
-	return func() { r.append(media.Now(), true, func() { z.accessUnit(unit) }) }
+	return func() { r.append(media.Now(), idr, func() { z.accessUnit(unit) }) }
 }
 
 func BenchmarkPacketize(bench *testing.B) {

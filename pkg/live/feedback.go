@@ -37,6 +37,7 @@ func (v *viewer) heed(p rtcp.Packet, l *lane) {
 		}
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 		v.counters.keyframes.Add(1)
+		v.begs.Store(true)
 		v.keyframe()
 	}
 }

@@ -44,8 +44,10 @@ type ring struct {
 	slots  []packet // a power of two; slot i%len holds packet i
 	oldest uint64   // first packet that is still held
 	next   uint64   // index of the packet to come
-	key    uint64   // first packet of the last key frame
+	key    uint64   // first packet of the last key frame, or of the recovery point that took its place
 	hasKey bool     // and it is still held
+	begins start    // what it is
+	idrs   uint64   // key frames ever appended
 	now    packet   // frame being appended
 	head   time.Duration
 }
@@ -62,18 +64,39 @@ func (r *ring) timestamp(pts time.Duration) uint32 {
 	return r.offset + uint32(s*r.rate+ns*r.rate/uint64(time.Second))
 }
 
+// start is whether a decoder can begin with a frame.
+type start int
+
+const (
+	no       start = iota
+	recovery       // with what is missing renewed bit by bit, which browsers can't
+	idr
+)
+
+func startOf(u *media.AccessUnit) start {
+	switch {
+	case !u.Key:
+		return no
+	case u.Gradual:
+		return recovery
+	}
+	return idr
+}
+
+// startPatience is how old a key frame may be before viewers begin at a recovery point
+// rather than there, and how long one waits for either.
+const startPatience = 10 * time.Second
+
 // append adds one frame: fill calls add for each of its packets. Then every watcher is told.
-func (r *ring) append(pts time.Duration, key bool, fill func()) {
+func (r *ring) append(pts time.Duration, begins start, fill func()) {
 	r.mu.Lock()
-	start := r.next
+	first := r.next
 	r.now = packet{pts: pts, published: media.Now(), timestamp: r.timestamp(pts), first: true}
 	fill()
-	if r.next != start {
+	if r.next != first {
 		last := r.slot(r.next - 1)
 		last.last, last.marker = true, r.markers
-		if key && start >= r.oldest {
-			r.key, r.hasKey = start, true
-		}
+		r.mark(first, begins)
 		r.head = pts
 	}
 	r.mu.Unlock()
@@ -82,6 +105,17 @@ func (r *ring) append(pts time.Duration, key bool, fill func()) {
 		case w <- struct{}{}:
 		default: // it has been told already
 		}
+	}
+}
+
+// mark notes where joiners begin.
+func (r *ring) mark(first uint64, begins start) {
+	if begins == idr {
+		r.idrs++
+	}
+	better := begins == idr || !r.hasKey || r.begins == recovery || r.now.pts-r.slot(r.key).pts > startPatience
+	if begins != no && first >= r.oldest && better {
+		r.key, r.hasKey, r.begins = first, true, begins
 	}
 }
 
@@ -143,6 +177,7 @@ type extent struct {
 	hasKey bool
 	head   time.Duration // of the newest frame
 	keyPTS time.Duration
+	idrs   uint64
 }
 
 // read copies packet i into p, whose payload's buffer is used again.
@@ -169,7 +204,7 @@ func (r *ring) stand() extent {
 }
 
 func (r *ring) extent() extent {
-	e := extent{next: r.next, key: r.key, hasKey: r.hasKey, head: r.head}
+	e := extent{next: r.next, key: r.key, hasKey: r.hasKey, head: r.head, idrs: r.idrs}
 	if r.hasKey {
 		e.keyPTS = r.slot(r.key).pts
 	}

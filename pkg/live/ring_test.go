@@ -9,7 +9,7 @@ import (
 
 // frame appends a frame of n packets that carry their index.
 func frame(r *ring, pts time.Duration, key bool, n int) {
-	r.append(pts, key, func() {
+	r.append(pts, keyed(key), func() {
 		for range n {
 			p := r.add()
 			p.payload = append(p.payload, byte(p.index), byte(p.index>>8))

@@ -118,14 +118,14 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 }
 
 func (s *Server) picture(u *media.AccessUnit) {
-	s.video.append(u.PTS, u.Key, func() { s.packetizer.accessUnit(u.Data) })
+	s.video.append(u.PTS, startOf(u), func() { s.packetizer.accessUnit(u.Data) })
 }
 
 func (s *Server) sound(f *media.AudioFrame) {
 	if len(f.Data) == 0 || len(f.Data) > maxPayload {
 		return // no Opus packet of 20 ms at a bitrate that is allowed
 	}
-	s.audio.append(f.PTS, true, func() {
+	s.audio.append(f.PTS, idr, func() {
 		p := s.audio.add()
 		p.payload = append(p.payload, f.Data...)
 	})

@@ -94,8 +94,8 @@ func (s *Session) run() {
 }
 
 func (s *Session) write() {
-	if s.viewer.run(s.ctx) {
-		s.end(endReason(proto.EndSilent))
+	if err := s.viewer.run(s.ctx); err != nil {
+		s.end(err)
 	}
 }
 

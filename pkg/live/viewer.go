@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Bounds of what a viewer is sent at once. A receiver's socket takes about 90
@@ -30,6 +31,7 @@ type viewer struct {
 	wake     chan struct{}
 	nacks    chan uint16 // sequence numbers of video that are asked for again
 	heard    atomic.Bool // a report has come since the last second
+	begs     atomic.Bool // and one that asks for a key frame
 	counters *counters
 
 	budget  int  // packets that may be sent again now
@@ -37,6 +39,7 @@ type viewer struct {
 	paused  bool // until the pause after a burst is over
 	sent    int  // packets sent since the last second
 	silence int  // seconds with media and without a report
+	hunger  hunger
 }
 
 // lane is one track and the viewer's place in its ring.
@@ -63,8 +66,8 @@ func newViewer(c *counters, keyframe func(), force bool) *viewer {
 	}
 }
 
-// run sends until ctx ends. It returns why it ended by itself: the viewer has been silent.
-func (v *viewer) run(ctx context.Context) (silent bool) {
+// run sends until ctx ends. It returns why it ended by itself, nil if it did not.
+func (v *viewer) run(ctx context.Context) error {
 	for _, l := range v.lanes {
 		defer l.walker.ring.watch(v.wake)()
 		if l.walker.join(v.force && l.video()) {
@@ -76,21 +79,21 @@ func (v *viewer) run(ctx context.Context) (silent bool) {
 	return v.loop(ctx, tick.C)
 }
 
-func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) (silent bool) {
+func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return false
+			return nil
 		case <-v.wake:
 		case <-pause.C:
 			v.burst, v.paused = 0, false
 		case seq := <-v.nacks:
 			v.resend(ctx, v.lanes[0], seq) // video alone is asked for again
 		case <-tick:
-			if v.second() {
-				return true
+			if err := v.second(); err != nil {
+				return err
 			}
 		}
 		v.drain(ctx)
@@ -101,8 +104,9 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) (silent bool) 
 	}
 }
 
-// second does what is due once a second; it tells whether the viewer has been silent too long.
-func (v *viewer) second() bool {
+// second does what is due once a second. An error says why the session ends: the viewer
+// has been silent, or waits in vain for a picture to begin with.
+func (v *viewer) second() error {
 	v.budget = resendRate
 	now := media.Now()
 	for _, l := range v.lanes {
@@ -110,6 +114,9 @@ func (v *viewer) second() bool {
 			v.report(l, now)
 		}
 		l.walker.settle()
+		if l.video() && v.hunger.second(l.walker, v.begs.Swap(false)) {
+			return proto.Refuse(proto.CodeNoMedia)
+		}
 	}
 	if v.heard.Swap(false) {
 		v.silence = 0
@@ -117,7 +124,10 @@ func (v *viewer) second() bool {
 		v.silence++
 	}
 	v.sent = 0
-	return v.silence >= silentSeconds
+	if v.silence >= silentSeconds {
+		return endReason(proto.EndSilent)
+	}
+	return nil
 }
 
 // drain sends what the rings hold for this viewer, and stops when a pause is due.

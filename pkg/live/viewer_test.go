@@ -112,7 +112,7 @@ func TestResendIsBounded(t *testing.T) {
 			t.Fatalf("header %+v, was %+v", h, sent[4])
 		}
 	}
-	v.second()
+	must(t, v.second())
 	v.resend(t.Context(), v.lanes[0], sent[4].SequenceNumber)
 	if got := len(w.headers) - len(sent); got != resendRate+1 {
 		t.Errorf("nothing is sent again after a second")
@@ -137,11 +137,12 @@ func TestNACKsBeyondTheQueueAreLeft(t *testing.T) {
 
 func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
 	v := testViewer(&wire{}, newRing(90000, true))
+	v.lanes[0].walker.waiting = false
 	seconds := func(n, sent int, heard bool) (silent bool) {
 		for range n {
 			v.sent = sent
 			v.heard.Store(heard)
-			silent = v.second()
+			silent = v.second() != nil
 		}
 		return silent
 	}
@@ -165,7 +166,7 @@ func TestThePastIsSentWithPauses(t *testing.T) {
 	v := testViewer(w, r)
 	now := media.Now()
 	for i := range 30 {
-		r.append(now-time.Duration(30-i)*time.Millisecond, i == 0, func() {
+		r.append(now-time.Duration(30-i)*time.Millisecond, keyed(i == 0), func() {
 			for range 4 {
 				p := r.add()
 				p.payload = append(p.payload, make([]byte, 1000)...)
@@ -189,7 +190,7 @@ func TestThePastIsSentWithPauses(t *testing.T) {
 func TestALargeKeyFrameIsSentWithPauses(t *testing.T) {
 	r := newRing(90000, true)
 	v := testViewer(&wire{}, r)
-	r.append(media.Now(), true, func() {
+	r.append(media.Now(), idr, func() {
 		for range 100 {
 			p := r.add()
 			p.payload = append(p.payload, make([]byte, 1000)...)
@@ -217,7 +218,7 @@ func TestFrameToAViewerAllocatesNothing(t *testing.T) {
 	unit := appendUnit(nil, true, 20000)
 	key := true
 	one := func() {
-		r.append(media.Now(), key, func() { z.accessUnit(unit) })
+		r.append(media.Now(), keyed(key), func() { z.accessUnit(unit) })
 		v.drain(t.Context())
 		v.burst = 0
 	}

@@ -10,7 +10,10 @@ import (
 type AccessUnit struct {
 	Data []byte        // immutable once published
 	PTS  time.Duration // moment of capture on the capture clock
-	Key  bool          // holds an IDR slice; a decoder can start here
+	Key  bool          // a decoder can start here: at an IDR picture, or, if Gradual, at a recovery point
+	// Gradual tells of a recovery point (H.264 clause D.2.8): the picture comes to be
+	// whole within some seconds. Browsers don't start there.
+	Gradual bool
 	ref
 }
 
@@ -79,7 +82,7 @@ func (p *Pool[F]) Get() *F {
 	}
 	switch v := any(f).(type) {
 	case *AccessUnit:
-		v.Data, v.PTS, v.Key = v.Data[:0], 0, false
+		v.Data, v.PTS, v.Key, v.Gradual = v.Data[:0], 0, false, false
 		v.adopt(p)
 	case *AudioFrame:
 		v.Data, v.PTS = v.Data[:0], 0

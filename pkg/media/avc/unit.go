@@ -14,6 +14,9 @@ type Unit struct {
 	B       bool   // holds a B slice
 	Sets    bool   // holds a parameter set
 	Partial bool   // begins in the middle of a picture
+
+	Recovers bool   // holds a recovery point: a decoder can begin here too
+	Within   uint32 // and all is right so many pictures later
 }
 
 // NextUnit returns the first access unit and what follows it. The last one ends
@@ -74,6 +77,10 @@ func (u *Unit) note(nal []byte) {
 		u.Coded = true
 		u.Key = u.Key || t == IDR
 		u.B = u.B || IsB(nal)
+	case SEI:
+		if frames, ok := recovery(nal); ok && !u.Coded {
+			u.Recovers, u.Within = true, frames
+		}
 	case SPSType, PPSType:
 		u.Sets = true
 	}

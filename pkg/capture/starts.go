@@ -1,0 +1,69 @@
+package capture
+
+import (
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+)
+
+// startPatience is how far apart pictures may be at which a decoder can start, or how
+// long one may take to show all from a recovery point, before people are told.
+const startPatience = 10 * time.Second
+
+// gap measures how far apart something comes.
+type gap struct {
+	last time.Duration
+	long bool // it is, or was between the last two
+}
+
+// at takes the time of a picture, and whether it is one of those that count.
+func (g *gap) at(now time.Duration, counts bool) {
+	if counts || g.last == 0 {
+		g.long, g.last = g.last != 0 && now-g.last > startPatience, now
+		return
+	}
+	g.long = g.long || now-g.last > startPatience
+}
+
+// starts watches how far apart viewers can begin. Where the camera makes a keyframe when
+// asked, only an unanswered request is a reason to wonder.
+type starts struct {
+	any, idr gap
+	asked    bool // a keyframe, which has not come
+}
+
+// saw takes a picture, which is a start, an IDR or neither. onRequest tells that the
+// camera makes IDRs when asked.
+func (s *starts) saw(now time.Duration, start, idr, onRequest bool) {
+	if idr {
+		s.asked = false
+	}
+	if onRequest && !s.asked && !start {
+		s.any.rest(now)
+		s.idr.rest(now)
+		return
+	}
+	s.any.at(now, start)
+	s.idr.at(now, idr)
+}
+
+// rest lets time pass in which nothing is expected.
+func (g *gap) rest(now time.Duration) { g.last = now }
+
+// trouble says what viewers miss.
+func (p *passThrough) trouble() (health.State, string) {
+	switch {
+	case p.starts.any.long && !p.started:
+		return health.Failed, explain(errNoKey)
+	case p.starts.any.long:
+		return health.Degraded, "The camera's keyframes are more than 10 seconds apart, so viewers who join see nothing for long or are sent away: set its keyframe interval to a few seconds, or set format to raw or mjpeg."
+	case p.starts.idr.long:
+		return health.Degraded, "The camera renews its picture bit by bit instead of by keyframes, without which browsers show nothing: switch its intra refresh off, or set format to raw or mjpeg."
+	}
+	return health.OK, ""
+}
+
+// recovers reports whether a recovery point is a start that is worth beginning at.
+func (p *passThrough) recovers(within uint32) bool {
+	return float64(within) <= startPatience.Seconds()*p.shape.rate
+}
