@@ -67,7 +67,7 @@ func TestWrongLocalCommands(t *testing.T) {
 		`{"cmd":"privacy"}`:                      "privacy takes on: true or false",
 		`{"cmd":"pair","window_seconds":0}`:      "from 1 second to 1 hour",
 		`{"cmd":"settings","set":{}}`:            "did not understand",
-		`{"cmd":"settings","set":{"name":"\n"}}`: "did not understand",
+		`{"cmd":"settings","set":{"name":"\n"}}`: "This name can't be used",
 		`members`:                                "expected one line of JSON",
 		strings.Repeat("x", adminLine):           "at most 4 KiB",
 	} {

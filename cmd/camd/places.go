@@ -33,9 +33,11 @@ func (p *places) enter(c net.Conn) (oldest net.Conn) {
 }
 
 // begin reports whether a connection may have its command carried out; then end must
-// follow.
+// follow. One that had to go in this moment may not: it was told so.
 func (p *places) begin(c net.Conn, cmd string) bool {
-	p.leave(c)
+	if !p.leave(c) {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.busy == nil {
@@ -57,9 +59,14 @@ func (p *places) end(cmd string) {
 	}
 }
 
-// leave forgets a connection that waited for nothing but its command.
-func (p *places) leave(c net.Conn) {
+// leave forgets a connection that has sent no command, and reports whether it had not
+// gone yet.
+func (p *places) leave(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.idle = slices.DeleteFunc(p.idle, func(other net.Conn) bool { return other == c })
+	i := slices.Index(p.idle, c)
+	if i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+	}
+	return i >= 0
 }

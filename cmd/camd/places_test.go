@@ -115,6 +115,9 @@ func TestPlacesAreGivenBack(t *testing.T) {
 		if p.enter(c) != nil || !p.begin(c, "join") {
 			t.Fatal("no place")
 		}
+		if p.begin(c, "join") {
+			t.Fatal("one that had to go is served")
+		}
 		p.end("join")
 		p.enter(c)
 		p.leave(c)
