@@ -76,6 +76,8 @@ var limits = []struct {
 	{"pkg/auth/accesslog", "tooMany", 128, "6.5.3", "128 sessions or more"},
 	{"pkg/auth/accesslog", "keepShort", 64, "6.5.3", "the newest 64 go"},
 	{"pkg/auth/accesslog", "short", 10 * second, "6.5.3", "shorter than 10 seconds"},
+	{"pkg/auth/accesslog", "KeptHashes", 393216, "6.5", "the newest 393216 entries"},
+	{"pkg/auth/accesslog", "forgetAtOnce", 256, "6.5", "256 entries at once"},
 	{"pkg/live", "maxCandidates", 64, "7.3", "At most 64 candidates"},
 	{"pkg/live", "maxAddresses", 128, "7.3", "more than 128 addresses"},
 	{"pkg/live", "maxAddresses", 128, "7.5", "more than 128 addresses"},

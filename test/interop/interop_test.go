@@ -27,13 +27,26 @@ source = "tone"
 live_led = "none"
 `
 
+func needsNode(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("needs node, which Debian has in the package nodejs")
+	}
+}
+
+// TestVectors has the other client read the vectors that the document names.
+func TestVectors(t *testing.T) {
+	needsNode(t)
+	if out, err := exec.CommandContext(t.Context(), "node", "vectors.mjs", "../..").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestAClientOfTheDocumentAlone pairs, is told the status, begins a session, takes
 // pictures, chooses settings, lets guests in and out, and proves the log. The camera card
 // that it makes is read by our own client.
 func TestAClientOfTheDocumentAlone(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node, which Debian has in the package nodejs")
-	}
+	needsNode(t)
 	r := rig.New(t, tables)
 	r.Start()
 	r.Online()

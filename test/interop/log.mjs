@@ -18,13 +18,17 @@ export function readCheckpoint(note, { deviceId, ep, log }) {
   return { note, size: Number(m[2]), root: Buffer.from(m[3], 'base64') };
 }
 
-// rootOf is RFC 6962 2.1 over leaf hashes.
-export function rootOf(leaves) {
-  if (leaves.length === 0) return sha256('');
-  if (leaves.length === 1) return leaves[0];
-  let k = 1;
-  while (k * 2 < leaves.length) k *= 2;
-  return node(rootOf(leaves.slice(0, k)), rootOf(leaves.slice(k)));
+// rootOf is RFC 6962 2.1 over leaf hashes, before which whole subtrees may stand for what
+// is forgotten (4.12): one for each bit of their number.
+export function rootOf(leaves, { forgot = 0, peaks = [] } = {}) {
+  const whole = peaks.map(canonical); // the largest first
+  leaves.forEach((hash, i) => {
+    let h = hash;
+    for (let n = forgot + i; n % 2 === 1; n = half(n)) h = node(whole.pop(), h);
+    whole.push(h);
+  });
+  if (whole.length === 0) return sha256('');
+  return whole.reduceRight((right, left) => node(left, right));
 }
 
 // leafOf is a record's of 4.12.

@@ -29,7 +29,10 @@ export function publicJwk(key) {
   return { kty, crv, x, y };
 }
 
-export const publicKey = (jwk) => createPublicKey({ key: jwk, format: 'jwk' });
+export function publicKey(jwk) {
+  for (const c of [jwk.x, jwk.y ?? jwk.x]) if (canonical(c).length !== 32) throw new Error('a coordinate of another size');
+  return createPublicKey({ key: jwk, format: 'jwk' });
+}
 
 // 1.2
 export const thumbprint = ({ x, y }) =>
@@ -61,14 +64,14 @@ export function signed(typ, claims, key, kid) {
   return `${text}.${b64(sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }))}`;
 }
 
-// opened checks type and signature of what a device signs, which has no kid.
-export function opened(jws, typ, key) {
+// opened checks type and signature; what a device signs has no kid.
+export function opened(jws, typ, key, kid) {
   const [header, claims, signature, more] = jws.split('.');
   const head = JSON.parse(canonical(header));
-  if (more !== undefined || head.alg !== 'ES256' || Object.keys(head).length !== 2) throw new Error('not a signed message');
+  if (more !== undefined || head.alg !== 'ES256' || head.kid !== kid || Object.keys(head).length !== (kid ? 3 : 2)) throw new Error('not a signed message');
   if (!typ.includes(head.typ)) throw new Error(`typ ${head.typ}, want ${typ}`);
   const text = Buffer.from(`${header}.${claims}`);
-  if (!verify('sha256', text, { key, dsaEncoding: 'ieee-p1363' }, canonical(signature))) throw new Error('bad signature');
+  if (canonical(signature).length !== 64 || !verify('sha256', text, { key, dsaEncoding: 'ieee-p1363' }, canonical(signature))) throw new Error('bad signature');
   return { typ: head.typ, claims: JSON.parse(canonical(claims)) };
 }
 
@@ -98,7 +101,8 @@ export function unsealed(jwe, key) {
   if (jwe.length > maxMessage) throw new Error('too large');
   const [header, none, iv, text, tag] = jwe.split('.');
   const head = JSON.parse(canonical(header));
-  if (head.alg !== 'ECDH-ES' || head.enc !== 'A256GCM' || head.cty !== 'JWT' || none !== '') throw new Error('not a sealed message');
+  if (head.alg !== 'ECDH-ES' || head.enc !== 'A256GCM' || head.cty !== 'JWT' || Object.keys(head).length !== 4 || none !== '') throw new Error('not a sealed message');
+  if (canonical(iv).length !== 12 || canonical(tag).length !== 16) throw new Error('iv or tag of another size');
   const d = createDecipheriv('aes-256-gcm', contentKey(key, publicKey(head.epk)), canonical(iv), { authTagLength: 16 });
   d.setAAD(Buffer.from(header));
   d.setAuthTag(canonical(tag));
