@@ -71,6 +71,10 @@ func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
 	if len(a.Kept) > 0 {
 		text += " Now your guests: " + listed(a.Kept, members) + "."
 	}
+	text += "\nThe login at the broker is another matter: have its operator end it"
+	for _, id := range a.Revoked {
+		text += "\n   camops pki remove -- " + string(id)
+	}
 	return text
 }
 

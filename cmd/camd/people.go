@@ -263,7 +263,7 @@ func follow(env *environment, conn net.Conn, q adminRequest) error {
 		case !a.OK:
 			return errors.New(a.Error)
 		case a.Seconds == 0:
-			_, err := fmt.Fprintln(env.out, "Done. The camera belongs to nobody now. Pair an owner with camd pair.")
+			_, err := fmt.Fprintln(env.out, "Done. The camera belongs to nobody now. Pair an owner with camd pair.\nThe logins at the broker are another matter: have its operator end them, with camops pki remove.")
 			return err
 		}
 		fmt.Fprintf(env.out, "in %d s (Ctrl-C stops it)\n", a.Seconds)

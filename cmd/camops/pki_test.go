@@ -54,7 +54,8 @@ func TestPKI(t *testing.T) {
 		{"member " + other, 0, "systemctl reload mosquitto"},
 		{"remove anna", 1, "This is no key"},
 		{"remove " + string(linktest.NewClientID()), 1, "no certificate was made for"},
-		{"remove " + key, 0, "systemctl restart mosquitto"},
+		{"remove -- " + key, 0, "systemctl restart mosquitto"},
+		{"remove -- -" + name[1:], 1, "no certificate was made for -" + name[1:]}, // a name may begin with a hyphen
 		{"remove " + string(identity.DeviceID()), 0, "crl.pem"},
 	} {
 		code, out, errOut := run(t, append([]string{"pki"}, strings.Fields(c.args)...)...)
