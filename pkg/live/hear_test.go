@@ -87,6 +87,7 @@ func TestASessionIsDeafUntilItIsHeard(t *testing.T) {
 		m.say(i, "before", nil)
 	}
 	unheard(t, p, 3)
+	eventually(t, "the picture that the peer has is counted", func() bool { return p.session.Stats().Frames == 1 })
 	sent := p.session.Stats().Packets
 	words, stop, _ := listen(t, r)
 	m.say(10, "now", nil)

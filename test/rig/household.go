@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -56,7 +57,7 @@ func Complete(tb testing.TB, keys *client.Keys, grant proto.Grant) proto.Grant {
 // Card makes the camera card for keys and opens it, as camctl add does.
 func (r *Rig) Card(by *client.Camera, keys *client.Keys, grant proto.Grant) client.Record {
 	r.TB.Helper()
-	to := envelope.PublicKey{Enc: keys.Opener().PublicKey()}
+	to := envelope.PublicKey{Sig: keys.Signer().Public().(*ecdsa.PublicKey), Enc: keys.Opener().PublicKey()}
 	card, err := by.MakeCard(to, grant.Name, grant.Role, r.Login(keys))
 	if err != nil {
 		r.TB.Fatal(err)
