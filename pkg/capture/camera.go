@@ -199,7 +199,7 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	sh := s.shape()
 	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
 	w := newWatch(c, s, st)
-	defer w.timer.Stop()
+	defer w.end()
 	return c.pump(ctx, s, st, w)
 }
 

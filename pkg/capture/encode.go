@@ -64,20 +64,35 @@ func (e *encode) try() error {
 }
 
 func (e *encode) begin() error {
-	e.made, e.target = min(max(e.tempo.rate(), minEncoded), maxEncoded), e.camera.target()
-	e.tempo.kept = meter{}
+	e.made, e.target = e.pace(), e.camera.target()
 	e.bitrate = e.scaled()
 	var err error
 	e.encoder, err = h264.New(h264.Config{Width: e.size.X, Height: e.size.Y, Rate: e.made, Bitrate: e.bitrate})
 	return err
 }
 
-// The rates that openh264 can be made for.
-const minEncoded, maxEncoded = 1, 60
+// The rates that openh264 can be made for, and by how much the real one may be another
+// before it is made anew, which costs an IDR.
+const (
+	minMade, maxMade = 1, 60
+	remake           = 1.3
+)
+
+// pace is the rate to make an encoder for.
+func (e *encode) pace() float64 { return min(max(e.tempo.rate(), minMade), maxMade) }
 
 // scaled is what to ask of the encoder, which counts pictures and not seconds, so that
-// the target is met at the real rate.
-func (e *encode) scaled() int { return int(float64(e.target) * e.made / e.tempo.rate()) }
+// the target is met at the real rate. By more than remake it would also change the
+// level in the stream.
+func (e *encode) scaled() int {
+	return int(float64(e.target) * min(max(e.made/e.tempo.rate(), 1/remake), remake))
+}
+
+// outpaced reports whether the encoder is to be made anew.
+func (e *encode) outpaced() bool {
+	r := e.pace()
+	return e.tempo.kept.n >= meterMemory && (r > e.made*remake || r < e.made/remake)
+}
 
 func (e *encode) close() {
 	if e.encoder == nil {
@@ -96,6 +111,7 @@ func (e *encode) take(p picture) (good bool, err error) {
 	wanted := e.camera.out.Wanted()
 	if !wanted {
 		e.close()
+		e.tempo.kept = meter{}
 	}
 	kept := e.tempo.keep(p.pts, p.lost) && wanted
 	if !kept && !e.camera.asked() && !e.due(p.pts) {
@@ -164,7 +180,8 @@ func (e *encode) late(now time.Duration) bool {
 
 // adjust has an encoder that makes the bitrate which is asked for.
 func (e *encode) adjust() error {
-	if e.encoder == nil {
+	if e.encoder == nil || e.outpaced() {
+		e.close()
 		return e.begin()
 	}
 	changed := e.target != e.camera.target()

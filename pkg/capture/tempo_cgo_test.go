@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
+	"github.com/camd-project/camd/pkg/media/avc"
 )
 
 // filmed is what an encoder at 100 kbit/s makes of a camera with noise, whose driver
@@ -41,6 +42,15 @@ func filmed(t *testing.T, at []time.Duration) []published {
 	return b.got
 }
 
+func levelOf(t *testing.T, u published) string {
+	t.Helper()
+	s, err := avc.ParseSPS(avc.SetsIn(u.Data).SPS(u.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ProfileLevelID[4:]
+}
+
 func TestBitrateAndKeyframesGoByTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		spells  [][2]float64
@@ -56,10 +66,14 @@ func TestBitrateAndKeyframesGoByTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := times(0.2, c.spells...)
 			got := filmed(t, at)
-			bits, key, longest := 0, got[0].PTS, time.Duration(0)
+			bits, key, longest, level := 0, got[0].PTS, time.Duration(0), levelOf(t, got[0])
 			for _, u := range got {
-				if bits += 8 * len(u.Data); u.Key {
-					longest, key = max(longest, u.PTS-key), u.PTS
+				if bits += 8 * len(u.Data); !u.Key {
+					continue
+				}
+				longest, key = max(longest, u.PTS-key), u.PTS
+				if l := levelOf(t, u); l > level {
+					t.Errorf("level %s at %v, want at most %s, which viewers were told", l, u.PTS, level)
 				}
 			}
 			longest = max(longest, at[len(at)-1]-key)

@@ -34,6 +34,9 @@ type watch struct {
 	loss   string             // what was asked for and isn't had
 
 	asked time.Duration // when a keyframe was last due
+
+	gap         int    // lost since a coded picture was published
+	unsubscribe func() // nil if the stream isn't coded
 }
 
 // newWatch begins to watch a stream.
@@ -42,7 +45,20 @@ func newWatch(c *Camera, s stream, st stage) *watch {
 	w.rate = w.shape.rate
 	w.hang = w.patience(w.rate)
 	w.timer = time.AfterFunc(w.hang, s.interrupt)
+	if w.shape.coded { // buffers need not be pictures
+		w.unsubscribe = c.out.Subscribe(func(u *media.AccessUnit) {
+			w.measure(u.PTS, w.gap)
+			w.gap = 0
+		})
+	}
 	return w
+}
+
+func (w *watch) end() {
+	w.timer.Stop()
+	if w.unsubscribe != nil {
+		w.unsubscribe()
+	}
 }
 
 // patience is how long a camera may send nothing.
@@ -53,7 +69,10 @@ func (w *watch) patience(rate float64) time.Duration {
 func (w *watch) saw(p picture, good bool, why error) {
 	w.lost += p.lost
 	w.damagedNow, w.why = !good, why
-	w.measure(p)
+	if w.gap += p.lost; !w.shape.coded {
+		w.measure(p.pts, w.gap)
+		w.gap = 0
+	}
 	if good {
 		w.timer.Reset(w.hang)
 		w.well()
@@ -77,21 +96,21 @@ const (
 
 // measure learns the rate that comes: how long to wait for a picture, what people are
 // told, and when keyframes are due of a camera that counts pictures.
-func (w *watch) measure(p picture) {
-	w.meter.add(p.pts, p.lost)
+func (w *watch) measure(pts time.Duration, lost int) {
+	w.meter.add(pts, lost)
 	if w.judged == 0 {
-		w.judged, w.asked = p.pts, p.pts
+		w.judged, w.asked = pts, pts
 	}
-	if r := w.meter.rate(); p.pts-w.judged >= judgeEvery && r > 0 {
-		w.judged = p.pts
+	if r := w.meter.rate(); pts-w.judged >= judgeEvery && r > 0 {
+		w.judged = pts
 		if math.Abs(r-w.rate) > rateShift*w.rate {
 			w.rate, w.format = r, nil // tell it anew
 			w.hang = w.patience(r)
 		}
 	}
 	every := time.Duration(w.camera.cfg.KeyframeSeconds) * time.Second
-	if w.shape.forceIDR && p.pts-w.asked >= every {
-		if w.asked = p.pts; w.rate < w.shape.rate*(1-rateLoss) {
+	if w.shape.forceIDR && pts-w.asked >= every {
+		if w.asked = pts; w.rate < w.shape.rate*(1-rateLoss) {
 			w.camera.RequestKeyframe()
 		}
 	}

@@ -47,6 +47,27 @@ func TestHealthNamesTheRateThatComes(t *testing.T) {
 	}
 }
 
+// A camera may cut its stream where it likes: its rate is that of pictures.
+func TestRateOfACameraThatCutsPictures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cut []picture
+		for _, u := range slices.Repeat(clipUnits(), 100) {
+			n := len(u.Data) / 2
+			cut = append(cut, picture{data: u.Data[:n]}, picture{data: u.Data[n:]})
+		}
+		s := newFake(cut...)
+		s.delay, s.is.driven = 50*time.Millisecond, true
+		b := newBench(t, &fakeSource{script: func(int) (*fakeStream, error) { return s, nil }})
+		b.run(t)
+		defer b.end()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if s := b.status(); s.State != health.OK || len(b.got) < 100 {
+			t.Errorf("health is %+v after %d pictures", s, len(b.got))
+		}
+	})
+}
+
 // The picture rate is no reason to call a camera hung.
 func TestPatienceGrowsWithTheMeasuredRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
