@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/capture"
-	"github.com/camd-project/camd/pkg/capture/v4l2"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/link"
@@ -37,7 +35,7 @@ func (c checkCmd) Run(env *environment) error {
 	}
 	r := &report{w: tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)}
 	r.line("configuration", "ok", c.Config)
-	r.cameras(cfg.Capture)
+	r.cameras(env.ctx, cfg)
 	r.sound(cfg.Audio)
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
@@ -68,32 +66,6 @@ func (r *report) line(what, state, detail string) {
 func (r *report) fail(what, detail string) {
 	r.wrong++
 	r.line(what, "WRONG", detail)
-}
-
-func (r *report) cameras(cfg capture.Config) {
-	if cfg.Source != "v4l2" {
-		r.line("camera", "ok", "source is "+cfg.Source+": no device is used")
-		return
-	}
-	devices, err := capture.Probe()
-	if err != nil {
-		r.fail("camera", err.Error())
-		return
-	}
-	if len(devices) == 0 {
-		r.fail("camera", "none found: looked at /dev/video*; plug one in or set capture.source = \"synthetic\"")
-	}
-	for _, d := range devices {
-		detail := fmt.Sprintf("%s %s (%s)", d.Path, foreign.Name(d.Name), d.Bus)
-		if d.Problem != "" {
-			r.fail("camera", detail+": "+d.Problem)
-			continue
-		}
-		r.line("camera", "ok", detail)
-		for _, f := range d.Formats {
-			r.line("", "", fmt.Sprintf("%s: %s", foreign.Name(f.Description), sizes(f.Sizes)))
-		}
-	}
 }
 
 func (r *report) identity(cfg config.Config) auth.Identity {
@@ -245,19 +217,4 @@ func size(path string) string {
 		return "size unknown"
 	}
 	return fmt.Sprintf("%d KiB", (info.Size()+1023)/1024)
-}
-
-// sizes lists frame sizes with their rates: 1280x720 (30, 15 fps), …
-func sizes(l []v4l2.Size) string {
-	texts := make([]string, len(l))
-	for i, s := range l {
-		texts[i] = fmt.Sprintf("%dx%d", s.MaxWidth, s.MaxHeight)
-		if s.MinWidth != s.MaxWidth || s.MinHeight != s.MaxHeight {
-			texts[i] = fmt.Sprintf("%dx%d to %s", s.MinWidth, s.MinHeight, texts[i])
-		}
-		if len(s.Rates) > 0 {
-			texts[i] += fmt.Sprintf(" (%s fps)", strings.Trim(fmt.Sprint(s.Rates), "[]"))
-		}
-	}
-	return strings.Join(texts, ", ")
 }

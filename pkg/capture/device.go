@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
@@ -62,6 +63,9 @@ func (d *deviceSource) open() (stream, error) {
 		return nil, err
 	}
 	s, err := d.start(dev, mode)
+	if errors.Is(err, syscall.EBUSY) {
+		return nil, &fault{fmt.Sprintf("%s (%s) is in use by another program: end that program.", dev.Path, foreign.Name(dev.Name)), err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +107,13 @@ type candidate struct {
 
 func (s *search) look(path string, dev v4l2.Device, err error) {
 	if err != nil {
-		s.skip(path, err)
+		s.skip(path, dev, err)
 		return
 	}
 	mode, ok := choose(dev, s.want)
 	switch {
 	case !ok:
-		s.looked = append(s.looked, fmt.Sprintf("%s (%s: no usable format)", path, foreign.Name(dev.Name)))
+		s.looked = append(s.looked, fmt.Sprintf("%s (%s: %s)", path, foreign.Name(dev.Name), unusable(dev)))
 		return
 	case s.known == nil && s.last.Bus != "" && dev.Bus == s.last.Bus && dev.Index == s.last.Index:
 		s.known = &candidate{dev, mode}
@@ -119,12 +123,16 @@ func (s *search) look(path string, dev v4l2.Device, err error) {
 	s.looked = append(s.looked, fmt.Sprintf("%s (%s at %s)", path, foreign.Name(dev.Name), dev.Bus))
 }
 
-func (s *search) skip(path string, err error) {
-	if errors.Is(err, v4l2.ErrNotCamera) || errors.Is(err, fs.ErrNotExist) {
-		return
+func (s *search) skip(path string, dev v4l2.Device, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return // it went meanwhile
 	}
-	s.looked = append(s.looked, fmt.Sprintf("%s (%s)", path, strings.TrimSuffix(strings.ToLower(explain(err)), ".")))
-	if s.cause == nil {
+	why := reason(err)
+	if dev.Name != "" {
+		why = foreign.Name(dev.Name) + ": " + why
+	}
+	s.looked = append(s.looked, fmt.Sprintf("%s (%s)", path, why))
+	if s.cause == nil && !notCamera(err) {
 		s.cause = err
 	}
 }
@@ -143,6 +151,9 @@ func (s *search) configured(path string, dev v4l2.Device) bool {
 
 var errNoCamera = errors.New("no camera")
 
+// maxNamed is how many devices one sentence names: some SoCs have twenty nodes.
+const maxNamed = 6
+
 func (s *search) result() (v4l2.Device, v4l2.Mode, error) {
 	for _, c := range []*candidate{s.known, s.first} {
 		if c != nil {
@@ -150,8 +161,11 @@ func (s *search) result() (v4l2.Device, v4l2.Mode, error) {
 		}
 	}
 	looked := "there is no device /dev/video*"
-	if len(s.looked) > 0 {
-		looked = "looked at " + strings.Join(s.looked, ", ")
+	if n := len(s.looked); n > 0 {
+		looked = "looked at " + strings.Join(s.looked[:min(n, maxNamed)], ", ")
+		if n > maxNamed {
+			looked += fmt.Sprintf(" and %d more, which camd check lists", n-maxNamed)
+		}
 	}
 	what, advice := "camera", "plug one in"
 	if s.want.Device != deviceAuto {

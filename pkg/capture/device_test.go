@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
+	"github.com/camd-project/camd/pkg/health"
 )
 
 // fakeDriver is a machine whose cameras come and go.
@@ -29,10 +32,10 @@ type fakeDriver struct {
 func (d *fakeDriver) Paths() ([]string, error) { return d.paths, nil }
 
 func (d *fakeDriver) Describe(path string, _, _ int) (v4l2.Device, error) {
-	if err := d.problems[path]; err != nil {
-		return v4l2.Device{}, fmt.Errorf("open %s: %w", path, err)
-	}
 	dev, ok := d.devices[path]
+	if err := d.problems[path]; err != nil {
+		return dev, fmt.Errorf("open %s: %w", path, err)
+	}
 	if !ok {
 		return dev, fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
 	}
@@ -150,8 +153,22 @@ func TestNoCameraSaysWhatWasLookedAt(t *testing.T) {
 		want   []string
 		cause  error
 	}{
-		"nothing":   {&fakeDriver{}, func(*Config) {}, []string{"No camera was found: there is no device /dev/video*", "plug one in"}, errNoCamera},
-		"metadata":  {&fakeDriver{paths: []string{"/dev/video1"}, problems: map[string]error{"/dev/video1": v4l2.ErrNotCamera}}, func(*Config) {}, []string{"there is no device /dev/video*"}, errNoCamera},
+		"nothing": {&fakeDriver{}, func(*Config) {}, []string{"No camera was found: there is no device /dev/video*", "plug one in"}, errNoCamera},
+		"metadata": {
+			&fakeDriver{paths: []string{"/dev/video1"}, devices: map[string]v4l2.Device{"/dev/video1": {Name: "Cam"}}, problems: map[string]error{"/dev/video1": v4l2.NotCamera("metadata only")}},
+			func(*Config) {}, []string{"No camera was found: looked at /dev/video1 (\"Cam\": metadata only); plug one in."}, errNoCamera,
+		},
+		"several": {
+			&fakeDriver{
+				paths:    []string{"/dev/video0", "/dev/video1", "/dev/video2", "/dev/video3", "/dev/video4", "/dev/video5", "/dev/video6", "/dev/video7", "/dev/video8"},
+				devices:  map[string]v4l2.Device{"/dev/video3": {Name: "Bayer", Formats: []v4l2.Format{{Pixel: 'B' | 'A'<<8 | '8'<<16 | '1'<<24}, {Pixel: 'N' | 'M'<<8 | '1'<<16 | '2'<<24}}}, "/dev/video4": {Name: "Empty"}},
+				problems: map[string]error{"/dev/video1": v4l2.NotCamera("output only"), "/dev/video2": syscall.EBUSY, "/dev/video5": v4l2.ErrNoNode, "/dev/video6": syscall.ENODEV, "/dev/video7": syscall.EIO, "/dev/video8": syscall.EIO},
+			},
+			func(*Config) {}, []string{
+				"looked at /dev/video1 (output only), /dev/video2 (the camera is in use by another program", "/dev/video3 (\"Bayer\": no usable format, only BA81, NM12 in more than one piece of memory)",
+				"/dev/video4 (\"Empty\": no format at all)", "/dev/video5 (the kernel has the camera, but /dev has no node", "and 2 more, which camd check lists",
+			}, syscall.EBUSY,
+		},
 		"forbidden": {&fakeDriver{paths: []string{"/dev/video0"}, problems: map[string]error{"/dev/video0": syscall.EACCES}}, func(*Config) {}, []string{"/dev/video0", "group video"}, fs.ErrPermission},
 		"another one": {
 			&fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("usb-2")}},
@@ -161,7 +178,7 @@ func TestNoCameraSaysWhatWasLookedAt(t *testing.T) {
 		"without the format": {
 			&fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("usb-2")}},
 			func(c *Config) { c.Format = FormatH264 },
-			[]string{"No camera with format h264", "/dev/video0 (\"Cam\": no usable format)"}, errNoCamera,
+			[]string{"No camera with format h264", "/dev/video0 (\"Cam\": no usable format, only YUYV, MJPG)"}, errNoCamera,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,25 +258,68 @@ func TestH264CameraIsSetUpForLiveVideo(t *testing.T) {
 
 func TestCameraThatDoesNotStartIsClosed(t *testing.T) {
 	d := &fakeDriver{startErr: syscall.EBUSY, paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": webcam("")}}
-	if _, err := (&deviceSource{cfg: DefaultConfig(), driver: d}).open(); !errors.Is(err, syscall.EBUSY) || d.closed != 1 {
-		t.Errorf("open() = %v, closed %d times", err, d.closed)
+	_, err := (&deviceSource{cfg: DefaultConfig(), driver: d}).open()
+	if !errors.Is(err, syscall.EBUSY) || explain(err) != "/dev/video0 (\"Cam\") is in use by another program: end that program." || d.closed != 1 {
+		t.Errorf("open() = %v, explained as %q, closed %d times", err, explain(err), d.closed)
 	}
 }
 
 func TestProbe(t *testing.T) {
 	d := &fakeDriver{
-		paths:    []string{"/dev/video0", "/dev/video1", "/dev/video2", "/dev/video3"},
-		devices:  map[string]v4l2.Device{"/dev/video0": webcam("usb-1"), "/dev/video3": {Name: "Bayer only"}},
-		problems: map[string]error{"/dev/video1": v4l2.ErrNotCamera, "/dev/video2": syscall.EACCES},
+		paths: []string{"/dev/video0", "/dev/video1", "/dev/video2", "/dev/video3"},
+		devices: map[string]v4l2.Device{
+			"/dev/video0": webcam("usb-1"), "/dev/video1": {Name: "Cam"}, "/dev/video3": {Name: "Bayer", Formats: []v4l2.Format{{Pixel: 'B' | 'A'<<8 | '8'<<16 | '1'<<24}}},
+		},
+		problems: map[string]error{"/dev/video1": v4l2.NotCamera("metadata only"), "/dev/video2": syscall.EACCES},
 	}
 	got, err := probe(d)
-	if err != nil || len(got) != 3 {
+	if err != nil || len(got) != 4 {
 		t.Fatalf("probe() = %+v, %v", got, err)
 	}
-	for i, want := range []struct{ path, problem string }{{"/dev/video0", ""}, {"/dev/video2", "group video"}, {"/dev/video3", "no format"}} {
-		if got[i].Path != want.path || !strings.Contains(got[i].Problem, want.problem) || (want.problem == "") != (got[i].Problem == "") {
-			t.Errorf("device %d: %+v", i, got[i])
+	for i, want := range []struct {
+		path, name, problem string
+		other               bool
+	}{
+		{"/dev/video0", "Cam", "", false},
+		{"/dev/video1", "Cam", "metadata only", true},
+		{"/dev/video2", "", "camd may not open the camera: add its user to the group video", false},
+		{"/dev/video3", "Bayer", "no usable format, only BA81; camd can use H264, YU12, NV12, YUYV, UYVY, MJPG, JPEG", false},
+	} {
+		if g := got[i]; g.Path != want.path || g.Name != want.name || g.Problem != want.problem || g.Other != want.other {
+			t.Errorf("device %d: %+v, want %+v", i, g, want)
 		}
+	}
+}
+
+func TestTryTellsWhetherPicturesCanBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		stream *fakeStream
+		err    error
+		state  health.State
+		reason string
+	}{
+		"pictures": {newFake(whole(clipUnits()...)...), nil, health.OK, ""},
+		"nothing":  {newFake(), nil, health.Failed, "no picture for 3s"},
+		"damaged":  {newFake(slices.Repeat([]picture{{damaged: true}}, 99)...), nil, health.Failed, "only damaged"},
+		"busy":     {nil, syscall.EBUSY, health.Failed, "in use by another program"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := &fakeSource{script: func(int) (*fakeStream, error) {
+					if c.stream != nil {
+						c.stream.stop = make(chan struct{}, 8)
+					}
+					return c.stream, c.err
+				}}
+				s, err := try(t.Context(), testConfig(), src)
+				if err != nil || s.State != c.state || !strings.Contains(s.Reason, c.reason) {
+					t.Errorf("%+v, %v", s, err)
+				}
+				if c.stream != nil && c.stream.closedAt.IsZero() {
+					t.Error("the camera was left open")
+				}
+			})
+		})
 	}
 }
 

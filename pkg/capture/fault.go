@@ -44,6 +44,8 @@ func explain(err error) string {
 		{h264.ErrKind, "The camera's JPEG is of a kind that camd can't decode: set format to raw or h264, or use another camera."},
 		{h264.ErrDamaged, "The camera sends only damaged pictures: check its cable and power supply."},
 		{v4l2.ErrUnsupported, "This system has no V4L2 cameras: set source to synthetic or file."},
+		{v4l2.ErrNoNode, "The kernel has the camera, but /dev has no node for it: mount devtmpfs, let udev make it, or give it to the container."},
+		{v4l2.ErrPlanes, "The camera's driver puts a picture into more than one piece of memory: set another format."},
 		{v4l2.ErrFormat, "The camera doesn't give the format that it offers: set another format."},
 		{syscall.EBUSY, "The camera is in use by another program: end that program."},
 		{fs.ErrPermission, "camd may not open the camera: add its user to the group video."},

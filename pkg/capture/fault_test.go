@@ -156,7 +156,7 @@ func TestTargetBitrateStaysWithinBounds(t *testing.T) {
 
 func TestEveryFaultIsASentence(t *testing.T) {
 	for _, err := range []error{
-		errBFrames, errNoKey, errResized, h264.ErrNoEncoder, h264.ErrSize, h264.ErrShort, h264.ErrKind, v4l2.ErrUnsupported, v4l2.ErrFormat, syscall.EBUSY, syscall.EACCES, syscall.EPERM, syscall.ENODEV,
+		errBFrames, errNoKey, errResized, h264.ErrNoEncoder, h264.ErrSize, h264.ErrShort, h264.ErrKind, v4l2.ErrUnsupported, v4l2.ErrFormat, v4l2.ErrNoNode, v4l2.ErrPlanes, syscall.EBUSY, syscall.EACCES, syscall.EPERM, syscall.ENODEV,
 		syscall.ENOENT, syscall.ENOSPC, syscall.EIO, errors.New("whatever"), &fault{"A sentence.", errHung},
 	} {
 		s := explain(fmt.Errorf("open /dev/video0: %w", err))

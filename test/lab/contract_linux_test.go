@@ -9,30 +9,32 @@ import (
 )
 
 // TestRealDevicesKeepTheContracts runs the tests that camd's made-up sources keep to
-// on what a real kernel gives: vivid, the USB camera, the loopback sound card, and one
-// that has a mixer and nothing but stereo.
+// on what a real kernel gives: vivid by the single-planar and by the multi-planar API,
+// the USB camera, the loopback sound card, and one that has a mixer and nothing but
+// stereo. 32-bit programs run on the 64-bit kernel.
 func TestRealDevicesKeepTheContracts(t *testing.T) {
 	for _, a := range []Arch{ARM64, ARMv7} {
 		need(t, ARM64.QEMU[0], a.Compiler+"-gcc", a.Compiler+"-g++")
 	}
 	g := boot(t, ARM64, namespace(t), Archive{
-		"bin/capture": {0o755, read(t, testProgram(t, ARM64, "./pkg/capture"))},
-		"bin/alsa":    {0o755, read(t, testProgram(t, ARM64, "./pkg/audio/alsa"))},
-		"bin/alsa-32": {0o755, read(t, testProgram(t, ARMv7, "./pkg/audio/alsa"))}, // on a 64-bit kernel
-		clipPath[1:]:  {0o644, clip(t)},
-	}, nil, append(usb, vivid, aloop, "snd-hda-codec-generic", hda)...)
+		"bin/capture":    {0o755, read(t, testProgram(t, ARM64, "./pkg/capture"))},
+		"bin/capture-32": {0o755, read(t, testProgram(t, ARMv7, "./pkg/capture"))},
+		"bin/alsa":       {0o755, read(t, testProgram(t, ARM64, "./pkg/audio/alsa"))},
+		"bin/alsa-32":    {0o755, read(t, testProgram(t, ARMv7, "./pkg/audio/alsa"))},
+		clipPath[1:]:     {0o644, clip(t)},
+	}, nil, append(usb, vividBoth, aloop, "snd-hda-codec-generic", hda)...)
 	must(t, g.Plug(patient(t), clipPath))
-	eventually(t, "both cameras are there", func() bool {
+	eventually(t, "all cameras are there", func() bool {
 		cameras, err := g.Cameras(patient(t))
 		must(t, err)
-		return len(cameras) == 2
+		return len(cameras) == 3
 	})
 	eventually(t, "both sound cards are there", func() bool {
 		cards, err := g.Glob(patient(t), "/dev/snd/controlC*")
 		must(t, err)
 		return len(cards) == 2
 	})
-	for _, name := range []string{"capture", "alsa", "alsa-32"} {
+	for _, name := range []string{"capture", "capture-32", "alsa", "alsa-32"} {
 		t.Run(name, func(t *testing.T) { keepsContract(t, g, name, "TestReal") })
 	}
 }

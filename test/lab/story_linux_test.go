@@ -7,8 +7,9 @@ import (
 
 // Modules of the devices in the stories.
 const (
-	vivid = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
-	aloop = "snd-aloop pcm_substreams=1"
+	vividBoth = "vivid n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0x0,0x0 multiplanar=1,2" // the second is multi-planar
+	vivid     = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
+	aloop     = "snd-aloop pcm_substreams=1"
 )
 
 var usb = []string{"vhci-hcd", "uvcvideo"}

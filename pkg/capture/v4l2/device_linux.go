@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
-	"github.com/blackjack/webcam"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,11 +16,23 @@ import (
 // a driver never end its list.
 const maxListed = 256
 
-// Paths lists the video nodes by number.
+// classFolder is where the kernel lists its video devices.
+const classFolder = "/sys/class/video4linux"
+
+// Paths lists the video nodes by number, also those that /dev lacks.
 func Paths() ([]string, error) {
 	paths, err := filepath.Glob("/dev/video[0-9]*")
 	if err != nil {
 		return nil, fmt.Errorf("list video devices: %w", err)
+	}
+	known, err := filepath.Glob(classFolder + "/video[0-9]*")
+	if err != nil {
+		return nil, fmt.Errorf("list video devices: %w", err)
+	}
+	for _, k := range known {
+		if p := "/dev/" + filepath.Base(k); !slices.Contains(paths, p) {
+			paths = append(paths, p)
+		}
 	}
 	number := func(p string) int {
 		n, _ := strconv.Atoi(strings.TrimPrefix(p, "/dev/video"))
@@ -32,9 +42,9 @@ func Paths() ([]string, error) {
 	return paths, nil
 }
 
-// Identify tells name and place of a node without its formats. The error is
-// ErrNotCamera for a node that is something else, such as the metadata node that
-// each USB camera has.
+// Identify tells name and place of a node without its formats. The error is a
+// NotCamera for a node that is something else, such as the metadata node that each
+// USB camera has; the Device then has its name all the same.
 func Identify(path string) (Device, error) {
 	fd, err := openNode(path)
 	if err != nil {
@@ -46,6 +56,11 @@ func Identify(path string) (Device, error) {
 
 func openNode(path string) (int, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		if _, known := os.Stat(filepath.Join(classFolder, filepath.Base(path))); known == nil {
+			err = ErrNoNode
+		}
+	}
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -55,17 +70,35 @@ func openNode(path string) (int, error) {
 func identify(fd int, path string) (Device, error) {
 	var c capability
 	if err := call(fd, vidiocQueryCap, &c); err != nil {
-		return Device{}, fmt.Errorf("query %s: %w", path, errors.Join(ErrNotCamera, err))
+		return Device{}, fmt.Errorf("query %s: %w", path, errors.Join(NotCamera("no V4L2 device"), err))
 	}
 	d := Device{Path: path, Name: cString(c.card[:]), Bus: cString(c.busInfo[:]), Index: nodeIndex(path)}
 	caps := c.capabilities
 	if caps&capDeviceCaps != 0 {
 		caps = c.deviceCaps
 	}
-	if caps&capVideoCapture == 0 || caps&capStreaming == 0 {
-		return d, fmt.Errorf("query %s: %w", path, ErrNotCamera)
+	if what := other(caps); what != "" {
+		return d, fmt.Errorf("query %s: %w", path, what)
 	}
+	d.Multiplanar = caps&capVideoCapture == 0
 	return d, nil
+}
+
+// other says what a node is that is no camera.
+func other(caps uint32) NotCamera {
+	switch {
+	case caps&(capM2M|capM2MMP) != 0:
+		return "converts pictures in memory"
+	case caps&(capVideoCapture|capVideoCaptureMP) != 0 && caps&capStreaming != 0:
+		return ""
+	case caps&(capVideoCapture|capVideoCaptureMP) != 0:
+		return "captures without streaming"
+	case caps&(capMetaCapture|capMetaOutput) != 0:
+		return "metadata only"
+	case caps&(capVideoOutput|capVideoOutputMP) != 0:
+		return "output only"
+	}
+	return "captures no pictures"
 }
 
 // nodeIndex reads which node of its hardware path is.
@@ -88,67 +121,91 @@ func nodeIndex(path string) int {
 // Describe is Identify with the formats. Rates are those at width x height where a
 // size covers it.
 func Describe(path string, width, height int) (Device, error) {
-	d, err := Identify(path)
+	fd, err := openNode(path)
 	if err != nil {
-		return d, err
+		return Device{}, err
 	}
-	// The library opens without O_CLOEXEC: no child may be started until its
-	// descriptor is closed again. Listing only reads what the driver has in memory.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	cam, err := webcam.Open(path)
-	if err != nil {
-		return d, fmt.Errorf("open %s: %w", path, err)
+	defer func() { _ = unix.Close(fd) }() // nothing was written
+	d, err := identify(fd, path)
+	if err == nil {
+		d.Formats = formats(fd, d.kind(), width, height)
 	}
-	d.Formats = formats(cam, width, height)
-	if err := cam.Close(); err != nil {
-		return d, fmt.Errorf("close %s: %w", path, err)
-	}
-	return d, nil
+	return d, err
 }
 
-func formats(cam *webcam.Webcam, width, height int) []Format {
-	var l []Format
-	for pixel, text := range cam.GetSupportedFormats() {
-		f := Format{Pixel: PixelFormat(pixel), Description: text}
-		for _, s := range cam.GetSupportedFrameSizes(pixel) {
-			if len(f.Sizes) < maxListed {
-				f.Sizes = append(f.Sizes, size(cam, pixel, s, width, height))
-			}
+// kind is the type of a device's buffers.
+func (d Device) kind() uint32 {
+	if d.Multiplanar {
+		return kindVideoCaptureMP
+	}
+	return kindVideoCapture
+}
+
+func formats(fd int, kind uint32, width, height int) (l []Format) {
+	for i := range uint32(maxListed) {
+		d := formatDesc{index: i, kind: kind}
+		if call(fd, vidiocEnumFmt, &d) != nil {
+			break // EINVAL ends the list
 		}
+		f := Format{Pixel: PixelFormat(d.pixelFormat), Description: cString(d.description[:])}
+		f.Sizes = sizes(fd, d.pixelFormat, width, height)
 		l = append(l, f)
 	}
-	slices.SortFunc(l, func(a, b Format) int { return strings.Compare(a.Pixel.String(), b.Pixel.String()) })
+	slices.SortStableFunc(l, func(a, b Format) int { return strings.Compare(a.Pixel.String(), b.Pixel.String()) })
 	return l
 }
 
-func size(cam *webcam.Webcam, pixel webcam.PixelFormat, s webcam.FrameSize, width, height int) Size {
-	z := Size{
-		MinWidth: int(s.MinWidth), MaxWidth: int(s.MaxWidth), StepWidth: int(s.StepWidth),
-		MinHeight: int(s.MinHeight), MaxHeight: int(s.MaxHeight), StepHeight: int(s.StepHeight),
-	}
-	w, h := s.MaxWidth, s.MaxHeight
-	if z.Covers(width, height) {
-		w, h = uint32(width), uint32(height) //nolint:gosec // within the driver's uint32 range
-	}
-	for _, r := range cam.GetSupportedFramerates(pixel, w, h) {
-		if len(z.Rates) < maxListed {
-			z.Rates = append(z.Rates, rates(r)...)
+func sizes(fd int, pixel uint32, width, height int) (l []Size) {
+	for i := range uint32(maxListed) {
+		f := frameSize{index: i, pixelFormat: pixel}
+		if call(fd, vidiocEnumFrameSizes, &f) != nil {
+			break
+		}
+		s := f.size
+		if f.kind == discrete {
+			s = [6]uint32{s[0], s[0], 0, s[1], s[1], 0}
+		}
+		z := Size{
+			MinWidth: int(s[0]), MaxWidth: int(s[1]), StepWidth: int(s[2]),
+			MinHeight: int(s[3]), MaxHeight: int(s[4]), StepHeight: int(s[5]),
+		}
+		w, h := s[1], s[4]
+		if z.Covers(width, height) {
+			w, h = uint32(width), uint32(height) //nolint:gosec // within the driver's uint32 range
+		}
+		z.Rates = rates(fd, pixel, w, h)
+		l = append(l, z)
+		if f.kind != discrete {
+			break // a range is the only one
 		}
 	}
-	slices.Sort(z.Rates)
-	z.Rates = slices.Compact(z.Rates)
-	return z
+	return l
 }
 
-// rates turns a frame interval, or a range of them, into its rates. Of a range
-// every whole number of frames per second is there.
-func rates(r webcam.FrameRate) []float64 {
-	if r.MinNumerator == 0 || r.MaxNumerator == 0 {
+func rates(fd int, pixel, width, height uint32) (l []float64) {
+	for i := range uint32(maxListed) {
+		f := frameInterval{index: i, pixelFormat: pixel, width: width, height: height}
+		if call(fd, vidiocEnumFrameIntervals, &f) != nil {
+			break
+		}
+		if f.kind == discrete {
+			l = append(l, spread(f.interval[0], f.interval[0])...)
+			continue
+		}
+		l = append(l, spread(f.interval[0], f.interval[1])...)
+		break
+	}
+	slices.Sort(l)
+	return slices.Compact(l)
+}
+
+// spread turns a range of frame intervals into rates: its ends, and every whole
+// number of frames per second.
+func spread(shortest, longest fract) []float64 {
+	if shortest.numerator == 0 || longest.numerator == 0 {
 		return nil
 	}
-	fast := float64(r.MinDenominator) / float64(r.MinNumerator) // the shortest interval
-	slow := float64(r.MaxDenominator) / float64(r.MaxNumerator)
+	fast, slow := shortest.rate(), longest.rate()
 	l := []float64{fast}
 	if slow < fast {
 		l = append(l, slow)
@@ -158,3 +215,5 @@ func rates(r webcam.FrameRate) []float64 {
 	}
 	return l
 }
+
+func (f fract) rate() float64 { return float64(f.denominator) / float64(f.numerator) }

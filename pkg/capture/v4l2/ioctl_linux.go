@@ -4,7 +4,6 @@ import (
 	"errors"
 	"unsafe"
 
-	"github.com/blackjack/webcam/ioctl"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,11 +27,46 @@ type (
 		bytesPerLine               uint32
 		_                          [7]uint32 // sizeimage, colorspace and what belongs to it
 	}
+	planeFormat struct {
+		_            uint32 // sizeimage
+		bytesPerLine uint32
+		_            [6]uint16
+	}
+	pixFormatMP struct {
+		width, height, pixelFormat uint32
+		_                          [2]uint32 // field, colorspace
+		planes                     [8]planeFormat
+		numPlanes                  uint8
+		_                          [11]uint8 // flags, and what belongs to colorspace
+	}
 	format struct {
 		kind uint32
 		_    [0]uintptr // the union holds pointers, so it is aligned as one
 		fmt  pixFormat
 		_    [200 - unsafe.Sizeof(pixFormat{})]byte
+	}
+	formatMP struct {
+		kind uint32
+		_    [0]uintptr
+		fmt  pixFormatMP
+		_    [200 - unsafe.Sizeof(pixFormatMP{})]byte
+	}
+	formatDesc struct {
+		index, kind uint32
+		_           uint32 // flags
+		description [32]byte
+		pixelFormat uint32
+		_           [4]uint32 // mbus_code
+	}
+	frameSize struct {
+		index, pixelFormat, kind uint32
+		size                     [6]uint32 // width, height; or min, max and step of both
+		_                        [2]uint32
+	}
+	frameInterval struct {
+		index, pixelFormat, width, height, kind uint32
+		interval                                [3]fract // one, or the shortest, the longest and a step
+		_                                       [2]uint32
 	}
 	fract      struct{ numerator, denominator uint32 }
 	streamParm struct {
@@ -52,9 +86,15 @@ type (
 		timestamp                     unix.Timeval
 		_                             [4]uint32 // timecode
 		sequence, memory              uint32
-		offset                        uintptr // a union of offset, pointer and descriptor
-		length                        uint32
+		offset                        uintptr   // a union of offset, descriptor, and pointer to planes
+		length                        uint32    // or the number of planes
 		_                             [2]uint32 // reserved2, request_fd
+	}
+	plane struct {
+		bytesUsed, length uint32
+		offset            uintptr // a union as above
+		dataOffset        uint32
+		_                 [11]uint32
 	}
 	control struct {
 		id    uint32
@@ -72,12 +112,22 @@ type (
 )
 
 const (
-	capVideoCapture = 0x00000001
-	capStreaming    = 0x04000000
-	capDeviceCaps   = 0x80000000
+	capVideoCapture   = 0x00000001
+	capVideoOutput    = 0x00000002
+	capVideoCaptureMP = 0x00001000
+	capVideoOutputMP  = 0x00002000
+	capM2MMP          = 0x00004000
+	capM2M            = 0x00008000
+	capMetaCapture    = 0x00800000
+	capStreaming      = 0x04000000
+	capMetaOutput     = 0x08000000
+	capDeviceCaps     = 0x80000000
 
-	kindVideoCapture = 1
-	memoryMmap       = 1
+	kindVideoCapture   = 1
+	kindVideoCaptureMP = 9
+	memoryMmap         = 1
+
+	discrete = 1 // a frameSize or frameInterval that is no range
 
 	flagError         = 0x0040
 	flagTimestampMask = 0xe000
@@ -86,20 +136,29 @@ const (
 	controlDisabled = 0x0001
 )
 
-var (
-	vidiocQueryCap  = ioctl.IoR('V', 0, unsafe.Sizeof(capability{}))
-	vidiocGFmt      = ioctl.IoRW('V', 4, unsafe.Sizeof(format{}))
-	vidiocSFmt      = ioctl.IoRW('V', 5, unsafe.Sizeof(format{}))
-	vidiocReqBufs   = ioctl.IoRW('V', 8, unsafe.Sizeof(requestBuffers{}))
-	vidiocQueryBuf  = ioctl.IoRW('V', 9, unsafe.Sizeof(buffer{}))
-	vidiocQBuf      = ioctl.IoRW('V', 15, unsafe.Sizeof(buffer{}))
-	vidiocDQBuf     = ioctl.IoRW('V', 17, unsafe.Sizeof(buffer{}))
-	vidiocStreamOn  = ioctl.IoW('V', 18, unsafe.Sizeof(uint32(0)))
-	vidiocStreamOff = ioctl.IoW('V', 19, unsafe.Sizeof(uint32(0)))
-	vidiocGParm     = ioctl.IoRW('V', 21, unsafe.Sizeof(streamParm{}))
-	vidiocSParm     = ioctl.IoRW('V', 22, unsafe.Sizeof(streamParm{}))
-	vidiocSCtrl     = ioctl.IoRW('V', 28, unsafe.Sizeof(control{}))
-	vidiocQueryCtrl = ioctl.IoRW('V', 36, unsafe.Sizeof(queryControl{}))
+// Requests, by the general encoding of ioctl numbers (include/uapi/asm-generic/ioctl.h),
+// which x86, ARM and RISC-V share.
+const (
+	iocRead, iocWrite = 2 << 30, 1 << 30
+	iocBoth           = iocRead | iocWrite
+
+	vidiocQueryCap  = iocRead | unsafe.Sizeof(capability{})<<16 | 'V'<<8
+	vidiocEnumFmt   = iocBoth | unsafe.Sizeof(formatDesc{})<<16 | 'V'<<8 | 2
+	vidiocGFmt      = iocBoth | unsafe.Sizeof(format{})<<16 | 'V'<<8 | 4 // of formatMP too
+	vidiocSFmt      = iocBoth | unsafe.Sizeof(format{})<<16 | 'V'<<8 | 5
+	vidiocReqBufs   = iocBoth | unsafe.Sizeof(requestBuffers{})<<16 | 'V'<<8 | 8
+	vidiocQueryBuf  = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 9
+	vidiocQBuf      = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 15
+	vidiocDQBuf     = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 17
+	vidiocStreamOn  = iocWrite | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 18
+	vidiocStreamOff = iocWrite | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 19
+	vidiocGParm     = iocBoth | unsafe.Sizeof(streamParm{})<<16 | 'V'<<8 | 21
+	vidiocSParm     = iocBoth | unsafe.Sizeof(streamParm{})<<16 | 'V'<<8 | 22
+	vidiocSCtrl     = iocBoth | unsafe.Sizeof(control{})<<16 | 'V'<<8 | 28
+	vidiocQueryCtrl = iocBoth | unsafe.Sizeof(queryControl{})<<16 | 'V'<<8 | 36
+
+	vidiocEnumFrameSizes     = iocBoth | unsafe.Sizeof(frameSize{})<<16 | 'V'<<8 | 74
+	vidiocEnumFrameIntervals = iocBoth | unsafe.Sizeof(frameInterval{})<<16 | 'V'<<8 | 75
 )
 
 // call is ioctl(2) on a pointer, tried again when a signal came between. The

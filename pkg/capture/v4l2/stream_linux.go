@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/camd-project/camd/pkg/media"
 	"golang.org/x/sys/unix"
@@ -32,11 +34,19 @@ type Stream struct {
 	wake    *os.File // an eventfd that ends the wait
 	stopped atomic.Bool
 	poll    [2]unix.PollFd
-	got     buffer // what dequeue filled
-	err     error  // of the last dequeue
-	held    int    // index of the buffer that Grab gave out, -1 none
+	pin     runtime.Pinner // keeps the Stream, whose planes the kernel writes, in its place
+	plane   plane          // of a buffer that is asked about or queued
+	got     filled         // what dequeue filled
+	err     error          // of the last dequeue
+	held    int            // index of the buffer that Grab gave out, -1 none
 	next    uint32
 	seen    bool // next is valid
+}
+
+// filled is a buffer and, of the multi-planar API, its one plane.
+type filled struct {
+	buffer
+	plane plane
 }
 
 // Prepare opens a device and asks for a mode. Controls can be set now, before
@@ -48,6 +58,7 @@ func Prepare(path string, m Mode, newest bool) (*Stream, error) {
 		return nil, err
 	}
 	s := &Stream{fd: fd, newest: newest, held: -1}
+	s.pin.Pin(s)
 	s.device, err = identify(fd, path)
 	if err == nil {
 		err = s.setMode(m)
@@ -73,35 +84,51 @@ func (s *Stream) makeWake() error {
 
 // setMode asks for the mode and reads back what the driver made of it.
 func (s *Stream) setMode(m Mode) error {
-	f := format{kind: kindVideoCapture}
-	f.fmt = pixFormat{width: uint32(m.Width), height: uint32(m.Height), pixelFormat: uint32(m.Pixel)} //nolint:gosec // sizes are small and positive
-	if err := call(s.fd, vidiocSFmt, &f); err != nil {
+	ask := pixFormat{width: uint32(m.Width), height: uint32(m.Height), pixelFormat: uint32(m.Pixel)} //nolint:gosec // sizes are small and positive
+	if _, _, err := s.format(vidiocSFmt, ask); err != nil {
 		return fmt.Errorf("set format of %s: %w", s.device.Path, err)
 	}
-	f = format{kind: kindVideoCapture}
-	if err := call(s.fd, vidiocGFmt, &f); err != nil {
+	f, planes, err := s.format(vidiocGFmt, pixFormat{})
+	if err != nil {
 		return fmt.Errorf("read format of %s: %w", s.device.Path, err)
 	}
-	s.mode = Mode{Pixel: PixelFormat(f.fmt.pixelFormat), Width: int(f.fmt.width), Height: int(f.fmt.height)}
-	s.stride = int(f.fmt.bytesPerLine)
+	s.mode = Mode{Pixel: PixelFormat(f.pixelFormat), Width: int(f.width), Height: int(f.height)}
+	s.stride = int(f.bytesPerLine)
 	if s.mode.Pixel != m.Pixel {
 		return fmt.Errorf("set format of %s: asked for %s, got %s: %w", s.device.Path, m.Pixel, s.mode.Pixel, ErrFormat)
+	}
+	if planes != 1 {
+		return fmt.Errorf("set format of %s: %s in %d planes: %w", s.device.Path, m.Pixel, planes, ErrPlanes)
 	}
 	s.setRate(m.Rate)
 	return nil
 }
 
+// format sets or reads the format by whichever API the device has.
+func (s *Stream) format(request uintptr, ask pixFormat) (got pixFormat, planes int, err error) {
+	if !s.device.Multiplanar {
+		f := format{kind: s.device.kind(), fmt: ask}
+		err = call(s.fd, request, &f)
+		return f.fmt, 1, err
+	}
+	f := formatMP{kind: s.device.kind()}
+	f.fmt = pixFormatMP{width: ask.width, height: ask.height, pixelFormat: ask.pixelFormat, numPlanes: 1}
+	err = call(s.fd, request, &f)
+	got = pixFormat{width: f.fmt.width, height: f.fmt.height, pixelFormat: f.fmt.pixelFormat, bytesPerLine: f.fmt.planes[0].bytesPerLine}
+	return got, int(f.fmt.numPlanes), err
+}
+
 // setRate asks for a rate and reads back which one the driver took. A driver that
 // knows no rates (ENOTTY) is not at fault: its Rate stays 0.
 func (s *Stream) setRate(rate float64) {
-	p := streamParm{kind: kindVideoCapture, timePerFrame: fract{1000, uint32(rate * 1000)}}
+	p := streamParm{kind: s.device.kind(), timePerFrame: fract{1000, uint32(rate * 1000)}}
 	_ = call(s.fd, vidiocSParm, &p) // G_PARM tells
-	p = streamParm{kind: kindVideoCapture}
+	p = streamParm{kind: s.device.kind()}
 	if err := call(s.fd, vidiocGParm, &p); err != nil {
 		return
 	}
 	if t := p.timePerFrame; t.numerator > 0 {
-		s.mode.Rate = float64(t.denominator) / float64(t.numerator)
+		s.mode.Rate = t.rate()
 	}
 }
 
@@ -117,7 +144,7 @@ func (s *Stream) start() error {
 	if err := s.mapBuffers(); err != nil {
 		return err
 	}
-	kind := uint32(kindVideoCapture)
+	kind := s.device.kind()
 	if err := call(s.fd, vidiocStreamOn, &kind); err != nil {
 		return fmt.Errorf("stream on: %w", err)
 	}
@@ -130,16 +157,20 @@ func (s *Stream) start() error {
 }
 
 func (s *Stream) mapBuffers() error {
-	req := requestBuffers{count: bufferCount, kind: kindVideoCapture, memory: memoryMmap}
+	req := requestBuffers{count: bufferCount, kind: s.device.kind(), memory: memoryMmap}
 	if err := call(s.fd, vidiocReqBufs, &req); err != nil {
 		return fmt.Errorf("request buffers: %w", err)
 	}
 	for i := range req.count {
-		b := buffer{index: i, kind: kindVideoCapture, memory: memoryMmap}
+		b := s.buffer(i, &s.plane)
 		if err := call(s.fd, vidiocQueryBuf, &b); err != nil {
 			return fmt.Errorf("query buffer: %w", err)
 		}
-		m, err := unix.Mmap(s.fd, int64(uint32(b.offset)), int(b.length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // the union's offset has 32 bits
+		offset, length := b.offset, b.length
+		if s.device.Multiplanar {
+			offset, length = s.plane.offset, s.plane.length
+		}
+		m, err := unix.Mmap(s.fd, int64(uint32(offset)), int(length), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // the union's offset has 32 bits
 		if err != nil {
 			return fmt.Errorf("map buffer: %w", err)
 		}
@@ -149,6 +180,17 @@ func (s *Stream) mapBuffers() error {
 		}
 	}
 	return nil
+}
+
+// buffer begins a request about a buffer; p is one of the Stream's own planes, which
+// don't move.
+func (s *Stream) buffer(index uint32, p *plane) buffer {
+	b := buffer{index: index, kind: s.device.kind(), memory: memoryMmap}
+	if s.device.Multiplanar {
+		*p = plane{}
+		b.offset, b.length = uintptr(unsafe.Pointer(p)), 1 //nolint:gosec // the kernel takes its address
+	}
+	return b
 }
 
 // Grab gives the last frame's buffer back to the driver and waits for the next
@@ -207,7 +249,7 @@ func (s *Stream) giveBack() error {
 }
 
 func (s *Stream) queue(i int) error {
-	b := buffer{index: uint32(i), kind: kindVideoCapture, memory: memoryMmap} //nolint:gosec // a buffer number
+	b := s.buffer(uint32(i), &s.plane) //nolint:gosec // a buffer number
 	if err := call(s.fd, vidiocQBuf, &b); err != nil {
 		return fmt.Errorf("queue buffer: %w", err)
 	}
@@ -216,9 +258,8 @@ func (s *Stream) queue(i int) error {
 
 // dequeue takes a filled buffer into s.got; false means that there is none yet.
 func (s *Stream) dequeue() bool {
-	b := &s.got
-	*b = buffer{kind: kindVideoCapture, memory: memoryMmap}
-	s.err = call(s.fd, vidiocDQBuf, b)
+	s.got.buffer = s.buffer(0, &s.got.plane)
+	s.err = call(s.fd, vidiocDQBuf, &s.got.buffer)
 	return !errors.Is(s.err, unix.EAGAIN)
 }
 
@@ -237,12 +278,21 @@ func (s *Stream) frame() (Frame, error) {
 			return Frame{}, err
 		}
 	}
-	i, n := int(s.got.index), int(s.got.bytesUsed)
-	if i >= len(s.buffers) || n > len(s.buffers[i]) {
-		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with %d bytes: %w", s.device.Path, i, n, unix.EPROTO)
+	i := int(s.got.index)
+	from, to := s.payload()
+	if i >= len(s.buffers) || from > to || to > len(s.buffers[i]) {
+		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with bytes %d to %d: %w", s.device.Path, i, from, to, unix.EPROTO)
 	}
 	s.held = i
-	return Frame{Data: s.buffers[i][:n], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || n == 0}, nil
+	return Frame{Data: s.buffers[i][from:to], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || from == to}, nil
+}
+
+// payload tells where in its buffer the picture lies.
+func (s *Stream) payload() (from, to int) {
+	if s.device.Multiplanar {
+		return int(s.got.plane.dataOffset), int(s.got.plane.bytesUsed)
+	}
+	return 0, int(s.got.bytesUsed)
 }
 
 // missed counts the gap in the driver's sequence numbers before s.got.
@@ -272,7 +322,7 @@ func (s *Stream) stamp() time.Duration {
 // Close stops the stream and closes the device.
 func (s *Stream) Close() error {
 	if len(s.buffers) > 0 {
-		kind := uint32(kindVideoCapture)
+		kind := s.device.kind()
 		_ = call(s.fd, vidiocStreamOff, &kind) // fails when the device is gone
 	}
 	var errs []error
@@ -280,6 +330,7 @@ func (s *Stream) Close() error {
 		errs = append(errs, unix.Munmap(b))
 	}
 	s.buffers = nil
+	s.pin.Unpin()
 	errs = append(errs, unix.Close(s.fd))
 	if s.wake != nil {
 		errs = append(errs, s.wake.Close())

@@ -1,11 +1,11 @@
 // Package v4l2 captures from one video device of the Linux kernel (Video for
 // Linux 2, https://docs.kernel.org/userspace-api/media/v4l/v4l2.html).
 //
-// Formats, sizes and rates are listed, and ioctl numbers made, through
-// blackjack/webcam. The stream itself is own code, because that library can't do
-// what camd needs of it: the driver's time stamps, sequence numbers and error
-// flags, the format that the driver really set, device_caps, O_CLOEXEC, and a
-// wait that can be interrupted and costs no thread. Single-planar capture only.
+// It is own code on x/sys/unix, because camd needs the driver's time stamps, sequence
+// numbers and error flags, the format that the driver really set, device_caps,
+// O_CLOEXEC, devices of the multi-planar API, and a wait that can be interrupted and
+// costs no thread. Of the multi-planar API, which many SoCs' drivers speak only,
+// formats whose picture lies in one piece of memory can be used.
 //
 // It decides nothing: which device, which format and what to do about an error is
 // its caller's. A Stream belongs to one goroutine, Interrupt excepted, and ends
@@ -44,11 +44,12 @@ func (p PixelFormat) String() string {
 
 // Device tells where a capture node is and what it gives.
 type Device struct {
-	Path    string // /dev/video0; changes when devices come and go
-	Name    string
-	Bus     string // bus path, such as usb-0000:01:00.0-1: the same after a replug into the same port
-	Index   int    // which of the nodes of one piece of hardware this is, -1 if unknown
-	Formats []Format
+	Path        string // /dev/video0; changes when devices come and go
+	Name        string
+	Bus         string // bus path, such as usb-0000:01:00.0-1: the same after a replug into the same port
+	Index       int    // which of the nodes of one piece of hardware this is, -1 if unknown
+	Multiplanar bool   // speaks only the multi-planar API
+	Formats     []Format
 }
 
 // Format is one pixel format that a device offers, with its sizes.
@@ -85,10 +86,17 @@ type Frame struct {
 var (
 	ErrUnsupported = errors.New("there is no Video4Linux on this system")
 	ErrNoControl   = errors.New("the driver has no such control")
-	ErrNotCamera   = errors.New("not a capture device with streaming")
+	ErrNoNode      = errors.New("the kernel has the device, and /dev has no node for it")
 	ErrFormat      = errors.New("the driver refuses the format")
+	ErrPlanes      = errors.New("a picture lies in more than one piece of memory")
 	ErrInterrupted = errors.New("interrupted")
 )
+
+// NotCamera is the error for a node that captures no pictures: what it is instead, in
+// a few words.
+type NotCamera string
+
+func (n NotCamera) Error() string { return "no camera: " + string(n) }
 
 // Control identifies a driver's control (linux/v4l2-controls.h).
 type Control uint32
