@@ -151,6 +151,7 @@ func TestPassingOnAllocatesNothing(t *testing.T) {
 func FuzzPassThrough(f *testing.F) {
 	f.Add(clipData, uint16(100))
 	f.Add(clipData, uint16(5000))
+	f.Add(slices.Concat(clipData[:300], []byte{0, 0, 1, 6, 6, 1, 0xc4, 0x80, 0, 0, 1, 0x41, 0x9a, 0x20}), uint16(5000))
 	f.Add([]byte{0, 0, 1, 0x67, 0x42, 0, 10, 0xff, 0, 0, 1, 0x65, 0x88}, uint16(7))
 	f.Fuzz(func(t *testing.T, data []byte, size uint16) {
 		b := newBench(&testing.T{}, nil)
@@ -161,7 +162,7 @@ func FuzzPassThrough(f *testing.F) {
 			}
 		}
 		for i, u := range b.got {
-			if a, _ := avc.NextUnit(u.Data); i == 0 && (!a.Key || avc.SetsIn(u.Data).SPS(u.Data) == nil) || !a.Coded {
+			if a, _ := avc.NextUnit(u.Data); i == 0 && (!u.Key || u.Key != (a.Key || a.Recovers) || avc.SetsIn(u.Data).SPS(u.Data) == nil) || !a.Coded {
 				t.Errorf("published %v", kinds(u))
 			}
 		}

@@ -26,7 +26,7 @@ func unitsOf(t *testing.T, path string) (l []avc.Unit) {
 // decoded has ffmpeg decode H.264 without a complaint and returns its pictures' bytes.
 func decoded(t *testing.T, units ...published) []byte {
 	t.Helper()
-	out, complaints := ffmpeg(t, units)
+	out, complaints := ffmpeg(t, "h264", joined(units))
 	if complaints != "" {
 		t.Errorf("ffmpeg: %s", complaints)
 	}
@@ -36,22 +36,27 @@ func decoded(t *testing.T, units ...published) []byte {
 // raw is decoded for what begins with references to pictures that are missing.
 func raw(t *testing.T, units ...published) []byte {
 	t.Helper()
-	out, _ := ffmpeg(t, units)
+	out, _ := ffmpeg(t, "h264", joined(units))
 	return out
 }
 
-func ffmpeg(t *testing.T, units []published) (pictures []byte, complained string) {
+// joined joins access units.
+func joined(units []published) (b []byte) {
+	for _, u := range units {
+		b = append(b, u.Data...)
+	}
+	return b
+}
+
+func ffmpeg(t *testing.T, format string, data []byte) (pictures []byte, complained string) {
 	t.Helper()
 	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Skip("ffmpeg is not installed (apt-get install ffmpeg): nothing else here decodes H.264")
 	}
-	var in, out, complaints bytes.Buffer
-	for _, u := range units {
-		in.Write(u.Data)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "-v", "warning", "-f", "h264", "-i", "pipe:", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "pipe:")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &out, &complaints
+	var out, complaints bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, "-v", "warning", "-f", format, "-i", "pipe:", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "pipe:")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), &out, &complaints
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("ffmpeg: %v: %s", err, &complaints)
 	}

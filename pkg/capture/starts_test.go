@@ -10,11 +10,13 @@ import (
 
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media/avc"
+	"github.com/camd-project/camd/pkg/media/fmp4"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // TestADecoderMayBeginAtARecoveryPoint has ffmpeg begin at each recovery point of a
-// camera that gave one IDR: at the next, all is as it was for who saw everything.
+// camera that gave one IDR: at the next, all is as it was for who saw everything, in a
+// recording too.
 func TestADecoderMayBeginAtARecoveryPoint(t *testing.T) {
 	units := unitsOf(t, "testdata/refresh.h264")
 	b, _ := pass(t, whole(units...)...)
@@ -33,11 +35,34 @@ func TestADecoderMayBeginAtARecoveryPoint(t *testing.T) {
 		t.Fatalf("starts at %v, want one each 60 pictures", starts)
 	}
 	for _, i := range starts[1:3] {
-		got := raw(t, b.got[i:]...)
-		if tail := all[(i+60)*size:]; !bytes.HasSuffix(got, tail) {
+		tail := all[(i+60)*size:]
+		if got := raw(t, b.got[i:]...); !bytes.HasSuffix(got, tail) {
 			t.Errorf("who began at picture %d sees something else from picture %d on", i, i+60)
 		}
+		if got, _ := ffmpeg(t, "mp4", recorded(t, b.got[i:])); !bytes.HasSuffix(got, tail) {
+			t.Errorf("a recording from picture %d shows something else from picture %d on", i, i+60)
+		}
 	}
+}
+
+// recorded makes an MP4 as a client does.
+func recorded(t *testing.T, units []published) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	sps, pps := avc.SetsIn(units[0].Data).Of(units[0].Data)
+	w, err := fmp4.NewWriter(&out, fmp4.Tracks{Video: &fmp4.VideoTrack{SPS: sps, PPS: pps, Width: 64, Height: 48}})
+	for _, u := range units {
+		if err == nil {
+			err = w.WriteVideo(u.Data, u.PTS, u.Key)
+		}
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // clock feeds pictures at 10 Hz.

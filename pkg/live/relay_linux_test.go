@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -111,8 +112,22 @@ func (p *peer) trickled() {
 	}()
 }
 
-// socketInodes lists this process's sockets by what the kernel says of them.
+// socketInodes lists this process's sockets by what the kernel says of them. It reads
+// until it has read the same twice: a table of the whole machine's sockets is not read
+// at one moment, and while others come and go an entry can be passed over.
 func socketInodes(t *testing.T) map[string]string {
+	t.Helper()
+	last := readInodes(t)
+	for {
+		now := readInodes(t)
+		if maps.Equal(now, last) {
+			return now
+		}
+		last = now
+	}
+}
+
+func readInodes(t *testing.T) map[string]string {
 	t.Helper()
 	own := map[string]bool{}
 	fds, err := filepath.Glob("/proc/self/fd/*")
