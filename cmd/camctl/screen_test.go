@@ -25,6 +25,12 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	harmless("an error", errOut.String(), 1)
+	defer func(v string) { version = v }(version)
+	version = strings.ReplaceAll(evil, "\n", " ")
+	if code := execute(t.Context(), []string{"version"}, &out, &errOut); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	harmless("the output", out.String(), 1)
 	member := proto.Member{Name: evil, Role: evil, Scopes: []proto.Scope{evil}, Weekly: evil, By: evil, Standing: evil}
 	harmless("members", show(membersText([]proto.Member{member}, time.UTC, true)), 2)
 	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,

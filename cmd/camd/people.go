@@ -231,12 +231,8 @@ func (c endCmd) end(env *environment, cmd, what string) error {
 		return err
 	}
 	fmt.Fprintln(env.out, what)
-	if !c.Yes {
-		fmt.Fprintf(env.out, "Type %s to go on: ", cmd)
-		line, err := bufio.NewReader(io.LimitReader(env.in, 64)).ReadString('\n')
-		if err != nil || strings.TrimSpace(line) != cmd {
-			return errors.New("nothing was done")
-		}
+	if !c.Yes && !typed(env, cmd) {
+		return errors.New("nothing was done")
 	}
 	conn, err := net.DialTimeout("unix", cfg.Device.Socket, adminPatience)
 	if err != nil {
@@ -245,6 +241,13 @@ func (c endCmd) end(env *environment, cmd, what string) error {
 	defer conn.Close()                                          //nolint:errcheck // nothing to lose
 	defer context.AfterFunc(env.ctx, func() { conn.Close() })() //nolint:errcheck // nothing to lose
 	return follow(env, conn, adminRequest{Cmd: cmd})
+}
+
+// typed asks for a word and reports whether it was typed.
+func typed(env *environment, word string) bool {
+	fmt.Fprintf(env.out, "Type %s to go on: ", word)
+	line, err := bufio.NewReader(io.LimitReader(env.in, 64)).ReadString('\n')
+	return err == nil && strings.TrimSpace(line) == word
 }
 
 // follow prints the countdown. Ctrl-C closes the connection, which cancels it.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -24,6 +23,8 @@ type pending struct {
 	Epoch    uint64     `json:"ep"`       // the epoch that ends
 	Settings choices    `json:"settings"` // stay, unless Reset
 	Farewell []farewell `json:"farewell,omitempty"`
+
+	damaged bool // the file was there, and what it said is lost
 }
 
 // farewell is a last notice, sealed under the epoch that ends. docs/protocol.md 11.1.
@@ -114,18 +115,18 @@ func (a *Authority) farewell(reset bool) (l []farewell) {
 	return l
 }
 
-// readPending is nil if no end of an epoch is under way.
+// readPending is nil if no end of an epoch is under way. It is written whole or not at
+// all; of one that is damaged it is known only that everyone was to be removed.
 func readPending(state string) (*pending, error) {
-	text, err := os.ReadFile(filepath.Join(state, filePending))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	text, err := store.ReadFile(filepath.Join(state, filePending))
 	var p pending
-	if err == nil {
-		err = json.Unmarshal(text, &p)
-	}
-	if err != nil { // it is written whole or not at all
-		return nil, fmt.Errorf("read %s: %w", filepath.Join(state, filePending), err)
+	switch {
+	case errors.Is(err, store.ErrMissing):
+		return nil, nil
+	case errors.Is(err, store.ErrDamaged), err == nil && (json.Unmarshal(text, &p) != nil || p.Epoch == 0):
+		return &pending{damaged: true}, nil
+	case err != nil:
+		return nil, err
 	}
 	return &p, nil
 }
@@ -168,6 +169,9 @@ func shredAll(folder string, patterns ...string) error {
 		for _, path := range paths {
 			if err := store.Shred(path); err != nil {
 				return err
+			}
+			if err := os.RemoveAll(path); err != nil { // a folder that is in a file's place
+				return fmt.Errorf("wipe: %w", err)
 			}
 		}
 	}

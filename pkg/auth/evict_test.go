@@ -395,23 +395,3 @@ func (h *house) again(harm func() error) error {
 	}
 	return err
 }
-
-// What is pending and can't be read refuses the start: nothing is guessed.
-func TestPendingThatCannotBeRead(t *testing.T) {
-	inHouse(t, func(t *testing.T, h *house) {
-		anna := h.owner("Anna")
-		path := filepath.Join(h.cfg.State, filePending)
-		h.restart(func() {
-			if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := tryOpenWith(t, h.cfg); err == nil || !strings.Contains(err.Error(), path) {
-				t.Errorf("%v", err)
-			}
-			if err := os.Remove(path); err != nil {
-				t.Fatal(err)
-			}
-		})
-		anna.must(proto.OpStatus, nil)
-	})
-}

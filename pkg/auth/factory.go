@@ -28,6 +28,9 @@ import (
 func InitFactory(state string) (Identity, error) {
 	dir := filepath.Join(state, identityFolder)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		if _, wrong := LoadIdentity(state); errors.Is(wrong, ErrIdentity) {
+			return nil, wrong
+		}
 		return nil, errors.Join(err, fmt.Errorf("%s: %w", dir, ErrExists))
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -36,6 +37,8 @@ const (
 	fileLog         = "log.key"
 	fileTrio        = "trio"
 	fileReason      = "reason"
+
+	maxReason = 200 // bytes: members are told of it
 )
 
 // newestEpoch is the highest epoch that has key files; 0 if there is none.
@@ -49,7 +52,7 @@ func newestEpoch(state string) (uint64, error) {
 	}
 	var newest uint64
 	for _, e := range entries { // names with a dot are half made and parse as no number
-		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil && e.IsDir() {
+		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil {
 			newest = max(newest, n)
 		}
 	}
@@ -109,8 +112,8 @@ func loadHousehold(state string, id Identity, epoch uint64) (*household, error) 
 	dir := epochFolder(state, epoch)
 	files := map[string][]byte{}
 	for _, name := range []string{fileSig, fileEnc, fileLog, fileTrio, fileReason} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
+		b, err := store.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, store.ErrMissing) {
 			err = fmt.Errorf("%w: %s has no %s", store.ErrDamaged, dir, name)
 		}
 		if err != nil {
@@ -121,6 +124,9 @@ func loadHousehold(state string, id Identity, epoch uint64) (*household, error) 
 	h := &household{epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
 	if err := h.parse(files); err != nil {
 		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
+	}
+	if len(h.reason) > maxReason || foreign.Line(h.reason) != h.reason {
+		return nil, fmt.Errorf("load household keys of epoch %d: %w: %s is no reason", epoch, store.ErrDamaged, fileReason)
 	}
 	if err := h.verify(id); err != nil {
 		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
@@ -191,6 +197,9 @@ func removeOlder(state string, epoch uint64) error {
 }
 
 func shredFolder(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() { // a file in its place
+		return errors.Join(store.Shred(dir), os.RemoveAll(dir))
+	}
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
 		err = errors.Join(err, store.Shred(filepath.Join(dir, f.Name())))

@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
 )
 
 // Identity is who the device is for its whole life (IDevID of IEEE 802.1AR).
@@ -52,19 +54,19 @@ func (i *fileIdentity) Label() pairing.Label     { return i.label }
 func (i *fileIdentity) Class() string            { return "C1" }
 
 // LoadIdentity reads the identity from the state folder. The error is
-// ErrNoIdentity, or a sentence about the file that is wrong.
+// ErrNoIdentity, ErrIdentity for files that are damaged, or a sentence about what is
+// wrong otherwise.
 func LoadIdentity(state string) (Identity, error) {
 	dir := filepath.Join(state, identityFolder)
-	if err := private(dir); err != nil {
+	if err := private(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoIdentity
+	} else if err != nil {
 		return nil, err
 	}
-	device, err := readPrivate(dir, fileDeviceID)
-	if err != nil {
+	i := &fileIdentity{}
+	var err error
+	if i.device, err = loadDevice(dir); err != nil {
 		return nil, err
-	}
-	i := &fileIdentity{device: proto.DeviceID(strings.TrimSpace(string(device)))}
-	if !i.device.Valid() {
-		return nil, fmt.Errorf("%s holds no device id", filepath.Join(dir, fileDeviceID))
 	}
 	if i.key, err = loadKey(dir); err != nil {
 		return nil, err
@@ -76,18 +78,32 @@ func LoadIdentity(state string) (Identity, error) {
 	return i, err
 }
 
+// damaged is an ErrIdentity about one file.
+func damaged(dir, name, what string) error {
+	return fmt.Errorf("%s %s: %w", filepath.Join(dir, name), what, ErrIdentity)
+}
+
+func loadDevice(dir string) (proto.DeviceID, error) {
+	text, err := readPrivate(dir, fileDeviceID)
+	if err != nil {
+		return "", err
+	}
+	device := proto.DeviceID(strings.TrimSpace(string(text)))
+	if !device.Valid() {
+		return "", damaged(dir, fileDeviceID, "holds no device id")
+	}
+	return device, nil
+}
+
 func loadKey(dir string) (*ecdsa.PrivateKey, error) {
 	text, err := readPrivate(dir, fileKey)
 	if err != nil {
 		return nil, err
 	}
 	key, err := parseKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, fileKey), err)
-	}
 	ec, ok := key.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%s holds no ECDSA key", filepath.Join(dir, fileKey))
+	if err != nil || !ok || ec.Curve != elliptic.P256() {
+		return nil, damaged(dir, fileKey, "holds no key of this camera")
 	}
 	return ec, nil
 }
@@ -103,14 +119,14 @@ func loadChain(dir string, key *ecdsa.PrivateKey) ([][]byte, error) {
 		chain = append(chain, block.Bytes)
 	}
 	if len(chain) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(dir, fileCert))
+		return nil, damaged(dir, fileCert, "holds no certificate")
 	}
 	leaf, err := x509.ParseCertificate(chain[0])
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, fileCert), err)
+		return nil, damaged(dir, fileCert, "holds no certificate that can be read")
 	}
 	if !key.PublicKey.Equal(leaf.PublicKey) {
-		return nil, fmt.Errorf("%s is not the certificate of %s", filepath.Join(dir, fileCert), fileKey)
+		return nil, damaged(dir, fileCert, "is not the certificate of "+fileKey)
 	}
 	return chain, nil
 }
@@ -120,17 +136,16 @@ func loadLabel(dir string, i *fileIdentity) (pairing.Label, error) {
 	if err != nil {
 		return pairing.Label{}, err
 	}
-	path := filepath.Join(dir, fileLabel)
 	label, err := pairing.ParseLabel(string(text))
 	if err != nil {
-		return pairing.Label{}, fmt.Errorf("read %s: %w", path, err)
+		return pairing.Label{}, damaged(dir, fileLabel, "holds no label")
 	}
 	want, err := pairing.NewLabel(i.device, label.Secret, i.key.Public())
 	if err != nil {
-		return pairing.Label{}, fmt.Errorf("read %s: %w", path, err)
+		return pairing.Label{}, fmt.Errorf("read %s: %w", filepath.Join(dir, fileLabel), err)
 	}
 	if want.Text() != label.Text() {
-		return pairing.Label{}, fmt.Errorf("%s is the label of another device or key", path)
+		return pairing.Label{}, damaged(dir, fileLabel, "is the label of another device or key")
 	}
 	return label, nil
 }
@@ -138,11 +153,17 @@ func loadLabel(dir string, i *fileIdentity) (pairing.Label, error) {
 // readPrivate reads a file that nobody else may read.
 func readPrivate(dir, name string) ([]byte, error) {
 	path := filepath.Join(dir, name)
-	if err := private(path); err != nil {
-		return nil, err
+	err := private(path)
+	var b []byte
+	if err == nil {
+		b, err = store.ReadFile(path)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrMissing):
+		return nil, damaged(dir, name, "is missing")
+	case errors.Is(err, store.ErrDamaged):
+		return nil, damaged(dir, name, "is no file of camd's")
+	case err != nil:
 		return nil, fmt.Errorf("load identity: %w", err)
 	}
 	return b, nil
@@ -153,7 +174,7 @@ func private(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w (%s is missing)", ErrNoIdentity, path)
+		return fmt.Errorf("%s is missing: %w", path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("this user may not read %s; run camd as its owner", path)
 	case err != nil:

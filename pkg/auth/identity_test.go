@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 func TestFactory(t *testing.T) {
@@ -126,12 +127,12 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		"open key":        {func(d string) error { return os.Chmod(filepath.Join(d, fileKey), 0o640) }, "chmod go-rwx"},
 		"no key":          {func(d string) error { return os.Remove(filepath.Join(d, fileKey)) }, "identity.key is missing"},
 		"device id":       {write(fileDeviceID, "../../etc"), "no device id"},
-		"key":             {write(fileKey, "key"), "no private key"},
+		"key":             {write(fileKey, "key"), "holds no key of this camera"},
 		"certificate":     {write(fileCert, "cert"), "no certificate"},
 		"other's cert":    {copyFrom(fileCert), "not the certificate of"},
 		"other's label":   {copyFrom(fileLabel), "label of another device"},
 		"other's id":      {copyFrom(fileDeviceID), "label of another device"},
-		"no label at all": {write(fileLabel, "hello"), "not a camd label"},
+		"no label at all": {write(fileLabel, "hello"), "holds no label"},
 	} {
 		state := newState(t)
 		if err := c.change(filepath.Join(state, identityFolder)); err != nil {
@@ -140,6 +141,25 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		if _, err := LoadIdentity(state); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The identifier of another device is mended from the certificate, which the key proves.
+func TestRepairOfAnotherDevicesIdentifier(t *testing.T) {
+	state := newState(t)
+	before, err := LoadIdentity(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(state, identityFolder, fileDeviceID), []byte(proto.NewDeviceID()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := PlanRepair(state)
+	if err != nil || r.NewDevice || r.NewLabel {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if after, err := r.Do(); err != nil || after.Label().Text() != before.Label().Text() {
+		t.Errorf("%v, %v", after, err)
 	}
 }
 

@@ -27,6 +27,9 @@ const (
 // reasonFirst is why epoch 1 begins.
 const reasonFirst = "first start"
 
+// reasonDamaged is why an epoch begins after damage.
+const reasonDamaged = "the camera's store was damaged"
+
 // meta holds, under keyEpoch, the epoch under which a file was last written. docs/protocol.md 11.2.
 var meta = store.Plain("meta")
 
@@ -63,6 +66,9 @@ func (o *opener) open(ctx context.Context) error {
 	if o.pending, err = readPending(o.cfg.State); err != nil {
 		return err
 	}
+	if o.pending != nil && o.pending.damaged {
+		o.log.Warn("what was to become of the household can't be read: everyone is removed", "file", filePending)
+	}
 	if p := o.pending; p != nil {
 		o.highest = p.Epoch // epochs go on counting, so that old members understand
 		if p.Reset {
@@ -72,8 +78,10 @@ func (o *opener) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := makeFolder(filepath.Join(o.cfg.State, storeFolder)); err != nil {
-		return err
+	for _, name := range []string{storeFolder, householdFolder} {
+		if err := makeFolder(filepath.Join(o.cfg.State, name)); err != nil {
+			return err
+		}
 	}
 	if o.sealer, err = store.LoadSealer(o.path(fileSeal)); err != nil {
 		return err
@@ -93,11 +101,13 @@ func (o *opener) open(ctx context.Context) error {
 func (o *opener) endEpoch(sound bool) error {
 	var err error
 	switch p := o.pending; {
+	case p.damaged:
+		err = o.evict(reasonDamaged)
 	case sound && o.household.epoch > p.Epoch:
 	case p.Reset:
 		err = o.newEpoch(reasonReset)
 	default:
-		err = o.evict()
+		err = o.evict(reasonEvicted)
 	}
 	if err != nil {
 		return err
@@ -107,7 +117,7 @@ func (o *opener) endEpoch(sound bool) error {
 
 // evict begins the epoch after an eviction. Of its members nothing stays: nothing is
 // set aside.
-func (o *opener) evict() error {
+func (o *opener) evict(reason string) error {
 	if o.trust != nil {
 		var err error
 		if err, o.trust = o.trust.Close(), nil; err != nil {
@@ -119,7 +129,7 @@ func (o *opener) evict() error {
 			return err
 		}
 	}
-	return o.newEpoch(reasonEvicted)
+	return o.newEpoch(reason)
 }
 
 // whyNewEpoch is the reason for which err begins a new epoch; empty if it does not.
@@ -134,7 +144,7 @@ func whyNewEpoch(err error) string {
 	case errors.Is(err, errEpoch):
 		return "the camera's store belonged to another epoch"
 	case errors.Is(err, store.ErrDamaged):
-		return "the camera's store was damaged"
+		return reasonDamaged
 	}
 	return ""
 }
@@ -325,7 +335,13 @@ func (o *opener) close() error {
 	return err
 }
 
+// makeFolder makes a folder, in the place of what is none.
 func makeFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		if _, err := store.SetAside(path); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}

@@ -60,7 +60,7 @@ func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error)
 	if _, err := os.Stat(o.path(fileTrust)); errors.Is(err, fs.ErrNotExist) {
 		return p.settings(), nil // nothing was chosen yet
 	}
-	if o.sealer, err = store.LoadSealer(o.path(fileSeal)); err != nil {
+	if o.sealer, err = store.ReadSealer(o.path(fileSeal)); err != nil {
 		return proto.Settings{}, err
 	}
 	db, err := store.Open(ctx, o.file(fileTrust, maxTrust))

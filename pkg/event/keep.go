@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -48,7 +49,7 @@ func openKeeper(ctx context.Context, cfg Config, log *slog.Logger) (*keeper, err
 	case errors.Is(err, store.ErrMissing):
 	case errors.Is(err, errOld), errors.Is(err, store.ErrDamaged):
 		log.Warn("kept events are wiped", "reason", err)
-		if err := store.Shred(cfg.Path); err != nil {
+		if err := errors.Join(store.Shred(cfg.Path), os.RemoveAll(cfg.Path)); err != nil { // or a folder in its place
 			return nil, err
 		}
 	default:

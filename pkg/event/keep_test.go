@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -137,6 +138,22 @@ func TestDamagedEventsAreWiped(t *testing.T) {
 			if err := os.Remove(d.Key); err != nil {
 				t.Fatal(err)
 			}
+		},
+		"the key is cut": func(t *testing.T, d *disk) {
+			if err := os.Truncate(d.Key, 16); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a folder is in the key's place": func(t *testing.T, d *disk) {
+			if err := errors.Join(os.Remove(d.Key), os.MkdirAll(filepath.Join(d.Key, "in it"), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a folder is in the file's place": func(t *testing.T, d *disk) {
+			if err := errors.Join(os.Remove(d.Path), os.MkdirAll(filepath.Join(d.Path, "in it"), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			d.Check = func(_ context.Context, path string) error { return store.CheckFile(path) }
 		},
 		"the check says so": func(_ *testing.T, d *disk) {
 			ok := d.Check

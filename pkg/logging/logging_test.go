@@ -144,7 +144,7 @@ func TestForeignTextInALine(t *testing.T) {
 	l.Logger().Info(evil, "name", evil, "error", errors.New(evil), "list", []string{evil}, "long", long, "longer", errors.New(long))
 	l.Close(time.Minute)
 	text := out.String()
-	if strings.Count(text, "\n") != 1 || strings.ContainsAny(text, "\x1b\u009b\r\u202e\u2028") || len(text) > 8<<10 {
+	if strings.Count(text, "\n") != 1 || strings.ContainsAny(text, "\x1b\u009b\r\u202e\u2028") || len(text) > 4<<10 {
 		t.Errorf("%d bytes: %q", len(text), text)
 	}
 }

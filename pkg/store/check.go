@@ -29,15 +29,18 @@ const checkTimeout = 60 * time.Second
 // tell. It first walks the structure itself with bounded reads, because bbolt
 // trusts what it finds in a page, then lets bbolt check.
 func CheckFile(path string) error {
+	info, err := os.Stat(path) // first: a pipe would wait for its writer
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is no regular file", ErrDamaged, path)
+	}
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
-	if err == nil {
+	if info, err = f.Stat(); err == nil {
 		err = walkFile(f, info.Size())
 	}
 	if err := errors.Join(err, f.Close()); err != nil {

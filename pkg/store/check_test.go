@@ -185,7 +185,6 @@ func TestChildThatCannotJudge(t *testing.T) {
 		"panic":       {t.Context(), self(t), "child-panic", path},
 		"no program":  {t.Context(), filepath.Join(t.TempDir(), "no"), "child-check", path},
 		"no file":     {t.Context(), self(t), "child-check", path + ".no"},
-		"a folder":    {t.Context(), self(t), "child-check", t.TempDir()},
 		"killed":      {t.Context(), "/bin/sh", "-c", "kill -9 $$"},
 		"other codes": {t.Context(), "/bin/sh", "-c", "exit 2"},
 	} {
@@ -193,6 +192,12 @@ func TestChildThatCannotJudge(t *testing.T) {
 		if err == nil || errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAFolderInTheFilesPlaceIsDamage(t *testing.T) {
+	if err := ChildCheck(self(t), "child-check")(t.Context(), t.TempDir()); !errors.Is(err, ErrDamaged) {
+		t.Error(err)
 	}
 }
 

@@ -3,8 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // WriteFile writes a small file of mode 0600 so that a power cut leaves the old
@@ -22,6 +24,31 @@ func WriteFile(path string, data []byte) error {
 		return errors.Join(fmt.Errorf("write file: %w", err), os.Remove(f.Name()))
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// maxSmall bounds what ReadFile reads, in bytes.
+const maxSmall = 4 << 20
+
+// ReadFile reads a file that WriteFile wrote. Errors: ErrMissing; ErrDamaged for what
+// can't be such a file, such as a folder in its place; or what the system said, which
+// is no judgement of the file.
+func ReadFile(path string) ([]byte, error) {
+	info, err := os.Stat(path) // first: a pipe would wait for its writer
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("read %s: %w", path, ErrMissing)
+	case err != nil:
+		return nil, fmt.Errorf("read file: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read %s: %w: it is no regular file", path, ErrDamaged)
+	case info.Size() > maxSmall:
+		return nil, fmt.Errorf("read %s: %w: it has %d bytes", path, ErrDamaged, info.Size())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	return b, nil
 }
 
 // fillFile writes, syncs and closes f. os.CreateTemp made it with mode 0600.

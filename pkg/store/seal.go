@@ -7,9 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 )
 
 const sealKeyLen = 32 // AES-256
@@ -25,21 +23,37 @@ func (*Sealer) String() string { return "sealer" }
 // LogValue hides the key.
 func (*Sealer) LogValue() slog.Value { return slog.StringValue("sealer") }
 
-// LoadSealer reads the sealing key's file. When there is none it makes one,
-// once: the file is never written again, so that a reset overwrites the very
-// blocks that hold the key.
-func LoadSealer(path string) (*Sealer, error) {
-	key, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, sealKeyLen)
-		_, _ = rand.Read(key) // never fails since Go 1.24
-		err = WriteFile(path, key)
+// ReadSealer reads the sealing key's file. Errors are those of ReadFile; a key of
+// another length is damaged.
+func ReadSealer(path string) (*Sealer, error) {
+	key, err := ReadFile(path)
+	if err == nil && len(key) != sealKeyLen {
+		err = fmt.Errorf("%w: %s holds %d bytes, not %d", ErrDamaged, path, len(key), sealKeyLen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load the sealing key: %w", err)
 	}
-	if len(key) != sealKeyLen {
-		return nil, fmt.Errorf("load the sealing key: %s holds %d bytes, not %d", path, len(key), sealKeyLen)
+	return NewSealer(key)
+}
+
+// LoadSealer is ReadSealer, and makes a key where there is none or a damaged one: what
+// was sealed with that one opens no more, which is damage where it is found. A file
+// that is made is never written again, so that a reset overwrites the very blocks that
+// hold the key.
+func LoadSealer(path string) (*Sealer, error) {
+	s, err := ReadSealer(path)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		if _, err := SetAside(path); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, ErrMissing):
+		return s, err
+	}
+	key := make([]byte, sealKeyLen)
+	_, _ = rand.Read(key) // never fails since Go 1.24
+	if err := WriteFile(path, key); err != nil {
+		return nil, fmt.Errorf("make the sealing key: %w", err)
 	}
 	return NewSealer(key)
 }

@@ -103,7 +103,7 @@ func checkSchema(tx *Tx) error {
 func Create(c Config, first func(*Tx) error) (*DB, error) {
 	fresh := c
 	fresh.Path = c.Path + ".new"
-	if err := os.Remove(fresh.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(fresh.Path); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
 	if err := fill(fresh, first); err != nil {
@@ -154,6 +154,9 @@ func SetAside(path string) (string, error) {
 	bad := path + ".bad"
 	if err := Shred(bad); err != nil {
 		return "", err
+	}
+	if err := os.RemoveAll(bad); err != nil { // a folder that had been in a file's place
+		return "", fmt.Errorf("set a damaged file aside: %w", err)
 	}
 	if err := os.Rename(path, bad); err != nil {
 		return "", fmt.Errorf("set a damaged file aside: %w", err)

@@ -116,8 +116,15 @@ func TestSealerFileIsWrittenOnce(t *testing.T) {
 	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadSealer(path); err == nil || errors.Is(err, ErrDamaged) {
+	if _, err := ReadSealer(path); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a short key: %v", err)
+	}
+	c, err := LoadSealer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Open("b", "k", a.Seal("b", "k", []byte("v"))); !errors.Is(err, ErrDamaged) {
+		t.Errorf("what the short key's forerunner sealed: %v", err)
 	}
 }
 
