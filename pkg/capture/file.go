@@ -32,7 +32,7 @@ type film struct {
 	cfg     Config
 	mapping mapping
 	pacer   *pacer
-	start   int // of the first IDR
+	start   int // of the first picture that a decoder can begin with
 	at      int // of the next access unit
 }
 

@@ -50,7 +50,7 @@ type passThrough struct {
 
 	sets      avc.Sets          // all that came
 	sps       []byte            // that of the format
-	started   bool              // an IDR with its parameter sets was published
+	started   bool              // a start with its parameter sets was published
 	began     time.Duration     // when the first picture came
 	refreshed time.Duration     // when an IDR was last asked for by refresh
 	last      *media.AccessUnit // the last IDR published, retained; nil: none yet
@@ -96,7 +96,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	return err == nil, err
 }
 
-// keyless tells whether pictures came for so long without an IDR that nobody will
+// keyless tells whether pictures came for so long without a start that nobody will
 // ever see one.
 func (p *passThrough) keyless(now time.Duration) bool {
 	if p.began == 0 {

@@ -14,7 +14,7 @@ type TrackStats struct {
 	Keyframes   uint64
 	Dropped     uint64 // access units that were incomplete or could not be shown
 	Jitter      time.Duration
-	Waiting     bool // for an IDR
+	Waiting     bool // for a picture to begin with
 	Width       int  // luma samples
 	Height      int
 }
