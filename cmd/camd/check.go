@@ -198,7 +198,7 @@ func (r *report) settings(ctx context.Context, cfg config.Config) {
 		r.fail("household", err.Error())
 		return
 	}
-	s, err := auth.ReadSettings(ctx, auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Household: cfg.Household})
+	s, err := auth.ReadSettings(ctx, settingsConfig(cfg))
 	if a, running := ask(cfg.Device.Socket, adminRequest{Cmd: "settings"}); running == nil {
 		s, err = *a.Settings, nil
 	}
@@ -209,6 +209,10 @@ func (r *report) settings(ctx context.Context, cfg config.Config) {
 	for _, line := range settingLines(s) {
 		r.line("setting", "ok", strings.Join(strings.Fields(line), " "))
 	}
+}
+
+func settingsConfig(cfg config.Config) auth.Config {
+	return auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Household: cfg.Household}
 }
 
 func size(path string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/capture/v4l2"
 	"github.com/camd-project/camd/pkg/config"
@@ -28,7 +29,7 @@ func (r *report) cameras(ctx context.Context, cfg config.Config) {
 	case health.Degraded:
 		r.line("pictures", "ok", reason)
 	case health.Starting:
-		r.line("pictures", "?", "none has come yet")
+		r.line("pictures", "?", cmp.Or(reason, "none has come yet"))
 	default:
 		r.fail("pictures", reason)
 	}
@@ -37,7 +38,8 @@ func (r *report) cameras(ctx context.Context, cfg config.Config) {
 // tryTime bounds the wait for a picture.
 const tryTime = 15 * time.Second
 
-// pictures asks the running camd, which has the camera, or opens it.
+// pictures asks the running camd, which has the camera, or opens it, unless privacy
+// mode says that it stays closed.
 func (r *report) pictures(ctx context.Context, cfg config.Config) (health.State, string) {
 	if a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"}); err == nil {
 		for _, c := range a.Status.Conditions {
@@ -45,6 +47,13 @@ func (r *report) pictures(ctx context.Context, cfg config.Config) (health.State,
 				return health.State(c.State), c.Reason
 			}
 		}
+	}
+	set, err := auth.ReadSettings(ctx, settingsConfig(cfg))
+	switch {
+	case err != nil:
+		return health.Starting, "not tried, since nobody knows whether privacy mode is on: " + err.Error()
+	case set.Privacy:
+		return health.OK, "not tried, since privacy mode is on: the camera stays closed"
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
