@@ -6,6 +6,7 @@ export const $ = (id) => document.getElementById(id);
 const picture = $('picture');
 
 const firstPause = 1000, maxPause = 15000;
+const silentAfter = 2000, lostAfter = 10000; // milliseconds in which nothing comes
 
 export let session = null; // the one that is live or being asked for
 let pause = firstPause;
@@ -14,6 +15,12 @@ let timer = 0;
 function say(state, text) {
   $('state').dataset.state = state;
   $('state').textContent = text;
+}
+
+// forget takes away what is not of now: numbers that were true, and the last picture.
+function forget() {
+  for (const id of ['size', 'fps', 'delay', 'rate']) $(id).textContent = '–';
+  $('stage').dataset.old = 'true';
 }
 
 // explain shows what happened and tries again after a while that grows.
@@ -48,6 +55,8 @@ class Session {
     this.pc.onicecandidate = ({ candidate }) => this.candidate(candidate);
     this.pc.onconnectionstatechange = () => this.changed();
     this.pc.ontrack = ({ track }) => this.track(track);
+    this.heard = this.began; // when something came last
+    this.bytes = 0;
     picture.srcObject = new MediaStream();
   }
 
@@ -91,6 +100,7 @@ class Session {
   }
 
   track(track) {
+    if (session !== this) return;
     picture.srcObject.addTrack(track);
     if (track.kind === 'audio') $('sound').disabled = false;
     if (track.kind === 'video') picture.requestVideoFrameCallback(() => this.seen());
@@ -100,6 +110,7 @@ class Session {
     if (session !== this) return;
     const milliseconds = Math.round(performance.now() - this.began);
     $('notice').hidden = true;
+    $('stage').dataset.old = 'false';
     pause = firstPause;
     this.live = true;
     say('live', 'Live');
@@ -118,8 +129,8 @@ class Session {
     switch (this.pc.connectionState) {
       // A busy browser may tell this after the first picture.
       case 'connecting': if (!this.live) say('waiting', 'Connecting…'); break;
-      case 'connected': if (this.live) say('live', 'Live'); break;
-      case 'disconnected': say('waiting', 'The connection falters…'); break;
+      case 'connected': if (this.live && !this.quiet) say('live', 'Live'); break;
+      case 'disconnected': if (!this.quiet) say('waiting', 'The connection falters…'); break;
       case 'failed': this.end('The connection to the camera was lost.');
     }
   }
@@ -134,17 +145,45 @@ class Session {
     session = null;
     this.abort.abort();
     this.pc.close();
+    picture.srcObject = null;
+    $('sound').disabled = true;
+    forget();
+  }
+
+  // silent tells whether nothing comes any more, and says so.
+  silent(bytes) {
+    if (bytes !== this.bytes || !this.live) {
+      if (this.quiet) {
+        say('live', 'Live');
+        $('stage').dataset.old = 'false';
+      }
+      this.heard = performance.now();
+      this.bytes = bytes;
+      this.quiet = false;
+      return false;
+    }
+    const since = performance.now() - this.heard;
+    if (since >= lostAfter) this.end('Nothing has come from the camera for ten seconds.');
+    else if (since >= silentAfter) {
+      this.quiet = true;
+      this.before = undefined;
+      say('waiting', 'Nothing comes any more');
+      forget();
+    }
+    return since >= silentAfter;
   }
 
   async measure() {
-    let video, pair;
+    let video, pair, bytes = 0;
     for (const s of (await this.pc.getStats()).values()) {
+      if (s.type === 'inbound-rtp') bytes += s.bytesReceived;
       if (s.type === 'inbound-rtp' && s.kind === 'video') video = s;
       if (s.type === 'candidate-pair' && s.nominated) pair = s;
     }
-    if (!video || session !== this) return;
+    if (session !== this || this.silent(bytes) || !video) return;
     const { before = video } = this;
     const seconds = (video.timestamp - before.timestamp) / 1000;
+    if (seconds > 0 && seconds < 0.9) return;
     this.before = video;
     if (video.frameWidth) $('size').textContent = `${video.frameWidth} × ${video.frameHeight}`;
     if (seconds <= 0) return;
@@ -212,5 +251,9 @@ $('full').addEventListener('click', () => (document.fullscreenElement ? document
 addEventListener('pagehide', () => session?.stop());
 addEventListener('pageshow', ({ persisted }) => { if (persisted) start(); });
 
-setInterval(() => session?.measure(), 1000);
+// The stage has the picture's shape, so that there is no black beside it.
+picture.addEventListener('resize', () => {
+  if (picture.videoWidth) $('stage').style.setProperty('--ratio', String(picture.videoWidth / picture.videoHeight));
+});
+setInterval(() => session?.measure(), 500);
 start();

@@ -7,13 +7,22 @@ const statusEvery = 5000, streamPause = 2000, maxEvents = 200;
 
 let newest = -1, epoch = 0; // of the last entry that is shown
 
+// unknown takes away what was true when the camera answered last.
+function unknown() {
+  $('watching').textContent = '–';
+  $('privacy').disabled = true;
+  $('talk').hidden = true;
+  $('verified').dataset.state = 'waiting';
+  $('verified').textContent = 'The camera does not answer now.';
+}
+
 async function refresh() {
   let status;
   try {
     const answer = await fetch('status');
-    if (!answer.ok) return;
+    if (!answer.ok) return unknown();
     status = await answer.json();
-  } catch { return; } // the picture tells that the demo is gone
+  } catch { return unknown(); } // the picture tells that the demo is gone
   $('name').textContent = document.title = status.name || 'Camera';
   const names = status.sessions.map((s) => s.name || 'someone');
   $('watching').textContent = names.length === 0 ? 'nobody' : [...new Set(names)].join(', ');

@@ -11,8 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -90,6 +92,30 @@ func (b *tab) watch() {
 	}()
 }
 
+// resize gives the page another size.
+func (b *tab) resize(width, height int64) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1}); err != nil {
+		b.t.Fatalf("resize to %d: %v", width, err)
+	}
+}
+
+// shot writes what the page looks like into the folder SHOTS, if there is one.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("SHOTS")
+	if dir == "" {
+		return
+	}
+	r, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{})
+	if err != nil {
+		b.t.Fatalf("screenshot: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), r.Data, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *tab) note(s string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -135,6 +161,12 @@ func (b *tab) await(condition string) {
 		b.t.Fatalf("%s: %v; the page says %q", condition, err, eval[string](b, `document.body.innerText`))
 	}
 }
+
+const (
+	// nothingOld holds when no number of before and no picture of before is shown.
+	nothingOld = `['size', 'fps', 'delay', 'rate'].every((id) => document.getElementById(id).textContent === '–') && document.getElementById('stage').dataset.old === 'true'`
+	numbers    = `['size', 'fps', 'rate'].every((id) => document.getElementById(id).textContent !== '–')`
+)
 
 const picture = `document.getElementById('picture')`
 
@@ -182,6 +214,50 @@ func TestPageTellsWhenTheDemoEnds(t *testing.T) {
 	d.stop()
 	b.await(`!document.getElementById('notice').hidden && document.getElementById('reason').textContent.includes('demo')`)
 	b.await(`document.getElementById('state').textContent === 'No picture'`)
+	b.await(nothingOld + ` && ` + picture + `.srcObject === null`)
+	b.await(watching + ` === '–' && document.getElementById('privacy').disabled`)
+}
+
+// TestPageShowsNothingOldAsNew has a camera that stops as it stands, and goes on.
+func TestPageShowsNothingOldAsNew(t *testing.T) {
+	b, d := open(t), startDemo(t)
+	b.do(chromedp.Navigate(d.Address))
+	b.await(live)
+	b.await(numbers)
+	camd := d.child()
+	if err := syscall.Kill(camd, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(camd, syscall.SIGCONT) }() // it may go on already
+	b.await(`document.getElementById('state').textContent === 'Nothing comes any more' && ` + nothingOld)
+	if err := syscall.Kill(camd, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	b.await(live)
+	b.await(numbers + ` && document.getElementById('stage').dataset.old === 'false'`)
+}
+
+// TestStageHasThePicturesShape looks at a wide window and at a phone's.
+func TestStageHasThePicturesShape(t *testing.T) {
+	b, d := open(t), startDemo(t)
+	b.do(chromedp.Navigate(d.Address))
+	b.await(live)
+	b.await(`document.getElementById('verified').dataset.state === 'good'`)
+	for _, width := range []int64{1280, 390} {
+		b.resize(width, 860)
+		b.await(`innerWidth === ` + strconv.FormatInt(width, 10))
+		const stage = `document.getElementById('stage').getBoundingClientRect()`
+		if off := eval[float64](b, `Math.abs(`+stage+`.width * `+picture+`.videoHeight / `+picture+`.videoWidth - `+stage+`.height)`); off > 1 {
+			t.Errorf("at %d: the stage is %.1f pixels higher or lower than the picture", width, off)
+		}
+		if off := eval[float64](b, `document.documentElement.scrollWidth - innerWidth`); off > 0 {
+			t.Errorf("at %d: the page is %.0f pixels too wide", width, off)
+		}
+		if w := eval[float64](b, stage+`.width`); w < 0.45*float64(width) {
+			t.Errorf("at %d: the picture is only %.0f wide", width, w)
+		}
+		b.shot(fmt.Sprintf("page-%d", width))
+	}
 }
 
 func TestRecordingPlaysInABrowser(t *testing.T) {

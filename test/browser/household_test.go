@@ -63,6 +63,7 @@ func TestPageShowsTheHousehold(t *testing.T) {
 
 	b.do(chromedp.Click(chromedp.ID("privacy")))
 	b.await(`document.getElementById('reason').textContent.includes('Privacy mode is on')`)
+	b.await(nothingOld + ` && ` + picture + `.srcObject === null`)
 	b.await(events + `.includes('Anna switched privacy mode on')`)
 	b.await(`document.getElementById('privacy').ariaChecked === 'true'`)
 	d.runAs("ben", "privacy", "off")

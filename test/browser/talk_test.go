@@ -22,6 +22,18 @@ func TestPageTalks(t *testing.T) {
 	if info, err := os.Stat(played); err == nil && info.Size() > 0 {
 		t.Errorf("%d bytes were played before anybody spoke", info.Size())
 	}
+	// From here on nothing moves, whatever is said of the talk.
+	const moved = `window.moved`
+	eval[bool](b, `(() => {
+		const ids = ['stage', 'controls', 'sound', 'talk', 'loudspeaker', 'full', 'numbers'];
+		const place = () => ids.map((id) => { const r = document.getElementById(id).getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; });
+		const first = place();
+		`+moved+` = [];
+		const far = (a, b) => a.some((v, i) => Math.abs(v - b[i]) > 1);
+		new MutationObserver(() => place().forEach((now, i) => { if (far(now, first[i])) `+moved+`.push(ids[i] + ' at ' + now + ' instead of ' + first[i]); }))
+			.observe(document.querySelector('footer'), { subtree: true, childList: true, characterData: true, attributes: true });
+		return true;
+	})()`)
 	b.do(chromedp.Click(chromedp.ID("loudspeaker")))
 	b.await(`document.getElementById('loudspeakernote').textContent.includes('what the room hears')`)
 	b.do(chromedp.Click(chromedp.ID("talk")))
@@ -40,6 +52,9 @@ func TestPageTalks(t *testing.T) {
 	b.do(chromedp.Click(chromedp.ID("talk")))
 	b.await(`document.getElementById('talk').textContent === 'Talk'`)
 	b.await(`document.getElementById('events').innerText.includes('stopped talking')`)
+	if l := eval[[]string](b, moved); len(l) > 0 {
+		t.Errorf("the layout jumps %d times: %s", len(l), l[0])
+	}
 	b.quiet()
 	d.stop()
 }
