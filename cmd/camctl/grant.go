@@ -39,6 +39,13 @@ type granted struct {
 	Client proto.ClientID `json:"client"`
 	Words  string         `json:"words"`
 	Card   string         `json:"card,omitempty"`
+	When   string         `json:"when,omitempty"` // in words; empty: always
+}
+
+// hours are the times of a grant as the household's clock will count them.
+type hours struct {
+	text string // empty: always
+	utc  bool   // they were written without a zone, and the household's is UTC
 }
 
 // Run lets a key in and writes the camera card for it.
@@ -64,16 +71,17 @@ func (g grantCmd) Run(env *environment) error {
 	if err := camera.Hold(); err != nil { // what is looked up from here on the person has not seen
 		return err
 	}
-	if err := g.times(env.ctx, camera.Camera, &grant); err != nil {
+	h, err := g.times(env.ctx, camera.Camera, &grant)
+	if err != nil {
 		return err
 	}
-	if err := g.compared(env, to.ClientID()); err != nil {
+	if err := g.compared(env, to.ClientID(), h); err != nil {
 		return err
 	}
-	return g.carryOut(env, camera, grant, to, login)
+	return g.carryOut(env, camera, grant, h, to, login)
 }
 
-func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, to envelope.PublicKey, login client.Broker) error {
+func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, h hours, to envelope.PublicKey, login client.Broker) error {
 	sealed, err := camera.MakeCard(to, grant.Name, grant.Role, login)
 	if err != nil {
 		return err
@@ -81,8 +89,11 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	if err := camera.change(proto.OpGrant, grant, func() error { _, err := camera.Grant(env.ctx, grant); return err }); err != nil {
 		return err
 	}
-	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card}
+	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card, When: h.text}
 	text := "%s is let in as %s and may: %s."
+	if h.text != "" {
+		text += " When: " + strings.ReplaceAll(h.text, "%", "%%") + "."
+	}
 	if g.Card == "" {
 		return env.print(done, text, grant.Name, grant.Role, may(grant.Scopes))
 	}
@@ -94,12 +105,26 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 }
 
 // compared makes sure that the key is the one that was meant.
-func (g grantCmd) compared(env *environment, id proto.ClientID) error {
+func (g grantCmd) compared(env *environment, id proto.ClientID, h hours) error {
 	if g.Yes {
+		if h.utc {
+			_, _ = fmt.Fprintln(env.errOut, "camctl: "+inUTC("These hours"))
+		}
 		return nil
 	}
+	if h.text != "" {
+		_, _ = fmt.Fprintf(env.errOut, "%s is let in %s.\n", g.Name, h.text)
+	}
 	_, _ = fmt.Fprintf(env.errOut, "The words of this key are\n\n   %s\n\nThey must be those that camctl id shows to %s.\n", words(id), g.Name)
+	if h.utc {
+		return env.confirm(inUTC("These hours") + " Are the words the same, and the hours meant so?")
+	}
 	return env.confirm("Are they the same?")
+}
+
+// inUTC questions hours that are counted in a zone where hardly anybody lives.
+func inUTC(what string) string {
+	return what + " count in UTC, the household's time zone until another one is chosen, such as by camctl settings --time-zone Europe/Berlin."
 }
 
 // grant reads all but the key and the times.
@@ -167,24 +192,32 @@ func (g grantCmd) cardLogin() (client.Broker, error) {
 }
 
 // times reads what depends on the household's time zone.
-func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.Grant) error {
-	if g.From == "" && g.Until == "" {
-		return nil
+func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.Grant) (hours, error) {
+	if g.From == "" && g.Until == "" && g.Weekly == "" {
+		return hours{}, nil
 	}
 	loc, err := zone(ctx, camera)
 	if err != nil {
-		return err
+		return hours{}, err
 	}
 	if into.From, err = parseTime("--from", g.From, loc); err != nil {
-		return err
+		return hours{}, err
 	}
 	if into.Until, err = parseTime("--until", g.Until, loc); err != nil {
-		return err
+		return hours{}, err
 	}
 	if into.Until != 0 && into.Until <= max(into.From, time.Now().Unix()) {
-		return usageError("--until is over already, or not after --from")
+		return hours{}, usageError("--until is over already, or not after --from")
 	}
-	return nil
+	h := hours{text: when(into.Weekly, into.From, into.Until, loc) + ", by the clock of " + loc.String()}
+	h.utc = loc.String() == "UTC" && (g.Weekly != "" || zoneless(g.From) || zoneless(g.Until))
+	return h, nil
+}
+
+// zoneless tells of a time that says nothing of its zone.
+func zoneless(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return text != "" && err != nil
 }
 
 // parseTime reads Unix seconds; 0 for an empty text.

@@ -23,8 +23,8 @@ type recordCmd struct {
 	mediaFlags
 	Seconds float64 `arg:"--seconds" help:"how much to record (required)" placeholder:"N"`
 	Force   bool    `arg:"--force" help:"overwrite the file"`
-	First   string  `arg:"positional,required" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
-	Second  string  `arg:"positional" help:"the file to make, such as out.mp4" placeholder:"FILE"`
+	First   string  `arg:"positional" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
+	Second  string  `arg:"positional" help:"the file to make (required), such as out.mp4" placeholder:"FILE"`
 }
 
 // recorded is what came of it.
@@ -39,7 +39,7 @@ type recorded struct {
 
 // Run records.
 func (r recordCmd) Run(env *environment) error {
-	which, path, err := r.arguments()
+	which, path, err := r.arguments(env)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (r recordCmd) Run(env *environment) error {
 	defer camera.Close()
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.part")
 	if err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), err)
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	rec := &recording{out: f, limit: time.Duration(r.Seconds * float64(time.Second))}
@@ -68,26 +68,42 @@ func (r recordCmd) Run(env *environment) error {
 	return errors.Join(err, r.keep(env, rec, f, path, lost))
 }
 
-func (r recordCmd) arguments() (camera, path string, err error) {
-	switch {
-	case r.Seconds <= 0 || r.Seconds > 7*24*3600:
+func (r recordCmd) arguments(env *environment) (camera, path string, err error) {
+	if r.Seconds <= 0 || r.Seconds > 7*24*3600 {
 		return "", "", usageError("--seconds must be more than 0 and at most a week")
-	case r.Second == "":
-		return "", r.First, nil
 	}
-	return r.First, r.Second, nil
+	return env.cameraAndFile(r.First, r.Second, "out.mp4")
+}
+
+// cameraAndFile tells which of the words of a command is the camera and which the file.
+func (e *environment) cameraAndFile(first, second, example string) (camera, path string, err error) {
+	missing := usageError("name the file to make, such as " + example)
+	switch {
+	case second != "":
+		return first, second, nil
+	case first == "":
+		return "", "", missing
+	}
+	home, err := e.home()
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := home.Camera(first); err == nil && filepath.Ext(first) == "" {
+		return "", "", missing // what is named is a camera
+	}
+	return "", first, nil
 }
 
 // keep gives the file its name, if there is anything in it.
 func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path string, lost uint64) error {
 	if err := errors.Join(rec.close(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%s can't be written: %w", path, err)
+		return fmt.Errorf("%s can't be written: %w", path, client.Bare(err))
 	}
 	if rec.pictures == 0 {
 		return errors.New("nothing was recorded: no complete picture came")
 	}
 	if err := giveName(f.Name(), path, r.Force); err != nil {
-		return fmt.Errorf("%s can't be made: %w", path, err)
+		return fmt.Errorf("%s can't be made: %w", path, client.Bare(err))
 	}
 	result := recorded{File: path, Seconds: rec.length().Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
 		Lost: lost, Complete: rec.full}

@@ -70,6 +70,9 @@ func (s settingsCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if s.QuietHours != nil && *s.QuietHours != "" && now.TimeZone == "UTC" {
+		env.note("camctl: %s", inUTC("Quiet hours"))
+	}
 	return env.print(now, "%s", settingsText(now))
 }
 

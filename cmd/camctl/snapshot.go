@@ -14,8 +14,8 @@ import (
 
 type snapshotCmd struct {
 	Force  bool   `arg:"--force" help:"overwrite the file"`
-	First  string `arg:"positional,required" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
-	Second string `arg:"positional" help:"the file to make: .jpg, or .mp4 of a camera that gives H.264; the name is completed or corrected" placeholder:"FILE"`
+	First  string `arg:"positional" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
+	Second string `arg:"positional" help:"the file to make (required): .jpg, or .mp4 of a camera that gives H.264; the name is completed or corrected" placeholder:"FILE"`
 }
 
 // saved is what came of it.
@@ -29,15 +29,15 @@ type saved struct {
 // Run takes a picture. Every member is told of it, so what can go wrong here is looked
 // at before.
 func (c snapshotCmd) Run(env *environment) error {
-	which, path := c.First, c.Second
-	if path == "" {
-		which, path = "", c.First
+	which, path, err := env.cameraAndFile(c.First, c.Second, "door.jpg")
+	if err != nil {
+		return err
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !c.Force {
 		return fmt.Errorf("%s is there already; no picture was taken. Name another file or use --force", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), err)
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
 	}
 	camera, err := env.dial(which)
 	if err != nil {
@@ -88,18 +88,18 @@ func pictureName(path, kind string) string {
 func savePicture(path string, p client.Picture, force bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.part")
 	if err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), err)
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	_, err = f.Write(p.Data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%s can't be written: %w", path, err)
+		return fmt.Errorf("%s can't be written: %w", path, client.Bare(err))
 	}
 	switch err = giveName(f.Name(), path, force); {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s is there already; the picture was not saved. Name another file or use --force: %w", path, fs.ErrExist)
 	case err != nil:
-		return fmt.Errorf("%s can't be made: %w", path, err)
+		return fmt.Errorf("%s can't be made: %w", path, client.Bare(err))
 	}
 	return nil
 }

@@ -33,7 +33,14 @@ func (p pairCmd) Run(env *environment) error {
 	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "pair", WindowSeconds: int(p.Window.Seconds()), Name: p.Name}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.out, "The pairing window is open for %v. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", p.Window, cfg.Device.Socket)
+	if _, err = fmt.Fprintf(env.out, "The pairing window is open for %v. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", p.Window, cfg.Device.Socket); err != nil {
+		return err
+	}
+	members, err := ask(cfg.Device.Socket, adminRequest{Cmd: "members"})
+	if err != nil || len(members.Members) == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(env.out, "The camera has an owner already: only keys that are members can pair again, under the names that they have. Everyone else is let in by an owner, with camctl grant; camd evict removes everyone first.\n")
 	return err
 }
 

@@ -188,6 +188,9 @@ func (c settingsCmd) Run(env *environment) error {
 	for _, line := range settingLines(*a.Settings) {
 		fmt.Fprintln(w, line)
 	}
+	if c.QuietHours != nil && *c.QuietHours != "" && a.Settings.TimeZone == "UTC" {
+		fmt.Fprintln(w, "Quiet hours count in UTC, the household's time zone until another one is chosen, such as by camd settings --time-zone Europe/Berlin.")
+	}
 	return w.Flush()
 }
 

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/camd-project/camd/pkg/config"
@@ -55,6 +58,11 @@ func (r runCmd) Run(env *environment) error {
 	if err := env.log.SetLevel(cfg.Device.LogLevel); err != nil {
 		return inTable("device", err)
 	}
+	state, err := holdState(cfg.Device.State)
+	if err != nil {
+		return err
+	}
+	defer state.Close() //nolint:errcheck // nothing was written
 	done := make(chan struct{})
 	defer close(done)
 	defer context.AfterFunc(env.ctx, func() { abandon(env.log, done) })()
@@ -64,6 +72,23 @@ func (r runCmd) Run(env *environment) error {
 		}
 		env.log.Logger().Warn("the epoch has ended: beginning anew")
 	}
+}
+
+// holdState makes sure that no other camd works with the state folder: what one writes
+// would look damaged to the other.
+func holdState(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) { // nothing to protect; what is missing is said later
+		return nil, nil //nolint:nilnil // a nil file may be closed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the state folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		f.Close() //nolint:errcheck // nothing was written
+		return nil, fmt.Errorf("another camd runs with the state folder %s already; stop it first", path)
+	}
+	return f, nil // a file system without locks is no reason not to run
 }
 
 // serve runs everything once.

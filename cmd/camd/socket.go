@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/camd-project/camd/pkg/store"
 )
 
 // localSocket listens at a path, where the file is its own: what else may lie there,
@@ -39,19 +41,22 @@ func listen(path string) (*localSocket, error) {
 	}
 	private, err := os.MkdirTemp(filepath.Dir(path), ".camd-")
 	if err != nil {
-		return nil, fmt.Errorf("make the socket's folder: %w", err)
+		return nil, fmt.Errorf("make the local socket %s: %w", path, store.Bare(err))
 	}
 	defer os.RemoveAll(private) //nolint:errcheck // no more than a second name of the socket is in it
 	born := filepath.Join(private, "s")
 	l, err := net.Listen("unix", born)
 	if err != nil {
+		if op := new(net.OpError); errors.As(err, &op) {
+			err = op.Err // without the temporary name
+		}
 		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	made, err := place(born, path)
 	if err != nil {
 		l.Close() //nolint:errcheck // the first error counts
-		return nil, fmt.Errorf("open the local socket %s: %w", path, err)
+		return nil, fmt.Errorf("open the local socket %s: %w", path, store.Bare(err))
 	}
 	return &localSocket{Listener: l, path: path, made: made}, nil
 }

@@ -20,11 +20,11 @@ const maxFile = 256 << 10
 func replaceFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
-		return err
+		return Bare(err)
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		_ = os.Remove(tmp)
-		return err
+		return Bare(err)
 	}
 	return syncDir(filepath.Dir(path))
 }
@@ -34,13 +34,27 @@ func replaceFile(path string, data []byte) error {
 func createFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
-		return err
+		return Bare(err)
 	}
 	defer func() { _ = os.Remove(tmp) }()
 	if err := os.Link(tmp, path); err != nil {
-		return err
+		return Bare(err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Bare is an error of the system without the file's name, which is a temporary one that
+// nobody knows.
+func Bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 func writeTemp(path string, data []byte) (string, error) {

@@ -42,12 +42,12 @@ func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
 	}
 	card = []byte(jws)
 	if key, err = envelope.VerifyKeyCard(card); err != nil {
-		return envelope.PublicKey{}, nil, problem(err, "This key was cut short or changed on the way. Copy all of it, from "+keyMark+" to its end.")
+		return envelope.PublicKey{}, nil, problem(err, "This key was cut short or changed on the way. Copy all of it, from "+keyMark+keyVersion+" to its end.")
 	}
 	return key, card, nil
 }
 
-const keyHelp = "A key begins with " + keyMark + ": take what camctl id prints for whoever is to be let in."
+const keyHelp = "A key begins with " + keyMark + keyVersion + "; take what camctl id prints for whoever is to be let in."
 
 // whatInstead names what people may take for a key.
 func whatInstead(fields []string) string {

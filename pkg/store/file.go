@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,13 +16,15 @@ import (
 func WriteFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, Bare(err))
 	}
 	if err := fillFile(f, data); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+		_ = os.Remove(f.Name()) // a start ignores what is left
+		return fmt.Errorf("write %s: %w", path, Bare(err))
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return errors.Join(fmt.Errorf("write file: %w", err), os.Remove(f.Name()))
+		_ = os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", path, Bare(err))
 	}
 	return SyncDir(filepath.Dir(path))
 }
@@ -51,6 +54,20 @@ func ReadFile(path string) ([]byte, error) {
 	return b, nil
 }
 
+// Bare is an error of the system without the file's name, where that is a temporary one
+// that nobody knows.
+func Bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
 // fillFile writes, syncs and closes f. os.CreateTemp made it with mode 0600.
 func fillFile(f *os.File, data []byte) error {
 	_, err := f.Write(data)
@@ -78,15 +95,17 @@ func SyncDir(path string) error {
 func WriteDir(path string, files map[string][]byte) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("write folder %s: %w", path, err)
+		return fmt.Errorf("write folder %s: %w", path, Bare(err))
 	}
 	for name, data := range files {
 		if err := WriteFile(filepath.Join(tmp, name), data); err != nil {
-			return errors.Join(err, os.RemoveAll(tmp))
+			_ = os.RemoveAll(tmp)
+			return fmt.Errorf("write %s: %w", filepath.Join(path, name), cmp.Or(errors.Unwrap(err), err))
 		}
 	}
 	if err := os.Rename(tmp, path); err != nil {
-		return errors.Join(fmt.Errorf("write folder: %w", err), os.RemoveAll(tmp))
+		_ = os.RemoveAll(tmp)
+		return fmt.Errorf("write folder %s: %w", path, Bare(err))
 	}
 	return SyncDir(filepath.Dir(path))
 }

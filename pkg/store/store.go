@@ -104,17 +104,17 @@ func Create(c Config, first func(*Tx) error) (*DB, error) {
 	fresh := c
 	fresh.Path = c.Path + ".new"
 	if err := os.RemoveAll(fresh.Path); err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+		return nil, fmt.Errorf("create %s: %w", c.Path, Bare(err))
 	}
 	if err := fill(fresh, first); err != nil {
-		return nil, fmt.Errorf("create %s: %w", c.Path, err)
+		return nil, fmt.Errorf("create %s: %w", c.Path, Bare(err))
 	}
 	// A link, unlike a rename, never replaces a file that another process made.
 	if err := os.Link(fresh.Path, c.Path); err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+		return nil, fmt.Errorf("create %s: %w", c.Path, Bare(err))
 	}
 	if err := os.Remove(fresh.Path); err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+		return nil, fmt.Errorf("create %s: %w", c.Path, Bare(err))
 	}
 	if err := SyncDir(filepath.Dir(c.Path)); err != nil {
 		return nil, err

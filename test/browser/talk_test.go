@@ -22,6 +22,7 @@ func TestPageTalks(t *testing.T) {
 	if info, err := os.Stat(played); err == nil && info.Size() > 0 {
 		t.Errorf("%d bytes were played before anybody spoke", info.Size())
 	}
+	b.await(numbers)
 	// From here on nothing moves, whatever is said of the talk.
 	const moved = `window.moved`
 	eval[bool](b, `(() => {

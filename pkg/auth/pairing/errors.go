@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -22,10 +23,10 @@ var sentences = []struct {
 	text string
 }{
 	{ErrSecret, "The label's secret does not fit this camera. Scan or type the label of the camera itself."},
-	{ErrIdentity, "The device that answered is not the camera on the label. Nothing was sent to it. Something may stand between you and the camera."},
+	{ErrIdentity, "The device that answered is not the camera on the label, and nothing was sent to it. Compare each character of the label, or scan it: if all are right, something stands between you and the camera."},
 	{ErrTampered, "The messages of the pairing were changed on the way. Nothing was paired; try again close to the camera."},
 	{ErrProtocol, "The other side does not speak this version of pairing. Update camd or the app."},
-	{ErrAborted, "The pairing ended before it was done. The label may be another camera's, or the pairing window has closed; open it and try again."},
+	{ErrAborted, "The pairing ended before it was done. A character of the label may be wrong, or it is another camera's, or the pairing window has closed; open it and try again."},
 }
 
 // Sentence is what a person reads of an error of this package: what happened and
@@ -36,7 +37,7 @@ func Sentence(err error) string {
 		return refusal.Code.Sentence()
 	}
 	if errors.Is(err, ErrLabel) {
-		return "This is not a usable camera label: " + err.Error() + "."
+		return "This is not a usable camera label: " + strings.TrimPrefix(err.Error(), ErrLabel.Error()+": ") + "."
 	}
 	for _, s := range sentences {
 		if errors.Is(err, s.err) {
