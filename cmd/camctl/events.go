@@ -25,7 +25,7 @@ type eventsCmd struct {
 func (c eventsCmd) Run(env *environment) error {
 	if c.Save != "" {
 		if err := os.MkdirAll(c.Save, 0o700); err != nil {
-			return fmt.Errorf("pictures can't be saved in %s: %w", c.Save, err)
+			return fmt.Errorf("pictures can't be saved in %s: %w", c.Save, client.Bare(err))
 		}
 	}
 	camera, err := env.dial(c.Camera)

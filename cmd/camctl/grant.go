@@ -98,7 +98,7 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 		return env.print(done, text, grant.Name, grant.Role, may(grant.Scopes))
 	}
 	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
-		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, err)
+		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, client.Bare(err))
 	}
 	return env.print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
 		grant.Name, grant.Role, may(grant.Scopes), g.Card)
@@ -258,12 +258,16 @@ const keyMark = "CAMD-KEY:"
 func readSmall(path string) ([]byte, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
 	}
 	if st.Size() > maxKeyFile {
 		return nil, fmt.Errorf("%s is too large for what is expected in it", path)
 	}
-	return os.ReadFile(path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
+	}
+	return data, nil
 }
 
 // writeNew makes a file that only its user can read, and never overwrites one.

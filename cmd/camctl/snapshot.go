@@ -97,7 +97,7 @@ func savePicture(path string, p client.Picture, force bool) (err error) {
 	}
 	switch err = giveName(f.Name(), path, force); {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is there already; the picture was not saved. Name another file or use --force: %w", path, fs.ErrExist)
+		return &client.Problem{Sentence: path + " is there already; the picture was not saved. Name another file or use --force.", Cause: fs.ErrExist}
 	case err != nil:
 		return fmt.Errorf("%s can't be made: %w", path, client.Bare(err))
 	}

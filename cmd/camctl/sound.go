@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
 	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/media/ogg"
 )
 
@@ -29,7 +30,7 @@ func newEncoder(why string) (*opus.Encoder, error) {
 func openSoundFile(path string) (sound, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, err)
+		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
 	}
 	s, err := readSound(path, f)
 	if err != nil {
@@ -59,7 +60,7 @@ func readSound(path string, f io.ReadCloser) (sound, error) {
 	case errors.Is(err, ogg.ErrFamily):
 		return nil, fmt.Errorf("%s has more than two channels, which a camera does not play. ffmpeg mixes them: ffmpeg -i %s -ac 1 -c:a libopus talk.ogg", path, path)
 	case err != nil:
-		return nil, fmt.Errorf("%s can't be read: %w", path, err)
+		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
 	}
 	return &oggSound{path: path, file: f, in: r}, nil
 }

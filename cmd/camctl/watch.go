@@ -42,7 +42,7 @@ func (m pathFlags) options() (client.WatchOptions, error) {
 	if m.ICECredentialFile != "" {
 		var err error
 		if credential, err = os.ReadFile(m.ICECredentialFile); err != nil {
-			return o, fmt.Errorf("%s can't be read: %w", m.ICECredentialFile, err)
+			return o, fmt.Errorf("%s can't be read: %w", m.ICECredentialFile, client.Bare(err))
 		}
 	}
 	o.ICEServers = []client.ICEServer{{URLs: m.ICEServer, Username: m.ICEUser, Credential: strings.TrimRight(string(credential), "\r\n")}}

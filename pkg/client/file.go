@@ -43,8 +43,8 @@ func createFile(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// Bare is an error of the system without the file's name, which is a temporary one that
-// nobody knows.
+// Bare is an error of the system without the file's name: the sentence has it already, or
+// it is a temporary one that nobody knows.
 func Bare(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

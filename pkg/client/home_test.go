@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -213,4 +214,25 @@ func FuzzRecord(f *testing.F) {
 			_, _ = k.keys()
 		}
 	})
+}
+
+// A person reads of the file that was to be written, and not of the one beside it.
+func TestErrorsHoldNoTemporaryName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "folder")
+	if err := os.MkdirAll(filepath.Join(path, "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"over a folder":   replaceFile(path, []byte("x")),
+		"in no folder":    replaceFile(filepath.Join(path, "no", "file"), []byte("x")),
+		"beside one":      createFile(path, []byte("x")),
+		"anew, no folder": createFile(filepath.Join(path, "no", "file"), []byte("x")),
+	} {
+		if err == nil || strings.ContainsAny(err.Error(), "/.") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := createFile(path, nil); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("%v, want ErrExist", err)
+	}
 }

@@ -252,3 +252,24 @@ func TestWriteDirIsWholeOrNothing(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// A person reads of the file that was to be written, and not of the one beside it.
+func TestErrorsHoldNoTemporaryName(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "full", "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		path string
+		err  error
+	}{
+		"over a folder":     {"full", WriteFile(filepath.Join(dir, "full"), nil)},
+		"in no folder":      {"no/file", WriteFile(filepath.Join(dir, "no", "file"), nil)},
+		"a folder over one": {"full", WriteDir(filepath.Join(dir, "full"), map[string][]byte{"a": nil})},
+		"in such a folder":  {"full/no/a", WriteDir(filepath.Join(dir, "full"), map[string][]byte{"no/a": nil})},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), filepath.Join(dir, c.path)) || strings.Contains(c.err.Error(), "/.") {
+			t.Errorf("%s: %v", name, c.err)
+		}
+	}
+}
