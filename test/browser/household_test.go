@@ -61,6 +61,10 @@ func TestPageShowsTheHousehold(t *testing.T) {
 		t.Errorf("Cara's watch ended with %v and said %q", err, said)
 	}
 
+	// Ben has not looked since.
+	d.runAs("ben", "grant", "--to", filepath.Join(d.Folder, "dan.txt"), "--name", "Dan", "--scopes", "view", "--yes")
+	b.await(events + `.includes('Ben let Dan in as guest')`)
+
 	b.do(chromedp.Click(chromedp.ID("privacy")))
 	b.await(`document.getElementById('reason').textContent.includes('Privacy mode is on')`)
 	b.await(nothingOld + ` && ` + picture + `.srcObject === null`)
