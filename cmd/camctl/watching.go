@@ -182,7 +182,7 @@ func (v *viewing) resume(a asked) error {
 		v.env.note("Watching %s again.", v.camera.Record().Title())
 		return nil
 	case v.env.ctx.Err() != nil:
-		return nil // follow ends
+		return nil //nolint:nilerr // follow ends
 	case !client.Passing(a.err):
 		return a.err
 	}
