@@ -56,7 +56,8 @@ type passThrough struct {
 	last      *media.AccessUnit // the last IDR published, retained; nil: none yet
 	starts    starts
 
-	loose   bool // buffers don't begin with pictures
+	before  time.Duration // when the last buffer came
+	loose   bool          // buffers don't begin with pictures
 	split   avc.Splitter
 	pending time.Duration // when what is in split began
 }
@@ -115,14 +116,30 @@ func wholePictures(b []byte) bool {
 	return len(u.Data) == len(head) && !u.Partial
 }
 
+// takeWhole publishes the pictures of a buffer. Where it holds several, they came since
+// the buffer before: the driver's rate, by which they could be told apart as well, may
+// be wrong.
 func (p *passThrough) takeWhole(pic picture) error {
-	pts := pic.pts
-	for u, rest := avc.NextUnit(pic.data); u.Data != nil; u, rest = avc.NextUnit(rest) {
-		if err := p.unit(u, pts); err != nil {
+	u, rest := avc.NextUnit(pic.data)
+	later := 0 // pictures after u
+	for more := rest; more != nil; {
+		var v avc.Unit
+		if v, more = avc.NextUnit(more); v.Coded {
+			later++
+		}
+	}
+	n := time.Duration(later + 1)
+	if p.before == 0 {
+		p.before = pic.pts - n*time.Duration(float64(time.Second)/p.shape.rate)
+	}
+	step := (pic.pts - p.before) / n
+	p.before = pic.pts
+	for u.Data != nil {
+		if err := p.unit(u, pic.pts-time.Duration(later)*step); err != nil {
 			return err
 		}
-		if u.Coded {
-			pts += time.Duration(float64(time.Second) / p.shape.rate)
+		if u, rest = avc.NextUnit(rest); u.Coded {
+			later--
 		}
 	}
 	return nil

@@ -49,6 +49,21 @@ func TestWholePicturesArePublishedAsTheyAre(t *testing.T) {
 	}
 }
 
+// Two pictures a buffer of a camera that is twice as fast as its driver says.
+func TestPicturesOfOneBufferLieBetweenTheBuffers(t *testing.T) {
+	units := clipUnits()
+	pair := picture{data: slices.Concat(units[0].Data, units[1].Data)}
+	b, _ := pass(t, pair, pair, pair)
+	for i, u := range b.got[1:] { // the first one's time is reckoned by what the driver says
+		if want := time.Duration(i+2) * 50 * time.Millisecond; u.PTS != want {
+			t.Errorf("picture %d at %v, want %v", i, u.PTS, want)
+		}
+	}
+	if len(b.got) != 6 {
+		t.Errorf("%d pictures, want 6", len(b.got))
+	}
+}
+
 func TestHowBuffersAreCutDoesNotMatter(t *testing.T) {
 	for name, c := range map[string]struct{ size, broken, first int }{
 		"all in one": {len(clipData), 0, 0},
