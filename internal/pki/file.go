@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,7 +57,7 @@ func write(dir, name string, data []byte, mode os.FileMode) (string, error) {
 	path := filepath.Join(dir, name)
 	f, err := os.CreateTemp(dir, "."+name+"-*") // 0600 from the start
 	if err != nil {
-		return "", fmt.Errorf("create %s: %w", path, err)
+		return "", fmt.Errorf("create %s: %w", path, cmp.Or(errors.Unwrap(err), err)) // without the temporary name
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	_, err = f.Write(data)
@@ -69,7 +71,7 @@ func write(dir, name string, data []byte, mode os.FileMode) (string, error) {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("write %s: %w", path, err)
+		return "", fmt.Errorf("write %s: %w", path, cmp.Or(errors.Unwrap(err), err))
 	}
 	return path, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -125,5 +126,18 @@ func TestWritePair(t *testing.T) {
 	}
 	if _, _, err := WritePair(dir+"/missing", "client", must(t)(ca.Client("x"))); err == nil {
 		t.Error("WritePair into a missing folder succeeds")
+	}
+}
+
+func TestErrorsHoldNoTemporaryName(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "ca.crt", "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]string{"over a folder": dir, "in no folder": filepath.Join(dir, "no")} {
+		_, err := write(in, "ca.crt", nil, 0o600)
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(in, "ca.crt")) || strings.Contains(err.Error(), "/.") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
