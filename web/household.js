@@ -11,7 +11,6 @@ let newest = -1, epoch = 0; // of the last entry that is shown
 function unknown() {
   $('watching').textContent = '–';
   $('privacy').disabled = true;
-  $('talk').hidden = true;
   $('verified').dataset.state = 'waiting';
   $('verified').textContent = 'The camera does not answer now.';
 }
