@@ -35,6 +35,9 @@ type adminRequest struct {
 	On            *bool                 `json:"on,omitempty"`
 	Press         string                `json:"press,omitempty"` // accept, end
 	Set           *proto.SettingsChange `json:"set,omitempty"`
+	What          string                `json:"what,omitempty"`    // debug: log, goroutines, heap, cpu
+	Level         string                `json:"level,omitempty"`   // debug log
+	Seconds       int                   `json:"seconds,omitempty"` // debug cpu
 }
 
 // adminAnswer is the one line that it gets, or one of several while something counts
@@ -88,6 +91,7 @@ type admin struct {
 	bell      bell
 	status    func() proto.StatusAnswer
 	endEpoch  func() // makes camd begin anew
+	insight   *insight
 
 	places places
 }
@@ -160,6 +164,8 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 		a.join(ctx, c, r)
 	case "evict", "reset":
 		a.countDown(ctx, c, q.Cmd)
+	case "debug":
+		a.insight.show(ctx, c, q)
 	default:
 		answer(c, a.do(ctx, q))
 	}
@@ -190,7 +196,7 @@ func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 	case "ring":
 		return orError(adminAnswer{OK: true}, a.bell.Ring(ctx))
 	}
-	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, evict, reset", q.Cmd)}
+	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, evict, reset, debug", q.Cmd)}
 }
 
 // press does what a press of the button would.

@@ -44,6 +44,7 @@ type cli struct {
 	Reset      *resetCmd      `arg:"subcommand:reset" help:"remove everyone and wipe all that the household stored"`
 	Factory    *factoryCmd    `arg:"subcommand:factory" help:"what the maker does once for each device: factory init"`
 	Config     *configCmd     `arg:"subcommand:config" help:"print the built-in configuration as a commented TOML file"`
+	Debug      *debugCmd      `arg:"subcommand:debug" help:"look into the running camd: its log, goroutines, heap or cpu; for root"`
 	Version    *versionCmd    `arg:"subcommand:version" help:"print the version"`
 	StoreCheck *storeCheckCmd `arg:"subcommand:store-check" help:"check a database file; camd runs this as a child"`
 }

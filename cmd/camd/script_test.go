@@ -35,6 +35,7 @@ func TestScriptsWhileItRuns(t *testing.T) {
 			e.Setenv("CONFIG", filepath.Join(r.Dir, "camd.toml"))
 			return nil
 		},
+		Condition: func(name string) (bool, error) { return name == "root" && os.Getuid() == 0, nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			// await REGEXP ARG… runs camd until it prints that.
 			"await": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -162,7 +162,8 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, status: s.status, endEpoch: end.now}},
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, status: s.status, endEpoch: end.now,
+				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
 		},
 	}, nil

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -105,7 +106,8 @@ func Build(tb testing.TB, command string) string {
 }
 
 // New makes the PKI, starts the broker and makes the device's identity. tables is
-// TOML that is added to the configuration, such as "[capture]\nsource = …".
+// TOML that is added to the configuration, such as "[capture]\nsource = …"; lines before
+// the first table go into that of the device.
 func New(tb testing.TB, tables string) *Rig {
 	tb.Helper()
 	return NewWith(tb, tables, honest)
@@ -137,8 +139,9 @@ func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n[link]\nbroker = %q\nca = %q\n%s",
-		r.State(), r.Socket, "mqtts://"+r.address, ca, tables)
+	device, _, _ := strings.Cut(tables, "[")
+	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n%s\n[link]\nbroker = %q\nca = %q\n%s",
+		r.State(), r.Socket, device, "mqtts://"+r.address, ca, tables[len(device):])
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
