@@ -108,6 +108,9 @@ func savePicture(path string, p client.Picture, force bool) (err error) {
 // unless told so.
 func giveName(tmp, path string, force bool) error {
 	if force {
+		if there, err := os.Lstat(path); err == nil && !there.Mode().IsRegular() {
+			return fmt.Errorf("--force overwrites a file, and %s is something else", path)
+		}
 		return os.Rename(tmp, path)
 	}
 	err := os.Link(tmp, path)

@@ -43,7 +43,18 @@ func TestSavePictureOverwritesOnlyWhenTold(t *testing.T) {
 			t.Errorf("after %s the file holds %q, %v", c.text, got, err)
 		}
 	}
-	if l, err := os.ReadDir(dir); err != nil || len(l) != 1 {
+	link := filepath.Join(dir, "link.jpg")
+	if err := os.Symlink(os.DevNull, link); err != nil {
+		t.Fatal(err)
+	}
+	path = link
+	if err := save("four", true); err == nil {
+		t.Error("a link was overwritten")
+	}
+	if to, err := os.Readlink(link); err != nil || to != os.DevNull {
+		t.Errorf("the link is gone: %v", err)
+	}
+	if l, err := os.ReadDir(dir); err != nil || len(l) != 2 {
 		t.Errorf("%d files are left, %v", len(l), err)
 	}
 }

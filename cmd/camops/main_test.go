@@ -38,6 +38,8 @@ func TestCommandLine(t *testing.T) {
 		"broken archive":   {[]string{"prompts", "--list", broken}, 1, "not an archive"},
 		"no names":         {[]string{"prompts", "--out", path, "--names", path}, 1, "open list of names"},
 		"no recordings":    {[]string{"prompts", "--out", path, "--from", dir}, 1, "no recording"},
+		"no place":         {[]string{"prompts", "--out", broken, "--from", dir}, 1, "is there already and is no archive"},
+		"a device":         {[]string{"prompts", "--out", os.DevNull, "--from", dir}, 1, "is there already and is no archive"},
 		"no folder":        {[]string{"prompts", "--out", path, "--from", path}, 1, "no such file"},
 	} {
 		code, out, errOut := run(t, tt.args...)

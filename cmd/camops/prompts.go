@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -31,6 +33,9 @@ func (c *promptsCmd) Run(env *environment) error {
 	case c.From != "" && c.Names != "":
 		return usageError("--names is for espeak-ng; with --from, record name/anna.wav")
 	}
+	if err := replaceable(c.Out); err != nil {
+		return err
+	}
 	source, err := c.source()
 	if err != nil {
 		return err
@@ -44,6 +49,23 @@ func (c *promptsCmd) Run(env *environment) error {
 	}
 	_, err = fmt.Fprintf(env.out, "%s: %d bytes\n", c.Out, len(data))
 	return err
+}
+
+// replaceable refuses a place where something else lies than an archive.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && info.Mode().IsRegular() {
+		_, err = prompt.Open(path)
+	} else if err == nil {
+		err = errors.New("no regular file")
+	}
+	if err != nil {
+		return fmt.Errorf("%s is there already and is no archive; nothing was made. Name another file", path)
+	}
+	return nil
 }
 
 // source opens what the clips are made of.

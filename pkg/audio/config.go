@@ -12,7 +12,7 @@ type Config struct {
 	MicrophoneLevel   int    `toml:"microphone_level" allow:"1..100" doc:"Percent of that element's range, set whenever the microphone is opened."`
 
 	Speaker        string `toml:"speaker" doc:"ALSA playback device: auto takes the first that plays at 48 kHz; else hw:CARD,DEVICE, as camd check lists them; null plays to nobody; file writes to speaker_file what would be heard; off: there is none."`
-	SpeakerFile    string `toml:"speaker_file" doc:"File for speaker = \"file\": 16-bit little-endian samples at 48 kHz, mono, are appended."`
+	SpeakerFile    string `toml:"speaker_file" doc:"File for speaker = \"file\": 16-bit little-endian samples at 48 kHz, mono, are appended. camd makes it, and takes no other file."`
 	SpeakerElement string `toml:"speaker_element" doc:"Mixer element of the speaker's volume, such as Speaker, PCM or Master; empty leaves the volume alone."`
 	Prompts        string `toml:"prompts" doc:"Archive of spoken prompts, as camops prompts makes it; empty: the one that is built in."`
 	SpeakerLevel   int    `toml:"speaker_level" allow:"1..100" doc:"Percent of that element's range, set whenever the speaker is opened."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/camd-project/camd/pkg/audio/paced"
 )
@@ -19,11 +20,26 @@ type recorder struct {
 }
 
 func openRecorder(path string) (player, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the speaker's file: %w", err)
 	}
+	if !ours(f) {
+		return nil, errors.Join(fmt.Errorf("the speaker's file %s is none that camd made: let speaker_file name one that is not there yet", path), f.Close())
+	}
 	return &recorder{Card: paced.New(), file: f}, nil
+}
+
+// ours reports whether a file can be one that openRecorder made: a regular one of this
+// user's, under one name, which nobody else reads or writes. What else is there would be
+// spoilt by sound.
+func ours(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Mode() != 0o600 {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid() && st.Nlink == 1
 }
 
 // Write keeps what the card takes.

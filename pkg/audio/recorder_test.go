@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"testing/synctest"
 )
@@ -34,5 +35,31 @@ func TestRecorderKeepsWhatWasPlayed(t *testing.T) {
 	}
 	if _, err := openRecorder(t.TempDir()); err == nil {
 		t.Error("a folder is no file")
+	}
+}
+
+// Sound is not written into what somebody else made.
+func TestRecorderLeavesOthersFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("other"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, put := range map[string]func(path string) error{
+		"another file": func(path string) error { return os.WriteFile(path, []byte("x"), 0o644) },
+		"a link":       func(path string) error { return os.Symlink(other, path) },
+		"another name": func(path string) error { return os.Link(other, path) },
+		"a pipe":       func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := put(path); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := openRecorder(path); err == nil {
+			t.Errorf("%s is taken: %v", name, r.Close())
+		}
+	}
+	if got, err := os.ReadFile(other); err != nil || string(got) != "other" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
