@@ -1,6 +1,8 @@
 package attack
 
 import (
+	"encoding/binary"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,6 +164,34 @@ func TestT15EntryThatWasRewritten(t *testing.T) {
 	h.again()
 	if _, err := h.owner.VerifyLog(t.Context()); err == nil || h.owner.Alarm() == nil || h.owner.Alarm().Kind != "texts" {
 		t.Errorf("a rewritten entry is not found: %v, %+v", err, h.owner.Alarm())
+	}
+}
+
+// What a camera forgets when its log is long hides nothing that is new: whoever has the
+// storage and puts the hash of the first two entries into their place leaves a tree in
+// which all fits, and is found by who downloads the log.
+func TestT15EntriesThatWereForgotten(t *testing.T) {
+	h := newHome(t)
+	h.goesOn(2)
+	h.look(h.owner)
+	h.stop()
+	edit(t, filepath.Join(h.State(), "store", "log.db"), func(tx *bolt.Tx) error {
+		tree, texts := tx.Bucket([]byte("tree/1")), tx.Bucket([]byte("texts/1"))
+		second := tree.Get(binary.BigEndian.AppendUint64(nil, 1)) // its leaf, and that of both
+		err := tx.Bucket([]byte("state")).Put([]byte("front/1"), append(binary.BigEndian.AppendUint64(nil, 2), second[len(second)-32:]...))
+		for n := range uint64(2) {
+			k := binary.BigEndian.AppendUint64(nil, n)
+			err = errors.Join(err, tree.Delete(k), texts.Delete(k))
+		}
+		return err
+	})
+	h.again()
+	h.look(h.owner)
+	if a := h.owner.Alarm(); a != nil {
+		t.Fatalf("the tree does not fit: %+v", a)
+	}
+	if _, err := h.owner.VerifyLog(t.Context()); err == nil || h.owner.Alarm() == nil || h.owner.Alarm().Kind != "texts" {
+		t.Errorf("entries that were hidden are not missed: %v, %+v", err, h.owner.Alarm())
 	}
 }
 
