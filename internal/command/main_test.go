@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,6 +128,10 @@ func TestAReaderOfTheErrorsThatGoes(t *testing.T) {
 }
 
 func TestSignalsEndInOrder(t *testing.T) {
+	// Under nohup the children would rightly inherit that hang-ups are ignored.
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGHUP)
+	defer signal.Stop(asked)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd, out := child(t, "waiter")
 		if err := cmd.Start(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -186,6 +187,10 @@ func TestASignalEndsSessionsAndLeavesNothing(t *testing.T) {
 }
 
 func endsInOrder(t *testing.T, s syscall.Signal) {
+	// Under nohup camd would rightly inherit that hang-ups are ignored.
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, s)
+	defer signal.Stop(asked)
 	r := rig.New(t, synthetic)
 	r.Start()
 	r.Online()
