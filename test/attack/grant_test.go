@@ -90,7 +90,7 @@ func TestT13GrantThatItsGiverMayNotGive(t *testing.T) {
 		"a role that there is not":           {f.anna, fresh(proto.Grant{Name: "X", Role: "king", Scopes: []proto.Scope{proto.ScopeView}}), proto.CodeBadRequest},
 		"an owner with an end":               {f.anna, fresh(proto.Grant{Name: "X", Role: proto.RoleOwner, Until: 1 << 32}), proto.CodeBadRequest},
 		"an end before its beginning":        {f.anna, fresh(proto.Grant{Name: "X", From: 2000, Until: 1000}), proto.CodeBadRequest},
-		"a name that plays with terminals":   {f.anna, fresh(proto.Grant{Name: "X\x1b[2J"}), proto.CodeBadRequest},
+		"a name that plays with terminals":   {f.anna, fresh(proto.Grant{Name: "X\x1b[2J"}), proto.CodeBadName},
 		"a name that another one has":        {f.anna, fresh(proto.Grant{Name: "Ben"}), proto.CodeNameTaken},
 		"a key card that was changed":        {f.anna, torn, proto.CodeBadRequest},
 		"a member's name with another key":   {f.anna, swapped, proto.CodeBadRequest},

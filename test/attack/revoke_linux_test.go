@@ -66,7 +66,7 @@ type guests struct {
 
 func newGuests(t *testing.T) guests {
 	t.Helper()
-	h := newHome(t)
+	h := newHomeWith(t, newKeys(t), synthetic+"[live]\nmax_sessions = 8\n") // four of them an adult and its guests may have
 	g := guests{home: h, ben: h.invite(h.probe, proto.Grant{Name: "Ben", Role: proto.RoleAdult}), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
 	g.cara = h.invite(h.as(g.ben), proto.Grant{Name: "Cara"})
 	g.dan = h.invite(h.as(g.ben), proto.Grant{Name: "Dan"})
