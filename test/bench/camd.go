@@ -62,7 +62,7 @@ func sendCamd(args []string) error {
 func (s *camdSender) answer(offer string, complete bool) (string, error) {
 	candidates := make(chan proto.Candidates, 64)
 	_, sdp, err := s.server.Start(context.Background(), live.Offer{
-		Client: "bench", Session: strconv.FormatUint(s.sessions.Add(1), 10), SDP: offer, View: true,
+		Client: "bench", Owner: true, Session: strconv.FormatUint(s.sessions.Add(1), 10), SDP: offer, View: true,
 		Signal: func(_ proto.SignalKind, body any) {
 			if c, ok := body.(proto.Candidates); ok {
 				candidates <- c
