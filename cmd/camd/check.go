@@ -35,10 +35,13 @@ func (c checkCmd) Run(env *environment) error {
 	}
 	r := &report{w: tabwriter.NewWriter(env.out, 0, 0, 2, ' ', 0)}
 	r.line("configuration", "ok", c.Config)
+	r.place(cfg)
 	r.cameras(env.ctx, cfg)
 	r.sound(cfg.Audio)
+	r.parts(cfg)
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
+	r.meeting(cfg.Link)
 	r.stores(cfg)
 	r.buttons(cfg.Panel)
 	r.leds(cfg.Panel)

@@ -59,7 +59,7 @@ func (r *report) pictures(ctx context.Context, cfg config.Config) (health.State,
 	defer cancel()
 	s, err := capture.Try(ctx, cfg.Capture)
 	if err != nil {
-		return health.Failed, err.Error()
+		return health.Failed, strings.TrimPrefix(err.Error(), "capture configuration: ")
 	}
 	return s.State, s.Reason
 }

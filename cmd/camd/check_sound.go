@@ -1,8 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/foreign"
@@ -45,8 +48,15 @@ func (r *report) speakers(cfg audio.Config) string {
 	case "off":
 		r.line("speaker", "-", "audio.speaker is off: nobody can be announced, so nobody may talk")
 		return ""
-	case "null", "file":
-		r.line("speaker", "ok", cmp.Or(cfg.SpeakerFile, cfg.Speaker)+": no card is used")
+	case "file":
+		if why := unwritable(cfg.SpeakerFile); why != "" {
+			r.fail("speaker", why)
+			return ""
+		}
+		r.line("speaker", "ok", cfg.SpeakerFile+": no card is used")
+		return cfg.Speaker
+	case "null":
+		r.line("speaker", "ok", "null: no card is used")
 		return cfg.Speaker
 	}
 	cards, err := audio.Outputs()
@@ -58,6 +68,23 @@ func (r *report) speakers(cfg audio.Config) string {
 		r.line("speaker", "-", "no card can play: looked at /dev/snd/pcmC*D*p. Nobody can be announced, so nobody may talk; set audio.speaker = \"off\" if the board has none")
 	}
 	return r.cards("speaker", cards, cfg.Speaker)
+}
+
+// unwritable says why a file can't be written; empty: it can, or isn't named.
+func unwritable(path string) string {
+	if path == "" {
+		return ""
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return path + " is a folder: let audio.speaker_file name a file"
+	case err == nil && unix.Access(path, unix.W_OK) != nil:
+		return "this user may not write " + path + ": let audio.speaker_file name another, or give it the right"
+	case err != nil && unix.Access(filepath.Dir(path), unix.W_OK) != nil:
+		return "this user can't make " + path + ": make its folder, or let audio.speaker_file name another"
+	}
+	return ""
 }
 
 // cards lists devices and returns the one that would be used.
