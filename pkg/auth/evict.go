@@ -124,7 +124,7 @@ func readPending(state string) (*pending, error) {
 	case errors.Is(err, store.ErrMissing):
 		return nil, nil
 	case errors.Is(err, store.ErrDamaged), err == nil && (json.Unmarshal(text, &p) != nil || p.Epoch == 0):
-		return &pending{damaged: true}, nil
+		return &pending{damaged: true}, nil //nolint:nilerr // the damage is the answer
 	case err != nil:
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func TestAStalledViewerHoldsNobodyUpAndGoesOnAtAKeyFrame(t *testing.T) {
 	var done sync.WaitGroup
 	a, b := testViewer(good, r), testViewer(bad, r)
 	for _, v := range []*viewer{a, b} {
-		done.Go(func() { v.run(ctx) })
+		done.Go(func() { _ = v.run(ctx) })
 	}
 	get(t, bad.entered)
 	const frames = 300

@@ -181,10 +181,10 @@ func (s *mosquitto) configure(cert tls.Certificate) string {
 			s.tb.Fatal(err)
 		}
 		text := edit.Replace(string(data))
-		switch {
-		case name == "viewers.acl":
+		switch name {
+		case "viewers.acl":
 			text += s.members
-		case name == "mosquitto.conf":
+		case "mosquitto.conf":
 			text += "log_type information\n" // tells when it reads its rules anew
 			if os.Geteuid() == 0 {
 				text = "user root\n" + text // it would give up the right to read the test's folder

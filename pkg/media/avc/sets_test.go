@@ -97,9 +97,9 @@ func TestSetsAreKeptById(t *testing.T) {
 func TestSetsThatWereGivenOutStay(t *testing.T) {
 	s := SetsIn(joined(testSPS(0, 10), testPPS(0, 0, 0)))
 	sps, pps := s.Of(joined(testIDR(0)))
-	before := fmt.Sprint(sps, pps)
+	before := fmt.Sprintf("%x %x", sps, pps)
 	s.Learn(joined(testSPS(0, 20), testPPS(0, 0, 9)))
-	if after := fmt.Sprint(sps, pps); after != before {
+	if after := fmt.Sprintf("%x %x", sps, pps); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
 }
