@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
+	"github.com/camd-project/camd/pkg/foreign"
 )
 
 // version is set by the linker.
@@ -45,6 +46,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
+	out, errOut = foreign.Screen(out), foreign.Screen(errOut)
 	err := run.Run(&environment{ctx, os.Stdin, out})
 	var usage usageError
 	switch {
@@ -54,7 +56,7 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		_, _ = fmt.Fprintf(errOut, "camops: %v; see camops --help\n", err)
 		return 2
 	}
-	_, _ = fmt.Fprintf(errOut, "camops: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	_, _ = fmt.Fprintf(errOut, "camops: %s\n", foreign.Line(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	return 1
 }
 
