@@ -77,8 +77,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	}
 	a := &Authority{cfg: cfg, log: log, identity: id, joining: make(chan struct{}, 1), household: o.household,
 		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, cut: o.cut}
-	a.journal = &journal{log: o.journal, slog: log, members: o.members, condition: board.Condition("auth"),
-		state: health.Starting, notices: make(chan notice, noticeQueue)}
+	a.journal = &journal{log: o.journal, slog: log, condition: board.Condition("auth"), state: health.Starting}
 	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -100,9 +99,11 @@ func (a *Authority) begin() error {
 	a.policy = &policy{members: a.members, time: times, defaults: a.cfg.Household, name: a.cfg.Name}
 	a.policy.chosen.Store(&c)
 	a.policy.privacy.Store(c.Privacy)
-	if err := a.journal.recall(); err != nil {
+	told, err := a.journal.recall()
+	if err != nil {
 		return err
 	}
+	a.journal.teller = newTeller(a.members, a.policy, a.journal.noticed.Load(), told)
 	n, err := a.journal.log.Head()
 	if err == nil && n == 0 {
 		_, err = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: a.household.reason})

@@ -18,6 +18,8 @@ type heard chan proto.ClientID
 
 func (h heard) Send(to proto.ClientID, _ []byte) error { h <- to; return nil }
 
+func (h heard) Notify(_ proto.ClientID, _ []byte, done func(error)) error { done(nil); return nil }
+
 // benchGate is a gate that runs, with so many members; the first is returned.
 func benchGate(b *testing.B, members int) (*Gate, keys, heard) {
 	b.Helper()
@@ -82,12 +84,13 @@ func BenchmarkNotice(b *testing.B) {
 	}
 	for _, members := range []int{1, 8, 64} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			g, _, out := benchGate(b, members)
-			n := notice{index: 7, previous: 5, text: string(text), to: g.members.current.Load()}
+			g, _, _ := benchGate(b, members)
+			n := notice{index: 7, previous: 5, text: string(text)}
 			for b.Loop() {
-				g.sendNotice(n)
-				for range members {
-					<-out
+				for _, m := range g.members.current.Load().members {
+					if _, err := g.sealNotice(n, m); err != nil {
+						b.Fatal(err)
+					}
 				}
 			}
 		})

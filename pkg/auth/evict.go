@@ -103,7 +103,7 @@ func (a *Authority) farewell(reset bool) (l []farewell) {
 		a.log.Warn("no last notice", "error", err)
 		return nil
 	}
-	n := notice{index: index, previous: index, text: string(records[0].Text)}
+	n := notice{index, index, string(records[0].Text)}
 	for _, m := range a.members.current.Load().members {
 		msg, err := a.gate.sealNotice(n, m)
 		if err != nil {

@@ -165,9 +165,11 @@ func TestFarewellIsTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.restart()
-		h.gate.sender = deaf{}
-		h.gate.Online()
-		h.gate.sender = h.out
+		for _, s := range []Sender{deaf{}, lossy{}} {
+			h.line.use(s)
+			h.gate.Online()
+		}
+		h.line.use(h.out)
 		h.gate.Online()
 		if l := h.out.take(); len(l) != 1 {
 			t.Errorf("%d messages", len(l))

@@ -27,12 +27,13 @@ func (p *pending) put(tx *store.Tx) error {
 	return nil
 }
 
-// Online sends what members of the epoch before have not been sent yet. It is called
-// when the broker was reached.
+// Online sends what members have not been sent yet, those of the epoch before too. It is
+// called when the broker was reached.
 func (g *Gate) Online() {
 	if err := g.sendFarewell(); err != nil {
 		g.log.Warn("last notices of the epoch before were not all sent", "error", err)
 	}
+	g.teller().online()
 }
 
 func (g *Gate) sendFarewell() error {
@@ -43,20 +44,23 @@ func (g *Gate) sendFarewell() error {
 			return nil
 		})
 	})
-	if err != nil || len(l) == 0 {
+	if err != nil {
 		return err
 	}
 	for _, f := range l {
-		if err := g.sender.Send(f.To, f.Message); err != nil {
+		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.bidden(f, err) }); err != nil {
 			return fmt.Errorf("send a last notice: %w", err) // it stays for the next time
 		}
 	}
-	return g.authority.trust.Update(func(tx *store.Tx) error {
-		for _, f := range l {
-			if err := farewells.Delete(tx, string(f.To)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return nil
+}
+
+// bidden forgets a last notice that is with the broker.
+func (g *Gate) bidden(f farewell, err error) {
+	if err == nil {
+		err = g.authority.trust.Update(func(tx *store.Tx) error { return farewells.Delete(tx, string(f.To)) })
+	}
+	if err != nil { // it is sent again the next time
+		g.log.Debug("last notice not sent", "client", string(f.To), "error", err)
+	}
 }

@@ -143,7 +143,12 @@ func (w *world) bounded() {
 			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.firsts), bytes, len(p.queue), len(p.living))
 		}
 	}
-	if n := len(w.gate.notices); n > noticeQueue {
-		w.t.Errorf("%d notices wait", n)
+	t := w.gate.teller()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, told := range t.told {
+		if len(told.owed) > maxSpans {
+			w.t.Errorf("%s is owed %d spans", id, len(told.owed))
+		}
 	}
 }

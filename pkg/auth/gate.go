@@ -14,9 +14,12 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Sender takes sealed messages to clients. Send never blocks.
+// Sender takes sealed messages to clients. Neither method blocks.
 type Sender interface {
 	Send(to proto.ClientID, msg []byte) error
+	// Notify is Send for what must not be lost: it goes before all else. If it returns
+	// nil done is called once, when the message is with the broker or that can't be known.
+	Notify(to proto.ClientID, msg []byte, done func(error)) error
 }
 
 // Caller is the member who made a request.
@@ -123,7 +126,6 @@ type Gate struct {
 	members   *members
 	policy    *policy
 	journal   appender
-	notices   chan notice
 	sender    Sender
 	log       *slog.Logger
 
@@ -142,13 +144,17 @@ type Gate struct {
 // nobody is who a gate sends to before there is a link.
 type nobody struct{}
 
-func (nobody) Send(proto.ClientID, []byte) error { return nil }
+func (nobody) Send(proto.ClientID, []byte) error { return errNobody }
+
+func (nobody) Notify(proto.ClientID, []byte, func(error)) error { return errNobody }
+
+var errNobody = errors.New("there is no way to the members yet")
 
 // NewGate makes the gate of this authority; one that was made before is out of use.
 func (a *Authority) NewGate(to Sender) *Gate {
 	g := &Gate{
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
-		journal: a.journal, notices: a.journal.notices, sender: to, log: a.log,
+		journal: a.journal, sender: to, log: a.log,
 		ops:   map[proto.Op]operation{},
 		peers: map[proto.ClientID]*peer{}, budgets: map[string]*budget{},
 	}
@@ -245,6 +251,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 			return
 		case <-review.C:
 			g.review()
+			g.teller().poke() // some may have the right to hear only now
 		case <-rotate.C:
 			g.nonces.rotate()
 			g.forget()
@@ -339,7 +346,7 @@ func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answ
 		nonce = ""
 	}
 	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
-		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.authority.journal.noticed.Load()}
+		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.teller().noteOf(m, g.authority.journal.noticed.Load())}
 }
 
 // send signs, seals and sends an answer.

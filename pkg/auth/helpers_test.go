@@ -134,6 +134,38 @@ func (i *inbox) Send(to proto.ClientID, msg []byte) error {
 	return nil
 }
 
+func (i *inbox) Notify(to proto.ClientID, msg []byte, done func(error)) error {
+	if err := i.Send(to, msg); err != nil {
+		return err
+	}
+	done(nil)
+	return nil
+}
+
+// line leads where the test says, while a gate runs.
+type line struct {
+	mu sync.Mutex
+	to Sender
+}
+
+func (l *line) use(to Sender) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = to
+}
+
+func (l *line) end() Sender {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to
+}
+
+func (l *line) Send(to proto.ClientID, msg []byte) error { return l.end().Send(to, msg) }
+
+func (l *line) Notify(to proto.ClientID, msg []byte, done func(error)) error {
+	return l.end().Notify(to, msg, done)
+}
+
 func (i *inbox) take() []sent {
 	i.mu.Lock()
 	defer i.mu.Unlock()

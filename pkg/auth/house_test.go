@@ -26,6 +26,7 @@ type house struct {
 	a      *Authority
 	gate   *Gate
 	out    *inbox
+	line   *line // to out, unless a test has it lead elsewhere
 	wall   wall
 	senses eyes
 	people map[proto.ClientID]*person
@@ -138,8 +139,9 @@ func (h *house) start() {
 		h.t.Fatal(err)
 	}
 	h.a, h.out = a, &inbox{}
+	h.line = &line{to: h.out}
 	a.Govern(h.senses)
-	h.gate = a.NewGate(h.out)
+	h.gate = a.NewGate(h.line)
 	h.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, h.live)
 	h.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil })
 	h.gate.Handle(proto.OpBye, Rule{Rested: true}, func(context.Context, Request) (Result, error) { return Result{}, nil })

@@ -8,34 +8,20 @@ import (
 	"sync/atomic"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/health"
-	"github.com/camd-project/camd/pkg/proto"
 )
-
-// noticeQueue bounds the notices that wait to be sealed. One that is dropped shows to
-// members as a gap.
-const noticeQueue = 256
-
-// notice is an entry that every member is told of.
-type notice struct {
-	index, previous uint64
-	text            string
-	to              *roll // who was a member when it was logged
-}
 
 // journal is the access log with its health, and what it tells members.
 type journal struct {
 	log       *accesslog.Log
 	slog      *slog.Logger
-	members   *members
 	condition *health.Condition
 	failed    func() // called after each append that failed; nothing may go on then
 
-	notices chan notice
+	teller  *teller
 	noticed atomic.Uint64 // index of the newest entry that was noticed
 
-	order sync.Mutex // over append and notice: notices come in the order of the log
+	order sync.Mutex // over append and note: notices come in the order of the log
 
 	mu     sync.Mutex
 	state  health.State // what to go back to after a failure
@@ -64,29 +50,17 @@ func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	j.order.Lock() // the database has one writer anyway
 	defer j.order.Unlock()
+	j.log.Told(j.teller.toldTo(j.noticed.Load()))
 	first, err := j.log.Append(entries...)
 	if err != nil {
 		return 0, err
 	}
-	records, err := j.log.Read(first, len(entries))
-	if err != nil { // it is durable all the same
-		j.slog.Warn("what was logged can't be read again", "error", err)
-	}
-	for i, r := range records {
-		if entries[i].Kind.Noticed() {
-			j.tell(notice{index: r.Index, text: string(r.Text), to: j.members.current.Load()})
+	for i, e := range entries {
+		if index := first + uint64(i); e.Kind.Noticed() {
+			j.teller.note(index, j.noticed.Swap(index), e)
 		}
 	}
 	return first, nil
-}
-
-func (j *journal) tell(n notice) {
-	n.previous = j.noticed.Swap(n.index)
-	select {
-	case j.notices <- n:
-	default:
-		j.slog.Warn("notice dropped", "index", n.index)
-	}
 }
 
 func (j *journal) healthy(s health.State, reason string) {
@@ -96,11 +70,12 @@ func (j *journal) healthy(s health.State, reason string) {
 	j.condition.Set(s, reason)
 }
 
-// recall finds the newest entry that was noticed before this start.
-func (j *journal) recall() error {
-	index, err := j.log.Noticed()
-	j.noticed.Store(index)
-	return err
+// recall finds the newest entry that was noticed before this start, and up to where
+// everyone was told.
+func (j *journal) recall() (told uint64, err error) {
+	noticed, told, err := j.log.Noticed()
+	j.noticed.Store(noticed)
+	return told, err
 }
 
 // proven is what an answer says of the log.
@@ -135,40 +110,4 @@ func (j *journal) knows(checkpoint string) bool {
 	}
 	_, _, size, err := j.log.Prove(checkpoint, nil)
 	return err == nil && size >= c.Last
-}
-
-// sendNotices seals notices for everyone who was a member, until ctx ends and what
-// waits is sent.
-func (g *Gate) sendNotices(stop <-chan struct{}) {
-	for {
-		select {
-		case n := <-g.notices:
-			g.sendNotice(n)
-		case <-stop:
-			for len(g.notices) > 0 {
-				g.sendNotice(<-g.notices)
-			}
-			return
-		}
-	}
-}
-
-func (g *Gate) sendNotice(n notice) {
-	for _, m := range n.to.members {
-		if g.policy.standing(m) == proto.CodeExpired {
-			continue // no business of someone whose time is over, like of one who was removed
-		}
-		msg, err := g.sealNotice(n, m)
-		if err == nil {
-			err = g.sender.Send(m.id, msg)
-		}
-		if err != nil {
-			g.log.Debug("notice not sent", "client", string(m.id), "index", n.index, "error", err)
-		}
-	}
-}
-
-func (g *Gate) sealNotice(n notice, m *member) ([]byte, error) {
-	return envelope.SealNotice(proto.Notice{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch,
-		Index: n.index, Previous: n.previous, Entry: n.text}, g.household.sig, m.key.Enc)
 }

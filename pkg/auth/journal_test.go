@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/health"
@@ -68,25 +67,6 @@ func TestNoticesToEveryone(t *testing.T) {
 	})
 }
 
-// A member whose time is over is told of nothing, one who only rests is.
-func TestNoticesToThoseWhoRest(t *testing.T) {
-	inHouse(t, func(t *testing.T, h *house) {
-		anna := h.owner("Anna")
-		over := anna.lets("Carl", proto.RoleGuest, between(0, noon.Add(time.Hour).Unix()))
-		rests := anna.lets("Emil", proto.RoleGuest, weekly("Mo 12:00-13:00"))
-		over.heard()
-		rests.heard()
-		h.wall.set(noon.Add(2 * time.Hour))
-		anna.must(proto.OpSetSettings, proto.SettingsChange{Name: new("porch")})
-		if got := over.heard(); len(got) != 0 {
-			t.Errorf("expired: %v", got)
-		}
-		if got := rests.heard(); !slices.Equal(got, []accesslog.Kind{accesslog.KindSettings}) {
-			t.Errorf("outside the schedule: %v", got)
-		}
-	})
-}
-
 // Sessions that begin and end at once: notices come in the order of the log.
 func TestNoticesAreInOrder(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
@@ -111,46 +91,6 @@ func TestNoticesAreInOrder(t *testing.T) {
 			t.Errorf("%d notices", len(anna.notices))
 		}
 	})
-}
-
-// One that is dropped shows: as a gap in the chain, and in the next answer.
-func TestDroppedNoticeShows(t *testing.T) {
-	inHouse(t, func(t *testing.T, h *house) {
-		anna := h.owner("Anna")
-		anna.heard()
-		h.gate.sender = &stuck{inbox: h.out, until: make(chan struct{})}
-		for range noticeQueue + 10 {
-			if _, err := h.a.journal.Append(accesslog.Entry{Kind: accesslog.KindPrivacy}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		close(h.gate.sender.(*stuck).until)
-		h.deliver()
-		got := len(anna.notices)
-		newest := anna.notices[got-1].Index
-		if a := anna.must(proto.OpStatus, nil); got >= noticeQueue+10 || a.Noticed <= newest {
-			t.Errorf("%d notices up to %d, note %d", got, newest, a.Noticed)
-		}
-		anna.notices = nil
-		if err := h.a.SetPrivacy(true); err != nil {
-			t.Fatal(err)
-		}
-		h.deliver()
-		if len(anna.notices) != 1 || anna.notices[0].Previous <= newest {
-			t.Errorf("the next one: %+v, the last that came was %d", anna.notices, newest)
-		}
-	})
-}
-
-// stuck sends when the test says so.
-type stuck struct {
-	*inbox
-	until chan struct{}
-}
-
-func (s *stuck) Send(to proto.ClientID, msg []byte) error {
-	<-s.until
-	return s.inbox.Send(to, msg)
 }
 
 // The chain goes on over a restart, and what waits is sent when Run ends.

@@ -341,6 +341,16 @@ type deaf struct{}
 
 func (deaf) Send(proto.ClientID, []byte) error { return errors.New("the outbox is full") }
 
+func (deaf) Notify(proto.ClientID, []byte, func(error)) error { return errors.New("offline") }
+
+// lossy takes all, and loses it before the broker acknowledges it.
+type lossy struct{ deaf }
+
+func (lossy) Notify(_ proto.ClientID, _ []byte, done func(error)) error {
+	done(errors.New("the connection is lost"))
+	return nil
+}
+
 func TestSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -50,7 +50,7 @@ func TestWillAfterALostConnection(t *testing.T) {
 }
 
 func TestMessagesInOrderBothWays(t *testing.T) {
-	const n = 80 // below the allowance of a client
+	const n, answers = 80, 64 // below the allowance of a client
 	eachBroker(t, func(t *testing.T, s *linktest.Server) {
 		r := newRig(t, config(t, s.Devices, s.CA), s.CA, nil).run().awaitOnline()
 		v := linktest.NewViewer(t, s)
@@ -60,12 +60,12 @@ func TestMessagesInOrderBothWays(t *testing.T) {
 				t.Fatalf("message %d is %q of %s", i, m.bytes, m.client)
 			}
 		}
-		for i := range outboxLength {
+		for i := range answers {
 			if err := r.link.Send(v.ID, fmt.Appendf(nil, "answer %d", i)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for i := range outboxLength {
+		for i := range answers {
 			want := linktest.Message{Topic: proto.TopicOut(r.device, v.ID), Payload: fmt.Sprintf("answer %d", i)}
 			if m := v.Await("an answer", func(m linktest.Message) bool { return m.Topic == want.Topic }); m != want {
 				t.Fatalf("answer %d is %+v", i, m)

@@ -18,6 +18,10 @@ const (
 	answerTime  = 10 * time.Second // for SUBACK and PUBACK
 )
 
+// sendBuffer bounds what the kernel holds back on a slow line (it takes up to four
+// megabytes else): what comes first must not come after a minute of what was before it.
+const sendBuffer = 32 << 10
+
 // dialer opens connections to the broker.
 type dialer struct {
 	*target
@@ -36,6 +40,9 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if c, ok := raw.(*net.TCPConn); ok {
+		_ = c.SetWriteBuffer(sendBuffer) // without it all is only later
 	}
 	t := tls.Client(raw, d.tlsConfig())
 	if err := t.HandshakeContext(ctx); err != nil {

@@ -150,15 +150,36 @@ func TestSendRefuses(t *testing.T) {
 		if err := r.link.Send(c.to, make([]byte, c.size)); !errors.Is(err, c.want) {
 			t.Errorf("%s: Send = %v, want %v", name, err, c.want)
 		}
+		if err := r.link.Notify(c.to, make([]byte, c.size), func(error) { t.Error("done is called") }); !errors.Is(err, c.want) {
+			t.Errorf("%s: Notify = %v, want %v", name, err, c.want)
+		}
 	}
 	r.link.online.Store(true) // nobody empties the outbox
-	for range outboxLength {
-		if err := r.link.Send(id, []byte("x")); err != nil {
-			t.Fatal(err)
+	fill := func(id proto.ClientID) (n int) {
+		for r.link.Send(id, make([]byte, messageBytes)) == nil {
+			n++
 		}
+		return n
+	}
+	const each = accountBytes / (2 * messageBytes)
+	for i := range outboxBytes / accountBytes { // one account leaves room for the others
+		if n := fill(client(i)); n != each {
+			t.Errorf("account %d has room for %d messages, want %d", i, n, each)
+		}
+	}
+	if n := fill(id); n != 0 {
+		t.Errorf("beyond all room %d messages are taken", n)
 	}
 	if err := r.link.Send(id, []byte("x")); !errors.Is(err, ErrFull) {
 		t.Errorf("Send to a full outbox = %v, want ErrFull", err)
+	}
+	for range noticesLength { // which answers don't fill
+		if err := r.link.Notify(id, []byte("x"), func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.link.Notify(id, []byte("x"), func(error) {}); !errors.Is(err, ErrFull) {
+		t.Errorf("Notify beyond its room = %v, want ErrFull", err)
 	}
 }
 

@@ -24,7 +24,7 @@ func (l *Link) handle(_ mqtt.Client, m mqtt.Message) {
 		l.drops.add(dropRate)
 	default:
 		select {
-		case l.inbox <- message{from, m.Payload()}:
+		case l.inbox <- message{client: from, bytes: m.Payload()}:
 		default:
 			l.drops.add(dropInbox)
 		}

@@ -32,17 +32,9 @@ type Receiver interface {
 	Online()
 }
 
-// Lengths of the queues, in messages of at most proto.MaxMessage bytes. The inbox
+// inboxLength is that of the queue, in messages of at most proto.MaxMessage bytes. It
 // holds what one member and the strangers may send at once, and leaves room.
-const (
-	inboxLength  = 160
-	outboxLength = 64
-)
-
-type message struct {
-	client proto.ClientID
-	bytes  []byte
-}
+const inboxLength = 160
 
 // Link is the connection to the broker.
 type Link struct {
@@ -58,10 +50,17 @@ type Link struct {
 	limiter limiter       // used by the MQTT library's handler alone
 	pauses  pauses        // used by the MQTT library's connecting goroutine alone
 	inbox   chan message  // from the handler to deliver
-	outbox  chan message  // from Send to send
 	changed chan struct{} // holds one: the connection may have changed
 	echoed  chan struct{} // holds one: the broker carried the birth back
-	online  atomic.Bool   // the session serves: subscribed, and said to be born
+
+	session atomic.Pointer[session] // nil unless one serves: subscribed, and said to be born
+	online  atomic.Bool             // one serves; false too once Run ends
+
+	outbox   chan message // from Send to send
+	budget   budget       // of the outbox
+	notices  chan notice  // from Notify to send
+	notified atomic.Int64 // notices that were taken and of which done was not called
+	acks     chan unacknowledged
 
 	mu     sync.Mutex
 	conn   *conn     // the newest connection, nil before the first
@@ -89,6 +88,9 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		limiter:   limiter{known: map[string]*bucket{}},
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
+		budget:    budget{bytes: map[string]int{}},
+		notices:   make(chan notice, noticesLength),
+		acks:      make(chan unacknowledged, noticesLength),
 		changed:   make(chan struct{}, 1),
 		echoed:    make(chan struct{}, 1),
 	}
@@ -130,6 +132,7 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	wg.Go(func() { l.deliver(ctx) })
 	sent := make(chan struct{})
 	wg.Go(func() { defer close(sent); l.send(sending, client) })
+	wg.Go(l.acknowledge)
 	wg.Go(func() { l.drops.report(ctx, l.log) })
 	ready()
 
@@ -154,6 +157,7 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	l.online.Store(false)
 	stopSending()
 	l.end(client, sent)
+	l.serve(nil) // nothing is acknowledged any more
 	wg.Wait()
 	return nil
 }
@@ -175,6 +179,7 @@ func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
 		SetConnectRetry(true).
 		SetConnectRetryInterval(time.Millisecond).
 		SetMaxReconnectInterval(time.Millisecond).
+		SetStore(nothingKept{}).
 		SetBinaryWill(proto.TopicStatus(l.device), l.will, 1, true).
 		SetConnectionNotificationHandler(func(_ mqtt.Client, n mqtt.ConnectionNotification) { l.notify(ctx, n) }).
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l.open(ctx) })

@@ -63,7 +63,7 @@ func (r *rig) Receive(ctx context.Context, from proto.ClientID, msg []byte) {
 		case <-ctx.Done():
 		}
 	}
-	r.got <- message{from, msg}
+	r.got <- message{client: from, bytes: msg}
 }
 
 // config is for a broker at address whose certificate ca signed.

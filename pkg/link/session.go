@@ -84,13 +84,13 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	c := l.conn
 	l.mu.Unlock()
 	if !client.IsConnectionOpen() {
-		l.online.Store(false)
+		l.serve(nil)
 		return nil
 	}
 	if c == serving {
 		return serving
 	}
-	l.online.Store(false)
+	l.serve(nil)
 	if err := l.announce(ctx, client); err != nil {
 		c.cut(err) // the library notices, and note is told the reason
 		return nil
@@ -98,7 +98,7 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	l.mu.Lock()
 	l.served = time.Now()
 	l.mu.Unlock()
-	l.online.Store(true)
+	l.serve(c)
 	l.to.Online()
 	return c
 }

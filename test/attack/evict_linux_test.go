@@ -60,6 +60,8 @@ type nowhere struct{}
 
 func (nowhere) Send(proto.ClientID, []byte) error { return nil }
 
+func (nowhere) Notify(_ proto.ClientID, _ []byte, done func(error)) error { done(nil); return nil }
+
 func openState(ctx context.Context, state string) (*auth.Authority, error) {
 	log := slog.New(slog.DiscardHandler)
 	return auth.Open(ctx, auth.Config{State: state, Household: auth.DefaultHousehold(),

@@ -57,17 +57,23 @@ func newHomeWith(t *testing.T, keys *client.Keys, tables string) *home {
 		h.evil = hostile.Start(t, ca)
 		return h.evil, nil
 	})
+	h.pair(keys)
+	return h
+}
+
+// pair starts camd, and the owner pairs.
+func (h *home) pair(keys *client.Keys) {
+	h.t.Helper()
 	h.Start()
 	h.Online()
 	h.OpenWindow("Anna")
 	record, err := h.Join(keys, h.Label)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	h.owner = h.Dial(keys, record)
-	h.probe = hostile.NewClient(t, h.evil, h.owner.Keys(), h.owner.Record())
+	h.probe = hostile.NewClient(h.t, h.evil, h.owner.Keys(), h.owner.Record())
 	h.probe.Hello()
-	return h
 }
 
 // sees fails unless an honest member gets a picture and sound. This is the control

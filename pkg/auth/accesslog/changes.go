@@ -24,19 +24,32 @@ type Changes struct{ Previous, Last uint64 }
 
 func keyNoticed(epoch uint64) string { return fmt.Sprintf("noticed/%d", epoch) }
 
-// Noticed is the index of the newest entry that members are told of.
-func (l *Log) Noticed() (index uint64, err error) {
+// Told says up to which entry everyone has been handed the notices. It is kept with the
+// next entry that has a notice: that costs no write of its own.
+func (l *Log) Told(index uint64) { l.told.Store(index) }
+
+// Noticed is the index of the newest entry that members are told of, and up to which
+// everyone had been told when it was appended.
+func (l *Log) Noticed() (index, told uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
 		b, err := state.Get(tx, keyNoticed(l.epoch))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
+		if err == nil && len(b) != 16 {
+			err = fmt.Errorf("notices of the access log: %w", store.ErrDamaged)
+		}
 		if err == nil {
-			index, err = store.Parse64(string(b))
+			index, told = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
 		}
 		return err
 	})
-	return index, err
+	return index, told, err
+}
+
+func (l *Log) noteNoticed(tx *store.Tx, index uint64) error {
+	b := binary.BigEndian.AppendUint64(nil, index)
+	return state.Put(tx, keyNoticed(l.epoch), binary.BigEndian.AppendUint64(b, l.told.Load()))
 }
 
 func keyChanges(epoch uint64) string { return fmt.Sprintf("changes/%d", epoch) }

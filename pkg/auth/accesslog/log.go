@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -26,7 +27,8 @@ type Log struct {
 	signer   note.Signer
 	public   ed25519.PublicKey
 	maxTexts uint64
-	kept     uint64 // of how many of the newest entries the hashes stay, at least
+	kept     uint64        // of how many of the newest entries the hashes stay, at least
+	told     atomic.Uint64 // see Told
 
 	mu     sync.Mutex
 	signed Checkpoint // the largest that was signed since Open
@@ -109,7 +111,7 @@ func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 		}
 		text, err := l.encode(e)
 		if err == nil && e.Kind.Noticed() {
-			err = state.Put(tx, keyNoticed(l.epoch), []byte(store.Key64(n)))
+			err = l.noteNoticed(tx, n)
 		}
 		if err != nil {
 			return 0, err

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Proxy passes TCP connections on to a broker until it is told to misbehave.
@@ -13,6 +14,7 @@ type Proxy struct {
 	listener net.Listener
 	target   string
 	accepted atomic.Int64
+	slow     atomic.Bool
 
 	mu     sync.Mutex
 	pipes  map[*pipe]struct{}
@@ -42,6 +44,10 @@ func (p *Proxy) Drop() { p.each((*pipe).close) }
 // either direction any more, and neither end is told.
 func (p *Proxy) Hold() { p.each(func(q *pipe) { q.held.Store(true) }) }
 
+// Slow makes the way to the broker a thin one: what is sent backs up at the sender, but
+// goes on moving.
+func (p *Proxy) Slow(on bool) { p.slow.Store(on) }
+
 func (p *Proxy) each(do func(*pipe)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,6 +63,7 @@ func (p *Proxy) accept() {
 			return
 		}
 		p.accepted.Add(1)
+		_ = near.(*net.TCPConn).SetReadBuffer(64 << 10) // else a slow way shows late
 		far, err := net.Dial("tcp", p.target)
 		if err != nil {
 			_ = near.Close()
@@ -75,8 +82,8 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) run(q *pipe) {
 	var both sync.WaitGroup
-	both.Go(func() { q.pump(q.near, q.far) })
-	both.Go(func() { q.pump(q.far, q.near) })
+	both.Go(func() { q.pump(q.near, q.far, 32<<10, nil) })
+	both.Go(func() { q.pump(q.far, q.near, 1<<10, &p.slow) })
 	both.Wait()
 	p.mu.Lock()
 	delete(p.pipes, q)
@@ -105,10 +112,13 @@ func (q *pipe) close() {
 
 // pump copies until an end closes. A held pipe swallows bytes and, when one end
 // closes, does not tell the other: that one is closed by Drop or by the proxy's end.
-func (q *pipe) pump(to, from net.Conn) {
-	buf := make([]byte, 32<<10)
+func (q *pipe) pump(to, from net.Conn, size int, slow *atomic.Bool) {
+	buf := make([]byte, size)
 	for {
 		n, err := from.Read(buf)
+		if slow != nil && slow.Load() {
+			time.Sleep(20 * time.Millisecond)
+		}
 		if q.held.Load() {
 			if err != nil {
 				return
