@@ -40,7 +40,7 @@ export class Camera {
     const { typ, claims } = opened(unsealed(payload, this.keys.enc), ['camd-ans+jwt', 'camd-sig+jwt', 'camd-note+jwt'], this.hhSig);
     if (claims.iss !== this.device || claims.aud !== this.keys.name || claims.ep !== this.trio.ep) throw new Error('not for me');
     if (typ === 'camd-sig+jwt') this.signals.push(claims);
-    if (typ === 'camd-note+jwt') this.notices.push(claims);
+    if (typ === 'camd-note+jwt' && !this.notices.some((n) => n.n === claims.n)) this.notices.push(claims); // one may come twice
     if (typ === 'camd-ans+jwt') this.open.get(claims.re)?.(claims);
   }
 
