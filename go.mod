@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/alexflint/go-arg v1.6.1
+	github.com/blackjack/webcam v0.6.1
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/eclipse/paho.mqtt.golang v1.5.1

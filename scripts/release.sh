@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 mkdir -p dist
 version=${VERSION:-unknown}
 built=${BUILT:-$(git log -1 --format=%ct 2>/dev/null || true)} # no clock is believed before it
-tags=${TAGS:?run make release}
+tags=${TAGS:-netgo,osusergo,nomicrophone}
 
 # build NAME GOARCH GOARM CC-PREFIX DEBIAN-ARCH
 build() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"unsafe"
 
+	"github.com/blackjack/webcam/ioctl"
 	"golang.org/x/sys/unix"
 )
 
@@ -136,29 +137,24 @@ const (
 	controlDisabled = 0x0001
 )
 
-// Requests, by the general encoding of ioctl numbers (include/uapi/asm-generic/ioctl.h),
-// which x86, ARM and RISC-V share.
-const (
-	iocRead, iocWrite = 2 << 30, 1 << 30
-	iocBoth           = iocRead | iocWrite
-
-	vidiocQueryCap  = iocRead | unsafe.Sizeof(capability{})<<16 | 'V'<<8
-	vidiocEnumFmt   = iocBoth | unsafe.Sizeof(formatDesc{})<<16 | 'V'<<8 | 2
-	vidiocGFmt      = iocBoth | unsafe.Sizeof(format{})<<16 | 'V'<<8 | 4 // of formatMP too
-	vidiocSFmt      = iocBoth | unsafe.Sizeof(format{})<<16 | 'V'<<8 | 5
-	vidiocReqBufs   = iocBoth | unsafe.Sizeof(requestBuffers{})<<16 | 'V'<<8 | 8
-	vidiocQueryBuf  = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 9
-	vidiocQBuf      = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 15
-	vidiocDQBuf     = iocBoth | unsafe.Sizeof(buffer{})<<16 | 'V'<<8 | 17
-	vidiocStreamOn  = iocWrite | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 18
-	vidiocStreamOff = iocWrite | unsafe.Sizeof(uint32(0))<<16 | 'V'<<8 | 19
-	vidiocGParm     = iocBoth | unsafe.Sizeof(streamParm{})<<16 | 'V'<<8 | 21
-	vidiocSParm     = iocBoth | unsafe.Sizeof(streamParm{})<<16 | 'V'<<8 | 22
-	vidiocSCtrl     = iocBoth | unsafe.Sizeof(control{})<<16 | 'V'<<8 | 28
-	vidiocQueryCtrl = iocBoth | unsafe.Sizeof(queryControl{})<<16 | 'V'<<8 | 36
-
-	vidiocEnumFrameSizes     = iocBoth | unsafe.Sizeof(frameSize{})<<16 | 'V'<<8 | 74
-	vidiocEnumFrameIntervals = iocBoth | unsafe.Sizeof(frameInterval{})<<16 | 'V'<<8 | 75
+// Requests of linux/videodev2.h.
+var (
+	vidiocQueryCap           = ioctl.IoR('V', 0, unsafe.Sizeof(capability{}))
+	vidiocEnumFmt            = ioctl.IoRW('V', 2, unsafe.Sizeof(formatDesc{}))
+	vidiocGFmt               = ioctl.IoRW('V', 4, unsafe.Sizeof(format{})) // of formatMP too
+	vidiocSFmt               = ioctl.IoRW('V', 5, unsafe.Sizeof(format{}))
+	vidiocReqBufs            = ioctl.IoRW('V', 8, unsafe.Sizeof(requestBuffers{}))
+	vidiocQueryBuf           = ioctl.IoRW('V', 9, unsafe.Sizeof(buffer{}))
+	vidiocQBuf               = ioctl.IoRW('V', 15, unsafe.Sizeof(buffer{}))
+	vidiocDQBuf              = ioctl.IoRW('V', 17, unsafe.Sizeof(buffer{}))
+	vidiocStreamOn           = ioctl.IoW('V', 18, unsafe.Sizeof(uint32(0)))
+	vidiocStreamOff          = ioctl.IoW('V', 19, unsafe.Sizeof(uint32(0)))
+	vidiocGParm              = ioctl.IoRW('V', 21, unsafe.Sizeof(streamParm{}))
+	vidiocSParm              = ioctl.IoRW('V', 22, unsafe.Sizeof(streamParm{}))
+	vidiocSCtrl              = ioctl.IoRW('V', 28, unsafe.Sizeof(control{}))
+	vidiocQueryCtrl          = ioctl.IoRW('V', 36, unsafe.Sizeof(queryControl{}))
+	vidiocEnumFrameSizes     = ioctl.IoRW('V', 74, unsafe.Sizeof(frameSize{}))
+	vidiocEnumFrameIntervals = ioctl.IoRW('V', 75, unsafe.Sizeof(frameInterval{}))
 )
 
 // call is ioctl(2) on a pointer, tried again when a signal came between. The
