@@ -70,6 +70,10 @@ func TestPageShowsTheHousehold(t *testing.T) {
 	b.await(nothingOld + ` && ` + picture + `.srcObject === null`)
 	b.await(events + `.includes('Anna switched privacy mode on')`)
 	b.await(`document.getElementById('privacy').ariaChecked === 'true'`)
+	// Ben has not heard that it was switched on, so he is told before he undoes it.
+	if said, err := d.start("ben", "privacy", "off")(); err == nil || !bytes.Contains([]byte(said), []byte("Anna switched privacy mode on")) {
+		t.Errorf("Ben's privacy off ended with %v and said %q", err, said)
+	}
 	d.runAs("ben", "privacy", "off")
 	b.await(live)
 	b.await(`document.getElementById('privacy').ariaChecked === 'false'`)
