@@ -218,12 +218,12 @@ var endSentences = map[string]string{
 	proto.EndShutdown: "The camera is shutting down.",
 	proto.EndLight:    "The camera's live light went out, so it shows nothing until it works again.",
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
+	proto.EndPicture:  "The camera gives no picture that this viewer can begin with. Look at its status for the reason.",
 }
 
-// endCodes are the codes that a session can end with, when a right does or the camera
-// gives no picture that one can begin with.
+// endCodes are the codes that a session can end with when a right does.
 var endCodes = []proto.Code{proto.CodeScope, proto.CodeSchedule, proto.CodeExpired, proto.CodeRevoked, proto.CodeSuspended,
-	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage, proto.CodeNoMedia}
+	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage}
 
 // EndSentence is what a person reads of a proto.End's reason.
 func EndSentence(reason string) string {

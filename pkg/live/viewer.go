@@ -115,7 +115,7 @@ func (v *viewer) second() error {
 		}
 		l.walker.settle()
 		if l.video() && v.hunger.second(l.walker, v.begs.Swap(false)) {
-			return proto.Refuse(proto.CodeNoMedia)
+			return endReason(proto.EndPicture)
 		}
 	}
 	if v.heard.Swap(false) {

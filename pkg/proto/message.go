@@ -160,6 +160,7 @@ const (
 	EndShutdown = "shutdown"      // camd is stopping
 	EndMedia    = "media failed"  // DTLS or a write failed
 	EndLight    = "light failed"  // the live light went out, so nothing may be sent
+	EndPicture  = "no key frame"  // for 10 s no picture came that the viewer could begin with
 )
 
 // StatusAnswer is the body of the answer to OpStatus. docs/protocol.md 4.9.

@@ -121,8 +121,8 @@ func TestABrowserShowsCamerasH264(t *testing.T) {
 				return
 			}
 			<-x.Done()
-			if got := x.Reason(); got != string(proto.CodeNoMedia) {
-				t.Errorf("the session ended with %q, want no_media", got)
+			if got := x.Reason(); got != proto.EndPicture {
+				t.Errorf("the session ended with %q, want %q", got, proto.EndPicture)
 			}
 			if n := eval[int](b, `inbound('video').then((s) => s.framesDecoded ?? 0)`); n != 0 {
 				t.Errorf("Chromium shows %d pictures that begin at a recovery point: let it", n)

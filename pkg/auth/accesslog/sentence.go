@@ -266,7 +266,8 @@ func deeds(scopes []proto.Scope, form int) string {
 	}
 }
 
-// never are the reasons of an end that came before anything was sent.
+// never are the reasons of an end that came before anything was sent. None may end what
+// has begun: the log would deny what was seen or heard.
 var never = map[string]bool{
 	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeTooManyOwn): true, string(proto.CodeNoMedia): true,
 	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
@@ -288,6 +289,7 @@ var reasons = map[string]string{
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
 	proto.EndLight:    "the camera's live light went out",
+	proto.EndPicture:  "no picture could be shown",
 
 	proto.EndIdle:    "nobody spoke for a minute",
 	proto.EndPressed: "someone at the camera pressed a button",

@@ -24,6 +24,8 @@ func TestSentence(t *testing.T) {
 		"Anna stopped watching and listening: the right to it ended (removed).":    end(string(proto.CodeRevoked)),
 		"Anna stopped watching and listening: the connection was lost.":            end(proto.EndICE),
 		"Anna got nothing to see or hear: too many were watching.":                 end(string(proto.CodeTooManySessions)),
+		"Anna got nothing to see or hear: the camera had no picture or sound.":     end(string(proto.CodeNoMedia)),
+		"Anna stopped watching and listening: no picture could be shown.":          end(proto.EndPicture),
 		"What entry 7 says of Anna was not done: the camera stopped before.":       end(ReasonNotApplied),
 		"Anna paired at the camera and became owner.":                              {Kind: KindPair, Client: anna, Name: "Anna", Role: proto.RoleOwner, Network: NetLocal},
 		"Ben was not allowed to listen: the right to it is missing.":               {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpLive, Scopes: both[1:], Code: proto.CodeScope},
