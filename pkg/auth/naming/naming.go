@@ -36,8 +36,9 @@ func Check(name string) error {
 }
 
 // blank lists what has a shape by its category, and yet shows none: the braille pattern
-// without dots, and the musical notehead that is not seen.
-const blank = "\u2800\U0001D159"
+// without dots, the musical notehead that is not seen, what stands for an object that is
+// not there, blanks between hieroglyphs, and what only joins letters.
+const blank = "\u2800\U0001D159\uFFFC\U00013441\U00013442\u2D7F\U0001107F"
 
 // unseen reports whether a character doesn't show, or shows as a blank and is not the
 // usual one.

@@ -22,6 +22,7 @@ func TestCheck(t *testing.T) {
 	for _, name := range []string{
 		"", strings.Repeat("x", MaxBytes+1), "\xff", "a\nb", // not seen, or not there
 		"\u3164", "Anna\u3164", "Anna\u2800", "\u2800", "Anna\U0001D159", "Anna\ufe0f", "An\u00adna", "An\u200bna", "\u202eannA", "An\u115fna", "An\uffa0na", "An\u034fna", "An\u180ena",
+		"\U00013441", "\U00013441\U00013442", "Anna\ufffc", "ⴰ\u2d7fⵏ", // shown as nothing
 		" Anna", "Anna ", "Anna  Maria", "Anna\u00a0Maria", "Anna\u2003Maria", "Anna\u3000Maria", "Anna\tMaria", // blanks
 		"\u0301Anna", "Anna \u0301", "A\u0301\u0301nna", "A\u0300\u0301\u0302\u0303\u0304nna", "Á\u0301nna", // heaps
 		"\u0410nna", "An\u03bda", "Аnna", "Annа", "Anna Иванова", "Ann\u0561", "\u13aanna", "אnna", "Анνα", "たnнa", "한 かな", // scripts
@@ -35,10 +36,10 @@ func TestCheck(t *testing.T) {
 // Each line holds names that a person takes for one, and each two lines different ones.
 func TestSame(t *testing.T) {
 	lines := [][]string{
-		{"Anna", "anna", "ANNA", "Ａｎｎａ", "𝐀𝐧𝐧𝐚", "𝔄𝔫𝔫𝔞", "ⓐⓝⓝⓐ", "ΑΝΝΑ", "An\u200bna"},
+		{"Anna", "anna", "ANNA", "Ａｎｎａ", "𝐀𝐧𝐧𝐚", "𝔄𝔫𝔫𝔞", "ⓐⓝⓝⓐ", "ΑΝΝΑ", "An\u200bna", "🅐🅝🅝🅐", "🅰🅽🅽🅰", "🇦🇳🇳🇦", "Ａ🅽nⓐ", "ᴀɴɴᴀ", "Aɴɴᴀ"},
 		{"Änne", norm.NFD.String("Änne"), "ä\u200dnne", "ÄNNE"},
 		{"Anna Maria", "anna  maria", "Anna\u00a0Maria", "Anna\u2800Maria", "Anna\u3000Maria", "Anna Ma\u00adria"},
-		{"Emma", "Ernma", "EMMA"},
+		{"Emma", "Ernma", "EMMA", "ᴇᴍᴍᴀ", "🅔🅜🅜🅐"},
 		{"Oscar", "0scar", "ОЅСАR", "Оscar"},
 		{"Iris", "lris", "1ris", "|ris", "IRIS"},
 		{"Jean-Luc", "Jean‐Luc", "Jean‑Luc", "jean–luc"},
@@ -61,7 +62,7 @@ func TestSame(t *testing.T) {
 }
 
 func TestBegins(t *testing.T) {
-	for _, name := range []string{"someone", "Someone at the camera", "ＳＯＭＥＯＮＥ", "S0MEONE", "𝕊𝕠𝕞𝕖𝕠𝕟𝕖 else", "Some\u200bone", "sorneone"} {
+	for _, name := range []string{"someone", "Someone at the camera", "ＳＯＭＥＯＮＥ", "S0MEONE", "𝕊𝕠𝕞𝕖𝕠𝕟𝕖 else", "Some\u200bone", "sorneone", "Some-one", "Some one", "“Someone”", "So’meone", "Soːmeone", "So\u035cmeone", "-someone", "🅢omeone", "ꜱᴏᴍᴇᴏɴᴇ"} {
 		if !Begins(name, "someone") {
 			t.Errorf("%q", name)
 		}

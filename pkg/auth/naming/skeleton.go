@@ -37,7 +37,34 @@ func parse(table string) map[rune]string {
 			m[point(hex)] = prototype.String()
 		}
 	}
+	for i, r := range []rune(small) {
+		if _, listed := m[r]; !listed {
+			m[r] = string([]rune(smallFor)[i])
+		}
+	}
 	return m
+}
+
+// small are small letters in the shape of capitals, which Unicode has for phonetics and
+// lists as letters of their own; ʍ stands for ᴍ there. smallFor are those that a person
+// reads.
+const (
+	small    = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟʍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ"
+	smallFor = "abcdefghijklmnopqrstuvwyz"
+)
+
+// framed are the capitals that stand in a frame or make a flag. NFKC leaves these, unlike
+// those in other frames.
+var framed = [...]rune{'🅐', '🅰', '🇦'}
+
+// letter takes a capital out of its frame.
+func letter(r rune) rune {
+	for _, a := range framed {
+		if a <= r && r < a+26 {
+			return 'A' + r - a
+		}
+	}
+	return r
 }
 
 func point(hex string) rune {
@@ -64,13 +91,13 @@ func seen(r rune) rune {
 	case unseen(r):
 		return -1
 	}
-	return r
+	return letter(r)
 }
 
-// skeleton maps twice, since some of what stands for others has parts that others stand
+// skeleton maps again, since some of what stands for others has parts that others stand
 // for.
 func skeleton(s string) string {
-	for range 2 {
+	for range 3 {
 		var b strings.Builder
 		for _, r := range norm.NFD.String(s) {
 			if to, ok := alike[r]; ok {
@@ -90,8 +117,19 @@ func Same(a, b string) bool {
 	return x[0] == y[0] || x[1] == y[1]
 }
 
-// Begins reports whether people would read a name as one that begins with prefix.
+// Begins reports whether people would read a name as one that begins with prefix,
+// whatever stands between its letters.
 func Begins(name, prefix string) bool {
 	x, y := Skeleton(name), Skeleton(prefix)
-	return strings.HasPrefix(x[0], y[0]) || strings.HasPrefix(x[1], y[1])
+	return strings.HasPrefix(letters(x[0]), letters(y[0])) || strings.HasPrefix(letters(x[1]), letters(y[1]))
+}
+
+// letters leaves out blanks, hyphens, marks and signs.
+func letters(skeleton string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.L, unicode.N) && !unicode.Is(unicode.Lm, r) {
+			return r
+		}
+		return -1
+	}, skeleton)
 }
