@@ -25,7 +25,7 @@ func TestChoose(t *testing.T) {
 		{"by name", []CardInfo{good, other}, "hw:3,1", "hw:3,1", nil},
 		{"none", nil, "auto", "", []string{"There is no microphone"}},
 		{"none usable", []CardInfo{busy, slow, shut}, "auto", "",
-			[]string{"hw:0,0 (Loopback): another program", "hw:1,0 (USB Mic): it has no 16 bit", "hw:2,0 (card 2): camd's user"}},
+			[]string{`hw:0,0 ("Loopback"): another program`, `hw:1,0 ("USB Mic"): it has no 16 bit`, `hw:2,0 ("card 2"): camd's user`}},
 		{"named one busy", []CardInfo{busy, good}, "hw:0,0", "", []string{"another program uses it"}},
 		{"named one missing", []CardInfo{good}, "hw:7,0", "", []string{"no microphone hw:7,0"}},
 	} {
