@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -42,12 +43,12 @@ func (r revokeCmd) Run(env *environment) error {
 	return env.print(answer, "%s", revokedText(answer, members))
 }
 
-// member finds one by name, or by its key's name, which need not be listed: a guest
-// may leave.
+// member finds one by name, as the camera tells names apart, or by its key's name, which
+// need not be listed: a guest may leave.
 func member(members []proto.Member, which string) (proto.ClientID, error) {
 	var hits []proto.ClientID
 	for _, m := range members {
-		if m.Name == which || string(m.Client) == which || len(which) >= 8 && strings.HasPrefix(string(m.Client), which) {
+		if naming.Same(m.Name, which) || string(m.Client) == which || len(which) >= 8 && strings.HasPrefix(string(m.Client), which) {
 			hits = append(hits, m.Client)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 
@@ -67,8 +68,9 @@ func (c *pkiBrokerCmd) Run(env *environment) error {
 		"    install -m 0640 -g mosquitto %s/* /etc/mosquitto/camd/\n"+
 		"    install -m 0644 %s /etc/mosquitto/mosquitto.conf\n"+
 		"    systemctl restart mosquitto\n"+
-		"Cameras use mqtts://%s:8883 and %s as ca, viewers mqtts://%[4]s:8884.",
-		strings.Join(c.Hosts, ", "), f.Path("broker"), f.Path("mosquitto.conf"), c.Hosts[0], f.Path("broker", "ca.crt"))
+		"Cameras use mqtts://%s and %s as ca, viewers mqtts://%s.",
+		strings.Join(c.Hosts, ", "), f.Path("broker"), f.Path("mosquitto.conf"),
+		net.JoinHostPort(c.Hosts[0], "8883"), f.Path("broker", "ca.crt"), net.JoinHostPort(c.Hosts[0], "8884"))
 }
 
 type pkiDeviceCmd struct {

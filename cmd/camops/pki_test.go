@@ -41,6 +41,7 @@ func TestPKI(t *testing.T) {
 		{"broker b.example 192.0.2.1", 0, "mqtts://b.example:8884"},
 		{"broker b.example", 1, "--renew replaces it"},
 		{"broker --renew b.example", 0, "/etc/mosquitto/camd"},
+		{"broker --renew 2001:db8::1", 0, "viewers mqtts://[2001:db8::1]:8884."},
 		{"member " + name, 1, "0 cameras have a certificate here"},
 		{"device no.csr", 1, "no.csr can't be read: no such file or directory"},
 		{"device camd-pki/ca.key", 1, "this is no certificate request"},

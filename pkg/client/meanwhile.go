@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -119,7 +120,7 @@ func touches(e accesslog.Entry, r proto.Request, self proto.ClientID) bool {
 		var g proto.Grant
 		to, err := grantee(r.Body, &g)
 		timed := g.Weekly != "" || g.From != 0 || g.Until != 0
-		return err != nil || e.Subject == to || e.SubjectName != "" && strings.EqualFold(e.SubjectName, g.Name) || timed && sets(e, "time_zone")
+		return err != nil || e.Subject == to || e.SubjectName != "" && naming.Same(e.SubjectName, g.Name) || timed && sets(e, "time_zone")
 	case proto.OpRevoke: // with keep_guests
 		var v proto.Revoke
 		return json.Unmarshal(r.Body, &v) != nil || e.Subject == v.Client || e.Kind == accesslog.KindGrant && e.Client == v.Client

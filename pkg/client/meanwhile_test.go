@@ -44,6 +44,7 @@ func TestTouches(t *testing.T) {
 		"a grant, and one for the same key":        {proto.OpGrant, g, grant(keys.ID(), "Dora"), true},
 		"a grant, and the removal of its key":      {proto.OpGrant, g, revoke(keys.ID()), true},
 		"a grant, and one under its name":          {proto.OpGrant, g, grant(dora, "cara"), true},
+		"a grant, and a name that looks like it":   {proto.OpGrant, g, grant(dora, "Ｃａｒａ"), true},
 		"a grant with hours, and the time zone":    {proto.OpGrant, g, set("time_zone=" + zone), true},
 		"a grant without, and the time zone":       {proto.OpGrant, always, set("time_zone=" + zone), false},
 		"a grant, and one's own rights":            {proto.OpGrant, g, grant(self, "Anna"), true},
