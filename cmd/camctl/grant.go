@@ -214,7 +214,7 @@ func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.
 	return h, nil
 }
 
-// zoneless tells of a time that says nothing of its zone.
+// zoneless reports whether a time says nothing of its zone.
 func zoneless(text string) bool {
 	_, err := time.Parse(time.RFC3339, text)
 	return text != "" && err != nil

@@ -75,7 +75,7 @@ func (r recordCmd) arguments(env *environment) (camera, path string, err error) 
 	return env.cameraAndFile(r.First, r.Second, "out.mp4")
 }
 
-// cameraAndFile tells which of the words of a command is the camera and which the file.
+// cameraAndFile returns which of the words of a command is the camera and which the file.
 func (e *environment) cameraAndFile(first, second, example string) (camera, path string, err error) {
 	missing := usageError("name the file to make, such as " + example)
 	switch {

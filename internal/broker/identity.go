@@ -43,7 +43,7 @@ func (i identity) String() string {
 	return string(i.client)
 }
 
-// owns tells whether the holder may use an MQTT client identifier: a device what only
+// owns reports whether the holder may use an MQTT client identifier: a device what only
 // it knows, 16 bytes in base64url (docs/protocol.md 1.7); a client its name, a dash
 // and a tail, so that two programs of one person don't end each other. A client's is
 // longer than any device's, so that it can't take a device's session over.
@@ -70,7 +70,7 @@ func (i identity) mayPublish(topic string) bool {
 	}
 }
 
-// maySubscribe tells whether the holder may read a topic or topic filter. A device
+// maySubscribe reports whether the holder may read a topic or topic filter. A device
 // reads its own status, so that it sees whether the broker carries anything. A client
 // reads that of a device whose name it knows, and can't ask for all; a broker that
 // serves several households knows which devices are a client's.

@@ -48,15 +48,15 @@ func (g *Gate) sendFarewell() error {
 		return err
 	}
 	for _, f := range l {
-		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.bidden(f, err) }); err != nil {
+		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.farewellSent(f, err) }); err != nil {
 			return fmt.Errorf("send a last notice: %w", err) // it stays for the next time
 		}
 	}
 	return nil
 }
 
-// bidden forgets a last notice that is with the broker.
-func (g *Gate) bidden(f farewell, err error) {
+// farewellSent forgets a last notice that is with the broker.
+func (g *Gate) farewellSent(f farewell, err error) {
 	if err == nil {
 		err = g.authority.trust.Update(func(tx *store.Tx) error { return farewells.Delete(tx, string(f.To)) })
 	}

@@ -205,7 +205,7 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 
 // A stage brings pictures to the feed.
 type stage interface {
-	// take handles one picture. good tells that the picture was usable; one that
+	// take handles one picture. good reports whether the picture was usable; one that
 	// isn't is dropped. The error says why if it is an h264.ErrDamaged; any other ends
 	// the stream.
 	take(p picture) (good bool, err error)

@@ -97,7 +97,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	return err == nil, err
 }
 
-// keyless tells whether pictures came for so long without a start that nobody will
+// keyless reports whether pictures came for so long without a start that nobody will
 // ever see one.
 func (p *passThrough) keyless(now time.Duration) bool {
 	if p.began == 0 {

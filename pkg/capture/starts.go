@@ -32,7 +32,7 @@ type starts struct {
 	asked    bool // a keyframe, which has not come
 }
 
-// saw takes a picture, which is a start, an IDR or neither. onRequest tells that the
+// saw takes a picture, which is a start, an IDR or neither. onRequest says that the
 // camera makes IDRs when asked.
 func (s *starts) saw(now time.Duration, start, idr, onRequest bool) {
 	if idr {

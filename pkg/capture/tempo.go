@@ -64,7 +64,7 @@ func (t *tempo) keep(pts time.Duration, lost int) bool {
 	return true
 }
 
-// sent tells that a kept picture went on.
+// sent takes the time of a kept picture that went on.
 func (t *tempo) sent(pts time.Duration) { t.kept.add(pts, 0) }
 
 // rate is that of the pictures which are kept.

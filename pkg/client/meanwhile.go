@@ -60,7 +60,7 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 
 var errNotSeen = errors.New("what happened meanwhile can't be read")
 
-// since reads what changed the household after a checkpoint, tells whether that
+// since reads what changed the household after a checkpoint, reports whether that
 // touches r, and holds the state up to which it has read.
 func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.Request) (news []string, touched bool, err error) {
 	all, err := c.Audits(ctx)
@@ -98,7 +98,8 @@ func (c *Camera) location(ctx context.Context) *time.Location {
 	return time.UTC
 }
 
-// changes tells of the kinds that a person should know of who changes the household.
+// changes reports whether an entry is of a kind that a person who changes the household
+// should know of.
 func changes(k accesslog.Kind) bool {
 	switch k {
 	case accesslog.KindPair, accesslog.KindGrant, accesslog.KindRevoke, accesslog.KindSettings, accesslog.KindPrivacy,
@@ -108,7 +109,7 @@ func changes(k accesslog.Kind) bool {
 	return false
 }
 
-// touches tells whether the change e bears on the request r, so that its person might
+// touches reports whether the change e bears on the request r, so that its person might
 // not want it any more: who asks, or whom it is about, was let in or removed; a name, a
 // setting or an hour in it means another thing now; there are other guests to keep.
 func touches(e accesslog.Entry, r proto.Request, self proto.ClientID) bool {
@@ -152,7 +153,7 @@ func grantee(body json.RawMessage, into *proto.Grant) (proto.ClientID, error) {
 	return to.ClientID(), nil
 }
 
-// sets tells whether an entry is about that setting.
+// sets reports whether an entry is about that setting.
 func sets(e accesslog.Entry, name string) bool {
 	return slices.ContainsFunc(e.Set, func(set string) bool { return strings.HasPrefix(set, name+"=") })
 }

@@ -82,7 +82,7 @@ func (c *Camera) wentOffline() time.Time {
 var passing = map[proto.Code]bool{proto.CodeNoMedia: true, proto.CodeTooManySessions: true, proto.CodeBusy: true,
 	proto.CodeStorage: true, proto.CodeInternal: true, proto.CodeStale: true, proto.CodeNoSession: true}
 
-// Passing tells whether what ended or refused a session may be over by itself, so that
+// Passing reports whether what ended or refused a session may be over by itself, so that
 // it makes sense to ask for another one: a camera or a path that is gone is, a right
 // that has ended is not.
 func Passing(err error) bool {

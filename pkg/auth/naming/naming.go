@@ -1,4 +1,4 @@
-// Package naming tells which names of people and cameras can be used, and which ones a
+// Package naming knows which names of people and cameras can be used, and which ones a
 // person would take for each other. docs/protocol.md 5.6.
 package naming
 

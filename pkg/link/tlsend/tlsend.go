@@ -96,7 +96,7 @@ func Alert(err error) uint8 {
 // Text is an alert's name, such as "bad certificate".
 func Text(code uint8) string { return strings.TrimPrefix(tls.AlertError(code).Error(), "tls: ") }
 
-// Closed tells of a connection that the broker ended without a reason.
+// Closed reports whether the broker ended a connection without a reason.
 func Closed(err error) bool {
 	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, end) {
