@@ -75,13 +75,15 @@ func unwritable(path string) string {
 	if path == "" {
 		return ""
 	}
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return path + " is a folder: let audio.speaker_file name a file"
-	case err == nil && unix.Access(path, unix.W_OK) != nil:
-		return "this user may not write " + path + ": let audio.speaker_file name another, or give it the right"
-	case err != nil && unix.Access(filepath.Dir(path), unix.W_OK) != nil:
+	case err == nil:
+		if err := audio.CheckSpeakerFile(path); err != nil {
+			return err.Error()
+		}
+	case unix.Access(filepath.Dir(path), unix.W_OK) != nil:
 		return "this user can't make " + path + ": make its folder, or let audio.speaker_file name another"
 	}
 	return ""

@@ -24,8 +24,12 @@ func openRecorder(path string) (player, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the speaker's file: %w", err)
 	}
-	if !ours(f) {
-		return nil, errors.Join(fmt.Errorf("the speaker's file %s is none that camd made: let speaker_file name one that is not there yet", path), f.Close())
+	info, err := f.Stat()
+	if err == nil && !ours(info) {
+		err = notOurs(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return &recorder{Card: paced.New(), file: f}, nil
 }
@@ -33,13 +37,28 @@ func openRecorder(path string) (player, error) {
 // ours reports whether a file can be one that openRecorder made: a regular one of this
 // user's, under one name, which nobody else reads or writes. What else is there would be
 // spoilt by sound.
-func ours(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode() != 0o600 {
-		return false
-	}
+func ours(info os.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid() && st.Nlink == 1
+	return ok && info.Mode() == 0o600 && int(st.Uid) == os.Geteuid() && st.Nlink == 1
+}
+
+func notOurs(path string) error {
+	return fmt.Errorf("the speaker's file %s is none that camd made: let speaker_file name one that is not there yet", path)
+}
+
+// CheckSpeakerFile returns what would be wrong with a file for speaker = "file", nil also
+// where it is not there yet. It changes nothing.
+func CheckSpeakerFile(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the speaker's file: %w", err)
+	case !ours(info):
+		return notOurs(path)
+	}
+	return nil
 }
 
 // Write keeps what the card takes.

@@ -58,6 +58,18 @@ func TestRecorderLeavesOthersFilesAlone(t *testing.T) {
 		if r, err := openRecorder(path); err == nil {
 			t.Errorf("%s is taken: %v", name, r.Close())
 		}
+		if CheckSpeakerFile(path) == nil {
+			t.Errorf("%s is taken for a speaker's file", name)
+		}
+	}
+	own := filepath.Join(dir, "own")
+	for range 2 { // not there yet, and made
+		if err := CheckSpeakerFile(own); err != nil {
+			t.Error(err)
+		}
+		if r, err := openRecorder(own); err != nil || r.Close() != nil {
+			t.Error(err)
+		}
 	}
 	if got, err := os.ReadFile(other); err != nil || string(got) != "other" {
 		t.Errorf("%q, %v", got, err)
