@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/user"
@@ -85,12 +84,16 @@ func nearest(path string) string {
 }
 
 func (r *report) socket(path string) {
-	there, err := os.Lstat(path)
+	if _, err := ask(path, adminRequest{Cmd: "status"}); err == nil {
+		r.line("socket", "ok", path+" is served by the camd that runs")
+		return
+	}
+	left, err := leftover(path)
 	switch {
-	case err == nil && there.Mode().Type() != fs.ModeSocket:
-		r.fail("socket", fmt.Sprintf("%s is not a socket but %s, which camd leaves alone: let device.socket name a place of its own", path, kind(there.Mode())))
-	case err == nil:
-		r.line("socket", "ok", path)
+	case err != nil:
+		r.fail("socket", err.Error())
+	case left:
+		r.line("socket", "ok", path+" was left by an earlier camd and will be replaced by camd run")
 	case unix.Access(nearest(filepath.Dir(path)), unix.W_OK) != nil:
 		r.fail("socket", fmt.Sprintf("this user can't make %s: make its folder for camd's user, as RuntimeDirectory= of systemd does", path))
 	default:

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +44,38 @@ func TestCheckPlace(t *testing.T) {
 		}
 		if got := strings.Join(strings.Fields(out.String()), " "); !strings.HasPrefix(got, c.want) || r.wrong > 0 != c.wrong {
 			t.Errorf("%s: %q, wrong %d, want %q", name, got, r.wrong, c.want)
+		}
+	}
+}
+
+// Of a socket that is there check says what run would do about it, and leaves it alone.
+func TestCheckOfASocket(t *testing.T) {
+	for name, c := range map[string]struct {
+		put  func(t *testing.T, path string)
+		want string
+	}{
+		"left by a camd that was killed": {dead, "was left by an earlier camd and will be replaced"},
+		"for datagrams": {func(t *testing.T, path string) {
+			c, err := net.ListenPacket("unixgram", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}, "is a socket of another program, which camd leaves alone"},
+	} {
+		path := filepath.Join(t.TempDir(), "s")
+		c.put(t, path)
+		var out bytes.Buffer
+		r := &report{w: tabwriter.NewWriter(&out, 0, 0, 1, ' ', 0)}
+		r.socket(path)
+		if err := r.w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: %q, want %q", name, out.String(), c.want)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -61,31 +61,40 @@ func listen(path string) (*localSocket, error) {
 	return &localSocket{Listener: l, path: path, made: made}, nil
 }
 
-// vacate removes a socket that a camd left which was killed: one of this user's, to
-// which nobody listens. Anything else at the path is refused.
+// vacate removes a socket that a camd left which was killed.
 func vacate(path string) error {
-	there, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look at the local socket: %w", err)
-	case there.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is not a socket but %s, which camd leaves alone: let device.socket name a place of its own", path, kind(there.Mode()))
-	}
-	c, err := net.Dial("unix", path)
-	if err == nil {
-		c.Close() //nolint:errcheck // nothing was sent
-		return fmt.Errorf("another camd, or another program, serves %s already; stop it first", path)
-	}
-	owner, known := there.Sys().(*syscall.Stat_t)
-	if !errors.Is(err, syscall.ECONNREFUSED) || !known || int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s is a socket of another program, which camd leaves alone: let device.socket name a place of its own", path)
+	left, err := leftover(path)
+	if err != nil || !left {
+		return err
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("remove the socket that an earlier camd left: %w", err)
 	}
 	return nil
+}
+
+// leftover reports whether a socket lies at path that may be replaced: one of this
+// user's, to which nobody listens. Anything else there is an error.
+func leftover(path string) (bool, error) {
+	there, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look at the local socket: %w", err)
+	case there.Mode().Type() != fs.ModeSocket:
+		return false, fmt.Errorf("%s is not a socket but %s, which camd leaves alone: let device.socket name a place of its own", path, kind(there.Mode()))
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close() //nolint:errcheck // nothing was sent
+		return false, fmt.Errorf("another camd, or another program, serves %s already; stop it first", path)
+	}
+	owner, known := there.Sys().(*syscall.Stat_t)
+	if !errors.Is(err, syscall.ECONNREFUSED) || !known || int(owner.Uid) != os.Geteuid() {
+		return false, fmt.Errorf("%s is a socket of another program, which camd leaves alone: let device.socket name a place of its own", path)
+	}
+	return true, nil
 }
 
 // kind names what is no socket.
