@@ -144,6 +144,9 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			continue
 		case <-l.changed:
+			if !client.IsConnected() { // nor on its way
+				client.Connect()
+			}
 			announced = l.follow(ctx, client, announced)
 		case <-again.C:
 		}
@@ -163,7 +166,10 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 }
 
 // options sets the MQTT library up. All waiting between attempts is in pauses,
-// where it can be cut short: the library's own is set to next to nothing.
+// where it can be cut short: the library's own is set to next to nothing. It does not
+// reconnect by itself: what a lost connection left unacknowledged it would send again, as
+// something of long ago, and would keep the packet identifier of each until it is
+// acknowledged. After 65535 that are not it could not even subscribe.
 func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
 	return mqtt.NewClientOptions().
 		AddBroker("mqtts://"+l.dialer.address()). // for the library's books; open dials
@@ -175,11 +181,9 @@ func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
 		SetPingTimeout(min(l.dialer.keepalive, answerTime)).
 		SetConnectTimeout(connectTime).
 		SetWriteTimeout(writeTime).
-		SetAutoReconnect(true).
+		SetAutoReconnect(false).
 		SetConnectRetry(true).
 		SetConnectRetryInterval(time.Millisecond).
-		SetMaxReconnectInterval(time.Millisecond).
-		SetStore(nothingKept{}).
 		SetBinaryWill(proto.TopicStatus(l.device), l.will, 1, true).
 		SetConnectionNotificationHandler(func(_ mqtt.Client, n mqtt.ConnectionNotification) { l.notify(ctx, n) }).
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l.open(ctx) })

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -107,18 +106,3 @@ func (l *Link) serve(c *conn) {
 	}
 	l.online.Store(c != nil)
 }
-
-// nothingKept is the library's store of messages that are not acknowledged: none. The
-// library would send them again by itself when it has a new connection, as something of
-// long ago, and would say of each at that moment that it was acknowledged.
-type nothingKept struct{}
-
-var _ mqtt.Store = nothingKept{}
-
-func (nothingKept) Open()                             {}
-func (nothingKept) Put(string, packets.ControlPacket) {}
-func (nothingKept) Get(string) packets.ControlPacket  { return nil }
-func (nothingKept) All() []string                     { return nil }
-func (nothingKept) Del(string)                        {}
-func (nothingKept) Close()                            {}
-func (nothingKept) Reset()                            {}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
 	"github.com/camd-project/camd/pkg/link/linktest"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -102,6 +104,34 @@ func TestNoticeOfALostConnectionIsNotSentAgain(t *testing.T) {
 			return m.Payload == "next"
 		})
 	})
+}
+
+// A connection that is lost again and again, by a network or by whoever is in it, must not
+// use up the 65535 packet identifiers of MQTT: then the camera would stay away for ever.
+func TestALostConnectionLeavesAllPacketIdentifiers(t *testing.T) {
+	s := linktest.Embedded(t)
+	proxy := linktest.NewProxy(t, s.Devices)
+	r := newRig(t, config(t, proxy.Address(), s.CA), s.CA, nil)
+	client := mqtt.NewClient(r.link.options(t.Context()))
+	defer client.Disconnect(0)
+	if token := client.Connect(); token.Wait() && token.Error() != nil {
+		t.Fatal(token.Error())
+	}
+	proxy.Hold()
+	for range 1<<16 - 1 {
+		client.Publish(proto.TopicOut(r.device, "x"), 1, false, "")
+	}
+	proxy.Drop()
+	linktest.Until(t, "the loss is noticed", func() bool { return !client.IsConnectionOpen() })
+	linktest.Until(t, "it is connected again", func() bool {
+		if !client.IsConnected() { // as Run does
+			client.Connect()
+		}
+		return client.IsConnectionOpen()
+	})
+	if err := subscribe(t.Context(), client, proto.TopicInFilter(r.device), r.link.handle); err != nil {
+		t.Errorf("on the next connection: %v", err)
+	}
 }
 
 // forever is a token that never completes.
