@@ -52,7 +52,7 @@ func (d *demo) serve(l net.Listener, first time.Duration) error {
 	wg.Go(func() { p.speaker.bound(ctx) })
 	url := p.address(l.Addr())
 	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
-		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), d.script()); err != nil {
+		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), lines(d.script())); err != nil {
 		return err
 	}
 	err := d.watch(ctx, p, failed)

@@ -17,6 +17,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
@@ -112,15 +114,38 @@ func (e *environment) print(v any, text string, args ...any) error {
 	if e.json {
 		return json.NewEncoder(e.out).Encode(v)
 	}
-	_, err := fmt.Fprintf(e.out, text+"\n", args...)
+	_, err := fmt.Fprintf(e.out, text+"\n", inLine(args)...)
 	return err
 }
 
 // note tells a person what goes on; programs that read JSON don't get it.
 func (e *environment) note(text string, args ...any) {
 	if !e.json {
-		_, _ = fmt.Fprintf(e.errOut, text+"\n", args...)
+		_, _ = fmt.Fprintf(e.errOut, text+"\n", inLine(args)...)
 	}
+}
+
+// lines is a text of several lines, each of which is known to be one.
+type lines string
+
+var oneLine = strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)
+
+// inLine keeps what is filled into a sentence in its line: a camera, or who made its card,
+// could put lines of its own before a person. The screen sees to the rest.
+func inLine(args []any) []any {
+	l := slices.Clone(args)
+	for i, a := range l {
+		switch v := a.(type) {
+		case lines:
+		case error:
+			l[i] = oneLine.Replace(v.Error())
+		default:
+			if s := reflect.ValueOf(a); s.Kind() == reflect.String {
+				l[i] = oneLine.Replace(s.String())
+			}
+		}
+	}
+	return l
 }
 
 func (e *environment) home() (*client.Home, error) {

@@ -37,7 +37,7 @@ func (m membersCmd) Run(env *environment) error {
 		}
 		return nil
 	}
-	return env.print(nil, "%s", membersText(members, loc, env.verbose))
+	return env.print(nil, "%s", lines(membersText(members, loc, env.verbose)))
 }
 
 func membersText(members []proto.Member, loc *time.Location, verbose bool) string {

@@ -40,7 +40,7 @@ func (r revokeCmd) Run(env *environment) error {
 	if err := camera.change(proto.OpRevoke, what, func() (err error) { answer, err = camera.Revoke(env.ctx, what); return err }); err != nil {
 		return err
 	}
-	return env.print(answer, "%s", revokedText(answer, members))
+	return env.print(answer, "%s", lines(revokedText(answer, members)))
 }
 
 // member finds one by name, as the camera tells names apart, or by its key's name, which
@@ -74,6 +74,9 @@ func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
 	}
 	text += "\nThe login at the broker is another matter: have its operator end it"
 	for _, id := range a.Revoked {
+		if !id.Valid() { // nobody is to paste what a camera makes up
+			continue
+		}
 		text += "\n   camops pki remove -- " + string(id)
 	}
 	return text
@@ -83,7 +86,7 @@ func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
 func listed(l []proto.ClientID, members []proto.Member) string {
 	names := make([]string, len(l))
 	for i, id := range l {
-		names[i] = string(id)
+		names[i] = foreign.Line(string(id))
 		if n := slices.IndexFunc(members, func(m proto.Member) bool { return m.Client == id }); n >= 0 {
 			names[i] = foreign.Line(members[n].Name)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,21 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,
 		Conditions: []proto.Condition{{Name: evil, State: evil, Reason: evil}}, Sessions: []proto.Viewer{{Name: evil, Scopes: []proto.Scope{evil}}}})), 5)
 	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil})), 6)
+	revoked := revokedText(proto.RevokeAnswer{Revoked: []proto.ClientID{evil}, Kept: []proto.ClientID{evil}}, nil)
+	harmless("who was removed", show(revoked), 2)
+	if strings.Contains(revoked, "pki remove") {
+		t.Errorf("a command that the camera made up: %q", revoked)
+	}
+	out.Reset()
+	errOut.Reset()
+	env := &environment{out: foreign.Screen(&out), errOut: foreign.Screen(&errOut)}
+	env.note("%s %v", proto.Role(evil), errors.New(evil))
+	kept := keptEvents{env: env, loc: time.UTC}
+	if err := errors.Join(env.print(nil, "%s %s", evil, proto.Scope(evil)), kept.show(proto.Event{Kind: evil})); err != nil {
+		t.Error(err)
+	}
+	harmless("sentences", out.String(), 2)
+	harmless("a note", errOut.String(), 1)
 	var said bytes.Buffer
 	(&connection{env: &environment{errOut: foreign.Screen(&said)}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil), client.TalkEndSentence(evil)})
 	harmless("remarks", said.String(), 3)

@@ -73,7 +73,7 @@ func (s settingsCmd) Run(env *environment) error {
 	if s.QuietHours != nil && *s.QuietHours != "" && now.TimeZone == "UTC" {
 		env.note("camctl: %s", inUTC("Quiet hours"))
 	}
-	return env.print(now, "%s", settingsText(now))
+	return env.print(now, "%s", lines(settingsText(now)))
 }
 
 func (s settingsCmd) change() (proto.SettingsChange, error) {

@@ -29,7 +29,7 @@ func (s statusCmd) Run(env *environment) error {
 	if err := json.Unmarshal(answer.Body, &status); err != nil {
 		return fmt.Errorf("the camera's answer can't be read: %w", err)
 	}
-	return env.print(status, "%s", statusText(status))
+	return env.print(status, "%s", lines(statusText(status)))
 }
 
 func statusText(s proto.StatusAnswer) string {
