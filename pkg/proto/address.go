@@ -52,7 +52,7 @@ func (n Networks) MayBePeer(a netip.Addr) bool {
 	case !a.IsGlobalUnicast(): // unspecified, multicast, link-local
 		return false
 	case a.Is4():
-		return !thisNetwork.Contains(a) && !reserved.Contains(a) && !slices.ContainsFunc(n, func(p netip.Prefix) bool { return broadcast(p) == a })
+		return !thisNetwork.Contains(a) && !reserved.Contains(a) && !slices.ContainsFunc(n, func(p netip.Prefix) bool { return reachesAll(p, a) })
 	case a.Is4In6(), compatible.Contains(a), siteLocal.Contains(a): // RFC 8445 section 5.1.1.1
 		return false
 	case translated.Contains(a):
@@ -63,16 +63,17 @@ func (n Networks) MayBePeer(a netip.Addr) bool {
 	return true
 }
 
-// broadcast is the address of all in an IPv4 network, the zero Addr where there is none.
-func broadcast(p netip.Prefix) netip.Addr {
+// reachesAll reports whether a is an address of all in an IPv4 network: the last one, and
+// the first, which Linux before 5.14 and others take for it too (RFC 1122 section 3.3.6).
+func reachesAll(p netip.Prefix, a netip.Addr) bool {
 	if !p.Addr().Is4() || p.Bits() > 30 {
-		return netip.Addr{}
+		return false
 	}
 	b := p.Addr().As4()
 	for i := p.Bits(); i < 32; i++ {
 		b[i/8] |= 0x80 >> (i % 8)
 	}
-	return netip.AddrFrom4(b)
+	return a == netip.AddrFrom4(b) || a == p.Masked().Addr()
 }
 
 // Lengths of ICE's credentials (RFC 8839 section 5.4).

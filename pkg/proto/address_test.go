@@ -23,8 +23,8 @@ func TestMayBePeer(t *testing.T) {
 		"0.0.0.0": false, "0.1.2.3": false, "::": false,
 		"224.0.0.1": false, "239.255.255.250": false, "ff02::1": false, "ff0e::1": false,
 		"240.0.0.1": false, "255.255.255.255": false, "254.1.1.1": false,
-		"192.168.1.255": false, "10.3.3.255": false, // the home's own broadcasts
-		"192.168.2.255": true, "10.3.0.255": true, // hosts elsewhere, and in the wider network
+		"192.168.1.255": false, "10.3.3.255": false, "192.168.1.0": false, "10.3.0.0": false, // the home's own broadcasts
+		"192.168.2.255": true, "10.3.0.255": true, "10.3.1.0": true, // hosts elsewhere, and in the wider network
 		"fd00::9": true, "2001:db8::1": true, "2606:4700::1111": true, "fec0::1": false,
 		"::ffff:192.168.1.9": false, "::ffff:127.0.0.1": false, "::127.0.0.1": false, "::192.168.1.9": false,
 		"64:ff9b::8.8.8.8": true, "64:ff9b::127.0.0.1": false, "64:ff9b::169.254.169.254": false,
