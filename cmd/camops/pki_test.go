@@ -34,6 +34,7 @@ func TestPKI(t *testing.T) {
 		want string // in what is said
 	}{
 		{"broker b.example", 1, "make one with camops pki init"},
+		{"init --dir state", 1, "state is there already and holds no authority: remove it, or name another folder"},
 		{"init", 0, "Keep the folder to yourself"},
 		{"init", 1, "is there already"},
 		{"broker", 2, "is required"},

@@ -61,9 +61,13 @@ var ErrExists = errors.New("is there already")
 
 // Create makes a Folder, whose parent must exist, with a new authority.
 func Create(dir, name string) (*Folder, error) {
-	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case errors.Is(err, fs.ErrExist) && !exists(filepath.Join(dir, keyFile)): // Create was cut short, or it is no Folder
+		return nil, fmt.Errorf("%s %w and holds no authority: remove it, or name another folder with --dir", dir, ErrExists)
+	case errors.Is(err, fs.ErrExist):
 		return nil, fmt.Errorf("%s %w", dir, ErrExists)
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
 	ca, err := newCA(name, authorityDays*day)
@@ -71,17 +75,22 @@ func Create(dir, name string) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{dir: dir, CA: ca}
-	der, err := x509.MarshalPKCS8PrivateKey(ca.key)
+	return f, f.fill()
+}
+
+// fill writes what a new Folder holds.
+func (f *Folder) fill() error {
+	der, err := x509.MarshalPKCS8PrivateKey(f.key)
 	if err != nil {
-		return nil, fmt.Errorf("write the authority's key: %w", err)
+		return fmt.Errorf("write the authority's key: %w", err)
 	}
-	crl, err := ca.CRL(1, nil)
+	crl, err := f.CRL(1, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, sub := range []string{brokerFolder, deviceFolder, loginFolder} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("make the folder: %w", err)
+		if err := os.Mkdir(f.Path(sub), 0o700); err != nil {
+			return fmt.Errorf("make the folder: %w", err)
 		}
 	}
 	for _, file := range []struct {
@@ -94,14 +103,14 @@ func Create(dir, name string) (*Folder, error) {
 		{brokerFolder + "/devices.acl", mosquitto.DeviceRules, 0o644},
 		{brokerFolder + "/" + viewerRules, mosquitto.ViewerRules, 0o644},
 		{brokerFolder + "/" + crlFile, crl, 0o644},
-		{brokerFolder + "/ca.crt", ca.PEM(), 0o644},
+		{brokerFolder + "/ca.crt", f.PEM(), 0o644},
 		{keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600}, // last: with it the folder is whole
 	} {
-		if _, err := write(filepath.Join(dir, filepath.Dir(file.path)), filepath.Base(file.path), file.data, file.mode); err != nil {
-			return nil, err
+		if _, err := write(filepath.Join(f.dir, filepath.Dir(file.path)), filepath.Base(file.path), file.data, file.mode); err != nil {
+			return err
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // Open opens a Folder that Create made.
