@@ -11,7 +11,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
 )
 
 // harms is what can become of a file.
@@ -142,6 +144,43 @@ func TestDamageOfEachFile(t *testing.T) {
 				if again, _ := a.Epoch(); again != epoch || a.Owned() != before {
 					t.Errorf("%s: the start after is in epoch %d after %d, owned %v after %v", name, again, epoch, a.Owned(), before)
 				}
+			}
+		}
+	}
+}
+
+// A number of another size within a database is damage, too, and found at the start.
+func TestDamageOfEachNumber(t *testing.T) {
+	h := newHomes(t)
+	for _, c := range []struct{ file, bucket, key string }{
+		{fileLogs, "state", "pruned"}, {fileLogs, "state", "noticed/1"}, {fileLogs, "state", "changes/1"}, {fileLogs, "state", "front/1"},
+		{fileLogs, "meta", keyEpoch}, {fileTrust, "meta", keyEpoch}, {fileTrust, "meta", keyApplied},
+		{fileTrust, "meta", keyFloor}, {fileTrust, "meta", keyOwner}, {fileTrust, "meta", keyAlone}, {fileTrust, "meta", keyDoubt},
+	} {
+		name := c.file + ", " + c.bucket + ", " + c.key
+		state := h.owned(t, false)
+		db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(state, storeFolder, c.file), MaxBytes: maxLogs, Check: checkHere})
+		if err == nil {
+			err = db.Update(func(tx *store.Tx) error { return store.Plain(c.bucket).Put(tx, c.key, []byte("x")) })
+			err = errors.Join(err, db.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // and the start after
+			a, err := open(t, state)
+			if err != nil {
+				t.Errorf("%s: camd does not start: %v", name, err)
+				break
+			}
+			if epoch, reason := a.Epoch(); epoch != 2 || a.Owned() || reason != reasonDamaged {
+				t.Errorf("%s: epoch %d, owned %v, because %q", name, epoch, a.Owned(), reason)
+			}
+			if _, err := a.journal.Append(accesslog.Entry{Kind: accesslog.KindRing, Network: accesslog.NetLocal}); err != nil {
+				t.Errorf("%s: nothing is logged: %v", name, err)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

@@ -214,6 +214,9 @@ func (o *opener) rest() error {
 	if _, err := readChoices(o.trust); err != nil {
 		return err
 	}
+	if _, err := loadTimekeeper(o.trust, o.cfg.Clock, o.cfg.Built, o.log); err != nil {
+		return err
+	}
 	return o.trust.View(func(tx *store.Tx) error { return eachDone(tx, func(string, done) {}) })
 }
 

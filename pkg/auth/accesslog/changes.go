@@ -32,19 +32,24 @@ func (l *Log) Told(index uint64) { l.told.Store(index) }
 // everyone had been told when it was appended.
 func (l *Log) Noticed() (index, told uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
-		b, err := state.Get(tx, keyNoticed(l.epoch))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil && len(b) != 16 {
-			err = fmt.Errorf("notices of the access log: %w", store.ErrDamaged)
-		}
-		if err == nil {
-			index, told = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
-		}
+		index, told, err = readNoticed(tx, l.epoch)
 		return err
 	})
 	return index, told, err
+}
+
+func readNoticed(tx *store.Tx, epoch uint64) (index, told uint64, err error) {
+	b, err := state.Get(tx, keyNoticed(epoch))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, 0, nil
+	}
+	if err == nil && len(b) != 16 {
+		err = fmt.Errorf("notices of the access log: %w", store.ErrDamaged)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), nil
 }
 
 func (l *Log) noteNoticed(tx *store.Tx, index uint64) error {

@@ -50,7 +50,8 @@ func (r Record) leaf() tlog.Hash {
 }
 
 // Open takes the log of an epoch from a store, to append to it. Its checkpoints name
-// origin and are signed by key. store.ErrDamaged says that tree and entries don't fit.
+// origin and are signed by key. store.ErrDamaged says that tree and entries don't fit,
+// or that what else is kept of them can't be read.
 func Open(db *store.DB, epoch uint64, origin string, key ed25519.PrivateKey) (*Log, error) {
 	return OpenKeeping(db, epoch, origin, key, KeptHashes)
 }
@@ -62,7 +63,11 @@ func OpenKeeping(db *store.DB, epoch uint64, origin string, key ed25519.PrivateK
 	if err != nil {
 		return nil, err
 	}
-	err = db.View(func(tx *store.Tx) error { return treeOf(tx, epoch).check(texts(epoch)) })
+	err = db.View(func(tx *store.Tx) error {
+		_, _, noticed := readNoticed(tx, epoch)
+		_, pruned := readPruned(tx, epoch) // an append would find it, when it is too late for a new epoch
+		return errors.Join(treeOf(tx, epoch).check(texts(epoch)), noticed, pruned)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the access log: %w", err)
 	}
