@@ -73,9 +73,11 @@ func (f factoryRepairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"}); err == nil {
-		return errors.New("camd runs, so its identity is whole; stop it first if you think otherwise")
+	state, err := holdState(cfg.Device.State)
+	if err != nil {
+		return err
 	}
+	defer state.Close() //nolint:errcheck // nothing was written
 	r, err := auth.PlanRepair(cfg.Device.State)
 	if err != nil {
 		return err
