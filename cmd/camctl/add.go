@@ -38,8 +38,8 @@ func (a addCmd) Run(env *environment) error {
 	if a.Name != "" {
 		r.Name = a.Name
 	}
-	if k := invited.Known; k != nil && k.Broker.URL == r.Broker.URL && r.Broker.Certificate == "" && r.Broker.User == "" { // the card brings no login
-		r.Broker.Certificate, r.Broker.Key, r.Broker.User, r.Broker.Password = k.Broker.Certificate, k.Broker.Key, k.Broker.User, k.Broker.Password
+	if invited.Known != nil { // a card need not bring a login
+		r.Broker = r.Broker.WithLogin(invited.Known.Broker)
 	}
 	if err := r.Broker.For(keys.ID()); err != nil {
 		return err

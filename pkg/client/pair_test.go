@@ -45,8 +45,30 @@ func TestWhatIsKeptOfAnEarlierPairing(t *testing.T) {
 			Broker{URL: viewers, CA: "CA", User: "ben", Password: "b"}},
 		"an address that is named": {Broker{URL: "mqtts://own"}, Broker{URL: viewers, Said: devices, CA: "own", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: devices, CA: "CA"},
 			Broker{URL: "mqtts://own", CA: "CA", User: "anna", Password: "a"}},
+		"the login of the same broker": {Broker{}, Broker{URL: viewers, Said: viewers, CA: "CA", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: viewers, CA: "CA"},
+			Broker{URL: viewers, CA: "CA", User: "anna", Password: "a"}},
+		"a password, and another broker": {Broker{}, Broker{URL: devices, Said: devices, CA: "CA", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: viewers, CA: "CA"},
+			Broker{URL: viewers, CA: "CA"}},
+		"a password, and another authority": {Broker{}, Broker{URL: viewers, Said: viewers, CA: "CA", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: viewers, CA: "new"},
+			Broker{URL: viewers, CA: "new"}},
 	} {
 		if got := c.named.again(c.known, c.said).or(c.said); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// A card that brings no login leaves the one that there is, and sends no password to
+// whoever its maker says is the broker.
+func TestWhatACardKeepsOfTheLogin(t *testing.T) {
+	known := Broker{URL: "mqtts://home", CA: "CA", Certificate: "c", Key: "k", User: "anna", Password: "a"}
+	for name, c := range map[string]struct{ card, want Broker }{
+		"the same broker":   {Broker{URL: known.URL, CA: "CA"}, known},
+		"another authority": {Broker{URL: known.URL, CA: "Eve"}, Broker{URL: known.URL, CA: "Eve", Certificate: "c", Key: "k"}},
+		"another address":   {Broker{URL: "mqtts://eve", CA: "CA"}, Broker{URL: "mqtts://eve", CA: "CA"}},
+		"a login":           {Broker{URL: known.URL, CA: "CA", User: "ben"}, Broker{URL: known.URL, CA: "CA", User: "ben"}},
+	} {
+		if got := c.card.WithLogin(known); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}

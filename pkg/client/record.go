@@ -68,14 +68,31 @@ func (b Broker) or(said envelope.BrokerLogin) Broker {
 
 // again fills in what b lacks by what is known from an earlier pairing: the address
 // that a person named then, with its authority and name, and the login, unless the
-// camera gives one now.
+// camera gives one now. A password does not go where the camera alone points to now.
 func (b Broker) again(known Broker, said envelope.BrokerLogin) Broker {
 	if b.URL == "" && known.URL != known.Said && known.URL != said.URL {
 		b.URL = known.URL
 		b.ServerName, b.CA = cmp.Or(b.ServerName, known.ServerName), cmp.Or(b.CA, known.CA)
 	}
 	if b.Certificate == "" && b.User == "" && said.Certificate == "" && said.User == "" {
-		b.Certificate, b.Key, b.User, b.Password = known.Certificate, known.Key, known.User, known.Password
+		b.Certificate, b.Key = known.Certificate, known.Key
+		if b.URL != "" || said.URL == known.URL && cmp.Or(b.CA, said.CA) == known.CA {
+			b.User, b.Password = known.User, known.Password
+		}
+	}
+	return b
+}
+
+// WithLogin fills in what b lacks of a login, where known is of the same broker. Another
+// authority makes another broker of the same address: it gets no password. A certificate
+// shows nobody its key.
+func (b Broker) WithLogin(known Broker) Broker {
+	if b.Certificate != "" || b.User != "" || b.URL != known.URL {
+		return b
+	}
+	b.Certificate, b.Key = known.Certificate, known.Key
+	if b.CA == known.CA {
+		b.User, b.Password = known.User, known.Password
 	}
 	return b
 }
