@@ -28,12 +28,16 @@ func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
 		return Result{}, proto.Refuse(code)
 	}
 	m.By, m.Grant, m.Added = by.Name, string(r.jws), time.Now().UnixMilli()
-	if old := a.members.get(m.id); old != nil {
+	old := a.members.get(m.id)
+	if old != nil {
 		m.Added = old.Added
 	}
 	index, err := a.letIn(actor{by}, m, r)
 	if err != nil {
 		return Result{}, err
+	}
+	if old != nil && old.Role == proto.RoleOwner && m.Role != proto.RoleOwner { // it may have taken all places
+		a.endAndWait([]proto.ClientID{m.id}, proto.CodeScope)
 	}
 	a.gate.review()
 	return Result{Body: proto.GrantAnswer{Client: m.id}, Entry: &index}, nil

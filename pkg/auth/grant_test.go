@@ -202,7 +202,15 @@ func TestOwnerStepsDown(t *testing.T) {
 		anna := h.owner("Anna")
 		berta := anna.lets("Berta", proto.RoleOwner)
 		anna.want(proto.CodeBadRequest, proto.OpGrant, anna.grant(proto.RoleGuest))
+		as, others := anna.watch("s1", proto.ScopeView), berta.watch("s1", proto.ScopeView)
+		anna.must(proto.OpGrant, anna.grant(proto.RoleOwner, named("Ann")))
+		if as.over() {
+			t.Error("who stays an owner loses what it watches")
+		}
 		anna.must(proto.OpGrant, anna.grant(proto.RoleAdult))
+		if !as.over() || others.over() { // an owner has all places, which an adult must not keep
+			t.Errorf("who steps down watches on: %v, the other owner does: %v", !as.over(), !others.over())
+		}
 		anna.want(proto.CodeScope, proto.OpGrant, h.stranger("Eve").grant(proto.RoleAdult))
 		berta.must(proto.OpMembers, nil)
 		berta.want(proto.CodeLastOwner, proto.OpGrant, berta.grant(proto.RoleAdult))
