@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
@@ -126,7 +128,12 @@ func (h hand) node(command string, args ...string) string {
 	h.Helper()
 	ctx, cancel := context.WithTimeout(h.Context(), 2*rig.Patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "node", append([]string{"main.mjs", command, h.dir}, args...)...).CombinedOutput()
+	// One that hangs is asked where it is before it is killed.
+	node := []string{"--report-on-signal", "--report-filename=stderr", "main.mjs", command, h.dir}
+	cmd := exec.CommandContext(ctx, "node", append(node, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGUSR2) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		h.Fatalf("node %s: %v\n%s", command, err, out)
 	}
