@@ -145,7 +145,7 @@ func (d debugCmd) Run(env *environment) error {
 	case profile:
 		_, err = io.Copy(env.raw, shown)
 	default:
-		_, err = io.Copy(env.out, shown)
+		err = copyLines(env.out, shown)
 	}
 	if err != nil && env.ctx.Err() == nil {
 		return fmt.Errorf("it was not all shown: %w", err)
@@ -154,7 +154,7 @@ func (d debugCmd) Run(env *environment) error {
 }
 
 // ask returns what follows camd's answer.
-func (d debugCmd) ask(c net.Conn) (io.Reader, error) {
+func (d debugCmd) ask(c net.Conn) (*bufio.Reader, error) {
 	if err := json.NewEncoder(c).Encode(adminRequest{Cmd: "debug", What: d.What, Level: d.Level, Seconds: d.Seconds}); err != nil {
 		return nil, errors.New("camd hung up; look at its log")
 	}
@@ -168,6 +168,22 @@ func (d debugCmd) ask(c net.Conn) (io.Reader, error) {
 		return nil, errors.New(a.Error)
 	}
 	return r, nil
+}
+
+// copyLines copies text whole lines at a time: the screen takes no half characters.
+func copyLines(w io.Writer, r *bufio.Reader) error {
+	for {
+		line, err := r.ReadString('\n')
+		if _, failed := io.WriteString(w, line); failed != nil {
+			return failed
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // save makes the file, and replaces none.

@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/logging"
 )
 
@@ -137,5 +139,17 @@ func TestDebugFollowsTheLog(t *testing.T) {
 	var recent bytes.Buffer
 	if err := i.log.Recent(&recent); err != nil || strings.Contains(recent.String(), "not seen") {
 		t.Errorf("afterwards: %q, %v", recent.String(), err)
+	}
+}
+
+// What is shown may come in pieces of any size; a name stays readable all the same.
+func TestDebugShowsWholeCharacters(t *testing.T) {
+	text := strings.Repeat("Küche … 浴室\n", 1000) + "Büro"
+	var out strings.Builder
+	if err := copyLines(foreign.Screen(&out), bufio.NewReader(iotest.OneByteReader(strings.NewReader(text)))); err != nil || out.String() != text {
+		t.Errorf("%d bytes of %d, %v", out.Len(), len(text), err)
+	}
+	if err := copyLines(&out, bufio.NewReader(iotest.TimeoutReader(strings.NewReader(text)))); !errors.Is(err, iotest.ErrTimeout) {
+		t.Errorf("a connection that breaks: %v", err)
 	}
 }
