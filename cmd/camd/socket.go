@@ -73,9 +73,17 @@ func vacate(path string) error {
 	return nil
 }
 
+// maxSocketPath is the longest path of a Unix socket, bytes: sun_path of unix(7)
+// without its NUL.
+const maxSocketPath = 107
+
 // leftover reports whether a socket lies at path that may be replaced: one of this
-// user's, to which nobody listens. Anything else there is an error.
+// user's, to which nobody listens. Anything else there is an error, and so is a path
+// that no socket can have.
 func leftover(path string) (bool, error) {
+	if longest := max(len(path), len(filepath.Dir(path)+"/.camd-1234567890/s")); longest > maxSocketPath { // where it is made first
+		return false, fmt.Errorf("%s is too long for a socket: let device.socket name a path that is %d bytes shorter", path, longest-maxSocketPath)
+	}
 	there, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -138,3 +138,31 @@ func TestOnlyItsOwnSocketIsRemoved(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A path that no socket can have is refused in a sentence, not by the kernel's EINVAL.
+func TestSocketPathsThatAreTooLong(t *testing.T) {
+	dir, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for _, path := range []string{
+		filepath.Join(dir, strings.Repeat("x", maxSocketPath-len(dir))),
+		filepath.Join(dir, strings.Repeat("x", maxSocketPath-len(dir)-4), "s"),
+	} {
+		_, err := listen(path)
+		if err == nil || !strings.Contains(err.Error(), "too long for a socket") || !strings.Contains(err.Error(), "bytes shorter") {
+			t.Errorf("%d bytes: %v", len(path), err)
+		}
+	}
+	longest := filepath.Join(dir, strings.Repeat("x", maxSocketPath-len(dir)-1-len("/.camd-1234567890/s")))
+	if err := os.Mkdir(longest, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := listen(filepath.Join(longest, "s"))
+	if err != nil {
+		t.Fatalf("%d bytes: %v", len(longest)+2, err)
+	}
+	l.remove()
+	_ = l.Close()
+}

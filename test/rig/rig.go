@@ -123,11 +123,27 @@ func honest(ca *pki.CA, address string) (Broker, error) {
 		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: ca.Pool(), MinVersion: tls.VersionTLS13}})
 }
 
+// shortDir is a folder for a socket, whose path has at most 107 bytes; a test's own
+// folder holds the test's name.
+func shortDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "rig")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	return dir
+}
+
 // NewWith is New with a broker of the caller's.
 func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	tb.Helper()
 	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb), start: start}
-	r.Socket = filepath.Join(r.Dir, "camd.sock")
+	r.Socket = filepath.Join(shortDir(tb), "camd.sock")
 	r.config = filepath.Join(r.Dir, "camd.toml")
 	var err error
 	if r.CA, err = pki.NewCA("rig"); err != nil {
