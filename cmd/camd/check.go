@@ -197,6 +197,9 @@ func (r *report) led(what, name string, l []led.Info) {
 
 // settings shows what is in force, and whether household or configuration says so.
 func (r *report) settings(ctx context.Context, cfg config.Config) {
+	if err := checkName(cfg.Device.Name); err != nil {
+		r.fail("device", err.Error())
+	}
 	if err := cfg.Household.Check(); err != nil {
 		r.fail("household", err.Error())
 		return

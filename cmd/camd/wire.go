@@ -17,6 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
@@ -51,6 +52,9 @@ func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, er
 	check, err := storeCheck()
 	if err != nil {
 		return nil, err
+	}
+	if err := checkName(cfg.Device.Name); err != nil {
+		return nil, inTable("device", err)
 	}
 	if err := cfg.Household.Check(); err != nil {
 		return nil, inTable("household", err)
@@ -206,6 +210,18 @@ func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, autho
 		return nil, inTable("link", err)
 	}
 	return l, nil
+}
+
+// checkName refuses a camera's name that the household couldn't give it either; without
+// one it has none. docs/protocol.md 5.11.
+func checkName(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := naming.Check(name); err != nil {
+		return fmt.Errorf("name = %q: %w", name, err)
+	}
+	return nil
 }
 
 // inTable makes what a package says of its configuration a usage error.

@@ -28,7 +28,7 @@ type Config struct {
 
 // Device names the device and its places in the file system.
 type Device struct {
-	Name     string `toml:"name" doc:"What members see as this camera's name."`
+	Name     string `toml:"name" doc:"What members see as this camera's name, until they choose another: 1 to 64 bytes, in one script."`
 	State    string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
 	Socket   string `toml:"socket" doc:"Unix socket for camd pair, camd status and local pairing; root and the group camd open it."`
 	LogLevel string `toml:"log_level" doc:"What is logged to standard error: debug is the most, error the least." allow:"debug|info|warn|error"`
