@@ -64,8 +64,9 @@ type Broker interface {
 type StartBroker func(ca *pki.CA, address string) (Broker, error)
 
 // flags are those of the release, scripts/release.sh: tests run the kind of program that
-// is shipped.
-var flags = []string{"-trimpath", "-tags", "netgo,osusergo,nomicrophone",
+// is shipped. Without -trimpath, which only shortens names of files, the packages that
+// are compiled for the test itself serve it, too.
+var flags = []string{"-tags", "netgo,osusergo,nomicrophone",
 	"-ldflags", "-s -w -linkmode external -extldflags -static"}
 
 var programs struct {
