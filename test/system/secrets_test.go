@@ -2,8 +2,13 @@ package system
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,10 +55,15 @@ func TestNoSecretIsLoggedAtDebugLevel(t *testing.T) {
 			secrets[name+" in hex"], secrets[name+" in base64"] = hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key)
 		}
 	}
+	secrets["the name at the broker"] = clientID(t, r)
+	status, err := r.Run("status", "--json")
+	if err != nil {
+		t.Error(err)
+	}
 	if err := r.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	log := r.Log()
+	log := r.Log() + string(status)
 	if !strings.Contains(log, "level=DEBUG") {
 		t.Error("nothing is logged at this level")
 	}
@@ -62,4 +72,26 @@ func TestNoSecretIsLoggedAtDebugLevel(t *testing.T) {
 			t.Errorf("the log holds %s, or the test looks for too little: %q", what, secret)
 		}
 	}
+}
+
+// clientID is the camera's MQTT client identifier. docs/protocol.md 1.7.
+func clientID(t *testing.T, r *rig.Rig) string {
+	text, err := os.ReadFile(filepath.Join(r.State(), "identity", "identity.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scalar, err := key.(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := hkdf.Key(sha256.New, scalar, []byte(r.Label.Device), "camd/mqtt/client-id/1", 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(id)
 }
