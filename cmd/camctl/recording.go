@@ -22,6 +22,9 @@ const (
 	maxWait = 2500 * time.Millisecond
 	// heldSound bounds the packets of sound from before the first keyframe: one second.
 	heldSound = 50
+	// muchLate is more than what the network delays: a picture that is older was kept
+	// by the camera from before it was asked.
+	muchLate = 500 * time.Millisecond
 
 	opusChannels = 1
 	opusPreSkip  = 312 // libopus at 48 kHz (RFC 7845 section 4.2)
@@ -45,7 +48,9 @@ type recording struct {
 	keyed        bool // held has a keyframe
 	mux          *fmp4.Writer
 	video, audio anchor
+	began        time.Time     // when the first picture came
 	first, last  time.Duration // of the pictures written
+	past         time.Duration // of the pictures, from before the camera was asked
 	pictures     uint64
 	sounds       uint64
 	full         bool
@@ -161,7 +166,7 @@ func (r *recording) open() error {
 		tracks.Audio = &fmp4.AudioTrack{Channels: opusChannels, PreSkip: opusPreSkip}
 	}
 	r.mux, err = fmp4.NewWriter(r.out, tracks)
-	r.first = r.pts(k)
+	r.first, r.began = r.pts(k), k.Arrived
 	return err
 }
 
@@ -198,7 +203,8 @@ func (r *recording) write(p piece) (done bool, err error) {
 		r.sounds++
 		return false, r.mux.WriteAudio(p.Data, pts)
 	}
-	if pts-r.first >= r.limit {
+	r.passed(p, pts)
+	if pts-r.first >= r.limit+r.past {
 		r.full = true
 		return true, nil
 	}
@@ -209,6 +215,16 @@ func (r *recording) write(p piece) (done bool, err error) {
 		return true, errors.New("the camera changed its picture's size or encoding; that needs another file")
 	}
 	return false, err
+}
+
+// passed notes how far in the past the first picture was when it came. A camera whose
+// keyframes are rare sends at once all since the last, which those of now need: they are
+// kept, and don't count.
+func (r *recording) passed(p piece, pts time.Duration) {
+	since := p.Arrived.Sub(r.began)
+	if past := pts - r.first - since; since < time.Second && past > muchLate {
+		r.past = max(r.past, past)
+	}
 }
 
 // length is how long the pictures last, but for the last one.

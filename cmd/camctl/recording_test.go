@@ -133,6 +133,37 @@ func TestRecordingBeginsAtAKeyframeAndEndsInTime(t *testing.T) {
 	}
 }
 
+// A camera with rare keyframes begins with what it kept, here of seven seconds: two more
+// are what was asked for.
+func TestPicturesOfThePastDoNotCount(t *testing.T) {
+	for name, reports := range map[string]time.Duration{"reports": 0, "no reports": -1} {
+		var file bytes.Buffer
+		r := &recording{limit: 2 * time.Second, out: &file}
+		s := scene{reports}
+		now := s.picture(105).Arrived
+		for n := range 200 {
+			p := s.picture(n)
+			if n < 105 {
+				p.Arrived = now
+			}
+			if n > 0 {
+				p.Key = false
+			}
+			if done, err := r.take(p); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			} else if done {
+				break
+			}
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.length(); !r.full || got < 8800*time.Millisecond || got > 9100*time.Millisecond {
+			t.Errorf("%s: full %v, %v long; want 7 s of the past and 2 s", name, r.full, got)
+		}
+	}
+}
+
 func TestEarlyEndKeepsWhatWasHeld(t *testing.T) {
 	r := &recording{limit: time.Minute, wantSound: true}
 	video, audio := play(t, r, scene{-1}, 0, 1, true)
