@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/proto"
@@ -159,12 +160,12 @@ func readPrivate(dir, name string) ([]byte, error) {
 		b, err = store.ReadFile(path)
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrMissing):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrMissing), errors.Is(err, syscall.ENOTDIR): // the last: its folder is none
 		return nil, damaged(dir, name, "is missing")
 	case errors.Is(err, store.ErrDamaged):
 		return nil, damaged(dir, name, "is no file of camd's")
 	case err != nil:
-		return nil, fmt.Errorf("load identity: %w", err)
+		return nil, err
 	}
 	return b, nil
 }
@@ -178,7 +179,7 @@ func private(path string) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("this user may not read %s; run camd as its owner", path)
 	case err != nil:
-		return fmt.Errorf("load identity: %w", err)
+		return fmt.Errorf("%s can't be read: %w", path, store.Bare(err))
 	case info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("%s is open to other users (mode %04o); run chmod go-rwx %s", path, info.Mode().Perm(), path)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
@@ -115,6 +116,9 @@ func TestLoadIdentityRefuses(t *testing.T) {
 			return os.WriteFile(filepath.Join(dir, name), b, 0o600)
 		}
 	}
+	inPlace := func(make func(string) error) func(string) error {
+		return func(dir string) error { return errors.Join(os.RemoveAll(dir), make(dir)) }
+	}
 	write := func(name, text string) func(string) error {
 		return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
 	}
@@ -123,6 +127,9 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		want   string
 	}{
 		"none":            {os.RemoveAll, "camd factory init"},
+		"a file":          {inPlace(func(d string) error { return os.WriteFile(d, []byte("x"), 0o600) }), "camd factory repair"},
+		"a pipe":          {inPlace(func(d string) error { return syscall.Mkfifo(d, 0o600) }), "camd factory repair"},
+		"a loop of links": {inPlace(func(d string) error { return os.Symlink(d, d) }), "identity can't be read: too many"},
 		"open folder":     {func(d string) error { return os.Chmod(d, 0o755) }, "chmod go-rwx"}, //nolint:gosec // that is what is tested
 		"open key":        {func(d string) error { return os.Chmod(filepath.Join(d, fileKey), 0o640) }, "chmod go-rwx"},
 		"no key":          {func(d string) error { return os.Remove(filepath.Join(d, fileKey)) }, "identity.key is missing"},
@@ -141,6 +148,28 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		if _, err := LoadIdentity(state); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Whatever lies in the folder's place is kept, and another identity made.
+func TestRepairOfAFileInTheFoldersPlace(t *testing.T) {
+	state := newState(t)
+	dir := filepath.Join(state, identityFolder)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := InitFactory(state); !errors.Is(err, ErrIdentity) {
+		t.Errorf("init says %v", err)
+	}
+	r, err := PlanRepair(state)
+	if err != nil || !r.NewDevice {
+		t.Fatalf("plan %+v, %v", r, err)
+	}
+	if _, err := r.Do(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(dir + ".bad"); err != nil || string(b) != "x" {
+		t.Errorf("what was there: %q, %v", b, err)
 	}
 }
 
