@@ -246,8 +246,15 @@ func readKey(text string) (envelope.PublicKey, []byte, error) {
 		}
 		text = string(data)
 	}
-	if i := strings.Index(text, keyMark); i > 0 {
+	switch i := strings.Index(text, keyMark); {
+	case i > 0:
 		text = text[i:]
+	case i < 0 && strings.ContainsAny(text, "./") && !strings.ContainsAny(text, " \n"):
+		_, err := readSmall(text) // the name of a file, which is no key either
+		if err == nil {
+			err = fmt.Errorf("%s is no file with a key: name one with what camctl id printed", text)
+		}
+		return envelope.PublicKey{}, nil, err
 	}
 	return client.ParseKey(text)
 }

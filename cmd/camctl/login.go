@@ -26,6 +26,11 @@ func (p loginFlags) login() (client.Broker, error) {
 	if (p.BrokerCert == "") != (p.BrokerKey == "") {
 		return b, usageError("--broker-cert and --broker-key go together")
 	}
+	if p.Broker != "" {
+		if err := b.Check(); err != nil {
+			return b, err
+		}
+	}
 	if (p.BrokerUser == "") != (p.BrokerPasswordFile == "") {
 		return b, usageError("--broker-user and --broker-password-file go together")
 	}

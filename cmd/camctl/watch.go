@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ type mediaFlags struct {
 }
 
 func (m mediaFlags) options() (client.WatchOptions, error) {
+	if m.MaxKbps < 0 {
+		return client.WatchOptions{}, usageError("--max-kbps is 0 or more; 0 leaves it to the camera")
+	}
 	o, err := m.pathFlags.options()
 	o.MaxBitrate = 1000 * m.MaxKbps
 	return o, err
@@ -35,6 +39,14 @@ func (m mediaFlags) options() (client.WatchOptions, error) {
 
 func (m pathFlags) options() (client.WatchOptions, error) {
 	o := client.WatchOptions{RelayOnly: m.RelayOnly}
+	for _, u := range m.ICEServer {
+		if scheme, host, _ := strings.Cut(u, ":"); host == "" || !slices.Contains([]string{"stun", "stuns", "turn", "turns"}, scheme) {
+			return o, usageError(fmt.Sprintf("--ice-server is a STUN or TURN server, such as turn:host:3478?transport=tcp, not %q", u))
+		}
+	}
+	if m.RelayOnly && !slices.ContainsFunc(m.ICEServer, func(u string) bool { return strings.HasPrefix(u, "turn") }) {
+		return o, usageError("--relay-only needs a TURN server: name it with --ice-server turn:HOST:PORT")
+	}
 	if len(m.ICEServer) == 0 {
 		return o, nil
 	}
@@ -62,6 +74,9 @@ func (w watchCmd) Run(env *environment) error {
 	o, err := w.options()
 	if err != nil {
 		return err
+	}
+	if w.Seconds < 0 {
+		return usageError("--seconds is 0 or more; 0 is until Ctrl-C")
 	}
 	o.Video = func(client.Frame) {}
 	if !w.Mute {

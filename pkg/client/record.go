@@ -153,7 +153,7 @@ func (r Record) check() (envelope.Trio, error) {
 			return envelope.Trio{}, problem(errRecord, "The name %.50q can't be used: it is too long, mixes scripts, or holds characters that are not seen.", name)
 		}
 	}
-	return trio, r.Broker.check()
+	return trio, r.Broker.Check()
 }
 
 // identity is the device's key.
@@ -169,7 +169,8 @@ func (r Record) identity() (*ecdsa.PublicKey, error) {
 	return identity, nil
 }
 
-func (b Broker) check() error {
+// Check returns what is wrong with a broker's address and login, as a Problem.
+func (b Broker) Check() error {
 	u, err := url.Parse(b.URL)
 	// With a user in front, u.Host is not what a person takes for it.
 	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" || u.User != nil || printable(b.URL) != b.URL {
