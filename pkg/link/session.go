@@ -148,15 +148,28 @@ func (l *Link) announce(ctx context.Context, client mqtt.Client) error {
 	if err := wait(ctx, client.Publish(proto.TopicStatus(l.device), 1, true, l.birth)); err != nil {
 		return err
 	}
+	return l.awaitEcho(ctx, client)
+}
+
+// awaitEcho waits for the birth, but not on a connection that is lost meanwhile: nobody
+// makes another one before it returns.
+func (l *Link) awaitEcho(ctx context.Context, client mqtt.Client) error {
 	t := time.NewTimer(answerTime)
 	defer t.Stop()
-	select {
-	case <-l.echoed:
-		return nil
-	case <-t.C:
-		return errMute
-	case <-ctx.Done():
-		return errStopping
+	for {
+		select {
+		case <-l.echoed:
+			return nil
+		case <-l.changed:
+			if !client.IsConnectionOpen() {
+				l.poke() // for Run, which looks what has changed
+				return ErrOffline
+			}
+		case <-t.C:
+			return errMute
+		case <-ctx.Done():
+			return errStopping
+		}
 	}
 }
 
