@@ -67,7 +67,7 @@ var limits = []struct {
 	{"pkg/auth/accesslog", "maxCheckpoint", 1024, "6.6", "at most 1024 bytes"},
 	{"pkg/auth/accesslog", "maxProof", 106, "6.7", "at most 106 hashes"},
 	{"pkg/auth/accesslog", "MaxRead", 256, "4.12", "256 entries at most"},
-	{"pkg/auth/accesslog", "KeptHashes", 393216, "6.5", "the newest 393216 entries"},
+	{"pkg/auth/accesslog", "KeptHashes", 327680, "6.5", "the newest 327680 entries"},
 	{"pkg/auth/accesslog", "forgetAtOnce", 256, "6.5", "256 entries at once"},
 	{"pkg/auth/accesslog", "MaxTexts", 16 << 20, "6.5.1", "at most 16 MiB"},
 	{"pkg/auth/accesslog", "maxWork", 8192, "6.5.3", "the newest 8192 entries"},

@@ -16,7 +16,7 @@ const (
 	// KeptHashes is of how many of the newest entries the device keeps the hashes, at
 	// least. With them it proves that the log continues what it was at any time since.
 	// docs/protocol.md 6.5.
-	KeptHashes = 3 << 17
+	KeptHashes = 5 << 16
 	// forgetAtOnce is how many entries go together, so that whole pages of the file do.
 	forgetAtOnce = 256
 )
