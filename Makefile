@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example setup-build setup-test setup-sbom
+.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example setup-build setup-release setup-test setup-sbom
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,7 +61,7 @@ tool = @echo "== building $(notdir $@) (once)"; mkdir -p .cache/bin && \
 .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD):
 	$(call tool,github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD))
 
-release: setup-test ## static, stripped binaries for arm64 and armv7 in dist/
+release: setup-release ## static, stripped binaries for arm64 and armv7 in dist/
 	@VERSION='$(VERSION)' BUILT='$(BUILT)' TAGS='$(TAGS)' scripts/release.sh
 
 sbom: setup-sbom release .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD) ## what the released camd is made of, as CycloneDX, in dist/
@@ -76,8 +76,11 @@ example: ## write camd.example.toml anew from the built-in defaults
 setup-build:
 	@scripts/setup.sh build
 
+setup-release:
+	@scripts/setup.sh release
+
 setup-test:
-	@scripts/setup.sh build test
+	@scripts/setup.sh build release test
 
 setup-sbom:
 	@scripts/setup.sh sbom

@@ -1,13 +1,25 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the named purposes need and that are missing.
-# usage: setup.sh build|test|sbom …
+# Says what Go lacks, and installs the Debian packages that the named purposes need.
+# usage: setup.sh build|release|test|sbom …
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 build=(gcc g++ libc6-dev libspeexdsp-dev)
+release=(g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
 test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace nodejs
-  qemu-system-arm qemu-system-common qemu-utils
-  g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
+  qemu-system-arm qemu-system-common qemu-utils)
 sbom=(jq)
+
+need=$(sed -n 's/^go //p' go.mod)
+command -v go >/dev/null || {
+  echo "camd needs Go $need or newer, and PATH has no go: install it from https://go.dev/dl/, then: export PATH=/usr/local/go/bin:\$PATH" >&2
+  exit 1
+}
+have=$(go env GOVERSION)
+[ "$(printf '%s\n' "go$need" "$have" | sort -V | head -n 1)" = "go$need" ] || {
+  echo "camd needs Go $need or newer, and $(command -v go) is $have: install a newer one from https://go.dev/dl/, and put it first in PATH" >&2
+  exit 1
+}
 
 missing=()
 for purpose in "$@"; do
@@ -25,7 +37,10 @@ if ! command -v apt-get >/dev/null; then
 fi
 sudo=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "run as root, or install: ${missing[*]}" >&2; exit 1; }
+  command -v sudo >/dev/null || {
+    echo "Debian packages are missing, and there is no sudo to install them with. As root: apt-get install ${missing[*]}" >&2
+    exit 1
+  }
   sudo=(sudo)
 fi
 echo "== installing Debian packages: ${missing[*]}"

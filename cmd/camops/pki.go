@@ -100,7 +100,7 @@ type pkiMemberCmd struct {
 	folderFlag
 	Renew   bool     `arg:"--renew" help:"make a new login where there is one; the old one stays good until its end"`
 	Devices []string `arg:"--camera,separate" help:"a camera of the member's household, by its device identifier; may be given again (default: the only one that there is)" placeholder:"ID"`
-	Key     string   `arg:"positional,required" help:"what camctl id prints: the key, CAMD-KEY:1?…, or its name; a dash reads it from standard input" placeholder:"KEY"`
+	Key     string   `arg:"positional,required" help:"what camctl id prints: the key, CAMD-KEY:1?…, its name, or a file that holds all of it; a dash reads it from standard input" placeholder:"KEY"`
 }
 
 // Run makes the login and says what to do with it.
@@ -148,7 +148,7 @@ func (c *pkiMemberCmd) devices(f *pki.Folder) ([]proto.DeviceID, error) {
 
 type pkiRemoveCmd struct {
 	folderFlag
-	Who string `arg:"positional,required" help:"the member's key or its name, or a camera's device identifier" placeholder:"WHO"`
+	Who string `arg:"positional,required" help:"the member's key, a file with it, or its name, or a camera's device identifier" placeholder:"WHO"`
 }
 
 // Run ends the login and says what the broker needs for it.
@@ -175,7 +175,11 @@ func (c *pkiRemoveCmd) Run(env *environment) error {
 		name, f.Path("broker", "crl.pem"), f.Path("broker", "viewers.acl"))
 }
 
-// readKey reads a client's name, or the key that it is the name of.
+// keyMark is where a key begins among other text. docs/protocol.md 2.9.
+const keyMark = "CAMD-KEY:"
+
+// readKey reads a client's name, or the key that it is the name of, as text or out of a
+// file, such as one with what camctl id printed.
 func readKey(env *environment, text string) (proto.ClientID, error) {
 	if text == "-" {
 		data, err := io.ReadAll(io.LimitReader(env.in, proto.MaxMessage))
@@ -186,6 +190,16 @@ func readKey(env *environment, text string) (proto.ClientID, error) {
 	}
 	if id := proto.ClientID(strings.TrimSpace(text)); id.Valid() {
 		return id, nil
+	}
+	if st, err := os.Stat(text); err == nil && st.Mode().IsRegular() {
+		data, err := readSmall(text)
+		if err != nil {
+			return "", err
+		}
+		text = string(data)
+	}
+	if i := strings.Index(text, keyMark); i > 0 {
+		text = text[i:] // camctl id prints name and words before it
 	}
 	key, _, err := client.ParseKey(text)
 	if err != nil {

@@ -27,6 +27,9 @@ func TestPKI(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, name := client.FormatKey(card), string(keys.ID())
+	if err := os.WriteFile("id.txt", []byte("name:   "+name+"\nwords:  "+client.Words(keys.ID())+"\n\n"+key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	other := string(linktest.NewClientID())
 	for _, c := range []struct {
 		args string
@@ -51,6 +54,8 @@ func TestPKI(t *testing.T) {
 		{"member anna", 1, "This is no key"},
 		{"member " + key[:len(key)-5], 1, "cut short"},
 		{"member --camera x " + name, 1, "is no device identifier"},
+		{"member --renew id.txt", 0, client.Words(keys.ID())},
+		{"remove id.txt", 0, "systemctl restart mosquitto"},
 		{"member " + key, 0, client.Words(keys.ID())},
 		{"member " + name, 1, "--renew makes a new one"},
 		{"member " + other, 0, "systemctl reload mosquitto"},

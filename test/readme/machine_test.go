@@ -66,7 +66,8 @@ func newMachine(t *testing.T) *machine {
 	m.device, m.viewer = port(t), port(t)
 	m.names = strings.NewReplacer("broker.example", "localhost", ":8883", ":"+m.device, ":8884", ":"+m.viewer,
 		"/etc/", m.root+"/etc/", "/var/lib/", m.root+"/var/lib/", "/usr/local/", m.root+"/usr/local/")
-	for _, dir := range []string{"etc/sysusers.d", "etc/systemd/system", "etc/mosquitto", "var/lib", "run/camd", "usr/local/bin", "home"} {
+	// No etc/sysusers.d: Debian's systemd brings none.
+	for _, dir := range []string{"etc/systemd/system", "etc/mosquitto", "var/lib", "run/camd", "usr/local/bin", "home"} {
 		m.must(os.MkdirAll(filepath.Join(m.root, dir), 0o755))
 	}
 	m.build()
