@@ -212,8 +212,13 @@ func (r *report) settings(ctx context.Context, cfg config.Config) {
 		r.line("settings", "?", err.Error())
 		return
 	}
-	for _, line := range settingLines(s) {
-		r.line("setting", "ok", strings.Join(strings.Fields(line), " "))
+	for _, setting := range settingLines(s) {
+		f := strings.Split(setting, "\t")
+		line := f[0] + " is " + cmp.Or(f[1], "empty")
+		if f[2] != "" {
+			line += ", by the " + f[2]
+		}
+		r.line("setting", "ok", line)
 	}
 }
 

@@ -146,7 +146,7 @@ func (r *report) meeting(cfg link.Config) {
 		}
 		good++
 	}
-	r.line("pairing", "ok", fmt.Sprintf("%d logins for who pairs lie in %s", good, cfg.MemberLogins))
+	r.line("pairing", "ok", fmt.Sprintf("logins in %s for who pairs: %d", cfg.MemberLogins, good))
 }
 
 // parts makes what camd run makes of the rest of the configuration, and starts nothing:

@@ -33,7 +33,7 @@ func (p pairCmd) Run(env *environment) error {
 	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "pair", WindowSeconds: int(p.Window.Seconds()), Name: p.Name}); err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintf(env.out, "The pairing window is open for %v. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", p.Window, cfg.Device.Socket); err != nil {
+	if _, err = fmt.Fprintf(env.out, "The pairing window is open until %s. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", time.Now().Add(p.Window).Format(time.TimeOnly), cfg.Device.Socket); err != nil {
 		return err
 	}
 	members, err := ask(cfg.Device.Socket, adminRequest{Cmd: "members"})
@@ -75,7 +75,7 @@ func printStatus(out io.Writer, s *proto.StatusAnswer) error {
 		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", foreign.Line(c.Name), c.State, time.Unix(c.Since, 0).Format(time.DateTime), foreign.Line(c.Reason))
 	}
 	for _, v := range s.Sessions {
-		fmt.Fprintf(w, "watching\t%s since %s\t%v\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), v.Scopes)
+		fmt.Fprintf(w, "watching\t%s since %s\t%s\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), list(v.Scopes))
 	}
 	return w.Flush()
 }

@@ -99,7 +99,13 @@ func about(m proto.Member, names map[proto.ClientID]string, loc *time.Location) 
 	return l
 }
 
-func list(scopes []proto.Scope) string { return strings.Trim(fmt.Sprint(scopes), "[]") }
+func list(scopes []proto.Scope) string {
+	l := make([]string, len(scopes))
+	for i, s := range scopes {
+		l[i] = string(s)
+	}
+	return strings.Join(l, ", ")
+}
 
 type logCmd struct {
 	localCmd

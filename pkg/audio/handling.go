@@ -47,7 +47,7 @@ func echoHandling(wanted, microphone, speaker string, unbuilt error) (handling, 
 	case wanted == EchoOff:
 		return EchoOff, configured
 	case cmp.Or(noIn, noOut) != nil:
-		return EchoOff, "no sound reaches the microphone: not both are cards"
+		return EchoOff, "they are not both sound cards, so no sound reaches the microphone"
 	case wanted == EchoDuck:
 		return EchoDuck, "Half duplex: " + configured
 	case unbuilt != nil:

@@ -21,8 +21,8 @@ func TestEchoHandling(t *testing.T) {
 		{"cancel", "hw:1,0", "hw:1,0", echo.ErrNotBuilt, EchoDuck, "without cgo"},
 		{"duck", "hw:1,0", "hw:1,0", nil, EchoDuck, "Half duplex: the configuration"},
 		{"off", "hw:1,0", "hw:1,0", nil, EchoOff, "configuration"},
-		{"auto", "tone", "hw:1,0", nil, EchoOff, "not both are cards"},
-		{"cancel", "hw:1,0", "null", nil, EchoOff, "not both are cards"},
+		{"auto", "tone", "hw:1,0", nil, EchoOff, "not both sound cards"},
+		{"cancel", "hw:1,0", "null", nil, EchoOff, "not both sound cards"},
 	} {
 		got, why := echoHandling(c.wanted, c.in, c.out, c.unbuilt)
 		if got != c.want || !strings.Contains(why, c.why) {

@@ -142,7 +142,7 @@ func (h *Home) Camera(which string) (Record, error) {
 	case bad != nil: // it may be the one that was meant
 		return Record{}, bad
 	case len(all) == 0:
-		return Record{}, problem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair.")
+		return Record{}, problem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair, or add the one of a card with camctl add.")
 	case len(hits) == 0:
 		return Record{}, problem(ErrNoCamera, "No paired camera is called %q. Paired: %s.", which, titles(all))
 	case which == "":

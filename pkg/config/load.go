@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"reflect"
 	"slices"
@@ -47,6 +48,9 @@ func (e *Error) Error() string {
 // refused: the error is an *Error with file, line and what is allowed.
 func Load(path string) (Config, error) {
 	f, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, &Error{[]Problem{{File: path, Text: "there is no such file: camd config prints one to begin with; --config names another place"}}}
+	}
 	if err != nil {
 		return Config{}, &Error{[]Problem{{File: path, Text: "can't be read: " + reason(err)}}}
 	}

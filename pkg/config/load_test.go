@@ -127,7 +127,7 @@ func TestEveryKeyIsDocumentedAndEveryDefaultAllowed(t *testing.T) {
 
 func TestLoadSaysWhyAFileCantBeRead(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"))
-	if err == nil || !strings.Contains(err.Error(), "none.toml: can't be read: no such file") {
+	if err == nil || !strings.Contains(err.Error(), "none.toml: there is no such file: camd config prints one") {
 		t.Errorf("Load(missing) = %v", err)
 	}
 }

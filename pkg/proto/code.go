@@ -92,7 +92,7 @@ var sentences = map[Code]string{
 	CodeTalking:     "Someone else is speaking through the camera. Try again when they have stopped.",
 	CodeQuiet:       "These are the household's quiet hours: nobody may speak through the camera now.",
 	CodeNotAccepted: "Nobody in the room pressed the camera's button to let you speak. After three times you may ask again half an hour later.",
-	CodeBlocked:     "Someone at the camera ended the talk by its button. Nobody may speak through it for ten minutes.",
+	CodeBlocked:     "Someone at the camera ended the talk. Nobody may speak through it for ten minutes.",
 	CodeNoEvent:     "The camera keeps no such event any more.",
 	CodeTimeZone:    "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }

@@ -292,7 +292,7 @@ var reasons = map[string]string{
 	proto.EndPicture:  "no picture could be shown",
 
 	proto.EndIdle:    "nobody spoke for a minute",
-	proto.EndPressed: "someone at the camera pressed a button",
+	proto.EndPressed: "someone at the camera ended it",
 	proto.EndSpeaker: "the camera's speaker failed",
 
 	string(proto.CodeNoLight):         "the camera's live light did not work",
@@ -301,7 +301,7 @@ var reasons = map[string]string{
 	string(proto.CodeTalking):         "someone else was speaking",
 	string(proto.CodeQuiet):           "quiet hours",
 	string(proto.CodeNotAccepted):     "nobody in the room let it in",
-	string(proto.CodeBlocked):         "someone at the camera had ended talk by its button",
+	string(proto.CodeBlocked):         "someone at the camera had ended talk",
 	string(proto.CodeNoSession):       "the live session had ended",
 	string(proto.CodeScope):           "the right to it is missing",
 	string(proto.CodeSchedule):        "outside the times that were given",
