@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,7 +60,34 @@ type configFlag struct {
 	Config string `arg:"-c,--config" help:"configuration file" default:"/etc/camd/camd.toml" placeholder:"FILE"`
 }
 
-func (f configFlag) load() (config.Config, error) { return config.Load(f.Config) }
+func (f configFlag) load() (config.Config, error) {
+	cfg, err := config.Load(f.Config)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, usablePlaces(cfg)
+}
+
+// usablePlaces refuses places that are none, or that would spoil another one.
+func usablePlaces(cfg config.Config) error {
+	switch d, speaker := cfg.Device, cfg.Audio.SpeakerFile; {
+	case d.State == "":
+		return errors.New("device.state is empty: name the folder of identity and members, or leave the line out")
+	case d.Socket == "" || d.Socket[0] == '@': // Go takes the latter for a name without a file, which nothing guards
+		return fmt.Errorf("device.socket is %q: name a file, or leave the line out", d.Socket)
+	case speaker != "" && within(d.State, speaker):
+		return fmt.Errorf("audio.speaker_file %s lies in the state folder, where sound would spoil what camd keeps: name another place", speaker)
+	}
+	return nil
+}
+
+// within reports whether path lies in folder; the folder itself doesn't.
+func within(folder, path string) bool {
+	folder, e1 := filepath.Abs(folder)
+	path, e2 := filepath.Abs(path)
+	rel, e3 := filepath.Rel(folder, path)
+	return errors.Join(e1, e2, e3) == nil && rel != "." && filepath.IsLocal(rel)
+}
 
 // environment is what commands get from the process.
 type environment struct {
