@@ -72,7 +72,7 @@ func (c demoCmd) program() (string, error) {
 		if _, err := os.Stat(c.Camd); err != nil {
 			return "", fmt.Errorf("there is no camd at %s; build it with make build", c.Camd)
 		}
-		return c.Camd, nil
+		return filepath.Abs(c.Camd) // a bare name would be looked for in PATH
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -254,7 +254,7 @@ func (d *demo) explain(err error) error {
 		return err
 	}
 	for _, c := range status.Conditions {
-		if c.Reason != "" {
+		if c.State != "ok" && c.Reason != "" { // what is ok explains nothing
 			err = fmt.Errorf("%w %s: %s", err, c.Name, c.Reason)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -117,7 +118,10 @@ func (d *demo) factory(f files) (pairing.Label, error) {
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
 	if err != nil {
-		return pairing.Label{}, fmt.Errorf("camd factory init failed: %w: %s", err, strings.TrimSpace(errOut.String()))
+		if why := strings.TrimSpace(errOut.String()); why != "" {
+			return pairing.Label{}, fmt.Errorf("camd factory init failed: %s", strings.TrimPrefix(why, "camd: "))
+		}
+		return pairing.Label{}, fmt.Errorf("%s can't be run as camd: %w; name another with --camd, or build it with make build", d.program, client.Bare(err))
 	}
 	var made struct {
 		Label string `json:"label"`
