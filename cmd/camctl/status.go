@@ -38,7 +38,7 @@ func statusText(s proto.StatusAnswer) string {
 	row := func(l ...string) { _, _ = fmt.Fprintln(w, columns(l...)) } // into memory
 	row("camera", strings.TrimSpace(s.Name+" "+string(s.Device)))
 	row("software", s.Version+", running for "+(time.Duration(s.Uptime)*time.Second).String())
-	row("identity", "class "+s.Identity)
+	row("identity", proto.IdentityWords(s.Identity))
 	for _, c := range s.Conditions {
 		row(c.Name, c.State+" since "+clock(c.Since), c.Reason)
 	}

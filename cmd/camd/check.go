@@ -19,6 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/panel/evdev"
 	"github.com/camd-project/camd/pkg/panel/led"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -81,7 +82,7 @@ func (r *report) identity(cfg config.Config) auth.Identity {
 		r.fail("identity", err.Error())
 		return nil
 	}
-	r.line("identity", "ok", fmt.Sprintf("%s, class %s", identity.DeviceID(), identity.Class()))
+	r.line("identity", "ok", fmt.Sprintf("%s, %s", identity.DeviceID(), proto.IdentityWords(identity.Class())))
 	return identity
 }
 

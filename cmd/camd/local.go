@@ -70,7 +70,7 @@ func printStatus(out io.Writer, s *proto.StatusAnswer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device, foreign.Line(s.Name))
 	fmt.Fprintf(w, "version\t%s, up %v\n", s.Version, time.Duration(s.Uptime)*time.Second)
-	fmt.Fprintf(w, "identity\tclass %s\n", s.Identity)
+	fmt.Fprintf(w, "identity\t%s\n", proto.IdentityWords(s.Identity))
 	for _, c := range s.Conditions {
 		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", foreign.Line(c.Name), c.State, time.Unix(c.Since, 0).Format(time.DateTime), foreign.Line(c.Reason))
 	}

@@ -91,7 +91,7 @@ func about(m proto.Member, names map[proto.ClientID]string, loc *time.Location) 
 		l = append(l, "guest of "+names[m.Parent])
 	}
 	if m.Standing != proto.CodeOK {
-		l = append(l, "rests now: "+string(m.Standing))
+		l = append(l, "rests now: "+m.Standing.Sentence())
 	}
 	if len(m.Watching) > 0 {
 		l = append(l, "NOW: "+list(m.Watching))

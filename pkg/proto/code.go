@@ -74,7 +74,7 @@ var sentences = map[Code]string{
 	CodeRevoked:        "You have been removed from this camera's household. Ask an owner if that was a mistake.",
 	CodeSuspended:      "No owner has been in touch with the camera for 30 days, so guests have to wait. Ask an owner to look at the camera once.",
 	CodePrivacy:        "Privacy mode is on: the camera sees and hears nothing until someone at the camera switches it off, or an owner where the household lets owners do that.",
-	CodeClock:          "The camera does not know what time it is, and your right depends on it. It needs a time server, or an owner whose clock is right.",
+	CodeClock:          "The camera does not know what time it is, and your right depends on it. It needs a time server that it can reach and, after a long pause, a request of an owner.",
 	CodeStateChanged:   "The household was changed by someone else meanwhile. Look at its members and settings, then try again.",
 	CodeLastOwner:      "This is the camera's last owner. Make someone else an owner first.",
 	CodeNoMember:       "The camera knows no such member.",

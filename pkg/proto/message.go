@@ -189,3 +189,11 @@ type Viewer struct {
 	Scopes []Scope  `json:"scopes"`
 	Since  int64    `json:"since"` // Unix seconds
 }
+
+// IdentityWords says for people what the class of a device's identity means.
+func IdentityWords(class string) string {
+	if class == "C1" {
+		return "its key is a file (class C1)"
+	}
+	return "class " + class
+}
