@@ -207,7 +207,11 @@ func TestOwnerStepsDown(t *testing.T) {
 		if as.over() {
 			t.Error("who stays an owner loses what it watches")
 		}
+		owner := h.a.members.get(anna.id)
 		anna.must(proto.OpGrant, anna.grant(proto.RoleAdult))
+		if code := h.gate.enlist(&peer{}, owner, &session{scopes: []proto.Scope{proto.ScopeView}}); code != proto.CodeScope {
+			t.Errorf("what was decided for the owner that it was begins with %q", code)
+		}
 		if !as.over() || others.over() { // an owner has all places, which an adult must not keep
 			t.Errorf("who steps down watches on: %v, the other owner does: %v", !as.over(), !others.over())
 		}

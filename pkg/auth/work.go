@@ -206,11 +206,13 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 func (g *Gate) enlist(p *peer, m *member, s *session) proto.Code {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	code := g.barred
+	code, now := g.barred, g.members.get(m.id)
 	switch {
 	case code != "":
 	case p.gone.Load(): // and perhaps let in again since
 		code = proto.CodeRevoked
+	case now != nil && m.Role == proto.RoleOwner && now.Role != proto.RoleOwner: // an owner has all places
+		code = proto.CodeScope
 	default:
 		code = g.still(m.id, s)
 	}
