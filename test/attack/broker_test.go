@@ -178,5 +178,9 @@ func swapFingerprint(sdp string) string {
 	const mark = "a=fingerprint:sha-256 "
 	i := strings.Index(sdp, mark) + len(mark)
 	old := sdp[i : i+95]
-	return strings.ReplaceAll(sdp, old, "00"+old[2:])
+	first := "00"
+	if strings.HasPrefix(old, first) { // one certificate in 256
+		first = "FF"
+	}
+	return strings.ReplaceAll(sdp, old, first+old[2:])
 }
