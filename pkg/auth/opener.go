@@ -309,7 +309,7 @@ func (o *opener) newEpoch(reason string) error {
 // replace sets a file aside, if it is there, and makes an empty one.
 func (o *opener) replace(name string, maxBytes int) (*store.DB, error) {
 	path := o.path(name)
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil { // what is there, be it a link to nothing
 		bad, err := store.SetAside(path)
 		if err != nil {
 			return nil, err

@@ -50,9 +50,15 @@ func open(t *testing.T) *tab {
 	if _, err := os.Stat(chromium); err != nil {
 		t.Skipf("Debian's chromium is not installed: %v", err)
 	}
+	scratch, err := os.MkdirTemp("", "tab") // a short path: there will be a socket in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(scratch) }) // once chromium has ended, which leaves some of it
 	ctx, cancel := context.WithTimeout(t.Context(), 2*rig.Patience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox,
+		chromedp.Env("TMPDIR="+scratch),
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 860),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
