@@ -43,6 +43,7 @@ func (c checkCmd) Run(env *environment) error {
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
 	r.meeting(cfg.Link)
+	r.keys(cfg, identity)
 	r.stores(cfg)
 	r.buttons(cfg.Panel)
 	r.leds(cfg.Panel)
@@ -120,6 +121,23 @@ func (r *report) running(a adminAnswer) {
 		default:
 			r.fail("broker", "the running camd says: "+c.Reason)
 		}
+	}
+}
+
+// keys looks at what a household has before it has members: its keys.
+func (r *report) keys(cfg config.Config, identity auth.Identity) {
+	if identity == nil {
+		r.line("household", "?", "can't be judged without an identity")
+		return
+	}
+	err := auth.CheckKeys(cfg.Device.State, identity)
+	switch {
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrMissing):
+		r.fail("household", err.Error()+": camd run will begin a new epoch, and everyone pairs again")
+	case err != nil:
+		r.fail("household", err.Error())
+	default:
+		r.line("household", "ok", "its keys")
 	}
 }
 

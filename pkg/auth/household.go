@@ -106,6 +106,20 @@ func newHousehold(id Identity, epoch uint64, reason string) (*household, error) 
 	return h, nil
 }
 
+// CheckKeys reports what is wrong with the household's keys and the sealing key, for
+// camd check: nil too where there are none yet. It changes nothing.
+func CheckKeys(state string, id Identity) error {
+	epoch, err := newestEpoch(state)
+	if err != nil || epoch == 0 {
+		return err
+	}
+	if _, err := loadHousehold(state, id, epoch); err != nil {
+		return err
+	}
+	_, err = store.ReadSealer(filepath.Join(state, storeFolder, fileSeal))
+	return err
+}
+
 // loadHousehold reads the keys of an epoch. Files that can be read and hold
 // something else than they should are damage; files that can't be read are not.
 func loadHousehold(state string, id Identity, epoch uint64) (*household, error) {
