@@ -148,7 +148,9 @@ type line struct {
 	to Sender
 }
 
+// use sends to another place what begins now: what is under way ends where it began.
 func (l *line) use(to Sender) {
+	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.to = to

@@ -291,6 +291,7 @@ func TestNoticeWhoseTextIsGoneIsAGap(t *testing.T) {
 				h.rename(1)
 				dropped := h.a.journal.noticed.Load()
 				h.rename(2)
+				synctest.Wait() // what is being told has been read, and was not taken
 				for _, b := range buckets {
 					drop := func(tx *store.Tx) error { return store.Plain(b).Delete(tx, store.Key64(dropped)) }
 					if err := h.a.logs.Update(drop); err != nil {

@@ -14,10 +14,10 @@ type second struct {
 // watcher is a member who watches until the test ends.
 type watcher struct{ *running[second] }
 
-// watch begins to watch.
+// watch begins to watch, until a session ends.
 func (h *household) watch() watcher {
 	h.t.Helper()
-	return watcher{follow[second](h, "watch")}
+	return watcher{follow[second](h, "watch", "--once")}
 }
 
 // more waits for n more pictures than before.
