@@ -136,21 +136,28 @@ func TestSealedValuesDoNotLieInClear(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	newer := create(t, 1)
-	db, err := open(Config{Path: newer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *Tx) error { return meta.Put(tx, keySchema, []byte(Key64(Schema+1))) })
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
+	withSchema := func(v string) string {
+		path := create(t, 1)
+		db, err := open(Config{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *Tx) error { return meta.Put(tx, keySchema, []byte(v)) })
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
 	for name, c := range map[string]struct {
 		path string
 		want error
 	}{
 		"missing": {filepath.Join(t.TempDir(), "no.db"), ErrMissing},
-		"newer":   {newer, ErrNewer},
+		"newer":   {withSchema(Key64(Schema+1) + Key64(^uint64(Schema+1))), ErrNewer},
+		// A later number alone is a bit that changed.
+		"a wrong bit":          {withSchema(Key64(Schema ^ 0x41)), ErrDamaged},
+		"a wrong bit in newer": {withSchema(Key64(Schema+1) + Key64(^uint64(Schema+3))), ErrDamaged},
+		"none":                 {withSchema(""), ErrDamaged},
 	} {
 		if _, err := Open(t.Context(), Config{Path: c.path, Check: noCheck}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
