@@ -228,7 +228,11 @@ func (o *opener) openLog() (err error) {
 func (o *opener) path(name string) string { return filepath.Join(o.cfg.State, storeFolder, name) }
 
 func (o *opener) file(name string, maxBytes int) store.Config {
-	return store.Config{Path: o.path(name), Sealer: o.sealer, MaxBytes: maxBytes, Check: o.cfg.Check}
+	c := store.Config{Path: o.path(name), Sealer: o.sealer, MaxBytes: maxBytes, Check: o.cfg.Check}
+	if name == fileTrust { // the log's have names of their epochs
+		c.Buckets = []store.Bucket{clients, revoked, grants, chosen, farewells}
+	}
+	return c
 }
 
 func (o *opener) openFile(ctx context.Context, name string, maxBytes int) (*store.DB, uint64, error) {

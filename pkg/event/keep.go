@@ -43,7 +43,7 @@ func openKeeper(ctx context.Context, cfg Config, log *slog.Logger) (*keeper, err
 	if err != nil {
 		return nil, err
 	}
-	file := store.Config{Path: cfg.Path, Sealer: sealer, MaxBytes: maxFile, Check: cfg.Check}
+	file := store.Config{Path: cfg.Path, Sealer: sealer, MaxBytes: maxFile, Check: cfg.Check, Buckets: []store.Bucket{events, pictures}}
 	k, err := openExisting(ctx, file, cfg.Epoch)
 	switch {
 	case errors.Is(err, store.ErrMissing):

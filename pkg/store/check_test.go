@@ -119,6 +119,37 @@ func TestPageThatIsUsedTwice(t *testing.T) {
 	}
 }
 
+// A count that is too small would hide a member, or whatever lies last.
+func TestEntriesThatACountHides(t *testing.T) {
+	for _, n := range []uint64{0, 1, 300} { // an inline bucket, one page, branches
+		b, err := os.ReadFile(create(t, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge := func(at int, v byte) error {
+			c := bytes.Clone(b)
+			c[at] = v
+			return walkFile(bytes.NewReader(c), int64(len(c)))
+		}
+		tried := 0
+		for at := 2 * os.Getpagesize(); at < len(b); at += os.Getpagesize() {
+			typ := order.Uint16(b[at+8:])
+			if typ != flagLeaf && typ != flagBranch || judge(at+8, 0xFF) == nil { // or it is free
+				continue
+			}
+			for fewer := range b[at+10] {
+				tried++
+				if err := judge(at+10, fewer); !errors.Is(err, ErrDamaged) {
+					t.Errorf("%d items, page %d with %d entries of %d: %v", n, at/os.Getpagesize(), fewer, b[at+10], err)
+				}
+			}
+		}
+		if tried == 0 {
+			t.Errorf("%d items: no page was tried", n)
+		}
+	}
+}
+
 // Flipped bytes anywhere never bring the child down: it judges.
 func TestEveryFlipIsJudged(t *testing.T) {
 	b, err := os.ReadFile(create(t, 40))

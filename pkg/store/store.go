@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -22,6 +23,10 @@ type Config struct {
 	Path     string
 	Sealer   *Sealer // nil where no bucket is sealed
 	MaxBytes int     // the file never grows beyond; 0: no bound
+	// Buckets are all that the file can have, beside the one that each has. A name
+	// that is not among them is damage: what lies there would be missed silently.
+	// Nil where the names are not known beforehand.
+	Buckets []Bucket
 	// Check judges the file before this process touches it: nil, ErrDamaged, or
 	// any other error when it can't tell. ChildCheck makes the real one.
 	Check func(ctx context.Context, path string) error
@@ -68,7 +73,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.View(checkSchema); err != nil {
+	if err := db.View(c.judge); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", c.Path, err), db.Close())
 	}
 	return db, nil
@@ -84,6 +89,19 @@ func open(c Config) (*DB, error) {
 	}
 	b.AllocSize = growth
 	return &DB{path: c.Path, sealer: c.Sealer, bolt: b}, nil
+}
+
+// judge looks at what bbolt's own check can't know.
+func (c Config) judge(tx *Tx) error {
+	if err := checkSchema(tx); err != nil || c.Buckets == nil {
+		return err
+	}
+	return tx.bolt.ForEach(func(name []byte, _ *bolt.Bucket) error {
+		if string(name) == meta.name || slices.ContainsFunc(c.Buckets, func(b Bucket) bool { return b.name == string(name) }) {
+			return nil
+		}
+		return damaged("a bucket %q", name)
+	})
 }
 
 func checkSchema(tx *Tx) error {

@@ -165,6 +165,30 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// What lies under a name that changed would be missed silently.
+func TestABucketOfAnUnknownName(t *testing.T) {
+	path := create(t, 1)
+	for name, c := range map[string]struct {
+		known []Bucket
+		want  error
+	}{
+		"all known":   {[]Bucket{secrets, items}, nil},
+		"one unknown": {[]Bucket{secrets}, ErrDamaged},
+		"not told":    {nil, nil},
+	} {
+		db, err := Open(t.Context(), Config{Path: path, Check: noCheck, Buckets: c.known})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil && c.want == nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTwoProcesses(t *testing.T) {
 	path := create(t, 1)
 	db, err := open(Config{Path: path}) // flock is per open file: one process will do

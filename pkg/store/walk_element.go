@@ -6,11 +6,14 @@ import "bytes"
 type element struct {
 	flags      uint32 // leaf only
 	page       uint64 // branch only
+	begin, end uint64 // of key and value, counted from the entry itself
 	key, value []byte // value: leaf only
 }
 
-// elements reads the entries of a page and proves that each lies within it and
-// that the keys rise from low (included) to high (excluded).
+// elements reads the entries of a page and proves that they lie within it as bbolt
+// writes them, each behind the one before and zeros behind the last, and that the
+// keys rise from low (included) to high (excluded). So a count that is too small is
+// found: what it hides would be missed silently.
 func elements(p []byte, low, high []byte) ([]element, error) {
 	isLeaf := order.Uint16(p[8:]) == flagLeaf
 	n := int(order.Uint16(p[10:]))
@@ -18,12 +21,17 @@ func elements(p []byte, low, high []byte) ([]element, error) {
 		return nil, damaged("%d entries in a page of %d bytes", n, len(p))
 	}
 	l := make([]element, n)
+	next := uint64(n * elementSize) //nolint:gosec // a page's count is not negative
 	for i := range l {
-		at := pageHeader + i*elementSize
-		e, ok := parseElement(p[at:], isLeaf)
+		at := uint64(i * elementSize) //nolint:gosec // as above
+		e, ok := parseElement(p[pageHeader+at:], isLeaf)
 		if !ok {
 			return nil, damaged("entry %d reaches out of its page", i)
 		}
+		if at+e.begin != next {
+			return nil, damaged("entry %d does not lie behind the one before", i)
+		}
+		next = at + e.end
 		if c := bytes.Compare(e.key, low); low != nil && (c < 0 || c == 0 && i > 0) {
 			return nil, damaged("keys are out of order")
 		}
@@ -31,6 +39,9 @@ func elements(p []byte, low, high []byte) ([]element, error) {
 			return nil, damaged("a key lies beyond its branch")
 		}
 		l[i], low = e, e.key
+	}
+	if bytes.ContainsFunc(p[pageHeader+next:], func(r rune) bool { return r != 0 }) {
+		return nil, damaged("something lies behind the last entry")
 	}
 	return l, nil
 }
@@ -49,7 +60,8 @@ func parseElement(b []byte, isLeaf bool) (element, bool) {
 	if pos+ksize+vsize > uint64(len(b)) || e.flags&^leafIsBucket != 0 {
 		return e, false
 	}
-	e.key, e.value = b[pos:pos+ksize], b[pos+ksize:pos+ksize+vsize]
+	e.begin, e.end = pos, pos+ksize+vsize
+	e.key, e.value = b[pos:pos+ksize], b[pos+ksize:e.end]
 	return e, true
 }
 
