@@ -298,10 +298,13 @@ func TestTryTellsWhetherPicturesCanBeUsed(t *testing.T) {
 		state  health.State
 		reason string
 	}{
-		"pictures": {newFake(whole(clipUnits()...)...), nil, health.OK, ""},
+		"pictures": {newFake(whole(slices.Repeat(clipUnits(), enough)...)...), nil, health.OK, ""},
 		"nothing":  {newFake(), nil, health.Failed, "no picture for 3s"},
 		"damaged":  {newFake(slices.Repeat([]picture{{damaged: true}}, 99)...), nil, health.Failed, "only damaged"},
 		"busy":     {nil, syscall.EBUSY, health.Failed, "in use by another program"},
+		// What can't be used is not always the first picture.
+		"B-frames":   {newFake(whole(unitsOf(t, "testdata/bframes.h264")...)...), nil, health.Failed, "B-frames"},
+		"High 4:2:2": {newFake(whole(unitsOf(t, "testdata/high422.h264")...)...), nil, health.Degraded, "profile_idc 122"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/capture/v4l2"
@@ -89,6 +90,10 @@ func usableNames() string {
 // tryEvery is how often Try looks whether it knows.
 const tryEvery = 20 * time.Millisecond
 
+// enough is how many pictures Try waits for. The first one is an IDR of almost any
+// stream; what can't be used, such as a B-frame, follows.
+const enough = 8
+
 // Try runs the camera as configured until it is known whether its pictures can be
 // used, or ctx ends, and says which. Pictures are encoded, and go nowhere.
 func Try(ctx context.Context, cfg Config) (health.Status, error) { return try(ctx, cfg, nil) }
@@ -104,12 +109,18 @@ func try(ctx context.Context, cfg Config, src source) (health.Status, error) {
 		c.source = src
 	}
 	defer feed.Want()()
+	var came atomic.Int32
+	defer feed.Subscribe(func(*media.AccessUnit) { came.Add(1) })()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx, func() {}) }()
 	tick := time.NewTicker(tryEvery)
 	defer tick.Stop()
-	for c.health.Status().State == health.Starting && ctx.Err() == nil {
+	unknown := func() bool {
+		state := c.health.Status().State
+		return state == health.Starting || state != health.Failed && came.Load() < enough
+	}
+	for unknown() && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/camd-project/camd/pkg/health"
@@ -59,9 +61,15 @@ func (p *passThrough) trouble() (health.State, string) {
 		return health.Degraded, "The camera's keyframes are more than 10 seconds apart, so viewers who join see nothing for long or are sent away: set its keyframe interval to a few seconds, or set format to raw or mjpeg."
 	case p.starts.idr.long:
 		return health.Degraded, "The camera renews its picture bit by bit instead of by keyframes, without which browsers show nothing: switch its intra refresh off, or set format to raw or mjpeg."
+	case len(p.sps) > 1 && !slices.Contains(shown, p.sps[1]):
+		return health.Degraded, fmt.Sprintf("The camera's H.264 has a profile that browsers can't show (profile_idc %d): set its profile to Baseline, Main or High, or set format to raw or mjpeg.", p.sps[1])
 	}
 	return health.OK, ""
 }
+
+// shown are the profile_idc of Baseline, Main, Extended and High (H.264 clause A.2):
+// those with eight bits and 4:2:0.
+var shown = []byte{66, 77, 88, 100}
 
 // recovers reports whether a recovery point is a start that is worth beginning at.
 func (p *passThrough) recovers(within uint32) bool {
