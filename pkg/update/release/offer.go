@@ -1,0 +1,124 @@
+package release
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Offer is a release that this device may install, after everything about it but the
+// bundle itself was verified.
+type Offer struct {
+	Version    string
+	Compatible string
+	Manifest   string // SHA-256 of the RAUC manifest in hex
+	Minimum    string // the oldest version that may update to it directly
+	Lowest     string // nothing older may be installed once it is confirmed
+	Notes      string // words for people, written by the maker
+	Security   bool   // it mends something that others could use
+	Size       int64  // of the bundle, in bytes
+	SHA256     []byte // of the bundle
+	URL        string // of the bundle
+	Targets    int64  // version of the TUF targets in which it first appeared
+	Index      int64  // of its leaf in the release log
+}
+
+// Bounds of what a release says of itself.
+const (
+	maxCustom = 8 << 10
+	maxNotes  = 2 << 10
+	// MaxCompatible bounds the bytes of the name of a kind of device.
+	MaxCompatible = 64
+)
+
+// Custom is the custom data of a release's TUF target. docs/updates.md 3.2.
+type Custom struct {
+	Version    string `json:"version"`
+	Compatible string `json:"compatible"`
+	Manifest   string `json:"manifest"`
+	Minimum    string `json:"minimum"`
+	Lowest     string `json:"lowest"`
+	Notes      string `json:"notes"`
+	Security   bool   `json:"security"`
+	Targets    int64  `json:"targets"`
+	Log        int64  `json:"log"`
+}
+
+// ErrRelease is of a release whose description can't be used.
+var ErrRelease = errors.New("the release describes itself in a way that can't be used")
+
+// ParseCustom reads a release's description. Members that it does not know are skipped,
+// so that later ones harm no device that is out there.
+func ParseCustom(data []byte) (Custom, error) {
+	var c Custom
+	if len(data) > maxCustom {
+		return c, fmt.Errorf("%w: %d bytes", ErrRelease, len(data))
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Custom{}, fmt.Errorf("%w: %w", ErrRelease, err)
+	}
+	if err := c.check(); err != nil {
+		return Custom{}, err
+	}
+	return c, nil
+}
+
+func (c Custom) check() error {
+	switch {
+	case !c.Leaf().valid():
+		return fmt.Errorf("%w: version, compatible, manifest or targets", ErrRelease)
+	case !ValidVersion(c.Minimum) || !ValidVersion(c.Lowest):
+		return fmt.Errorf("%w: minimum or lowest", ErrRelease)
+	case Compare(c.Minimum, c.Version) > 0 || Compare(c.Lowest, c.Version) > 0:
+		return fmt.Errorf("%w: it demands a newer version than its own", ErrRelease)
+	case len(c.Notes) > maxNotes:
+		return fmt.Errorf("%w: %d bytes of notes", ErrRelease, len(c.Notes))
+	case c.Log < 0 || c.Log >= maxSize:
+		return fmt.Errorf("%w: its place in the log", ErrRelease)
+	}
+	return nil
+}
+
+// Marshal writes the description, or says why it is none.
+func (c Custom) Marshal() ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it is read by people, too
+	if err := e.Encode(c); err != nil {
+		return nil, fmt.Errorf("write the release's description: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Leaf is what the release log holds of it.
+func (c Custom) Leaf() Leaf {
+	return Leaf{Compatible: c.Compatible, Manifest: c.Manifest, Targets: c.Targets, Version: c.Version}
+}
+
+var compatible = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// ValidCompatible reports whether s can name a kind of device.
+func ValidCompatible(s string) bool {
+	return len(s) <= MaxCompatible && compatible.MatchString(s) && !strings.Contains(s, "..")
+}
+
+// BundleName is the name of a release's bundle among the TUF targets.
+func BundleName(compatible, version string) string { return compatible + "-" + version + ".raucb" }
+
+// ErrNone is what a device gets that has nothing to install: nothing newer is there, or
+// it is withheld from this device.
+var ErrNone = errors.New("there is no newer release for this device")
+
+// ErrFork is of a release log of which two states are signed that don't belong to one
+// log. Somebody whom the image trusts has lied to somebody: no release is taken from it
+// any more.
+var ErrFork = errors.New("the release log was forked: its keepers have signed two different pasts")
+
+// ErrLogBack is of a release log that is shorter than one that was signed before.
+var ErrLogBack = errors.New("the release log has gone back: it is shorter than the last one that this device saw")

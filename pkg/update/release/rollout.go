@@ -1,0 +1,70 @@
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+const (
+	maxRollout  = 8 << 10
+	maxReleases = 32
+)
+
+// Rollout says to which part of all devices of a kind each release goes. It can only
+// withhold: what it does not name goes to nobody, and what it names must have been
+// released. docs/updates.md 3.3.
+type Rollout struct {
+	Releases []Share `json:"releases"`
+}
+
+// Share is the part of the devices that a release goes to. docs/updates.md 3.3.
+type Share struct {
+	Version string `json:"version"`
+	Percent int    `json:"percent"`
+	Halted  bool   `json:"halted"`
+}
+
+// ErrRollout is of a rollout that can't be used.
+var ErrRollout = errors.New("the rollout is written in a way that can't be used")
+
+// ParseRollout reads a rollout.
+func ParseRollout(data []byte) (Rollout, error) {
+	var r Rollout
+	if len(data) > maxRollout {
+		return r, fmt.Errorf("%w: %d bytes", ErrRollout, len(data))
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Rollout{}, fmt.Errorf("%w: %w", ErrRollout, err)
+	}
+	if len(r.Releases) > maxReleases {
+		return Rollout{}, fmt.Errorf("%w: %d releases", ErrRollout, len(r.Releases))
+	}
+	seen := map[string]bool{}
+	for _, s := range r.Releases {
+		if !ValidVersion(s.Version) || s.Percent < 0 || s.Percent > 100 || seen[s.Version] {
+			return Rollout{}, fmt.Errorf("%w: version %q, %d percent", ErrRollout, s.Version, s.Percent)
+		}
+		seen[s.Version] = true
+	}
+	return r, nil
+}
+
+// Takes reports whether a release goes to the device by this name.
+func (r Rollout) Takes(version, device string) bool {
+	for _, s := range r.Releases {
+		if s.Version == version {
+			return !s.Halted && place(version, device) < uint64(s.Percent)*100
+		}
+	}
+	return false
+}
+
+// place is the device's own place among all, 0 to 9999, another one for each version:
+// who is among the first once is not always.
+func place(version, device string) uint64 {
+	sum := sha256.Sum256([]byte(device + "\n" + version))
+	return binary.BigEndian.Uint64(sum[:8]) % 10000
+}
