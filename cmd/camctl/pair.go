@@ -93,6 +93,10 @@ type labelOf func(proto.DeviceID) (pairing.Label, error)
 func readLabel(text string) (labelOf, error) {
 	text = strings.TrimSpace(text)
 	if !strings.Contains(text, ":") {
+		// Judged before the camera is asked which one it is: any will do for that.
+		if _, err := pairing.ParseTyped(proto.DeviceID(strings.Repeat("a", 26)), text); err != nil {
+			return nil, badLabel(err)
+		}
 		return func(d proto.DeviceID) (pairing.Label, error) { return pairing.ParseTyped(d, text) }, nil
 	}
 	label, err := pairing.ParseLabel(text)

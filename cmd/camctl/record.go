@@ -43,8 +43,12 @@ func (r recordCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) && !r.Force {
+	switch f, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case !r.Force:
 		return fmt.Errorf("%s is there already; nothing was recorded. Name another file or use --force", path)
+	case err == nil && !f.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file that can be overwritten; nothing was recorded. Name another file", path)
 	}
 	o, err := r.options()
 	if err != nil {

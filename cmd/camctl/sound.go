@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
 	"github.com/camd-project/camd/pkg/audio/opus"
@@ -55,6 +56,8 @@ func readSound(path string, f io.ReadCloser) (sound, error) {
 	}
 	r, err := ogg.NewReader(in)
 	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return nil, fmt.Errorf("%s is a folder. Name an Ogg Opus or WAV file", path)
 	case errors.Is(err, ogg.ErrNotOpus):
 		return nil, fmt.Errorf("%s is neither an Ogg Opus nor a WAV file. ffmpeg makes one: ffmpeg -i %s -c:a libopus talk.ogg", path, path)
 	case errors.Is(err, ogg.ErrFamily):
@@ -149,6 +152,9 @@ func openMicrophone(name string) (sound, error) {
 func openCapture(name string) (*alsa.PCM, error) {
 	if name != "" {
 		pcm, err := alsa.Open(name)
+		if errors.Is(err, alsa.ErrGone) {
+			err = alsa.ErrGone
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the microphone %s can't be used: %w. Name another with --device, or send a file with --file", name, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio"
@@ -226,7 +227,7 @@ func checkName(name string) error {
 
 // inTable makes what a package says of its configuration a usage error.
 func inTable(table string, err error) error {
-	return &codedError{2, fmt.Errorf("configuration, table [%s]: %w", table, err)}
+	return &codedError{2, fmt.Errorf("configuration, table [%s]: %s", table, strings.TrimPrefix(err.Error(), table+" configuration: "))}
 }
 
 // storeCheck lets a child of the same program judge a database.

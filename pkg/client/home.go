@@ -34,7 +34,7 @@ func DefaultHome() (string, error) {
 func OpenHome(dir string) (*Home, error) {
 	h := &Home{dir: dir}
 	if err := os.MkdirAll(h.cameras(), 0o700); err != nil {
-		return nil, problem(err, "The folder %s can't be used for keys and cameras: %v.", dir, err)
+		return nil, problem(err, "The folder %s can't be used for keys and cameras: %v.", dir, Bare(err))
 	}
 	return h, nil
 }
