@@ -125,7 +125,7 @@ func allowed(path string) []string {
 		return append(slices.Clone(services), "pkg/config")
 	case under(path, "internal"):
 		// Who publishes releases and who installs them read them alike.
-		return append(slices.Clone(leaves), "internal", "docs/mosquitto", "pkg/update/release")
+		return append(slices.Clone(leaves), "internal", "docs/mosquitto", "pkg/update/release", "pkg/update/catalog")
 	case under(path, "cmd"):
 		return []string{"pkg", "internal", "web"}
 	}

@@ -26,6 +26,11 @@ type Offer struct {
 	Index      int64  // of its leaf in the release log
 }
 
+// Leaf is what the release log holds of it.
+func (o Offer) Leaf() Leaf {
+	return Leaf{Compatible: o.Compatible, Manifest: o.Manifest, Targets: o.Targets, Version: o.Version}
+}
+
 // Bounds of what a release says of itself.
 const (
 	maxCustom = 8 << 10
@@ -110,15 +115,3 @@ func ValidCompatible(s string) bool {
 
 // BundleName is the name of a release's bundle among the TUF targets.
 func BundleName(compatible, version string) string { return compatible + "-" + version + ".raucb" }
-
-// ErrNone is what a device gets that has nothing to install: nothing newer is there, or
-// it is withheld from this device.
-var ErrNone = errors.New("there is no newer release for this device")
-
-// ErrFork is of a release log of which two states are signed that don't belong to one
-// log. Somebody whom the image trusts has lied to somebody: no release is taken from it
-// any more.
-var ErrFork = errors.New("the release log was forked: its keepers have signed two different pasts")
-
-// ErrLogBack is of a release log that is shorter than one that was signed before.
-var ErrLogBack = errors.New("the release log has gone back: it is shorter than the last one that this device saw")

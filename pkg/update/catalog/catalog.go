@@ -1,0 +1,227 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/camd-project/camd/pkg/store"
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+// Source is a published folder, and what is known of it.
+type Source struct {
+	Anchors string           // folder of the image's anchors
+	State   string           // folder outside both slots, made if it is not there
+	URL     string           // the published folder, https
+	HTTP    *http.Client     // nil: the default one
+	Now     func() time.Time // nil: time.Now
+}
+
+// Config says whose releases these are and who asks.
+type Config struct {
+	Source
+	Compatible string        // kind of device
+	Device     string        // this device's name, which decides its place in a rollout
+	Version    string        // the one that runs
+	Lowest     func() string // the lowest allowed version, "" for any; nil: any
+}
+
+// Catalog finds releases. It may be used by several goroutines.
+type Catalog struct {
+	cfg    Config
+	base   *url.URL
+	client *http.Client
+	mu     sync.Mutex // one look at a time: what is kept is one state
+}
+
+// New checks the configuration; it reads nothing yet.
+func New(cfg Config) (*Catalog, error) {
+	switch {
+	case !release.ValidCompatible(cfg.Compatible):
+		return nil, fmt.Errorf("%q is no kind of device", cfg.Compatible)
+	case !release.ValidVersion(cfg.Version):
+		return nil, fmt.Errorf("%q is no version: this image can't be updated over the network", cfg.Version)
+	case cfg.Device == "":
+		return nil, errors.New("updates need the device's name")
+	}
+	if cfg.Lowest == nil {
+		cfg.Lowest = func() string { return "" }
+	}
+	return open(cfg)
+}
+
+func open(cfg Config) (*Catalog, error) {
+	base, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Anchors == "" || cfg.State == "" {
+		return nil, errors.New("updates need a folder of anchors and a folder for their state")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Catalog{cfg: cfg, base: base, client: guarded(cfg.HTTP)}, nil
+}
+
+// Latest returns the newest release that this device may install. Errors are sentences
+// for people, and one of release.ErrNone, ErrUnreachable, ErrFork and ErrRefused, the
+// latter with the reason below it; any other is this device's own trouble.
+// docs/updates.md 5.
+func (c *Catalog) Latest(ctx context.Context) (release.Offer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	l, tree, err := c.look(ctx)
+	if err != nil {
+		return release.Offer{}, explain(err)
+	}
+	o, err := c.choose(l)
+	if err == nil {
+		err = tree.Includes(o.Index, o.Leaf())
+	}
+	if err != nil {
+		return release.Offer{}, explain(err)
+	}
+	return o, nil
+}
+
+// look reads list and log, both verified, and keeps what the next look is compared with.
+func (c *Catalog) look(ctx context.Context) (listing, *release.Tree, error) {
+	a, err := release.ReadAnchors(c.cfg.Anchors)
+	if err != nil {
+		return listing{}, nil, err
+	}
+	if err := c.forked(a); err != nil {
+		return listing{}, nil, err
+	}
+	if err := os.MkdirAll(c.cfg.State, 0o700); err != nil {
+		return listing{}, nil, fmt.Errorf("%w: %w", errKeep, store.Bare(err))
+	}
+	f := c.newFetcher(ctx)
+	l, err := c.refresh(f, a.Root)
+	if err != nil {
+		return listing{}, nil, err
+	}
+	tree, err := c.readLog(f, a) // also when there is nothing new: a fork shows at once
+	return l, tree, err
+}
+
+// choose picks the newest release that this device may update to. Only what the
+// top-level role targets lists is a release; the rollout can take away from that.
+func (c *Catalog) choose(l listing) (release.Offer, error) {
+	offers, err := c.candidates(l)
+	if err != nil {
+		return release.Offer{}, err
+	}
+	if len(offers) == 0 {
+		return release.Offer{}, release.ErrNone
+	}
+	r, err := l.rollout(c.cfg.Compatible)
+	if err != nil {
+		return release.Offer{}, err
+	}
+	slices.SortFunc(offers, func(a, b release.Offer) int { return release.Compare(b.Version, a.Version) })
+	for _, o := range offers {
+		if r.Takes(o.Version, c.cfg.Device) {
+			return o, nil
+		}
+	}
+	return release.Offer{}, release.ErrNone
+}
+
+// candidates are the releases for this kind of device and version.
+func (c *Catalog) candidates(l listing) ([]release.Offer, error) {
+	var offers []release.Offer
+	lowest := c.cfg.Lowest()
+	for name, target := range l.targets {
+		o, err := c.offer(name, target, l.version)
+		if o.Compatible != c.cfg.Compatible || release.Compare(o.Version, c.cfg.Version) <= 0 ||
+			release.Compare(o.Minimum, c.cfg.Version) > 0 || lowest != "" && release.Compare(o.Version, lowest) < 0 {
+			continue // what another kind of device could not read stops nobody else
+		}
+		if err != nil {
+			return nil, err
+		}
+		offers = append(offers, o)
+	}
+	return offers, nil
+}
+
+// offer reads a release. With an error it tells as much as could be read.
+func (c *Catalog) offer(name string, target *metadata.TargetFiles, version int64) (release.Offer, error) {
+	if target.Custom == nil {
+		return release.Offer{}, release.ErrRelease
+	}
+	custom, err := release.ParseCustom(*target.Custom)
+	if err != nil {
+		return release.Offer{}, err
+	}
+	sum := target.Hashes["sha256"]
+	o := release.Offer{
+		Version: custom.Version, Compatible: custom.Compatible, Manifest: custom.Manifest,
+		Minimum: custom.Minimum, Lowest: custom.Lowest, Notes: custom.Notes, Security: custom.Security,
+		Size: target.Length, SHA256: sum, Targets: custom.Targets, Index: custom.Log,
+		URL: c.base.JoinPath("targets", hex.EncodeToString(sum)+"."+name).String(),
+	}
+	switch {
+	case name != release.BundleName(custom.Compatible, custom.Version):
+		return o, fmt.Errorf("%w: %q is not its name", release.ErrRelease, name)
+	case len(sum) != sha256.Size || target.Length <= 0:
+		return o, fmt.Errorf("%w: length or hash of its bundle", release.ErrRelease)
+	case custom.Targets > version:
+		return o, fmt.Errorf("%w: it is of targets %d, and these are %d", release.ErrRelease, custom.Targets, version)
+	}
+	return o, nil
+}
+
+// Published is all that a folder publishes, for who watches the publisher.
+type Published struct {
+	Targets  int64           // version of the TUF targets metadata
+	Releases []release.Offer // by kind and version
+	Rollout  map[string]release.Rollout
+	Log      *release.Tree // of the files of which the monitor reads every entry
+}
+
+// Read reads a published folder as a device does, but for all kinds of devices, and
+// with its errors. A target that is no release is ErrRelease here: a monitor must know
+// what everything is that the targets role has signed.
+func Read(ctx context.Context, s Source) (Published, error) {
+	c, err := open(Config{Source: s})
+	if err != nil {
+		return Published{}, err
+	}
+	l, tree, err := c.look(ctx)
+	if err != nil {
+		return Published{}, explain(err)
+	}
+	p := Published{Targets: l.version, Rollout: map[string]release.Rollout{}, Log: tree}
+	for name, target := range l.targets {
+		o, err := c.offer(name, target, l.version)
+		if err != nil {
+			return p, fmt.Errorf("the target %q: %w", name, err)
+		}
+		if p.Rollout[o.Compatible], err = l.rollout(o.Compatible); err != nil {
+			return p, explain(err)
+		}
+		p.Releases = append(p.Releases, o)
+	}
+	slices.SortFunc(p.Releases, func(a, b release.Offer) int {
+		return cmp.Or(strings.Compare(a.Compatible, b.Compatible), release.Compare(a.Version, b.Version))
+	})
+	return p, nil
+}

@@ -1,0 +1,102 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/store"
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+// reason is an error that a person reads: a sentence, and what it comes from for
+// errors.Is.
+type reason struct {
+	kind     error // release.ErrRefused, ErrUnreachable or ErrFork
+	sentence string
+	cause    error
+}
+
+func (r *reason) Error() string   { return r.sentence }
+func (r *reason) Unwrap() []error { return []error{r.kind, r.cause} }
+
+// reasons are looked through in order: what is said of an error, and what kind it is.
+var reasons = []struct {
+	is, kind error
+	sentence string
+}{
+	{release.ErrFork, release.ErrFork, "The release log was forked: whoever keeps it has signed two different pasts. Nothing is installed from it any more; the proof is kept in the state folder, in update/fork. Tell the maker, and the other owners of such cameras."},
+	{release.ErrLogBack, release.ErrRefused, "The release log has gone back behind what this camera saw before, so its releases are refused. Tell the publisher."},
+	{release.ErrFewWitnesses, release.ErrRefused, "Too few witnesses have signed the release log, so its releases are refused. The publisher has to ask them."},
+	{release.ErrNotLogged, release.ErrRefused, "The release does not stand in the public release log, so it is refused: nobody else may have seen it. Tell the publisher."},
+	{release.ErrCheckpoint, release.ErrRefused, "The release log is not signed by the key that this image trusts, so its releases are refused."},
+	{release.ErrTiles, release.ErrRefused, "The release log's files don't fit what was signed, so its releases are refused. The publisher has to publish them again."},
+	{release.ErrRelease, release.ErrRefused, "The release describes itself in a way that this version does not understand, so it is refused."},
+	{release.ErrRollout, release.ErrRefused, "The rollout is written in a way that this version does not understand, so nothing is installed."},
+	{errTooLarge, release.ErrRefused, "The update server sends more than it may, so it is not listened to."},
+	{&metadata.ErrExpiredMetadata{}, release.ErrRefused, "The list of releases is out of date, so it is refused. Either the publisher has not renewed it, or this camera's clock is wrong."},
+	{&metadata.ErrUnsignedMetadata{}, release.ErrRefused, "Too few of the keys that this image trusts have signed the list of releases, so it is refused."},
+	{&metadata.ErrBadVersionNumber{}, release.ErrRefused, "The list of releases is older than one that this camera saw before, so it is refused."},
+	{&metadata.ErrLengthOrHashMismatch{}, release.ErrRefused, "The files of the list of releases don't belong together, so it is refused. The publisher has to publish them again."},
+}
+
+// errKeep is of a state folder that can't be used.
+var errKeep = errors.New("what was seen of releases can't be kept")
+
+// ours reports whether err is this device's trouble and nobody else's.
+func ours(err error) bool {
+	var path *fs.PathError
+	var link *os.LinkError
+	return errors.Is(err, errKeep) || errors.As(err, &path) || errors.As(err, &link)
+}
+
+// explain makes a sentence of what ended a look.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, release.ErrNone), errors.Is(err, release.ErrAnchors), errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, release.ErrFork): // first of all, whether or not its proof could be kept
+	case ours(err):
+		return fmt.Errorf("%w: %w", errKeep, store.Bare(err))
+	}
+	unreachable := errors.Is(err, release.ErrUnreachable) && !errors.Is(err, release.ErrRefused)
+	var status *metadata.ErrDownloadHTTP
+	switch {
+	case errors.As(err, &status):
+		return &reason{release.ErrUnreachable, fmt.Sprintf("The update server does not have a file that belongs to the list of releases (it answers %d). Its address may be wrong.", status.StatusCode), err}
+	case unreachable && errors.Is(err, context.DeadlineExceeded):
+		return &reason{release.ErrUnreachable, "The update server is too slow: a file did not come within two minutes. It is tried again later.", err}
+	case unreachable:
+		return &reason{release.ErrUnreachable, "The update server can't be reached: " + foreign.Line(innermost(err)) + ". It is tried again later.", err}
+	}
+	for _, r := range reasons {
+		if errors.Is(err, r.is) {
+			return &reason{r.kind, r.sentence, err}
+		}
+	}
+	return &reason{release.ErrRefused, "The list of releases can't be read, so it is refused: " + foreign.Line(innermost(err)) + ".", err}
+}
+
+// innermost is the text of the error that all others wrap.
+func innermost(err error) string {
+	for {
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			if next := e.Unwrap(); next != nil {
+				err = next
+				continue
+			}
+		case interface{ Unwrap() []error }:
+			if l := e.Unwrap(); len(l) > 0 {
+				err = l[len(l)-1]
+				continue
+			}
+		}
+		return err.Error()
+	}
+}

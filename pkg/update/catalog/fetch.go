@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+const (
+	fileTime     = 2 * time.Minute // for one file, so that a server can't hold a look by single bytes
+	lookTime     = 10 * time.Minute
+	maxRedirects = 5
+	agent        = "camd"
+)
+
+var (
+	errTooLarge = errors.New("the file is larger than it may be")
+	rootName    = regexp.MustCompile(`^([1-9][0-9]{0,17})\.root\.json$`)
+)
+
+// parseURL reads the published folder's address.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !secure(u) {
+		return nil, errors.New("the update server's address must be written as https://host/folder")
+	}
+	return u, nil
+}
+
+// secure reports whether nobody on the way sees or changes what is read. The machine
+// itself is no way.
+func secure(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
+}
+
+// guarded is client, following only redirections that stay secure.
+func guarded(client *http.Client) *http.Client {
+	c := http.Client{}
+	if client != nil {
+		c = *client
+	}
+	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects || !secure(req.URL) {
+			return fmt.Errorf("%w: it sends on to another place too often, or without TLS", release.ErrRefused)
+		}
+		return nil
+	}
+	return &c
+}
+
+// fetcher reads the published files for one look. It is TUF's fetcher, too: roots that
+// were verified before come from where they are kept, so that a server can't hide one.
+type fetcher struct {
+	ctx    context.Context
+	client *http.Client
+	base   *url.URL
+	kept   string           // folder of the roots that are kept
+	roots  map[int64][]byte // those that are new
+}
+
+// DownloadFile reads one file of TUF metadata.
+func (f *fetcher) DownloadFile(address string, limit int64, _ time.Duration) ([]byte, error) {
+	name := filepath.Base(address)
+	m := rootName.FindStringSubmatch(name)
+	if m == nil {
+		return f.get(address, limit)
+	}
+	if data, err := os.ReadFile(filepath.Join(f.kept, name)); err == nil {
+		return data, nil
+	}
+	data, err := f.get(address, limit)
+	var status *metadata.ErrDownloadHTTP
+	if errors.As(err, &status) && status.StatusCode == http.StatusForbidden {
+		// What object stores answer where there is nothing; a 404 would hide as much.
+		return nil, &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: address}
+	}
+	if version, bad := strconv.ParseInt(m[1], 10, 64); err == nil && bad == nil {
+		f.roots[version] = data
+	}
+	return data, err
+}
+
+// log reads a file of the release log.
+func (f *fetcher) log(path string, limit int64) ([]byte, error) {
+	return f.get(f.base.JoinPath("log", path).String(), limit)
+}
+
+// get reads a file of at most limit bytes, in bounded time.
+func (f *fetcher) get(address string, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(f.ctx, fileTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", release.ErrRefused, err) // a name in it makes no address
+	}
+	req.Header.Set("User-Agent", agent)
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", release.ErrUnreachable, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // only read
+	if resp.StatusCode != http.StatusOK {
+		return nil, &metadata.ErrDownloadHTTP{StatusCode: resp.StatusCode, URL: address}
+	}
+	if resp.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", release.ErrUnreachable, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, errTooLarge
+	}
+	return data, nil
+}
