@@ -119,6 +119,10 @@ func (a *admin) Run(ctx context.Context, ready func()) error {
 			}
 			return fmt.Errorf("accept on %s: %w", a.path, err)
 		}
+		// Here, so that the oldest is the one that came first.
+		if oldest := a.places.enter(c); oldest != nil {
+			turnAway(oldest)
+		}
 		wg.Go(func() { a.serve(ctx, c) })
 	}
 }
@@ -136,9 +140,6 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	defer stop()
 	defer c.Close() //nolint:errcheck // nothing to lose
 	_ = c.SetDeadline(time.Now().Add(adminPatience))
-	if oldest := a.places.enter(c); oldest != nil {
-		turnAway(oldest)
-	}
 	r := bufio.NewReaderSize(c, adminLine)
 	line, err := r.ReadSlice('\n')
 	if err != nil {
