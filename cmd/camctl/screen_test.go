@@ -36,7 +36,7 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 	harmless("members", show(membersText([]proto.Member{member}, time.UTC, true)), 2)
 	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,
 		Conditions: []proto.Condition{{Name: evil, State: evil, Reason: evil}}, Sessions: []proto.Viewer{{Name: evil, Scopes: []proto.Scope{evil}}}})), 5)
-	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil})), 6)
+	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil, UpdateHours: evil})), 7)
 	revoked := revokedText(proto.RevokeAnswer{Revoked: []proto.ClientID{evil}, Kept: []proto.ClientID{evil}}, nil)
 	harmless("who was removed", show(revoked), 2)
 	if strings.Contains(revoked, "pki remove") {

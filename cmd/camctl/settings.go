@@ -42,12 +42,13 @@ func privacyText(on bool) string {
 }
 
 type settingsCmd struct {
-	Name       *string `arg:"--name" help:"what members see as the camera's name"`
-	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
-	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
-	Talk       *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
-	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device, or members (which only someone at the camera can choose)" placeholder:"WHO"`
-	Camera     string  `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+	Name        *string `arg:"--name" help:"what members see as the camera's name"`
+	TimeZone    *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
+	QuietHours  *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	Talk        *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
+	UpdateHours *string `arg:"--update-hours" help:"when the camera may restart for an update by itself, such as 'Mo-Fr 02:00-05:00'; empty is whenever nobody watches" placeholder:"TIMES"`
+	PrivacyOff  *string `arg:"--privacy-off" help:"who may switch privacy mode off: device, or members (which only someone at the camera can choose)" placeholder:"WHO"`
+	Camera      string  `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
 // Run changes what was named, or shows what is.
@@ -70,8 +71,10 @@ func (s settingsCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if s.QuietHours != nil && *s.QuietHours != "" && now.TimeZone == "UTC" {
-		env.note("camctl: %s", inUTC("Quiet hours"))
+	for name, hours := range map[string]*string{"Quiet hours": s.QuietHours, "Update hours": s.UpdateHours} {
+		if hours != nil && *hours != "" && now.TimeZone == "UTC" {
+			env.note("camctl: %s", inUTC(name))
+		}
 	}
 	return env.print(now, "%s", lines(settingsText(now)))
 }
@@ -88,7 +91,15 @@ func (s settingsCmd) change() (proto.SettingsChange, error) {
 			return proto.SettingsChange{}, usageError("--quiet-hours: " + err.Error())
 		}
 	}
-	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk}, nil
+	if s.UpdateHours != nil && *s.UpdateHours != "" {
+		if _, err := schedule.Parse(*s.UpdateHours); err != nil {
+			return proto.SettingsChange{}, usageError("--update-hours: " + err.Error())
+		}
+		if len(*s.UpdateHours) > proto.MaxUpdateHours {
+			return proto.SettingsChange{}, usageError(fmt.Sprintf("--update-hours takes at most %d characters", proto.MaxUpdateHours))
+		}
+	}
+	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk, UpdateHours: s.UpdateHours}, nil
 }
 
 func settingsText(s proto.Settings) string {
@@ -106,6 +117,11 @@ func settingsText(s proto.Settings) string {
 	row("quiet_hours", orNone(s.QuietHours))
 	row("talk", s.Talk)
 	row("privacy_off", s.PrivacyOff)
+	hours := s.UpdateHours
+	if hours == "" {
+		hours = "any"
+	}
+	row("update_hours", hours)
 	_ = w.Flush()
 	return b.String() + privacyText(s.Privacy)
 }

@@ -170,17 +170,18 @@ func (c privacyCmd) Run(env *environment) error {
 
 type settingsCmd struct {
 	localCmd
-	Name       *string `arg:"--name" help:"what members see as this camera's name"`
-	TimeZone   *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
-	QuietHours *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
-	Talk       *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
-	PrivacyOff *string `arg:"--privacy-off" help:"who may switch privacy mode off: device or members" placeholder:"WHO"`
+	Name        *string `arg:"--name" help:"what members see as this camera's name"`
+	TimeZone    *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
+	QuietHours  *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
+	Talk        *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
+	UpdateHours *string `arg:"--update-hours" help:"when the camera may restart for an update by itself, such as 'Mo-Fr 02:00-05:00'; empty is whenever nobody watches" placeholder:"TIMES"`
+	PrivacyOff  *string `arg:"--privacy-off" help:"who may switch privacy mode off: device or members" placeholder:"WHO"`
 }
 
 // Run changes what was named, and prints.
 func (c settingsCmd) Run(env *environment) error {
 	q := adminRequest{Cmd: "settings"}
-	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk}); set != (proto.SettingsChange{}) {
+	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk, UpdateHours: c.UpdateHours}); set != (proto.SettingsChange{}) {
 		q.Set = &set
 	}
 	a, err := c.do(q)
@@ -194,16 +195,19 @@ func (c settingsCmd) Run(env *environment) error {
 	for _, line := range settingLines(*a.Settings) {
 		fmt.Fprintln(w, line)
 	}
-	if c.QuietHours != nil && *c.QuietHours != "" && a.Settings.TimeZone == "UTC" {
-		fmt.Fprintln(w, "Quiet hours count in UTC, the household's time zone until another one is chosen, such as by camd settings --time-zone Europe/Berlin.")
+	if (given(c.QuietHours) || given(c.UpdateHours)) && a.Settings.TimeZone == "UTC" {
+		fmt.Fprintln(w, "These hours count in UTC, the household's time zone until another one is chosen, such as by camd settings --time-zone Europe/Berlin.")
 	}
 	return w.Flush()
 }
 
+// given tells of an option that sets something.
+func given(s *string) bool { return s != nil && *s != "" }
+
 // settingLines shows each setting with which rules: the household's choice, or the
 // configuration.
 func settingLines(s proto.Settings) (l []string) {
-	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}, {"talk", s.Talk}} {
+	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}, {"talk", s.Talk}, {"update_hours", s.UpdateHours}} {
 		by := "configuration"
 		for _, chosen := range s.Chosen {
 			if chosen == f[0] {

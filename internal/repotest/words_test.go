@@ -86,6 +86,9 @@ func TestProtocolHasTheWordsOfTheCode(t *testing.T) {
 	same(t, "reasons of an end", p.column(t, "7.5", "`reason`"), constants(t, "pkg/proto", func(name, _, _ string) bool {
 		return strings.HasPrefix(name, "End")
 	}))
+	same(t, "states of an update", p.column(t, "12.1", "state"), constants(t, "pkg/proto", ofType("UpdateState")))
+	same(t, "what is asked about an update", p.column(t, "12.2", "`do`"), constants(t, "pkg/proto", ofType("UpdateDo")))
+	same(t, "steps of an update", p.column(t, "12.3", "`step`"), constants(t, "pkg/proto", ofType("UpdateStepKind")))
 	signed := func(_, _, value string) bool {
 		return strings.HasPrefix(value, "camd-") && strings.HasSuffix(value, "+jwt")
 	}

@@ -48,6 +48,7 @@ type Authority struct {
 	senses    Senses      // set by Govern
 	gate      *Gate       // set by NewGate
 	older     atomic.Bool // the storage was shown to be an older copy
+	steps     steps       // of updates
 
 	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
 	ending  sync.Mutex // over Evict and Reset

@@ -103,7 +103,7 @@ func FuzzGrant(f *testing.F) {
 func FuzzSettings(f *testing.F) {
 	a := openAuthority(f, newState(f))
 	by := actor{&member{id: newKeys(f).id, Name: strings.Repeat(`"`, naming.MaxBytes)}}
-	f.Add(`{"name":"porch","time_zone":"Europe/Berlin","privacy_off":"device","quiet_hours":"22:00-07:00","talk":"accepted"}`)
+	f.Add(`{"name":"porch","time_zone":"Europe/Berlin","privacy_off":"device","quiet_hours":"22:00-07:00","talk":"accepted","update_hours":"Mo-Fr 02:00-05:00"}`)
 	f.Add(`{"quiet_hours":"` + strings.Repeat(" ", 200) + `22:00-07:00"}`)
 	f.Add(`{"name":"a","Name":"b"}`)
 	f.Fuzz(func(t *testing.T, body string) {

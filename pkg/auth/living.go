@@ -82,6 +82,13 @@ func (g *Gate) bar(why proto.Code) []*session {
 	return g.endAll(why, everyScope)
 }
 
+// closed is why nothing may start any more; empty while it may.
+func (g *Gate) closed() proto.Code {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.barred
+}
+
 // watching is what a member sees or hears at this moment.
 func (a *Authority) watching(id proto.ClientID) []proto.Scope {
 	a.gate.mu.Lock()

@@ -28,12 +28,13 @@ type policy struct {
 
 // Household is the [household] table: what holds until the household chooses.
 type Household struct {
-	TimeZone   string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
-	PrivacyOff string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
-	QuietHours string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
-	Talk       string   `toml:"talk" allow:"announced|accepted" doc:"When a voice is let into the room: announced, as soon as chime and notice were heard, or accepted, once someone in the room has pressed the button, for a kids' room."`
-	Fixed      []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk."`
-	Clock      string   `toml:"clock" allow:"ntp|battery" doc:"What vouches for the time: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
+	TimeZone    string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
+	PrivacyOff  string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
+	QuietHours  string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
+	Talk        string   `toml:"talk" allow:"announced|accepted" doc:"When a voice is let into the room: announced, as soon as chime and notice were heard, or accepted, once someone in the room has pressed the button, for a kids' room."`
+	UpdateHours string   `toml:"update_hours" doc:"When the camera may restart for an update by itself, each week, such as Mo-Fr 02:00-05:00. Empty: whenever nobody watches."`
+	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours."`
+	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What vouches for the time: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
 // DefaultHousehold is what holds where the file says nothing.
@@ -44,12 +45,13 @@ func DefaultHousehold() Household {
 // choices is what the household chose; it lies in trust.db. An empty field is the
 // configuration's. docs/protocol.md 5.11, 11.2.
 type choices struct {
-	Name       *string `json:"name,omitempty"`
-	TimeZone   *string `json:"time_zone,omitempty"`
-	PrivacyOff *string `json:"privacy_off,omitempty"`
-	QuietHours *string `json:"quiet_hours,omitempty"`
-	Talk       *string `json:"talk,omitempty"`
-	Privacy    bool    `json:"privacy,omitempty"`
+	Name        *string `json:"name,omitempty"`
+	TimeZone    *string `json:"time_zone,omitempty"`
+	PrivacyOff  *string `json:"privacy_off,omitempty"`
+	QuietHours  *string `json:"quiet_hours,omitempty"`
+	Talk        *string `json:"talk,omitempty"`
+	UpdateHours *string `json:"update_hours,omitempty"`
+	Privacy     bool    `json:"privacy,omitempty"`
 }
 
 var chosen = store.Sealed("settings")
@@ -86,12 +88,13 @@ func (c choices) put(tx *store.Tx) error {
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
 	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
-		Privacy: p.privacy.Load(), Chosen: []string{}}
+		UpdateHours: d.UpdateHours, Privacy: p.privacy.Load(), Chosen: []string{}}
 	for _, f := range []struct {
 		name string
 		from *string
 		into *string
-	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk}} {
+	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk},
+		{"update_hours", c.UpdateHours, &s.UpdateHours}} {
 		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
 			*f.into = *f.from
 			s.Chosen = append(s.Chosen, f.name)

@@ -8,11 +8,8 @@ import (
 // Ring logs that someone pressed the bell, and so tells every member. It waits for no
 // change of the household: whoever is at the door doesn't either.
 func (a *Authority) Ring() (entry uint64, err error) {
-	a.gate.mu.Lock()
-	barred := a.gate.barred
-	a.gate.mu.Unlock()
-	if barred != "" {
-		return 0, proto.Refuse(barred)
+	if code := a.gate.closed(); code != "" {
+		return 0, proto.Refuse(code)
 	}
 	return a.journal.Append(atDevice.entry(accesslog.KindRing))
 }

@@ -41,6 +41,9 @@ func (h Household) Check() error {
 			return fmt.Errorf("quiet_hours: %w", err)
 		}
 	}
+	if updateHours(h.UpdateHours) != proto.CodeOK {
+		return fmt.Errorf("update_hours: %w, in at most %d bytes", schedule.ErrWeekly, proto.MaxUpdateHours)
+	}
 	for _, name := range h.Fixed {
 		if !slices.Contains(settingNames, name) {
 			return fmt.Errorf("fixed: there is no setting %q", name)
@@ -49,7 +52,7 @@ func (h Household) Check() error {
 	return nil
 }
 
-var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk"}
+var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours"}
 
 // ReadSettings tells what is in force while camd does not run.
 func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error) {
@@ -93,7 +96,8 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 	e.Set = set
 	next := *a.policy.chosen.Load()
 	for from, into := range map[**string]**string{&c.Name: &next.Name, &c.TimeZone: &next.TimeZone,
-		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours, &c.Talk: &next.Talk} {
+		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours, &c.Talk: &next.Talk,
+		&c.UpdateHours: &next.UpdateHours} {
 		if *from != nil {
 			*into = *from
 		}
@@ -119,6 +123,7 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 		{"privacy_off", c.PrivacyOff, by.loosens(proto.PrivacyOffDevice, proto.PrivacyOffMembers)},
 		{"quiet_hours", c.QuietHours, quietHours},
 		{"talk", c.Talk, by.loosens(proto.TalkAccepted, proto.TalkAnnounced)},
+		{"update_hours", c.UpdateHours, updateHours},
 	} {
 		if f.value == nil {
 			continue
@@ -152,6 +157,14 @@ func quietHours(s string) proto.Code {
 	}
 	_, err := schedule.ParseDaily(s)
 	return unless(err == nil, proto.CodeBadRequest)
+}
+
+func updateHours(s string) proto.Code {
+	if s == "" {
+		return proto.CodeOK
+	}
+	_, err := schedule.Parse(s)
+	return unless(err == nil && len(s) <= proto.MaxUpdateHours, proto.CodeBadRequest)
 }
 
 // loosens judges a setting that everyone may make strict, and only someone at the

@@ -41,6 +41,9 @@ func TestSetSettings(t *testing.T) {
 		"talk, narrower":               {by: "Anna", set: proto.SettingsChange{Talk: new(proto.TalkAccepted)}, entry: "talk=accepted"},
 		"talk, wider":                  {by: "Anna", set: proto.SettingsChange{Talk: new(proto.TalkAnnounced)}, want: proto.CodeAtDevice},
 		"talk rule that is none":       {by: "Anna", set: proto.SettingsChange{Talk: new("always")}, want: proto.CodeBadRequest},
+		"update hours":                 {by: "Anna", set: proto.SettingsChange{UpdateHours: new("Mo-Fr 02:00-05:00")}, entry: "update_hours=Mo-Fr 02:00-05:00"},
+		"update hours that are none":   {by: "Anna", set: proto.SettingsChange{UpdateHours: new("at night")}, want: proto.CodeBadRequest},
+		"long update hours":            {by: "Anna", set: proto.SettingsChange{UpdateHours: new("02:00-05:00" + strings.Repeat(" ", proto.MaxUpdateHours))}, want: proto.CodeBadRequest},
 		"nothing":                      {by: "Anna", want: proto.CodeBadRequest},
 		"one good and one bad":         {by: "Anna", set: proto.SettingsChange{Name: new("porch"), TimeZone: new("Nowhere")}, want: proto.CodeTimeZone},
 		"fixed":                        {by: "Anna", fixed: []string{"name"}, set: proto.SettingsChange{Name: new("porch")}, want: proto.CodeFixed},
@@ -89,7 +92,7 @@ func TestSetSettings(t *testing.T) {
 func sameSettings(a, b proto.Settings) bool {
 	same := slices.Equal(a.Chosen, b.Chosen)
 	a.Chosen, b.Chosen = nil, nil
-	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Talk == b.Talk && a.Privacy == b.Privacy
+	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Talk == b.Talk && a.UpdateHours == b.UpdateHours && a.Privacy == b.Privacy
 }
 
 // Someone at the device may also loosen the privacy rule; what the configuration fixes
@@ -123,10 +126,11 @@ func TestHouseholdConfiguration(t *testing.T) {
 		f    func(*Household)
 		want string
 	}{
-		"default":     {func(*Household) {}, ""},
-		"time zone":   {func(c *Household) { c.TimeZone = "Nowhere" }, "time_zone: "},
-		"quiet hours": {func(c *Household) { c.QuietHours = "late" }, "quiet_hours: "},
-		"fixed":       {func(c *Household) { c.Fixed = []string{"volume"} }, `fixed: there is no setting "volume"`},
+		"default":      {func(*Household) {}, ""},
+		"time zone":    {func(c *Household) { c.TimeZone = "Nowhere" }, "time_zone: "},
+		"quiet hours":  {func(c *Household) { c.QuietHours = "late" }, "quiet_hours: "},
+		"update hours": {func(c *Household) { c.UpdateHours = "late" }, "update_hours: "},
+		"fixed":        {func(c *Household) { c.Fixed = []string{"volume"} }, `fixed: there is no setting "volume"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := DefaultHousehold()

@@ -236,6 +236,10 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 		if json.Unmarshal(r.Body, &change) == nil {
 			e.Set = chosen(change)
 		}
+	case accesslog.KindUpdate:
+		var q proto.UpdateRequest
+		ok = json.Unmarshal(r.Body, &q) == nil && deeds(r) != ""
+		e.Op, e.Step, e.Until = r.Op, deeds(r), q.Until
 	case accesslog.KindGrant:
 		key := must(envelope.VerifyKeyCard([]byte(body.Card)))
 		e.Subject, e.SubjectName, e.Role, e.Scopes = key.ClientID(), body.Name, body.Role, body.Scopes

@@ -130,7 +130,7 @@ func touches(e accesslog.Entry, r proto.Request, self proto.ClientID) bool {
 		if json.Unmarshal(r.Body, &s) != nil {
 			return true
 		}
-		hours := s.QuietHours != nil && sets(e, "time_zone") || s.TimeZone != nil && sets(e, "quiet_hours")
+		hours := (s.QuietHours != nil || s.UpdateHours != nil) && sets(e, "time_zone") || s.TimeZone != nil && (sets(e, "quiet_hours") || sets(e, "update_hours"))
 		return hours || slices.ContainsFunc(chosen(s), func(set string) bool {
 			name, _, _ := strings.Cut(set, "=")
 			return sets(e, name) && !slices.Contains(e.Set, set)

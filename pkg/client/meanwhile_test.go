@@ -55,6 +55,8 @@ func TestTouches(t *testing.T) {
 		"a setting, and the same value":            {proto.OpSetSettings, proto.SettingsChange{Name: &name}, set("name=Hall"), false},
 		"a setting, and another value":             {proto.OpSetSettings, proto.SettingsChange{Name: &name}, set("talk=accepted", "name=Flur"), true},
 		"quiet hours, and the time zone":           {proto.OpSetSettings, proto.SettingsChange{QuietHours: &hours}, set("time_zone=" + zone), true},
+		"update hours, and the time zone":          {proto.OpSetSettings, proto.SettingsChange{UpdateHours: &hours}, set("time_zone=" + zone), true},
+		"the time zone, and update hours":          {proto.OpSetSettings, proto.SettingsChange{TimeZone: &zone}, set("update_hours=" + hours), true},
 		"the time zone, and quiet hours":           {proto.OpSetSettings, proto.SettingsChange{TimeZone: &zone}, set("quiet_hours=" + hours), true},
 		"privacy off, and a guest":                 {proto.OpPrivacy, proto.Privacy{}, grant(dora, "Dora"), false},
 		"privacy off, and off":                     {proto.OpPrivacy, proto.Privacy{}, private("off"), false},

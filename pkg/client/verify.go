@@ -126,6 +126,7 @@ var entered = map[proto.Op]accesslog.Kind{
 	proto.OpSetSettings: accesslog.KindSettings,
 	proto.OpPrivacy:     accesslog.KindPrivacy,
 	proto.OpAlarm:       accesslog.KindAlarm,
+	proto.OpUpdate:      accesslog.KindUpdate,
 }
 
 var errEntry = errors.New("the entry is not what was asked for")
@@ -159,6 +160,9 @@ func changed(r proto.Request, a proto.Answer) bool {
 		var body proto.RevokeAnswer
 		return json.Unmarshal(a.Body, &body) != nil || len(body.Revoked) > 0
 	}
+	if r.Op == proto.OpUpdate { // looking, for a release too, is not logged
+		return deeds(r) != ""
+	}
 	return r.Op != proto.OpPrivacy
 }
 
@@ -189,6 +193,11 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(chosen(v), e.Set) {
 			return fmt.Errorf("%w: it sets %s", errEntry, e.Set)
 		}
+	case accesslog.KindUpdate:
+		var v proto.UpdateRequest
+		if _ = json.Unmarshal(r.Body, &v); deeds(r) != e.Step || v.Until != e.Until {
+			return fmt.Errorf("%w: it is the step %s", errEntry, e.Step)
+		}
 	case accesslog.KindPrivacy:
 		var v proto.Privacy
 		if json.Unmarshal(r.Body, &v) != nil || v.On != (e.Reason == "on") {
@@ -198,12 +207,21 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 	return nil
 }
 
+// deeds is what a request about an update has the camera log; empty: nothing.
+func deeds(r proto.Request) proto.UpdateStepKind {
+	var v proto.UpdateRequest
+	if json.Unmarshal(r.Body, &v) != nil {
+		return ""
+	}
+	return map[proto.UpdateDo]proto.UpdateStepKind{proto.UpdateDoInstall: proto.StepAsked, proto.UpdateDoPostpone: proto.StepPostponed}[v.Do]
+}
+
 // chosen is a change as the camera's log tells it. docs/protocol.md 6.2.
 func chosen(c proto.SettingsChange) (set []string) {
 	for _, f := range []struct {
 		name  string
 		value *string
-	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}, {"talk", c.Talk}} {
+	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}, {"talk", c.Talk}, {"update_hours", c.UpdateHours}} {
 		if f.value != nil {
 			set = append(set, f.name+"="+*f.value)
 		}

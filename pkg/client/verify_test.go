@@ -211,6 +211,10 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 		{"settings as asked", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, nil},
 		{"another value", proto.OpSetSettings, proto.SettingsChange{TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = []string{"time_zone=UTC"} }},
 		{"one too few", proto.OpSetSettings, proto.SettingsChange{Name: &name, TimeZone: &zone}, func(e *accesslog.Entry) { e.Set = e.Set[:1] }},
+		{"an update put off", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoPostpone, Until: 1796295600}, nil},
+		{"an update put off for longer", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoPostpone, Until: 1796295600}, func(e *accesslog.Entry) { e.Until++ }},
+		{"another step of an update", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoInstall}, func(e *accesslog.Entry) { e.Step = proto.StepConfirmed }},
+		{"a look at the update", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoCheck}, nil},
 		{"one too many", proto.OpSetSettings, proto.SettingsChange{Name: &name}, func(e *accesslog.Entry) { e.Set = append(e.Set, "privacy_off=members") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -49,6 +49,9 @@ const (
 	CodeNotAccepted Code = "not_accepted"   // nobody in the room pressed the button in time
 	CodeBlocked     Code = "blocked"        // someone at the device ended talk a moment ago
 	CodeNoEvent     Code = "no_event"       // no such event is kept
+
+	CodeNoUpdate Code = "no_update" // nothing that could be installed or put off
+	CodePutOff   Code = "put_off"   // an update can't be put off for so long
 )
 
 var sentences = map[Code]string{
@@ -94,6 +97,8 @@ var sentences = map[Code]string{
 	CodeNotAccepted: "Nobody in the room pressed the camera's button to let you speak. After three times you may ask again half an hour later.",
 	CodeBlocked:     "Someone at the camera ended the talk. Nobody may speak through it for ten minutes.",
 	CodeNoEvent:     "The camera keeps no such event any more.",
+	CodeNoUpdate:    "There is no update for the camera now.",
+	CodePutOff:      "An update can't be put off for so long: two weeks at most from when the camera found it, and two days if it closes a security hole.",
 	CodeTimeZone:    "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }
 

@@ -85,23 +85,31 @@ const (
 // Settings is the body of the answer to OpSettings, and to OpSetSettings.
 // docs/protocol.md 5.11.
 type Settings struct {
-	Name       string   `json:"name"`
-	TimeZone   string   `json:"time_zone"`   // of the IANA database
-	PrivacyOff string   `json:"privacy_off"` // PrivacyOffDevice, PrivacyOffMembers
-	QuietHours string   `json:"quiet_hours"` // such as "22:00-07:00"; empty: none
-	Talk       string   `json:"talk"`        // TalkAnnounced, TalkAccepted
-	Privacy    bool     `json:"privacy"`     // privacy mode is on now
-	Chosen     []string `json:"chosen"`      // names of those that the household chose; the others are the configuration's
+	Name       string `json:"name"`
+	TimeZone   string `json:"time_zone"`   // of the IANA database
+	PrivacyOff string `json:"privacy_off"` // PrivacyOffDevice, PrivacyOffMembers
+	QuietHours string `json:"quiet_hours"` // such as "22:00-07:00"; empty: none
+	Talk       string `json:"talk"`        // TalkAnnounced, TalkAccepted
+	// UpdateHours are weekly hours, such as "03:00-05:00", in which the camera may restart
+	// for an update by itself; empty: whenever nobody watches.
+	UpdateHours string   `json:"update_hours"`
+	Privacy     bool     `json:"privacy"` // privacy mode is on now
+	Chosen      []string `json:"chosen"`  // names of those that the household chose; the others are the configuration's
 }
 
 // SettingsChange is the body of OpSetSettings; what is nil stays. docs/protocol.md 5.11.
 type SettingsChange struct {
-	Name       *string `json:"name,omitempty"`
-	TimeZone   *string `json:"time_zone,omitempty"`
-	PrivacyOff *string `json:"privacy_off,omitempty"`
-	QuietHours *string `json:"quiet_hours,omitempty"`
-	Talk       *string `json:"talk,omitempty"`
+	Name        *string `json:"name,omitempty"`
+	TimeZone    *string `json:"time_zone,omitempty"`
+	PrivacyOff  *string `json:"privacy_off,omitempty"`
+	QuietHours  *string `json:"quiet_hours,omitempty"`
+	Talk        *string `json:"talk,omitempty"`
+	UpdateHours *string `json:"update_hours,omitempty"`
 }
+
+// MaxUpdateHours bounds Settings.UpdateHours, in bytes: a change of all settings is one
+// entry of the access log. docs/protocol.md 5.11.
+const MaxUpdateHours = 128
 
 // Privacy is the body of OpPrivacy and of its answer. docs/protocol.md 4.11.
 type Privacy struct {

@@ -35,6 +35,8 @@ const (
 	OpTalk     Op = "talk"     // begins to speak through the camera, within a live session
 	OpSnapshot Op = "snapshot" // one picture
 	OpEvents   Op = "events"   // a page of the last events, and one with its picture
+
+	OpUpdate Op = "update" // how the camera's own update stands; look for one, install it now, put it off
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,
@@ -172,6 +174,8 @@ type StatusAnswer struct {
 	Uptime     int64       `json:"uptime"`   // seconds
 	Conditions []Condition `json:"conditions"`
 	Sessions   []Viewer    `json:"sessions"`
+	// Update is how the camera's own update stands; nil where the configuration has none.
+	Update *UpdateStatus `json:"update,omitempty"`
 }
 
 // Condition is one named part's health. docs/protocol.md 4.9.

@@ -102,7 +102,7 @@ export class Camera {
       same(e.jws, b64(sha256(this.sent)));
     }
     if (op === 'settings.set') {
-      const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk'];
+      const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours'];
       same(e.set, order.filter((k) => k in body).map((k) => `${k}=${body[k]}`));
     }
   }

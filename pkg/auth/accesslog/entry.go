@@ -38,6 +38,7 @@ const (
 	KindReset    Kind = "reset"    // everything is wiped at the device; the epoch's last entry
 	KindAlarm    Kind = "alarm"    // a client saw two logs that contradict each other
 	KindRollback Kind = "rollback" // a client showed a checkpoint that this log does not continue
+	KindUpdate   Kind = "update"   // a step of the camera's own update
 	KindMerged   Kind = "merged"   // short sessions of one member from Start to Last, whose texts were dropped
 )
 
@@ -46,7 +47,7 @@ const (
 func (k Kind) Noticed() bool {
 	switch k {
 	case KindLive, KindTalk, KindSnapshot, KindRing, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
-		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch:
+		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch, KindUpdate:
 		return true
 	}
 	return false
@@ -82,20 +83,23 @@ type Entry struct {
 	Network string         `json:"net,omitempty"`
 	Session string         `json:"sid,omitempty"`
 	Start   uint64         `json:"ref,omitempty"` // KindEnd, KindRevoke, KindMerged: another entry; never 0
-	Reason  string         `json:"why,omitempty"` // KindEnd, KindEpoch, KindPrivacy
+	Reason  string         `json:"why,omitempty"` // KindEnd, KindEpoch, KindPrivacy, KindUpdate
 	Code    proto.Code     `json:"code,omitempty"`
 	Drops   *Drops         `json:"drops,omitempty"`
 
 	Subject     proto.ClientID `json:"sub,omitempty"`    // KindGrant, KindRevoke: whom it is about
 	SubjectName string         `json:"sname,omitempty"`  // what the household calls it
 	Weekly      string         `json:"weekly,omitempty"` // KindGrant, as proto.Grant has it
-	From        int64          `json:"nbf,omitempty"`    // KindGrant as there; KindMerged: when the first began and the last ended
-	Until       int64          `json:"exp,omitempty"`
-	Grant       string         `json:"jws,omitempty"`  // KindGrant: SHA-256 of the signed request, base64url
-	Keep        bool           `json:"keep,omitempty"` // KindRevoke: guests become those of Client
-	Set         []string       `json:"set,omitempty"`  // KindSettings: such as time_zone=Europe/Berlin
-	Last        uint64         `json:"last,omitempty"` // KindMerged: the last entry of the range that begins at Start
-	Count       uint64         `json:"cnt,omitempty"`  // KindMerged: sessions
+	From        int64          `json:"nbf,omitempty"`    // KindGrant as there; KindMerged: when the first began and the last ended;
+	Until       int64          `json:"exp,omitempty"`    // KindUpdate: until when it is put off
+	Grant       string         `json:"jws,omitempty"`    // KindGrant: SHA-256 of the signed request, base64url
+	Keep        bool           `json:"keep,omitempty"`   // KindRevoke: guests become those of Client
+	Set         []string       `json:"set,omitempty"`    // KindSettings: such as time_zone=Europe/Berlin
+	Last        uint64         `json:"last,omitempty"`   // KindMerged: the last entry of the range that begins at Start
+	Count       uint64         `json:"cnt,omitempty"`    // KindMerged: sessions
+
+	Step    proto.UpdateStepKind `json:"step,omitempty"` // KindUpdate
+	Release string               `json:"ver,omitempty"`  // KindUpdate: version of the release
 }
 
 // Drops counts messages that were dropped, by what was wrong. docs/protocol.md 5.4.

@@ -46,6 +46,9 @@ var golden = []Entry{
 		Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen}, Start: 2, From: 1767225600, Until: 1767229200, Last: 199, Count: 99},
 	{Version: 1, Kind: KindEvict, Time: 1767225600014, Epoch: 1, Network: NetLocal},
 	{Version: 1, Kind: KindReset, Time: 1767225600015, Epoch: 1, Network: NetLocal},
+	{Version: 1, Kind: KindUpdate, Time: 1767225600016, Epoch: 1, Client: anna, Name: "Anna", Op: proto.OpUpdate, Network: NetMQTT,
+		Until: 1767312000, Step: proto.StepPostponed, Release: "1.2.0"},
+	{Version: 1, Kind: KindUpdate, Time: 1767225600017, Epoch: 1, Reason: "its camera gave no picture", Step: proto.StepFailed, Release: "1.2.0"},
 }
 
 func goldenLines(t testing.TB) [][]byte {

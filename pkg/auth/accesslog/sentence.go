@@ -51,6 +51,9 @@ func sentence(e Entry, loc *time.Location) string {
 		return fmt.Sprintf("%s began %d times to %s for less than %d seconds between %s and %s; of these entries, from %d to %d, the texts are dropped.",
 			e.who(), e.Count, deeds(e.Scopes, todo), int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
 	}
+	if e.Kind == KindUpdate {
+		return e.updated(loc)
+	}
 	return e.other()
 }
 
@@ -193,6 +196,8 @@ func (e Entry) asked() string {
 		return "switch privacy mode"
 	case proto.OpLog:
 		return "read the access log"
+	case proto.OpUpdate:
+		return deeds([]proto.Scope{proto.ScopeUpdate}, todo)
 	}
 	return fmt.Sprintf("do %q", string(e.Op))
 }

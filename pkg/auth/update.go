@@ -1,0 +1,149 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// What an update server can bring about must fill neither the access log nor the members'
+// phones: of each kind of step maxSteps are logged at once, and then one every stepEvery.
+// docs/protocol.md 12.3.
+const (
+	maxSteps  = 12
+	stepEvery = 6 * time.Hour
+)
+
+// steps bounds the entries about updates. Each kind has an allowance of its own, so that
+// many of one never keep another out.
+type steps struct {
+	mu    sync.Mutex
+	last  map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
+	spent map[proto.UpdateStepKind]time.Time        // up to when the allowance is used up; each step takes stepEvery
+}
+
+// take reports whether a step is news, and whether it may be logged, and counts it.
+func (b *steps) take(s proto.UpdateStep) (news, may bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if last, ok := b.last[s.Kind]; ok && last == s && repeats(s.Kind) {
+		return false, false
+	}
+	now := time.Now()
+	spent := b.spent[s.Kind]
+	if earliest := now.Add(-maxSteps * stepEvery); spent.Before(earliest) {
+		spent = earliest
+	}
+	if spent.Add(stepEvery).After(now) {
+		return true, false
+	}
+	if b.last == nil {
+		b.last, b.spent = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]time.Time{}
+	}
+	b.last[s.Kind], b.spent[s.Kind] = s, spent.Add(stepEvery)
+	return true, true
+}
+
+// repeats tells of the steps that each look at the update server may find again.
+func repeats(k proto.UpdateStepKind) bool {
+	return k == proto.StepAvailable || k == proto.StepRefused || k == proto.StepFork
+}
+
+// Updated logs a step of the camera's own update, and so tells every member. What is to
+// happen only if the log holds it, as StepInstalling, must wait for a nil error. Of
+// StepAvailable, StepRefused and StepFork a repetition is no news, and is left out.
+func (a *Authority) Updated(s proto.UpdateStep) error {
+	s.Version, s.Reason = fitVersion(s.Version), fitReason(s.Reason)
+	news, may := a.steps.take(s)
+	switch {
+	case !news:
+		return nil
+	case !may:
+		a.log.Warn("a step of an update is not logged: there were too many", "step", string(s.Kind), "version", s.Version)
+		return proto.Refuse(proto.CodeBusy)
+	}
+	_, err := a.logUpdate(accesslog.Entry{Kind: accesslog.KindUpdate}, s) // by nobody
+	return err
+}
+
+// AskUpdate logs that the member who made a request, or someone at the device (nil),
+// decided about an update: StepAsked or StepPostponed. It is done after that.
+func (a *Authority) AskUpdate(r *Request, s proto.UpdateStep) (entry uint64, err error) {
+	s.Version, s.Reason = fitVersion(s.Version), ""
+	if r == nil {
+		return a.logUpdate(atDevice.entry(accesslog.KindUpdate), s)
+	}
+	if !a.gate.mayStart(r.member) {
+		return 0, proto.Refuse(proto.CodeBusy)
+	}
+	e := actor{r.member}.entry(accesslog.KindUpdate)
+	e.Op = proto.OpUpdate
+	return a.logUpdate(e, s)
+}
+
+func (a *Authority) logUpdate(e accesslog.Entry, s proto.UpdateStep) (uint64, error) {
+	if code := a.gate.closed(); code != "" {
+		return 0, proto.Refuse(code)
+	}
+	e.Step, e.Release, e.Reason, e.Until = s.Kind, s.Version, s.Reason, s.Until
+	index, err := a.journal.Append(e)
+	if err != nil {
+		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
+	return index, nil
+}
+
+// maxVersion bounds what counts as a version, in bytes.
+const maxVersion = 64
+
+// fitVersion leaves out what is no version: an update server may have made it up.
+func fitVersion(v string) string {
+	if len(v) > maxVersion || strings.ContainsFunc(v, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '.' && r != '-' && r != '+'
+	}) {
+		return ""
+	}
+	return v
+}
+
+// fitReason makes harmless, and short, what others may have had a part in.
+func fitReason(s string) string {
+	s = strings.TrimRight(foreign.Line(s), ".")
+	if len(s) <= proto.MaxUpdateReason {
+		return s
+	}
+	const missing = "…"
+	return strings.ToValidUTF8(s[:proto.MaxUpdateReason-len(missing)], "") + missing
+}
+
+// MayRestart reports whether the household lets the camera restart by itself now. Hours
+// that nobody can be sure of, since the clock is unknown, are not there.
+func (a *Authority) MayRestart() bool {
+	hours := a.policy.settings().UpdateHours
+	if hours == "" {
+		return true
+	}
+	now, believed := a.policy.time.now()
+	w, err := schedule.Parse(hours)
+	return err == nil && believed && w.Holds(now.In(a.policy.location()))
+}
+
+// UpdateScopes tells which right a request about the update needs.
+func UpdateScopes(body json.RawMessage) ([]proto.Scope, error) {
+	var q proto.UpdateRequest
+	if err := envelope.Decode(body, &q); err != nil {
+		return nil, err
+	}
+	if !q.Valid() {
+		return nil, errors.New("a request about the update asks for one thing that there is")
+	}
+	return q.Scopes(), nil
+}
