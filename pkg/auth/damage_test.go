@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -242,11 +243,14 @@ func tree(t *testing.T, dir string) string {
 		}
 		b.WriteString(path + " " + d.Type().String())
 		if d.Type().IsRegular() && filepath.Ext(path) != ".db" {
-			content, err := os.ReadFile(path)
+			f, err := os.Open(path)
 			if err != nil {
 				return err
 			}
-			b.Write(content)
+			_, err = io.CopyN(&b, f, 64<<10) // some are made huge
+			if err := errors.Join(f.Close(), err); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
 		}
 		b.WriteByte('\n')
 		return nil
