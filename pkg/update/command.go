@@ -1,0 +1,131 @@
+package update
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Errors of what people ask for.
+var (
+	ErrNothing  = errors.New("there is no update that could be installed or put off")
+	ErrTooLate  = errors.New("this update can't be put off for so long")
+	ErrUnderWay = errors.New("this update is under way already and can't be put off")
+)
+
+// nudge has Run look at once.
+func (u *Updater) nudge() {
+	select {
+	case u.wake <- struct{}{}:
+	default: // it looks anyway
+	}
+}
+
+// Check has the server asked now: the hint of a member or an operator.
+func (u *Updater) Check() {
+	u.mu.Lock()
+	u.live.nextPoll = time.Time{}
+	u.mu.Unlock()
+	u.nudge()
+}
+
+// Install has the update that was found installed now and the camera restart, whoever
+// watches and whatever was put off. ErrNothing if none was found.
+func (u *Updater) Install(context.Context) error {
+	if s := u.read(); s.Phase == idle {
+		return ErrNothing
+	}
+	err := u.change(func(s *state) {
+		if s.Phase != idle { // it could have ended meanwhile
+			s.Asked, s.Postponed, s.Retry = true, 0, retry{}
+		}
+	})
+	u.nudge()
+	return err
+}
+
+// Postpone puts the update that was found off; the zero time ends that. ErrNothing,
+// ErrUnderWay, or ErrTooLate with a sentence.
+func (u *Updater) Postpone(until time.Time) error {
+	s := u.read()
+	switch {
+	case s.Phase == idle:
+		return ErrNothing
+	case s.Phase != offered && s.Phase != installed:
+		return ErrUnderWay
+	case !until.IsZero() && until.After(s.latest()):
+		return fmt.Errorf("%w: it is installed on %s at the latest", ErrTooLate, s.latest().UTC().Format("2 January 2006 15:04 MST"))
+	}
+	err := u.change(func(s *state) {
+		if s.Phase == offered || s.Phase == installed {
+			s.Postponed, s.Asked = 0, false
+			if !until.IsZero() {
+				s.Postponed = until.Unix()
+			}
+		}
+	})
+	u.nudge()
+	return err
+}
+
+// Lowest is the lowest allowed version.
+func (u *Updater) Lowest() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.lowest
+}
+
+// Trial reports whether the version that runs has still to prove itself: until then no
+// store may be migrated to what the version before can't read.
+func (u *Updater) Trial() bool {
+	s := u.read()
+	return s.Phase == trying || s.Phase == returning || u.doubtful()
+}
+
+// Status says how an update stands, for members and for the device's own terminal.
+func (u *Updater) Status() proto.UpdateStatus {
+	u.mu.Lock()
+	s, l := u.state, u.live
+	u.mu.Unlock()
+	a := proto.UpdateStatus{State: proto.UpdateCurrent, Version: u.deps.Version, Reason: l.reason}
+	if !l.heard.IsZero() {
+		a.Checked = l.heard.Unix()
+	}
+	if s.Offer == nil {
+		switch {
+		case l.refused:
+			a.State, a.Offered = proto.UpdateRefused, s.Retry.Version
+		case len(s.Failed) > 0 && l.reason == "":
+			last := s.Failed[len(s.Failed)-1]
+			a.State, a.Offered, a.Reason = proto.UpdateFailed, last.Version, last.Reason
+		}
+		return a
+	}
+	a.Offered, a.Notes, a.Security = s.Offer.Version, s.Offer.Notes, s.Offer.Security
+	a.Postponed, a.Latest = s.Postponed, s.latest().Unix()
+	a.State, a.Percent = stateOf(s.Phase, l.loading), l.percent
+	a.Reason = cmp.Or(l.reason, s.Retry.Reason)
+	return a
+}
+
+func stateOf(p phase, loading bool) proto.UpdateState {
+	switch p {
+	case offered:
+		if loading {
+			return proto.UpdateDownloading
+		}
+	case installing:
+		return proto.UpdateInstalling
+	case installed:
+		return proto.UpdateInstalled
+	case restarting, returning:
+		return proto.UpdateRestarting
+	case trying:
+		return proto.UpdateTrial
+	}
+	return proto.UpdateAvailable
+}

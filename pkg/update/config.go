@@ -1,0 +1,61 @@
+package update
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// Config is the table [update] of the configuration file.
+type Config struct {
+	URL           string `toml:"url" doc:"Address of the folder with the maker's releases: https://host/path. Empty: this camera does not update itself."`
+	Anchors       string `toml:"anchors" doc:"Folder of the keys that releases must be signed with: root.json, log.pub and witnesses, as camops release init makes them."`
+	IntervalHours int    `toml:"interval_hours" allow:"1..168" doc:"The server is asked about that often, spread at random by a fifth."`
+	RateKbit      int    `toml:"rate_kbit" allow:"0..1000000" doc:"A release is downloaded at this many kilobits a second at most; 0 for as fast as it goes. While someone watches or talks, the download waits."`
+}
+
+// DefaultConfig updates nothing, since it knows no server.
+func DefaultConfig() Config {
+	return Config{Anchors: "/usr/share/camd/update", IntervalHours: 6, RateKbit: 4000}
+}
+
+// On reports whether the camera updates itself.
+func (c Config) On() bool { return c.URL != "" }
+
+// Limits of an update. docs/operations.md names them.
+const (
+	// A household can put a release off for so long after it was found, and the hours that
+	// it has set for restarts count for so long. After twice that time not even a viewer
+	// holds it up.
+	patience         = 14 * 24 * time.Hour
+	patienceSecurity = 2 * 24 * time.Hour
+
+	firstPoll = 5 * time.Minute // after the start, at random within it
+	unheard   = 72 * time.Hour  // without a word from the server: the condition says so
+
+	proofTime   = 10 * time.Minute // for camera, store and self-test to prove themselves
+	brokerTime  = 10 * time.Minute // for the broker to be reached, from then on
+	maxBoots    = 3                // of a trial: more are a version that does not stay up
+	restartTime = 5 * time.Minute  // for the system to restart after it was asked to
+
+	firstPause = time.Hour // before what failed for want of a network or of space is tried again
+	maxPause   = 7 * 24 * time.Hour
+	maxTries   = 3 // of an installation that RAUC breaks off
+	maxFailed  = 16
+)
+
+var errConfig = errors.New("update configuration")
+
+func (c Config) check() error {
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("%w: url = %q: it must be https://host/path", errConfig, c.URL)
+	case c.Anchors == "":
+		return fmt.Errorf("%w: anchors is empty: it must name the folder with the maker's keys", errConfig)
+	case c.IntervalHours < 1 || c.RateKbit < 0:
+		return fmt.Errorf("%w: interval_hours must be 1 or more, rate_kbit 0 or more", errConfig)
+	}
+	return nil
+}

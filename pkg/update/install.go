@@ -1,0 +1,231 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/update/download"
+)
+
+// margin is what must be left on the storage beside the bundle, in bytes: the access log
+// and the household's store live there, too.
+const margin = 16 << 20
+
+// later is when what lacked the network, space or the installer is tried again.
+const later = 5 * time.Minute
+
+// bring downloads the release and inspects it. Nothing was written to a slot before it
+// hands over to resumeInstall, and nothing is downloaded that there is no space for.
+func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
+	if err := u.settle(ctx, ""); err != nil {
+		return 0, err
+	}
+	if ok, err := u.still(ctx, s); err != nil || !ok {
+		return look, err
+	}
+	if s.waits() || !s.Asked && s.Retry.Version == s.Offer.Version && s.Retry.waits(u.live.started) {
+		return rest, nil
+	}
+	if reason := u.lacksSpace(s.Offer.Size); reason != "" {
+		u.hold(reason, false)
+		return later, nil
+	}
+	if err := u.get(ctx, s); err != nil {
+		return u.notFetched(s, err)
+	}
+	slots, err := u.deps.Slots.Status(ctx)
+	if err != nil {
+		u.hold(sentence(err), false)
+		return rest, nil //nolint:nilerr // said, and tried again
+	}
+	found, err := u.deps.Bundles.Inspect(ctx, u.dir.path(bundleFile))
+	if err != nil && !errors.Is(err, ErrRefused) {
+		u.hold(sentence(err), false)
+		return rest, nil
+	}
+	if reason := mismatch(found, s, err); reason != "" {
+		return look, u.refuse(s, reason)
+	}
+	if reason, _ := u.unfit(*s.Offer, slots); reason != "" {
+		return look, u.refuse(s, reason)
+	}
+	return 0, u.change(func(s *state) {
+		if s.Phase == offered {
+			s.Phase, s.From, s.Into, s.Old, s.Boot = installing, slots.Booted, slots.Other, u.deps.Version, u.boot
+			s.Camera = u.works("camera")
+			s.tell(proto.StepInstalling, s.Offer.Version, "")
+		}
+	})
+}
+
+// lacksSpace says that the storage has no room for what is still to come of a bundle.
+func (u *Updater) lacksSpace(size int64) string {
+	free, err := u.free(string(u.dir))
+	if err != nil {
+		return "The storage can't be looked at, so nothing is downloaded: " + err.Error()
+	}
+	need := size - u.fetch.Have(u.dir.path(bundleFile)) + margin
+	if int64(min(free, 1<<62)) >= need {
+		return ""
+	}
+	return fmt.Sprintf("The update needs %d MB of storage, and %d MB are free: remove something from the state's file system.", (need+999_999)/1_000_000, free/1_000_000)
+}
+
+// get brings the whole bundle, and verifies all of it, also what was there before.
+func (u *Updater) get(ctx context.Context, s state) error {
+	return u.fetch.Fetch(ctx, download.Item{
+		URL: s.Offer.URL, Path: u.dir.path(bundleFile), Size: s.Offer.Size, SHA256: s.Offer.SHA256,
+	}, func(percent int) { u.progress(percent, true) })
+}
+
+// notFetched says what kept a bundle from coming.
+func (u *Updater) notFetched(s state, err error) (time.Duration, error) {
+	if !errors.Is(err, download.ErrWrong) {
+		u.hold(sentence(err), false)
+		return later, nil
+	}
+	u.hold(sentence(err), true)
+	return look, u.change(func(next *state) {
+		if next.Retry.Version != s.Offer.Version { // once for each release
+			next.tell(proto.StepRefused, s.Offer.Version, "what the server sent is not what was signed")
+		}
+		next.putOff(s.Offer.Version, sentence(err))
+	})
+}
+
+// mismatch compares what the bundle is with what was offered; err is RAUC's refusal.
+func mismatch(b Bundle, s state, err error) string {
+	o := s.Offer
+	switch {
+	case err != nil:
+		return sentence(err)
+	case b.Compatible != o.Compatible:
+		return fmt.Sprintf("its bundle is for %.64s", b.Compatible)
+	case b.Version != o.Version:
+		return fmt.Sprintf("its bundle holds version %.64s", b.Version)
+	case b.Manifest == "":
+		return "its bundle has no signed manifest"
+	case b.Manifest != o.Manifest:
+		return "its bundle is not the one that the release log names"
+	}
+	return ""
+}
+
+// refuse ends an update that may not be installed. It is not tried again.
+func (u *Updater) refuse(s state, reason string) error {
+	u.log.Error("the update is refused", "version", s.Offer.Version, "reason", reason)
+	u.hold("The update was refused: "+reason, true)
+	err := u.change(func(next *state) {
+		next.fail(s.Offer.Version, short(reason))
+		next.tell(proto.StepRefused, s.Offer.Version, reason)
+		next.end()
+	})
+	u.sweep()
+	return err
+}
+
+// resumeInstall installs, also what was interrupted: always from the start, with a bundle
+// that was verified again.
+func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, error) {
+	if err := u.settle(ctx, s.From); err != nil {
+		return 0, err
+	}
+	if !u.told() {
+		return rest, nil // no slot is written before the household knows
+	}
+	if err := u.get(ctx, s); err != nil {
+		return u.notFetched(s, err)
+	}
+	b := Bundle{Path: u.dir.path(bundleFile), Compatible: s.Offer.Compatible, Version: s.Offer.Version, Manifest: s.Offer.Manifest}
+	err := u.deps.Slots.Install(ctx, b, func(percent int) { u.progress(percent, false) })
+	switch {
+	case errors.Is(err, ErrRefused):
+		return look, u.brokenOff(s, err)
+	case err != nil:
+		u.hold(sentence(err), false)
+		return rest, nil
+	}
+	u.log.Info("the update is installed", "version", s.Offer.Version, "slot", s.Into)
+	return 0, u.change(func(next *state) {
+		next.Phase, next.Boot, next.Torn = installed, u.boot, 0
+		next.tell(proto.StepInstalled, s.Offer.Version, "")
+	})
+}
+
+// brokenOff tries again what RAUC broke off, some times: the flash may have failed, and
+// a release must not be lost by that.
+func (u *Updater) brokenOff(s state, err error) error {
+	if s.Torn+1 >= maxTries {
+		return u.refuse(s, sentence(err))
+	}
+	u.hold(sentence(err), true)
+	return u.change(func(next *state) {
+		next.Phase, next.Torn = offered, next.Torn+1
+		next.putOff(s.Offer.Version, sentence(err))
+		if s.Torn == 0 {
+			next.tell(proto.StepRefused, s.Offer.Version, sentence(err))
+		}
+	})
+}
+
+// awaitRestart restarts when it suits the household. The old version runs: if the system
+// was started meanwhile, the boot loader did not stay with the new one.
+func (u *Updater) awaitRestart(ctx context.Context, s state, slots SlotStatus) (time.Duration, error) {
+	if s.Boot != u.boot && (s.Phase == restarting || slots.Primary != s.Into) {
+		return u.fellBack(s, "it did not start, and the boot loader went back to the version before")
+	}
+	if err := u.settle(ctx, s.From); err != nil {
+		return 0, err
+	}
+	if s.Phase == restarting {
+		return u.restart(s)
+	}
+	if ok, err := u.still(ctx, s); err != nil || !ok {
+		if !ok {
+			err = errors.Join(err, u.deps.Slots.Mark(ctx, MarkActive, s.From))
+		}
+		return look, err
+	}
+	if !u.told() || !u.quiet() {
+		return rest, nil
+	}
+	return 0, u.change(func(next *state) {
+		if next.Phase == installed {
+			next.Phase, next.Boot, next.Camera = restarting, u.boot, u.works("camera")
+			next.tell(proto.StepRestarting, s.Offer.Version, "")
+		}
+	})
+}
+
+// restart asks the system to restart, again when it did not.
+func (u *Updater) restart(s state) (time.Duration, error) {
+	if s.Phase == restarting && !u.told() {
+		return rest, nil
+	}
+	if wait := time.Until(u.live.asked.Add(restartTime)); wait > 0 {
+		return wait, nil
+	}
+	if !u.live.asked.IsZero() {
+		u.hold("The system was asked to restart, and did not: start the camera anew.", false)
+	}
+	u.live.asked = time.Now()
+	if err := u.deps.Restart(); err != nil {
+		u.hold("The system can't be asked to restart: "+err.Error(), false)
+	}
+	return restartTime, nil
+}
+
+// RestartBy returns what asks the system to restart: it writes a file, which a systemd
+// path unit waits for, since camd itself may restart nothing.
+func RestartBy(path string) func() error {
+	return func() error {
+		if err := os.WriteFile(path, []byte("update\n"), 0o600); err != nil {
+			return fmt.Errorf("ask for a restart: %w", err)
+		}
+		return nil
+	}
+}

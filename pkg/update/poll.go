@@ -1,0 +1,228 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+// pollTime bounds one question to the server, however slowly it answers.
+const pollTime = 5 * time.Minute
+
+// poll asks the catalog when its time has come, and takes up what it offers.
+func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
+	if err := u.settle(ctx, ""); err != nil {
+		return 0, err
+	}
+	if wait := u.untilPoll(); wait > 0 {
+		return min(wait, rest), nil
+	}
+	offer, err := u.ask(ctx)
+	switch {
+	case errors.Is(err, release.ErrNone):
+		return rest, u.believe("")
+	case errors.Is(err, release.ErrFork):
+		return rest, u.forked(err)
+	case errors.Is(err, release.ErrRefused):
+		return rest, u.believe(sentence(err))
+	case err != nil:
+		u.hold(sentence(err), false)
+	default:
+		return look, u.consider(ctx, offer)
+	}
+	return rest, nil
+}
+
+func (u *Updater) untilPoll() time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return time.Until(u.live.nextPoll)
+}
+
+// ask asks the catalog and sets when it is asked next: the interval, more or less a fifth.
+func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
+	within, cancel := context.WithTimeout(ctx, pollTime)
+	defer cancel()
+	offer, err := u.deps.Catalog.Latest(within)
+	interval := time.Duration(u.cfg.IntervalHours) * time.Hour
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.nextPoll = time.Now().Add(interval*4/5 + rand.N(interval*2/5)) //nolint:gosec // jitter, not a secret
+	if err == nil || errors.Is(err, release.ErrNone) || errors.Is(err, release.ErrFork) {
+		u.live.heard = time.Now()
+	}
+	return offer, err
+}
+
+// believe notes what the server's list is refused for, and tells the household once of each
+// reason; empty: it is as it should be.
+func (u *Updater) believe(refusal string) error {
+	u.hold(refusal, refusal != "")
+	if u.read().Doubt == short(refusal) {
+		return nil
+	}
+	return u.change(func(s *state) {
+		if s.Doubt = short(refusal); refusal != "" {
+			s.tell(proto.StepRefused, "", refusal)
+		}
+	})
+}
+
+// forked tells the household once that the log contradicts itself.
+func (u *Updater) forked(err error) error {
+	u.hold(sentence(err), true)
+	if u.read().Fork {
+		return nil
+	}
+	return u.change(func(s *state) {
+		s.end()
+		s.Fork = true
+		s.tell(proto.StepFork, "", "")
+	})
+}
+
+// consider begins with an offer that this camera may install, or says why it does not.
+func (u *Updater) consider(ctx context.Context, o release.Offer) error {
+	if release.Compare(o.Version, u.deps.Version) <= 0 {
+		u.hold("", false)
+		return nil
+	}
+	slots, err := u.deps.Slots.Status(ctx)
+	if err != nil {
+		u.hold(sentence(err), false)
+		return nil //nolint:nilerr // said, and tried with the next poll
+	}
+	if reason, refused := u.unfit(o, slots); reason != "" {
+		u.hold(reason, refused)
+		return nil
+	}
+	s := u.read()
+	again := s.Retry.Version == o.Version
+	if again && s.Retry.waits(u.live.started) {
+		u.hold(s.Retry.Reason, false)
+		return nil
+	}
+	u.hold("", false)
+	u.log.Info("a release was found", "version", o.Version, "security", o.Security)
+	return u.change(func(s *state) {
+		s.Phase, s.Offer, s.Since, s.Fork, s.Doubt = offered, &o, time.Now().Unix(), false, ""
+		if !again {
+			s.Retry = retry{}
+			s.tell(proto.StepAvailable, o.Version, "")
+		}
+	})
+}
+
+// unfit says why an offer is not for this camera now; refused is of one that should not
+// have been made.
+func (u *Updater) unfit(o release.Offer, slots SlotStatus) (reason string, refused bool) {
+	s := u.read()
+	switch {
+	case o.Compatible != slots.Compatible:
+		return fmt.Sprintf("Version %s is for %s, and this camera is %s.", o.Version, o.Compatible, slots.Compatible), true
+	case release.Compare(o.Version, u.lowest) < 0:
+		return fmt.Sprintf("Version %s is older than %s, the lowest that this camera may run.", o.Version, u.lowest), true
+	case s.failedBefore(o.Version) != "":
+		return fmt.Sprintf("Version %s failed on this camera, and is not tried again: %s.", o.Version, s.failedBefore(o.Version)), false
+	case release.Compare(u.deps.Version, o.Minimum) < 0:
+		return fmt.Sprintf("Version %s can be reached from %s on, and this camera runs %s.", o.Version, o.Minimum, u.deps.Version), false
+	}
+	return "", false
+}
+
+// waits reports whether it is too early for another try. A clock that was set back must
+// not make that longer than the pause.
+func (r retry) waits(started time.Time) bool {
+	now := time.Now()
+	return now.Before(time.Unix(r.At, 0)) && now.Before(started.Add(pause(r.Count-1)))
+}
+
+// pause is how long to wait after count tries before this one.
+func pause(count int) time.Duration {
+	return min(maxPause, firstPause<<max(0, min(count, 10)))
+}
+
+// putOff notes that a version is tried again later.
+func (s *state) putOff(version, reason string) {
+	count := 0
+	if s.Retry.Version == version {
+		count = s.Retry.Count
+	}
+	s.Retry = retry{Version: version, Count: count + 1, Reason: reason, At: time.Now().Add(pause(count)).Unix()}
+}
+
+// still asks again, when it is time, whether a release that was found is still meant for
+// this camera: one that was halted meanwhile must not run.
+func (u *Updater) still(ctx context.Context, s state) (bool, error) {
+	if u.untilPoll() > 0 {
+		return true, nil
+	}
+	o, err := u.ask(ctx)
+	switch {
+	case errors.Is(err, release.ErrFork):
+		return false, u.forked(err)
+	case err != nil && !errors.Is(err, release.ErrNone):
+		return true, nil // it was verified, and nobody has said otherwise
+	case err == nil && o.Version == s.Offer.Version:
+		return true, nil
+	}
+	u.log.Info("the release is withdrawn", "version", s.Offer.Version)
+	u.Check() // there may be another
+	return false, u.change(func(s *state) { s.end() })
+}
+
+// settle marks the slot that runs as good, once: it was confirmed before, or flashed. If
+// nothing is known of it, since the state was damaged, it has to prove itself first. With
+// from, only that slot.
+func (u *Updater) settle(ctx context.Context, from string) error {
+	if u.live.good || u.doubtful() && !(u.works("broker") && u.works("auth") && u.deps.SelfTest(ctx) == nil) {
+		return nil
+	}
+	slots, err := u.deps.Slots.Status(ctx)
+	if err != nil {
+		u.hold(sentence(err), false)
+		return nil //nolint:nilerr // said, and tried again
+	}
+	if from != "" && slots.Booted != from {
+		return nil
+	}
+	if err := u.deps.Slots.Mark(ctx, MarkGood, slots.Booted); err != nil {
+		u.hold(sentence(err), false)
+		return nil //nolint:nilerr // said, and tried again
+	}
+	u.live.good = true
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.unknown = false
+	return nil
+}
+
+func (u *Updater) doubtful() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.unknown
+}
+
+// works reports whether a part of the camera does what it is for, be it with a loss.
+func (u *Updater) works(part string) bool {
+	for _, c := range u.board.Snapshot() {
+		if c.Name == part {
+			return c.State == health.OK || c.State == health.Degraded
+		}
+	}
+	return false
+}
+
+// sweep removes a bundle that nobody needs any more.
+func (u *Updater) sweep() {
+	if err := u.fetch.Remove(u.dir.path(bundleFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		u.log.Warn("a bundle that is not needed any more can't be removed", "error", err)
+	}
+}

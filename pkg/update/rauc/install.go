@@ -1,0 +1,115 @@
+package rauc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/update"
+)
+
+// installTime bounds an installation, also on the slowest flash.
+const installTime = time.Hour
+
+// Install has RAUC write a bundle into the slot that does not run, and waits for the end.
+// RAUC verifies signature and compatible, and runs the install-check hook, before it touches
+// the slot. ErrRefused is around what RAUC said; ErrBusy comes without anything done.
+func (d *Driver) Install(ctx context.Context, b update.Bundle, progress func(percent int)) error {
+	ctx, cancel := context.WithTimeout(ctx, installTime)
+	defer cancel()
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // it was answered
+	signals := make(chan *dbus.Signal, 64)
+	conn.Signal(signals)
+	for _, match := range [][]dbus.MatchOption{
+		{dbus.WithMatchInterface(installer), dbus.WithMatchMember("Completed")},
+		{dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchSender(service)},
+		{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)},
+	} {
+		if err := conn.AddMatchSignalContext(ctx, match...); err != nil {
+			return explain(err)
+		}
+	}
+	if err := begin(ctx, conn, b); err != nil {
+		return err
+	}
+	return follow(ctx, conn, signals, progress)
+}
+
+// begin starts the installation. The image's RAUC compares the manifest itself, in the same
+// breath as it opens the bundle; an older one refuses the argument.
+func begin(ctx context.Context, conn *dbus.Conn, b update.Bundle) error {
+	args := map[string]dbus.Variant{}
+	if b.Manifest != "" {
+		args["require-manifest-hash"] = dbus.MakeVariant(b.Manifest)
+	}
+	err := call(ctx, conn, installer+".InstallBundle", []any{b.Path, args})
+	if err != nil && strings.Contains(err.Error(), "Unsupported key") {
+		err = call(ctx, conn, installer+".InstallBundle", []any{b.Path, map[string]dbus.Variant{}})
+	}
+	return err
+}
+
+// follow passes progress on until the installation has ended.
+func follow(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.Signal, progress func(percent int)) error {
+	last := -1
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case s, ok := <-signals:
+			if !ok {
+				return errors.New("the system bus went away during the installation")
+			}
+			switch s.Name {
+			case installer + ".Completed":
+				return completed(ctx, conn, s)
+			case properties + ".PropertiesChanged":
+				if p, ok := percent(s); ok && p > last {
+					last = p
+					progress(p)
+				}
+			case "org.freedesktop.DBus.NameOwnerChanged":
+				if len(s.Body) == 3 && s.Body[2] == "" {
+					return errors.New("RAUC ended during the installation")
+				}
+			}
+		}
+	}
+}
+
+func percent(s *dbus.Signal) (int, bool) {
+	if len(s.Body) < 2 {
+		return 0, false
+	}
+	changed, _ := s.Body[1].(map[string]dbus.Variant)
+	var p struct {
+		Percent int32
+		Message string
+		Depth   int32
+	}
+	v, ok := changed["Progress"]
+	if !ok || v.Store(&p) != nil || p.Percent < 0 || p.Percent > 100 {
+		return 0, false
+	}
+	return int(p.Percent), true
+}
+
+func completed(ctx context.Context, conn *dbus.Conn, s *dbus.Signal) error {
+	if len(s.Body) == 1 && s.Body[0] == int32(0) {
+		return nil
+	}
+	said, err := property(ctx, conn, "LastError")
+	if err != nil || said == "" {
+		said = "it did not say why"
+	}
+	return fmt.Errorf("%w: RAUC says: %s", update.ErrRefused, foreign.Line(said))
+}

@@ -1,0 +1,178 @@
+package update
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+// trial has the new version, which runs, prove itself: confirmed, failed or undecided.
+func (u *Updater) trial(ctx context.Context, s state) (time.Duration, error) {
+	switch {
+	case s.Phase == returning || s.Phase == undecided:
+		return u.goBack(ctx, s)
+	case u.deps.Version != s.Offer.Version:
+		return u.giveUp(s, fmt.Sprintf("its image says that it is version %s", u.deps.Version))
+	case s.Phase == trying && s.Boot == u.boot && s.Pid != u.pid:
+		return u.giveUp(s, "camd ended by itself")
+	case s.Phase != trying || s.Boot != u.boot:
+		if s.Boots >= maxBoots {
+			return u.giveUp(s, "it did not stay up")
+		}
+		u.log.Info("this version is on trial", "version", s.Offer.Version)
+		return 0, u.change(func(s *state) {
+			s.Phase, s.Boot, s.Pid, s.Boots = trying, u.boot, u.pid, s.Boots+1
+		})
+	}
+	return u.prove(ctx, s)
+}
+
+// prove looks at what the version has to show. What worked before the update has to work
+// after it; the broker in any case, or no household could tell the camera anything.
+func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
+	now := time.Now()
+	if u.live.begun.IsZero() {
+		u.live.begun = now
+		if err := u.deps.SelfTest(ctx); err != nil {
+			return u.giveUp(s, "its self-test failed: "+sentence(err))
+		}
+	}
+	missing := ""
+	switch {
+	case s.Camera && !u.works("camera"):
+		missing = "its camera gave no picture"
+	case !u.works("auth"):
+		missing = "its store did not open"
+	}
+	if missing != "" {
+		if now.Sub(u.live.begun) < proofTime {
+			return look, nil
+		}
+		return u.giveUp(s, missing)
+	}
+	if u.live.proved.IsZero() {
+		u.live.proved = now
+	}
+	if u.works("broker") {
+		return u.confirm(ctx, s)
+	}
+	if now.Sub(u.live.proved) < brokerTime {
+		return look, nil
+	}
+	u.log.Warn("the broker is out of reach: the version before has to try", "version", s.Offer.Version)
+	return 0, u.change(func(next *state) {
+		next.Phase = undecided
+		next.tell(proto.StepUndecided, s.Offer.Version, "the broker was out of reach")
+	})
+}
+
+// confirm keeps the new version: first with the boot loader, then nothing older may come
+// back, and only then is the trial over. Each of these may be done twice.
+func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
+	if err := u.deps.Slots.Mark(ctx, MarkGood, s.Into); err != nil {
+		u.hold(sentence(err), false)
+		return rest, nil //nolint:nilerr // said, and tried again
+	}
+	u.live.good = true
+	if release.Compare(s.Offer.Lowest, u.lowest) > 0 {
+		if err := u.dir.raise(s.Offer.Lowest); err != nil {
+			return 0, err
+		}
+		u.mu.Lock()
+		u.lowest = s.Offer.Lowest
+		u.mu.Unlock()
+		if err := u.durable(); err != nil {
+			return 0, err
+		}
+	}
+	u.log.Info("this version is confirmed", "version", s.Offer.Version)
+	err := u.change(func(next *state) {
+		next.end()
+		next.Retry = retry{}
+		next.tell(proto.StepConfirmed, s.Offer.Version, "")
+	})
+	u.hold("", false)
+	u.sweep()
+	return 0, err
+}
+
+// giveUp ends the trial: this version is not tried again, and the one before comes back.
+func (u *Updater) giveUp(s state, reason string) (time.Duration, error) {
+	u.log.Error("this version has failed its trial", "version", s.Offer.Version, "reason", reason)
+	return 0, u.change(func(next *state) {
+		next.Phase, next.Boot = returning, u.boot
+		next.fail(s.Offer.Version, short(reason))
+		next.tell(proto.StepFailed, s.Offer.Version, reason)
+	})
+}
+
+// goBack has the version before run again. If that does not come about, this one stays:
+// a camera that only restarts is no camera.
+func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
+	if s.Boot != u.boot {
+		return 0, u.change(func(s *state) { s.Boot, s.Boots = u.boot, s.Boots+1 })
+	}
+	if s.Boots > 2*maxBoots {
+		u.hold("The version before can't be started any more, so this one stays, though it has failed.", true)
+		return rest, nil
+	}
+	err := u.deps.Slots.Mark(ctx, MarkActive, s.From)
+	if err == nil && s.Phase == returning {
+		err = u.deps.Slots.Mark(ctx, MarkBad, s.Into)
+	}
+	if err != nil {
+		u.hold(sentence(err), false)
+		return rest, nil //nolint:nilerr // said, and tried again
+	}
+	return u.restart(s)
+}
+
+// back is with the old version again, after a trial.
+func (u *Updater) back(s state) (time.Duration, error) {
+	if s.Phase == trying { // it did not give up itself
+		return u.fellBack(s, "it did not stay up, and the boot loader went back to the version before")
+	}
+	u.hold("", false)
+	err := u.change(func(s *state) { s.end() })
+	u.sweep()
+	return 0, err
+}
+
+// fellBack notes that the boot loader, or the old version itself, decided.
+func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
+	u.log.Error("the new version has failed", "version", s.Offer.Version, "reason", reason)
+	u.hold("", false)
+	err := u.change(func(next *state) {
+		next.fail(s.Offer.Version, reason)
+		next.tell(proto.StepFailed, s.Offer.Version, reason)
+		next.end()
+	})
+	u.sweep()
+	return 0, err
+}
+
+// judge is the old version after an undecided trial. If it reaches the broker, the new one
+// was at fault. If it does not, nobody knows, and the new one is tried again later: so a
+// broker can't keep a camera from an update for ever.
+func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
+	if err := u.settle(ctx, s.From); err != nil {
+		return 0, err
+	}
+	if u.live.begun.IsZero() {
+		u.live.begun = time.Now()
+	}
+	if u.works("broker") {
+		return u.fellBack(s, "it did not reach the broker, which the version before reaches")
+	}
+	if time.Since(u.live.begun) < brokerTime {
+		return look, nil
+	}
+	u.hold("", false)
+	return 0, u.change(func(next *state) {
+		next.putOff(s.Offer.Version, "The broker could not be reached while the update was tried; it is tried again later.")
+		next.end()
+	})
+}

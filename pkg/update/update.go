@@ -1,0 +1,282 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/update/download"
+	"github.com/camd-project/camd/pkg/update/release"
+)
+
+// Updater keeps the camera's system up to date. Its methods may be called from any
+// goroutine.
+type Updater struct {
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	board  *health.Board
+	health *health.Condition
+	dir    folder
+	fetch  *download.Downloader
+	boot   string // the kernel's number of this start
+	pid    int    // of this process
+	wake   chan struct{}
+	saved  func() error // tests cut the power in it; nil otherwise
+	free   func(path string) (uint64, error)
+
+	mu      sync.Mutex
+	state   state
+	lowest  string // nothing older may be installed
+	live    live
+	unknown bool // the state was damaged: nothing tells whether this version was ever confirmed
+}
+
+// live is what a restart forgets.
+type live struct {
+	started  time.Time
+	percent  int       // of the download or the installation under way
+	loading  bool      // a download is under way
+	reason   string    // a sentence: why it goes no further
+	refused  bool      // by reason of what the server offers
+	heard    time.Time // when the server last answered
+	nextPoll time.Time
+	begun    time.Time // of the trial, or of the old version's look at the broker
+	proved   time.Time // camera, store and self-test
+	good     bool      // the slot that runs was marked
+	asked    time.Time // when the system was last asked to restart
+}
+
+// New prepares an updater for a configuration that is On. It reads what is under way, and
+// so decides what this start is, before anything else of the camera begins.
+func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Updater, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if !release.ValidVersion(deps.Version) {
+		return nil, fmt.Errorf("%w: %q is no version of an image: it must be three numbers such as 1.2.0; set IMAGE_VERSION in /etc/os-release", errConfig, deps.Version)
+	}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	return open(cfg, log, board, deps, boot, os.Getpid())
+}
+
+func open(cfg Config, log *slog.Logger, board *health.Board, deps Deps, boot string, pid int) (*Updater, error) {
+	u := &Updater{
+		cfg: cfg, deps: deps, log: log.With("component", "update"), board: board, health: board.Condition("update"),
+		dir: folder(filepath.Join(deps.State, "update")), boot: boot, pid: pid, wake: make(chan struct{}, 1), free: freeSpace,
+	}
+	u.fetch = download.New(download.Config{HTTP: deps.HTTP, Rate: cfg.RateKbit * 1000 / 8, Wait: u.disturbs})
+	var err error
+	if u.state, u.unknown, err = u.dir.open(); err != nil {
+		return nil, err
+	}
+	confirmed := deps.Version
+	if old := u.state.Old; release.ValidVersion(old) {
+		confirmed = old
+	}
+	if u.lowest, err = u.dir.lowest(confirmed); err != nil {
+		return nil, fmt.Errorf("read the lowest allowed version: %w", err)
+	}
+	if u.unknown {
+		u.log.Error("the state of updates was damaged, and was set aside")
+	}
+	u.live.started = time.Now()
+	u.live.nextPoll = time.Now().Add(rand.N(firstPoll)) //nolint:gosec // so that not all cameras ask at once
+	return u, nil
+}
+
+// bootID is the kernel's number of this start: random(4).
+func bootID() (string, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("tell this start from the one before: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// String names the component.
+func (u *Updater) String() string { return "update" }
+
+// Run brings updates in until ctx ends. An error is one of the storage.
+func (u *Updater) Run(ctx context.Context, ready func()) error {
+	ready()
+	for {
+		wait, err := u.step(ctx)
+		if err != nil && ctx.Err() == nil {
+			u.health.Set(health.Failed, "Updates can't be kept track of: the storage may be full or failing.")
+			return err
+		}
+		u.report()
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		case <-u.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// How long to wait for what comes by itself.
+const (
+	look = time.Second // at what proves itself, at the broker, at who watches
+	rest = time.Minute
+)
+
+// step does what can be done now, and tells when to look again.
+func (u *Updater) step(ctx context.Context) (time.Duration, error) {
+	if err := u.tellAll(); err != nil {
+		return 0, err
+	}
+	switch s := u.read(); s.Phase {
+	case offered:
+		return u.bring(ctx, s)
+	case idle:
+		return u.poll(ctx)
+	default:
+		return u.carryOn(ctx, s)
+	}
+}
+
+// carryOn goes on with an update that has touched a slot. Which slot runs says where it is.
+func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
+	slots, err := u.deps.Slots.Status(ctx)
+	if err != nil {
+		u.hold(sentence(err), false)
+		return rest, nil
+	}
+	switch {
+	case slots.Booted == s.Into:
+		return u.trial(ctx, s)
+	case slots.Booted != s.From:
+		u.log.Error("neither the old nor the new slot runs", "booted", foreign.Line(slots.Booted))
+		return look, u.change(func(s *state) { s.end() })
+	}
+	switch s.Phase {
+	case installing:
+		return u.resumeInstall(ctx, s)
+	case installed, restarting:
+		return u.awaitRestart(ctx, s, slots)
+	case undecided:
+		return u.judge(ctx, s)
+	}
+	return u.back(s) // trying or returning, and the old version runs
+}
+
+// read copies the state.
+func (u *Updater) read() state {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.state
+}
+
+// change makes a change of the state durable, and only then has it hold.
+func (u *Updater) change(how func(*state)) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	next := u.state
+	next.Failed = append([]failure(nil), next.Failed...)
+	next.Tell = append([]proto.UpdateStep(nil), next.Tell...)
+	how(&next)
+	if err := u.dir.save(next); err != nil {
+		return err
+	}
+	u.state = next
+	return u.durable()
+}
+
+// durable is called after each durable write.
+func (u *Updater) durable() error {
+	if u.saved == nil {
+		return nil
+	}
+	return u.saved()
+}
+
+// hold says why an update goes no further.
+func (u *Updater) hold(reason string, refused bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.reason, u.live.refused, u.live.loading, u.live.percent = foreign.Line(reason), refused, false, 0
+}
+
+func (u *Updater) progress(percent int, loading bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.live.percent, u.live.loading, u.live.reason = percent, loading, ""
+}
+
+// tellAll tells the household what it is still to be told, in order. What can't be told
+// now is told later: only before a slot is written and before a restart it must be through.
+func (u *Updater) tellAll() error {
+	for {
+		s := u.read()
+		if len(s.Tell) == 0 {
+			return nil
+		}
+		if err := u.deps.Household.Tell(s.Tell[0]); err != nil {
+			u.log.Warn("the household can't be told of a step", "step", string(s.Tell[0].Kind), "error", err)
+			return nil //nolint:nilerr // it is kept, and told with the next step
+		}
+		if err := u.change(func(s *state) { s.Tell = s.Tell[1:] }); err != nil {
+			return err
+		}
+	}
+}
+
+// told reports whether the household knows of every step so far.
+func (u *Updater) told() bool { return len(u.read().Tell) == 0 }
+
+// report sets the condition.
+func (u *Updater) report() {
+	u.mu.Lock()
+	s, l := u.state, u.live
+	u.mu.Unlock()
+	heard := l.started
+	if l.heard.After(heard) {
+		heard = l.heard
+	}
+	switch {
+	case s.Fork:
+		u.health.Set(health.Failed, l.reason)
+	case l.refused:
+		u.health.Set(health.Degraded, l.reason)
+	case time.Since(heard) > unheard && l.reason != "":
+		u.health.Set(health.Degraded, l.reason)
+	default:
+		u.health.Set(health.OK, "")
+	}
+}
+
+// short makes what others said fit to stand in the access log.
+func short(reason string) string {
+	reason = foreign.Line(reason)
+	if len(reason) > proto.MaxUpdateReason {
+		reason = strings.ToValidUTF8(reason[:proto.MaxUpdateReason-len("…")], "") + "…"
+	}
+	return reason
+}
+
+// sentence says an error to people.
+func sentence(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "The server of updates did not answer in time; the camera tries again."
+	}
+	return err.Error()
+}
