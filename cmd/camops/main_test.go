@@ -30,7 +30,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		"version":          {[]string{"version"}, 0, "camops unknown"},
 		"help":             {[]string{"prompts", "--help"}, 0, "--names"},
-		"nothing":          {nil, 2, "expected one of prompts, pki"},
+		"nothing":          {nil, 2, "expected one of prompts, pki, release"},
 		"neither":          {[]string{"prompts"}, 2, "either --out or --list"},
 		"both":             {[]string{"prompts", "--out", path, "--list", path}, 2, "either --out or --list"},
 		"names and folder": {[]string{"prompts", "--out", path, "--from", dir, "--names", path}, 2, "record name/anna.wav"},
@@ -66,3 +66,6 @@ func TestEspeakIsMissing(t *testing.T) {
 		t.Errorf("code %d, said %q", code, errOut)
 	}
 }
+
+// writeFile writes a file of a test.
+func writeFile(path string, data []byte) error { return os.WriteFile(path, data, 0o600) }

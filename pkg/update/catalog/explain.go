@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -72,31 +73,21 @@ func explain(err error) error {
 	case unreachable && errors.Is(err, context.DeadlineExceeded):
 		return &reason{release.ErrUnreachable, "The update server is too slow: a file did not come within two minutes. It is tried again later.", err}
 	case unreachable:
-		return &reason{release.ErrUnreachable, "The update server can't be reached: " + foreign.Line(innermost(err)) + ". It is tried again later.", err}
+		return &reason{release.ErrUnreachable, "The update server can't be reached: " + foreign.Line(detail(err)) + ". It is tried again later.", err}
 	}
 	for _, r := range reasons {
 		if errors.Is(err, r.is) {
 			return &reason{r.kind, r.sentence, err}
 		}
 	}
-	return &reason{release.ErrRefused, "The list of releases can't be read, so it is refused: " + foreign.Line(innermost(err)) + ".", err}
+	return &reason{release.ErrRefused, "The list of releases is not written in a way that this version understands, so it is refused.", err}
 }
 
-// innermost is the text of the error that all others wrap.
-func innermost(err error) string {
-	for {
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			if next := e.Unwrap(); next != nil {
-				err = next
-				continue
-			}
-		case interface{ Unwrap() []error }:
-			if l := e.Unwrap(); len(l) > 0 {
-				err = l[len(l)-1]
-				continue
-			}
-		}
-		return err.Error()
+// detail is what the network said, without address and method, which the person knows.
+func detail(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
 	}
+	return err.Error()
 }

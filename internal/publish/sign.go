@@ -1,0 +1,134 @@
+package publish
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+)
+
+// Signed says how far a draft is.
+type Signed struct {
+	Role       string
+	Version    int64
+	Have, Need int
+}
+
+// ErrNothingToSign is of a key that no draft waits for.
+var ErrNothingToSign = errors.New("nothing waits for this key: camops release add or sign --renew makes a draft")
+
+// Renew makes drafts of what offline keys sign, with new ends.
+func (f *Folder) Renew() error {
+	targets, err := f.targetsDraft()
+	if err != nil {
+		return err
+	}
+	targets.Signed.Expires, targets.Signatures = f.expires(targetsLife), nil
+	if _, err := writeMetadata(f.Path(draftFolder, "targets.json"), targets); err != nil {
+		return err
+	}
+	root, err := f.root()
+	if err != nil {
+		return err
+	}
+	root.Signed.Version++
+	root.Signed.Expires, root.Signatures = f.expires(rootLife), nil
+	_, err = writeMetadata(f.Path(draftFolder, "root.json"), root)
+	return err
+}
+
+// root is the newest root that is published.
+func (f *Folder) root() (*metadata.Metadata[metadata.RootType], error) {
+	root := metadata.Root()
+	there, err := latest(f, metadata.ROOT, root)
+	if err == nil && !there {
+		err = fmt.Errorf("%s holds no root metadata", f.Path(siteFolder, "metadata"))
+	}
+	return root, err
+}
+
+// Sign signs every draft that a key may sign, and says how far each draft is.
+func (f *Folder) Sign(path string, ask Passphrase) ([]Signed, error) {
+	k, err := readKey(path, ask)
+	if err != nil {
+		return nil, err
+	}
+	root, err := f.root()
+	if err != nil {
+		return nil, err
+	}
+	a, err := signDraft(f, root, k, metadata.TARGETS, metadata.Targets())
+	if err != nil {
+		return nil, err
+	}
+	b, err := signDraft(f, root, k, metadata.ROOT, metadata.Root())
+	if err != nil {
+		return nil, err
+	}
+	if !a && !b {
+		return nil, ErrNothingToSign
+	}
+	return f.Drafts()
+}
+
+// signDraft signs a draft if there is one, and if the key is one of the role's.
+func signDraft[T metadata.Roles](f *Folder, root *metadata.Metadata[metadata.RootType], k key, role string, draft *metadata.Metadata[T]) (bool, error) {
+	path := f.Path(draftFolder, role+".json")
+	if err := readMetadata(path, draft); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	public, err := k.tuf()
+	if err != nil {
+		return false, fmt.Errorf("sign with %s: %w", k.name, err)
+	}
+	id, err := public.ID()
+	if err != nil {
+		return false, fmt.Errorf("sign with %s: %w", k.name, err)
+	}
+	if !slices.Contains(root.Signed.Roles[role].KeyIDs, id) {
+		return false, nil
+	}
+	if slices.ContainsFunc(draft.Signatures, func(s metadata.Signature) bool { return s.KeyID == id }) {
+		return true, nil // a second time changes nothing
+	}
+	if err := signMetadata(draft, k); err != nil {
+		return false, err
+	}
+	_, err = writeMetadata(path, draft)
+	return true, err
+}
+
+// Drafts says how far each draft is.
+func (f *Folder) Drafts() ([]Signed, error) {
+	root, err := f.root()
+	if err != nil {
+		return nil, err
+	}
+	var l []Signed
+	targets, next := metadata.Targets(), metadata.Root()
+	for _, d := range []struct {
+		role string
+		read func(path string) error
+		is   func() (version int64, have int)
+	}{
+		{metadata.TARGETS, func(p string) error { return readMetadata(p, targets) }, func() (int64, int) { return targets.Signed.Version, len(targets.Signatures) }},
+		{metadata.ROOT, func(p string) error { return readMetadata(p, next) }, func() (int64, int) { return next.Signed.Version, len(next.Signatures) }},
+	} {
+		path := f.Path(draftFolder, d.role+".json")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := d.read(path); err != nil {
+			return nil, err
+		}
+		s := Signed{Role: d.role, Need: root.Signed.Roles[d.role].Threshold}
+		s.Version, s.Have = d.is()
+		l = append(l, s)
+	}
+	return l, nil
+}
