@@ -13,10 +13,10 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example setup-build setup-release setup-test setup-sbom
+.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 build: setup-build ## camd, camctl and camops for this machine, in bin/
 	@echo "== building bin/camd, bin/camctl and bin/camops (the first time takes a minute or two)"
@@ -63,6 +63,12 @@ tool = @echo "== building $(notdir $@) (once)"; mkdir -p .cache/bin && \
 
 release: setup-release ## static, stripped binaries for arm64 and armv7 in dist/
 	@VERSION='$(VERSION)' BUILT='$(BUILT)' TAGS='$(TAGS)' scripts/release.sh
+
+image: setup-build ## the image of BOARD and its update bundle in dist/, by Buildroot in BUILDROOT_DIR
+	@BOARD='$(BOARD)' BUILDROOT_DIR='$(BUILDROOT_DIR)' PKI='$(PKI)' ANCHORS='$(ANCHORS)' BUILT='$(BUILT)' scripts/image.sh
+
+image-check: setup-test ## what make image left in dist/: bundle, disk, verity, and what is in the root file system
+	@buildroot/check.sh built '$(BOARD)' dist '$(or $(PKI),.cache/image/pki)'
 
 sbom: setup-sbom release .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD) ## what the released camd is made of, as CycloneDX, in dist/
 	@VERSION='$(VERSION)' scripts/sbom.sh .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD)

@@ -17,23 +17,14 @@ shift 5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The root file system, in whole blocks of 4 KiB, then the tree.
-root=$work/rootfs.img
-cp "$squashfs" "$root"
-truncate -s %4096 "$root"
-size=$(stat -c %s "$root")
-salt=$(sha256sum "$squashfs" | cut -d ' ' -f 1)
-hash=$(veritysetup format "$root" "$root" --no-superblock --hash=sha256 --salt="$salt" \
-  --data-block-size=4096 --hash-block-size=4096 --data-blocks=$((size / 4096)) --hash-offset="$size" |
-  sed -n 's/^Root hash:[[:space:]]*//p')
-[ ${#hash} -eq 64 ] || { echo "slot.sh: veritysetup gave no root hash for $squashfs" >&2; exit 1; }
+table=$("$(dirname "$0")/verity.sh" "$squashfs" "$work/rootfs.img")
 
 # boot.cmd puts in ${root}, the root partition of the slot. The kernel makes the device
 # itself (CONFIG_DM_INIT), before any program runs.
 # shellcheck disable=SC2016 # ${root} and ${fdt_addr} are U-Boot's
 {
   device='PARTUUID=${root}'
-  table="0 $((size / 512)) verity 1 $device $device 4096 4096 $((size / 4096)) $((size / 4096)) sha256 $hash $salt"
+  table=$(echo "$table" | sed "s/DEVICE/$device/g")
   echo "setenv bootargs \"$arguments root=/dev/dm-0 rootfstype=squashfs ro panic=5 dm-mod.waitfor=$device dm-mod.create=\\\"root,,,ro,$table\\\"\""
   if [ $# -gt 0 ]; then
     echo "setenv image \"\${fit}#$(basename "$1")\""
@@ -77,4 +68,4 @@ node() { # NAME FILE TYPE LINES…
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} mkimage -q -f "$work/slot.its" "$work/kernel.img" >&2
 
 mkdir -p "$out"
-mv "$root" "$work/kernel.img" "$out/"
+mv "$work/rootfs.img" "$work/kernel.img" "$out/"

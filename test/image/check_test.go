@@ -1,0 +1,68 @@
+package image
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestCheck is make -C buildroot check, for what needs no Buildroot.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	need(t, "mksquashfs", "veritysetup", "mkimage", "dtc", "genimage", "mkfs.vfat", "mcopy", "mke2fs", "rauc", "openssl", "partx", "shellcheck")
+	boards, err := os.ReadDir(tree.path("configs"))
+	must(t, err)
+	what := [][]string{{"scripts"}}
+	for _, b := range boards {
+		what = append(what, []string{"images", strings.TrimSuffix(strings.TrimPrefix(b.Name(), "camd_"), "_defconfig")})
+	}
+	if len(what) < 5 {
+		t.Fatalf("too few boards: %v", what)
+	}
+	for _, args := range what {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			out, err := run(t.Context(), tree.path("check.sh"), args...)
+			must(t, err)
+			t.Log(strings.TrimSpace(out))
+		})
+	}
+}
+
+// What keeps others out is in every board's configuration.
+func TestEveryBoardIsClosed(t *testing.T) {
+	t.Parallel()
+	for _, board := range []string{"qemu_aarch64", "rpizero2w_64", "rpi4_64", "beagley_ai"} {
+		lines := "\n" + string(read(t, tree.path("configs/camd_"+board+"_defconfig")))
+		for _, want := range []string{
+			"# BR2_TARGET_ENABLE_ROOT_LOGIN is not set", "# BR2_TARGET_GENERIC_GETTY is not set", "# BR2_TARGET_GENERIC_REMOUNT_ROOTFS_RW is not set",
+			"BR2_DOWNLOAD_FORCE_CHECK_HASHES=y", "BR2_REPRODUCIBLE=y", "BR2_PACKAGE_NFTABLES=y", "BR2_PACKAGE_RAUC_DBUS=y", "BR2_TARGET_ROOTFS_SQUASHFS4_ZSTD=y",
+		} {
+			if !strings.Contains(lines, "\n"+want+"\n") {
+				t.Errorf("%s lacks %s", board, want)
+			}
+		}
+	}
+}
+
+// A line that Kconfig dropped from a kernel's configuration stops the build.
+func TestFragmentsThatTookNoEffect(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config, fragment := dir+"/config", dir+"/fragment"
+	must(t, os.WriteFile(fragment, []byte("# A comment\nCONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\nCONFIG_D=5\n"), 0o600))
+	for text, want := range map[string]string{
+		"CONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\nCONFIG_D=5\n": "",
+		"CONFIG_A=y\nCONFIG_B=y\nCONFIG_D=5\n":                        "", // more than a module; not there at all
+		"CONFIG_A=m\nCONFIG_B=m\nCONFIG_D=5\n":                        "CONFIG_A=y",
+		"CONFIG_A=y\nCONFIG_D=5\n":                                    "CONFIG_B=m",
+		"CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=y\nCONFIG_D=5\n":            "CONFIG_C is not set",
+		"CONFIG_A=y\nCONFIG_B=m\nCONFIG_D=55\n":                       "CONFIG_D=5",
+	} {
+		must(t, os.WriteFile(config, []byte(text), 0o600))
+		_, err := run(t.Context(), tree.path("board/common/check-fragments.sh"), config, fragment)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want+" is not in")) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
