@@ -60,11 +60,13 @@ type Downloader struct {
 	http *http.Client
 	rate int
 	wait func() bool
+
+	again, stall time.Duration
 }
 
 // New makes a Downloader.
 func New(c Config) *Downloader {
-	d := &Downloader{http: c.HTTP, rate: c.Rate, wait: c.Wait}
+	d := &Downloader{http: c.HTTP, rate: c.Rate, wait: c.Wait, again: again, stall: stall}
 	if d.http == nil {
 		d.http = defaultClient()
 	}

@@ -83,7 +83,7 @@ func (t *transfer) complete(ctx context.Context) error {
 			return ctx.Err()
 		case err == nil, errors.Is(err, errPaused):
 		case errors.Is(err, errCut) && t.have > before:
-			if err := sleep(ctx, again); err != nil {
+			if err := sleep(ctx, t.again); err != nil {
 				return err
 			}
 		case errors.Is(err, errCut):
@@ -131,7 +131,7 @@ func (t *transfer) request(ctx context.Context) error {
 			r.Header.Set("If-Range", t.etag)
 		}
 	}
-	patience := time.AfterFunc(stall, cancel)
+	patience := time.AfterFunc(t.stall, cancel)
 	defer patience.Stop()
 	answer, err := t.http.Do(r)
 	if err != nil {
@@ -188,7 +188,7 @@ func (t *transfer) receive(ctx context.Context, body io.Reader, patience *time.T
 		if t.wait() {
 			return errPaused
 		}
-		patience.Reset(stall)
+		patience.Reset(t.stall)
 		n, err := io.ReadFull(body, buf[:min(block, t.Size-t.have+1)]) // one more shows what is too long
 		patience.Stop()
 		if t.have+int64(n) > t.Size {
