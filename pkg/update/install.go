@@ -27,7 +27,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if ok, err := u.still(ctx, s); err != nil || !ok {
 		return look, err
 	}
-	if s.waits() || !s.Asked && s.Retry.Version == s.Offer.Version && s.Retry.waits(u.live.started) {
+	if s.waits() || !s.Asked && s.Retry.Version == s.Offer.Version && s.Retry.waits() {
 		return rest, nil
 	}
 	if reason := u.lacksSpace(s.Offer.Size); reason != "" {

@@ -105,7 +105,7 @@ func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	}
 	s := u.read()
 	again := s.Retry.Version == o.Version
-	if again && s.Retry.waits(u.live.started) {
+	if again && s.Retry.waits() {
 		u.hold(s.Retry.Reason, false)
 		return nil
 	}
@@ -137,11 +137,11 @@ func (u *Updater) unfit(o release.Offer, slots SlotStatus) (reason string, refus
 	return "", false
 }
 
-// waits reports whether it is too early for another try. A clock that was set back must
-// not make that longer than the pause.
-func (r retry) waits(started time.Time) bool {
-	now := time.Now()
-	return now.Before(time.Unix(r.At, 0)) && now.Before(started.Add(pause(r.Count-1)))
+// waits reports whether it is too early for another try. More than the whole pause is left
+// only if the clock was set back, which must not make anyone wait.
+func (r retry) waits() bool {
+	left := time.Until(time.Unix(r.At, 0))
+	return left > 0 && left <= pause(r.Count-1)
 }
 
 // pause is how long to wait after count tries before this one.

@@ -44,9 +44,9 @@ func serve(t *testing.T, data []byte) *server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r.Header.Clone())
-		n := len(s.requests)
+		n, behave := len(s.requests), s.behave
 		s.mu.Unlock()
-		if s.behave != nil && s.behave(w, r, n) {
+		if behave != nil && behave(w, r, n) {
 			return
 		}
 		if s.etag != "" {
@@ -275,7 +275,9 @@ func TestBadServers(t *testing.T) {
 			if errors.Is(c.want, download.ErrWrong) {
 				nothing(t, item)
 			}
+			s.mu.Lock()
 			s.behave = nil
+			s.mu.Unlock()
 			if err := fetch(t, s, item); err != nil {
 				t.Fatalf("from a good server: %v", err)
 			}
