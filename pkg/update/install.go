@@ -24,8 +24,8 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, ""); err != nil {
 		return 0, err
 	}
-	if ok, err := u.still(ctx, s); err != nil || !ok {
-		return look, err
+	if gone, err := u.withdrawn(ctx, s); gone || err != nil {
+		return rest, err
 	}
 	if s.waits() || !s.Asked && s.Retry.Version == s.Offer.Version && s.Retry.waits() {
 		return rest, nil
@@ -37,7 +37,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.get(ctx, s); err != nil {
 		return u.notFetched(s, err)
 	}
-	slots, err := u.deps.Slots.Status(ctx)
+	slots, err := u.where(ctx)
 	if err != nil {
 		u.hold(sentence(err), false)
 		return rest, nil //nolint:nilerr // said, and tried again
@@ -174,9 +174,16 @@ func (u *Updater) brokenOff(s state, err error) error {
 
 // awaitRestart restarts when it suits the household. The old version runs: if the system
 // was started meanwhile, the boot loader did not stay with the new one.
-func (u *Updater) awaitRestart(ctx context.Context, s state, slots SlotStatus) (time.Duration, error) {
-	if s.Boot != u.boot && (s.Phase == restarting || slots.Primary != s.Into) {
-		return u.fellBack(s, "it did not start, and the boot loader went back to the version before")
+func (u *Updater) awaitRestart(ctx context.Context, s state) (time.Duration, error) {
+	if s.Boot != u.boot {
+		slots, err := u.deps.Slots.Status(ctx)
+		if err != nil {
+			u.hold(sentence(err), false)
+			return rest, nil //nolint:nilerr // said, and tried again
+		}
+		if s.Phase == restarting || slots.Primary != s.Into {
+			return u.fellBack(s, "it did not start, and the boot loader went back to the version before")
+		}
 	}
 	if err := u.settle(ctx, s.From); err != nil {
 		return 0, err
@@ -184,11 +191,8 @@ func (u *Updater) awaitRestart(ctx context.Context, s state, slots SlotStatus) (
 	if s.Phase == restarting {
 		return u.restart(s)
 	}
-	if ok, err := u.still(ctx, s); err != nil || !ok {
-		if !ok {
-			err = errors.Join(err, u.deps.Slots.Mark(ctx, MarkActive, s.From))
-		}
-		return look, err
+	if gone, err := u.withdrawn(ctx, s); gone || err != nil {
+		return rest, err
 	}
 	if !u.told() || !u.quiet() {
 		return rest, nil

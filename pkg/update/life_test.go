@@ -16,6 +16,7 @@ const day = 24 * time.Hour
 const goodStory = "available installing installed restarting confirmed"
 
 func TestAnUpdateComesInAndIsConfirmed(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.release("1.2.0", func(_ *updatetest.File, o *release.Offer) { o.Lowest = "1.1.0" })
 		if v := w.live(day); v != "1.2.0" {
@@ -41,6 +42,7 @@ func TestAnUpdateComesInAndIsConfirmed(t *testing.T) {
 }
 
 func TestAVersionThatFailsIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		manners manners
 		reason  string
@@ -51,6 +53,7 @@ func TestAVersionThatFailsIsNotTriedAgain(t *testing.T) {
 		"the store is shut": {manners{locked: true}, "store did not open"},
 		"its self-test":     {manners{selfTest: errors.New("the key is gone")}, "the key is gone"},
 		"no broker for it":  {manners{offline: true}, "did not reach the broker"},
+		"no installer":      {manners{deaf: true}, "which slot it runs in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(t *testing.T, w *world) {
@@ -82,6 +85,7 @@ func TestAVersionThatFailsIsNotTriedAgain(t *testing.T) {
 }
 
 func TestABrokerOutOfReachDecidesNothing(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.images["1.0.0"], w.images["1.2.0"] = &manners{offline: true}, &manners{offline: true}
 		w.release("1.2.0")
@@ -105,6 +109,7 @@ func TestABrokerOutOfReachDecidesNothing(t *testing.T) {
 }
 
 func TestTriesWithoutBrokerGrowRarer(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.images["1.0.0"], w.images["1.2.0"] = &manners{offline: true}, &manners{offline: true}
 		w.release("1.2.0")
@@ -118,6 +123,7 @@ func TestTriesWithoutBrokerGrowRarer(t *testing.T) {
 
 // What is not for this camera is refused before anything is written.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	type change = func(*updatetest.File, *release.Offer)
 	for name, c := range map[string]struct {
 		change change
@@ -156,6 +162,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestNothingBelowTheLowestVersion(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.release("2.0.0", func(_ *updatetest.File, o *release.Offer) { o.Lowest = "2.0.0" })
 		w.live(day)
@@ -176,6 +183,7 @@ func TestNothingBelowTheLowestVersion(t *testing.T) {
 }
 
 func TestNoDownloadWithoutSpace(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.free = 10 << 20
 		w.release("1.2.0")
@@ -194,6 +202,7 @@ func TestNoDownloadWithoutSpace(t *testing.T) {
 }
 
 func TestNothingIsWrittenBeforeTheHouseholdKnows(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, w *world) {
 		w.mute = true
 		w.release("1.2.0")
@@ -209,6 +218,7 @@ func TestNothingIsWrittenBeforeTheHouseholdKnows(t *testing.T) {
 }
 
 func TestEveryPowerCutIsResumed(t *testing.T) {
+	t.Parallel()
 	stories := map[string]struct {
 		manners manners
 		old     manners

@@ -94,7 +94,7 @@ func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 		u.hold("", false)
 		return nil
 	}
-	slots, err := u.deps.Slots.Status(ctx)
+	slots, err := u.where(ctx)
 	if err != nil {
 		u.hold(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried with the next poll
@@ -158,24 +158,33 @@ func (s *state) putOff(version, reason string) {
 	s.Retry = retry{Version: version, Count: count + 1, Reason: reason, At: time.Now().Add(pause(count)).Unix()}
 }
 
-// still asks again, when it is time, whether a release that was found is still meant for
-// this camera: one that was halted meanwhile must not run.
-func (u *Updater) still(ctx context.Context, s state) (bool, error) {
+// withdrawn asks again, when it is time, whether a release that was found is still meant for
+// this camera. One that was halted meanwhile is forgotten; if it is installed already, the
+// next start must run the old version before that.
+func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	if u.untilPoll() > 0 {
-		return true, nil
+		return false, nil
 	}
 	o, err := u.ask(ctx)
+	fork := errors.Is(err, release.ErrFork)
 	switch {
-	case errors.Is(err, release.ErrFork):
-		return false, u.forked(err)
-	case err != nil && !errors.Is(err, release.ErrNone):
-		return true, nil // it was verified, and nobody has said otherwise
 	case err == nil && o.Version == s.Offer.Version:
-		return true, nil
+		return false, nil
+	case err != nil && !fork && !errors.Is(err, release.ErrNone):
+		return false, nil // it was verified, and nobody has said otherwise
+	}
+	u.Check() // again: there may be another, or this does not come to its end
+	if s.Phase == installed {
+		if err := u.deps.Slots.Mark(ctx, MarkActive, s.From); err != nil {
+			u.hold(sentence(err), false)
+			return true, nil //nolint:nilerr // said, and tried again
+		}
+	}
+	if fork {
+		return true, u.forked(err)
 	}
 	u.log.Info("the release is withdrawn", "version", s.Offer.Version)
-	u.Check() // there may be another
-	return false, u.change(func(s *state) { s.end() })
+	return true, u.change(func(s *state) { s.end() })
 }
 
 // settle marks the slot that runs as good, once: it was confirmed before, or flashed. If
@@ -185,7 +194,7 @@ func (u *Updater) settle(ctx context.Context, from string) error {
 	if u.live.good || u.doubtful() && !(u.works("broker") && u.works("auth") && u.deps.SelfTest(ctx) == nil) {
 		return nil
 	}
-	slots, err := u.deps.Slots.Status(ctx)
+	slots, err := u.where(ctx)
 	if err != nil {
 		u.hold(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried again

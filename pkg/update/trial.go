@@ -123,9 +123,8 @@ func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
 	if err == nil && s.Phase == returning {
 		err = u.deps.Slots.Mark(ctx, MarkBad, s.Into)
 	}
-	if err != nil {
-		u.hold(sentence(err), false)
-		return rest, nil //nolint:nilerr // said, and tried again
+	if err != nil { // the boot loader's counter is left, which each restart lowers
+		u.log.Error("a slot can't be marked", "error", err)
 	}
 	return u.restart(s)
 }

@@ -54,6 +54,7 @@ type live struct {
 	begun    time.Time // of the trial, or of the old version's look at the broker
 	proved   time.Time // camera, store and self-test
 	good     bool      // the slot that runs was marked
+	slots    SlotStatus
 	asked    time.Time // when the system was last asked to restart
 }
 
@@ -155,10 +156,9 @@ func (u *Updater) step(ctx context.Context) (time.Duration, error) {
 
 // carryOn goes on with an update that has touched a slot. Which slot runs says where it is.
 func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
-	slots, err := u.deps.Slots.Status(ctx)
+	slots, err := u.where(ctx)
 	if err != nil {
-		u.hold(sentence(err), false)
-		return rest, nil
+		return u.lost(ctx, s, err)
 	}
 	switch {
 	case slots.Booted == s.Into:
@@ -171,11 +171,39 @@ func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 	case installing:
 		return u.resumeInstall(ctx, s)
 	case installed, restarting:
-		return u.awaitRestart(ctx, s, slots)
+		return u.awaitRestart(ctx, s)
 	case undecided:
 		return u.judge(ctx, s)
 	}
 	return u.back(s) // trying or returning, and the old version runs
+}
+
+// where tells which slot runs, which never changes while it does.
+func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
+	if u.live.slots.Booted != "" {
+		return u.live.slots, nil
+	}
+	slots, err := u.deps.Slots.Status(ctx)
+	if err == nil {
+		u.live.slots = slots
+	}
+	return slots, err
+}
+
+// lost is without an installer that says which slot runs. A new version whose installer
+// does not work could never be confirmed, nor replaced: it fails. Without marks it is the
+// boot loader's counter that ends it.
+func (u *Updater) lost(ctx context.Context, s state, err error) (time.Duration, error) {
+	u.hold(sentence(err), false)
+	switch {
+	case u.deps.Version != s.Offer.Version:
+		return rest, nil
+	case s.Phase == returning || s.Phase == undecided:
+		return u.goBack(ctx, s)
+	case time.Since(u.live.started) < proofTime:
+		return look, nil
+	}
+	return u.giveUp(s, "it can't say which slot it runs in")
 }
 
 // read copies the state.

@@ -34,6 +34,7 @@ type manners struct {
 	locked   bool // the store does not open
 	selfTest error
 	offline  bool // no broker
+	deaf     bool // RAUC does not answer
 }
 
 // world is a camera with everything around it, all of it made up.
@@ -225,8 +226,12 @@ func (w *world) process(long time.Duration) (crashed, lasted bool) {
 	m := w.manners(version)
 	w.pid++
 	w.board = health.NewBoard(slog.New(slog.DiscardHandler))
+	var slots update.Slots = w.machine
+	if m.deaf {
+		slots = deaf{}
+	}
 	u, err := update.Start(update.Config{URL: "https://updates.test", Anchors: "/anchors", IntervalHours: 6}, slog.New(slog.DiscardHandler), w.board, update.Deps{
-		Catalog: w, Slots: w.machine, Bundles: w.machine, Household: w, HTTP: &http.Client{Transport: w},
+		Catalog: w, Slots: slots, Bundles: w.machine, Household: w, HTTP: &http.Client{Transport: w},
 		SelfTest: func(context.Context) error { return m.selfTest }, Restart: w.restart,
 		State: w.state, Version: version,
 	}, w.machine.ID(), w.pid, w.power, w.free)
@@ -315,3 +320,12 @@ func in(t *testing.T, story func(t *testing.T, w *world)) {
 
 // end waits for a Run; who waits again gets the same.
 func end(done chan error) { done <- <-done }
+
+// deaf is a RAUC that does not run.
+type deaf struct{}
+
+var errDeaf = errors.New("RAUC does not run")
+
+func (deaf) Status(context.Context) (update.SlotStatus, error)       { return update.SlotStatus{}, errDeaf }
+func (deaf) Install(context.Context, update.Bundle, func(int)) error { return errDeaf }
+func (deaf) Mark(context.Context, update.Mark, string) error         { return errDeaf }
