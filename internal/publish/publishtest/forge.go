@@ -21,8 +21,7 @@ import (
 // Targets are the newest targets metadata that are published.
 func (s *Site) Targets() *metadata.Metadata[metadata.TargetsType] {
 	s.t.Helper()
-	m := s.role("targets")
-	return m
+	return s.role("targets")
 }
 
 // Rollout are the newest metadata of the role that can withhold.
@@ -31,9 +30,18 @@ func (s *Site) Rollout() *metadata.Metadata[metadata.TargetsType] {
 	return s.role("rollout")
 }
 
+// Name is the path of the metadata of a role that are published now.
+func (s *Site) Name(role string) string {
+	s.t.Helper()
+	if role == "snapshot" {
+		return fmt.Sprintf("metadata/%d.snapshot.json", s.timestamp().Signed.Meta["snapshot.json"].Version)
+	}
+	return fmt.Sprintf("metadata/%d.%s.json", s.snapshot().Signed.Meta[role+".json"].Version, role)
+}
+
 func (s *Site) role(name string) *metadata.Metadata[metadata.TargetsType] {
 	s.t.Helper()
-	m, err := metadata.Targets().FromBytes(s.Read(fmt.Sprintf("metadata/%d.%s.json", s.snapshot().Signed.Meta[name+".json"].Version, name)))
+	m, err := metadata.Targets().FromBytes(s.Read(s.Name(name)))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -51,7 +59,7 @@ func (s *Site) timestamp() *metadata.Metadata[metadata.TimestampType] {
 
 func (s *Site) snapshot() *metadata.Metadata[metadata.SnapshotType] {
 	s.t.Helper()
-	m, err := metadata.Snapshot().FromBytes(s.Read(fmt.Sprintf("metadata/%d.snapshot.json", s.timestamp().Signed.Meta["snapshot.json"].Version)))
+	m, err := metadata.Snapshot().FromBytes(s.Read(s.Name("snapshot")))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -62,23 +70,49 @@ func (s *Site) snapshot() *metadata.Metadata[metadata.SnapshotType] {
 // snapshot and a timestamp that name them, as who has stolen the online keys can.
 func (s *Site) Forge(m *metadata.Metadata[metadata.TargetsType], keys ...string) {
 	s.t.Helper()
-	s.forge("targets", m, keys...)
+	m.Signed.Version++
+	signed(s, m, &m.Signatures, keys...)
+	s.ForgeSigned("targets", m)
+}
+
+// SignForged has these keys sign targets metadata.
+func (s *Site) SignForged(m *metadata.Metadata[metadata.TargetsType], keys ...string) {
+	s.t.Helper()
+	signed(s, m, &m.Signatures, keys...)
+}
+
+// ForgeRoot publishes a root that these keys sign.
+func (s *Site) ForgeRoot(m *metadata.Metadata[metadata.RootType], keys ...string) {
+	s.t.Helper()
+	signed(s, m, &m.Signatures, keys...)
+	s.put(fmt.Sprintf("metadata/%d.root.json", m.Signed.Version), m)
 }
 
 // ForgeRollout does the same with the role that can withhold.
 func (s *Site) ForgeRollout(m *metadata.Metadata[metadata.TargetsType]) {
 	s.t.Helper()
-	s.forge("rollout", m, "rollout")
+	m.Signed.Version++
+	signed(s, m, &m.Signatures, "rollout")
+	s.ForgeSigned("rollout", m)
 }
 
-func (s *Site) forge(role string, m *metadata.Metadata[metadata.TargetsType], keys ...string) {
+// ForgeSigned publishes metadata with the signatures that they have.
+func (s *Site) ForgeSigned(role string, m *metadata.Metadata[metadata.TargetsType]) {
 	s.t.Helper()
-	m.Signed.Version++
-	signed(s, m, &m.Signatures, keys...)
-	text := s.put(fmt.Sprintf("metadata/%d.%s.json", m.Signed.Version, role), m)
+	text, err := m.ToBytes(true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.ForgeRaw(role, m.Signed.Version, text)
+}
+
+// ForgeRaw publishes any bytes as metadata of a role.
+func (s *Site) ForgeRaw(role string, version int64, text []byte) {
+	s.t.Helper()
 	snap, stamp := s.snapshot(), s.timestamp()
+	s.Write(fmt.Sprintf("metadata/%d.%s.json", version, role), text)
 	snap.Signed.Version++
-	snap.Signed.Meta[role+".json"] = meta(m.Signed.Version, text)
+	snap.Signed.Meta[role+".json"] = meta(version, text)
 	signed(s, snap, &snap.Signatures, "snapshot")
 	text = s.put(fmt.Sprintf("metadata/%d.snapshot.json", snap.Signed.Version), snap)
 	stamp.Signed.Version++
@@ -162,22 +196,34 @@ func (s *Site) ForgeLog(leaves []release.Leaf, witness bool) {
 	for path, data := range files {
 		s.Write("log/"+path, data)
 	}
-	const origin = "updates.test/log"
 	signers := []note.Signer{noteSigner(s.t, origin, s.Stolen("log"))}
 	if witness {
 		signers = append(signers, s.cosigner())
 	}
-	s.Write("log/checkpoint", Checkpoint(s.t, release.Checkpoint{Size: int64(len(leaves)), Hash: root}.Body(origin), signers...))
+	s.checkpoint(release.Checkpoint{Size: int64(len(leaves)), Hash: root}, signers...)
 }
 
-// Checkpoint signs a checkpoint's text.
-func Checkpoint(t testing.TB, body string, signers ...note.Signer) []byte {
-	t.Helper()
-	text, err := note.Sign(&note.Note{Text: body}, signers...)
+// ForgeWitnessesLog publishes a log that the witness alone has signed.
+func (s *Site) ForgeWitnessesLog(leaves []release.Leaf) {
+	s.t.Helper()
+	s.ForgeLog(leaves, true)
+	_, root, err := release.Files(leaves, 0)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return text
+	s.checkpoint(release.Checkpoint{Size: int64(len(leaves)), Hash: root}, s.cosigner())
+}
+
+// origin is the log's name.
+const origin = "updates.test/log"
+
+func (s *Site) checkpoint(cp release.Checkpoint, signers ...note.Signer) {
+	s.t.Helper()
+	text, err := note.Sign(&note.Note{Text: cp.Body(origin)}, signers...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Write("log/checkpoint", text)
 }
 
 // Unwitness takes the witness's signature off the published checkpoint.

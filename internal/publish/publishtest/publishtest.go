@@ -48,7 +48,7 @@ func New(t testing.TB) *Site {
 	t.Helper()
 	s := &Site{t: t, tmp: t.TempDir()}
 	var err error
-	if s.Folder, err = publish.Init(s.Temp("maker"), publish.Options{Origin: "updates.test/log"}, passphrase); err != nil {
+	if s.Folder, err = publish.Init(s.Temp("maker"), publish.Options{Origin: origin}, passphrase); err != nil {
 		t.Fatal(err)
 	}
 	s.Dir, s.Anchors = s.Temp("www"), s.Path("anchors")
@@ -157,10 +157,14 @@ func (s *Site) PublishAll() {
 // Witness has the witness sign what waits.
 func (s *Site) Witness() {
 	s.t.Helper()
-	w := publish.Witness{LogKey: s.Path("anchors", "log.pub"), Key: s.Path("keys", "witness.key"), State: s.Temp("witness.seen"), Ask: passphrase}
-	if _, _, err := w.Sign(s.t.Context(), s.Dir); err != nil {
+	if _, _, err := s.WitnessOf().Sign(s.t.Context(), s.Dir); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// WitnessOf is the witness.
+func (s *Site) WitnessOf() publish.Witness {
+	return publish.Witness{LogKey: s.Path("anchors", "log.pub"), Key: s.Path("keys", "witness.key"), State: s.Temp("witness.seen"), Ask: passphrase}
 }
 
 // Config is that of a device whose running version is this.

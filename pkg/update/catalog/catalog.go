@@ -74,7 +74,7 @@ func open(cfg Config) (*Catalog, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Catalog{cfg: cfg, base: base, client: guarded(cfg.HTTP)}, nil
+	return &Catalog{cfg: cfg, base: base, client: careful(cfg.HTTP)}, nil
 }
 
 // Latest returns the newest release that this device may install. Errors are sentences

@@ -42,7 +42,7 @@ func TestNew(t *testing.T) {
 }
 
 func TestRedirectionsStaySecure(t *testing.T) {
-	check := guarded(&http.Client{}).CheckRedirect
+	check := careful(&http.Client{}).CheckRedirect
 	to := func(text string) *http.Request {
 		u, err := url.Parse(text)
 		if err != nil {

@@ -39,6 +39,7 @@ var reasons = []struct {
 	{release.ErrTiles, release.ErrRefused, "The release log's files don't fit what was signed, so its releases are refused. The publisher has to publish them again."},
 	{release.ErrRelease, release.ErrRefused, "The release describes itself in a way that this version does not understand, so it is refused."},
 	{release.ErrRollout, release.ErrRefused, "The rollout is written in a way that this version does not understand, so nothing is installed."},
+	{errRedirect, release.ErrRefused, "The update server sends on to another place too often, or to one without TLS, so it is not followed."},
 	{errTooLarge, release.ErrRefused, "The update server sends more than it may, so it is not listened to."},
 	{&metadata.ErrExpiredMetadata{}, release.ErrRefused, "The list of releases is out of date, so it is refused. Either the publisher has not renewed it, or this camera's clock is wrong."},
 	{&metadata.ErrUnsignedMetadata{}, release.ErrRefused, "Too few of the keys that this image trusts have signed the list of releases, so it is refused."},
@@ -53,19 +54,19 @@ var errKeep = errors.New("what was seen of releases can't be kept")
 func ours(err error) bool {
 	var path *fs.PathError
 	var link *os.LinkError
-	return errors.Is(err, errKeep) || errors.As(err, &path) || errors.As(err, &link)
+	return errors.As(err, &path) || errors.As(err, &link)
 }
 
 // explain makes a sentence of what ended a look.
 func explain(err error) error {
 	switch {
-	case errors.Is(err, release.ErrNone), errors.Is(err, release.ErrAnchors), errors.Is(err, context.Canceled):
+	case errors.Is(err, release.ErrNone), errors.Is(err, release.ErrAnchors), errors.Is(err, context.Canceled),
+		errors.Is(err, errKeep) && !errors.Is(err, release.ErrFork):
 		return err
-	case errors.Is(err, release.ErrFork): // first of all, whether or not its proof could be kept
-	case ours(err):
+	case ours(err) && !errors.Is(err, release.ErrFork): // which is told whether or not its proof could be kept
 		return fmt.Errorf("%w: %w", errKeep, store.Bare(err))
 	}
-	unreachable := errors.Is(err, release.ErrUnreachable) && !errors.Is(err, release.ErrRefused)
+	unreachable := errors.Is(err, release.ErrUnreachable) && !errors.Is(err, errRedirect)
 	var status *metadata.ErrDownloadHTTP
 	switch {
 	case errors.As(err, &status):

@@ -28,6 +28,7 @@ const (
 
 var (
 	errTooLarge = errors.New("the file is larger than it may be")
+	errRedirect = errors.New("it sends on to another place too often, or without TLS")
 	rootName    = regexp.MustCompile(`^([1-9][0-9]{0,17})\.root\.json$`)
 )
 
@@ -47,15 +48,15 @@ func secure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
 }
 
-// guarded is client, following only redirections that stay secure.
-func guarded(client *http.Client) *http.Client {
+// careful is client, following only redirections that stay secure.
+func careful(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
 		c = *client
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects || !secure(req.URL) {
-			return fmt.Errorf("%w: it sends on to another place too often, or without TLS", release.ErrRefused)
+			return errRedirect
 		}
 		return nil
 	}

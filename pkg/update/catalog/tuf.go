@@ -35,6 +35,20 @@ type listing struct {
 	rollout func(compatible string) (release.Rollout, error) // empty where there is none
 }
 
+// errUnreadable is of metadata that the library can't bear.
+var errUnreadable = errors.New("the metadata are no metadata")
+
+// guarded calls what parses foreign metadata. go-tuf panics on some of them (a target
+// that is null, in 2.4.2), before it has looked at a signature.
+func guarded[T any](parse func() (T, error)) (v T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errUnreadable
+		}
+	}()
+	return parse()
+}
+
 // refresh reads and verifies the TUF metadata (TUF 1.0.31, 5), and keeps what was
 // verified.
 func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
@@ -44,7 +58,7 @@ func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 		return listing{}, fmt.Errorf("%w: %w", errKeep, store.Bare(err))
 	}
 	dropDamaged(dir)
-	u, err := updater.New(&config.UpdaterConfig{
+	u, err := guardedUpdater(&config.UpdaterConfig{
 		MaxRootRotations: maxRotations, MaxDelegations: 4,
 		RootMaxLength: maxRoot, TimestampMaxLength: maxTimestamp, SnapshotMaxLength: maxSnapshot, TargetsMaxLength: maxTargets,
 		Fetcher: f, LocalTrustedRoot: root, LocalMetadataDir: dir, LocalTargetsDir: dir,
@@ -54,7 +68,7 @@ func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 		return listing{}, anchorsOr(err)
 	}
 	u.UnsafeSetRefTime(c.cfg.Now().UTC()) // the device's clock; unsafe is only to lie to it
-	refreshed := u.Refresh()
+	_, refreshed := guarded(func() (any, error) { return nil, u.Refresh() })
 	if err := f.keepRoots(u.GetTrustedMetadataSet().Root.Signed.Version, refreshed); err != nil {
 		return listing{}, err
 	}
@@ -65,10 +79,14 @@ func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 		version: u.GetTrustedMetadataSet().Targets[metadata.TARGETS].Signed.Version,
 		targets: u.GetTopLevelTargets(),
 		rollout: func(compatible string) (release.Rollout, error) {
-			r, err := rollout(u, compatible)
+			r, err := guarded(func() (release.Rollout, error) { return rollout(u, compatible) })
 			return r, errors.Join(err, syncAll(dir))
 		},
 	}, syncAll(dir)
+}
+
+func guardedUpdater(cfg *config.UpdaterConfig) (*updater.Updater, error) {
+	return guarded(func() (*updater.Updater, error) { return updater.New(cfg) })
 }
 
 // rollout reads what the delegated role says of this kind of device. Only the role's
@@ -119,7 +137,10 @@ func dropDamaged(dir string) {
 	} {
 		path := filepath.Join(dir, role+".json")
 		data, err := os.ReadFile(path)
-		if err == nil && read(data) != nil || err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err == nil {
+			_, err = guarded(func() (any, error) { return nil, read(data) })
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			_ = os.RemoveAll(path) // if it stays, the look fails and says so
 		}
 	}
@@ -154,7 +175,7 @@ func syncAll(dir string) error {
 
 // anchorsOr tells a root that can't be used from a folder that can't be written.
 func anchorsOr(err error) error {
-	if ours(err) {
+	if ours(err) || errors.Is(err, errKeep) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", release.ErrAnchors, err)

@@ -1,8 +1,11 @@
 package release
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -222,6 +225,64 @@ func FuzzParseRollout(f *testing.F) {
 			if s.Percent < 0 || s.Percent > 100 {
 				t.Errorf("%q read as %+v", text, s)
 			}
+		}
+	})
+}
+
+// bundleOf is what RAUC's bundle of the format verity is to who reads its manifest.
+func bundleOf(cms []byte) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte("squashfs"), cms...), uint64(len(cms)))
+}
+
+// A bundle that RAUC 1.8 made, of which only the CMS message is kept.
+func TestManifestOfABundle(t *testing.T) {
+	cms, err := os.ReadFile("testdata/signature.der")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bundleOf(cms)
+	m, err := Manifest(bytes.NewReader(b), int64(len(b)))
+	if err != nil || !strings.Contains(string(m), "compatible=camd-rpi4-64\nversion=1.2.0\n") {
+		t.Errorf("%q, %v", m, err)
+	}
+	if got := ManifestHash(m); got != "991943ae6383ce5ce097cad6f2325a8724e19087fa03bbb1e0c8b679326d4a9c" {
+		t.Errorf("hash %s", got)
+	}
+	detached, err := os.ReadFile("testdata/detached.der")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"plain":        {bundleOf(detached), ErrDetached},
+		"empty":        {nil, ErrBundle},
+		"seven bytes":  {make([]byte, 7), ErrBundle},
+		"no signature": {make([]byte, 100), ErrBundle},
+		"too long":     {binary.BigEndian.AppendUint64(nil, 1<<63), ErrBundle},
+		"cut short":    {bundleOf(cms[:len(cms)-1]), ErrBundle},
+		"more behind":  {bundleOf(append(bytes.Clone(cms), 0)), ErrBundle},
+		"text":         {bundleOf([]byte("hello")), ErrBundle},
+	} {
+		if m, err := Manifest(bytes.NewReader(tt.data), int64(len(tt.data))); !errors.Is(err, tt.want) || m != nil {
+			t.Errorf("%s: %q, %v", name, m, err)
+		}
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	for _, name := range []string{"signature.der", "detached.der"} {
+		cms, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bundleOf(cms))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := Manifest(bytes.NewReader(data), int64(len(data)))
+		if err == nil && !bytes.Contains(data, m) {
+			t.Errorf("%q is not of this file", m)
 		}
 	})
 }
