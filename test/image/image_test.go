@@ -48,8 +48,8 @@ func slot(t *testing.T, s Slot) (dir string) {
 	dir = t.TempDir()
 	files := filepath.Join(dir, "files")
 	must(t, os.Mkdir(files, 0o755))
-	program := make([]byte, 100_000) // that can't be compressed: RAUC wants more than a block
-	rand.NewChaCha8([32]byte{}).Read(program)
+	program := make([]byte, 100_000)                 // that can't be compressed: RAUC wants more than a block
+	_, _ = rand.NewChaCha8([32]byte{}).Read(program) // never an error
 	must(t, os.WriteFile(filepath.Join(files, "program"), program, 0o600))
 	s.Squashfs, s.Kernel, s.Load, s.Arguments = filepath.Join(dir, "squashfs"), filepath.Join(dir, "kernel"), "0x40400000", "console=ttyAMA0"
 	_, err := run(t.Context(), "mksquashfs", files, s.Squashfs, "-quiet", "-no-progress", "-all-root", "-mkfs-time", "0", "-all-time", "0")

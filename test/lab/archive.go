@@ -14,7 +14,8 @@ import (
 // The same files give the same bytes.
 type Archive map[string]File
 
-// File is a regular file of an archive, or a folder if its mode says so.
+// File is a regular file of an archive; or a folder, or a link to what Data names, if its
+// mode says so.
 type File struct {
 	Mode fs.FileMode
 	Data []byte
@@ -25,6 +26,9 @@ func (a Archive) Add(name string, mode fs.FileMode, data []byte) {
 	a[name] = File{mode, data}
 	a.folders(path.Dir(name))
 }
+
+// Link puts a symbolic link into the archive.
+func (a Archive) Link(name, target string) { a.Add(name, fs.ModeSymlink|0o777, []byte(target)) }
 
 // Folder puts an empty folder into the archive, with those above it.
 func (a Archive) Folder(name string) { a.folders(name) }
@@ -52,6 +56,9 @@ func (a Archive) Write(w io.Writer) error {
 func unixMode(m fs.FileMode) uint32 {
 	if m.IsDir() {
 		return 0o040000 | uint32(m.Perm())
+	}
+	if m&fs.ModeSymlink != 0 {
+		return 0o120000 | uint32(m.Perm())
 	}
 	return 0o100000 | uint32(m.Perm())
 }

@@ -1,8 +1,8 @@
 package lab
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/rpc"
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -20,8 +19,11 @@ import (
 )
 
 // bootDeadline is how long a guest may take until it answers; two to four seconds
-// are usual.
-const bootDeadline = 2 * time.Minute
+// are usual, and half a minute with firmware and an init of its own.
+const bootDeadline = 10 * time.Minute
+
+// ErrEnded means that the machine went off, or began anew, before it answered.
+var ErrEnded = errors.New("the guest ended before it answered")
 
 // Machine says what to boot.
 type Machine struct {
@@ -30,9 +32,12 @@ type Machine struct {
 	Init    string   // path of the guest's first process, built for Arch
 	Modules []string // a name and parameters each; those of the machine itself come by themselves
 	Disks   []Disk
-	Files   Archive    // for the guest's root file system
-	Net     *Namespace // shared by guest and host
-	Dir     string     // for the initramfs, the console's log and the socket; its path is short
+	Files   Archive // for the guest's root file system
+	// Firmware boots the first disk instead, and what there is on it names neither kernel,
+	// modules nor files here.
+	Firmware string
+	Net      *Namespace // shared by guest and host
+	Dir      string     // for the initramfs, the console's log and the socket; its path is short
 }
 
 // hda drives a sound card of QEMU's own, with a mixer, which plays to nobody. A machine
@@ -54,8 +59,10 @@ type Guest struct {
 // Boot starts a guest and waits until it answers.
 func Boot(ctx context.Context, m Machine) (*Guest, error) {
 	initrd := filepath.Join(m.Dir, "initrd")
-	if err := m.writeInitrd(initrd); err != nil {
-		return nil, err
+	if m.Firmware == "" {
+		if err := writeInitrd(initrd, m.Kernel, m.Init, m.Files, m.modules()); err != nil {
+			return nil, err
+		}
 	}
 	socket := filepath.Join(m.Dir, "port")
 	listener, err := net.Listen("unix", socket)
@@ -74,64 +81,6 @@ func Boot(ctx context.Context, m Machine) (*Guest, error) {
 	return g, nil
 }
 
-func (m Machine) writeInitrd(path string) error {
-	a := Archive{}
-	for name, f := range m.Files {
-		a.Add(name, f.Mode, f.Data)
-	}
-	for _, d := range []string{"dev", "proc", "sys", "run", "tmp", "etc"} {
-		a.Folder(d)
-	}
-	program, err := os.ReadFile(m.Init)
-	if err != nil {
-		return err
-	}
-	a.Add("init", 0o755, program)
-	if err := m.addModules(a); err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if err := a.Write(f); err != nil {
-		f.Close() //nolint:errcheck // the first error counts
-		return err
-	}
-	return f.Close()
-}
-
-// addModules adds the modules with all that they need, and the list that the
-// guest's first process loads them by.
-func (m Machine) addModules(a Archive) error {
-	parameters := map[string]string{}
-	names := []string{"virtio_pci", "virtio_net", "virtio_console"}
-	if len(m.Disks) > 0 {
-		names = append(names, diskModules...)
-	}
-	for _, line := range m.Modules {
-		name, p, _ := strings.Cut(line, " ")
-		names = append(names, name)
-		parameters[moduleName(name)] = p
-	}
-	paths, err := m.Kernel.Order(names...)
-	if err != nil {
-		return err
-	}
-	var list bytes.Buffer
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		base := filepath.Base(path)
-		a.Add("lib/modules/"+base, 0o644, data)
-		fmt.Fprintf(&list, "/lib/modules/%s %s\n", base, parameters[moduleName(strings.TrimSuffix(base, ".ko"))])
-	}
-	a.Add(agent.ModuleList, 0o644, list.Bytes())
-	return nil
-}
-
 // start starts QEMU in the namespace, on whose thread it depends.
 func (g *Guest) start(m Machine, initrd, socket string) error {
 	console, err := os.Create(g.log)
@@ -143,13 +92,16 @@ func (g *Guest) start(m Machine, initrd, socket string) error {
 	args := append(slices.Clone(m.Arch.QEMU[1:]),
 		"-accel", "tcg,thread=multi", "-smp", "2", "-m", "512",
 		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-		"-kernel", m.Kernel.Image, "-initrd", initrd,
-		"-append", "console=ttyAMA0 panic=-1 quiet -- "+words,
 		"-netdev", "tap,id=net,fd=3",
 		"-device", "virtio-net-pci,netdev=net,romfile=", // without recommended packages there is no ROM
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=port,path="+socket,
 		"-device", "virtserialport,chardev=port,name="+agent.Port)
+	if m.Firmware != "" {
+		args = append(args, "-bios", m.Firmware)
+	} else {
+		args = append(args, "-kernel", m.Kernel.Image, "-initrd", initrd, "-append", "console=ttyAMA0 panic=-1 quiet -- "+words)
+	}
 	for i, d := range m.Disks {
 		more, err := d.arguments(i)
 		if err != nil {
@@ -194,7 +146,11 @@ func (g *Guest) connect(ctx context.Context, l net.Listener) error {
 	}
 	g.client = rpc.NewClient(conn)
 	var names []string
-	return g.call(ctx, "Glob", "/init", &names)
+	err = g.call(ctx, "Glob", "/init", &names)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", ErrEnded, err)
+	}
+	return err
 }
 
 // Kill ends the guest at once.

@@ -22,6 +22,10 @@ const ModuleList = "lab/modules"
 // a processor from ever being idle, and takes nothing from others.
 const Busy = "busy"
 
+// UnderInit is the first argument of the guest's agent where another init is the first
+// process.
+const UnderInit = "under-init"
+
 // Empty is for calls without an argument or an answer.
 type Empty struct{}
 

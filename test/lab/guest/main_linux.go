@@ -12,22 +12,28 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/camd-project/camd/test/lab/agent"
+	"github.com/camd-project/camd/test/lab/kmod"
 	"github.com/camd-project/camd/test/lab/netif"
 )
 
 // main's arguments are the words after "--" on the kernel's command line: the
-// guest's address with its prefix length, and the time as seconds since 1970.
+// guest's address with its prefix length, and the time as seconds since 1970. Under an init
+// that has done all that, it is started as a service, with the address only.
 func main() {
 	if slices.Equal(os.Args[1:], []string{agent.Busy}) {
 		busy()
 	}
-	err := run(os.Args[1:])
+	var err error
+	if len(os.Args) == 3 && os.Args[1] == agent.UnderInit {
+		err = serve(os.Args[2])
+	} else {
+		err = run(os.Args[1:])
+	}
 	fmt.Println("lab: guest ends:", err)
 	unix.Sync()
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
@@ -45,10 +51,15 @@ func run(args []string) error {
 	if err := setClock(args[1]); err != nil {
 		return err
 	}
-	if err := loadModules("/" + agent.ModuleList); err != nil {
+	if err := kmod.Load("/" + agent.ModuleList); err != nil {
 		return err
 	}
-	if err := setNetwork(args[0]); err != nil {
+	return serve(args[0])
+}
+
+// serve does what the host asks, until that is to end.
+func serve(address string) error {
+	if err := setNetwork(address); err != nil {
 		return err
 	}
 	port, err := openPort()
@@ -87,33 +98,6 @@ func setClock(seconds string) error {
 	}
 	t := unix.NsecToTimeval(s * int64(time.Second))
 	return unix.Settimeofday(&t)
-}
-
-// loadModules loads the listed modules; parts of the kernel itself may be named too.
-func loadModules(list string) error {
-	text, err := os.ReadFile(list)
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(text)) {
-		path, parameters, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if err := loadModule(path, parameters); err != nil {
-			return fmt.Errorf("load %s: %w", path, err)
-		}
-	}
-	return nil
-}
-
-func loadModule(path, parameters string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil && err != unix.EEXIST {
-		return err
-	}
-	return nil
 }
 
 func setNetwork(address string) error {

@@ -1,0 +1,123 @@
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// systemPackages make the root file system of the full tier, with what they depend on. The
+// shell and its tools are busybox's, as in an image.
+var systemPackages = []string{"systemd", "systemd-sysv", "udev", "dbus", "rauc", "rauc-service", "libubootenv-tool", "e2fsprogs", "fdisk", "util-linux", "busybox-static"}
+
+// unneeded are packages that only the installation on a Debian machine needs, which nobody
+// does here: their files are unpacked, no script of theirs runs.
+var unneeded = regexp.MustCompile(`^(perl.*|libperl.*|lib.*-perl|libgdbm.*|usrmerge|debconf|adduser|dpkg|tar|passwd|libsem.*|init-system-helpers|gcc-12-base|libdb5.3|libsasl2-modules-db|dbus-session-bus-common|dmsetup)$`)
+
+// FetchSystem gives the folder with the files of the packages that Debian has now, from the
+// folder cache if they are there; an older one that is cached serves without a network.
+func FetchSystem(ctx context.Context, cache string, a Arch) (string, error) {
+	cache, err := filepath.Abs(cache)
+	if err != nil {
+		return "", err
+	}
+	p := newApt(filepath.Join(cache, a.Debian+"-system"), a.Debian)
+	current := filepath.Join(p.dir, "current") // holds the folder's name
+	if s, err := os.Stat(current); err != nil || time.Since(s.ModTime()) > freshFor {
+		if err := refreshSystem(ctx, p, current); err != nil {
+			if _, missing := os.Stat(current); missing != nil {
+				return "", fmt.Errorf("%w: %w", ErrNoKernel, err)
+			}
+		}
+	}
+	name, err := os.ReadFile(current)
+	return filepath.Join(p.dir, string(name)), err
+}
+
+var toInstall = regexp.MustCompile(`(?m)^Inst (\S+) \((\S+) `)
+
+func refreshSystem(ctx context.Context, p *apt, current string) error {
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	_, updateErr := p.run(ctx, "apt-get", "update")
+	plan, err := p.run(ctx, "apt-get", append([]string{"install", "--simulate", "--no-install-recommends"}, systemPackages...)...)
+	if err != nil {
+		return errors.Join(updateErr, err)
+	}
+	var want []string
+	for _, m := range toInstall.FindAllStringSubmatch(plan, -1) {
+		if !unneeded.MatchString(m[1]) {
+			want = append(want, m[1]+"="+m[2])
+		}
+	}
+	slices.Sort(want)
+	sum := sha256.Sum256([]byte(strings.Join(want, "\n")))
+	name := "root-" + hex.EncodeToString(sum[:8])
+	if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil {
+		if err := p.unpack(ctx, want, filepath.Join(p.dir, name)); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(current, []byte(name), 0o644); err != nil {
+		return err
+	}
+	roots, err := filepath.Glob(filepath.Join(p.dir, "root-*"))
+	for _, r := range roots {
+		if filepath.Base(r) != name {
+			err = errors.Join(err, os.RemoveAll(r))
+		}
+	}
+	return err
+}
+
+// unpack fetches packages and unpacks them over one another into a folder.
+func (p *apt) unpack(ctx context.Context, want []string, root string) error {
+	tmp, err := os.MkdirTemp(p.dir, "unpack-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // what is left is only litter in a cache
+	if _, err := output(ctx, tmp, "apt-get", append(append(slices.Clone(p.options), "download"), want...)...); err != nil {
+		return err
+	}
+	files := filepath.Join(tmp, "files")
+	// Debian's merged /usr, before packages bring folders of these names.
+	for _, d := range []string{"bin", "sbin", "lib"} {
+		if err := os.MkdirAll(filepath.Join(files, "usr", d), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink("usr/"+d, filepath.Join(files, d)); err != nil {
+			return err
+		}
+	}
+	debs, err := filepath.Glob(filepath.Join(tmp, "*.deb"))
+	if err != nil || len(debs) != len(want) {
+		return fmt.Errorf("apt-get download left %d packages, want %d", len(debs), len(want))
+	}
+	for _, deb := range debs {
+		// dpkg-deb -x would put folders in the place of the links above.
+		if _, err := output(ctx, tmp, "sh", "-c", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink --no-same-owner -C "$2"`, "sh", deb, files); err != nil {
+			return err
+		}
+	}
+	for _, d := range []string{"usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/bash-completion", "usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin"} {
+		if err := os.RemoveAll(filepath.Join(files, d)); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(files, root); err != nil {
+		if _, there := os.Stat(root); there != nil {
+			return err
+		} // another run was faster
+	}
+	return nil
+}
