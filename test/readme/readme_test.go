@@ -20,26 +20,21 @@ var special = []struct {
 	why     string
 }{
 	{command: "make build release", why: "the programs are built once, for this machine"},
+	{command: "make image", why: "there is no Buildroot; buildroot/check.sh makes the same of placeholders"},
+	{command: "sudo dd ", why: "there is no disk"},
+	{command: "sudo mount /dev/sdX7 /mnt", why: "the card is a folder"},
+	{command: "sudo umount /mnt", why: "the same"},
 	{command: "camctl talk", why: "there is no microphone"},
 	{command: "camctl watch", says: "first picture "},
 	{command: "camctl events --follow", says: "Following "},
 }
 
-// TestReadmeCanBeFollowed runs the two sections of the README line by line.
+// TestReadmeCanBeFollowed runs the sections of the README line by line, the camera by hand.
 func TestReadmeCanBeFollowed(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, section := range []string{"## Put it on a device", "## Who may see and hear"} {
-		lines := commands(section, string(text))
-		if len(lines) < 10 {
-			t.Fatalf("%s has only the commands %q", section, lines)
-		}
-		for _, line := range lines {
-			m.follow(line)
-		}
+	for _, section := range []string{"## Put it on a device", "### By hand", "## Who may see and hear"} {
+		m.followAll(section)
 	}
 	// What Cara had ends at the broker, and nobody else's.
 	if out, err := m.bash("cara", "camctl status"); err == nil || !strings.Contains(out, "certificate") {
@@ -50,10 +45,42 @@ func TestReadmeCanBeFollowed(t *testing.T) {
 	}
 }
 
-// commands lists the command lines of a section's code blocks.
+// TestReadmePreparesACard runs what comes before, and what puts a camera onto the card of an
+// image; the card's folders then do as a camera's.
+func TestReadmePreparesACard(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.must(os.Mkdir(filepath.Join(m.root, "mnt"), 0o755))
+	for _, section := range []string{"## Put it on a device", "### The image"} {
+		m.followAll(section)
+	}
+	// /etc/camd is a link to /data/etc there, and /var/lib/camd is /data/camd.
+	m.must(os.Symlink(filepath.Join(m.root, "mnt/etc"), filepath.Join(m.root, "etc/camd")))
+	m.must(os.Symlink(filepath.Join(m.root, "mnt/camd"), filepath.Join(m.root, "var/lib/camd")))
+	m.must(os.Link(filepath.Join(m.work, "dist/camd-linux-arm64"), filepath.Join(m.root, "usr/local/bin/camd")))
+	m.startCamera()
+	if out, err := m.bash("anna", "ls /etc/camd/logins/NAME.pem"); err != nil {
+		t.Errorf("the owner's login is not on the card: %v\n%s", err, out)
+	}
+}
+
+func (m *machine) followAll(section string) {
+	m.t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	m.must(err)
+	lines := commands(section, string(text))
+	if len(lines) < 8 {
+		m.t.Fatalf("%s has only the commands %q", section, lines)
+	}
+	for _, line := range lines {
+		m.follow(line)
+	}
+}
+
+// commands lists the command lines of a section's code blocks, up to the next heading.
 func commands(section, text string) (l []string) {
 	_, text, _ = strings.Cut(text, section+"\n")
-	text, _, _ = strings.Cut(text, "\n## ")
+	text = text[:min(len(text), firstHeading.FindStringIndex(text + "\n## end")[0])]
 	for _, line := range strings.Split(text, "\n") {
 		code, ok := strings.CutPrefix(line, "    ")
 		switch n := len(l) - 1; {
@@ -100,6 +127,8 @@ func (m *machine) follow(line string) {
 }
 
 var (
+	firstHeading = regexp.MustCompile(`(?m)^##+ `)
+
 	label = regexp.MustCompile(`label: +(CAMD:1\?\S+)`)
 	key   = regexp.MustCompile(`CAMD-KEY:1\?\S+`)
 	name  = regexp.MustCompile(`(?m)^name: +(\S+)`)
