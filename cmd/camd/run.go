@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/supervise"
+	"github.com/camd-project/camd/pkg/watchdog"
 )
 
 // shutdownTime is how long all parts may take to end; whatever hangs longer is
@@ -63,11 +64,15 @@ func (r runCmd) Run(env *environment) error {
 		return err
 	}
 	defer state.Close() //nolint:errcheck // nothing was written
+	manager, err := watchdog.New(os.Getenv, os.Getpid(), env.log.Logger())
+	if err != nil {
+		return err
+	}
 	done := make(chan struct{})
 	defer close(done)
-	defer context.AfterFunc(env.ctx, func() { abandon(env.log, done) })()
+	defer context.AfterFunc(env.ctx, func() { manager.Stopping(); abandon(env.log, done) })()
 	for {
-		if err := serve(env, cfg); !errors.Is(err, errEpochEnded) {
+		if err := serve(env, cfg, manager); !errors.Is(err, errEpochEnded) {
 			return err
 		}
 		env.log.Logger().Warn("the epoch has ended: beginning anew")
@@ -92,14 +97,25 @@ func holdState(path string) (*os.File, error) {
 }
 
 // serve runs everything once.
-func serve(env *environment, cfg config.Config) error {
+func serve(env *environment, cfg config.Config, manager *watchdog.Manager) error {
 	d, err := wire(env.ctx, cfg, env.log)
 	if err != nil {
 		return err
 	}
 	log := env.log.Logger()
-	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.device), "version", version) }, d.parts...)
+	parts := append(d.parts, supervise.Part{Component: manager.Watch(turning(d.parts)...), Required: true})
+	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.device), "version", version) }, parts...)
 	return errors.Join(err, d.events.Close(), d.authority.Close())
+}
+
+// turning are the required parts that have a loop to turn.
+func turning(parts []supervise.Part) (l []watchdog.Part) {
+	for _, p := range parts {
+		if t, ok := p.Component.(watchdog.Part); ok && p.Required {
+			l = append(l, t)
+		}
+	}
+	return l
 }
 
 // abandon ends a process whose parts do not end by themselves.

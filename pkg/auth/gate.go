@@ -12,6 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/watchdog"
 )
 
 // Sender takes sealed messages to clients. Neither method blocks.
@@ -132,6 +133,7 @@ type Gate struct {
 	ops    map[proto.Op]operation // not changed once Run is called
 	nonces nonces
 	drops  drops
+	turns  watchdog.Loop
 
 	mu      sync.Mutex
 	root    context.Context // of every right; nil before Run and after its end
@@ -155,7 +157,7 @@ func (a *Authority) NewGate(to Sender) *Gate {
 	g := &Gate{
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
 		journal: a.journal, sender: to, log: a.log,
-		ops:   map[proto.Op]operation{},
+		ops: map[proto.Op]operation{}, turns: watchdog.NewLoop(),
 		peers: map[proto.ClientID]*peer{}, budgets: map[string]*budget{},
 	}
 	g.nonces.rotate()
@@ -198,6 +200,10 @@ func (g *Gate) Handle(op proto.Op, rule Rule, h Handler) { g.ops[op] = operation
 
 // String names the component.
 func (g *Gate) String() string { return "auth" }
+
+// Turn returns nil when the gate has come round: it looked again who may go on, and an
+// append to the access log that was under way is done.
+func (g *Gate) Turn(ctx context.Context) error { return g.turns.Turn(ctx) }
 
 // Account names the allowance that a client draws on: its own, or the one that all
 // guests of a member share; false for one that is no member. It takes no lock.
@@ -252,6 +258,10 @@ func (g *Gate) keepTime(ctx context.Context) {
 		case <-review.C:
 			g.review()
 			g.teller().poke() // some may have the right to hear only now
+		case turned := <-g.turns:
+			g.review()
+			g.authority.journal.idle()
+			turned()
 		case <-rotate.C:
 			g.nonces.rotate()
 			g.forget()

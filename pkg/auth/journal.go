@@ -63,6 +63,12 @@ func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	return first, nil
 }
 
+// idle waits for an append that is under way.
+func (j *journal) idle() {
+	j.order.Lock()
+	defer j.order.Unlock()
+}
+
 func (j *journal) healthy(s health.State, reason string) {
 	j.mu.Lock()
 	j.state, j.reason = s, reason

@@ -59,7 +59,8 @@ func repeats(k proto.UpdateStepKind) bool {
 
 // Updated logs a step of the camera's own update, and so tells every member. What is to
 // happen only if the log holds it, as StepInstalling, must wait for a nil error. Of
-// StepAvailable, StepRefused and StepFork a repetition is no news, and is left out.
+// StepAvailable, StepRefused and StepFork a repetition is no news, and is left out; so is
+// what is over the allowance, but for StepInstalling, which is refused.
 func (a *Authority) Updated(s proto.UpdateStep) error {
 	s.Version, s.Reason = fitVersion(s.Version), fitReason(s.Reason)
 	news, may := a.steps.take(s)
@@ -68,7 +69,10 @@ func (a *Authority) Updated(s proto.UpdateStep) error {
 		return nil
 	case !may:
 		a.log.Warn("a step of an update is not logged: there were too many", "step", string(s.Kind), "version", s.Version)
-		return proto.Refuse(proto.CodeBusy)
+		if s.Kind == proto.StepInstalling {
+			return proto.Refuse(proto.CodeBusy)
+		}
+		return nil // the steps after an installation are as few as the installations
 	}
 	_, err := a.logUpdate(accesslog.Entry{Kind: accesslog.KindUpdate}, s) // by nobody
 	return err

@@ -21,15 +21,28 @@ func (s *Server) makeCertificates(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		old := time.NewTimer(certLife)
-		select {
-		case s.certificates <- c:
-		case <-old.C:
-		case <-ctx.Done():
-			old.Stop()
+		if over := s.keep(ctx, c); over {
 			return nil
 		}
-		old.Stop()
+	}
+}
+
+// keep has a certificate ready until a session takes it, it is old, or ctx is over.
+func (s *Server) keep(ctx context.Context, c webrtc.Certificate) (over bool) {
+	old := time.NewTimer(certLife)
+	defer old.Stop()
+	for {
+		select {
+		case s.certificates <- c:
+			return false
+		case turned := <-s.turns:
+			_ = s.stopping() // takes the lock over the sessions, which nobody may hold for long
+			turned()
+		case <-old.C:
+			return false
+		case <-ctx.Done():
+			return true
+		}
 	}
 }
 

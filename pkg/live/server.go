@@ -15,6 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/watchdog"
 )
 
 const maxSession = 64 // bytes of a session's name
@@ -67,6 +68,7 @@ type Server struct {
 	connect      time.Duration // how long a session may take to connect
 	lightCheck   time.Duration
 	certificates chan webrtc.Certificate
+	turns        watchdog.Loop
 	sockets      sockets
 
 	mu        sync.Mutex
@@ -89,13 +91,16 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		video: newRing(90000, true), audio: newRing(48000, false),
 		connect:      connectTimeout,
 		lightCheck:   lightCheck,
-		certificates: make(chan webrtc.Certificate), sessions: map[sessionKey]*Session{},
+		certificates: make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
 	s.packetizer.next = s.video.add
 	return s, nil
 }
 
 func (s *Server) String() string { return "live" }
+
+// Turn returns nil when the loop of Run has come round, and sessions could be looked at.
+func (s *Server) Turn(ctx context.Context) error { return s.turns.Turn(ctx) }
 
 // Run fills the rings and serves until ctx ends; then it ends every session and
 // waits for their last write.
