@@ -55,7 +55,7 @@ func TestTheCameraRestartsAtAQuietTime(t *testing.T) {
 					t.Fatalf("version %s runs too early", v)
 				}
 				if v := w.live(c.after - c.before); v != "1.2.0" {
-					t.Errorf("version %s runs; the status is %+v", v, w.u.Status())
+					t.Errorf("version %s runs; the status is %+v", v, w.updater().Status())
 				}
 			})
 		})
@@ -81,23 +81,23 @@ func TestPostponing(t *testing.T) {
 		w.release("1.2.0")
 		w.live(time.Hour)
 		found := time.Now()
-		if err := w.u.Postpone(found.Add(20 * day)); !errors.Is(err, update.ErrTooLate) || !strings.Contains(err.Error(), "at the latest") {
+		if err := w.updater().Postpone(found.Add(20 * day)); !errors.Is(err, update.ErrTooLate) || !strings.Contains(err.Error(), "at the latest") {
 			t.Errorf("put off for 20 days: %v", err)
 		}
-		if err := w.u.Postpone(found.Add(5 * day)); err != nil {
+		if err := w.updater().Postpone(found.Add(5 * day)); err != nil {
 			t.Fatal(err)
 		}
 		w.busy = false
 		if v := w.live(4 * day); v != "1.0.0" || w.requests != 0 {
 			t.Errorf("version %s runs, %d requests, though it was put off", v, w.requests)
 		}
-		if s := w.u.Status(); s.State != proto.UpdateAvailable || s.Postponed != found.Add(5*day).Unix() || s.Latest == 0 || s.Notes != "better" {
+		if s := w.updater().Status(); s.State != proto.UpdateAvailable || s.Postponed != found.Add(5*day).Unix() || s.Latest == 0 || s.Notes != "better" {
 			t.Errorf("the status is %+v", s)
 		}
 		if v := w.live(2 * day); v != "1.2.0" {
 			t.Errorf("version %s runs after the time", v)
 		}
-		if err := w.u.Postpone(time.Now()); !errors.Is(err, update.ErrNothing) {
+		if err := w.updater().Postpone(time.Now()); !errors.Is(err, update.ErrNothing) {
 			t.Errorf("nothing can be put off: %v", err)
 		}
 	})
@@ -109,11 +109,11 @@ func TestAPersonCanChangeTheirMind(t *testing.T) {
 		w.busy = true
 		w.release("1.2.0")
 		w.live(time.Hour)
-		if err := w.u.Postpone(time.Now().Add(10 * day)); err != nil {
+		if err := w.updater().Postpone(time.Now().Add(10 * day)); err != nil {
 			t.Fatal(err)
 		}
 		w.during(time.Hour, func() {
-			if err := w.u.Postpone(time.Time{}); err != nil {
+			if err := w.updater().Postpone(time.Time{}); err != nil {
 				t.Error(err)
 			}
 			w.set(func() { w.busy = false })
@@ -130,22 +130,22 @@ func TestInstallNow(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {
 		w.busy, w.hours = true, func(time.Time) bool { return false }
 		w.live(time.Hour)
-		if err := w.u.Install(t.Context()); !errors.Is(err, update.ErrNothing) {
+		if err := w.updater().Install(t.Context()); !errors.Is(err, update.ErrNothing) {
 			t.Errorf("nothing was found: %v", err)
 		}
 		w.release("1.2.0")
-		w.during(time.Minute, func() { w.u.Check() })
+		w.during(time.Minute, func() { w.updater().Check() })
 		w.live(time.Hour)
-		if s := w.u.Status(); s.State != proto.UpdateAvailable || s.Offered != "1.2.0" {
+		if s := w.updater().Status(); s.State != proto.UpdateAvailable || s.Offered != "1.2.0" {
 			t.Fatalf("after the hint the status is %+v", s)
 		}
 		w.during(time.Minute, func() {
-			if err := w.u.Install(t.Context()); err != nil {
+			if err := w.updater().Install(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
 		if v := w.live(time.Hour); v != "1.2.0" {
-			t.Errorf("version %s runs; the status is %+v", v, w.u.Status())
+			t.Errorf("version %s runs; the status is %+v", v, w.updater().Status())
 		}
 	})
 }
@@ -168,7 +168,7 @@ func TestHalted(t *testing.T) {
 				if s, _ := w.machine.Status(t.Context()); s.Primary != updatetest.SlotA {
 					t.Errorf("the next start runs it: %+v", s)
 				}
-				if s := w.u.Status(); s.State != proto.UpdateCurrent {
+				if s := w.updater().Status(); s.State != proto.UpdateCurrent {
 					t.Errorf("the status is %+v", s)
 				}
 				w.release("1.2.1")
@@ -212,7 +212,7 @@ func TestARefusedListIsToldOnceForEachReason(t *testing.T) {
 		if w.told() != "refused" || !strings.Contains(w.steps[0].Reason, "witnesses") {
 			t.Errorf("the household was told %+v", w.steps)
 		}
-		if s := w.u.Status(); s.State != proto.UpdateRefused || !strings.Contains(s.Reason, "witnesses") {
+		if s := w.updater().Status(); s.State != proto.UpdateRefused || !strings.Contains(s.Reason, "witnesses") {
 			t.Errorf("the status is %+v", s)
 		}
 		if c := w.condition("update"); c.State != health.Degraded {
@@ -233,7 +233,7 @@ func TestAServerOutOfReachIsNoDegradedCameraAtOnce(t *testing.T) {
 		if c := w.condition("update"); c.State != health.OK {
 			t.Errorf("after two days the condition is %+v", c)
 		}
-		if s := w.u.Status(); s.State != proto.UpdateCurrent || s.Reason == "" || s.Checked != 0 {
+		if s := w.updater().Status(); s.State != proto.UpdateCurrent || s.Reason == "" || s.Checked != 0 {
 			t.Errorf("the status is %+v", s)
 		}
 		w.live(4 * day)
@@ -256,7 +256,7 @@ func TestWrongBytesAreToldOnceAndTriedAgain(t *testing.T) {
 		}
 		w.files["https://updates.test/1.2.0"] = right
 		if v := w.live(5 * day); v != "1.2.0" {
-			t.Errorf("version %s runs; told %q; kept %+v, the status is %+v", v, w.told(), w.kept(), w.u.Status())
+			t.Errorf("version %s runs; told %q; kept %+v, the status is %+v", v, w.told(), w.kept(), w.updater().Status())
 		}
 	})
 }
@@ -321,7 +321,7 @@ func TestADamagedTrialIsNoConfirmation(t *testing.T) {
 		if got := w.machine.Left(slot); got > left {
 			t.Errorf("the slot was marked as good: %d starts left, of %d before", got, left)
 		}
-		if !w.u.Trial() {
+		if !w.updater().Trial() {
 			t.Error("it counts as confirmed")
 		}
 	})

@@ -28,10 +28,10 @@ func TestAnUpdateComesInAndIsConfirmed(t *testing.T) {
 		if l := w.lowest(); l != "1.1.0" {
 			t.Errorf("the lowest allowed version is %s", l)
 		}
-		if s := w.u.Status(); s.State != proto.UpdateCurrent || s.Version != "1.2.0" || s.Reason != "" {
+		if s := w.updater().Status(); s.State != proto.UpdateCurrent || s.Version != "1.2.0" || s.Reason != "" {
 			t.Errorf("the status is %+v", s)
 		}
-		if have := w.u.Trial(); have {
+		if have := w.updater().Trial(); have {
 			t.Error("the version is still on trial")
 		}
 		slot, _ := w.machine.Booted()
@@ -72,7 +72,7 @@ func TestAVersionThatFailsIsNotTriedAgain(t *testing.T) {
 				if l := w.lowest(); l != "1.0.0" {
 					t.Errorf("the lowest allowed version is %s, though nothing was confirmed", l)
 				}
-				if s := w.u.Status(); !strings.Contains(s.Reason, c.reason) {
+				if s := w.updater().Status(); !strings.Contains(s.Reason, c.reason) {
 					t.Errorf("the status says %+v", s)
 				}
 				w.release("1.2.1")
@@ -147,7 +147,7 @@ func TestRefused(t *testing.T) {
 				if v := w.live(10 * day); v != "1.0.0" {
 					t.Fatalf("version %s runs", v)
 				}
-				if s := w.u.Status(); !strings.Contains(s.Reason, c.reason) || c.reason == "" && s.Reason != "" {
+				if s := w.updater().Status(); !strings.Contains(s.Reason, c.reason) || c.reason == "" && s.Reason != "" {
 					t.Errorf("the status says %+v, want %q", s, c.reason)
 				}
 				if got := strings.Contains(w.told(), "refused"); got != c.told {
@@ -176,7 +176,7 @@ func TestNothingBelowTheLowestVersion(t *testing.T) {
 		if v := w.live(2 * day); v != "1.0.0" {
 			t.Fatalf("version %s runs", v)
 		}
-		if s := w.u.Status(); s.State != proto.UpdateRefused || !strings.Contains(s.Reason, "lowest") {
+		if s := w.updater().Status(); s.State != proto.UpdateRefused || !strings.Contains(s.Reason, "lowest") {
 			t.Errorf("the status is %+v", s)
 		}
 	})
@@ -191,7 +191,7 @@ func TestNoDownloadWithoutSpace(t *testing.T) {
 		if w.requests != 0 {
 			t.Error("it was asked for, though there is no room for it")
 		}
-		if s := w.u.Status(); s.State != proto.UpdateAvailable || !strings.Contains(s.Reason, "MB are free") {
+		if s := w.updater().Status(); s.State != proto.UpdateAvailable || !strings.Contains(s.Reason, "MB are free") {
 			t.Errorf("the status is %+v", s)
 		}
 		w.free = 1 << 30

@@ -329,3 +329,10 @@ var errDeaf = errors.New("RAUC does not run")
 func (deaf) Status(context.Context) (update.SlotStatus, error)       { return update.SlotStatus{}, errDeaf }
 func (deaf) Install(context.Context, update.Bundle, func(int)) error { return errDeaf }
 func (deaf) Mark(context.Context, update.Mark, string) error         { return errDeaf }
+
+// updater is the one that runs.
+func (w *world) updater() *update.Updater {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.u
+}

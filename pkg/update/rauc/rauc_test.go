@@ -105,6 +105,15 @@ func TestRAUCRefuses(t *testing.T) {
 	}
 }
 
+// noise is an image: what squashes to less than a page RAUC makes no verity bundle of.
+func noise() string {
+	var b strings.Builder
+	for b.Len() < 20_000 {
+		b.WriteString(rand.Text())
+	}
+	return b.String()
+}
+
 func flip(t *testing.T, path string, at int) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -122,10 +131,7 @@ func TestTheManifestOfAVerityBundle(t *testing.T) {
 	needRAUC(t)
 	ours, other := newMaker(t), newMaker(t)
 	s := newSandbox(t, ours, "1.0.0")
-	image := rand.Text() // what squashes to less than a page RAUC makes no verity bundle of
-	for len(image) < 20_000 {
-		image += rand.Text()
-	}
+	image := noise()
 	path := ours.bundle(t, spec{"1.2.0", compatible, "verity", true, image})
 	b, err := s.driver.Inspect(t.Context(), path)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,29 +88,41 @@ bootname=B
 	return s
 }
 
-// serve starts a bus and RAUC, and waits until RAUC answers.
+// serve starts RAUC on a bus, and waits until RAUC answers.
 func (s *sandbox) serve() {
 	s.t.Helper()
-	address := "unix:path=" + s.path("bus")
-	s.write("bus.conf", `<busconfig><type>session</type><listen>`+address+`</listen>
-<policy context="default"><allow send_destination="*"/><allow own="*"/><allow eavesdrop="false"/></policy></busconfig>`)
-	s.background("dbus-daemon", "--config-file="+s.path("bus.conf"), "--nofork", "--nopidfile")
-	s.driver = rauc.On(address)
+	s.driver = rauc.On(s.bus())
+	s.background("unshare", "-m", "rauc", "service", "--conf="+s.path("system.conf"), "--mount="+s.path("mnt"), "--override-boot-slot=A")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for started := false; ; {
+	for {
 		_, err := s.driver.Status(ctx)
 		if err == nil {
 			return
-		}
-		if _, up := os.Stat(s.path("bus")); up == nil && !started {
-			started = true
-			s.background("unshare", "-m", "rauc", "service", "--conf="+s.path("system.conf"), "--mount="+s.path("mnt"), "--override-boot-slot=A")
 		}
 		select {
 		case <-ctx.Done():
 			s.t.Fatalf("RAUC does not answer: %v", err)
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// bus starts a bus of its own, and returns its address once it listens.
+func (s *sandbox) bus() string {
+	s.t.Helper()
+	address := "unix:path=" + s.path("bus")
+	s.write("bus.conf", `<busconfig><type>session</type><listen>`+address+`</listen>
+<policy context="default"><allow send_destination="*"/><allow own="*"/><allow eavesdrop="false"/></policy></busconfig>`)
+	s.background("dbus-daemon", "--config-file="+s.path("bus.conf"), "--nofork", "--nopidfile")
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("unix", s.path("bus"))
+		if err == nil {
+			_ = conn.Close()
+			return address
+		}
+		if time.Since(began) > time.Minute {
+			s.t.Fatal(err)
 		}
 	}
 }

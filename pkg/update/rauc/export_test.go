@@ -1,0 +1,4 @@
+package rauc
+
+// Content is the parser of signatures.
+var Content = content
