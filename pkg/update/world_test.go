@@ -211,12 +211,14 @@ func (w *world) start(long time.Duration) (lasted bool) {
 	w.mu.Lock()
 	w.down, w.once, w.dead = make(chan struct{}), &sync.Once{}, false
 	w.mu.Unlock()
-	for {
+	for range 20 {
 		crashed, lasted := w.process(long)
 		if !crashed {
 			return lasted
 		}
 	}
+	w.t.Fatal("camd ends and is started for ever")
+	return false
 }
 
 // process is one camd.
