@@ -11,13 +11,14 @@ import (
 type Config struct {
 	URL           string `toml:"url" doc:"Address of the folder with the maker's releases: https://host/path. Empty: this camera does not update itself."`
 	Anchors       string `toml:"anchors" doc:"Folder of the keys that releases must be signed with: root.json, log.pub and witnesses, as camops release init makes them."`
+	Image         string `toml:"image" doc:"File in which the image says which one it is: os-release with IMAGE_ID, the kind of device, and IMAGE_VERSION, the release."`
 	IntervalHours int    `toml:"interval_hours" allow:"1..168" doc:"The server is asked about that often, spread at random by a fifth."`
 	RateKbit      int    `toml:"rate_kbit" allow:"0..1000000" doc:"A release is downloaded at this many kilobits a second at most; 0 for as fast as it goes. While someone watches or talks, the download waits."`
 }
 
 // DefaultConfig updates nothing, since it knows no server.
 func DefaultConfig() Config {
-	return Config{Anchors: "/usr/share/camd/update", IntervalHours: 6, RateKbit: 4000}
+	return Config{Anchors: "/usr/share/camd/update", Image: "/etc/os-release", IntervalHours: 6, RateKbit: 4000}
 }
 
 // On reports whether the camera updates itself.

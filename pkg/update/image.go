@@ -9,9 +9,6 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// OSRelease is where an image says which one it is.
-const OSRelease = "/etc/os-release"
-
 // Image reads which image runs: IMAGE_ID of os-release(5) is the kind of device, the same as
 // RAUC's compatible, and IMAGE_VERSION is the version of the release. The image's build
 // writes both. What is not there, or can't be one, is empty.
