@@ -116,19 +116,19 @@ func TestHowAnInstallationEnds(t *testing.T) {
 		return dbus.NewError("org.gtk.GDBus.UnmappedGError.Quark._g_2dio_2derror_2dquark.Code30", []any{said})
 	}
 	for name, c := range map[string]struct {
-		rauc newer
+		rauc *newer
 		is   error
 		want string
 	}{
-		"it says why":        {newer{end: 1, last: "Failed mounting bundle: \x1b[31mI/O error"}, update.ErrRefused, `RAUC says: Failed mounting bundle: \u001b[31mI/O error`},
-		"it does not":        {newer{end: 1}, update.ErrRefused, "did not say why"},
-		"it ends":            {newer{die: true}, nil, "RAUC ended during the installation"},
-		"it is busy":         {newer{fail: gio("Already processing a different method")}, update.ErrBusy, "works at something else"},
-		"it refuses":         {newer{fail: gio("Rejected")}, update.ErrRefused, "RAUC says: Rejected"},
-		"the policy forbids": {newer{fail: dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"Rejected send message, 2 matched rules"})}, nil, "the D-Bus policy must let its user"},
+		"it says why":        {&newer{end: 1, last: "Failed mounting bundle: \x1b[31mI/O error"}, update.ErrRefused, `RAUC says: Failed mounting bundle: \u001b[31mI/O error`},
+		"it does not":        {&newer{end: 1}, update.ErrRefused, "did not say why"},
+		"it ends":            {&newer{die: true}, nil, "RAUC ended during the installation"},
+		"it is busy":         {&newer{fail: gio("Already processing a different method")}, update.ErrBusy, "works at something else"},
+		"it refuses":         {&newer{fail: gio("Rejected")}, update.ErrRefused, "RAUC says: Rejected"},
+		"the policy forbids": {&newer{fail: dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"Rejected send message, 2 matched rules"})}, nil, "the D-Bus policy must let its user"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := newBus(t, &c.rauc).Install(t.Context(), update.Bundle{Path: "/bundle"}, func(int) {})
+			err := newBus(t, c.rauc).Install(t.Context(), update.Bundle{Path: "/bundle"}, func(int) {})
 			if err == nil || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) || c.is == nil && errors.Is(err, update.ErrRefused) {
 				t.Errorf("Install() = %v, want %q", err, c.want)
 			}
