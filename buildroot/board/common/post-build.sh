@@ -17,6 +17,8 @@ tree=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$target/data" "$target/var/lib/camd" "$target/etc/rauc"
 rm -rf "$target/etc/camd"
 ln -s ../data/etc "$target/etc/camd"
+mkdir -p "$target/etc/wpa_supplicant"
+ln -sf ../../data/etc/wpa_supplicant-wlan0.conf "$target/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
 
 # Nobody logs in, and nothing of a slot is mounted by itself: RAUC would refuse to write it.
 for unit in getty.target console-getty.service systemd-gpt-auto-generator; do
