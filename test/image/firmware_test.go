@@ -26,12 +26,17 @@ type pi struct {
 // before the machine's own.
 var piPrograms = map[string]string{
 	"mount": `
-[ "$1" = -t ] || { echo "$@" >>$DIR/remounts; exit 0; }
+case "$1 $2" in
+	"-o remount,rw") echo "$@" >>$DIR/remounts; exit 0;;
+	"-t vfat") ;;
+	*) exec /bin/mount "$@";; # RAUC's
+esac
 [ ! -e $DIR/broken ] || { echo "mount: I/O error" >&2; exit 32; }
 mkdir $DIR/mounted || exit 32
 echo "$4" >$DIR/mounted/options
 mcopy -n -i "$5" ::autoboot.txt "$6/" 2>/dev/null || true`,
 	"umount": `
+case "$1" in $DIR/run/select.*) ;; *) exec /bin/umount "$@";; esac
 case "$(cat $DIR/mounted/options)" in rw,*)
 	[ ! -e $DIR/readonly ] && mcopy -o -i $DIR/disk "$1/autoboot.txt" ::autoboot.txt;;
 esac
@@ -129,12 +134,16 @@ func (p *pi) restart() {
 	p.start()
 }
 
+// env is what the backend's programs and places are found by.
+func (p *pi) env() []string {
+	return append(os.Environ(), "PATH="+filepath.Join(p.dir, "bin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
+		"CAMD_SELECT="+p.disk, "CAMD_CMDLINE="+filepath.Join(p.dir, "cmdline"), "CAMD_MOUNTS="+p.mounts, "CAMD_RUN="+filepath.Join(p.dir, "run"))
+}
+
 func (p *pi) try(args ...string) (string, error) {
-	cmdline := filepath.Join(p.dir, "cmdline")
-	must(p.t, os.WriteFile(cmdline, []byte("console=ttyAMA0 rauc.slot="+p.slot+" quiet\n"), 0o600))
+	must(p.t, os.WriteFile(filepath.Join(p.dir, "cmdline"), []byte("console=ttyAMA0 rauc.slot="+p.slot+" quiet\n"), 0o600))
 	cmd := exec.CommandContext(p.t.Context(), tree.path("board/raspberrypi/rootfs-overlay/usr/libexec/camd/rauc-backend"), args...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(p.dir, "bin")+":"+os.Getenv("PATH")+":/usr/sbin:/sbin",
-		"CAMD_SELECT="+p.disk, "CAMD_CMDLINE="+cmdline, "CAMD_MOUNTS="+p.mounts, "CAMD_RUN="+filepath.Join(p.dir, "run"))
+	cmd.Env = p.env()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("rauc-backend %v: %w: %s", args, err, out)
