@@ -181,7 +181,7 @@ func (w *world) restart() error {
 func (w *world) live(long time.Duration) string {
 	w.t.Helper()
 	until := time.Now().Add(long)
-	for range 100 {
+	for range 50 {
 		if w.start(time.Until(until)) {
 			_, v := w.machine.Booted()
 			return v

@@ -106,6 +106,8 @@ func TestANewerRAUCComparesTheManifestItself(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.args) != 1 || n.args[0]["require-manifest-hash"].Value() != "abc" || last != 100 {
 		t.Errorf("it was asked with %v; progress ended at %d", n.args, last)
 	}
