@@ -238,7 +238,7 @@ func TestT17RolloutReleasesNothing(t *testing.T) {
 	c := s.Catalog("1.1.0")
 	m := s.Rollout()
 	m.Signed.Targets[release.BundleName(publishtest.Kind, "6.6.6")] = publishtest.Target(publishtest.Custom("6.6.6", 1, 0))
-	m.Signed.Targets["rollout/6.6.6.raucb"] = publishtest.Target(publishtest.Custom("6.6.6", 1, 0))
+	*m.Signed.Targets["rollout/"+publishtest.Kind].Custom = []byte(`{"releases":[{"version":"6.6.6","percent":100}]}`)
 	s.ForgeRollout(m)
 	refused(t, s, c, release.ErrNone, "no newer release")
 }

@@ -96,6 +96,20 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
+// A release says in which list it first appeared: not in one that is still to come.
+func TestReleaseOfALaterList(t *testing.T) {
+	s := publishtest.New(t)
+	s.Release("1.1.0")
+	m := s.Targets()
+	c := publishtest.Custom("1.2.0", m.Signed.Version+2, 1)
+	m.Signed.Targets[release.BundleName(publishtest.Kind, "1.2.0")] = publishtest.Target(c)
+	s.Forge(m, "targets-1", "targets-2")
+	s.ForgeLog(append(s.Leaves(), c.Leaf()), true)
+	if o, err := s.Catalog("1.0.0").Latest(t.Context()); !errors.Is(err, release.ErrRelease) {
+		t.Errorf("offered %+v, %v", o, err)
+	}
+}
+
 // A part of the devices is a part.
 func TestRolloutByParts(t *testing.T) {
 	s := publishtest.New(t)
