@@ -287,7 +287,7 @@ func (f *Folder) copyTree(to, name string, except ...string) error {
 		}
 		return copyFile(path, filepath.Join(to, name, rel))
 	})
-	if errors.Is(err, fs.ErrNotExist) && name == "sbom" {
+	if _, there := os.Stat(root); errors.Is(there, fs.ErrNotExist) { // no bundle yet, or no SBOM
 		return nil
 	}
 	return err

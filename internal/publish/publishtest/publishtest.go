@@ -46,9 +46,16 @@ func passphrase(string, bool) ([]byte, error) { return nil, nil }
 // publishes.
 func New(t testing.TB) *Site {
 	t.Helper()
+	return NewWith(t, publish.Options{})
+}
+
+// NewWith makes one with other witnesses.
+func NewWith(t testing.TB, o publish.Options) *Site {
+	t.Helper()
+	o.Origin = origin
 	s := &Site{t: t, tmp: t.TempDir()}
 	var err error
-	if s.Folder, err = publish.Init(s.Temp("maker"), publish.Options{Origin: origin}, passphrase); err != nil {
+	if s.Folder, err = publish.Init(s.Temp("maker"), o, passphrase); err != nil {
 		t.Fatal(err)
 	}
 	s.Dir, s.Anchors = s.Temp("www"), s.Path("anchors")

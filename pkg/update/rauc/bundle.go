@@ -2,18 +2,14 @@ package rauc
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/asn1"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/camd-project/camd/pkg/update"
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // Inspect has RAUC verify a bundle's signature, and tells what it is. ErrRefused is around
@@ -33,7 +29,7 @@ func (d *Driver) Inspect(ctx context.Context, path string) (update.Bundle, error
 	if err != nil {
 		return update.Bundle{}, err
 	}
-	if b.Manifest, err = manifest(path); errors.Is(err, errDetached) {
+	if b.Manifest, err = manifest(path); errors.Is(err, release.ErrDetached) {
 		b.Manifest, err = named, nil
 	}
 	switch {
@@ -59,79 +55,21 @@ func inspect(ctx context.Context, conn *dbus.Conn, b *update.Bundle) (named stri
 	return named, nil
 }
 
-// RAUC's own bound of a signature, which ends a bundle with its length in 8 bytes.
-const maxSignature = 64 << 10
-
-// errDetached is of a signature that does not hold what it signs: a plain bundle.
-var errDetached = errors.New("its signature holds no manifest")
-
-// manifest returns the SHA-256 of the manifest in a bundle's signature, in hex. RAUC has
-// verified that signature.
+// manifest returns the hash of the manifest in a bundle's signature, which RAUC has
+// verified.
 func manifest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read the bundle: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	var tail [8]byte
-	end, err := f.Seek(-int64(len(tail)), io.SeekEnd)
+	info, err := f.Stat()
 	if err != nil {
-		return "", errBundle
-	}
-	if _, err := io.ReadFull(f, tail[:]); err != nil {
 		return "", fmt.Errorf("read the bundle: %w", err)
 	}
-	size := binary.BigEndian.Uint64(tail[:])
-	if size == 0 || size > maxSignature || int64(size) > end {
-		return "", errBundle
-	}
-	text := make([]byte, size)
-	if _, err := f.ReadAt(text, end-int64(size)); err != nil {
-		return "", fmt.Errorf("read the bundle: %w", err)
-	}
-	signed, err := content(text)
+	text, err := release.Manifest(f, info.Size())
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(signed)
-	return hex.EncodeToString(sum[:]), nil
-}
-
-var errBundle = errors.New("it does not end like a bundle")
-
-var (
-	oidSigned = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
-	oidData   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
-)
-
-// content returns what a CMS SignedData holds: RFC 5652 3, 5.1 and 5.2. errDetached if it
-// holds nothing.
-func content(der []byte) ([]byte, error) {
-	var outer struct {
-		Type    asn1.ObjectIdentifier
-		Content struct {
-			Version int
-			Digests asn1.RawValue
-			Encap   struct {
-				Type    asn1.ObjectIdentifier
-				Content asn1.RawValue `asn1:"optional"`
-			}
-		} `asn1:"explicit,tag:0"`
-	}
-	rest, err := asn1.Unmarshal(der, &outer)
-	if err != nil || len(rest) > 0 || !outer.Type.Equal(oidSigned) || !outer.Content.Encap.Type.Equal(oidData) {
-		return nil, errBundle
-	}
-	c := outer.Content.Encap.Content
-	if len(c.FullBytes) == 0 {
-		return nil, errDetached
-	}
-	var signed []byte
-	if c.Class != asn1.ClassContextSpecific || c.Tag != 0 {
-		return nil, errBundle
-	}
-	if rest, err := asn1.Unmarshal(c.Bytes, &signed); err != nil || len(rest) > 0 {
-		return nil, errBundle
-	}
-	return signed, nil
+	return release.ManifestHash(text), nil
 }

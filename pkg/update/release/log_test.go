@@ -194,6 +194,22 @@ func TestGoldenCheckpoint(t *testing.T) {
 	}
 }
 
+// Who has seen nothing can be shown anything, the empty log too.
+func TestTheEmptyLog(t *testing.T) {
+	k := newKeeper(t, 0)
+	_, files, cp := k.logOf(t, "a", 0)
+	if got, err := k.anchors(t, 0).Open(cp.Note); err != nil || got.Size != 0 || len(files) != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	tree := NewTree(cp, serve(files))
+	if err := tree.Continues(Checkpoint{}); err != nil {
+		t.Error(err)
+	}
+	if err := tree.Includes(0, testLeaf("1.0.0", 1)); !errors.Is(err, ErrNotLogged) {
+		t.Error(err)
+	}
+}
+
 func TestMergeSignatures(t *testing.T) {
 	k := newKeeper(t, 2)
 	_, _, cp := k.logOf(t, "a", 3)

@@ -66,11 +66,13 @@ func (t *Tree) Includes(index int64, l Leaf) error {
 // that both are signed and that it does not, ErrLogBack that it is the shorter one.
 func (t *Tree) Continues(old Checkpoint) error {
 	switch {
+	case old.Size == 0:
+		return nil
 	case old.Size > t.Size:
 		return fmt.Errorf("%w: it has %d entries, and had %d", ErrLogBack, t.Size, old.Size)
 	case old.Size == t.Size && old.Hash != t.Hash:
 		return fmt.Errorf("%w: two trees of %d entries", ErrFork, t.Size)
-	case old.Size == 0 || old.Size == t.Size:
+	case old.Size == t.Size:
 		return nil
 	}
 	h, err := tlog.TreeHash(old.Size, t.hashes) // out of tiles that are proved to be those of t

@@ -1,0 +1,75 @@
+package repotest
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const updatesFile = "docs/updates.md"
+
+// TestUpdatesStatesTheLimitsOfTheCode is TestProtocolStatesTheLimitsOfTheCode for the
+// other format that strangers read and write.
+func TestUpdatesStatesTheLimitsOfTheCode(t *testing.T) {
+	text := strings.Join(strings.Fields(readFile(t, updatesFile)), " ")
+	for _, l := range []struct {
+		folder, name string
+		value        int64
+		says         string
+	}{
+		{"pkg/update/release", "maxVersion", 64, "without `v` and build metadata, at most 64"},
+		{"pkg/update/release", "MaxCompatible", 64, "`-`, at most 64"},
+		{"pkg/update/release", "maxCustom", 8192, "Its custom data, at most 8192"},
+		{"pkg/update/release", "maxNotes", 2048, "words for people, at most 2048"},
+		{"pkg/update/release", "maxRollout", 8192, "at most 8192 and 32 releases"},
+		{"pkg/update/release", "maxReleases", 32, "at most 8192 and 32 releases"},
+		{"pkg/update/release", "maxWitnesses", 32, "At most 32 witnesses"},
+		{"pkg/update/release", "MaxCheckpoint", 16384, "cosigned (cosignature/v1). At most 16384."},
+		{"pkg/update/release", "maxSize", 1<<53 - 1, "A size is below 2^53"},
+		{"pkg/update/release", "tileWidth", 256, "8192 for a tile, 131584 for a bundle of entries"}, // 256 times 32, and 2 + maxLeaf
+		{"pkg/update/release", "maxLeaf", 512, "8192 for a tile, 131584 for a bundle of entries"},
+		{"pkg/update/catalog", "maxRoot", 512000, "512000 of a root"},
+		{"pkg/update/catalog", "maxTimestamp", 16384, "16384 of a timestamp"},
+		{"pkg/update/catalog", "maxSnapshot", 2000000, "2000000 of a snapshot"},
+		{"pkg/update/catalog", "maxTargets", 5000000, "5000000 of targets or rollout"},
+		{"pkg/update/catalog", "fileTime", 2 * minute, "whole within two minutes"},
+		{"pkg/update/catalog", "lookTime", 10 * minute, "must end within ten"},
+	} {
+		if got, ok := numbers(t, l.folder).value(l.name); !ok || got != l.value {
+			t.Errorf("%s: %s is %d, want %d: change %s and this list with it", l.folder, l.name, got, l.value, updatesFile)
+		}
+		if !strings.Contains(text, l.says) {
+			t.Errorf("%s does not say %q, which is what %s holds to", updatesFile, l.says, l.folder)
+		}
+	}
+}
+
+// TestEveryShapeStandsInUpdates looks for the members of what is written as JSON.
+func TestEveryShapeStandsInUpdates(t *testing.T) {
+	var have []string
+	for _, code := range inCode.FindAllString(readFile(t, updatesFile), -1) {
+		have = append(have, word.FindAllString(code, -1)...)
+	}
+	n := 0
+	for _, f := range parseFolder(t, "pkg/update/release") {
+		for _, d := range f.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || g.Tok != token.TYPE {
+				continue
+			}
+			for _, s := range g.Specs {
+				spec, _ := s.(*ast.TypeSpec)
+				for _, name := range jsonNames(t, spec) {
+					if n++; !slices.Contains(have, name) {
+						t.Errorf("%s has the member %q, which %s does not name", spec.Name.Name, name, updatesFile)
+					}
+				}
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("found only %d members", n)
+	}
+}
