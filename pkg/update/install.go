@@ -34,8 +34,12 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 		u.hold(reason, false)
 		return later, nil
 	}
+	before := u.fetch.Have(u.dir.path(bundleFile))
 	if err := u.get(ctx, s); err != nil {
 		return u.notFetched(s, err)
+	}
+	if before < s.Offer.Size {
+		return 0, nil // that took a while: it may have been put off, or halted
 	}
 	slots, err := u.where(ctx)
 	if err != nil {

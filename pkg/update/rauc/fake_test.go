@@ -29,6 +29,8 @@ type newer struct {
 	die  bool   // in the middle of one
 	fail *dbus.Error
 
+	lie *dbus.Conn // says that all is done, before it is
+
 	mu   sync.Mutex
 	args []map[string]dbus.Variant
 }
@@ -37,7 +39,7 @@ func (n *newer) InspectBundle(string, map[string]dbus.Variant) (map[string]dbus.
 	return n.info, n.fail
 }
 
-func (n *newer) InstallBundle(_ string, args map[string]dbus.Variant) *dbus.Error {
+func (n *newer) InstallBundle(to dbus.Sender, _ string, args map[string]dbus.Variant) *dbus.Error {
 	n.mu.Lock()
 	n.args = append(n.args, args)
 	n.mu.Unlock()
@@ -45,6 +47,15 @@ func (n *newer) InstallBundle(_ string, args map[string]dbus.Variant) *dbus.Erro
 		return n.fail
 	}
 	go func() {
+		if n.lie != nil {
+			n.lie.Send(&dbus.Message{Type: dbus.TypeSignal, Flags: dbus.FlagNoReplyExpected, Headers: map[dbus.HeaderField]dbus.Variant{
+				dbus.FieldDestination: dbus.MakeVariant(string(to)), dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath("/")),
+				dbus.FieldInterface: dbus.MakeVariant(installer), dbus.FieldMember: dbus.MakeVariant("Completed"),
+				dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(int32(0))),
+			}, Body: []any{int32(0)}}, nil)
+			var id string // when the bus answers, it has passed that on
+			_ = n.lie.BusObject().Call("org.freedesktop.DBus.GetId", 0).Store(&id)
+		}
 		for _, p := range []int32{0, 20, 20, 99, 100} {
 			type progress struct {
 				Percent int32
@@ -69,6 +80,12 @@ func (n *newer) Get(string, string) (dbus.Variant, *dbus.Error) {
 // newBus starts a bus, and a RAUC of ours on it.
 func newBus(t *testing.T, n *newer) *rauc.Driver {
 	t.Helper()
+	d, _ := newBusAt(t, n)
+	return d
+}
+
+func newBusAt(t *testing.T, n *newer) (*rauc.Driver, string) {
+	t.Helper()
 	if _, err := exec.LookPath("dbus-daemon"); err != nil {
 		t.Skip("this machine lacks dbus-daemon: scripts/setup.sh test installs it")
 	}
@@ -91,7 +108,7 @@ func newBus(t *testing.T, n *newer) *rauc.Driver {
 	if _, err := conn.RequestName(name, 0); err != nil {
 		t.Fatal(err)
 	}
-	return rauc.On(address)
+	return rauc.On(address), address
 }
 
 func TestANewerRAUCComparesTheManifestItself(t *testing.T) {
@@ -135,6 +152,21 @@ func TestHowAnInstallationEnds(t *testing.T) {
 				t.Errorf("Install() = %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// Whoever else is on the bus can't say that an installation is done.
+func TestOnlyRAUCSaysThatItIsDone(t *testing.T) {
+	n := &newer{end: 1, last: "no space"}
+	d, address := newBusAt(t, n)
+	lie, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lie.Close() })
+	n.lie = lie
+	if err := d.Install(t.Context(), update.Bundle{Path: "/bundle"}, func(int) {}); !errors.Is(err, update.ErrRefused) {
+		t.Errorf("Install() = %v, though RAUC says that it failed", err)
 	}
 }
 

@@ -20,8 +20,6 @@ const installTime = time.Hour
 // RAUC verifies signature and compatible, and runs the install-check hook, before it touches
 // the slot. ErrRefused is around what RAUC said; ErrBusy comes without anything done.
 func (d *Driver) Install(ctx context.Context, b update.Bundle, progress func(percent int)) error {
-	ctx, cancel := context.WithTimeout(ctx, installTime)
-	defer cancel()
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return err
@@ -30,18 +28,25 @@ func (d *Driver) Install(ctx context.Context, b update.Bundle, progress func(per
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
 	for _, match := range [][]dbus.MatchOption{
-		{dbus.WithMatchInterface(installer), dbus.WithMatchMember("Completed")},
+		{dbus.WithMatchInterface(installer), dbus.WithMatchMember("Completed"), dbus.WithMatchSender(service)},
 		{dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchSender(service)},
-		{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)},
+		{dbus.WithMatchInterface(bus), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchSender(bus), dbus.WithMatchArg(0, service)},
 	} {
 		if err := conn.AddMatchSignalContext(ctx, match...); err != nil {
 			return explain(err)
 		}
 	}
+	if _, err := property(ctx, conn, "Operation"); err != nil { // it runs from now on
+		return err
+	}
+	var owner string
+	if err := conn.BusObject().CallWithContext(ctx, bus+".GetNameOwner", 0, service).Store(&owner); err != nil {
+		return explain(err)
+	}
 	if err := begin(ctx, conn, b); err != nil {
 		return err
 	}
-	return follow(ctx, conn, signals, progress)
+	return follow(ctx, conn, owner, signals, progress)
 }
 
 // begin starts the installation. The image's RAUC compares the manifest itself, in the same
@@ -58,28 +63,31 @@ func begin(ctx context.Context, conn *dbus.Conn, b update.Bundle) error {
 	return err
 }
 
-// follow passes progress on until the installation has ended.
-func follow(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.Signal, progress func(percent int)) error {
+// follow passes progress on until the installation has ended. Anybody on the bus may send a
+// signal, but nobody by RAUC's own name for the connection, owner, or the bus's.
+func follow(ctx context.Context, conn *dbus.Conn, owner string, signals <-chan *dbus.Signal, progress func(percent int)) error {
+	patience := time.NewTimer(installTime)
+	defer patience.Stop()
 	last := -1
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-patience.C:
+			return fmt.Errorf("RAUC has not ended the installation within %v: look at the unit rauc.service", installTime)
 		case s, ok := <-signals:
-			if !ok {
+			switch {
+			case !ok:
 				return errors.New("the system bus went away during the installation")
-			}
-			switch s.Name {
-			case installer + ".Completed":
+			case s.Sender == bus && s.Name == bus+".NameOwnerChanged" && len(s.Body) == 3 && s.Body[1] == owner:
+				return errors.New("RAUC ended during the installation")
+			case s.Sender != owner:
+			case s.Name == installer+".Completed":
 				return completed(ctx, conn, s)
-			case properties + ".PropertiesChanged":
+			case s.Name == properties+".PropertiesChanged":
 				if p, ok := percent(s); ok && p > last {
 					last = p
 					progress(p)
-				}
-			case "org.freedesktop.DBus.NameOwnerChanged":
-				if len(s.Body) == 3 && s.Body[2] == "" {
-					return errors.New("RAUC ended during the installation")
 				}
 			}
 		}

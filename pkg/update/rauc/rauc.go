@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -23,7 +24,11 @@ const (
 	object     = dbus.ObjectPath("/")
 	installer  = "de.pengutronix.rauc.Installer"
 	properties = "org.freedesktop.DBus.Properties"
+	bus        = "org.freedesktop.DBus"
 )
+
+// callTime bounds a call. The longest one verifies a whole bundle.
+const callTime = 5 * time.Minute
 
 // Driver reaches RAUC by a connection for each call: RAUC itself is started by the bus when
 // it is needed.
@@ -49,8 +54,15 @@ func (d *Driver) connect(ctx context.Context) (*dbus.Conn, error) {
 
 // call calls one of RAUC's methods and stores what it answers.
 func call(ctx context.Context, conn *dbus.Conn, method string, args []any, into ...any) error {
-	c := conn.Object(service, object).CallWithContext(ctx, method, 0, args...)
-	if c.Err != nil {
+	within, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	c := conn.Object(service, object).CallWithContext(within, method, 0, args...)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case within.Err() != nil:
+		return fmt.Errorf("RAUC does not answer within %v: look at the unit rauc.service", callTime)
+	case c.Err != nil:
 		return explain(c.Err)
 	}
 	if err := c.Store(into...); err != nil {
