@@ -103,6 +103,31 @@ func TestPostponing(t *testing.T) {
 	})
 }
 
+// A download can take hours: it is to be seen, and what was decided meanwhile counts.
+func TestPutOffDuringTheDownload(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		w.rate = 1 // a bundle takes half an hour
+		w.release("1.2.0")
+		var seen []proto.UpdateStatus
+		w.during(15*time.Minute, func() {
+			seen = append(seen, w.updater().Status())
+			if err := w.updater().Postpone(time.Now().Add(2 * day)); err != nil {
+				t.Error(err)
+			}
+		})
+		if v := w.live(day); v != "1.0.0" || strings.Contains(w.told(), "installing") {
+			t.Errorf("version %s runs; told %q, though it was put off", v, w.told())
+		}
+		if s := seen[0]; s.State != proto.UpdateDownloading || s.Percent < 10 || s.Percent > 90 {
+			t.Errorf("in the middle of the download the status was %+v", s)
+		}
+		if v := w.live(2 * day); v != "1.2.0" {
+			t.Errorf("version %s runs after the time", v)
+		}
+	})
+}
+
 func TestAPersonCanChangeTheirMind(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, w *world) {

@@ -54,6 +54,7 @@ type world struct {
 	busy     bool
 	hours    func(time.Time) bool
 	free     uint64
+	rate     int // of a download, in kbit/s
 	requests int
 
 	board  *health.Board
@@ -232,7 +233,7 @@ func (w *world) process(long time.Duration) (crashed, lasted bool) {
 	if m.deaf {
 		slots = deaf{}
 	}
-	u, err := update.Start(update.Config{URL: "https://updates.test", Anchors: "/anchors", IntervalHours: 6}, slog.New(slog.DiscardHandler), w.board, update.Deps{
+	u, err := update.Start(update.Config{URL: "https://updates.test", Anchors: "/anchors", IntervalHours: 6, RateKbit: w.rate}, slog.New(slog.DiscardHandler), w.board, update.Deps{
 		Catalog: w, Slots: slots, Bundles: w.machine, Household: w, HTTP: &http.Client{Transport: w},
 		SelfTest: func(context.Context) error { return m.selfTest }, Restart: w.restart,
 		State: w.state, Version: version,
