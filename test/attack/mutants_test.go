@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,13 @@ func read(t *testing.T, path string) mutant {
 func (m mutant) overlay(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	if m.image() {
+		for _, folder := range imageFolders {
+			if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	replace := map[string]string{}
 	for _, file := range m.changed {
 		source, err := filepath.Abs(filepath.Join(root, file))
@@ -69,7 +77,7 @@ func (m mutant) overlay(t *testing.T) string {
 		if err := os.MkdirAll(filepath.Dir(replace[source]), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(replace[source], text, 0o644); err != nil {
+		if err := os.WriteFile(replace[source], text, 0o644); err != nil { // keeps the mode of a copy
 			t.Fatal(err)
 		}
 	}
@@ -90,12 +98,25 @@ func (m mutant) overlay(t *testing.T) string {
 	return path
 }
 
+// imageFolders hold what images are made of and no compiler sees: tests read them below
+// CAMD_MUTANT, if that is set.
+var imageFolders = []string{"buildroot", "docs/systemd"}
+
+// image reports whether the patch changes something of them.
+func (m mutant) image() bool {
+	return slices.ContainsFunc(m.changed, func(file string) bool { return !strings.HasSuffix(file, ".go") })
+}
+
 // run runs the mutant's test and returns how it ended: pass, fail, skip, or empty
 // when it did not run (because the mutant does not compile, say). In GOFLAGS the
 // overlay reaches children that the test builds, too.
 func (m mutant) run(t *testing.T, overlay string) (action string, output string) {
 	t.Helper()
-	out := goTest("^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", m.pkg, "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
+	env := []string{"GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + overlay}
+	if m.image() {
+		env = append(env, "CAMD_MUTANT="+filepath.Dir(overlay))
+	}
+	out := goTest("^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", m.pkg, env...)
 	return ending(m.test, bytes.NewReader(out)), string(out)
 }
 

@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,7 +13,10 @@ import (
 	"testing"
 )
 
-const tree Tree = "../../buildroot"
+// top is the repository, or a copy of what a mutant changes in it (test/attack).
+var top = cmp.Or(os.Getenv("CAMD_MUTANT"), "../..")
+
+var tree = Tree(filepath.Join(top, "buildroot"))
 
 // need skips the test if a command is missing.
 func need(t *testing.T, commands ...string) {

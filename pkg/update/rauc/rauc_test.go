@@ -204,7 +204,7 @@ func TestTheHookComparesVersionsAsTheReleasesDo(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, v := range versions {
-			cmd := exec.Command("sh", "../../../buildroot/ota/hooks/install-check", "install-check")
+			cmd := exec.Command("sh", installCheck, "install-check")
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "RAUC_MF_COMPATIBLE=a", "RAUC_SYSTEM_COMPATIBLE=a", "RAUC_MF_VERSION=" + v, "CAMD_LOWEST=" + dir + "/lowest"}
 			err := cmd.Run()
 			want := release.ValidVersion(v) && release.ValidVersion(lowest) && release.Compare(v, lowest) >= 0

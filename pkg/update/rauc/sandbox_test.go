@@ -1,6 +1,7 @@
 package rauc_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -22,6 +23,9 @@ import (
 )
 
 const compatible = "camd-test"
+
+// installCheck is the bundles' hook, or a mutant's copy of it (test/attack).
+var installCheck = filepath.Join(cmp.Or(os.Getenv("CAMD_MUTANT"), "../../.."), "buildroot/ota/hooks/install-check")
 
 // sandbox is RAUC's real service on a bus of its own, with files for slots and U-Boot's
 // environment. It mounts bundles in a name space of its own; nothing of the system changes.
@@ -260,7 +264,7 @@ func (m maker) bundle(t *testing.T, b spec) string {
 	}
 	text := fmt.Sprintf("[update]\ncompatible=%s\nversion=%s\n[bundle]\nformat=%s\n[image.rootfs]\nfilename=rootfs.img\n", b.compatible, b.version, b.format)
 	if b.hook {
-		hook, err := os.ReadFile("../../../buildroot/ota/hooks/install-check")
+		hook, err := os.ReadFile(installCheck)
 		if err != nil {
 			t.Fatal(err)
 		}
