@@ -42,19 +42,20 @@ func (n *newer) InspectBundle(string, map[string]dbus.Variant) (map[string]dbus.
 func (n *newer) InstallBundle(to dbus.Sender, _ string, args map[string]dbus.Variant) *dbus.Error {
 	n.mu.Lock()
 	n.args = append(n.args, args)
+	lie := n.lie
 	n.mu.Unlock()
 	if n.fail != nil {
 		return n.fail
 	}
 	go func() {
-		if n.lie != nil {
-			n.lie.Send(&dbus.Message{Type: dbus.TypeSignal, Flags: dbus.FlagNoReplyExpected, Headers: map[dbus.HeaderField]dbus.Variant{
+		if lie != nil {
+			lie.Send(&dbus.Message{Type: dbus.TypeSignal, Flags: dbus.FlagNoReplyExpected, Headers: map[dbus.HeaderField]dbus.Variant{
 				dbus.FieldDestination: dbus.MakeVariant(string(to)), dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath("/")),
 				dbus.FieldInterface: dbus.MakeVariant(installer), dbus.FieldMember: dbus.MakeVariant("Completed"),
 				dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(int32(0))),
 			}, Body: []any{int32(0)}}, nil)
 			var id string // when the bus answers, it has passed that on
-			_ = n.lie.BusObject().Call("org.freedesktop.DBus.GetId", 0).Store(&id)
+			_ = lie.BusObject().Call("org.freedesktop.DBus.GetId", 0).Store(&id)
 		}
 		for _, p := range []int32{0, 20, 20, 99, 100} {
 			type progress struct {
@@ -164,7 +165,9 @@ func TestOnlyRAUCSaysThatItIsDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = lie.Close() })
+	n.mu.Lock()
 	n.lie = lie
+	n.mu.Unlock()
 	if err := d.Install(t.Context(), update.Bundle{Path: "/bundle"}, func(int) {}); !errors.Is(err, update.ErrRefused) {
 		t.Errorf("Install() = %v, though RAUC says that it failed", err)
 	}
