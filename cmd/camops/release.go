@@ -19,6 +19,7 @@ type releaseCmd struct {
 	Init    *releaseInitCmd    `arg:"subcommand:init" help:"make all keys, and the folder in which releases are prepared"`
 	Add     *releaseAddCmd     `arg:"subcommand:add" help:"put a bundle into the draft of the next release"`
 	Sign    *releaseSignCmd    `arg:"subcommand:sign" help:"sign the draft with an offline key"`
+	Rekey   *releaseRekeyCmd   `arg:"subcommand:rekey" help:"make another key in the place of one that is lost or known to others"`
 	Publish *releasePublishCmd `arg:"subcommand:publish" help:"bring everything into a folder for a web server, and renew what ends soon"`
 	Rollout *releaseRolloutCmd `arg:"subcommand:rollout" help:"say to how many percent of the cameras a release goes"`
 	Halt    *releaseHaltCmd    `arg:"subcommand:halt" help:"withhold a release from the cameras that don't have it yet"`
@@ -160,6 +161,15 @@ func (c *releaseSignCmd) Run(env *environment) error {
 			return err
 		}
 	}
+	changes, err := f.Changes()
+	if err != nil {
+		return err
+	}
+	for _, line := range changes { // before the passphrase is asked for
+		if err := say(env.out, "%s", line); err != nil {
+			return err
+		}
+	}
 	l, err := f.Sign(c.Key, c.ask(env))
 	if err != nil {
 		return err
@@ -170,6 +180,25 @@ func (c *releaseSignCmd) Run(env *environment) error {
 		}
 	}
 	return nil
+}
+
+type releaseRekeyCmd struct {
+	releaseFolder
+	passphraseFlag
+	Name string `arg:"positional,required" help:"root-1 to root-3, targets-1 to targets-3, snapshot or timestamp" placeholder:"NAME"`
+}
+
+// Run drafts a root with another key.
+func (c *releaseRekeyCmd) Run(env *environment) error {
+	f, err := publish.Open(c.Dir)
+	if err != nil {
+		return err
+	}
+	if err := f.Rekey(c.Name, c.ask(env)); err != nil {
+		return err
+	}
+	return say(env.out, "The new key is %s, and goes to %s when the root that names it is published. Two of the old root keys and two of the new ones have to sign that: camops release sign KEY",
+		f.Path("draft", c.Name+".key"), f.Path("keys"))
 }
 
 type releasePublishCmd struct {

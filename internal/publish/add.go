@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -212,8 +211,12 @@ func copyFile(from, to string) error {
 
 // Discard removes the draft. Leaves that the log has stay in it.
 func (f *Folder) Discard() error {
-	for _, name := range []string{"targets.json", "root.json"} {
-		if err := os.Remove(f.Path(draftFolder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	drafts, err := os.ReadDir(f.Path(draftFolder)) // new keys among them
+	if err != nil {
+		return fmt.Errorf("discard the draft: %w", err)
+	}
+	for _, d := range drafts {
+		if err := os.Remove(f.Path(draftFolder, d.Name())); err != nil {
 			return fmt.Errorf("discard the draft: %w", err)
 		}
 	}

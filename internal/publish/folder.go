@@ -49,7 +49,8 @@ const (
 //	keys/     root-1 to root-3, targets-1 to targets-3 (encrypted); snapshot, timestamp,
 //	          rollout, log (online); witness, the development witness, if there is one
 //	anchors/  for the image: root.json, log.pub, witnesses
-//	draft/    metadata that offline keys still have to sign
+//	draft/    metadata that offline keys still have to sign, and new keys that these name
+//	names     which key was made under which name, a line each
 //	leaves    what the release log holds, a line each; only ever longer
 //	site/     all that is published, which publish copies
 //

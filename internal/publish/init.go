@@ -84,7 +84,7 @@ func (f *Folder) makeRoot(ask Passphrase) error {
 			if err := k.write(f.Path(keyFolder, k.name+".key"), passphrase); err != nil {
 				return err
 			}
-			if err := addKey(root, k, role); err != nil {
+			if err := f.addNamed(root, k, role); err != nil {
 				return err
 			}
 			if role == metadata.ROOT {
@@ -98,7 +98,7 @@ func (f *Folder) makeRoot(ask Passphrase) error {
 		if err != nil {
 			return err
 		}
-		if err := addKey(root, k, role); err != nil {
+		if err := f.addNamed(root, k, role); err != nil {
 			return err
 		}
 	}
@@ -115,6 +115,13 @@ func (f *Folder) makeRoot(ask Passphrase) error {
 		return err
 	}
 	return writePublic(f.Path(anchorFolder), release.RootFile, text)
+}
+
+func (f *Folder) addNamed(root *metadata.Metadata[metadata.RootType], k key, role string) error {
+	if err := addKey(root, k, role); err != nil {
+		return err
+	}
+	return f.nameKey(k.name, k.public())
 }
 
 func addKey(root *metadata.Metadata[metadata.RootType], k key, role string) error {

@@ -54,6 +54,19 @@ func (k key) public() ed25519.PublicKey { return ed25519.PublicKey(k.private[ed2
 // tuf is the public key as TUF metadata hold it.
 func (k key) tuf() (*metadata.Key, error) { return metadata.KeyFromPublicKey(k.public()) }
 
+// keyID is what TUF metadata call a public key.
+func keyID(public ed25519.PublicKey) (string, error) {
+	k, err := metadata.KeyFromPublicKey(public)
+	if err != nil {
+		return "", fmt.Errorf("name a key: %w", err)
+	}
+	id, err := k.ID()
+	if err != nil {
+		return "", fmt.Errorf("name a key: %w", err)
+	}
+	return id, nil
+}
+
 // signer signs TUF metadata.
 func (k key) signer() (signature.Signer, error) { return signature.LoadED25519Signer(k.private) }
 
@@ -76,16 +89,12 @@ func (k key) write(path string, passphrase []byte) error {
 
 // readKey reads a key's file, and asks for its passphrase if it needs one.
 func readKey(path string, ask Passphrase) (key, error) {
-	text, err := store.ReadFile(path)
+	f, err := readKeyFile(path)
 	if err != nil {
 		return key{}, err
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
 		return key{}, fmt.Errorf("%s is open to other users: run chmod go-rwx %[1]s", path)
-	}
-	var f keyFile
-	if err := json.Unmarshal(text, &f); err != nil || f.Name == "" {
-		return key{}, fmt.Errorf("%s is no key of camops release", path)
 	}
 	if f.Encrypted != nil {
 		passphrase, err := ask(f.Name, false)
@@ -104,6 +113,18 @@ func readKey(path string, ask Passphrase) (key, error) {
 		return key{}, fmt.Errorf("%s names another public key than its own", path)
 	}
 	return k, nil
+}
+
+func readKeyFile(path string) (keyFile, error) {
+	text, err := store.ReadFile(path)
+	if err != nil {
+		return keyFile{}, err
+	}
+	var f keyFile
+	if err := json.Unmarshal(text, &f); err != nil || f.Name == "" || len(f.Public) != ed25519.PublicKeySize {
+		return keyFile{}, fmt.Errorf("%s is no key of camops release", path)
+	}
+	return f, nil
 }
 
 // noteKeys are the key as signed notes know it (C2SP signed-note), under a name.

@@ -32,11 +32,11 @@ func (f *Folder) Publish(to string) error {
 	if err != nil {
 		return err
 	}
-	targets, err := f.signedTargets()
+	root, err := f.signedRoot()
 	if err != nil {
 		return err
 	}
-	root, err := f.signedRoot()
+	targets, err := f.signedTargets(root)
 	if err != nil {
 		return err
 	}
@@ -56,22 +56,24 @@ func (f *Folder) Publish(to string) error {
 	return f.copySite(to)
 }
 
-// signedTargets is the draft with all its signatures, or nil if there is no draft and
-// something is published already.
-func (f *Folder) signedTargets() (*metadata.Metadata[metadata.TargetsType], error) {
+// signedTargets is the draft with all its signatures, by the keys of the root that is
+// published with it, or nil if there is no draft and something is published already.
+func (f *Folder) signedTargets(root *metadata.Metadata[metadata.RootType]) (*metadata.Metadata[metadata.TargetsType], error) {
+	var err error
+	if root == nil {
+		if root, err = f.root(); err != nil {
+			return nil, err
+		}
+	}
 	m := metadata.Targets()
-	err := readMetadata(f.Path(draftFolder, "targets.json"), m)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	err = readMetadata(f.Path(draftFolder, "targets.json"), m)
+	if errors.Is(err, fs.ErrNotExist) {
 		there, err := latest(f, metadata.TARGETS, m)
 		if err == nil && !there {
 			err = errors.New("there is nothing to publish: begin with camops release add --bundle FILE")
 		}
 		return nil, err
-	case err != nil:
-		return nil, err
 	}
-	root, err := f.root()
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +215,9 @@ func (f *Folder) mergeWitnesses(a *release.Anchors, to string) error {
 func (f *Folder) release(root *metadata.Metadata[metadata.RootType], targets *metadata.Metadata[metadata.TargetsType]) error {
 	if root != nil {
 		if err := commit(f, metadata.ROOT, root.Signed.Version, root); err != nil {
+			return err
+		}
+		if err := f.takeKeys(); err != nil {
 			return err
 		}
 	}

@@ -62,7 +62,7 @@ func TestKeysThatAreNone(t *testing.T) {
 		"another file":   {"{}", 0o600, "is no key"},
 		"short":          {`{"name":"targets-1","seed":"AAAA"}`, 0o600, "is no key"},
 		"another public": {strings.Replace(string(good), public(good), public(other), 1), 0o600, "another public key"},
-		"sealed garbage": {`{"name":"targets-1","encrypted":{"kdf":1}}`, 0o600, "passphrase is wrong"},
+		"sealed garbage": {strings.Replace(string(good), `"seed": "`, `"encrypted": {"kdf":1}, "x": "`, 1), 0o600, "passphrase is wrong"},
 	} {
 		path := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(path, []byte(tt.text), tt.mode); err != nil {
@@ -129,6 +129,84 @@ func TestADraftThatChangesLosesItsSignatures(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.Dir, "log")); err == nil {
 		t.Error("the log knows what nobody has signed")
 	}
+}
+
+// Keys that are lost, or known to others, are replaced; cameras follow.
+func TestRekey(t *testing.T) {
+	s := publishtest.New(t)
+	s.Release("1.0.0")
+	c := s.Catalog("0.9.0")
+	look := func() {
+		t.Helper()
+		if _, err := c.Latest(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look()
+	lost := map[string][]byte{}
+	for _, name := range []string{"root-1", "targets-2", "snapshot", "timestamp"} {
+		lost[name] = slurp(t, s.Path("keys", name+".key"))
+		if err := s.Rekey(name, clear); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Rekey("root-1", clear); err == nil || !strings.Contains(err.Error(), "replaced in this draft already") {
+		t.Errorf("twice: %v", err)
+	}
+	for _, name := range []string{"log", "rollout", "anna", ""} {
+		if err := s.Rekey(name, clear); err == nil || !strings.Contains(err.Error(), "there is no key") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	changes, err := s.Changes()
+	if text := strings.Join(changes, "\n"); err != nil || strings.Count(text, "NEW KEY of") != 4 || strings.Count(text, "taken away") != 4 {
+		t.Errorf("%s, %v", text, err)
+	}
+	unsigned := func(want string) {
+		t.Helper()
+		if err := s.Publish(s.Dir); !errors.Is(err, publish.ErrUnsigned) || !strings.Contains(err.Error(), want) {
+			t.Fatalf("%v, want %s", err, want)
+		}
+	}
+	unsigned("root 2")
+	if err := os.WriteFile(s.Temp("lost"), lost["targets-2"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sign(s.Temp("lost"), clear); !errors.Is(err, publish.ErrNothingToSign) {
+		t.Errorf("the lost key signs: %v", err)
+	}
+	s.SignWith("root-2")
+	unsigned("root 2")
+	s.SignWith("root-3")
+	s.SignWith("targets-1")
+	unsigned("targets 2 has 1 of 2")
+	if _, err := s.Sign(s.Path("draft", "targets-2.key"), clear); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Publish(s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	for name, old := range lost {
+		if now := slurp(t, s.Path("keys", name+".key")); bytes.Equal(now, old) {
+			t.Errorf("%s is the old key", name)
+		}
+	}
+	if left, err := os.ReadDir(s.Path("draft")); err != nil || len(left) != 0 {
+		t.Errorf("left in the draft: %v, %v", left, err)
+	}
+	s.Release("1.1.0") // by targets-1 and targets-3
+	look()
+	if err := s.Rekey("targets-2", clear); err != nil { // and again
+		t.Fatal(err)
+	}
+	if err := s.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Publish(s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	look()
 }
 
 // A discarded draft leaves its place in the log to nobody else.

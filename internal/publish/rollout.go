@@ -194,8 +194,12 @@ func (f *Folder) snapshot() error {
 		meta[role+".json"] = metaFile(t.Signed.Version, text)
 	}
 	same := maps.EqualFunc(m.Signed.Meta, meta, func(a, b *metadata.MetaFiles) bool { return a.Version == b.Version && a.Hashes.Equal(b.Hashes) })
-	if there && same && f.lasts(m.Signed.Expires, snapshotLife) {
-		return nil
+	root, err := f.root()
+	if err != nil {
+		return err
+	}
+	if there && same && f.lasts(m.Signed.Expires, snapshotLife) && root.VerifyDelegate(metadata.SNAPSHOT, m) == nil {
+		return nil // it may have been signed by a key that was replaced since
 	}
 	if there {
 		m.Signed.Version++

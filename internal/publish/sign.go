@@ -30,11 +30,10 @@ func (f *Folder) Renew() error {
 	if _, err := writeMetadata(f.Path(draftFolder, "targets.json"), targets); err != nil {
 		return err
 	}
-	root, err := f.root()
+	root, err := f.rootDraft()
 	if err != nil {
 		return err
 	}
-	root.Signed.Version++
 	root.Signed.Expires, root.Signatures = f.expires(rootLife), nil
 	_, err = writeMetadata(f.Path(draftFolder, "root.json"), root)
 	return err
@@ -60,11 +59,16 @@ func (f *Folder) Sign(path string, ask Passphrase) ([]Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := signDraft(f, root, k, metadata.TARGETS, metadata.Targets())
+	next, err := f.rootDraft() // which is published with the rest, and which its own keys sign, too
 	if err != nil {
 		return nil, err
 	}
-	b, err := signDraft(f, root, k, metadata.ROOT, metadata.Root())
+	old := root.Signed.Roles[metadata.ROOT].KeyIDs
+	a, err := signDraft(f, next.Signed.Roles[metadata.TARGETS].KeyIDs, k, metadata.TARGETS, metadata.Targets())
+	if err != nil {
+		return nil, err
+	}
+	b, err := signDraft(f, slices.Concat(old, next.Signed.Roles[metadata.ROOT].KeyIDs), k, metadata.ROOT, metadata.Root())
 	if err != nil {
 		return nil, err
 	}
@@ -74,23 +78,19 @@ func (f *Folder) Sign(path string, ask Passphrase) ([]Signed, error) {
 	return f.Drafts()
 }
 
-// signDraft signs a draft if there is one, and if the key is one of the role's.
-func signDraft[T metadata.Roles](f *Folder, root *metadata.Metadata[metadata.RootType], k key, role string, draft *metadata.Metadata[T]) (bool, error) {
+// signDraft signs a draft if there is one, and if the key is one of those that may.
+func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, draft *metadata.Metadata[T]) (bool, error) {
 	path := f.Path(draftFolder, role+".json")
 	if err := readMetadata(path, draft); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	public, err := k.tuf()
+	id, err := keyID(k.public())
 	if err != nil {
-		return false, fmt.Errorf("sign with %s: %w", k.name, err)
+		return false, err
 	}
-	id, err := public.ID()
-	if err != nil {
-		return false, fmt.Errorf("sign with %s: %w", k.name, err)
-	}
-	if !slices.Contains(root.Signed.Roles[role].KeyIDs, id) {
+	if !slices.Contains(may, id) {
 		return false, nil
 	}
 	if slices.ContainsFunc(draft.Signatures, func(s metadata.Signature) bool { return s.KeyID == id }) {
