@@ -276,8 +276,12 @@ func TestWrongBytesAreToldOnceAndTriedAgain(t *testing.T) {
 		wrong := append([]byte(nil), right...)
 		wrong[100] ^= 1
 		w.files["https://updates.test/1.2.0"] = wrong
+		w.during(12*time.Hour, func() { _ = w.updater().Install(t.Context()) }) // who asks gets one try more
 		if v := w.live(3 * day); v != "1.0.0" || w.told() != "available refused" {
 			t.Fatalf("version %s runs; told %q", v, w.told())
+		}
+		if w.requests > 12 {
+			t.Errorf("%d requests in three days", w.requests)
 		}
 		w.files["https://updates.test/1.2.0"] = right
 		if v := w.live(5 * day); v != "1.2.0" {

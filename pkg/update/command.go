@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // Errors of what people ask for.
@@ -83,7 +84,7 @@ func (u *Updater) Lowest() string {
 // store may be migrated to what the version before can't read.
 func (u *Updater) Trial() bool {
 	s := u.read()
-	return s.Phase == trying || s.Phase == returning || u.doubtful()
+	return u.doubtful() || s.Offer != nil && s.Phase != offered && s.Offer.Version == u.deps.Version
 }
 
 // Status says how an update stands, for members and for the device's own terminal.
@@ -99,9 +100,12 @@ func (u *Updater) Status() proto.UpdateStatus {
 		switch {
 		case l.refused:
 			a.State, a.Offered = proto.UpdateRefused, s.Retry.Version
+		case l.failed != "":
+			a.State, a.Offered = proto.UpdateFailed, l.failed
 		case len(s.Failed) > 0 && l.reason == "":
-			last := s.Failed[len(s.Failed)-1]
-			a.State, a.Offered, a.Reason = proto.UpdateFailed, last.Version, last.Reason
+			if last := s.Failed[len(s.Failed)-1]; release.Compare(last.Version, u.deps.Version) > 0 {
+				a.State, a.Offered, a.Reason = proto.UpdateFailed, last.Version, last.Reason
+			}
 		}
 		return a
 	}

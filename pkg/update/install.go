@@ -27,7 +27,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if gone, err := u.withdrawn(ctx, s); gone || err != nil {
 		return rest, err
 	}
-	if s.waits() || !s.Asked && s.Retry.Version == s.Offer.Version && s.Retry.waits() {
+	if s.waits() || s.Retry.Version == s.Offer.Version && s.Retry.waits() {
 		return rest, nil
 	}
 	if reason := u.lacksSpace(s.Offer.Size); reason != "" {
@@ -141,6 +141,9 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	if !u.told() {
 		return rest, nil // no slot is written before the household knows
 	}
+	if s.Retry.Version == s.Offer.Version && s.Retry.waits() {
+		return rest, nil
+	}
 	if err := u.get(ctx, s); err != nil {
 		return u.notFetched(s, err)
 	}
@@ -214,13 +217,13 @@ func (u *Updater) restart(s state) (time.Duration, error) {
 	if s.Phase == restarting && !u.told() {
 		return rest, nil
 	}
-	if wait := time.Until(u.live.asked.Add(restartTime)); wait > 0 {
+	if wait := time.Until(u.run.asked.Add(restartTime)); wait > 0 {
 		return wait, nil
 	}
-	if !u.live.asked.IsZero() {
+	if !u.run.asked.IsZero() {
 		u.hold("The system was asked to restart, and did not: start the camera anew.", false)
 	}
-	u.live.asked = time.Now()
+	u.run.asked = time.Now()
 	if err := u.deps.Restart(); err != nil {
 		u.hold("The system can't be asked to restart: "+err.Error(), false)
 	}

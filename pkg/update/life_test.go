@@ -72,16 +72,45 @@ func TestAVersionThatFailsIsNotTriedAgain(t *testing.T) {
 				if l := w.lowest(); l != "1.0.0" {
 					t.Errorf("the lowest allowed version is %s, though nothing was confirmed", l)
 				}
-				if s := w.updater().Status(); !strings.Contains(s.Reason, c.reason) {
+				if s := w.updater().Status(); !strings.Contains(s.Reason, c.reason) || s.State != proto.UpdateFailed || s.Offered != "1.2.0" {
 					t.Errorf("the status says %+v", s)
 				}
 				w.release("1.2.1")
 				if v := w.live(3 * day); v != "1.2.1" {
 					t.Errorf("version %s runs; the next release should have come in: %v", v, w.steps)
 				}
+				if s := w.updater().Status(); s.State != proto.UpdateCurrent {
+					t.Errorf("with the next release the status says %+v", s)
+				}
 			})
 		})
 	}
+}
+
+// A camera whose old slot can't be started any more stays with what it has, and takes the
+// next release.
+func TestTheOldSlotIsDead(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		w.images["1.2.0"] = &manners{blind: true}
+		w.release("1.2.0")
+		w.during(time.Hour, func() { w.machine.Stick("") })
+		w.hours = func(time.Time) bool {
+			w.machine.Stick(updatetest.SlotB) // from the restart on
+			return true
+		}
+		if v := w.live(day); v != "1.2.0" {
+			t.Fatalf("version %s runs; told %q", v, w.told())
+		}
+		if n := strings.Count(w.told(), "failed"); n != 1 || w.kept().Phase != "" {
+			t.Errorf("told %q, kept %+v", w.told(), w.kept())
+		}
+		w.release("1.2.1")
+		w.hours = func(time.Time) bool { return true }
+		if v := w.live(day); v != "1.2.1" || !strings.HasSuffix(w.told(), "confirmed") {
+			t.Errorf("version %s runs; told %q", v, w.told())
+		}
+	})
 }
 
 func TestABrokerOutOfReachDecidesNothing(t *testing.T) {

@@ -101,6 +101,12 @@ func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	}
 	if reason, refused := u.unfit(o, slots); reason != "" {
 		u.hold(reason, refused)
+		s := u.read()
+		u.mu.Lock()
+		if s.failedBefore(o.Version) != "" {
+			u.live.failed = o.Version
+		}
+		u.mu.Unlock()
 		return nil
 	}
 	s := u.read()
@@ -191,7 +197,7 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 // nothing is known of it, since the state was damaged, it has to prove itself first. With
 // from, only that slot.
 func (u *Updater) settle(ctx context.Context, from string) error {
-	if u.live.good || u.doubtful() && !(u.works("broker") && u.works("auth") && u.deps.SelfTest(ctx) == nil) {
+	if u.run.good || u.doubtful() && !(u.works("broker") && u.works("auth") && u.deps.SelfTest(ctx) == nil) {
 		return nil
 	}
 	slots, err := u.where(ctx)
@@ -206,7 +212,7 @@ func (u *Updater) settle(ctx context.Context, from string) error {
 		u.hold(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried again
 	}
-	u.live.good = true
+	u.run.good = true
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.unknown = false

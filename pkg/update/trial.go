@@ -34,8 +34,8 @@ func (u *Updater) trial(ctx context.Context, s state) (time.Duration, error) {
 // after it; the broker in any case, or no household could tell the camera anything.
 func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 	now := time.Now()
-	if u.live.begun.IsZero() {
-		u.live.begun = now
+	if u.run.begun.IsZero() {
+		u.run.begun = now
 		if err := u.deps.SelfTest(ctx); err != nil {
 			return u.giveUp(s, "its self-test failed: "+sentence(err))
 		}
@@ -48,18 +48,18 @@ func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 		missing = "its store did not open"
 	}
 	if missing != "" {
-		if now.Sub(u.live.begun) < proofTime {
+		if now.Sub(u.run.begun) < proofTime {
 			return look, nil
 		}
 		return u.giveUp(s, missing)
 	}
-	if u.live.proved.IsZero() {
-		u.live.proved = now
+	if u.run.proved.IsZero() {
+		u.run.proved = now
 	}
 	if u.works("broker") {
 		return u.confirm(ctx, s)
 	}
-	if now.Sub(u.live.proved) < brokerTime {
+	if now.Sub(u.run.proved) < brokerTime {
 		return look, nil
 	}
 	u.log.Warn("the broker is out of reach: the version before has to try", "version", s.Offer.Version)
@@ -76,7 +76,7 @@ func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
 		u.hold(sentence(err), false)
 		return rest, nil //nolint:nilerr // said, and tried again
 	}
-	u.live.good = true
+	u.run.good = true
 	if release.Compare(s.Offer.Lowest, u.lowest) > 0 {
 		if err := u.dir.raise(s.Offer.Lowest); err != nil {
 			return 0, err
@@ -109,15 +109,15 @@ func (u *Updater) giveUp(s state, reason string) (time.Duration, error) {
 	})
 }
 
-// goBack has the version before run again. If that does not come about, this one stays:
-// a camera that only restarts is no camera.
+// goBack has the version before run again. If that does not come about, this one stays, and
+// the next release may replace it: a camera that only restarts is no camera.
 func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
 	if s.Boot != u.boot {
 		return 0, u.change(func(s *state) { s.Boot, s.Boots = u.boot, s.Boots+1 })
 	}
 	if s.Boots > 2*maxBoots {
-		u.hold("The version before can't be started any more, so this one stays, though it has failed.", true)
-		return rest, nil
+		u.log.Error("the version before can't be started any more, so this one stays, though it has failed")
+		return look, u.change(func(s *state) { s.end() })
 	}
 	err := u.deps.Slots.Mark(ctx, MarkActive, s.From)
 	if err == nil && s.Phase == returning {
@@ -160,13 +160,13 @@ func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, s.From); err != nil {
 		return 0, err
 	}
-	if u.live.begun.IsZero() {
-		u.live.begun = time.Now()
+	if u.run.begun.IsZero() {
+		u.run.begun = time.Now()
 	}
 	if u.works("broker") {
 		return u.fellBack(s, "it did not reach the broker, which the version before reaches")
 	}
-	if time.Since(u.live.begun) < brokerTime {
+	if time.Since(u.run.begun) < brokerTime {
 		return look, nil
 	}
 	u.hold("", false)

@@ -1,6 +1,7 @@
 package update
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,23 +40,29 @@ type Updater struct {
 	state   state
 	lowest  string // nothing older may be installed
 	live    live
+	run     run
 	unknown bool // the state was damaged: nothing tells whether this version was ever confirmed
 }
 
-// live is what a restart forgets.
+// live is what a restart forgets, and Status tells.
 type live struct {
 	started  time.Time
 	percent  int       // of the download or the installation under way
 	loading  bool      // a download is under way
 	reason   string    // a sentence: why it goes no further
 	refused  bool      // by reason of what the server offers
+	failed   string    // the version that is offered, and failed here
 	heard    time.Time // when the server last answered
 	nextPoll time.Time
-	begun    time.Time // of the trial, or of the old version's look at the broker
-	proved   time.Time // camera, store and self-test
-	good     bool      // the slot that runs was marked
-	slots    SlotStatus
-	asked    time.Time // when the system was last asked to restart
+}
+
+// run is Run's own.
+type run struct {
+	slots  SlotStatus
+	good   bool      // the slot that runs was marked
+	begun  time.Time // the trial, or the old version's look at the broker
+	proved time.Time // camera, store and self-test
+	asked  time.Time // when the system was last asked to restart
 }
 
 // New prepares an updater for a configuration that is On. It reads what is under way, and
@@ -180,12 +187,12 @@ func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 
 // where tells which slot runs, which never changes while it does.
 func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
-	if u.live.slots.Booted != "" {
-		return u.live.slots, nil
+	if u.run.slots.Booted != "" {
+		return u.run.slots, nil
 	}
 	slots, err := u.deps.Slots.Status(ctx)
 	if err == nil {
-		u.live.slots = slots
+		u.run.slots = slots
 	}
 	return slots, err
 }
@@ -240,7 +247,7 @@ func (u *Updater) durable() error {
 func (u *Updater) hold(reason string, refused bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.live.reason, u.live.refused, u.live.loading, u.live.percent = foreign.Line(reason), refused, false, 0
+	u.live.reason, u.live.refused, u.live.failed, u.live.loading, u.live.percent = foreign.Line(reason), refused, "", false, 0
 }
 
 func (u *Updater) progress(percent int, loading bool) {
@@ -281,7 +288,7 @@ func (u *Updater) report() {
 	}
 	switch {
 	case s.Fork:
-		u.health.Set(health.Failed, l.reason)
+		u.health.Set(health.Failed, cmp.Or(l.reason, "The release log was forked, so nothing is installed from it."))
 	case l.refused:
 		u.health.Set(health.Degraded, l.reason)
 	case time.Since(heard) > unheard && l.reason != "":
@@ -302,9 +309,8 @@ func short(reason string) string {
 
 // sentence says an error to people.
 func sentence(err error) string {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		return "The server of updates did not answer in time; the camera tries again."
 	}
-	return err.Error()
+	return strings.TrimPrefix(err.Error(), ErrRefused.Error()+": ") // by what it is a step of, that is said
 }

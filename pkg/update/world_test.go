@@ -241,6 +241,9 @@ func (w *world) process(long time.Duration) (crashed, lasted bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if before := w.kept().Phase; before == "restarting" && w.offer != nil && version == w.offer.Version && !u.Trial() {
+		w.t.Errorf("version %s is on trial, and the stores are not told so", version)
+	}
 	w.set(func() { w.u = u })
 	w.parts = map[string]*health.Condition{}
 	for part, broken := range map[string]bool{"camera": m.blind, "auth": m.locked, "broker": m.offline} {

@@ -30,6 +30,7 @@ type Machine struct {
 	Effect func() error
 
 	mu     sync.Mutex
+	stuck  string
 	images map[string]string // version in each slot; empty: half written
 	order  []string
 	left   map[string]int
@@ -50,6 +51,10 @@ func (m *Machine) Boot() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.boots++
+	if m.stuck != "" {
+		m.booted = m.stuck
+		return m.images[m.booted]
+	}
 	for range 2 {
 		for _, s := range m.order {
 			if m.left[s] > 0 {
@@ -61,6 +66,13 @@ func (m *Machine) Boot() string {
 		m.left[SlotA], m.left[SlotB] = tries, tries // what a boot script does rather than nothing
 	}
 	return ""
+}
+
+// Stick has a slot started whatever the marks say; empty: no more.
+func (m *Machine) Stick(slot string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stuck = slot
 }
 
 // ID is the kernel's number of this start.
