@@ -86,6 +86,7 @@ func (c *Catalog) Latest(ctx context.Context) (release.Offer, error) {
 	defer c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
+	defer c.client.CloseIdleConnections() // the next look is hours away
 	l, tree, err := c.look(ctx)
 	if err != nil {
 		return release.Offer{}, explain(err)
@@ -205,6 +206,7 @@ func Read(ctx context.Context, s Source) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
+	defer c.client.CloseIdleConnections()
 	l, tree, err := c.look(ctx)
 	if err != nil {
 		return Published{}, explain(err)

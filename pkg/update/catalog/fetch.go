@@ -53,6 +53,8 @@ func careful(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
 		c = *client
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		c.Transport = t.Clone() // whose connections are nobody else's
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects || !secure(req.URL) {
