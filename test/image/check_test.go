@@ -66,3 +66,19 @@ func TestFragmentsThatTookNoEffect(t *testing.T) {
 		}
 	}
 }
+
+// make image says in a sentence what it was not told.
+func TestImageSaysWhatLacks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ board, buildroot, want string }{
+		{"", "", "say for which board: make image BOARD=… with one of: beagley_ai qemu_aarch64 rpi4_64 rpizero2w_64"},
+		{"rpi9", "", "say for which board"},
+		{"rpi4_64", "", "say where Buildroot 2026.02 is unpacked"},
+		{"rpi4_64", t.TempDir(), "say where Buildroot 2026.02 is unpacked"},
+	} {
+		_, err := run(t.Context(), "env", "BOARD="+c.board, "BUILDROOT_DIR="+c.buildroot, "../../scripts/image.sh")
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Count(err.Error(), "\n") > 0 {
+			t.Errorf("%q, %q: %v, want %q", c.board, c.buildroot, err, c.want)
+		}
+	}
+}

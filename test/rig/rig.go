@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,6 +42,7 @@ type Rig struct {
 	CA     *pki.CA
 	Broker Broker
 	Stderr *os.File // camd's, instead of what Log returns; nil: none
+	Under  []string // a command before camd's, which becomes it
 
 	start   StartBroker
 	address string
@@ -236,7 +238,8 @@ func (r *Rig) sign() {
 // socket answers.
 func (r *Rig) Start() {
 	r.TB.Helper()
-	cmd := exec.Command(r.program, "run", "--config", r.config)
+	args := append(slices.Clone(r.Under), r.program, "run", "--config", r.config)
+	cmd := exec.Command(args[0], args[1:]...)
 	r.log = &buffer{}
 	cmd.Stderr = r.log
 	if r.Stderr != nil {
