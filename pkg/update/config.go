@@ -14,11 +14,12 @@ type Config struct {
 	Image         string `toml:"image" doc:"File in which the image says which one it is: os-release with IMAGE_ID, the kind of device, and IMAGE_VERSION, the release."`
 	IntervalHours int    `toml:"interval_hours" allow:"1..168" doc:"The server is asked about that often, spread at random by a fifth."`
 	RateKbit      int    `toml:"rate_kbit" allow:"0..1000000" doc:"A release is downloaded at this many kilobits a second at most; 0 for as fast as it goes. While someone watches or talks, the download waits."`
+	BrokerMinutes int    `toml:"broker_minutes" allow:"1..120" doc:"A new version that works, but does not reach the broker for so long, makes way for the one before, which then has as long to show whether it can."`
 }
 
 // DefaultConfig updates nothing, since it knows no server.
 func DefaultConfig() Config {
-	return Config{Anchors: "/usr/share/camd/update", Image: "/etc/os-release", IntervalHours: 6, RateKbit: 4000}
+	return Config{Anchors: "/usr/share/camd/update", Image: "/etc/os-release", IntervalHours: 6, RateKbit: 4000, BrokerMinutes: 10}
 }
 
 // On reports whether the camera updates itself.
@@ -36,7 +37,6 @@ const (
 	unheard   = 72 * time.Hour  // without a word from the server: the condition says so
 
 	proofTime   = 10 * time.Minute // for camera, store and self-test to prove themselves
-	brokerTime  = 10 * time.Minute // for the broker to be reached, from then on
 	maxBoots    = 3                // of a trial: more are a version that does not stay up
 	restartTime = 5 * time.Minute  // for the system to restart after it was asked to
 
@@ -55,8 +55,11 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: url = %q: it must be https://host/path", errConfig, c.URL)
 	case c.Anchors == "":
 		return fmt.Errorf("%w: anchors is empty: it must name the folder with the maker's keys", errConfig)
-	case c.IntervalHours < 1 || c.RateKbit < 0:
-		return fmt.Errorf("%w: interval_hours must be 1 or more, rate_kbit 0 or more", errConfig)
+	case c.IntervalHours < 1 || c.RateKbit < 0 || c.BrokerMinutes < 1:
+		return fmt.Errorf("%w: interval_hours and broker_minutes must be 1 or more, rate_kbit 0 or more", errConfig)
 	}
 	return nil
 }
+
+// brokerTime is for the broker to be reached, once all else has proved itself.
+func (c Config) brokerTime() time.Duration { return time.Duration(c.BrokerMinutes) * time.Minute }

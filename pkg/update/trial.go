@@ -59,7 +59,7 @@ func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 	if u.works("broker") {
 		return u.confirm(ctx, s)
 	}
-	if now.Sub(u.run.proved) < brokerTime {
+	if now.Sub(u.run.proved) < u.cfg.brokerTime() {
 		return look, nil
 	}
 	u.log.Warn("the broker is out of reach: the version before has to try", "version", s.Offer.Version)
@@ -166,7 +166,7 @@ func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 	if u.works("broker") {
 		return u.fellBack(s, "it did not reach the broker, which the version before reaches")
 	}
-	if time.Since(u.run.begun) < brokerTime {
+	if time.Since(u.run.begun) < u.cfg.brokerTime() {
 		return look, nil
 	}
 	u.hold("", false)

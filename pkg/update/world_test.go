@@ -233,7 +233,7 @@ func (w *world) process(long time.Duration) (crashed, lasted bool) {
 	if m.deaf {
 		slots = deaf{}
 	}
-	u, err := update.Start(update.Config{URL: "https://updates.test", Anchors: "/anchors", IntervalHours: 6, RateKbit: w.rate}, slog.New(slog.DiscardHandler), w.board, update.Deps{
+	u, err := update.Start(update.Config{URL: "https://updates.test", Anchors: "/anchors", IntervalHours: 6, RateKbit: w.rate, BrokerMinutes: 10}, slog.New(slog.DiscardHandler), w.board, update.Deps{
 		Catalog: w, Slots: slots, Bundles: w.machine, Household: w, HTTP: &http.Client{Transport: w},
 		SelfTest: func(context.Context) error { return m.selfTest }, Restart: w.restart,
 		State: w.state, Version: version,
