@@ -120,6 +120,9 @@ built() {
   for f in usr/bin/camd usr/lib/systemd/system/camd.service usr/bin/rauc etc/rauc/system.conf etc/nftables.conf etc/dbus-1/system.d/camd-rauc.conf; do
     [ -e "$work/root/$f" ] || fail "the root file system lacks $f"
   done
+  for f in "IMAGE_ID=$COMPATIBLE" "IMAGE_VERSION=$version"; do
+    grep -qxF "$f" "$work/root/usr/lib/os-release" || fail "os-release lacks $f"
+  done
   grep -qE '^root:[*!]' "$work/root/etc/shadow" || fail "root has a password, or none is needed"
   for f in usr/sbin/sshd usr/sbin/dropbear usr/sbin/telnetd usr/bin/telnetd; do
     [ ! -e "$work/root/$f" ] || fail "there is a $f"

@@ -20,6 +20,13 @@ ln -s ../data/etc "$target/etc/camd"
 mkdir -p "$target/etc/wpa_supplicant"
 ln -sf ../../data/etc/wpa_supplicant-wlan0.conf "$target/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
 
+# camd compares these with what a release is for (os-release(5)).
+os=$target/etc/os-release
+mkdir -p "$target/usr/lib"
+[ -e "$os" ] || ln -sf ../usr/lib/os-release "$os"
+grep -qs '^IMAGE_ID=' "$os" ||
+  printf 'IMAGE_ID=%s\nIMAGE_VERSION=%s\n' "$COMPATIBLE" "$(cat "$tree/VERSION")" >>"$os"
+
 # Nobody logs in, and nothing of a slot is mounted by itself: RAUC would refuse to write it.
 for unit in getty.target console-getty.service systemd-gpt-auto-generator; do
   case $unit in
