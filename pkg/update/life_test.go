@@ -2,6 +2,7 @@ package update_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,22 @@ func TestNothingIsWrittenBeforeTheHouseholdKnows(t *testing.T) {
 			t.Errorf("version %s runs; told %q", v, w.told())
 		}
 	})
+}
+
+// Two power cuts, at any distance, leave the boot loader a try: the new version stays.
+func TestTwoPowerCuts(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		in(t, func(t *testing.T, w *world) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			w.cutAt, w.cuts = 1+r.IntN(25), []int{1 + r.IntN(15)}
+			first, second := w.cutAt, w.cuts[0]
+			w.release("1.2.0", func(_ *updatetest.File, o *release.Offer) { o.Lowest = "1.1.0" })
+			if v := w.live(2 * day); v != "1.2.0" || w.kept().Phase != "" || w.lowest() != "1.1.0" {
+				t.Errorf("power cuts at effect %d and %d later: version %s runs, told %q, kept %+v", first, second, v, w.told(), w.kept())
+			}
+		})
+	}
 }
 
 func TestEveryPowerCutIsResumed(t *testing.T) {

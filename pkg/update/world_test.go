@@ -61,7 +61,8 @@ type world struct {
 	parts  map[string]*health.Condition
 	u      *update.Updater
 	pid    int
-	cutAt  int // power goes at this effect; 0: never
+	cutAt  int   // power goes at this effect; 0: never
+	cuts   []int // and then again, so many effects later each
 	effect int
 	down   chan struct{} // closed when power goes or a restart begins
 	once   *sync.Once
@@ -112,6 +113,9 @@ func (w *world) power() error {
 	w.effect++
 	if w.effect == w.cutAt {
 		w.dead = true
+		if len(w.cuts) > 0 {
+			w.cutAt, w.cuts = w.effect+w.cuts[0], w.cuts[1:]
+		}
 		w.once.Do(func() { close(w.down) })
 		return errPower
 	}
