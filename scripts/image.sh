@@ -19,6 +19,7 @@ if [ ! -e "${BUILDROOT_DIR:-}/support/scripts/br2-external" ]; then
 fi
 
 export CAMD_PKI=${PKI:-$PWD/.cache/image/pki} CAMD_ANCHORS=${ANCHORS:-}
+mkdir -p .cache/image
 buildroot/ota/pki.sh "$CAMD_PKI"
 [ -n "$CAMD_ANCHORS" ] || echo "== without ANCHORS the camera looks for no updates"
 output=$PWD/.cache/image/$board

@@ -82,3 +82,20 @@ func TestImageSaysWhatLacks(t *testing.T) {
 		}
 	}
 }
+
+// What the image runs is what make release makes and the tests have run: the same tags and
+// flags, in Buildroot's words.
+func TestPackageBuildsAsTheRelease(t *testing.T) {
+	t.Parallel()
+	release, pkg := string(read(t, "../../scripts/release.sh")), string(read(t, tree.path("package/camd/camd.mk")))
+	for ours, theirs := range map[string]string{
+		"tags=${TAGS:-netgo,osusergo,nomicrophone}":     "CAMD_TAGS = netgo,osusergo,nomicrophone\n",
+		`"-s -w -buildid= -X main.version=$version -X `: "CAMD_LDFLAGS = -s -w -buildid= -X main.version=$(CAMD_VERSION) -X ",
+		"main.built=$built -linkmode external -extldfl": "main.built=$(CAMD_BUILT) -linkmode external\n",
+		"-extldflags -static":                           "CAMD_EXTLDFLAGS = -static\n",
+	} {
+		if !strings.Contains(release, ours) || !strings.Contains(pkg, theirs) {
+			t.Errorf("%q in release.sh, and %q in camd.mk: one of them is gone", ours, theirs)
+		}
+	}
+}

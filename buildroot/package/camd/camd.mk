@@ -25,13 +25,16 @@ CAMD_TAGS = netgo,osusergo,nomicrophone
 CAMD_EXTLDFLAGS = -static
 CAMD_LDFLAGS = -s -w -buildid= -X main.version=$(CAMD_VERSION) -X main.built=$(CAMD_BUILT) -linkmode external
 
-# Buildroot vendors modules when it downloads, and a local source is not downloaded.
-# go.sum says what each module has to be, whoever it comes from.
-define CAMD_VENDOR
-	cd $(@D) && $(HOST_GO_COMMON_ENV) GOFLAGS=-mod=mod GOPROXY=$(or $(GOPROXY),direct) \
-		$(GO_BIN) mod vendor -modcacherw
+# Buildroot vendors modules when it downloads, and a local source is not downloaded. Nor
+# would the folder vendor have the encoders' archives and headers, which lie beside no Go
+# file. So the modules that are built go to the module cache, where go.sum says what each
+# has to be, whoever it comes from; the build itself asks nobody (GOPROXY=off).
+CAMD_GO_ENV = GOFLAGS=-mod=readonly
+define CAMD_DOWNLOAD_MODULES
+	cd $(@D) && $(HOST_GO_TARGET_ENV) $(CAMD_GO_ENV) GOPROXY=$(or $(GOPROXY),direct) \
+		$(GO_BIN) list -deps -modcacherw -tags "$(CAMD_TAGS)" ./cmd/camd >/dev/null
 endef
-CAMD_PRE_CONFIGURE_HOOKS += CAMD_VENDOR
+CAMD_PRE_CONFIGURE_HOOKS += CAMD_DOWNLOAD_MODULES
 
 define CAMD_USERS
 	camd -1 camd -1 * /var/lib/camd - video,audio,input camd
