@@ -1,6 +1,7 @@
 package update_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -286,6 +287,29 @@ func TestWrongBytesAreToldOnceAndTriedAgain(t *testing.T) {
 		w.files["https://updates.test/1.2.0"] = right
 		if v := w.live(5 * day); v != "1.2.0" {
 			t.Errorf("version %s runs; told %q; kept %+v, the status is %+v", v, w.told(), w.kept(), w.updater().Status())
+		}
+	})
+}
+
+// What can't be kept is not begun: the part fails, and is tried again.
+func TestTheStateCantBeKept(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		w.live(time.Hour)
+		w.release("1.2.0")
+		done := make(chan error, 1)
+		u, board := w.updater(), w.board
+		if err := errors.Join(os.RemoveAll(filepath.Join(w.state, "update")), os.WriteFile(filepath.Join(w.state, "update"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { done <- u.Run(ctx, func() {}) }()
+		if err := <-done; err == nil {
+			t.Error("Run() = nil though nothing can be kept")
+		}
+		if w.board = board; w.condition("update").State != health.Failed || w.requests != 0 {
+			t.Errorf("the condition is %+v, %d requests", w.condition("update"), w.requests)
 		}
 	})
 }

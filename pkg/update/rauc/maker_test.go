@@ -87,8 +87,13 @@ func TestFromTheMakerToTheSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- u.Run(ctx, func() {}) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := u.Run(ctx, func() {}); err != nil {
+			t.Error(err)
+		}
+	}()
 	t.Cleanup(func() { cancel(); <-done })
 	u.Check()
 	select {
