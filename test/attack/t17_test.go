@@ -11,8 +11,10 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/internal/publish/publishtest"
 	"github.com/camd-project/camd/pkg/update/catalog"
+	"github.com/camd-project/camd/pkg/update/download"
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
@@ -251,4 +253,40 @@ func TestT17Halt(t *testing.T) {
 	}
 	s.PublishAll()
 	refused(t, s, c, release.ErrNone, "no newer release")
+}
+
+// A bundle that RAUC would take, of the maker's own signer, stands where the released one
+// stood: to be signed for RAUC alone is not to be released. (That a bundle which is
+// released and not signed for RAUC is refused, pkg/update shows with the real RAUC.)
+func TestT17RAUCOnly(t *testing.T) {
+	s, c := maker(t)
+	o, err := c.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := download.Item{URL: o.URL, Path: s.Temp("bundle"), Size: o.Size, SHA256: o.SHA256}
+	fetch := func() error {
+		return download.New(download.Config{HTTP: http.DefaultClient}).Fetch(t.Context(), item, func(int) {})
+	}
+	honest := s.Read(publish.BundlePath(o))
+	s.Write(publish.BundlePath(o), readFile(t, s.Bundle("1.1.1")))
+	if err := fetch(); !errors.Is(err, download.ErrWrong) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(item.Path); err == nil {
+		t.Error("it is there")
+	}
+	s.Write(publish.BundlePath(o), honest)
+	if err := fetch(); err != nil {
+		t.Error(err)
+	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
