@@ -35,7 +35,7 @@ func TestUpdatesStatesTheLimitsOfTheCode(t *testing.T) {
 		{"pkg/update/catalog", "maxSnapshot", 2000000, "2000000 of a snapshot"},
 		{"pkg/update/catalog", "maxTargets", 5000000, "5000000 of targets or rollout"},
 		{"pkg/update/catalog", "fileTime", 2 * minute, "whole within two minutes"},
-		{"pkg/update/catalog", "lookTime", 10 * minute, "must end within ten"},
+		{"pkg/update/catalog", "lookTime", 5 * minute, "must end within five"},
 	} {
 		if got, ok := numbers(t, l.folder).value(l.name); !ok || got != l.value {
 			t.Errorf("%s: %s is %d, want %d: change %s and this list with it", l.folder, l.name, got, l.value, updatesFile)

@@ -21,7 +21,7 @@ import (
 
 const (
 	fileTime     = 2 * time.Minute // for one file, so that a server can't hold a look by single bytes
-	lookTime     = 10 * time.Minute
+	lookTime     = 5 * time.Minute
 	maxRedirects = 5
 	agent        = "camd"
 )
