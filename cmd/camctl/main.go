@@ -47,6 +47,7 @@ type cli struct {
 	Revoke   *revokeCmd   `arg:"subcommand:revoke" help:"remove a member, and the guests whom it let in"`
 	Privacy  *privacyCmd  `arg:"subcommand:privacy" help:"close the camera's eye and ear, or open them"`
 	Settings *settingsCmd `arg:"subcommand:settings" help:"show what the household chose, or choose"`
+	Update   *updateCmd   `arg:"subcommand:update" help:"show how the camera's own update stands, look for one, install it now, or put it off"`
 	Log      *logCmd      `arg:"subcommand:log" help:"read the access log, or verify it"`
 	Events   *eventsCmd   `arg:"subcommand:events" help:"tell what happened in the household since the last time, what happens, and which rings are kept"`
 	Demo     *demoCmd     `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`

@@ -42,6 +42,9 @@ func statusText(s proto.StatusAnswer) string {
 	for _, c := range s.Conditions {
 		row(c.Name, c.State+" since "+clock(c.Since), c.Reason)
 	}
+	if s.Update != nil {
+		row("update", proto.UpdateWords(*s.Update, time.Local))
+	}
 	for _, v := range s.Sessions {
 		row("watching", v.Name+" since "+clock(v.Since), scopes(v.Scopes))
 	}

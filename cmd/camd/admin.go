@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,8 @@ type adminRequest struct {
 	What          string                `json:"what,omitempty"`    // debug: log, goroutines, heap, cpu
 	Level         string                `json:"level,omitempty"`   // debug log
 	Seconds       int                   `json:"seconds,omitempty"` // debug cpu
+	Do            proto.UpdateDo        `json:"do,omitempty"`      // update; empty: status
+	Until         int64                 `json:"until,omitempty"`   // update
 }
 
 // adminAnswer is the one line that it gets, or one of several while something counts
@@ -50,6 +53,7 @@ type adminAnswer struct {
 	Members  []proto.Member      `json:"members,omitempty"`
 	Log      *proto.LogAnswer    `json:"log,omitempty"`
 	Settings *proto.Settings     `json:"settings,omitempty"`
+	Update   *proto.UpdateStatus `json:"update,omitempty"`
 	Seconds  int                 `json:"seconds,omitempty"` // until it happens
 }
 
@@ -89,6 +93,7 @@ type admin struct {
 	household household
 	room      room
 	bell      bell
+	updates   *updates
 	status    func() proto.StatusAnswer
 	endEpoch  func() // makes camd begin anew
 	insight   *insight
@@ -194,10 +199,12 @@ func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 		return orError(adminAnswer{OK: true}, a.household.SetPrivacy(*q.On))
 	case "talk":
 		return a.press(q.Press)
+	case "update":
+		return a.update(ctx, proto.UpdateRequest{Do: cmp.Or(q.Do, proto.UpdateDoStatus), Until: q.Until})
 	case "ring":
 		return orError(adminAnswer{OK: true}, a.bell.Ring(ctx))
 	}
-	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, evict, reset, debug", q.Cmd)}
+	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, update, evict, reset, debug", q.Cmd)}
 }
 
 // press does what a press of the button would.
@@ -219,6 +226,12 @@ func (a *admin) settings(q adminRequest) adminAnswer {
 		s, err = a.household.ChangeSettings(*q.Set)
 	}
 	return orError(adminAnswer{OK: true, Settings: &s}, err)
+}
+
+func (a *admin) update(ctx context.Context, q proto.UpdateRequest) adminAnswer {
+	_, err := a.updates.do(ctx, nil, q)
+	s := a.updates.status()
+	return orError(adminAnswer{OK: true, Update: &s}, err)
 }
 
 // orError gives the sentence of a refusal, or the error as it is: who asks is at the

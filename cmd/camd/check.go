@@ -48,6 +48,7 @@ func (c checkCmd) Run(env *environment) error {
 	r.buttons(cfg.Panel)
 	r.leds(cfg.Panel)
 	r.settings(env.ctx, cfg)
+	r.updates(env.ctx, cfg)
 	if err := r.w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

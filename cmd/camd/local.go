@@ -74,6 +74,9 @@ func printStatus(out io.Writer, s *proto.StatusAnswer) error {
 	for _, c := range s.Conditions {
 		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", foreign.Line(c.Name), c.State, time.Unix(c.Since, 0).Format(time.DateTime), foreign.Line(c.Reason))
 	}
+	if s.Update != nil {
+		fmt.Fprintf(w, "update\t%s\n", foreign.Line(proto.UpdateWords(*s.Update, time.Local)))
+	}
 	for _, v := range s.Sessions {
 		fmt.Fprintf(w, "watching\t%s since %s\t%s\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), list(v.Scopes))
 	}

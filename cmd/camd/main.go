@@ -41,6 +41,7 @@ type cli struct {
 	Talk       *talkCmd       `arg:"subcommand:talk" help:"talk accept or end: let a voice in that waits for it, or end a talk, as a press of the button does"`
 	Ring       *ringCmd       `arg:"subcommand:ring" help:"ring the bell, for a bell that is no input device"`
 	Settings   *settingsCmd   `arg:"subcommand:settings" help:"print the household's settings, or change them"`
+	Update     *updateCmd     `arg:"subcommand:update" help:"update status, check or install: how the camera's own update stands, look for a release now, install it now"`
 	Evict      *evictCmd      `arg:"subcommand:evict" help:"remove everyone; broker and settings stay"`
 	Reset      *resetCmd      `arg:"subcommand:reset" help:"remove everyone and wipe all that the household stored"`
 	Factory    *factoryCmd    `arg:"subcommand:factory" help:"what the maker does once for each device: factory init"`

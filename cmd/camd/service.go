@@ -24,6 +24,7 @@ type service struct {
 	sessions  *live.Server
 	desk      *talk.Desk
 	authority *auth.Authority
+	updates   *updates
 }
 
 func (s *service) register(g *auth.Gate) {
@@ -84,6 +85,10 @@ func (s *service) status() proto.StatusAnswer {
 	}
 	for _, c := range s.board.Snapshot() {
 		a.Conditions = append(a.Conditions, proto.Condition{Name: c.Name, State: string(c.State), Reason: c.Reason, Since: c.Since.Unix()})
+	}
+	if u := s.updates.status(); u.State != proto.UpdateOff {
+		u.Notes = "" // others' words, as long as they like: whoever asks about the update gets them
+		a.Update = &u
 	}
 	speaker, through := s.desk.Speaker()
 	for _, v := range s.sessions.Viewers() {

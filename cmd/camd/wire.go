@@ -141,9 +141,14 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	gate := authority.NewGate(outward)
 	outward.Deliver(gate)
 	desk := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority}
+	own, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})
+	if err != nil {
+		return nil, err
+	}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: own}
 	s.register(gate)
 	registerEvents(gate, events)
+	registerUpdate(gate, own)
 	end := make(epochEnd, 1)
 	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
@@ -155,7 +160,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	}
 	return &daemon{
 		device: identity.DeviceID(), authority: authority, events: events,
-		parts: []supervise.Part{
+		parts: append([]supervise.Part{
 			{Component: gate, Required: true},
 			{Component: sessions, Required: true},
 			{Component: camera},
@@ -167,10 +172,10 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, status: s.status, endEpoch: end.now,
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: own, status: s.status, endEpoch: end.now,
 				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
-		},
+		}, updating...),
 	}, nil
 }
 

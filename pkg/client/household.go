@@ -89,3 +89,8 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 	}
 	return p, err
 }
+
+// Update asks how the camera's own update stands, and decides about it.
+func (c *Camera) Update(ctx context.Context, q proto.UpdateRequest) (proto.UpdateStatus, error) {
+	return request[proto.UpdateStatus](ctx, c, proto.OpUpdate, q)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/update"
 )
 
 // Config is the whole file. Field tags: toml is the key, doc the line that the
@@ -23,6 +24,7 @@ type Config struct {
 	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
 
 	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
+	Update    update.Config  `toml:"update" doc:"The camera's own update, over the network, by the image's RAUC."`
 	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
 }
 
@@ -44,6 +46,7 @@ func Default() Config {
 		Live:    live.DefaultConfig(),
 
 		Panel:     panel.DefaultConfig(),
+		Update:    update.DefaultConfig(),
 		Household: auth.DefaultHousehold(),
 	}
 }

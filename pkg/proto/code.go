@@ -52,6 +52,7 @@ const (
 
 	CodeNoUpdate Code = "no_update" // nothing that could be installed or put off
 	CodePutOff   Code = "put_off"   // an update can't be put off for so long
+	CodeUnderWay Code = "under_way" // an update that has begun can't be put off
 )
 
 var sentences = map[Code]string{
@@ -98,6 +99,7 @@ var sentences = map[Code]string{
 	CodeBlocked:     "Someone at the camera ended the talk. Nobody may speak through it for ten minutes.",
 	CodeNoEvent:     "The camera keeps no such event any more.",
 	CodeNoUpdate:    "There is no update for the camera now.",
+	CodeUnderWay:    "The update is under way already, so it can't be put off.",
 	CodePutOff:      "An update can't be put off for so long: two weeks at most from when the camera found it, and two days if it closes a security hole.",
 	CodeTimeZone:    "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }

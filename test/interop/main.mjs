@@ -123,6 +123,11 @@ async function household(camera, socket) {
   const { body: after } = await camera.must('settings.set', { name: 'Kitchen', quiet_hours: '22:00-07:00' });
   assert.deepEqual(after, { ...before, name: 'Kitchen', quiet_hours: '22:00-07:00', chosen: ['name', 'quiet_hours'] });
   assert.equal((await camera.call('settings.set', {})).code, 'bad_request');
+  const { body: update } = await camera.must('update', { do: 'status' });
+  assert.equal(update.state, 'off');
+  assert.equal((await camera.call('update', { do: 'install' })).code, 'no_update');
+  assert.equal((await camera.call('update', { do: 'check', until: 5 })).code, 'bad_request');
+  assert.deepEqual((await local(socket, { cmd: 'update' })).answer.update, update);
   assert.equal((await camera.call('settings.set', { time_zone: 'Europe/Atlantis' })).code, 'time_zone');
   assert.deepEqual((await camera.must('privacy', { on: true })).body, { on: true });
   assert.equal((await camera.call('snapshot', undefined, token())).code, 'privacy');
