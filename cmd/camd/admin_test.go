@@ -37,7 +37,9 @@ func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		(&admin{log: log, household: authority}).serve(t.Context(), there)
+		a := &admin{log: log, household: authority}
+		a.places.enter(there)
+		a.serve(t.Context(), there)
 	}()
 	_ = here.SetDeadline(time.Now().Add(joinPatience / 2))
 	in := bufio.NewReader(here)
@@ -85,7 +87,9 @@ func TestWrongLocalCommands(t *testing.T) {
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
-			(&admin{log: log, household: authority}).serve(t.Context(), there)
+			a := &admin{log: log, household: authority}
+			a.places.enter(there)
+			a.serve(t.Context(), there)
 		}()
 		go func() { _, _ = io.WriteString(here, line+"\n") }()
 		got, err := bufio.NewReader(here).ReadString('\n')
