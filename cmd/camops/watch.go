@@ -1,12 +1,15 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/camd-project/camd/internal/publish"
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // releaseWitnessCmd is for who watches the maker's log.
@@ -66,7 +69,12 @@ func (c *releaseMonitorCmd) Run(env *environment) error {
 		if err != nil {
 			return errors.New("there is no folder to keep in what was seen: name one with --state")
 		}
-		c.State = filepath.Join(cache, "camops-monitor")
+		log, err := readSmall(filepath.Join(c.Anchors, release.LogFile))
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(log) // each log has a memory of its own
+		c.State = filepath.Join(cache, "camops-monitor", hex.EncodeToString(sum[:8]))
 	}
 	r, err := publish.Monitor(env.ctx, c.Anchors, c.State, c.From)
 	if err != nil && !errors.Is(err, publish.ErrWrong) {
