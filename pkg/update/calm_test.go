@@ -269,6 +269,24 @@ func TestAServerOutOfReachIsNoDegradedCameraAtOnce(t *testing.T) {
 	})
 }
 
+// At the start of the system the network may come later than camd.
+func TestTheNetworkComesLate(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		w.release("1.2.0")
+		w.answer = errors.Join(release.ErrUnreachable, errors.New("no route"))
+		w.during(20*time.Minute, func() { w.set(func() { w.answer = nil }) })
+		if v := w.live(2 * time.Hour); v != "1.2.0" {
+			t.Errorf("version %s runs; the status is %+v", v, w.updater().Status())
+		}
+		w.set(func() { w.answer, w.asked = release.ErrUnreachable, 0 })
+		w.live(5 * day)
+		if w.asked > 40 {
+			t.Errorf("a server that is not there was asked %d times in five days", w.asked)
+		}
+	})
+}
+
 func TestWrongBytesAreToldOnceAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, w *world) {

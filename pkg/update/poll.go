@@ -13,9 +13,6 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// pollTime bounds one question to the server, however slowly it answers.
-const pollTime = 5 * time.Minute
-
 // poll asks the catalog when its time has come, and takes up what it offers.
 func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
 	if err := u.settle(ctx, ""); err != nil {
@@ -46,18 +43,21 @@ func (u *Updater) untilPoll() time.Duration {
 	return time.Until(u.live.nextPoll)
 }
 
-// ask asks the catalog and sets when it is asked next: the interval, more or less a fifth.
+// ask asks the catalog, which bounds how long that takes, and sets when it is asked next:
+// after the interval, more or less a fifth, and sooner while the server can't be reached.
 func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
-	within, cancel := context.WithTimeout(ctx, pollTime)
-	defer cancel()
-	offer, err := u.deps.Catalog.Latest(within)
-	interval := time.Duration(u.cfg.IntervalHours) * time.Hour
+	offer, err := u.deps.Catalog.Latest(ctx)
+	next := time.Duration(u.cfg.IntervalHours) * time.Hour
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.live.nextPoll = time.Now().Add(interval*4/5 + rand.N(interval*2/5)) //nolint:gosec // jitter, not a secret
-	if err == nil || errors.Is(err, release.ErrNone) || errors.Is(err, release.ErrFork) {
-		u.live.heard = time.Now()
+	switch {
+	case err == nil || errors.Is(err, release.ErrNone) || errors.Is(err, release.ErrFork):
+		u.live.heard, u.live.missed = time.Now(), 0
+	case !errors.Is(err, release.ErrRefused):
+		next = min(next, later<<min(u.live.missed, 10))
+		u.live.missed++
 	}
+	u.live.nextPoll = time.Now().Add(next*4/5 + rand.N(next*2/5)) //nolint:gosec // jitter, not a secret
 	return offer, err
 }
 

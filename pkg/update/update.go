@@ -53,6 +53,7 @@ type live struct {
 	refused  bool      // by reason of what the server offers
 	failed   string    // the version that is offered, and failed here
 	heard    time.Time // when the server last answered
+	missed   int       // how often it has not answered since
 	nextPoll time.Time
 }
 
