@@ -36,7 +36,7 @@ func TestEveryBoardIsClosed(t *testing.T) {
 		lines := "\n" + string(read(t, tree.path("configs/camd_"+board+"_defconfig")))
 		for _, want := range []string{
 			"# BR2_TARGET_ENABLE_ROOT_LOGIN is not set", "# BR2_TARGET_GENERIC_GETTY is not set", "# BR2_TARGET_GENERIC_REMOUNT_ROOTFS_RW is not set",
-			"BR2_DOWNLOAD_FORCE_CHECK_HASHES=y", "BR2_REPRODUCIBLE=y", "BR2_PACKAGE_NFTABLES=y", "BR2_PACKAGE_RAUC_DBUS=y", "BR2_TARGET_ROOTFS_SQUASHFS4_ZSTD=y",
+			"BR2_DOWNLOAD_FORCE_CHECK_HASHES=y", "BR2_REPRODUCIBLE=y", "BR2_PACKAGE_NFTABLES=y", "BR2_PACKAGE_LIBSECCOMP=y", "BR2_PACKAGE_RAUC_DBUS=y", "BR2_TARGET_ROOTFS_SQUASHFS4_ZSTD=y",
 		} {
 			if !strings.Contains(lines, "\n"+want+"\n") {
 				t.Errorf("%s lacks %s", board, want)
