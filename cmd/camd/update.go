@@ -160,9 +160,8 @@ func (f family) Tell(s proto.UpdateStep) error { return f.authority.Updated(s) }
 // Busy reports whether someone watches, listens or talks, or has just rung the bell.
 func (f family) Busy() bool { return len(f.sessions.Viewers()) > 0 || f.events.Ringing() }
 
-// Quiet reports whether the household lets the camera restart; that is now, whatever t is,
-// since hours count by the household's own clock.
-func (f family) Quiet(time.Time) bool { return f.authority.MayRestart() }
+// Quiet reports whether the household lets the camera restart now.
+func (f family) Quiet() bool { return f.authority.MayRestart() }
 
 // openUpdates joins the updater. Without an update server in the configuration there is
 // none, and no part that has to run.

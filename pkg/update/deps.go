@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // Catalog tells which release this device may install: pkg/update/catalog. Everything about
-// it but the bundle is verified. Errors are sentences, and tell by release.ErrNone, ErrFork
-// and ErrRefused what they mean.
+// it but the bundle is verified. It ends within bounded time, however slow the server is.
+// Errors are sentences, and tell by release.ErrNone, ErrFork and ErrRefused what they mean.
 type Catalog interface {
 	Latest(ctx context.Context) (release.Offer, error)
 }
@@ -69,10 +68,10 @@ var (
 type Household interface {
 	// Tell makes a step durable in the access log and sends it to all members.
 	Tell(step proto.UpdateStep) error
-	// Busy reports whether someone watches, listens or talks.
+	// Busy reports whether someone watches, listens or talks, or has just rung the bell.
 	Busy() bool
-	// Quiet reports whether the household lets the camera restart at t.
-	Quiet(t time.Time) bool
+	// Quiet reports whether the household's hours let the camera restart now.
+	Quiet() bool
 }
 
 // Deps is what an Updater works with.

@@ -34,5 +34,5 @@ func (u *Updater) quiet() bool {
 		return false
 	}
 	now := time.Now()
-	return s.Asked || now.After(s.latest()) || u.deps.Household.Quiet(now)
+	return s.Asked || now.After(s.latest()) || u.deps.Household.Quiet()
 }

@@ -3,7 +3,6 @@ package update
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -310,8 +309,5 @@ func short(reason string) string {
 
 // sentence says an error to people.
 func sentence(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "The server of updates did not answer in time; the camera tries again."
-	}
 	return strings.TrimPrefix(err.Error(), ErrRefused.Error()+": ") // by what it is a step of, that is said
 }

@@ -156,10 +156,10 @@ func (w *world) Busy() bool {
 	return w.busy
 }
 
-func (w *world) Quiet(t time.Time) bool {
+func (w *world) Quiet() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.hours(t)
+	return w.hours(time.Now())
 }
 
 // RoundTrip is the server of bundles.

@@ -38,11 +38,11 @@ type Item struct {
 // Errors. What a person sees is the sentence around them.
 var (
 	// ErrWrong is of bytes that are not the file.
-	ErrWrong = errors.New("the server of updates sent something else than was signed")
+	ErrWrong = errors.New("the update server sent something else than was signed")
 	// ErrFull is of storage that is full.
 	ErrFull = errors.New("the storage is full: remove something from the state's file system")
 	// ErrServer is of a server that does not answer as it should.
-	ErrServer = errors.New("the server of updates could not be reached, or broke off; the camera tries again")
+	ErrServer = errors.New("the update server could not be reached, or broke off; the camera tries again")
 )
 
 const (

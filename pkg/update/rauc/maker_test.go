@@ -33,8 +33,8 @@ func (l *listener) Tell(s proto.UpdateStep) error {
 	l.heard <- s
 	return nil
 }
-func (*listener) Busy() bool           { return false }
-func (*listener) Quiet(time.Time) bool { return false }
+func (*listener) Busy() bool  { return false }
+func (*listener) Quiet() bool { return false }
 
 // taking is RAUC but for what this machine's kernel can't do: mount a verity bundle.
 type taking struct {
