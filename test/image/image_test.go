@@ -170,17 +170,9 @@ func TestDiskLayout(t *testing.T) {
 // partition, at the places that boot.cmd reads.
 func keepsState(t *testing.T, disk string, part Partition) {
 	t.Helper()
-	config := read(t, string(tree)+"/board/common/fw_env.config")
-	var moved bytes.Buffer
-	for line := range strings.Lines(string(config)) {
-		var offset, size int64
-		if _, err := fmt.Sscanf(line, "/dev/disk/by-partlabel/bootstate %v %v", &offset, &size); err == nil {
-			fmt.Fprintf(&moved, "%s %#x %#x\n", disk, part.Start+offset, size)
-		}
-	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "fw_env.config")
-	must(t, os.WriteFile(file, moved.Bytes(), 0o600))
+	must(t, os.WriteFile(file, moved(t, disk, part), 0o600))
 	none := filepath.Join(dir, "none")
 	must(t, os.WriteFile(none, []byte("BOOT_ORDER=A B\n"), 0o600))
 	for _, tries := range []string{"2", "1"} { // each goes to the other copy
@@ -193,6 +185,19 @@ func keepsState(t *testing.T, disk string, part Partition) {
 			t.Errorf("at %#x of bootstate is %q, want %q behind five bytes", at, state[at:at+40], want)
 		}
 	}
+}
+
+// moved is the image's fw_env.config for a disk in a file.
+func moved(t *testing.T, disk string, part Partition) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for line := range strings.Lines(string(read(t, string(tree)+"/board/common/fw_env.config"))) {
+		var offset, size int64
+		if _, err := fmt.Sscanf(line, "/dev/disk/by-partlabel/bootstate %v %v", &offset, &size); err == nil {
+			fmt.Fprintf(&b, "%s %#x %#x\n", disk, part.Start+offset, size)
+		}
+	}
+	return b.Bytes()
 }
 
 func TestSystemConfiguration(t *testing.T) {
