@@ -62,6 +62,9 @@ func (f *Folder) Add(r Release) (release.Custom, error) {
 	if _, there := draft.Signed.Targets[name]; there {
 		return c, fmt.Errorf("%s is released already: a version never changes, make another one", name)
 	}
+	if err := f.notAnother(c.Leaf()); err != nil {
+		return c, err
+	}
 	if err := f.keepFiles(r, name, sum); err != nil {
 		return c, err
 	}
@@ -123,6 +126,18 @@ func (f *Folder) nextLeaf(draft *metadata.Metadata[metadata.TargetsType]) (int64
 		next = max(next, c.Log+1)
 	}
 	return next, nil
+}
+
+// notAnother refuses a bundle by the name of another one that the log holds, be it of a
+// draft that was discarded: every monitor would say for ever that a name stands for two.
+func (f *Folder) notAnother(l release.Leaf) error {
+	leaves, err := f.leaves()
+	for _, old := range leaves {
+		if old.Compatible == l.Compatible && old.Version == l.Version && old.Manifest != l.Manifest {
+			return fmt.Errorf("the release log holds another bundle as version %s for %s, which stays: give this one another version", l.Version, l.Compatible)
+		}
+	}
+	return err
 }
 
 func customOf(name string, t *metadata.TargetFiles) (release.Custom, error) {

@@ -40,6 +40,9 @@ func (f *Folder) Publish(to string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.notOlder(a, to); err != nil {
+		return err
+	}
 	if err := f.logReleases(a, targets); err != nil {
 		return err
 	}
@@ -217,9 +220,9 @@ func (f *Folder) release(root *metadata.Metadata[metadata.RootType], targets *me
 		if err := commit(f, metadata.ROOT, root.Signed.Version, root); err != nil {
 			return err
 		}
-		if err := f.takeKeys(); err != nil {
-			return err
-		}
+	}
+	if err := f.takeKeys(); err != nil { // also after a publish that was cut off here
+		return err
 	}
 	if targets != nil {
 		if err := commit(f, metadata.TARGETS, targets.Signed.Version, targets); err != nil {

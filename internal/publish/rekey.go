@@ -109,13 +109,25 @@ func (f *Folder) nameKey(name string, public ed25519.PublicKey) error {
 	return nil
 }
 
-// takeKeys brings the keys of a draft to the others, when its root is published.
+// takeKeys brings the keys of a draft to the others, when the root that names them is
+// published. One that no root names was never drafted to its end, and stays.
 func (f *Folder) takeKeys() error {
+	root, err := f.root()
+	if err != nil {
+		return err
+	}
 	files, _ := filepath.Glob(f.Path(draftFolder, "*.key")) // the pattern is a good one
 	for _, path := range files {
 		k, err := readKeyFile(path)
 		if err != nil {
 			return err
+		}
+		id, err := keyID(k.Public)
+		if err != nil {
+			return err
+		}
+		if root.Signed.Keys[id] == nil {
+			continue
 		}
 		if err := f.nameKey(k.Name, k.Public); err != nil {
 			return err
