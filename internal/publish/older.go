@@ -55,7 +55,7 @@ func (f *Folder) notOlderMetadata(to string) error {
 	}
 	theirs, ours := metadata.Timestamp(), metadata.Timestamp()
 	if readMetadata(filepath.Join(to, "metadata", "timestamp.json"), theirs) != nil || root.VerifyDelegate(metadata.TIMESTAMP, theirs) != nil {
-		return nil // nothing was published there yet, or a key was replaced
+		return nil //nolint:nilerr // nothing was published there yet, or a key was replaced
 	}
 	there, err := latest(f, metadata.TIMESTAMP, ours)
 	if err != nil {
