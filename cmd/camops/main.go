@@ -24,7 +24,7 @@ var version = "unknown"
 type cli struct {
 	Prompts *promptsCmd `arg:"subcommand:prompts" help:"make the archive of spoken prompts, or list one"`
 	PKI     *pkiCmd     `arg:"subcommand:pki" help:"certificates for a broker: init, broker, device, member, remove"`
-	Release *releaseCmd `arg:"subcommand:release" help:"releases that cameras update themselves with: init, add, sign, publish, rollout, halt, witness, monitor"`
+	Release *releaseCmd `arg:"subcommand:release" help:"releases that cameras update themselves with: init, add, sign, rekey, publish, rollout, halt, witness, monitor"`
 	Version *versionCmd `arg:"subcommand:version" help:"print the version"`
 }
 

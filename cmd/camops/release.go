@@ -101,7 +101,8 @@ func (c *releaseInitCmd) Run(env *environment) error {
 	}
 	note := ""
 	if len(c.Witness) == 0 {
-		note = "The witness is one for development, on this machine: it proves nothing to anyone else. Have others make theirs by camops release witness --init, and begin again with --witness before you ship.\n"
+		note = fmt.Sprintf("The witness is one for development, on this machine: it proves nothing to anyone else. It signs by camops release witness --key %s --log %s DIR. Have others make theirs by camops release witness --init, and begin again with --witness before you ship.\n",
+			f.Path("keys", "witness.key"), f.Path("anchors", "log.pub"))
 	}
 	return say(env.out, "The folder is %s. Two of the three root keys and two of the three targets keys sign: give each of %s and %s to another person, and keep none of them on this machine.\n"+
 		"%s"+
@@ -197,8 +198,12 @@ func (c *releaseRekeyCmd) Run(env *environment) error {
 	if err := f.Rekey(c.Name, c.ask(env)); err != nil {
 		return err
 	}
-	return say(env.out, "The new key is %s, and goes to %s when the root that names it is published. Two of the old root keys and two of the new ones have to sign that: camops release sign KEY",
-		f.Path("draft", c.Name+".key"), f.Path("keys"))
+	sign := "Two of the old root keys and two of the new ones have to sign that"
+	if strings.HasPrefix(c.Name, "targets-") {
+		sign = "Two of the root keys have to sign that, and two of the targets keys the list of releases again"
+	}
+	return say(env.out, "The new key is %s, and goes to %s when the root that names it is published. %s: camops release sign KEY",
+		f.Path("draft", c.Name+".key"), f.Path("keys"), sign)
 }
 
 type releasePublishCmd struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -38,6 +39,9 @@ func (c *releaseWitnessCmd) Run(env *environment) error {
 	}
 	if c.From == "" || c.Log == "" {
 		return usageError("name the log's key with --log, and the published folder or its address")
+	}
+	if _, err := os.Stat(c.Key); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no %s: name the witness's key with --key, or make one with --init", c.Key)
 	}
 	if c.State == "" {
 		c.State = c.Key + ".seen"
