@@ -77,7 +77,8 @@ function take({ event, warning, over }) {
   newest = event.n;
   epoch = event.entry.ep; // each has a log of its own, which begins at 0
   const kind = event.entry.k;
-  add(event.time, event.sentence, ['alarm', 'rollback', 'evict', 'reset'].includes(kind) ? 'warning' : kind);
+  const warns = ['alarm', 'rollback', 'evict', 'reset'].includes(kind) || kind === 'update' && ['fork', 'refused', 'failed'].includes(event.entry.step);
+  add(event.time, event.sentence, warns ? 'warning' : kind);
   if (kind === 'privacy' && event.entry.why === 'off') again();
   refresh();
 }
