@@ -112,9 +112,11 @@ func (w *Watch) Run(ctx context.Context, ready func()) error {
 func (w *Watch) turn(ctx context.Context) error {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	waiting := make([]string, len(w.parts))
-	for i, p := range w.parts {
-		waiting[i] = p.String()
+	var waiting []string // under mu
+	for _, p := range w.parts {
+		waiting = append(waiting, p.String())
+	}
+	for _, p := range w.parts {
 		wg.Go(func() {
 			if p.Turn(ctx) == nil {
 				mu.Lock()
@@ -127,6 +129,9 @@ func (w *Watch) turn(ctx context.Context) error {
 		defer time.AfterFunc(every/4, func() {
 			mu.Lock()
 			defer mu.Unlock()
+			if len(waiting) == 0 {
+				return // the last one has just answered
+			}
 			hang := strings.Join(waiting, ", ")
 			w.manager.log.Error("a part does not go on: camd will be started anew unless it does", "parts", hang)
 			w.manager.tell("STATUS=These parts do not go on: " + hang + ".")
