@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // Signed says how far a draft is.
@@ -39,14 +41,24 @@ func (f *Folder) Renew() error {
 	return err
 }
 
-// root is the newest root that is published.
+// root is the newest root that is published, of a chain that begins with the anchors' one.
 func (f *Folder) root() (*metadata.Metadata[metadata.RootType], error) {
 	root := metadata.Root()
-	there, err := latest(f, metadata.ROOT, root)
-	if err == nil && !there {
-		err = fmt.Errorf("%s holds no root metadata", f.Path(siteFolder, "metadata"))
+	if err := readMetadata(f.Path(anchorFolder, release.RootFile), root); err != nil {
+		return nil, err
 	}
-	return root, err
+	for {
+		next, path := metadata.Root(), f.Path(siteFolder, "metadata", fmt.Sprintf("%d.root.json", root.Signed.Version+1))
+		if err := readMetadata(path, next); errors.Is(err, fs.ErrNotExist) {
+			return root, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if root.VerifyDelegate(metadata.ROOT, next) != nil || next.VerifyDelegate(metadata.ROOT, next) != nil {
+			return nil, fmt.Errorf("%s is not signed by two root keys of the root before it: find out who changed the folder", path)
+		}
+		root = next
+	}
 }
 
 // Sign signs every draft that a key may sign, and says how far each draft is.
@@ -92,6 +104,9 @@ func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, dr
 	}
 	if !slices.Contains(may, id) {
 		return false, nil
+	}
+	if err := ownNames(draft); err != nil {
+		return false, err
 	}
 	if slices.ContainsFunc(draft.Signatures, func(s metadata.Signature) bool { return s.KeyID == id }) {
 		return true, nil // a second time changes nothing
