@@ -3,6 +3,7 @@ package update_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -247,6 +248,21 @@ func TestARefusedListIsToldOnceForEachReason(t *testing.T) {
 		w.release("1.2.0")
 		if v := w.live(day); v != "1.2.0" {
 			t.Errorf("version %s runs", v)
+		}
+	})
+}
+
+// A release that only a newer version can update to is nothing wrong, and is told.
+func TestAReleaseThatIsTooFarAheadIsTold(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		w.answer = fmt.Errorf("%w: from 1.1.0 on", release.ErrBeyond)
+		w.live(day)
+		if s := w.updater().Status(); s.State != proto.UpdateCurrent || !strings.Contains(s.Reason, "from 1.1.0 on") || s.Checked == 0 {
+			t.Errorf("the status is %+v", s)
+		}
+		if c := w.condition("update"); c.State != health.OK || w.told() != "" {
+			t.Errorf("the condition is %+v, and the household was told %q", c, w.told())
 		}
 	})
 }

@@ -24,7 +24,11 @@ func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
 	offer, err := u.ask(ctx)
 	switch {
 	case errors.Is(err, release.ErrNone):
-		return rest, u.believe("")
+		failed := u.believe("")
+		if errors.Is(err, release.ErrBeyond) {
+			u.hold(sentence(err), false)
+		}
+		return rest, failed
 	case errors.Is(err, release.ErrFork):
 		return rest, u.forked(err)
 	case errors.Is(err, release.ErrRefused):

@@ -137,22 +137,27 @@ func (c *Catalog) choose(l listing) (release.Offer, error) {
 		return release.Offer{}, err
 	}
 	slices.SortFunc(offers, func(a, b release.Offer) int { return release.Compare(b.Version, a.Version) })
+	none := release.ErrNone
 	for _, o := range offers {
-		if r.Takes(o.Version, c.cfg.Device) {
+		switch {
+		case !r.Takes(o.Version, c.cfg.Device):
+		case release.Compare(o.Minimum, c.cfg.Version) <= 0:
 			return o, nil
+		case !errors.Is(none, release.ErrBeyond): // the newest of them is named
+			none = &reason{release.ErrBeyond, fmt.Sprintf("Version %s can be reached from %s on, and this camera runs %s.", o.Version, o.Minimum, c.cfg.Version), release.ErrBeyond}
 		}
 	}
-	return release.Offer{}, release.ErrNone
+	return release.Offer{}, none
 }
 
-// candidates are the releases for this kind of device and version.
+// candidates are the releases for this kind of device that are newer than its version.
 func (c *Catalog) candidates(l listing) ([]release.Offer, error) {
 	var offers []release.Offer
 	lowest := c.cfg.Lowest()
 	for name, target := range l.targets {
 		o, err := c.offer(name, target, l.version)
 		if o.Compatible != c.cfg.Compatible || release.Compare(o.Version, c.cfg.Version) <= 0 ||
-			release.Compare(o.Minimum, c.cfg.Version) > 0 || lowest != "" && release.Compare(o.Version, lowest) < 0 {
+			lowest != "" && release.Compare(o.Version, lowest) < 0 {
 			continue // what another kind of device could not read stops nobody else
 		}
 		if err != nil {

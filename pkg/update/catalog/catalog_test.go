@@ -62,7 +62,8 @@ func TestWhichRelease(t *testing.T) {
 		"the last step":            {running: "1.2.0", want: "2.0.0"},
 		"the rest is withheld":     {running: "2.0.0"},
 		"the running one is newer": {running: "9.0.0"},
-		"lower than allowed":       {running: "1.0.0", lowest: "1.1.1"},
+		"lower than allowed":       {running: "1.0.0", lowest: "2.0.1"},
+		"every one is too far":     {running: "1.0.0", lowest: "1.1.1"},
 		"lowest allowed":           {running: "1.0.0", lowest: "1.1.0", want: "1.1.0"},
 		"a prerelease goes up":     {running: "2.0.0-rc.1", want: "2.0.0"},
 		"another kind":             {running: "1.0.0", kind: "camd-other"},
@@ -77,6 +78,10 @@ func TestWhichRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 		o, err := c.Latest(t.Context())
+		if beyond := errors.Is(err, release.ErrBeyond); beyond != (name == "every one is too far") ||
+			beyond && err.Error() != "Version 2.0.0 can be reached from 1.2.0 on, and this camera runs 1.0.0." {
+			t.Errorf("%s: %v", name, err)
+		}
 		if o.Version != tt.want || tt.want == "" != errors.Is(err, release.ErrNone) || tt.want != "" && err != nil {
 			t.Errorf("%s: offered %q, %v, want %q", name, o.Version, err, tt.want)
 		}

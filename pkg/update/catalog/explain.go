@@ -18,7 +18,7 @@ import (
 // reason is an error that a person reads: a sentence, and what it comes from for
 // errors.Is.
 type reason struct {
-	kind     error // release.ErrRefused, ErrUnreachable or ErrFork
+	kind     error // release.ErrRefused, ErrUnreachable, ErrFork or ErrBeyond
 	sentence string
 	cause    error
 }

@@ -1,11 +1,17 @@
 package release
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // How a look for releases ends that offers none.
 var (
 	// ErrNone says that nothing newer is there, or that it is withheld from this device.
 	ErrNone = errors.New("there is no newer release for this device")
+	// ErrBeyond is an ErrNone: newer releases are there, but the running version is too old
+	// to update to one directly.
+	ErrBeyond = fmt.Errorf("%w that the running version can update to", ErrNone)
 	// ErrUnreachable says that the published files could not be read: later they may be.
 	ErrUnreachable = errors.New("the update server can't be reached")
 	// ErrRefused says that what is published must not be trusted as it is.
