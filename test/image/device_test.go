@@ -2,6 +2,8 @@ package image
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // piSlot makes the images of a Raspberry Pi's slot.
@@ -83,6 +87,11 @@ func script(t *testing.T, name string, programs map[string]string, env ...string
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	const active, dead = "exit 0", "exit 3"
+	about := func(phase, version string) string { // as camd keeps it
+		offer, err := json.Marshal(release.Offer{Version: version, Minimum: "1.2.0", Lowest: "1.2.0"})
+		must(t, err)
+		return fmt.Sprintf(`{"v":1,"phase":%q,"offer":%s}`, phase, offer)
+	}
 	for name, c := range map[string]struct {
 		state, camd string
 		want        bool
@@ -92,16 +101,21 @@ func TestGuard(t *testing.T) {
 		"has failed, dead":     {`{"v":1, "phase": "returning"}`, dead, true},
 		"on trial, runs":       {`{"v":1,"phase":"trying"}`, active, false},
 		"confirmed, dead":      {`{"v":1}`, dead, false},
-		"only offered, dead":   {`{"v":1,"phase":"offered"}`, dead, false},
+		"only offered, dead":   {about("offered", "1.3.0"), dead, false},
+		"installed, dead":      {about("installed", "1.3.0"), dead, false},
+		"power went, dead":     {about("installed", "1.2.0"), dead, true},
+		"power went, runs":     {about("installed", "1.2.0"), active, false},
+		"undecided, dead":      {about("undecided", "1.2.0"), dead, true},
 		"no update ever, dead": {"", dead, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()
+			must(t, os.WriteFile(state+"/os-release", []byte("IMAGE_ID=camd-test\nIMAGE_VERSION=\"1.2.0\"\n"), 0o600))
 			if c.state != "" {
 				must(t, os.Mkdir(state+"/update", 0o755))
 				must(t, os.WriteFile(state+"/update/state.json", []byte(c.state), 0o600))
 			}
-			told := script(t, "guard", map[string]string{"systemctl": c.camd, "restart": "echo restart >$DIR/told"}, "CAMD_STATE="+state, "CAMD_REBOOT=restart")
+			told := script(t, "guard", map[string]string{"systemctl": c.camd, "restart": "echo restart >$DIR/told"}, "CAMD_STATE="+state, "CAMD_RELEASE="+state+"/os-release", "CAMD_REBOOT=restart")
 			if (told != "") != c.want {
 				t.Errorf("it restarts: %v, want %v", told != "", c.want)
 			}
