@@ -122,3 +122,22 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an update server, a bundle or RAUC says, it fits the log and can be shown.
+func FuzzUpdateStep(f *testing.F) {
+	f.Add("1.2.0", "its camera gave no picture.")
+	f.Add("1.2.0\n", strings.Repeat("\x00\"\\é\u2028", 500))
+	f.Add(strings.Repeat("9", 65), "\xff")
+	f.Fuzz(func(t *testing.T, version, reason string) {
+		e := accesslog.Entry{Version: accesslog.Version, Kind: accesslog.KindUpdate, Time: 1, Epoch: 1, Step: proto.StepRefused,
+			Release: fitVersion(version), Reason: fitReason(reason)}
+		text, err := e.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := accesslog.Parse(text)
+		if err != nil || again.Release != e.Release || again.Reason != e.Reason || len(e.Reason) > proto.MaxUpdateReason {
+			t.Errorf("%q, %q: %+v, %v", version, reason, again, err)
+		}
+	})
+}
