@@ -47,11 +47,14 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 		return rest, nil //nolint:nilerr // said, and tried again
 	}
 	found, err := u.deps.Bundles.Inspect(ctx, u.dir.path(bundleFile))
-	if err != nil && !errors.Is(err, ErrRefused) {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return look, u.brokenOff(s, err)
+	case err != nil:
 		u.hold(sentence(err), false)
 		return rest, nil
 	}
-	if reason := mismatch(found, s, err); reason != "" {
+	if reason := mismatch(found, s); reason != "" {
 		return look, u.refuse(s, reason)
 	}
 	if reason, _ := u.unfit(*s.Offer, slots); reason != "" {
@@ -101,12 +104,10 @@ func (u *Updater) notFetched(s state, err error) (time.Duration, error) {
 	})
 }
 
-// mismatch compares what the bundle is with what was offered; err is RAUC's refusal.
-func mismatch(b Bundle, s state, err error) string {
+// mismatch compares what the bundle is with what was offered.
+func mismatch(b Bundle, s state) string {
 	o := s.Offer
 	switch {
-	case err != nil:
-		return sentence(err)
 	case b.Compatible != o.Compatible:
 		return fmt.Sprintf("its bundle is for %.64s", b.Compatible)
 	case b.Version != o.Version:
@@ -163,8 +164,9 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	})
 }
 
-// brokenOff tries again what RAUC broke off, some times: the flash may have failed, and
-// a release must not be lost by that.
+// brokenOff tries again what RAUC refused or broke off, some times: the flash may have
+// failed, or the clock have stood before the certificate of the signer, and a release must
+// not be lost by that.
 func (u *Updater) brokenOff(s state, err error) error {
 	if s.Torn+1 >= maxTries {
 		return u.refuse(s, sentence(err))

@@ -191,6 +191,23 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A camera without a battery starts in the past, where no certificate is valid yet. That is
+// no fault of the release.
+func TestAClockOfThePastLosesNoRelease(t *testing.T) {
+	t.Parallel()
+	in(t, func(t *testing.T, w *world) {
+		begin := time.Now()
+		w.machine.Clock = func() bool { return time.Since(begin) > 30*time.Minute }
+		w.release("1.2.0")
+		if v := w.live(day); v != "1.2.0" {
+			t.Errorf("version %s runs; kept %+v, told %q", v, w.kept(), w.told())
+		}
+		if got := w.told(); got != "available refused installing installed restarting confirmed" {
+			t.Errorf("the household was told %q", got)
+		}
+	})
+}
+
 func TestNothingBelowTheLowestVersion(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, w *world) {

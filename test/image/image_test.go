@@ -210,7 +210,7 @@ func TestSystemConfiguration(t *testing.T) {
 		if got := strings.Contains(conf, "\nmin-bundle-version=1.2.3\n"); got != minimum {
 			t.Errorf("for RAUC %s: min-bundle-version is in it: %t", version, got)
 		}
-		for _, want := range []string{"\ncompatible=camd-test\n", "\nbundle-formats=-plain\n", "\ndevice=/dev/4\ntype=raw\nbootname=B\n"} {
+		for _, want := range []string{"\ncompatible=camd-test\n", "\nbundle-formats=-plain\n", "\nuse-bundle-signing-time=true\n", "\ndevice=/dev/4\ntype=raw\nbootname=B\n"} {
 			if !strings.Contains(conf, want) {
 				t.Errorf("for RAUC %s: no %q in\n%s", version, want, conf)
 			}

@@ -28,6 +28,8 @@ type Machine struct {
 	// Effect is called before and after everything that the machine does to itself. If it
 	// fails, power went: nothing more happens until Boot.
 	Effect func() error
+	// Clock is whether certificates are valid now; nil: they are.
+	Clock func() bool
 
 	mu     sync.Mutex
 	stuck  string
@@ -158,6 +160,9 @@ func (m *Machine) Inspect(_ context.Context, path string) (update.Bundle, error)
 	var f File
 	if json.Unmarshal(text, &f) != nil || f.Broken {
 		return update.Bundle{}, fmt.Errorf("%w: its signature is wrong", update.ErrRefused)
+	}
+	if m.Clock != nil && !m.Clock() {
+		return update.Bundle{}, fmt.Errorf("%w: certificate is not yet valid", update.ErrRefused)
 	}
 	return update.Bundle{Path: path, Compatible: f.Compatible, Version: f.Version, Manifest: f.Manifest}, nil
 }
