@@ -80,7 +80,7 @@ const (
 	StepInstalled  UpdateStepKind = "installed"  // it is there, and runs with the next start
 	StepRestarting UpdateStepKind = "restarting" // into it
 	StepConfirmed  UpdateStepKind = "confirmed"  // it has proved itself, and stays
-	StepFailed     UpdateStepKind = "failed"     // it did not, and the version of before is back, or still there
+	StepFailed     UpdateStepKind = "failed"     // it did not, and the previous version is back, or still there
 	StepUndecided  UpdateStepKind = "undecided"  // it could not prove itself, since the broker was out of reach; later again
 	StepRefused    UpdateStepKind = "refused"    // what the update server gave is not what may be installed
 	StepFork       UpdateStepKind = "fork"       // the release log showed this camera something else than others

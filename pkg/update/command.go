@@ -81,7 +81,7 @@ func (u *Updater) Lowest() string {
 }
 
 // Trial reports whether the version that runs has still to prove itself: until then no
-// store may be migrated to what the version before can't read.
+// store may be migrated to what the previous version can't read.
 func (u *Updater) Trial() bool {
 	s := u.read()
 	return u.doubtful() || s.Offer != nil && s.Phase != offered && s.Offer.Version == u.deps.Version

@@ -191,7 +191,7 @@ func (u *Updater) awaitRestart(ctx context.Context, s state) (time.Duration, err
 			return rest, nil //nolint:nilerr // said, and tried again
 		}
 		if s.Phase == restarting || slots.Primary != s.Into {
-			return u.fellBack(s, "it did not start, and the boot loader went back to the version before")
+			return u.fellBack(s, "it did not start, and the boot loader went back to the previous version")
 		}
 	}
 	if err := u.settle(ctx, s.From); err != nil {

@@ -62,7 +62,7 @@ func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 	if now.Sub(u.run.proved) < u.cfg.brokerTime() {
 		return look, nil
 	}
-	u.log.Warn("the broker is out of reach: the version before has to try", "version", s.Offer.Version)
+	u.log.Warn("the broker is out of reach: the previous version has to try", "version", s.Offer.Version)
 	return 0, u.change(func(next *state) {
 		next.Phase = undecided
 		next.tell(proto.StepUndecided, s.Offer.Version, "the broker was out of reach")
@@ -109,14 +109,14 @@ func (u *Updater) giveUp(s state, reason string) (time.Duration, error) {
 	})
 }
 
-// goBack has the version before run again. If that does not come about, this one stays, and
+// goBack has the previous version run again. If that does not come about, this one stays, and
 // the next release may replace it: a camera that only restarts is no camera.
 func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
 	if s.Boot != u.boot {
 		return 0, u.change(func(s *state) { s.Boot, s.Boots = u.boot, s.Boots+1 })
 	}
 	if s.Boots > 2*maxBoots {
-		u.log.Error("the version before can't be started any more, so this one stays, though it has failed")
+		u.log.Error("the previous version can't be started any more, so this one stays, though it has failed")
 		return look, u.change(func(s *state) { s.end() })
 	}
 	err := u.deps.Slots.Mark(ctx, MarkActive, s.From)
@@ -132,7 +132,7 @@ func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
 // back is with the old version again, after a trial.
 func (u *Updater) back(s state) (time.Duration, error) {
 	if s.Phase == trying { // it did not give up itself
-		return u.fellBack(s, "it did not stay up, and the boot loader went back to the version before")
+		return u.fellBack(s, "it did not stay up, and the boot loader went back to the previous version")
 	}
 	u.hold("", false)
 	err := u.change(func(s *state) { s.end() })
@@ -164,7 +164,7 @@ func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 		u.run.begun = time.Now()
 	}
 	if u.works("broker") {
-		return u.fellBack(s, "it did not reach the broker, which the version before reaches")
+		return u.fellBack(s, "it did not reach the broker, which the previous version reaches")
 	}
 	if time.Since(u.run.begun) < u.cfg.brokerTime() {
 		return look, nil

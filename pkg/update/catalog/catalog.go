@@ -195,7 +195,7 @@ func (c *Catalog) offer(name string, target *metadata.TargetFiles, version int64
 	return o, nil
 }
 
-// Published is all that a folder publishes, for who watches the publisher.
+// Published is all that a folder publishes, for who watches the maker.
 type Published struct {
 	Targets  int64           // version of the TUF targets metadata
 	Releases []release.Offer // by kind and version

@@ -32,19 +32,19 @@ var reasons = []struct {
 	sentence string
 }{
 	{release.ErrFork, release.ErrFork, "The release log was forked: whoever keeps it has signed two different pasts. Nothing is installed from it any more; the proof is kept in the state folder, in update/fork. Tell the maker, and the other owners of such cameras."},
-	{release.ErrLogBack, release.ErrRefused, "The release log has gone back behind what this camera saw before, so its releases are refused. Tell the publisher."},
-	{release.ErrFewWitnesses, release.ErrRefused, "Too few witnesses have signed the release log, so its releases are refused. The publisher has to ask them."},
-	{release.ErrNotLogged, release.ErrRefused, "The release does not stand in the public release log, so it is refused: nobody else may have seen it. Tell the publisher."},
+	{release.ErrLogBack, release.ErrRefused, "The release log has gone back behind what this camera saw before, so its releases are refused. Tell the maker."},
+	{release.ErrFewWitnesses, release.ErrRefused, "Too few witnesses have signed the release log, so its releases are refused. The maker has to ask them."},
+	{release.ErrNotLogged, release.ErrRefused, "The release does not stand in the public release log, so it is refused: nobody else may have seen it. Tell the maker."},
 	{release.ErrCheckpoint, release.ErrRefused, "The release log is not signed by the key that this image trusts, so its releases are refused."},
-	{release.ErrTiles, release.ErrRefused, "The release log's files don't fit what was signed, so its releases are refused. The publisher has to publish them again."},
+	{release.ErrTiles, release.ErrRefused, "The release log's files don't fit what was signed, so its releases are refused. The maker has to publish them again."},
 	{release.ErrRelease, release.ErrRefused, "The release describes itself in a way that this version does not understand, so it is refused."},
 	{release.ErrRollout, release.ErrRefused, "The rollout is written in a way that this version does not understand, so nothing is installed."},
 	{errRedirect, release.ErrRefused, "The update server sends on to another place too often, or to one without TLS, so it is not followed."},
 	{errTooLarge, release.ErrRefused, "The update server sends more than it may, so it is not listened to."},
-	{&metadata.ErrExpiredMetadata{}, release.ErrRefused, "The list of releases is out of date, so it is refused. Either the publisher has not renewed it, or this camera's clock is wrong."},
+	{&metadata.ErrExpiredMetadata{}, release.ErrRefused, "The list of releases is out of date, so it is refused. Either the maker has not renewed it, or this camera's clock is wrong."},
 	{&metadata.ErrUnsignedMetadata{}, release.ErrRefused, "Too few of the keys that this image trusts have signed the list of releases, so it is refused."},
 	{&metadata.ErrBadVersionNumber{}, release.ErrRefused, "The list of releases is older than one that this camera saw before, so it is refused."},
-	{&metadata.ErrLengthOrHashMismatch{}, release.ErrRefused, "The files of the list of releases don't belong together, so it is refused. The publisher has to publish them again."},
+	{&metadata.ErrLengthOrHashMismatch{}, release.ErrRefused, "The files of the list of releases don't belong together, so it is refused. The maker has to publish them again."},
 }
 
 // errKeep is of a state folder that can't be used.
