@@ -56,7 +56,14 @@ func (c *releaseWitnessCmd) Run(env *environment) error {
 			return fmt.Errorf("write the signed checkpoint: %w", errors.Unwrap(err))
 		}
 	}
-	return say(env.out, "The release log has %d entries, continues what was signed before, and is signed.", cp.Size)
+	return say(env.out, "The release log has %s, continues what was signed before, and is signed.", entries(cp.Size))
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // releaseMonitorCmd is for anybody.
@@ -104,5 +111,5 @@ func (c *releaseMonitorCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return say(env.out, "%d entries, targets %d, signed by the log and %d witnesses. Everything that a camera can install is in the log.", len(r.Entries), r.Targets, len(r.Witnesses))
+	return say(env.out, "%s, targets %d, signed by the log and %d of its witnesses. Everything that a camera can install is in the log.", entries(int64(len(r.Entries))), r.Targets, len(r.Witnesses))
 }

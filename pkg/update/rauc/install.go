@@ -74,7 +74,7 @@ func follow(ctx context.Context, conn *dbus.Conn, owner string, signals <-chan *
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-patience.C:
-			return fmt.Errorf("RAUC has not ended the installation within %v: look at the unit rauc.service", installTime)
+			return fmt.Errorf("RAUC has not ended the installation within %d minutes: look at the unit rauc.service", installTime/time.Minute)
 		case s, ok := <-signals:
 			switch {
 			case !ok:

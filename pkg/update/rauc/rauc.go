@@ -61,7 +61,7 @@ func call(ctx context.Context, conn *dbus.Conn, method string, args []any, into 
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case within.Err() != nil:
-		return fmt.Errorf("RAUC does not answer within %v: look at the unit rauc.service", callTime)
+		return fmt.Errorf("RAUC does not answer within %d minutes: look at the unit rauc.service", callTime/time.Minute)
 	case c.Err != nil:
 		return explain(c.Err)
 	}
