@@ -218,6 +218,11 @@ func TestAForkIsToldAndEndsUpdates(t *testing.T) {
 		if c := w.condition("update"); c.State != health.Failed || !strings.Contains(c.Reason, "forked") {
 			t.Errorf("the condition is %+v", c)
 		}
+		w.set(func() { w.answer = nil }) // an image with another log's key was put in by hand
+		w.live(day)
+		if c := w.condition("update"); c.State != health.OK {
+			t.Errorf("with another log the condition is %+v", c)
+		}
 	})
 }
 

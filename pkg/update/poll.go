@@ -69,12 +69,14 @@ func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
 // reason; empty: it is as it should be.
 func (u *Updater) believe(refusal string) error {
 	u.hold(refusal, refusal != "")
-	if u.read().Doubt == short(refusal) {
+	if s := u.read(); s.Doubt == short(refusal) && (refusal != "" || !s.Fork) {
 		return nil
 	}
 	return u.change(func(s *state) {
 		if s.Doubt = short(refusal); refusal != "" {
 			s.tell(proto.StepRefused, "", refusal)
+		} else {
+			s.Fork = false // it is another log by now, of another image
 		}
 	})
 }

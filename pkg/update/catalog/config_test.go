@@ -3,6 +3,7 @@ package catalog
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,11 +51,14 @@ func TestRedirectionsStaySecure(t *testing.T) {
 		}
 		return &http.Request{URL: u}
 	}
-	via := make([]*http.Request, maxRedirects)
+	via := slices.Repeat([]*http.Request{to("https://updates.example/x")}, maxRedirects)
 	if err := check(to("https://other.example/x"), via); err != nil {
 		t.Error(err)
 	}
 	if check(to("http://other.example/x"), via) == nil || check(to("https://other.example/x"), append(via, nil)) == nil {
 		t.Error("it goes anywhere, or for ever")
+	}
+	if check(to("http://127.0.0.1/x"), via) == nil {
+		t.Error("a server has the camera ask its own programs")
 	}
 }

@@ -57,7 +57,8 @@ func careful(client *http.Client) *http.Client {
 		c.Transport = t.Clone() // whose connections are nobody else's
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects || !secure(req.URL) {
+		leaves := via[0].URL.Scheme == "https" && req.URL.Scheme != "https" // also to this machine's own programs
+		if len(via) > maxRedirects || leaves || !secure(req.URL) {
 			return errRedirect
 		}
 		return nil
