@@ -77,17 +77,17 @@ packages() {
 # config BOARD BUILDROOT: Kconfig drops what it doesn't know without a word.
 config() {
   local board=$1 br=$2 o=$work/output line lost=0 def=$PWD/configs/camd_$1_defconfig
-  make -s -C "$br" O="$o" BR2_EXTERNAL="$PWD" "camd_${board}_defconfig" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$board: the defconfig does not load"; }
+  make -s --no-print-directory -C "$br" O="$o" BR2_EXTERNAL="$PWD" "camd_${board}_defconfig" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "$board: the defconfig does not load"; }
   while IFS= read -r line; do
     grep -qxF -- "$line" "$o/.config" || { echo "$board: lost: $line" >&2; lost=1; }
   done < <(grep . "$def")
   [ $lost = 0 ] || fail "$board: Buildroot does not take every line"
-  make -s -C "$o" savedefconfig BR2_DEFCONFIG="$work/saved" >/dev/null 2>&1
+  make -s --no-print-directory -C "$o" savedefconfig BR2_DEFCONFIG="$work/saved" >/dev/null 2>&1
   diff <(grep . "$work/saved") "$def" >&2 || fail "$board: not what make savedefconfig writes"
   while IFS= read -r line; do
     [ -e "$line" ] || [ -e "$br/$line" ] || fail "$board: there is no $line"
   done < <(sed -nE 's/.*_(FRAGMENT_FILES|OVERLAY|SCRIPT|CONFIG_FILE|PATCH_DIR)="(.*)"/\2/p' "$def" | tr ' ' '\n' | sed "s|[$](BR2_EXTERNAL_CAMD_PATH)|$PWD|")
-  make -s -C "$o" show-info >"$work/info" 2>/dev/null
+  make -s --no-print-directory -C "$o" show-info >"$work/info" 2>/dev/null
   jq -e '.camd.dependencies | index("speexdsp")' "$work/info" >/dev/null || fail "$board: show-info has no camd"
   [ "$(jq -r '[keys[] | select(test("^(dropbear|openssh)$"))] | length' "$work/info")" = 0 ] || fail "$board: an ssh server"
   echo "config: $board: every line of $(grep -c . "$def") survives; $(jq '[.[] | select(.type == "target" and .virtual != true)] | length' "$work/info") target packages, camd among them"
