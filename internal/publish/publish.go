@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -299,9 +298,4 @@ func (f *Folder) copyTree(to, name string, except ...string) error {
 		return nil
 	}
 	return err
-}
-
-// BundlePath is where the bundle of a release lies in a published folder.
-func BundlePath(o release.Offer) string {
-	return "targets/" + hex.EncodeToString(o.SHA256) + "." + release.BundleName(o.Compatible, o.Version)
 }

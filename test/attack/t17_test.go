@@ -11,7 +11,6 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
-	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/internal/publish/publishtest"
 	"github.com/camd-project/camd/pkg/update/catalog"
 	"github.com/camd-project/camd/pkg/update/download"
@@ -268,15 +267,15 @@ func TestT17RAUCOnly(t *testing.T) {
 	fetch := func() error {
 		return download.New(download.Config{HTTP: http.DefaultClient}).Fetch(t.Context(), item, func(int) {})
 	}
-	honest := s.Read(publish.BundlePath(o))
-	s.Write(publish.BundlePath(o), readFile(t, s.Bundle("1.1.1")))
+	honest := s.Read(publishtest.BundlePath(o))
+	s.Write(publishtest.BundlePath(o), readFile(t, s.Bundle("1.1.1")))
 	if err := fetch(); !errors.Is(err, download.ErrWrong) {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(item.Path); err == nil {
 		t.Error("it is there")
 	}
-	s.Write(publish.BundlePath(o), honest)
+	s.Write(publishtest.BundlePath(o), honest)
 	if err := fetch(); err != nil {
 		t.Error(err)
 	}

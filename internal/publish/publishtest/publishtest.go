@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"encoding/asn1"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/pkg/update/catalog"
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // Kind is the kind of device that all releases are for, Device its name.
@@ -253,4 +255,9 @@ func (s *Site) Stolen(name string) ed25519.PrivateKey {
 		s.t.Fatal(err)
 	}
 	return ed25519.NewKeyFromSeed(f.Seed)
+}
+
+// BundlePath is where the bundle of a release lies in a published folder.
+func BundlePath(o release.Offer) string {
+	return "targets/" + hex.EncodeToString(o.SHA256) + "." + release.BundleName(o.Compatible, o.Version)
 }

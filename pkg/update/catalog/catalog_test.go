@@ -86,7 +86,7 @@ func TestWhichRelease(t *testing.T) {
 			t.Errorf("%s: offered %q, %v, want %q", name, o.Version, err, tt.want)
 		}
 		if o.Version == "2.0.0" && (!o.Security || o.Lowest != "1.1.0" || o.Minimum != "1.2.0" || o.Size == 0 ||
-			!strings.HasPrefix(o.URL, s.URL+"/targets/") || !bytes.Equal(s.Read(publish.BundlePath(o)), read(t, s.Bundle("2.0.0")))) {
+			!strings.HasPrefix(o.URL, s.URL+"/targets/") || !bytes.Equal(s.Read(publishtest.BundlePath(o)), read(t, s.Bundle("2.0.0")))) {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}
