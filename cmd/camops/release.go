@@ -220,7 +220,14 @@ func (c *releasePublishCmd) Run(env *environment) error {
 	if err := f.Publish(c.To); err != nil {
 		return err
 	}
-	return say(env.out, "Published in %s. It lasts for a week: publish again every day.", c.To)
+	if err := say(env.out, "Published in %s. It lasts for a week: publish again every day.", c.To); err != nil {
+		return err
+	}
+	soon, err := f.EndsSoon()
+	for _, line := range soon {
+		err = errors.Join(err, say(env.out, "%s", line))
+	}
+	return err
 }
 
 type releaseRolloutCmd struct {

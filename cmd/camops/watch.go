@@ -20,6 +20,7 @@ type releaseWitnessCmd struct {
 	Key   string `arg:"--key" help:"the witness's key" default:"witness.key" placeholder:"FILE"`
 	Log   string `arg:"--log" help:"the log's key (log.pub of the anchors)" placeholder:"FILE"`
 	State string `arg:"--state" help:"what it signed last (default: the key's name with .seen)" placeholder:"FILE"`
+	First bool   `arg:"--first" help:"it has never signed this log before"`
 	Out   string `arg:"--out" help:"write the signed checkpoint to a file" placeholder:"FILE"`
 	From  string `arg:"positional" help:"published folder, or its address" placeholder:"DIR|URL"`
 }
@@ -47,6 +48,9 @@ func (c *releaseWitnessCmd) Run(env *environment) error {
 		c.State = c.Key + ".seen"
 	}
 	w := publish.Witness{LogKey: c.Log, Key: c.Key, State: c.State, Ask: c.ask(env)}
+	if !c.First && !w.Remembers() {
+		return fmt.Errorf("%s is not there, which tells what this witness signed last, so nothing is signed: bring it back, or say --first if this witness has never signed this log", c.State)
+	}
 	signed, cp, err := w.Sign(env.ctx, c.From)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 	snapshotLife  = 30 * day
 	rolloutLife   = 30 * day
 	timestampLife = 7 * day
+	warnBefore    = 60 * day // for people to meet
 )
 
 // The role that can withhold, and how many keys of the offline roles sign.

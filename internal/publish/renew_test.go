@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,5 +64,29 @@ func TestRenewal(t *testing.T) {
 		if left := stamp.Signed.Expires.Sub(f.now()); left < timestampLife-time.Hour {
 			t.Errorf("day %d: the timestamp lasts for %v", tt.day, left)
 		}
+	}
+	if l, err := f.EndsSoon(); err != nil || len(l) != 0 {
+		t.Errorf("it ends soon: %q, %v", l, err)
+	}
+	f.now = func() time.Time { return begin.Add(310 * day) }
+	if l, err := f.EndsSoon(); err != nil || len(l) != 1 || !strings.HasPrefix(l[0], "The targets metadata end on ") {
+		t.Errorf("what ends soon: %q, %v", l, err)
+	}
+	for range 2 { // each who signs says that it is to be renewed
+		if err := f.Renew(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Sign(f.Path(keyFolder, "targets-1.key"), ask); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := f.Drafts(); err != nil || len(d) != 2 || d[0].Have != 1 {
+		t.Errorf("signed by one, after the second renewal: %+v, %v", d, err)
+	}
+	if err := f.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := f.Drafts(); err != nil || d[0].Have != 1 {
+		t.Errorf("the second --renew takes the first one's signature: %+v, %v", d, err)
 	}
 }

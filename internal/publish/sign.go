@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -22,23 +23,53 @@ type Signed struct {
 // ErrNothingToSign is of a key that no draft waits for.
 var ErrNothingToSign = errors.New("nothing waits for this key: camops release add or sign --renew makes a draft")
 
-// Renew makes drafts of what offline keys sign, with new ends.
+// Renew makes drafts of what offline keys sign, with new ends. Drafts that have them already
+// stay as they are, with their signatures: each who signs may say --renew.
 func (f *Folder) Renew() error {
 	targets, err := f.targetsDraft()
-	if err != nil {
-		return err
+	if err == nil {
+		err = renew(f, metadata.TARGETS, targets, &targets.Signed.Expires, f.expires(targetsLife))
 	}
-	targets.Signed.Expires, targets.Signatures = f.expires(targetsLife), nil
-	if _, err := writeMetadata(f.Path(draftFolder, "targets.json"), targets); err != nil {
+	if err != nil {
 		return err
 	}
 	root, err := f.rootDraft()
-	if err != nil {
-		return err
+	if err == nil {
+		err = renew(f, metadata.ROOT, root, &root.Signed.Expires, f.expires(rootLife))
 	}
-	root.Signed.Expires, root.Signatures = f.expires(rootLife), nil
-	_, err = writeMetadata(f.Path(draftFolder, "root.json"), root)
 	return err
+}
+
+func renew[T metadata.Roles](f *Folder, role string, m *metadata.Metadata[T], expires *time.Time, to time.Time) error {
+	path := f.Path(draftFolder, role+".json")
+	if _, err := os.Stat(path); err == nil && to.Sub(*expires) < day {
+		return nil
+	}
+	*expires, m.Signatures = to, nil
+	_, err := writeMetadata(path, m)
+	return err
+}
+
+// EndsSoon says in sentences which of what offline keys sign has to be renewed.
+func (f *Folder) EndsSoon() ([]string, error) {
+	root, err := f.root()
+	if err != nil {
+		return nil, err
+	}
+	targets := metadata.Targets()
+	if _, err := latest(f, metadata.TARGETS, targets); err != nil {
+		return nil, err
+	}
+	var l []string
+	for _, m := range []struct {
+		role string
+		end  time.Time
+	}{{metadata.ROOT, root.Signed.Expires}, {metadata.TARGETS, targets.Signed.Expires}} {
+		if m.end.Sub(f.now()) < warnBefore {
+			l = append(l, fmt.Sprintf("The %s metadata end on %s, and then every camera refuses everything: have two of its keys sign with camops release sign --renew before.", m.role, m.end.Format("2006-01-02")))
+		}
+	}
+	return l, nil
 }
 
 // root is the newest root that is published, of a chain that begins with the anchors' one.

@@ -28,6 +28,13 @@ type Witness struct {
 	Ask    Passphrase
 }
 
+// Remembers reports whether it knows what it signed last. Without that it can't tell whether
+// a log continues it.
+func (w Witness) Remembers() bool {
+	_, err := os.Stat(w.State)
+	return err == nil
+}
+
 // Sign reads the checkpoint that waits in a published folder, or the newest one, and
 // returns it with the witness's signature. In a folder of this machine it writes it
 // there, too.
