@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test race fuzz lint lab bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom
+.PHONY: help build test race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ race: setup-build ## the unit tests with the race detector
 
 lab: setup-test release ## the virtual camera only: real kernel devices under QEMU
 	go test -count=1 -v -timeout 30m ./test/lab/...
+
+lab-full: setup-test release ## a camera that updates itself while its power is cut at twenty random moments (half an hour)
+	go test -count=1 -v -timeout 180m -tags=$(TAGS),labfull -run TestUpdateUnderRandomPowerCuts ./test/lab
 
 fuzz: setup-build ## every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -203,12 +203,25 @@ func must(t *testing.T, err error) {
 // eventually looks every fifth of a second until ok says so.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx := patient(t)
+	await(patient(t), t, 200*time.Millisecond, what, ok)
+}
+
+// await looks again and again until ok says so.
+func await(ctx context.Context, t *testing.T, every time.Duration, what string, ok func() bool) {
+	t.Helper()
 	for !ok() {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("waited in vain: %s", what)
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(every):
 		}
 	}
+}
+
+// unhurried is a context for a step of the full tier, in which an emulated machine starts or
+// writes a slot.
+func unhurried(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
 }

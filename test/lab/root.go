@@ -16,15 +16,20 @@ import (
 
 // Version is what one version of the full tier's image is made of.
 type Version struct {
-	Number string
-	PKI    string   // as ota/pki.sh makes it: whose bundles the image takes
-	Files  Archive  // over Debian's and the image's own
-	Enable []string // units, besides those that the image's preset enables
-	Panics bool     // its kernel finds no root file system
+	Number  string
+	PKI     string   // as ota/pki.sh makes it: whose bundles the image takes
+	Anchors string   // folder of who publishes releases, as camops release init makes it
+	Files   Archive  // over Debian's and the image's own
+	Enable  []string // units, besides those that the image's preset enables
+	Panics  bool     // its kernel finds no root file system
 }
 
-// board is the board whose files the lab's image takes.
-const board = "qemu_aarch64"
+// board is the board whose files the lab's image takes, and Compatible what its bundles are
+// for.
+const (
+	board      = "qemu_aarch64"
+	Compatible = "camd-qemu-aarch64"
+)
 
 // users and groups are those that the packages' scripts would make.
 const (
@@ -86,8 +91,8 @@ func MakeRoot(ctx context.Context, tree image.Tree, system, root string, v Versi
 		"etc/group":      {0o644, []byte(groups)},
 		"etc/machine-id": {0o444, nil}, // made for each boot: the root is read-only
 		"etc/hostname":   {0o644, []byte("camd\n")},
-		"etc/os-release": {0o644, []byte("ID=camd\nVERSION_ID=" + v.Number + "\n")},
-		"etc/fstab":      {0o644, []byte("tmpfs /var tmpfs mode=0755,nosuid,nodev 0 0\ntmpfs /tmp tmpfs nosuid,nodev 0 0\n")},
+		"etc/os-release": {0o644, []byte("ID=camd\nIMAGE_ID=" + Compatible + "\nIMAGE_VERSION=" + v.Number + "\n")},
+		"etc/fstab":      {0o644, []byte("tmpfs /var tmpfs mode=0755,nosuid,nodev 0 0\ntmpfs /tmp tmpfs nosuid,nodev 0 0\ntmpfs /root tmpfs mode=0700,nosuid,nodev 0 0\n")},
 	}
 	// What costs an emulated machine a lot, and an image does without or has no use for here.
 	for _, unit := range unwanted {
@@ -107,7 +112,7 @@ func MakeRoot(ctx context.Context, tree image.Tree, system, root string, v Versi
 		return err
 	}
 	script := exec.CommandContext(ctx, filepath.Join(string(tree), "board", "common", "post-build.sh"), root, board)
-	script.Env = append(os.Environ(), "CAMD_PKI="+v.PKI)
+	script.Env = append(os.Environ(), "CAMD_PKI="+v.PKI, "CAMD_ANCHORS="+v.Anchors)
 	if out, err := script.CombinedOutput(); err != nil {
 		return fmt.Errorf("post-build.sh: %w: %s", err, out)
 	}
@@ -215,7 +220,7 @@ func enableUnit(root, unit string) error {
 // and the kernel with a first process that stands in for what Debian's has as modules.
 func MakeSlot(ctx context.Context, tree image.Tree, out, root string, k *Kernel, init string, v Version) error {
 	squashfs, initrd := root+".squashfs", root+".initrd"
-	if _, err := output(ctx, ".", "mksquashfs", root, squashfs, "-quiet", "-no-progress", "-noappend", "-all-root", "-comp", "lz4", "-no-xattrs"); err != nil {
+	if _, err := output(ctx, ".", "mksquashfs", root, squashfs, "-quiet", "-no-progress", "-noappend", "-all-root", "-comp", "zstd", "-Xcompression-level", "3", "-no-xattrs"); err != nil {
 		return err
 	}
 	if err := writeInitrd(initrd, k, init, Archive{"root": {Mode: fs.ModeDir | 0o755}}, fullModules); err != nil {

@@ -79,6 +79,10 @@ func refreshSystem(ctx context.Context, p *apt, current string) error {
 	return err
 }
 
+// needless is what of the packages nobody in the image reads.
+var needless = []string{"usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/bash-completion",
+	"usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin", "usr/lib/aarch64-linux-gnu/gconv", "usr/lib/aarch64-linux-gnu/security"}
+
 // unpack fetches packages and unpacks them over one another into a folder.
 func (p *apt) unpack(ctx context.Context, want []string, root string) error {
 	tmp, err := os.MkdirTemp(p.dir, "unpack-")
@@ -109,7 +113,7 @@ func (p *apt) unpack(ctx context.Context, want []string, root string) error {
 			return err
 		}
 	}
-	for _, d := range []string{"usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/bash-completion", "usr/lib/udev/hwdb.d", "usr/lib/udev/hwdb.bin"} {
+	for _, d := range needless {
 		if err := os.RemoveAll(filepath.Join(files, d)); err != nil {
 			return err
 		}
