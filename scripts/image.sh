@@ -18,7 +18,15 @@ if [ ! -e "${BUILDROOT_DIR:-}/support/scripts/br2-external" ]; then
   exit 1
 fi
 
-export CAMD_PKI=${PKI:-$PWD/.cache/image/pki} CAMD_ANCHORS=${ANCHORS:-}
+if [ -n "${ANCHORS:-}" ] && [ ! -e "$ANCHORS/root.json" ]; then
+  echo "there are no anchors in $ANCHORS: name the folder anchors that camops release init has made" >&2
+  exit 1
+fi
+
+# Whole paths: Buildroot runs its scripts in another folder.
+CAMD_PKI=$(realpath -m -- "${PKI:-.cache/image/pki}")
+CAMD_ANCHORS=${ANCHORS:+$(realpath -- "$ANCHORS")}
+export CAMD_PKI CAMD_ANCHORS
 mkdir -p .cache/image
 buildroot/ota/pki.sh "$CAMD_PKI"
 [ -n "$CAMD_ANCHORS" ] || echo "== without ANCHORS the camera looks for no updates"

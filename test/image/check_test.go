@@ -2,6 +2,7 @@ package image
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -74,6 +75,38 @@ func TestFragmentsThatTookNoEffect(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want+" is not in")) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// Keys and anchors are found by paths from where make image is typed, though Buildroot runs
+// its scripts elsewhere.
+func TestImageTakesPathsFromHere(t *testing.T) {
+	t.Parallel()
+	need(t, "make", "openssl")
+	here, buildroot := t.TempDir(), t.TempDir()
+	source, err := filepath.Abs(string(tree))
+	must(t, err)
+	must(t, os.Symlink(source, filepath.Join(here, "buildroot")))
+	for path, text := range map[string]string{
+		filepath.Join(here, "scripts/image.sh"):                  string(read(t, "../../scripts/image.sh")),
+		filepath.Join(here, "release/anchors/root.json"):         "{}",
+		filepath.Join(buildroot, "support/scripts/br2-external"): "",
+		filepath.Join(buildroot, "Makefile"):                     "%_defconfig:\n\tmkdir -p $(O)\n\tcp build.mk $(O)/Makefile\n",
+		filepath.Join(buildroot, "build.mk"):                     "all:\n\ttest -e $(CAMD_ANCHORS)/root.json && test -e $(CAMD_PKI)/ca.cert.pem\n\tmkdir images\n\ttouch $(addprefix images/camd-rpi4_64-" + strings.TrimSpace(string(read(t, tree.path("VERSION")))) + ".,img raucb)\n",
+	} {
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o755))
+	}
+	build := func(anchors string) error {
+		_, err := run(t.Context(), "env", "BOARD=rpi4_64", "BUILDROOT_DIR="+buildroot, "PKI=keys", "ANCHORS="+anchors, filepath.Join(here, "scripts/image.sh"))
+		return err
+	}
+	if err := build("release"); err == nil || !strings.Contains(err.Error(), "there are no anchors in release") {
+		t.Errorf("a folder without anchors: %v", err)
+	}
+	must(t, build("release/anchors"))
+	if files, err := filepath.Glob(filepath.Join(here, "dist/camd-rpi4_64-*")); err != nil || len(files) != 2 {
+		t.Errorf("made were %q, %v", files, err)
 	}
 }
 
