@@ -164,7 +164,7 @@ func (f family) Busy() bool { return len(f.sessions.Viewers()) > 0 || f.events.R
 func (f family) Quiet() bool { return f.authority.MayRestart() }
 
 // openUpdates joins the updater. Without an update server in the configuration there is
-// none, and no part that has to run.
+// none; in an image the slot that runs is kept all the same.
 func openUpdates(cfg config.Config, log *slog.Logger, board *health.Board, f family) (*updates, []supervise.Part, error) {
 	compatible, image := update.Image(cfg.Update.Image)
 	u := &updates{version: image, log: f.authority}
@@ -172,7 +172,10 @@ func openUpdates(cfg config.Config, log *slog.Logger, board *health.Board, f fam
 		u.version = version
 	}
 	if !cfg.Update.On() {
-		return u, nil, nil
+		if image == "" {
+			return u, nil, nil
+		}
+		return u, []supervise.Part{{Component: update.NewKeeper(rauc.New(), log)}}, nil
 	}
 	device, state := f.authority.Identity().DeviceID(), cfg.Device.State
 	var running *update.Updater

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +159,25 @@ func TestCheckUpdate(t *testing.T) {
 		}
 		if got := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(got, c.want) || r.wrong != c.wrong {
 			t.Errorf("%s: %d wrong in %q, want %d and %q", name, r.wrong, got, c.wrong, c.want)
+		}
+	}
+}
+
+// An image that updates itself from nowhere keeps its slot, and what is no image has none.
+func TestTheSlotOfAnImageIsKept(t *testing.T) {
+	for text, want := range map[string]string{"IMAGE_ID=camd-test\nIMAGE_VERSION=1.2.0\n": "slots", "ID=debian\n": ""} {
+		cfg := config.Default()
+		cfg.Update.Image = filepath.Join(t.TempDir(), "os-release")
+		if err := os.WriteFile(cfg.Update.Image, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, parts, err := openUpdates(cfg, slog.New(slog.DiscardHandler), nil, family{})
+		got := ""
+		for _, p := range parts {
+			got += p.Component.String()
+		}
+		if err != nil || got != want {
+			t.Errorf("%q: parts %q, %v, want %q", text, got, err, want)
 		}
 	}
 }
