@@ -101,7 +101,7 @@ func (c *releaseInitCmd) Run(env *environment) error {
 	}
 	note := ""
 	if len(c.Witness) == 0 {
-		note = fmt.Sprintf("The witness is one for development, on this machine: it proves nothing to anyone else. It signs by camops release witness --key %s --log %s DIR. Have others make theirs by camops release witness --init, and begin again with --witness before you ship.\n",
+		note = fmt.Sprintf("The witness is one for development, on this machine: it proves nothing to anyone else. It signs by camops release witness --key %s --log %s DIR, with --first the first time. Have others make theirs by camops release witness --init, and begin again with --witness before you ship.\n",
 			f.Path("keys", "witness.key"), f.Path("anchors", "log.pub"))
 	}
 	return say(env.out, "The folder is %s. Two of the three root keys and two of the three targets keys sign: give each of %s and %s to another person, and keep none of them on this machine.\n"+
