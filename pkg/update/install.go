@@ -18,7 +18,7 @@ const margin = 16 << 20
 // later is when what lacked the network, space or the installer is tried again.
 const later = 5 * time.Minute
 
-// bring downloads the release and inspects it. Nothing was written to a slot before it
+// bring downloads the release and has it inspected. Nothing was written to a slot before it
 // hands over to resumeInstall, and nothing is downloaded that there is no space for.
 func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, ""); err != nil {
@@ -41,6 +41,11 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if before < s.Offer.Size {
 		return 0, nil // that took a while: it may have been put off, or halted
 	}
+	return u.inspect(ctx, s)
+}
+
+// inspect has RAUC and the release log agree about the bundle, and then begins to install it.
+func (u *Updater) inspect(ctx context.Context, s state) (time.Duration, error) {
 	slots, err := u.where(ctx)
 	if err != nil {
 		u.hold(sentence(err), false)
