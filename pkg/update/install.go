@@ -150,8 +150,9 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	if s.Retry.Version == s.Offer.Version && s.Retry.waits() {
 		return rest, nil
 	}
-	if err := u.get(ctx, s); err != nil {
-		return u.notFetched(s, err)
+	if err := u.get(ctx, s); err != nil { // the bundle was damaged since: it begins anew
+		wait, kept := u.notFetched(s, err)
+		return wait, errors.Join(kept, u.change(func(s *state) { s.Phase = offered }))
 	}
 	b := Bundle{Path: u.dir.path(bundleFile), Compatible: s.Offer.Compatible, Version: s.Offer.Version, Manifest: s.Offer.Manifest}
 	err := u.deps.Slots.Install(ctx, b, func(percent int) { u.progress(percent, false) })

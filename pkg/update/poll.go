@@ -1,6 +1,7 @@
 package update
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,7 +182,7 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	fork := errors.Is(err, release.ErrFork)
 	switch {
 	case err == nil && o.Version == s.Offer.Version:
-		return false, nil
+		return u.moved(o)
 	case err != nil && !fork && !errors.Is(err, release.ErrNone):
 		return false, nil // it was verified, and nobody has said otherwise
 	}
@@ -197,6 +198,15 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	}
 	u.log.Info("the release is withdrawn", "version", s.Offer.Version)
 	return true, u.change(func(s *state) { s.end() })
+}
+
+// moved takes over where a release lies now, while it is still to be downloaded.
+func (u *Updater) moved(o release.Offer) (bool, error) {
+	s := u.read()
+	if s.Phase != offered || o.URL == s.Offer.URL && bytes.Equal(o.SHA256, s.Offer.SHA256) {
+		return false, nil
+	}
+	return true, u.change(func(s *state) { s.Offer = &o })
 }
 
 // settle marks the slot that runs as good, once: it was confirmed before, or flashed. If
