@@ -155,7 +155,8 @@ func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
 
 // judge is the old version after an undecided trial. If it reaches the broker, the new one
 // was at fault. If it does not, nobody knows, and the new one is tried again later: so a
-// broker can't keep a camera from an update for ever.
+// broker that is away can't keep a camera from an update for ever. One that lies in wait
+// for the new version can; the household is told that it failed.
 func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, s.From); err != nil {
 		return 0, err
