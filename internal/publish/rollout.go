@@ -20,9 +20,6 @@ import (
 // rolloutFile is what the next rollout metadata will say, by kind of device.
 const rolloutFile = "rollout.json"
 
-// maxShares is how many releases of a kind a camera reads of a rollout. docs/updates.md 3.3.
-const maxShares = 32
-
 // SetRollout says to how many percent of the devices a release goes. It takes effect
 // with the next publish. compatible may be "" where there is one kind of device.
 func (f *Folder) SetRollout(compatible, version string, percent int) error {
@@ -76,13 +73,13 @@ func (f *Folder) changeRollout(compatible, version string, change func(*release.
 // fitting leaves out what goes to nobody, the oldest first, if there is too much. What goes
 // to somebody may be the only way from an old version, so that is for a person to end.
 func fitting(r release.Rollout) (release.Rollout, error) {
-	for i := len(r.Releases) - 1; i >= 0 && len(r.Releases) > maxShares; i-- {
+	for i := len(r.Releases) - 1; i >= 0 && len(r.Releases) > release.MaxReleases; i-- {
 		if s := r.Releases[i]; s.Halted || s.Percent == 0 {
 			r.Releases = slices.Delete(r.Releases, i, i+1)
 		}
 	}
-	if len(r.Releases) > maxShares {
-		return r, fmt.Errorf("%d releases go to cameras already, and a camera reads no more: camops release halt one that no camera needs any more on its way, such as %s", maxShares, r.Releases[len(r.Releases)-1].Version)
+	if len(r.Releases) > release.MaxReleases {
+		return r, fmt.Errorf("%d releases go to cameras already, and a camera reads no more: camops release halt one that no camera needs any more on its way, such as %s", release.MaxReleases, r.Releases[len(r.Releases)-1].Version)
 	}
 	return r, nil
 }

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	maxRollout  = 8 << 10
-	maxReleases = 32
+	maxRollout = 8 << 10
+	// MaxReleases is how many releases of a kind are read of a rollout.
+	MaxReleases = 32
 )
 
 // Rollout says to which part of all devices of a kind each release goes. It can only
@@ -39,7 +40,7 @@ func ParseRollout(data []byte) (Rollout, error) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Rollout{}, fmt.Errorf("%w: %w", ErrRollout, err)
 	}
-	if len(r.Releases) > maxReleases {
+	if len(r.Releases) > MaxReleases {
 		return Rollout{}, fmt.Errorf("%w: %d releases", ErrRollout, len(r.Releases))
 	}
 	seen := map[string]bool{}
