@@ -34,7 +34,7 @@ StandardOutput=journal+console
 WantedBy=multi-user.target
 `
 
-// workshop makes versions of the full tier's image.
+// workshop makes versions of a whole device's image.
 type workshop struct {
 	t      *testing.T
 	dir    string

@@ -2,7 +2,7 @@
 // has real V4L2, UVC, ALSA, input and block devices though the machine has none, and
 // runs the release binaries unchanged.
 //
-// The full tier is a whole device: U-Boot, a disk of the image's layout, and a root file
+// It can also be a whole device: U-Boot, a disk of the image's layout, and a root file
 // system of Debian's packages with the image's own files, since Buildroot can't be built
 // where its sources can't be had. Its kernel is Debian's too, with what it has as modules
 // loaded by a first process that then makes the root device as the image's kernel would

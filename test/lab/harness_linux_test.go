@@ -218,7 +218,7 @@ func await(ctx context.Context, t *testing.T, every time.Duration, what string, 
 	}
 }
 
-// unhurried is a context for a step of the full tier, in which an emulated machine starts or
+// unhurried is a context for a step of a whole device, in which an emulated machine starts or
 // writes a slot.
 func unhurried(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/test/image"
 )
 
-// Version is what one version of the full tier's image is made of.
+// Version is what one version of a whole device's image is made of.
 type Version struct {
 	Number  string
 	PKI     string   // as ota/pki.sh makes it: whose bundles the image takes

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// systemPackages make the root file system of the full tier, with what they depend on. The
+// systemPackages make the root file system of a whole device, with what they depend on. The
 // shell and its tools are busybox's, as in an image.
 var systemPackages = []string{"systemd", "systemd-sysv", "udev", "dbus", "rauc", "rauc-service", "libubootenv-tool", "e2fsprogs", "fdisk", "util-linux", "busybox-static"}
 

@@ -1,4 +1,4 @@
-// Command initrd is the first process of the full tier's guest. It does what the image's own
+// Command initrd is the first process of a guest that is a whole device. It does what the image's own
 // kernel does without help: Debian's has disks, squashfs and dm-verity as modules, and so
 // can't make the root device that dm-mod.create= names. It makes that device from the same
 // kernel argument, mounts it read-only, and becomes the init that lies there. Whatever fails
