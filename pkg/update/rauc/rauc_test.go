@@ -24,11 +24,11 @@ func TestRAUCKeepsTheContract(t *testing.T) {
 	image := strings.Repeat("version 1.2.0\n", 1000)
 	good := ours.bundle(t, spec{"1.2.0", compatible, "plain", true, image})
 	alien := ours.bundle(t, spec{"1.2.0", "camd-other", "plain", true, image})
-	unsigned := other.bundle(t, spec{"1.2.0", compatible, "plain", true, image})
+	forged := other.bundle(t, spec{"1.2.0", compatible, "plain", true, image})
 	updatetest.Contract(t, func(t *testing.T) updatetest.Rig {
 		s := newSandbox(t, ours, "1.0.0")
 		return updatetest.Rig{
-			Slots: s.driver, Bundles: s.driver, Unsigned: unsigned,
+			Slots: s.driver, Bundles: s.driver, Forged: forged,
 			Good:  update.Bundle{Path: good, Compatible: compatible, Version: "1.2.0"},
 			Alien: update.Bundle{Path: alien, Compatible: "camd-other", Version: "1.2.0"},
 		}

@@ -13,9 +13,9 @@ type Rig struct {
 	Slots   update.Slots
 	Bundles update.Bundles
 
-	Good     update.Bundle // may be installed
-	Unsigned string        // a path: signed by somebody else
-	Alien    update.Bundle // for another kind of device
+	Good   update.Bundle // may be installed
+	Forged string        // a path: signed by somebody else
+	Alien  update.Bundle // for another kind of device
 }
 
 // Contract is what the Updater relies on.
@@ -44,7 +44,7 @@ func Contract(t *testing.T, rig func(t *testing.T) Rig) {
 		if err != nil || b != r.Good {
 			t.Errorf("the bundle is %+v, %v, want %+v", b, err, r.Good)
 		}
-		for _, path := range []string{r.Unsigned, r.Good.Path + ".nowhere"} {
+		for _, path := range []string{r.Forged, r.Good.Path + ".nowhere"} {
 			if _, err := r.Bundles.Inspect(ctx, path); !errors.Is(err, update.ErrRefused) {
 				t.Errorf("%s: %v, want a refusal", path, err)
 			}
@@ -102,7 +102,7 @@ func Contract(t *testing.T, rig func(t *testing.T) Rig) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		r := rig(t)
-		for _, b := range []update.Bundle{r.Alien, {Path: r.Unsigned}, {Path: r.Good.Path + ".nowhere"}} {
+		for _, b := range []update.Bundle{r.Alien, {Path: r.Forged}, {Path: r.Good.Path + ".nowhere"}} {
 			if err := r.Slots.Install(ctx, b, none); !errors.Is(err, update.ErrRefused) {
 				t.Errorf("%s: %v, want a refusal", b.Path, err)
 			}

@@ -20,11 +20,11 @@ func TestTheMachineKeepsTheContract(t *testing.T) {
 	}
 	good := file("good", updatetest.File{Compatible: "camd-test", Version: "1.2.0"})
 	alien := file("alien", updatetest.File{Compatible: "camd-other", Version: "1.2.0"})
-	unsigned := file("unsigned", updatetest.File{Compatible: "camd-test", Version: "1.2.0", Broken: true})
+	forged := file("forged", updatetest.File{Compatible: "camd-test", Version: "1.2.0", Broken: true})
 	updatetest.Contract(t, func(*testing.T) updatetest.Rig {
 		m := updatetest.NewMachine("camd-test", "1.0.0")
 		return updatetest.Rig{
-			Slots: m, Bundles: m, Unsigned: unsigned,
+			Slots: m, Bundles: m, Forged: forged,
 			Good:  update.Bundle{Path: good, Compatible: "camd-test", Version: "1.2.0"},
 			Alien: update.Bundle{Path: alien, Compatible: "camd-other", Version: "1.2.0"},
 		}
