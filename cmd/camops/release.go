@@ -186,7 +186,7 @@ func (c *releaseSignCmd) Run(env *environment) error {
 type releaseRekeyCmd struct {
 	releaseFolder
 	passphraseFlag
-	Name string `arg:"positional,required" help:"root-1 to root-3, targets-1 to targets-3, snapshot or timestamp" placeholder:"NAME"`
+	Name string `arg:"positional,required" help:"root-1 to root-3, targets-1 to targets-3, snapshot, timestamp or rollout" placeholder:"NAME"`
 }
 
 // Run drafts a root with another key.
@@ -199,10 +199,13 @@ func (c *releaseRekeyCmd) Run(env *environment) error {
 		return err
 	}
 	sign := "Two of the old root keys and two of the new ones have to sign that"
-	if strings.HasPrefix(c.Name, "targets-") {
+	switch {
+	case strings.HasPrefix(c.Name, "targets-"):
 		sign = "Two of the root keys have to sign that, and two of the targets keys the list of releases again"
+	case c.Name == "rollout":
+		sign = "Two of the targets keys have to sign that"
 	}
-	return say(env.out, "The new key is %s, and goes to %s when the root that names it is published. %s: camops release sign KEY",
+	return say(env.out, "The new key is %s, and goes to %s when what names it is published. %s: camops release sign KEY",
 		f.Path("draft", c.Name+".key"), f.Path("keys"), sign)
 }
 

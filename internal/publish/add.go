@@ -96,6 +96,12 @@ func (f *Folder) targetsDraft() (*metadata.Metadata[metadata.TargetsType], error
 	if err != nil {
 		return nil, err
 	}
+	m.Signed.Delegations, err = delegation(k)
+	return m, err
+}
+
+// delegation lets a key withhold releases, and nothing else.
+func delegation(k key) (*metadata.Delegations, error) {
 	public, err := k.tuf()
 	if err != nil {
 		return nil, fmt.Errorf("delegate to %s: %w", rolloutRole, err)
@@ -104,11 +110,10 @@ func (f *Folder) targetsDraft() (*metadata.Metadata[metadata.TargetsType], error
 	if err != nil {
 		return nil, fmt.Errorf("delegate to %s: %w", rolloutRole, err)
 	}
-	m.Signed.Delegations = &metadata.Delegations{
+	return &metadata.Delegations{
 		Keys:  map[string]*metadata.Key{id: public},
 		Roles: []metadata.DelegatedRole{{Name: rolloutRole, KeyIDs: []string{id}, Threshold: 1, Terminating: true, Paths: []string{rolloutRole + "/*"}}},
-	}
-	return m, nil
+	}, nil
 }
 
 // nextLeaf is the index that the next release's leaf will have.

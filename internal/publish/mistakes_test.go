@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
 	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/internal/publish/publishtest"
+	"github.com/camd-project/camd/pkg/update/release"
 )
 
 // A copy of the maker's folder that is older than what was published must not go on from
@@ -107,5 +110,46 @@ func TestAKeyIsTakenAlsoAfterACut(t *testing.T) {
 	}
 	if _, err := s.Catalog("0.9.0").Latest(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who has all online keys for a while can be shut out: even versions that no honest
+// publisher would ever reach end with the keys.
+func TestAllOnlineKeysAreReplaced(t *testing.T) {
+	s := publishtest.New(t)
+	s.Release("1.0.0")
+	c := s.Catalog("0.9.0")
+	m := s.Rollout()
+	m.Signed.Version = 1 << 40
+	m.Signed.Targets = map[string]*metadata.TargetFiles{}
+	s.ForgeRollout(m)
+	if _, err := c.Latest(t.Context()); !errors.Is(err, release.ErrNone) {
+		t.Fatalf("the thief withholds nothing: %v", err)
+	}
+	if err := s.Publish(s.Dir); err == nil || !strings.Contains(err.Error(), "somebody else signs") {
+		t.Errorf("with a thief at work: %v", err)
+	}
+	for _, name := range []string{"rollout", "snapshot", "timestamp"} {
+		if err := s.Rekey(name, clear); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Rekey("rollout", clear); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("twice: %v", err)
+	}
+	if l, err := s.Changes(); err != nil || strings.Count(strings.Join(l, "\n"), "NEW KEY of") != 3 {
+		t.Errorf("%q, %v", l, err)
+	}
+	for _, name := range []string{"root-1", "root-2", "targets-1", "targets-2"} {
+		s.SignWith(name)
+	}
+	if err := s.Publish(s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := c.Latest(t.Context()); err != nil || o.Version != "1.0.0" {
+		t.Errorf("a camera that saw the thief's: %+v, %v", o, err)
+	}
+	if left, err := os.ReadDir(s.Path("draft")); err != nil || len(left) != 0 {
+		t.Errorf("left in the draft: %v, %v", left, err)
 	}
 }

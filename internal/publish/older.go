@@ -13,7 +13,7 @@ import (
 // notOlder refuses to publish from a folder that is older than what it has published, such
 // as a copy that was brought back: what the log signs next would contradict what it has
 // signed, and every camera that saw both would take no release from it any more.
-func (f *Folder) notOlder(a *release.Anchors, to string) error {
+func (f *Folder) notOlder(a *release.Anchors, root *metadata.Metadata[metadata.RootType], to string) error {
 	leaves, err := f.leaves()
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (f *Folder) notOlder(a *release.Anchors, to string) error {
 			}
 		}
 	}
-	return f.notOlderMetadata(to)
+	return f.notOlderMetadata(root, to)
 }
 
 // continues reports whether a log of these leaves begins with what a checkpoint signs.
@@ -47,11 +47,14 @@ func continues(leaves []release.Leaf, cp release.Checkpoint) (bool, error) {
 	return root == cp.Hash, err
 }
 
-// notOlderMetadata compares the timestamps, which every publish counts up.
-func (f *Folder) notOlderMetadata(to string) error {
-	root, err := f.root()
-	if err != nil {
-		return err
+// notOlderMetadata compares the timestamps, which every publish counts up. By a root that
+// is to be published now, if there is one: a thief's key may be replaced with it.
+func (f *Folder) notOlderMetadata(root *metadata.Metadata[metadata.RootType], to string) error {
+	var err error
+	if root == nil {
+		if root, err = f.root(); err != nil {
+			return err
+		}
 	}
 	theirs, ours := metadata.Timestamp(), metadata.Timestamp()
 	if readMetadata(filepath.Join(to, "metadata", "timestamp.json"), theirs) != nil || root.VerifyDelegate(metadata.TIMESTAMP, theirs) != nil {
@@ -68,5 +71,5 @@ func (f *Folder) notOlderMetadata(to string) error {
 }
 
 func (f *Folder) older(than string) error {
-	return fmt.Errorf("the folder %s is older than what is published in %s, so nothing is published: use the newest copy of it, since cameras that see two pasts of the release log never take a release from it again", f.dir, than)
+	return fmt.Errorf("the folder %s is older than what is published in %s, so nothing is published: use the newest copy of it, since cameras that see two pasts of the release log never take a release from it again. If this is the newest, somebody else signs with its keys: camops release rekey", f.dir, than)
 }

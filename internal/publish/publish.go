@@ -39,7 +39,7 @@ func (f *Folder) Publish(to string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.notOlder(a, to); err != nil {
+	if err := f.notOlder(a, root, to); err != nil {
 		return err
 	}
 	if err := f.logReleases(a, targets); err != nil {
@@ -220,13 +220,13 @@ func (f *Folder) release(root *metadata.Metadata[metadata.RootType], targets *me
 			return err
 		}
 	}
-	if err := f.takeKeys(); err != nil { // also after a publish that was cut off here
-		return err
-	}
 	if targets != nil {
 		if err := commit(f, metadata.TARGETS, targets.Signed.Version, targets); err != nil {
 			return err
 		}
+	}
+	if err := f.takeKeys(); err != nil { // also after a publish that was cut off here
+		return err
 	}
 	if err := f.renewRollout(); err != nil {
 		return err

@@ -18,6 +18,9 @@ const namesFile = "names"
 // Rekey makes another key in the place of one that is lost or known to others, and
 // drafts a root that names it. The new key lies with the draft until that is published.
 func (f *Folder) Rekey(name string, ask Passphrase) error {
+	if name == rolloutRole {
+		return f.rekeyRollout()
+	}
 	role, _, _ := strings.Cut(name, "-")
 	id, err := f.keyID(name)
 	if err != nil {
@@ -59,6 +62,31 @@ func (f *Folder) Rekey(name string, ask Passphrase) error {
 	return err
 }
 
+// rekeyRollout makes another key of the delegated role: targets name it, not the root.
+func (f *Folder) rekeyRollout() error {
+	path := f.Path(draftFolder, rolloutRole+".key")
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("%s was replaced in this draft already: camops release add --discard removes the draft", rolloutRole)
+	}
+	targets, err := f.targetsDraft()
+	if err != nil {
+		return err
+	}
+	k, err := newKey(rolloutRole)
+	if err != nil {
+		return err
+	}
+	if targets.Signed.Delegations, err = delegation(k); err != nil {
+		return err
+	}
+	if err := k.write(path, nil); err != nil {
+		return err
+	}
+	targets.Signatures = nil
+	_, err = writeMetadata(f.Path(draftFolder, "targets.json"), targets)
+	return err
+}
+
 // rootDraft is the draft, or one of the next version.
 func (f *Folder) rootDraft() (*metadata.Metadata[metadata.RootType], error) {
 	path := f.Path(draftFolder, "root.json")
@@ -87,7 +115,7 @@ func (f *Folder) keyID(name string) (id string, err error) {
 		}
 	}
 	if id == "" {
-		return "", fmt.Errorf("there is no key %s in the root: name one of root-1 to root-%d, targets-1 to targets-%[2]d, snapshot, timestamp", name, offlineKeys)
+		return "", fmt.Errorf("there is no key %s in the root: name one of root-1 to root-%d, targets-1 to targets-%[2]d, snapshot, timestamp, rollout", name, offlineKeys)
 	}
 	return id, nil
 }
@@ -109,11 +137,15 @@ func (f *Folder) nameKey(name string, public ed25519.PublicKey) error {
 	return nil
 }
 
-// takeKeys brings the keys of a draft to the others, when the root that names them is
-// published. One that no root names was never drafted to its end, and stays.
+// takeKeys brings the keys of a draft to the others, when what names them is published.
+// One that nothing names was never drafted to its end, and stays.
 func (f *Folder) takeKeys() error {
 	root, err := f.root()
 	if err != nil {
+		return err
+	}
+	targets := metadata.Targets()
+	if _, err := latest(f, metadata.TARGETS, targets); err != nil {
 		return err
 	}
 	files, _ := filepath.Glob(f.Path(draftFolder, "*.key")) // the pattern is a good one
@@ -126,7 +158,7 @@ func (f *Folder) takeKeys() error {
 		if err != nil {
 			return err
 		}
-		if root.Signed.Keys[id] == nil {
+		if root.Signed.Keys[id] == nil && (targets.Signed.Delegations == nil || targets.Signed.Delegations.Keys[id] == nil) {
 			continue
 		}
 		if err := f.nameKey(k.Name, k.Public); err != nil {

@@ -157,8 +157,12 @@ func (f *Folder) renewRollout() error {
 		return err
 	}
 	same := there && maps.EqualFunc(m.Signed.Targets, want, func(a, b *metadata.TargetFiles) bool { return sameJSON(*a.Custom, *b.Custom) })
-	if same && f.lasts(m.Signed.Expires, rolloutLife) {
-		return nil
+	targets := metadata.Targets()
+	if _, err := latest(f, metadata.TARGETS, targets); err != nil {
+		return err
+	}
+	if same && f.lasts(m.Signed.Expires, rolloutLife) && targets.VerifyDelegate(rolloutRole, m) == nil {
+		return nil // it may have been signed by a key that was replaced since
 	}
 	if there {
 		m.Signed.Version++
