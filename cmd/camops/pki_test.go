@@ -30,7 +30,7 @@ func TestPKI(t *testing.T) {
 	if err := os.WriteFile("id.txt", []byte("name:   "+name+"\nwords:  "+client.Words(keys.ID())+"\n\n"+key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other := string(linktest.NewClientID())
+	other, unknown := string(linktest.NewClientID()), string(linktest.NewClientID())
 	for _, c := range []struct {
 		args string
 		code int
@@ -46,24 +46,24 @@ func TestPKI(t *testing.T) {
 		{"broker b.example", 1, "--renew replaces it"},
 		{"broker --renew b.example", 0, "/etc/mosquitto/camd"},
 		{"broker --renew 2001:db8::1", 0, "viewers mqtts://[2001:db8::1]:8884."},
-		{"member " + name, 1, "0 cameras have a certificate here"},
+		{"member -- " + name, 1, "0 cameras have a certificate here"},
 		{"device no.csr", 1, "no.csr can't be read: no such file or directory"},
 		{"device camd-pki/ca.key", 1, "this is no certificate request"},
 		{"device state/identity/device.csr", 0, "camd-pki/devices/" + string(identity.DeviceID()) + ".crt"},
 		{"device state/identity/device.csr", 1, "--renew replaces it"},
 		{"member anna", 1, "This is no key"},
-		{"member " + key[:len(key)-5], 1, "cut short"},
-		{"member --camera x " + name, 1, "is no device identifier"},
+		{"member -- " + key[:len(key)-5], 1, "cut short"},
+		{"member --camera x -- " + name, 1, "is no device identifier"},
 		{"member --renew id.txt", 0, client.Words(keys.ID())},
 		{"remove id.txt", 0, "systemctl restart mosquitto"},
-		{"member " + key, 0, client.Words(keys.ID())},
-		{"member " + name, 1, "--renew makes a new one"},
-		{"member " + other, 0, "systemctl reload mosquitto"},
+		{"member -- " + key, 0, client.Words(keys.ID())},
+		{"member -- " + name, 1, "--renew makes a new one"},
+		{"member -- " + other, 0, "systemctl reload mosquitto"},
 		{"remove anna", 1, "This is no key"},
-		{"remove " + string(linktest.NewClientID()), 1, "no certificate was made for"},
+		{"remove -- " + string(linktest.NewClientID()), 1, "no certificate was made for"},
 		{"remove -- " + key, 0, "systemctl restart mosquitto"},
-		{"remove -- -" + name[1:], 1, "no certificate was made for -" + name[1:]}, // a name may begin with a hyphen
-		{"remove " + string(identity.DeviceID()), 0, "crl.pem"},
+		{"remove -- -" + unknown[1:], 1, "no certificate was made for -" + unknown[1:]}, // a name may begin with a hyphen
+		{"remove -- " + string(identity.DeviceID()), 0, "crl.pem"},
 	} {
 		code, out, errOut := run(t, append([]string{"pki"}, strings.Fields(c.args)...)...)
 		if code != c.code || !strings.Contains(out+errOut, c.want) || strings.Count(errOut, "\n") > 1 {
