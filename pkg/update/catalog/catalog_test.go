@@ -254,7 +254,7 @@ func TestOwnTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.Latest(t.Context())
-	if err == nil || errors.Is(err, release.ErrRefused) || errors.Is(err, release.ErrUnreachable) || err.Error() != "what was seen of releases can't be kept: not a directory" {
+	if err == nil || errors.Is(err, release.ErrRefused) || errors.Is(err, release.ErrUnreachable) || err.Error() != "What was seen of releases can't be kept (not a directory): look at the storage of the state folder." {
 		t.Errorf("%v", err)
 	}
 	cfg = s.Config("1.0.0")
@@ -262,7 +262,8 @@ func TestOwnTrouble(t *testing.T) {
 	if c, err = catalog.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Latest(t.Context()); !errors.Is(err, release.ErrAnchors) {
+	if _, err := c.Latest(t.Context()); !errors.Is(err, release.ErrAnchors) || !strings.HasPrefix(err.Error(), "The keys by which this image knows releases can't be used (open ") ||
+		!strings.HasSuffix(err.Error(), "no such file or directory): the maker has to build it with root.json, log.pub and witnesses.") {
 		t.Errorf("%v", err)
 	}
 	for name, text := range map[string]string{"garbage": "{", "not signed": string(bytes.Replace(s.Read("metadata/1.root.json"), []byte(`"version": 1`), []byte(`"version": 2`), 1))} {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -59,12 +60,14 @@ func ours(err error) bool {
 
 // explain makes a sentence of what ended a look.
 func explain(err error) error {
+	fork := errors.Is(err, release.ErrFork) // which is told whether or not its proof could be kept
 	switch {
-	case errors.Is(err, release.ErrNone), errors.Is(err, release.ErrAnchors), errors.Is(err, context.Canceled),
-		errors.Is(err, errKeep) && !errors.Is(err, release.ErrFork):
+	case errors.Is(err, release.ErrNone), errors.Is(err, context.Canceled):
 		return err
-	case ours(err) && !errors.Is(err, release.ErrFork): // which is told whether or not its proof could be kept
-		return fmt.Errorf("%w: %w", errKeep, store.Bare(err))
+	case errors.Is(err, release.ErrAnchors):
+		return &reason{release.ErrAnchors, "The keys by which this image knows releases can't be used (" + without(err, release.ErrAnchors) + "): the maker has to build it with root.json, log.pub and witnesses.", err}
+	case ours(err) && !fork, errors.Is(err, errKeep) && !fork:
+		return &reason{errKeep, "What was seen of releases can't be kept (" + without(store.Bare(err), errKeep) + "): look at the storage of the state folder.", err}
 	}
 	unreachable := errors.Is(err, release.ErrUnreachable) && !errors.Is(err, errRedirect)
 	var status *metadata.ErrDownloadHTTP
@@ -82,6 +85,11 @@ func explain(err error) error {
 		}
 	}
 	return &reason{release.ErrRefused, "The list of releases is not written in a way that this version understands, so it is refused.", err}
+}
+
+// without is what an error says behind the kind that it is of.
+func without(err, kind error) string {
+	return foreign.Line(strings.TrimPrefix(err.Error(), kind.Error()+": "))
 }
 
 // detail is what the network said, without address and method, which the person knows.
