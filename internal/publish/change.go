@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -16,6 +17,7 @@ import (
 // Changes says in lines what the drafts change of what is published: who signs reads it
 // first.
 func (f *Folder) Changes() ([]string, error) {
+	f.shown = map[string]string{}
 	l, err := f.targetChanges()
 	if err != nil {
 		return nil, err
@@ -28,11 +30,25 @@ func (f *Folder) Changes() ([]string, error) {
 	return l, err
 }
 
+// show reads a draft, if there is one, and notes it as what was shown.
+func show[T metadata.Roles](f *Folder, role string, draft *metadata.Metadata[T]) (bool, error) {
+	text, err := os.ReadFile(f.Path(draftFolder, role+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		f.shown[role] = string(text)
+		_, err = draft.FromBytes(text)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the draft of %s: %w", role, err)
+	}
+	return true, nil
+}
+
 func (f *Folder) targetChanges() ([]string, error) {
 	draft, now := metadata.Targets(), metadata.Targets()
-	if err := readMetadata(f.Path(draftFolder, "targets.json"), draft); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
+	if there, err := show(f, metadata.TARGETS, draft); !there || err != nil {
 		return nil, err
 	}
 	if err := f.signedNow(now); err != nil {
@@ -156,9 +172,7 @@ func ownNames(m any) error {
 
 func (f *Folder) rootChanges() ([]string, error) {
 	draft := metadata.Root()
-	if err := readMetadata(f.Path(draftFolder, "root.json"), draft); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
+	if there, err := show(f, metadata.ROOT, draft); !there || err != nil {
 		return nil, err
 	}
 	now, err := f.root()

@@ -57,8 +57,9 @@ const (
 //
 // Offline keys may lie anywhere: sign takes a path.
 type Folder struct {
-	dir string
-	now func() time.Time
+	dir   string
+	now   func() time.Time
+	shown map[string]string // drafts as Changes has told of them, by role; nil: nobody asked
 }
 
 // Open opens a Folder that Init made.

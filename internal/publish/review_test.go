@@ -76,6 +76,7 @@ func TestNobodySignsAKeyByAnothersName(t *testing.T) {
 			m.Signed.Delegations.Keys[id] = foreign
 		}
 	})
+	changes(t, s)
 	if _, err := s.Sign(s.Path("keys", "targets-1.key"), clear); err == nil || !strings.Contains(err.Error(), "another key's name") {
 		t.Errorf("targets: %v", err)
 	}
@@ -136,5 +137,33 @@ func TestWhoSignsSeesTheRest(t *testing.T) {
 	})
 	if text := changes(t, s); !strings.Contains(text, "NEW KEY of rollout: "+id) || !strings.Contains(text, "taken away") {
 		t.Errorf("another key: %s", text)
+	}
+}
+
+// What is signed is what was shown, also if somebody changes it while the passphrase is typed.
+func TestWhatIsSignedWasShown(t *testing.T) {
+	s := publishtest.New(t)
+	s.Release("1.0.0")
+	if _, err := s.Add(publish.Release{Bundle: s.Bundle("1.1.0")}); err != nil {
+		t.Fatal(err)
+	}
+	changes(t, s)
+	meanwhile, err := publish.Open(s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The keys of these tests have no passphrase, so this comes before it.
+	if _, err := meanwhile.Add(publish.Release{Bundle: s.Bundle("6.6.6")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Sign(s.Path("keys", "targets-1.key"), clear); err == nil || !strings.Contains(err.Error(), "changed since it was shown") {
+		t.Errorf("%v", err)
+	}
+	if err := meanwhile.Renew(); err != nil { // and a root that was not there at all
+		t.Fatal(err)
+	}
+	changes(t, s)
+	if _, err := s.Sign(s.Path("keys", "root-1.key"), clear); err != nil {
+		t.Error(err)
 	}
 }

@@ -124,10 +124,15 @@ func (f *Folder) Sign(path string, ask Passphrase) ([]Signed, error) {
 // signDraft signs a draft if there is one, and if the key is one of those that may.
 func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, draft *metadata.Metadata[T]) (bool, error) {
 	path := f.Path(draftFolder, role+".json")
-	if err := readMetadata(path, draft); errors.Is(err, fs.ErrNotExist) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
-	} else if err != nil {
-		return false, err
+	}
+	if err == nil {
+		_, err = draft.FromBytes(text)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the draft of %s: %w", role, err)
 	}
 	id, err := keyID(k.public())
 	if err != nil {
@@ -135,6 +140,9 @@ func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, dr
 	}
 	if !slices.Contains(may, id) {
 		return false, nil
+	}
+	if f.shown != nil && f.shown[role] != string(text) { // while the passphrase was typed
+		return false, fmt.Errorf("the draft of %s has changed since it was shown, so it is not signed: begin again", role)
 	}
 	if err := ownNames(draft); err != nil {
 		return false, err
@@ -145,7 +153,10 @@ func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, dr
 	if err := signMetadata(draft, k); err != nil {
 		return false, err
 	}
-	_, err = writeMetadata(path, draft)
+	text, err = writeMetadata(path, draft)
+	if f.shown != nil {
+		f.shown[role] = string(text) // but for the signature it is the same
+	}
 	return true, err
 }
 
