@@ -3,6 +3,8 @@ package repotest
 import (
 	"go/ast"
 	"go/token"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,5 +73,38 @@ func TestEveryShapeStandsInUpdates(t *testing.T) {
 	}
 	if n < 15 {
 		t.Errorf("found only %d members", n)
+	}
+}
+
+// TestWhatIsInTheWayOfAnUpdateIsSaid looks in the code for the sentences that
+// docs/operations.md explains.
+func TestWhatIsInTheWayOfAnUpdateIsSaid(t *testing.T) {
+	var code strings.Builder
+	for _, folder := range []string{"pkg/update", "pkg/update/catalog", "pkg/update/download", "pkg/update/rauc"} {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if !strings.HasSuffix(path, "_test.go") {
+				code.WriteString(readFile(t, strings.TrimPrefix(path, root+"/")))
+			}
+		}
+	}
+	_, table, _ := strings.Cut(readFile(t, "docs/operations.md"), "**What is in the way of an update**")
+	table, _, _ = strings.Cut(table, "\n## ")
+	n := 0
+	for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \| [^|]+ \|$`).FindAllStringSubmatch(table, -1) {
+		if row[1] == "said" {
+			continue // its head
+		}
+		said := regexp.MustCompile(`\d+\.\d+\.\d+`).ReplaceAllString(row[1], "%s")
+		said = regexp.MustCompile(`\d+`).ReplaceAllString(said, "%d")
+		if n++; !strings.Contains(code.String(), said) {
+			t.Errorf("nothing in pkg/update says %q", said)
+		}
+	}
+	if n < 6 {
+		t.Errorf("found only %d sentences", n)
 	}
 }
