@@ -108,3 +108,37 @@ func TestWhatIsInTheWayOfAnUpdateIsSaid(t *testing.T) {
 		t.Errorf("found only %d sentences", n)
 	}
 }
+
+// TestOperationsStatesTheLimitsOfUpdates holds the life of an update, as it is told to
+// people, to the code.
+func TestOperationsStatesTheLimitsOfUpdates(t *testing.T) {
+	const day = 24 * 60 * minute
+	text := strings.Join(strings.Fields(readFile(t, "docs/operations.md")), " ")
+	for _, l := range []struct {
+		name  string
+		value int64
+		says  string
+	}{
+		{"patience", 14 * day, "14 days after it was found"},
+		{"patienceSecurity", 2 * day, "2 days if it closes a hole"},
+		{"firstPoll", 5 * minute, "the first time within five minutes of the start"},
+		{"unheard", 3 * day, "the condition `update` is degraded after 3 days"},
+		{"proofTime", 10 * minute, "picture or store are not there within 10 minutes"},
+		{"maxBoots", 3, "started more than 3 times"},
+		{"maxBoots", 3, "after 6 starts"}, // twice as many
+		{"restartTime", 5 * minute, "asked for again every 5 minutes"},
+		{"firstPause", 60 * minute, "tried again after 1, 2, 4 … hours, up to a week"},
+		{"maxPause", 7 * day, "tried again after 1, 2, 4 … hours, up to a week"},
+		{"maxTries", 3, "tried 3 times"},
+		{"maxFailed", 16, "The last 16 are remembered"},
+		{"margin", 16 << 20, "there is room for it and 16 MB more"},
+		{"later", 5 * minute, "tried again 5 minutes later"},
+	} {
+		if got, ok := numbers(t, "pkg/update").value(l.name); !ok || got != l.value {
+			t.Errorf("%s is %d, want %d: change docs/operations.md and this list with it", l.name, got, l.value)
+		}
+		if !strings.Contains(text, l.says) {
+			t.Errorf("docs/operations.md does not say %q", l.says)
+		}
+	}
+}
