@@ -158,7 +158,11 @@ func TestRekey(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	changes, err := s.Changes()
+	reader, err := publish.Open(s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes, err := reader.Changes()
 	if text := strings.Join(changes, "\n"); err != nil || strings.Count(text, "NEW KEY of") != 4 || strings.Count(text, "taken away") != 4 {
 		t.Errorf("%s, %v", text, err)
 	}
