@@ -31,6 +31,11 @@ type Release struct {
 // Add puts a release into the draft of the targets metadata, which offline keys must
 // sign then, and its bundle into the site.
 func (f *Folder) Add(r Release) (release.Custom, error) {
+	unlock, err := f.lock()
+	if err != nil {
+		return release.Custom{}, err
+	}
+	defer unlock()
 	manifest, sum, size, err := readBundle(r.Bundle)
 	if err != nil {
 		return release.Custom{}, err
@@ -231,6 +236,11 @@ func copyFile(from, to string) error {
 
 // Discard removes the draft. Leaves that the log has stay in it.
 func (f *Folder) Discard() error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	drafts, err := os.ReadDir(f.Path(draftFolder)) // new keys among them
 	if err != nil {
 		return fmt.Errorf("discard the draft: %w", err)

@@ -27,6 +27,11 @@ var (
 // Doing it again renews what online keys sign. ErrUnwitnessed says that all is done but
 // what has to wait.
 func (f *Folder) Publish(to string) error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	a, err := release.ReadAnchors(f.Path(anchorFolder))
 	if err != nil {
 		return err

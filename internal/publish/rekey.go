@@ -18,6 +18,11 @@ const namesFile = "names"
 // Rekey makes another key in the place of one that is lost or known to others, and
 // drafts a root that names it. The new key lies with the draft until that is published.
 func (f *Folder) Rekey(name string, ask Passphrase) error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if name == rolloutRole {
 		return f.rekeyRollout()
 	}

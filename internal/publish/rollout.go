@@ -35,6 +35,11 @@ func (f *Folder) Halt(compatible, version string) error {
 }
 
 func (f *Folder) changeRollout(compatible, version string, change func(*release.Share)) error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	released, err := f.released()
 	if err != nil {
 		return err

@@ -26,6 +26,11 @@ var ErrNothingToSign = errors.New("nothing waits for this key: camops release ad
 // Renew makes drafts of what offline keys sign, with new ends. Drafts that have them already
 // stay as they are, with their signatures: each who signs may say --renew.
 func (f *Folder) Renew() error {
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	targets, err := f.targetsDraft()
 	if err == nil {
 		err = renew(f, metadata.TARGETS, targets, &targets.Signed.Expires, f.expires(targetsLife))
@@ -98,6 +103,11 @@ func (f *Folder) Sign(path string, ask Passphrase) ([]Signed, error) {
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	root, err := f.root()
 	if err != nil {
 		return nil, err
