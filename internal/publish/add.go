@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -205,10 +207,8 @@ func (f *Folder) keepFiles(r Release, name string, sum []byte) error {
 
 // copyFile copies a file that others are to read, whole or not at all.
 func copyFile(from, to string) error {
-	if a, err := os.Stat(to); err == nil {
-		if b, err := os.Stat(from); err == nil && a.Size() == b.Size() {
-			return nil // its name holds its hash
-		}
+	if same(from, to) {
+		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // it is public
 		return fmt.Errorf("publish: %w", err)
@@ -232,6 +232,27 @@ func copyFile(from, to string) error {
 		return fmt.Errorf("publish %s: %w", to, store.Bare(err))
 	}
 	return store.SyncDir(filepath.Dir(to))
+}
+
+// same reports whether two files hold the same. A published one may have been damaged.
+func same(from, to string) bool {
+	a, errA := os.Stat(from)
+	b, errB := os.Stat(to)
+	return errors.Join(errA, errB) == nil && a.Size() == b.Size() && bytes.Equal(sumOf(from), sumOf(to))
+}
+
+// sumOf is the hash of a file; of one that can't be read it is another one each time.
+func sumOf(path string) []byte {
+	h := sha256.New()
+	file, err := os.Open(path)
+	if err == nil {
+		_, err = io.Copy(h, file)
+		_ = file.Close() // only read
+	}
+	if err != nil {
+		return []byte(rand.Text())
+	}
+	return h.Sum(nil)
 }
 
 // Discard removes the draft. Leaves that the log has stay in it.

@@ -153,3 +153,25 @@ func TestAllOnlineKeysAreReplaced(t *testing.T) {
 		t.Errorf("left in the draft: %v, %v", left, err)
 	}
 }
+
+// Publishing again mends what was damaged in the published folder, as a camera asks for.
+func TestPublishMends(t *testing.T) {
+	s := publishtest.New(t)
+	s.Release("1.0.0")
+	o, err := s.Catalog("0.9.0").Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{strings.TrimPrefix(o.URL, s.URL+"/"), "metadata/1.targets.json", "metadata/1.root.json", "log/tile/0/000.p/1"} {
+		good := s.Read(name)
+		bad := bytes.Clone(good)
+		bad[len(bad)/2] ^= 1
+		s.Write(name, bad)
+		if err := s.Publish(s.Dir); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(s.Read(name), good) {
+			t.Errorf("%s is still damaged", name)
+		}
+	}
+}
