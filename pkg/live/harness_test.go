@@ -75,7 +75,7 @@ func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
 // newLitRig is a rig with a live light, which is looked at all the time.
 func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *rig {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.NewTextHandler(newTestWriter(t), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r := &rig{
 		t: t, camera: camera, board: health.NewBoard(log),
 		video: media.NewFeed[*media.AccessUnit](), audio: media.NewFeed[*media.AudioFrame](),
@@ -101,10 +101,29 @@ func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *r
 	return r
 }
 
-type testWriter struct{ t testing.TB }
+// testWriter logs until its test has ended: goroutines of pion, which nobody can wait for,
+// may still have something to say then.
+type testWriter struct {
+	t testing.TB
 
-func (w testWriter) Write(b []byte) (int, error) {
-	if testing.Verbose() {
+	mu    sync.Mutex
+	ended bool
+}
+
+func newTestWriter(t testing.TB) *testWriter {
+	w := &testWriter{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended = true
+	})
+	return w
+}
+
+func (w *testWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if testing.Verbose() && !w.ended {
 		w.t.Logf("%s", bytes.TrimSpace(b))
 	}
 	return len(b), nil
