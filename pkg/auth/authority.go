@@ -57,7 +57,8 @@ type Authority struct {
 
 	joining chan struct{} // holds one value while a handshake is under way
 	mu      sync.Mutex
-	window  *window // nil when closed
+	window  *window       // nil when closed
+	turned  chan struct{} // closed when the window next opens or closes; nil: nobody waits for it
 }
 
 // Open reads the state folder, in which InitFactory made an identity. Damage

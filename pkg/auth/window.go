@@ -45,6 +45,12 @@ func (a *Authority) OpenWindow(d time.Duration, name string) error {
 		a.window.cancel()
 	}
 	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
+	a.turn()
+	context.AfterFunc(ctx, func() { // it closes, for whatever reason
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.turn()
+	})
 	a.log.Info("pairing window opened", "seconds", int(d.Seconds()), "name", name)
 	return nil
 }
@@ -67,6 +73,25 @@ func (a *Authority) WindowState() WindowState {
 		return WindowState{}
 	}
 	return WindowState{Open: true, Until: a.window.until, Name: a.window.name}
+}
+
+// WindowChanged returns a channel that is closed when the pairing window next opens or
+// closes. Who asks for it before WindowState misses no change; some that it sees are none.
+func (a *Authority) WindowChanged() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.turned == nil {
+		a.turned = make(chan struct{})
+	}
+	return a.turned
+}
+
+// turn tells who waits that the window has changed. a.mu is held.
+func (a *Authority) turn() {
+	if a.turned != nil {
+		close(a.turned)
+		a.turned = nil
+	}
 }
 
 // Join takes one client through the pairing while the window is open. Errors:

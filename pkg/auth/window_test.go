@@ -300,3 +300,35 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// Whoever follows the window hears of each way in which it opens and closes.
+func TestTheWindowsChangesAreTold(t *testing.T) {
+	a := openAuthority(t, newState(t))
+	label := a.Identity().Label()
+	label.Secret[0] ^= 1
+	for _, step := range []struct {
+		what string
+		do   func()
+		open bool
+	}{
+		{"opened", func() { openWindow(t, a, time.Minute) }, true},
+		{"closed", a.CloseWindow, false},
+		{"opened again", func() { openWindow(t, a, time.Minute) }, true},
+		{"failed five times", func() {
+			for range maxFailures {
+				_, _ = pair(t, a, label, newKeys(t))
+			}
+		}, false},
+		{"its time is over", func() { openWindow(t, a, time.Millisecond) }, false},
+	} {
+		changed := a.WindowChanged()
+		step.do()
+		for { // an opening may be told before the end of the time that it opened for
+			<-changed
+			changed = a.WindowChanged()
+			if a.WindowState().Open == step.open {
+				break
+			}
+		}
+	}
+}
