@@ -1,16 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/config"
-	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -21,41 +22,93 @@ type factoryCmd struct {
 
 type factoryInitCmd struct {
 	configFlag
-	JSON bool `arg:"--json" help:"print JSON: device and label"`
+	JSON   bool   `arg:"--json" help:"print the factory record, which is JSON"`
+	Record string `arg:"--record" help:"write the factory record, for label printer and operator; of the identity that there is, if it was made before" placeholder:"FILE"`
 }
 
-// Run makes the identity. It refuses to run twice: the label on the housing
-// would no longer fit.
+// Run makes the identity. It makes no second one: the label on the housing would no
+// longer fit. With a record, which may be lost on the line when the power goes, it can be
+// run again.
 func (f factoryInitCmd) Run(env *environment) error {
 	cfg, err := f.load()
 	if err != nil {
 		return err
 	}
-	identity, err := auth.InitFactory(cfg.Device.State)
-	if errors.Is(err, auth.ErrExists) {
-		return fmt.Errorf("this device has its identity already, in %s; its label stays as it is", filepath.Join(cfg.Device.State, "identity"))
-	}
+	identity, made, err := f.identity(cfg)
 	if err != nil {
 		return err
 	}
-	return printIdentity(env, cfg, identity, f.JSON)
+	if f.Record != "" {
+		if err := writeRecord(f.Record, cfg, identity); err != nil {
+			return err
+		}
+	}
+	switch {
+	case f.JSON:
+		return printRecord(env.out, cfg, identity)
+	case !made:
+		_, err = fmt.Fprintf(env.out, "This device has its identity already, and keeps it. ")
+	default:
+		err = printIdentity(env.out, cfg, identity)
+	}
+	if err == nil && f.Record != "" {
+		_, err = fmt.Fprintf(env.out, "The record is %s. It holds the label's secret: guard it like the label.\n", f.Record)
+	}
+	return err
+}
+
+// identity makes the identity, or, for its record, returns the one that there is.
+func (f factoryInitCmd) identity(cfg config.Config) (id auth.Identity, made bool, err error) {
+	id, err = auth.InitFactory(cfg.Device.State)
+	if !errors.Is(err, auth.ErrExists) {
+		return id, err == nil, err
+	}
+	if f.Record == "" {
+		return nil, false, fmt.Errorf("this device has its identity already, in %s; its label stays as it is", filepath.Join(cfg.Device.State, "identity"))
+	}
+	id, err = auth.LoadIdentity(cfg.Device.State)
+	return id, false, err
+}
+
+// writeRecord writes the device's record, and never over another device's.
+func writeRecord(path string, cfg config.Config, identity auth.Identity) error {
+	r, err := auth.FactoryRecord(cfg.Device.State, identity, version)
+	if err != nil {
+		return err
+	}
+	text, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	if there, err := os.ReadFile(path); err == nil {
+		if old, err := record.Parse(there); err != nil || old.Label.Device != identity.DeviceID() {
+			return fmt.Errorf("%s is there already, and is not this device's record; name another file", path)
+		}
+	}
+	return store.WriteFile(path, text)
+}
+
+// printRecord prints the device's record.
+func printRecord(out io.Writer, cfg config.Config, identity auth.Identity) error {
+	r, err := auth.FactoryRecord(cfg.Device.State, identity, version)
+	if err != nil {
+		return err
+	}
+	text, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
 }
 
 // printIdentity prints the label and what else is to be done with it.
-func printIdentity(env *environment, cfg config.Config, identity auth.Identity, asJSON bool) error {
+func printIdentity(out io.Writer, cfg config.Config, identity auth.Identity) error {
 	label := identity.Label()
-	if asJSON {
-		e := json.NewEncoder(env.out)
-		e.SetEscapeHTML(false) // the label's text has ampersands
-		return e.Encode(struct {
-			Device proto.DeviceID `json:"device"`
-			Label  string         `json:"label"`
-		}{identity.DeviceID(), label.Text()})
-	}
-	if err := command.PrintQR(env.out, label.Text()); err != nil {
+	if err := command.PrintQR(out, label.Text()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(env.out, "label:   %s\ntyped:   %s\ndevice:  %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
+	_, err := fmt.Fprintf(out, "label:   %s\ntyped:   %s\ndevice:  %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
 		"For the broker, have %s signed and put the certificate at\n%s.\n",
 		label.Text(), label.TypedText(), identity.DeviceID(),
 		filepath.Join(cfg.Device.State, "identity", "device.csr"), certificatePath(cfg))
@@ -102,7 +155,7 @@ func (f factoryRepairCmd) Run(env *environment) error {
 		_, err := fmt.Fprintln(env.out, "Done. Nothing else has to be done.")
 		return err
 	}
-	return printIdentity(env, cfg, identity, false)
+	return printIdentity(env.out, cfg, identity)
 }
 
 // whatIsLost tells a person what a repair means.

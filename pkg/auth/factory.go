@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -47,6 +48,20 @@ func InitFactory(state string) (Identity, error) {
 		return nil, err
 	}
 	return LoadIdentity(state)
+}
+
+// FactoryRecord returns what the maker keeps of the identity in the state folder; version
+// is camd's.
+func FactoryRecord(state string, id Identity, version string) (record.Record, error) {
+	text, err := readPrivate(filepath.Join(state, identityFolder), fileRequest)
+	if err != nil {
+		return record.Record{}, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return record.Record{}, damaged(filepath.Join(state, identityFolder), fileRequest, "holds no certificate request")
+	}
+	return record.Record{Label: id.Label(), Class: id.Class(), Certificate: id.Chain()[0], Request: block.Bytes, Camd: version}, nil
 }
 
 // removeHalfMade removes what a power cut left of store.WriteDir.

@@ -52,7 +52,7 @@ func (i *fileIdentity) DeviceID() proto.DeviceID { return i.device }
 func (i *fileIdentity) Signer() crypto.Signer    { return i.key }
 func (i *fileIdentity) Chain() [][]byte          { return i.chain }
 func (i *fileIdentity) Label() pairing.Label     { return i.label }
-func (i *fileIdentity) Class() string            { return "C1" }
+func (i *fileIdentity) Class() string            { return proto.ClassFile }
 
 // LoadIdentity reads the identity from the state folder. The error is
 // ErrNoIdentity, ErrIdentity for files that are damaged, or a sentence about what is

@@ -194,10 +194,19 @@ type Viewer struct {
 	Since  int64    `json:"since"` // Unix seconds
 }
 
+// Where the key of a device's identity lies.
+const (
+	ClassFile = "C1"
+	ClassTPM  = "C2"
+)
+
 // IdentityWords says for people what the class of a device's identity means.
 func IdentityWords(class string) string {
-	if class == "C1" {
+	switch class {
+	case ClassFile:
 		return "its key is a file (class C1)"
+	case ClassTPM:
+		return "its key is in a TPM (class C2)"
 	}
 	return "class " + class
 }
