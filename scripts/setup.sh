@@ -8,7 +8,8 @@ build=(gcc g++ libc6-dev libspeexdsp-dev)
 release=(g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
 test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace nodejs
   qemu-system-arm qemu-system-common qemu-utils
-  systemd nftables genimage u-boot-qemu u-boot-tools device-tree-compiler dosfstools mtools squashfs-tools cryptsetup-bin rauc dbus-daemon busybox libubootenv-tool openssl shellcheck)
+  systemd nftables genimage u-boot-qemu u-boot-tools device-tree-compiler dosfstools mtools squashfs-tools cryptsetup-bin rauc dbus-daemon busybox libubootenv-tool openssl shellcheck
+  zbar-tools librsvg2-bin)
 sbom=(jq)
 
 need=$(sed -n 's/^go //p' go.mod)

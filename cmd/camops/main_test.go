@@ -30,7 +30,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		"version":          {[]string{"version"}, 0, "camops unknown"},
 		"help":             {[]string{"prompts", "--help"}, 0, "--names"},
-		"nothing":          {nil, 2, "expected one of prompts, pki, release"},
+		"nothing":          {nil, 2, "expected one of prompts, label, pki, release"},
 		"neither":          {[]string{"prompts"}, 2, "either --out or --list"},
 		"both":             {[]string{"prompts", "--out", path, "--list", path}, 2, "either --out or --list"},
 		"names and folder": {[]string{"prompts", "--out", path, "--from", dir, "--names", path}, 2, "record name/anna.wav"},

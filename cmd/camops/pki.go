@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -76,7 +78,7 @@ func (c *pkiBrokerCmd) Run(env *environment) error {
 type pkiDeviceCmd struct {
 	folderFlag
 	Renew   bool   `arg:"--renew" help:"replace the certificate that is there"`
-	Request string `arg:"positional,required" help:"the camera's identity/device.csr" placeholder:"CSR"`
+	Request string `arg:"positional,required" help:"the camera's identity/device.csr, or its factory record" placeholder:"CSR"`
 }
 
 // Run signs the request.
@@ -88,6 +90,13 @@ func (c *pkiDeviceCmd) Run(env *environment) error {
 	text, err := readSmall(c.Request)
 	if err != nil {
 		return err
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		r, err := record.Parse(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Request, err)
+		}
+		text = r.RequestPEM()
 	}
 	id, path, err := f.MakeDevice(text, c.Renew)
 	if err != nil {

@@ -75,8 +75,13 @@ func (r Record) Encode() ([]byte, error) {
 	e.SetIndent("", "  ")
 	err = e.Encode(file{Version: Version, Device: r.Label.Device, Label: r.Label.Text(), Typed: r.Label.TypedText(), Class: r.Class, Digest: digest,
 		Certificate: string(pem.EncodeToMemory(&pem.Block{Type: pemCertificate, Bytes: r.Certificate})),
-		Request:     string(pem.EncodeToMemory(&pem.Block{Type: pemRequest, Bytes: r.Request})), Camd: r.Camd})
+		Request:     string(r.RequestPEM()), Camd: r.Camd})
 	return b.Bytes(), err
+}
+
+// RequestPEM is the request as authorities take it.
+func (r Record) RequestPEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemRequest, Bytes: r.Request})
 }
 
 // Parse reads a record, and proves that its parts belong to one device: label,
