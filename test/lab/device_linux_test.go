@@ -95,13 +95,16 @@ type device struct {
 	console strings.Builder // of all boots that have ended
 }
 
+// diskSize is larger than the layout: data grows to the disk's end.
+const diskSize = 1 << 30
+
 // flash gives a device with a version in both slots; it is off.
 func (w *workshop) flash(slot string) *device {
 	w.t.Helper()
 	out := filepath.Join(w.dir, "disk")
 	must(w.t, tree.Disk(w.t.Context(), out, slot))
 	d := &device{t: w.t, net: namespace(w.t), disk: Disk{Path: filepath.Join(out, "disk.img")}}
-	must(w.t, os.Truncate(d.disk.Path, 1<<30)) // a larger disk, to whose end data grows
+	must(w.t, os.Truncate(d.disk.Path, diskSize))
 	w.t.Cleanup(func() {
 		d.off()
 		if w.t.Failed() {
@@ -164,6 +167,16 @@ func (d *device) run(args ...string) string {
 		d.t.Fatalf("%s in the guest: exit %d\n%s%s", strings.Join(args, " "), r.Exit, r.Stdout, r.Stderr)
 	}
 	return string(r.Stdout)
+}
+
+// grown checks that the data partition and its file system have all that the layout leaves
+// of a larger disk.
+func (d *device) grown() {
+	d.t.Helper()
+	var blocks, size int64
+	if _, err := fmt.Sscan(d.run("stat", "-f", "-c", "%b %S", "/data"), &blocks, &size); err != nil || blocks*size < diskSize*3/10 {
+		d.t.Errorf("the data partition's file system has %d blocks of %d bytes (%v), on a disk of %d bytes", blocks, size, err, diskSize)
+	}
 }
 
 // slot is the slot that is booted.

@@ -104,6 +104,7 @@ func (m *maker) settled(slot string) *camera {
 	h.startBroker()
 	m.serve(d.net)
 	d.up(1)
+	d.grown()
 	h.Guest = d.Guest
 	c := &camera{household: h, device: d}
 	m.t.Cleanup(c.showJournal)
