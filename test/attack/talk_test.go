@@ -86,9 +86,16 @@ func (l *loud) say(v *hostile.Viewer, over <-chan struct{}) {
 	}
 }
 
-func (l *loud) asksToTalk(s speaker, sid string) proto.Code {
+// asksToTalk asks three times at most while the speaker is said not to work: on a machine
+// that does other work the card may run empty twice within one notice.
+func (l *loud) asksToTalk(s speaker, sid string) (code proto.Code) {
 	l.t.Helper()
-	return s.Do(s.Request(proto.OpTalk, sid, proto.TalkRequest{Live: "s"})).Code
+	for range 3 {
+		if code = s.Do(s.Request(proto.OpTalk, sid, proto.TalkRequest{Live: "s"})).Code; code != proto.CodeNoSpeaker {
+			return code
+		}
+	}
+	return code
 }
 
 // silentRoom fails if anything of the attacker's voice was played.
@@ -231,11 +238,23 @@ func TestT9QuietHoursAndKidsRoomWithoutAPress(t *testing.T) {
 		t.Error("the log does not tell that somebody tried")
 	}
 	// The control: a press lets it in.
-	f := anna.Request(proto.OpTalk, "t3", proto.TalkRequest{Live: "s"})
-	anna.Send(f)
-	l.Until("a press lets it in", func() bool { _, err := l.Run("talk", "accept"); return err == nil })
-	if a := anna.Await(f.Claims["jti"].(string)); a.Code != proto.CodeOK {
-		t.Fatalf("after a press: %s", a.Code)
+	over := make(chan struct{})
+	var pressing sync.WaitGroup
+	pressing.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(100 * time.Millisecond):
+				_, _ = l.Run("talk", "accept") // nobody waits yet, or has been let in already
+			}
+		}
+	})
+	code := l.asksToTalk(anna, "t3")
+	close(over)
+	pressing.Wait()
+	if code != proto.CodeOK {
+		t.Fatalf("after a press: %s", code)
 	}
 	l.Until("the room hears it", func() bool { s := l.samples(); return sound.FirstTone(s) < len(s) })
 }
