@@ -49,6 +49,7 @@ type Authority struct {
 	gate      *Gate       // set by NewGate
 	older     atomic.Bool // the storage was shown to be an older copy
 	steps     steps       // of updates
+	setup     Provisioner // set by Provision
 
 	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
 	ending  sync.Mutex // over Evict and Reset
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 		cfg.Abort = func(reason string) { panic(reason) }
 	}
 	a := &Authority{cfg: cfg, log: log, identity: id, joining: make(chan struct{}, 1), household: o.household,
-		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, cut: o.cut}
+		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, setup: fixed{}, cut: o.cut}
 	a.journal = &journal{log: o.journal, slog: log, condition: board.Condition("auth"), state: health.Starting}
 	if err := a.begin(); err != nil {
 		return nil, errors.Join(err, a.Close())

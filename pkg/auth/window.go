@@ -104,6 +104,7 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.ctx, cancel)()
+	c := &conversation{Authority: a, window: w}
 	r, err := pairing.Respond(ctx, conn, pairing.Device{
 		ID: a.identity.DeviceID(), Secret: a.identity.Label().Secret,
 		Identity: a.identity.Signer(), Chain: a.identity.Chain(),
@@ -111,8 +112,12 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 		Enroll: func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
 			return a.enroll(w, key, card)
 		},
+		Setup: c,
 	})
 	a.leave(w, err)
+	if c.settled { // whether or not the receipt came to the client
+		a.setup.Settled()
+	}
 	if err != nil {
 		return fmt.Errorf("pair: %w", err)
 	}

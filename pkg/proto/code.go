@@ -53,9 +53,23 @@ const (
 	CodeNoUpdate Code = "no_update" // nothing that could be installed or put off
 	CodePutOff   Code = "put_off"   // an update can't be put off for so long
 	CodeUnderWay Code = "under_way" // an update that has begun can't be put off
+
+	// Of setting a device up, docs/protocol.md 3.11.
+	CodeWiFiNotFound      Code = "wifi_not_found"     // no such network is heard
+	CodeWiFiPassword      Code = "wifi_password"      // the network does not take the password
+	CodeWiFiNoAddress     Code = "wifi_no_address"    // the network gives no address
+	CodeWiFiOpen          Code = "wifi_open"          // the network is open, and the person has not said that this is meant
+	CodeNoWiFi            Code = "no_wifi"            // the device has no Wi-Fi
+	CodeNoInternet        Code = "no_internet"        // the network has no way out
+	CodeBrokerUnreachable Code = "broker_unreachable" // the broker does not answer
+	CodeBrokerRefused     Code = "broker_refused"     // the broker does not let the device in
+	CodeBrokerCertificate Code = "broker_certificate" // the broker's certificate does not fit
+	CodeClockWrong        Code = "clock_wrong"        // the device's clock is wrong, so certificates seem not to be valid
+	CodeCertificate       Code = "certificate"        // the device's certificate for the broker is missing or does not fit
+	CodeNotAllowed        Code = "not_allowed"        // only an owner changes how a device is set up
 )
 
-var sentences = map[Code]string{
+var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeOK:              "Done.",
 	CodeStale:           "Try again with this nonce.",
 	CodeNotPaired:       "This key is not paired with the camera. Pair it at the camera first.",
@@ -101,7 +115,21 @@ var sentences = map[Code]string{
 	CodeNoUpdate:    "There is no update for the camera now.",
 	CodeUnderWay:    "The update is under way already, so it can't be put off.",
 	CodePutOff:      "An update can't be put off for so long: two weeks at most from when the camera found it, and two days if it closes a security hole.",
-	CodeTimeZone:    "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
+
+	CodeWiFiNotFound:      "The camera does not hear that Wi-Fi network. Check its name, bring the camera closer, or say that the network is hidden.",
+	CodeWiFiPassword:      "The Wi-Fi network does not take this password. Type it again.",
+	CodeWiFiNoAddress:     "The camera is in the Wi-Fi network but gets no address there. Look at the router, or start it again.",
+	CodeWiFiOpen:          "This Wi-Fi network is open: everyone near it can be in it. Say that you mean it, or take another one.",
+	CodeNoWiFi:            "This camera has no Wi-Fi, or it does not work. Connect the camera by cable.",
+	CodeNoInternet:        "The camera is in the network, but finds no way to the internet there. Look at the router.",
+	CodeBrokerUnreachable: "The broker does not answer the camera. Check its address and port, and that it runs.",
+	CodeBrokerRefused:     "The broker does not let the camera in. Look at the broker's log and its list of devices.",
+	CodeBrokerCertificate: "The broker's certificate does not fit its name or its authority. Check both.",
+	CodeClockWrong:        "The camera's clock is wrong, so it can't judge certificates. It needs a time server that it can reach.",
+	CodeCertificate:       "The camera has no certificate that fits this broker. Have its request signed by the broker's authority.",
+	CodeNotAllowed:        "Only an owner of the camera may change how it is set up. Ask an owner.",
+
+	CodeTimeZone: "The camera does not know that time zone. Give it as Europe/Berlin, America/New_York or the like.",
 }
 
 // Sentence is what a person reads: what happened and what to do.

@@ -116,11 +116,15 @@ func read(conn Conn) ([]byte, error) {
 
 // message is the plaintext of every transport message. docs/protocol.md 3.5.
 type message struct {
-	Type     messageType `json:"t"`
-	JWS      string      `json:"jws,omitempty"`
-	Card     string      `json:"card,omitempty"`
-	Code     proto.Code  `json:"code,omitempty"`
-	Sentence string      `json:"sentence,omitempty"`
+	Type     messageType          `json:"t"`
+	JWS      string               `json:"jws,omitempty"`
+	Card     string               `json:"card,omitempty"`
+	Ask      *proto.SetupAsk      `json:"ask,omitempty"`
+	Reply    *proto.SetupReply    `json:"reply,omitempty"`
+	Settings *proto.SetupSettings `json:"settings,omitempty"`
+	Step     proto.SetupStep      `json:"step,omitempty"`
+	Code     proto.Code           `json:"code,omitempty"`
+	Sentence string               `json:"sentence,omitempty"`
 }
 
 type messageType string
@@ -128,7 +132,11 @@ type messageType string
 const (
 	messageDevice   messageType = "device"
 	messageClient   messageType = "client"
+	messageAsk      messageType = "ask"
+	messageReply    messageType = "reply"
 	messageSettings messageType = "settings"
+	messageProgress messageType = "progress"
+	messageProblem  messageType = "problem"
 	messageReceipt  messageType = "receipt"
 	messageRefusal  messageType = "refusal"
 )

@@ -28,6 +28,9 @@ type Client struct {
 	Label Label
 	Sig   crypto.Signer   // P-256
 	Enc   *ecdh.PublicKey // P-256, another key than Sig's
+	// Setup holds the conversation, until Talk.Set has returned nil; its error ends the
+	// pairing. nil: nothing is set.
+	Setup func(ctx context.Context, t *Talk) error
 
 	random io.Reader // of the ephemeral key; nil but for test vectors
 }
@@ -45,15 +48,16 @@ type Paired struct {
 
 // Initiate pairs with the device of c.Label. The device's identity key is checked
 // before anything but the handshake's ephemeral key is sent. Errors: ErrSecret,
-// ErrIdentity, ErrTampered, ErrProtocol, ErrAborted, or a *proto.Refusal.
+// ErrIdentity, ErrTampered, ErrProtocol, ErrAborted, a *proto.Refusal, or what c.Setup
+// gave.
 func Initiate(ctx context.Context, conn Conn, c Client) (Paired, error) {
 	release := closeOnEnd(ctx, conn)
 	defer release()
-	p, err := c.initiate(conn)
+	p, err := c.initiate(ctx, conn)
 	return p, explain(ctx, err)
 }
 
-func (c Client) initiate(conn Conn) (Paired, error) {
+func (c Client) initiate(ctx context.Context, conn Conn) (Paired, error) {
 	sig, _ := c.Sig.Public().(*ecdsa.PublicKey)
 	key := envelope.PublicKey{Sig: sig, Enc: c.Enc}
 	keys, err := envelope.NewKeys(key)
@@ -75,11 +79,17 @@ func (c Client) initiate(conn Conn) (Paired, error) {
 	if err := c.show(ch, keys, key.ClientID()); err != nil {
 		return Paired{}, err
 	}
-	if err := ch.write(message{Type: messageSettings}); err != nil {
+	talk := &Talk{ch: ch, p: &p, self: key.ClientID()}
+	if c.Setup == nil {
+		err = talk.Set(proto.SetupSettings{}, nil)
+	} else {
+		err = c.Setup(ctx, talk)
+	}
+	if err != nil {
 		return Paired{}, err
 	}
-	if err := p.readReceipt(ch, key.ClientID()); err != nil {
-		return Paired{}, err
+	if !talk.settled {
+		return Paired{}, fmt.Errorf("%w: the client set nothing", ErrAborted)
 	}
 	return p, nil
 }
@@ -147,18 +157,8 @@ func (c Client) show(ch *channel, keys envelope.Keys, id proto.ClientID) error {
 	return ch.write(message{Type: messageClient, JWS: string(jws), Card: string(card)})
 }
 
-// readReceipt takes the device's last word. docs/protocol.md 3.8, 3.9.
-func (p *Paired) readReceipt(ch *channel, self proto.ClientID) error {
-	m, err := ch.read(messageReceipt, messageRefusal)
-	if err != nil {
-		return err
-	}
-	if m.Type == messageRefusal {
-		if !codeForm(m.Code) || m.Code == proto.CodeOK {
-			return fmt.Errorf("%w: refusal without a code", ErrProtocol)
-		}
-		return proto.Refuse(m.Code)
-	}
+// readReceipt takes the device's last word. docs/protocol.md 3.8.
+func (p *Paired) readReceipt(ch *channel, m message, self proto.ClientID) error {
 	p.ReceiptJWS = []byte(m.JWS)
 	var claims receiptClaims
 	if err := envelope.Verify(p.ReceiptJWS, typeReceipt, "", p.Trio.Sig, &claims); err != nil {

@@ -27,12 +27,13 @@ type Device struct {
 	// enrolled gets its receipt again. A *proto.Refusal reaches the client as its
 	// code, any other error as proto.CodeInternal.
 	Enroll func(ctx context.Context, key envelope.PublicKey, card []byte) (Receipt, error)
+	Setup  Setup // nil: nothing can be asked or set
 
 	random io.Reader // of the ephemeral key; nil but for test vectors
 }
 
 // Respond takes one client through the pairing and returns the receipt that it
-// got. Errors: ErrSecret, ErrTampered, ErrProtocol, ErrAborted, or what Enroll
+// got. Errors: ErrSecret, ErrTampered, ErrProtocol, ErrAborted, or what Enroll or Setup
 // gave. If sending the receipt fails, the client is enrolled nevertheless and gets
 // the receipt when it pairs again.
 func Respond(ctx context.Context, conn Conn, d Device) (Receipt, error) {
@@ -58,12 +59,7 @@ func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	// Settings come before any answer, so that neither side ever writes while the
-	// other does. This version knows none and skips what is in it.
-	if _, err := c.read(messageSettings); err != nil {
-		return Receipt{}, err
-	}
-	return d.enroll(ctx, c, key, card)
+	return d.converse(ctx, c, key, card)
 }
 
 // FirstPatience is how long a device waits for the first message of a client. It needs
@@ -117,11 +113,8 @@ func readClient(c *channel) (envelope.PublicKey, []byte, error) {
 	return key, card, nil
 }
 
-func (d Device) enroll(ctx context.Context, c *channel, key envelope.PublicKey, card []byte) (Receipt, error) {
-	r, err := d.Enroll(ctx, key, card)
-	if err != nil {
-		return Receipt{}, errors.Join(fmt.Errorf("enroll: %w", err), refuse(c, err))
-	}
+// confirm gives a client that is enrolled its receipt.
+func (d Device) confirm(c *channel, key envelope.PublicKey, r Receipt) (Receipt, error) {
 	r.Device, r.Client, r.Epoch = d.ID, key.ClientID(), d.Epoch
 	jws, err := envelope.Sign(typeReceipt, "", receiptClaims{Hash: c.h, Receipt: r}, d.Household)
 	if err != nil {

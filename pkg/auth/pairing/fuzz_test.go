@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -106,14 +107,38 @@ func (p *plain) sessions(t testing.TB) (peer, own *channel) {
 	return peer, own
 }
 
+// acceptsNothing sees to it that what is to be tried was checked.
+type acceptsNothing struct{ t *testing.T }
+
+func (acceptsNothing) Ask(context.Context, envelope.PublicKey, proto.SetupAsk) (proto.SetupReply, error) {
+	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeFixed}
+}
+
+func (a acceptsNothing) Apply(_ context.Context, _ envelope.PublicKey, _ []byte, s proto.SetupSettings, _ func(proto.SetupStep)) (Receipt, error) {
+	if err := s.Check(); err != nil || s.Empty() {
+		a.t.Fatalf("%+v is to be tried: %v", s, err)
+	}
+	return Receipt{}, &proto.SetupProblem{Code: proto.CodeFixed}
+}
+
 // FuzzClientMessage is what a device reads from one who holds the secret.
 func FuzzClientMessage(f *testing.F) {
 	f.Add([]byte(`{"t":"client","jws":"e30.e30.","card":""}`))
 	f.Add([]byte(`{"t":"client","T":"settings"}`))
+	f.Add([]byte(`{"t":"ask","ask":{"do":"networks"}}`))
+	f.Add([]byte(`{"t":"settings","settings":{"wifi":{"ssid":"SG9tZQ","password":"12345678"},"broker":{"url":"mqtts://b"},"chain":["MQ=="],"est":{"url":"https://e"}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, own := (&plain{text}).sessions(t)
 		if key, _, err := readClient(own); !isTyped(err) {
 			t.Fatalf("readClient = %+v, %v", key, err)
+		}
+		_, own = (&plain{text}).sessions(t)
+		d := Device{Setup: acceptsNothing{t}, Enroll: func(context.Context, envelope.PublicKey, []byte) (Receipt, error) {
+			return Receipt{}, proto.Refuse(proto.CodeOwned)
+		}}
+		var refusal *proto.Refusal
+		if _, err := d.converse(t.Context(), own, envelope.PublicKey{}, nil); !isTyped(err) && !errors.As(err, &refusal) {
+			t.Fatalf("converse = %v", err)
 		}
 	})
 }
@@ -124,6 +149,9 @@ func FuzzDeviceMessage(f *testing.F) {
 	o := pair(f, newDevice(f, "device identity"), c, nil, nil)
 	f.Add([]byte(`{"t":"device","jws":"` + string(o.paired.ReceiptJWS) + `"}`))
 	f.Add([]byte(`{"t":"refusal","code":"owned"}`))
+	f.Add([]byte(`{"t":"problem","code":"wifi_password","sentence":"No."}`))
+	f.Add([]byte(`{"t":"progress","step":"wifi"}`))
+	f.Add([]byte(`{"t":"reply","reply":{"networks":[{"ssid":"SG9tZQ","security":"wpa2","signal":-61,"band":"2.4"}]}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, own := (&plain{text}).sessions(t)
 		if p, err := c.readHello(own); !isTyped(err) {
@@ -132,8 +160,15 @@ func FuzzDeviceMessage(f *testing.F) {
 		_, own = (&plain{text}).sessions(t)
 		p := o.paired
 		var refusal *proto.Refusal
-		if err := p.readReceipt(own, p.Receipt.Client); !isTyped(err) && !errors.As(err, &refusal) {
-			t.Fatalf("readReceipt = %+v, %v", p, err)
+		var problem *proto.SetupProblem
+		talk := &Talk{ch: own, p: &p, self: p.Receipt.Client}
+		if err := talk.Set(proto.SetupSettings{}, nil); !isTyped(err) && !errors.As(err, &refusal) && !errors.As(err, &problem) {
+			t.Fatalf("Set = %+v, %v", p, err)
+		}
+		_, own = (&plain{text}).sessions(t)
+		talk = &Talk{ch: own, p: &p, self: p.Receipt.Client}
+		if _, err := talk.Ask(proto.SetupDoNetworks); err != nil && !isTyped(err) && !errors.As(err, &refusal) && !errors.As(err, &problem) {
+			t.Fatalf("Ask = %v", err)
 		}
 	})
 }

@@ -8,14 +8,20 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/flynn/noise"
 )
 
-var update = flag.Bool("update", false, "write testdata/transcript.json anew")
+var update = flag.Bool("update", false, "write testdata/transcript.json and setup.json anew")
 
-const transcriptFile = "testdata/transcript.json"
+// The vectors: a pairing that sets nothing, and one that first asks, then sets what does
+// not work, and then what does.
+const (
+	transcriptFile = "testdata/transcript.json"
+	setupFile      = "testdata/setup.json"
+)
 
 // transcript is the shape of testdata/transcript.json, docs/protocol.md 3.10: a
 // whole pairing with fixed ephemeral keys and RFC 6979 signatures. The long-term
@@ -38,17 +44,27 @@ type exchange struct {
 }
 
 func TestTranscript(t *testing.T) {
-	want := makeTranscript(t)
+	compareTranscript(t, transcriptFile, makeTranscript(t, newDevice(t, "device identity"), newClient(t), "cddccd"))
+}
+
+func TestSetupTranscript(t *testing.T) {
+	d, c := newDevice(t, "device identity"), newClient(t)
+	d.Setup, c.Setup = &fakeSetup{}, settleAtSecond
+	compareTranscript(t, setupFile, makeTranscript(t, d, c, "cddc"+"cd"+"cdd"+"cd"+"cdddd"))
+}
+
+func compareTranscript(t *testing.T, file string, want transcript) {
+	t.Helper()
 	if *update {
 		b, err := json.MarshalIndent(want, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(transcriptFile, append(b, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(file, append(b, '\n'), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b, err := os.ReadFile(transcriptFile)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,17 +75,17 @@ func TestTranscript(t *testing.T) {
 	gotJSON, _ := json.Marshal(got)
 	wantJSON, _ := json.Marshal(want)
 	if !bytes.Equal(gotJSON, wantJSON) {
-		t.Errorf("%s holds\n%s\nwant\n%s", transcriptFile, gotJSON, wantJSON)
+		t.Errorf("%s holds\n%s\nwant\n%s", file, gotJSON, wantJSON)
 	}
 }
 
-func makeTranscript(t *testing.T) transcript {
+// makeTranscript pairs; turns says who sends each message, c or d.
+func makeTranscript(t *testing.T, d Device, c Client, turns string) transcript {
 	t.Helper()
 	clientEphemeral, deviceEphemeral := sha256.Sum256([]byte("client ephemeral")), sha256.Sum256([]byte("device ephemeral"))
-	d, c := newDevice(t, "device identity"), newClient(t)
 	c.random, d.random = bytes.NewReader(clientEphemeral[:]), bytes.NewReader(deviceEphemeral[:])
 	o := pair(t, d, c, nil, nil)
-	if o.clientErr != nil || o.deviceErr != nil || len(o.fromClient) != 3 || len(o.fromDevice) != 3 {
+	if o.clientErr != nil || o.deviceErr != nil || len(o.fromClient) != strings.Count(turns, "c") || len(o.fromDevice) != strings.Count(turns, "d") {
 		t.Fatalf("client %v, device %v, %d and %d messages", o.clientErr, o.deviceErr, len(o.fromClient), len(o.fromDevice))
 	}
 	psk, err := c.Label.Secret.psk(testDevice)
@@ -82,10 +98,15 @@ func makeTranscript(t *testing.T) transcript {
 	tr.Messages = []exchange{
 		{From: "client", Wire: hex.EncodeToString(o.fromClient[0])},
 		{From: "device", Wire: hex.EncodeToString(o.fromDevice[0])},
-		decrypted(t, "device", toClient, o.fromDevice[1]),
-		decrypted(t, "client", fromClient, o.fromClient[1]),
-		decrypted(t, "client", fromClient, o.fromClient[2]),
-		decrypted(t, "device", toClient, o.fromDevice[2]),
+	}
+	sentByClient, sentByDevice := o.fromClient[1:], o.fromDevice[1:]
+	for _, who := range turns[2:] {
+		from, by, sent := "client", fromClient, &sentByClient
+		if who == 'd' {
+			from, by, sent = "device", toClient, &sentByDevice
+		}
+		tr.Messages = append(tr.Messages, decrypted(t, from, by, (*sent)[0]))
+		*sent = (*sent)[1:]
 	}
 	return tr
 }

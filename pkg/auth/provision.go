@@ -1,0 +1,116 @@
+package auth
+
+import (
+	"context"
+	"slices"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Provisioner knows how the device reaches its broker, and lets whoever may pair set it.
+// Whether a client may is decided before it is called. docs/protocol.md 3.11.
+type Provisioner interface {
+	// Ask answers a question and changes nothing. A *proto.SetupProblem says why it can't.
+	Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error)
+	// Apply tries settings. If they work it keeps them, durably, together with what enroll
+	// does for client: both or neither, also when the power goes. Else what was set before
+	// is in force again, and the error is a *proto.SetupProblem or what enroll gave.
+	Apply(ctx context.Context, client proto.ClientID, s proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error
+	// Settled is called once the client has been told of what was kept: from now on the
+	// device may begin anew with it.
+	Settled()
+}
+
+// Provision says who sets the device up. It is called once, before the first Join;
+// without it nothing can be set.
+func (a *Authority) Provision(p Provisioner) { a.setup = p }
+
+// conversation is what one client asks and sets.
+type conversation struct {
+	*Authority
+	window  *window
+	settled bool // something was kept
+}
+
+// may decides who changes how the device is set up: whoever has the label while nobody is
+// enrolled, and then owners. It answers others before anything is tried.
+func (a *Authority) may(key envelope.PublicKey) error {
+	m := a.members.get(key.ClientID())
+	switch {
+	case m == nil || !m.key.Equal(key):
+		if a.Owned() {
+			return proto.Refuse(proto.CodeOwned)
+		}
+	case m.Role != proto.RoleOwner:
+		return &proto.SetupProblem{Code: proto.CodeNotAllowed}
+	}
+	return nil
+}
+
+// Ask implements pairing.Setup.
+func (c *conversation) Ask(ctx context.Context, key envelope.PublicKey, ask proto.SetupAsk) (proto.SetupReply, error) {
+	if err := c.may(key); err != nil {
+		return proto.SetupReply{}, err
+	}
+	return c.setup.Ask(ctx, ask)
+}
+
+// Apply implements pairing.Setup.
+func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card []byte, s proto.SetupSettings, progress func(proto.SetupStep)) (pairing.Receipt, error) {
+	if err := c.may(key); err != nil {
+		return pairing.Receipt{}, err
+	}
+	var r pairing.Receipt
+	err := c.setup.Apply(ctx, key.ClientID(), s, progress, func() (err error) {
+		if err := c.may(key); err != nil { // trying them took a while
+			return err
+		}
+		if c.members.get(key.ClientID()) != nil {
+			if err := c.logSetup(key.ClientID(), s); err != nil {
+				return err
+			}
+		}
+		r, err = c.enroll(c.window, key, card)
+		return err
+	})
+	if err != nil {
+		return pairing.Receipt{}, err
+	}
+	c.settled = true
+	r.Broker = c.cfg.Broker(key.ClientID()) // it may be another one by now
+	return r, nil
+}
+
+// logSetup tells the household what one of its owners sets up anew: what, and nothing of
+// it.
+func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) error {
+	defer c.change()()
+	if c.window.ctx.Err() != nil {
+		return proto.Refuse(proto.CodeWindowClosed)
+	}
+	e := accesslog.Entry{Kind: accesslog.KindSettings, Client: client, Name: c.MemberName(client), Network: accesslog.NetLocal}
+	for what, set := range map[string]bool{"wifi": s.WiFi != nil, "broker": s.Broker != nil, "certificate": len(s.Chain) > 0 || s.EST != nil} {
+		if set {
+			e.Set = append(e.Set, "set_up="+what)
+		}
+	}
+	slices.Sort(e.Set)
+	_, err := c.commit(nil, nil, e)
+	return err
+}
+
+// fixed is a device that can't be set up.
+type fixed struct{}
+
+func (fixed) Ask(context.Context, proto.SetupAsk) (proto.SetupReply, error) {
+	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeFixed}
+}
+
+func (fixed) Apply(context.Context, proto.ClientID, proto.SetupSettings, func(proto.SetupStep), func() error) error {
+	return &proto.SetupProblem{Code: proto.CodeFixed}
+}
+
+func (fixed) Settled() {}
