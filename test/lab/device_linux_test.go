@@ -57,7 +57,7 @@ func newWorkshop(t *testing.T) *workshop {
 	making.Lock()
 	defer making.Unlock()
 	var err error
-	w.system, err = FetchSystem(t.Context(), cache(), ARM64)
+	w.system, err = SystemPackages.Fetch(t.Context(), cache(), ARM64)
 	if errors.Is(err, ErrNoKernel) {
 		t.Skip(err)
 	}

@@ -8,6 +8,22 @@
 // loaded by a first process that then makes the root device as the image's kernel would
 // (test/lab/initrd).
 //
+// And it can have radios. [RadioPackages] bring a system bus, BlueZ and wpa_supplicant into a
+// guest as Debian has them. Its controllers of Bluetooth are btvirt's, at the far end of serial
+// lines, since Debian's kernel for ARM has no hci_vhci; those of Wi-Fi are mac80211_hwsim's.
+// The peers in the air are in the same guest: a central uses hci1, and access points, hostapd
+// with a DHCP server, have a network namespace of it, to which alone the way to the host
+// belongs. A story that needs radios begins with wireless, or with onAir if it needs no camd,
+// and goes on with what it uses of
+//
+//	a.bluetooth()    // hci0 is the camera's, hci1 the phone's; a.plugController, a.startBluetoothd
+//	a.wifi()         // wpa_supplicant on the bus; wlan0 asks for an address when it has a carrier
+//	p := a.on(accessPoint{SSID: "home", Password: "…", Security: wpa2})
+//	p.off(); p.vanish(); p.again(); a.internet(false)
+//
+// The processes dbus, bluetoothd, controller-0, wpa_supplicant, … may be ended by these names.
+// A broker at HostAddress is reached through an access point, and by nothing else.
+//
 // It owns what a guest is made of (kernel and modules from apt, cached by version;
 // an initramfs; a first process in test/lab/guest) and the network namespace that
 // guest and peers share. It refuses nothing. A guest ends with the test that

@@ -58,17 +58,8 @@ func move(t *testing.T, a Arch, tables string, modules ...string) *household {
 func settle(t *testing.T, a Arch, disks []Disk, tables string, modules ...string) *household {
 	t.Helper()
 	need(t, a.QEMU[0], "ffmpeg") // before anything slow begins
-	ca, err := pki.NewCA("lab")
-	must(t, err)
-	h := &household{t: t, net: namespace(t), ca: ca, home: t.TempDir()}
-	h.startBroker()
-	h.Guest = boot(t, a, h.net, Archive{
-		"bin/camd":        {0o755, read(t, release(t, "camd", a))},
-		"bin/camctl":      {0o755, read(t, release(t, "camctl", a))},
-		configPath[1:]:    {0o644, []byte(configuration(tables))},
-		"etc/camd/ca.pem": {0o644, ca.PEM()},
-		clipPath[1:]:      {0o644, clip(t)},
-	}, disks, modules...)
+	h := newHousehold(t)
+	h.Guest = boot(t, a, h.net, h.files(a, configuration(tables)), disks, modules...)
 	if len(disks) > 0 {
 		must(t, h.Mount(patient(t), firstDisk, statePath))
 	}
@@ -76,6 +67,28 @@ func settle(t *testing.T, a Arch, disks []Disk, tables string, modules ...string
 	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
 	h.condition("broker", "ok")
 	return h
+}
+
+// newHousehold gives a household with a network and a broker, and without a camera.
+func newHousehold(t *testing.T) *household {
+	t.Helper()
+	ca, err := pki.NewCA("lab")
+	must(t, err)
+	h := &household{t: t, net: namespace(t), ca: ca, home: t.TempDir()}
+	h.startBroker()
+	return h
+}
+
+// files are those of a guest with camd.
+func (h *household) files(a Arch, config string) Archive {
+	h.t.Helper()
+	return Archive{
+		"bin/camd":        {0o755, read(h.t, release(h.t, "camd", a))},
+		"bin/camctl":      {0o755, read(h.t, release(h.t, "camctl", a))},
+		configPath[1:]:    {0o644, []byte(config)},
+		"etc/camd/ca.pem": {0o644, h.ca.PEM()},
+		clipPath[1:]:      {0o644, clip(h.t)},
+	}
 }
 
 func configuration(tables string) string {

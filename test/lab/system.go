@@ -14,25 +14,34 @@ import (
 	"time"
 )
 
-// systemPackages make the root file system of a whole device, with what they depend on. The
-// shell and its tools are busybox's, as in an image.
-var systemPackages = []string{"systemd", "systemd-sysv", "udev", "dbus", "rauc", "rauc-service", "libubootenv-tool", "e2fsprogs", "fdisk", "util-linux", "busybox-static"}
+// Packages are some of Debian's, which are unpacked over one another with what they depend on.
+type Packages struct {
+	Name  string // of their folder in the cache
+	Names []string
+}
+
+// SystemPackages make the root file system of a whole device. The shell and its tools are
+// busybox's, as in an image. Out of RadioPackages come the programs of a guest with radios.
+var (
+	SystemPackages = Packages{"system", []string{"systemd", "systemd-sysv", "udev", "dbus", "rauc", "rauc-service", "libubootenv-tool", "e2fsprogs", "fdisk", "util-linux", "busybox-static"}}
+	RadioPackages  = Packages{"radios", []string{"dbus-daemon", "bluez", "bluez-test-tools", "wpasupplicant", "hostapd", "iw", "iproute2", "busybox-static"}}
+)
 
 // unneeded are packages that only the installation on a Debian machine needs, which nobody
 // does here: their files are unpacked, no script of theirs runs.
 var unneeded = regexp.MustCompile(`^(perl.*|libperl.*|lib.*-perl|libgdbm.*|usrmerge|debconf|adduser|dpkg|tar|passwd|libsem.*|init-system-helpers|gcc-12-base|libdb5.3|libsasl2-modules-db|dbus-session-bus-common|dmsetup)$`)
 
-// FetchSystem gives the folder with the files of the packages that Debian has now, from the
-// folder cache if they are there; an older one that is cached serves without a network.
-func FetchSystem(ctx context.Context, cache string, a Arch) (string, error) {
+// Fetch gives the folder with the files of packages as Debian has them now, from the folder
+// cache if they are there; an older one that is cached serves without a network.
+func (k Packages) Fetch(ctx context.Context, cache string, a Arch) (string, error) {
 	cache, err := filepath.Abs(cache)
 	if err != nil {
 		return "", err
 	}
-	p := newApt(filepath.Join(cache, a.Debian+"-system"), a.Debian)
-	current := filepath.Join(p.dir, "current") // holds the folder's name
+	p := newApt(filepath.Join(cache, a.Debian+"-"+k.Name), a.Debian)
+	current := filepath.Join(p.dir, "current-"+hash(k.Names)) // holds the folder's name
 	if s, err := os.Stat(current); err != nil || time.Since(s.ModTime()) > freshFor {
-		if err := refreshSystem(ctx, p, current); err != nil {
+		if err := k.refresh(ctx, p, current); err != nil {
 			if _, missing := os.Stat(current); missing != nil {
 				return "", fmt.Errorf("%w: %w", ErrNoKernel, err)
 			}
@@ -44,12 +53,12 @@ func FetchSystem(ctx context.Context, cache string, a Arch) (string, error) {
 
 var toInstall = regexp.MustCompile(`(?m)^Inst (\S+) \((\S+) `)
 
-func refreshSystem(ctx context.Context, p *apt, current string) error {
+func (k Packages) refresh(ctx context.Context, p *apt, current string) error {
 	if err := p.prepare(); err != nil {
 		return err
 	}
 	_, updateErr := p.run(ctx, "apt-get", "update")
-	plan, err := p.run(ctx, "apt-get", append([]string{"install", "--simulate", "--no-install-recommends"}, systemPackages...)...)
+	plan, err := p.run(ctx, "apt-get", append([]string{"install", "--simulate", "--no-install-recommends"}, k.Names...)...)
 	if err != nil {
 		return errors.Join(updateErr, err)
 	}
@@ -60,8 +69,7 @@ func refreshSystem(ctx context.Context, p *apt, current string) error {
 		}
 	}
 	slices.Sort(want)
-	sum := sha256.Sum256([]byte(strings.Join(want, "\n")))
-	name := "root-" + hex.EncodeToString(sum[:8])
+	name := "root-" + hash(want)
 	if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil {
 		if err := p.unpack(ctx, want, filepath.Join(p.dir, name)); err != nil {
 			return err
@@ -77,6 +85,12 @@ func refreshSystem(ctx context.Context, p *apt, current string) error {
 		}
 	}
 	return err
+}
+
+// hash names a list of packages.
+func hash(names []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // needless is what of the packages nobody in the image reads.
