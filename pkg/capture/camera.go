@@ -49,6 +49,16 @@ type Camera struct {
 	format   atomic.Pointer[media.VideoFormat]
 	shots    chan chan<- shot // who waits for a picture of this moment
 	wake     chan struct{}    // a value when shots has got one
+	way      way
+}
+
+// way is in which of a camera's formats its pictures come.
+type way struct {
+	plain  *atomic.Bool // raw pictures or motion JPEG are wanted rather than H.264
+	tried  atomic.Bool  // the stream was opened when they were
+	detour atomic.Bool  // and is of those, though the configuration would have H.264
+	coded  atomic.Bool  // the stream is H.264
+	end    atomic.Pointer[context.CancelCauseFunc]
 }
 
 // New makes a camera that publishes to out. It opens nothing.
@@ -56,18 +66,19 @@ func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*med
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	src, err := newSource(cfg)
+	plain := new(atomic.Bool)
+	src, err := newSource(cfg, plain)
 	if err != nil {
 		return nil, err
 	}
 	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src,
-		shots: make(chan chan<- shot, shotQueue), wake: make(chan struct{}, 1)}, nil
+		shots: make(chan chan<- shot, shotQueue), wake: make(chan struct{}, 1), way: way{plain: plain}}, nil
 }
 
-func newSource(cfg Config) (source, error) {
+func newSource(cfg Config, plain *atomic.Bool) (source, error) {
 	switch cfg.Source {
 	case SourceV4L2:
-		return &deviceSource{cfg: cfg, driver: kernel{}}, nil
+		return &deviceSource{cfg: cfg, driver: kernel{}, plain: plain}, nil
 	case SourceSynthetic:
 		return syntheticSource{cfg}, nil
 	case SourceFile:
@@ -130,6 +141,9 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 			pause = firstPause
 			continue
 		}
+		if errors.Is(err, errOtherWay) {
+			continue // at once: who waits for a picture gets one
+		}
 		if time.Since(began) > goodSpell {
 			pause = firstPause
 		}
@@ -181,6 +195,9 @@ func (c *Camera) report(err error) {
 // capture opens the source and publishes until it fails or ctx ends; the source is
 // closed when it returns.
 func (c *Camera) capture(ctx context.Context) (err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c.way.end.Store(&end)
 	s, err := c.source.open()
 	if err != nil {
 		return err
@@ -190,6 +207,9 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 			c.log.Debug("camera did not close cleanly", "error", e)
 		}
 	}()
+	if !c.way.begin(s.shape()) {
+		return errOtherWay
+	}
 	st, err := newStage(c, s)
 	if err != nil {
 		return err
@@ -200,7 +220,11 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
 	w := newWatch(c, s, st)
 	defer w.end()
-	return c.pump(ctx, s, st, w)
+	err = c.pump(ctx, s, st, w)
+	if context.Cause(ctx) == errOtherWay { //nolint:errorlint // the very one
+		return errOtherWay
+	}
+	return err
 }
 
 // A stage brings pictures to the feed.

@@ -40,7 +40,7 @@ func layoutOf(p v4l2.PixelFormat) h264.Layout {
 func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 	var all []v4l2.Mode
 	for _, u := range usable {
-		if cfg.Format != FormatAuto && cfg.Format != u.config {
+		if !cfg.takes(u.config) {
 			continue
 		}
 		for _, f := range d.Formats {
@@ -58,6 +58,14 @@ func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 			cmp.Compare(rateGap(a, cfg), rateGap(b, cfg)),
 		)
 	}), true
+}
+
+// formatPlain is every format but H.264. No configuration has it.
+const formatPlain = "plain"
+
+// takes reports whether the configuration allows a format.
+func (c Config) takes(format string) bool {
+	return c.Format == FormatAuto || c.Format == format || c.Format == formatPlain && format != FormatH264
 }
 
 // modes lists one mode for each size of a format, with the best rate there is.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/camd-project/camd/pkg/capture/h264"
@@ -54,7 +55,8 @@ func (kernel) Prepare(path string, m v4l2.Mode, newest bool) (capturer, error) {
 type deviceSource struct {
 	cfg    Config
 	driver driver
-	last   v4l2.Device // the camera that worked; Bus empty: none yet
+	last   v4l2.Device  // the camera that worked; Bus empty: none yet
+	plain  *atomic.Bool // whether other pictures than H.264 are wanted; nil: no
 }
 
 func (d *deviceSource) open() (stream, error) {
@@ -62,7 +64,7 @@ func (d *deviceSource) open() (stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.start(dev, mode)
+	s, err := d.startWanted(dev, mode)
 	if errors.Is(err, syscall.EBUSY) {
 		return nil, &fault{fmt.Sprintf("%s (%s) is in use by another program: end that program.", dev.Path, foreign.Name(dev.Name)), err}
 	}
@@ -70,6 +72,28 @@ func (d *deviceSource) open() (stream, error) {
 		return nil, err
 	}
 	d.last = dev
+	return s, nil
+}
+
+// startWanted starts a camera in mode, or for as long as H.264 is not wanted in another
+// one that it has, if that can be.
+func (d *deviceSource) startWanted(dev v4l2.Device, mode v4l2.Mode) (stream, error) {
+	tried := d.plain != nil && d.plain.Load()
+	if tried && mode.Pixel == v4l2.H264 {
+		cfg := d.cfg
+		cfg.Format = formatPlain
+		if other, ok := choose(dev, cfg); ok {
+			if s, err := d.start(dev, other); err == nil {
+				s.is.plainTried = true
+				return s, nil
+			}
+		}
+	}
+	s, err := d.start(dev, mode)
+	if err != nil {
+		return nil, err
+	}
+	s.is.plainTried = tried && s.is.coded
 	return s, nil
 }
 
@@ -181,7 +205,7 @@ func (s *search) result() (v4l2.Device, v4l2.Mode, error) {
 	return v4l2.Device{}, v4l2.Mode{}, &fault{fmt.Sprintf("No %s was found: %s; %s.", what, looked, advice), cause}
 }
 
-func (d *deviceSource) start(dev v4l2.Device, mode v4l2.Mode) (stream, error) {
+func (d *deviceSource) start(dev v4l2.Device, mode v4l2.Mode) (*deviceStream, error) {
 	coded := mode.Pixel == v4l2.H264
 	c, err := d.driver.Prepare(dev.Path, mode, !coded)
 	if err != nil {

@@ -45,7 +45,10 @@ type shape struct {
 	forceIDR bool        // a coded stream whose encoder makes an IDR when asked
 	rests    bool        // nobody misses pictures while none are wanted
 	driven   bool        // a driver was asked for size and rate, and may give others
-	losses   []string    // sentences about what was asked for and isn't had
+	// plainTried tells that raw pictures or motion JPEG were wanted rather than H.264;
+	// coded, that there are none.
+	plainTried bool
+	losses     []string // sentences about what was asked for and isn't had
 }
 
 var errInterrupted = errors.New("interrupted")
