@@ -9,7 +9,7 @@ import (
 // TestBluetoothInTheLab: what BlueZ offers on one controller is seen and read from the
 // other.
 func TestBluetoothInTheLab(t *testing.T) {
-	a := onAir(t, namespace(t), nil)
+	a := onAir(t, namespace(t), nil, nil)
 	a.bluetooth()
 	const uuid = "995c0000-0000-4000-8000-00000000001a"
 	must(t, a.Start(patient(t), "peripheral", "/bin/radio", "advertise", "hci0", uuid))
@@ -22,7 +22,7 @@ func TestBluetoothInTheLab(t *testing.T) {
 // refused with a wrong password; the way behind the access point may end, and so may the
 // access point.
 func TestWiFiInTheLab(t *testing.T) {
-	a := onAir(t, namespace(t), nil)
+	a := onAir(t, namespace(t), nil, nil)
 	a.wifi()
 	const password = "correct horse"
 	p := a.on(accessPoint{SSID: "lab", Password: password, Security: wpa2})

@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"io/fs"
 	"maps"
 	"slices"
@@ -140,6 +143,16 @@ func (g *Guest) Plug(ctx context.Context, clip string) error {
 // Unplug pulls the USB camera out.
 func (g *Guest) Unplug(ctx context.Context) error {
 	return g.call(ctx, "Unplug", agent.Empty{}, &agent.Empty{})
+}
+
+// ShowPicture has the USB camera see a picture of its size (usbcam.Width, usbcam.Height) instead
+// of what moves, from its next frame on, in every format but H.264.
+func (g *Guest) ShowPicture(ctx context.Context, picture image.Image) error {
+	var file bytes.Buffer
+	if err := png.Encode(&file, picture); err != nil {
+		return err
+	}
+	return g.call(ctx, "ShowPicture", file.Bytes(), &agent.Empty{})
 }
 
 // Mount mounts a disk's ext4 file system.

@@ -24,6 +24,10 @@
 // The processes dbus, bluetoothd, controller-0, wpa_supplicant, … may be ended by these names.
 // A broker at HostAddress is reached through an access point, and by nothing else.
 //
+// What a camera sees is set by ShowPicture: the USB camera then sends that picture as MJPEG
+// and raw. vivid could show pictures only through its S-Video and HDMI inputs, which loop to
+// its outputs; a webcam's input never does, and those have sizes and rates of their own.
+//
 // It owns what a guest is made of (kernel and modules from apt, cached by version;
 // an initramfs; a first process in test/lab/guest) and the network namespace that
 // guest and peers share. It refuses nothing. A guest ends with the test that

@@ -122,3 +122,13 @@ func checkPicture(t *testing.T, path string, width, height int) int {
 	}
 	return len(pictures)
 }
+
+// lastPicture gives the brightness of a recording's last picture, of so many pixels.
+func lastPicture(t *testing.T, path string, size int) []byte {
+	t.Helper()
+	raw := ffmpeg(t, path, "-map", "0:v:0", "-f", "rawvideo", "-pix_fmt", "gray", "-fps_mode", "passthrough")
+	if len(raw) < size || len(raw)%size != 0 {
+		t.Fatalf("%d bytes are no whole pictures of %d pixels", len(raw), size)
+	}
+	return raw[len(raw)-size:]
+}

@@ -45,17 +45,20 @@ type air struct {
 }
 
 // wireless gives a household whose camera is in a guest with radios, and does not run yet.
-// config is camd.toml.
-func wireless(t *testing.T, config string, modules ...string) (*household, *air) { //nolint:unused // stories of set-up begin with it
+// config is camd.toml. Its state is on the first of the disks, if there are any.
+func wireless(t *testing.T, config string, disks []Disk, modules ...string) (*household, *air) { //nolint:unused // stories of set-up begin with it
 	t.Helper()
 	h := newHousehold(t)
-	a := onAir(t, h.net, h.files(ARM64, config), modules...)
+	a := onAir(t, h.net, h.files(ARM64, config), disks, modules...)
 	h.Guest = a.Guest
+	if len(disks) > 0 {
+		must(t, h.Mount(patient(t), firstDisk, statePath))
+	}
 	return h, a
 }
 
 // onAir boots a guest with radios and a system bus. In it eth0 belongs to the access points.
-func onAir(t *testing.T, n *Namespace, files Archive, modules ...string) *air {
+func onAir(t *testing.T, n *Namespace, files Archive, disks []Disk, modules ...string) *air {
 	t.Helper()
 	need(t, "ip")
 	all := radioArchive(t, ARM64)
@@ -63,7 +66,7 @@ func onAir(t *testing.T, n *Namespace, files Archive, modules ...string) *air {
 	for name, f := range files {
 		all.Add(name, f.Mode, f.Data)
 	}
-	a := &air{t: t, net: n, Guest: boot(t, ARM64, n, all, nil, append(radioModules, modules...)...)}
+	a := &air{t: t, net: n, Guest: boot(t, ARM64, n, all, disks, append(radioModules, modules...)...)}
 	a.must("/bin/sh", "/etc/lab/network")
 	var err error
 	n.Do(func() {

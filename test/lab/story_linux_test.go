@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"image"
 	"strings"
 	"testing"
+
+	"github.com/camd-project/camd/test/lab/usbcam"
 )
 
 // Modules of the devices in the stories.
@@ -143,12 +146,29 @@ func TestHungUSBCamera(t *testing.T) {
 	h.recordWhole("2")
 }
 
-// TestMJPEGCamera: the only format that vivid lacks and every webcam has.
+// TestMJPEGCamera: the only format that vivid lacks and every webcam has. What the lab shows
+// the camera is what the owner sees.
 func TestMJPEGCamera(t *testing.T) {
 	h := move(t, ARM64, strings.Replace(usbVideo, "h264", "mjpeg", 1)+"[audio]\nsource = \"off\"\n", usb...)
 	must(t, h.Plug(patient(t), clipPath))
 	h.reported("camera", "ok")
 	checkPicture(t, h.record("3"), 640, 360)
+
+	shown := image.NewGray(image.Rect(0, 0, usbcam.Width, usbcam.Height))
+	for i := range shown.Pix {
+		shown.Pix[i] = byte(i / shown.Stride * 7 / usbcam.Height * 30) // seven stripes
+	}
+	must(t, h.ShowPicture(patient(t), shown))
+	eventually(t, "the owner sees the picture that is shown", func() bool {
+		seen := lastPicture(t, h.record("1"), usbcam.Width*usbcam.Height)
+		worst := 0
+		for y := usbcam.Height / 14; y < usbcam.Height; y += usbcam.Height / 7 { // the middle of each stripe
+			i := y*usbcam.Width + usbcam.Width/2
+			worst = max(worst, int(seen[i])-int(shown.Pix[i]), int(shown.Pix[i])-int(seen[i]))
+		}
+		t.Logf("of what is shown the owner sees no brightness wrong by more than %d", worst)
+		return worst < 20
+	})
 }
 
 // TestARMv7: the 32-bit binary runs on a 32-bit kernel, captures and encodes; and what

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"image/png"
 	"os"
 	"sync"
 	"unsafe"
@@ -67,6 +68,45 @@ func (g *Guest) Freeze(on bool, _ *agent.Empty) error {
 	return nil
 }
 
+// ShowPicture has the USB camera see a picture, a PNG file of its size, instead of what moves:
+// its MJPEG and raw formats do. It must be plugged in, or have been.
+func (g *Guest) ShowPicture(file []byte, _ *agent.Empty) error {
+	decoded, err := png.Decode(bytes.NewReader(file))
+	if err != nil {
+		return err
+	}
+	size := image.Rect(0, 0, usbcam.Width, usbcam.Height)
+	if decoded.Bounds() != size {
+		return fmt.Errorf("the picture is %v, want %v", decoded.Bounds(), size)
+	}
+	picture := image.NewYCbCr(size, image.YCbCrSubsampleRatio420)
+	for y := range usbcam.Height {
+		for x := range usbcam.Width {
+			c := color.YCbCrModel.Convert(decoded.At(x, y)).(color.YCbCr)
+			i, j := picture.YOffset(x, y), picture.COffset(x, y)
+			picture.Y[i], picture.Cb[j], picture.Cr[j] = c.Y, c.Cb, c.Cr
+		}
+	}
+	mjpeg, err := encoded(picture)
+	if err != nil {
+		return err
+	}
+	g.usb.mu.Lock()
+	defer g.usb.mu.Unlock()
+	if g.usb.camera == nil {
+		return errUnplugged
+	}
+	return g.usb.camera.Play(map[usbcam.Format][][]byte{usbcam.MJPEG: {mjpeg}, usbcam.YUYV: {packed(picture)}})
+}
+
+func encoded(picture image.Image) ([]byte, error) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, picture, nil); err != nil {
+		return nil, fmt.Errorf("make a JPEG picture: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
 func newCamera(clip string) (*usbcam.Camera, error) {
 	data, err := os.ReadFile(clip)
 	if err != nil {
@@ -76,11 +116,11 @@ func newCamera(clip string) (*usbcam.Camera, error) {
 	clips := map[usbcam.Format][][]byte{usbcam.H264: accessUnits(data)}
 	for i := range pictures {
 		picture := moving(i * usbcam.Width / pictures)
-		var b bytes.Buffer
-		if err := jpeg.Encode(&b, picture, nil); err != nil {
-			return nil, fmt.Errorf("make a JPEG picture: %w", err)
+		mjpeg, err := encoded(picture)
+		if err != nil {
+			return nil, err
 		}
-		clips[usbcam.MJPEG] = append(clips[usbcam.MJPEG], b.Bytes())
+		clips[usbcam.MJPEG] = append(clips[usbcam.MJPEG], mjpeg)
 		clips[usbcam.YUYV] = append(clips[usbcam.YUYV], packed(picture))
 	}
 	return usbcam.New(clips)

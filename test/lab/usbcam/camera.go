@@ -11,7 +11,7 @@ import (
 
 // Camera is what stays the same from one plugging-in to the next.
 type Camera struct {
-	clips  [formats][][]byte // frames of each format, without gaps
+	clips  atomic.Pointer[[formats][][]byte] // frames of each format, without gaps
 	frozen atomic.Bool
 	sent   atomic.Int64
 }
@@ -24,14 +24,24 @@ func New(clips map[Format][][]byte) (*Camera, error) {
 		if len(clips[f]) == 0 {
 			return nil, fmt.Errorf("format %d has no frames", f)
 		}
-		for i, frame := range clips[f] {
+	}
+	c.clips.Store(new([formats][][]byte))
+	return c, c.Play(clips)
+}
+
+// Play replaces the frames of some formats, from the next frame on.
+func (c *Camera) Play(clips map[Format][][]byte) error {
+	all := *c.clips.Load()
+	for f, clip := range clips {
+		for i, frame := range clip {
 			if len(frame) > maxFrame {
-				return nil, fmt.Errorf("frame %d of format %d has %d bytes, more than %d", i, f, len(frame), maxFrame)
+				return fmt.Errorf("frame %d of format %d has %d bytes, more than %d", i, f, len(frame), maxFrame)
 			}
 		}
-		c.clips[f-1] = clips[f]
+		all[f-1] = clip
 	}
-	return c, nil
+	c.clips.Store(&all)
+	return nil
 }
 
 // Freeze makes the camera hang (nothing more comes, no error either) or go on.
@@ -168,8 +178,8 @@ func (p *plugged) expose() {
 	if !p.playing || len(p.pieces) > 0 || p.camera.frozen.Load() {
 		return
 	}
-	clip := p.camera.clips[p.format-1]
-	p.pieces = payloads(clip[p.next], p.toggle)
+	clip := p.camera.clips.Load()[p.format-1]
+	p.pieces = payloads(clip[p.next%len(clip)], p.toggle)
 	p.toggle ^= 1
 	p.next = (p.next + 1) % len(clip)
 }

@@ -222,6 +222,29 @@ func TestFramesComeWholeInOrderAndToggle(t *testing.T) {
 	})
 }
 
+func TestPlayReplacesTheFramesOfItsFormatsOnly(t *testing.T) {
+	plug(t, func(c *Camera, h *host) {
+		h.commit(MJPEG)
+		h.frame()
+		want := []byte("another picture")
+		if err := c.Play(map[Format][][]byte{MJPEG: {want}}); err != nil {
+			t.Fatal(err)
+		}
+		h.frame() // it may have been under way
+		if got, _ := h.frame(); !bytes.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		h.control(0x02, clearFeature, 0, bulkIn, 0)
+		h.commit(H264)
+		if got, _ := h.frame(); !bytes.Equal(got, clips()[H264][0]) {
+			t.Errorf("got %x", got)
+		}
+		if err := c.Play(map[Format][][]byte{MJPEG: {make([]byte, maxFrame+1)}}); err == nil {
+			t.Error("a frame that is too large was taken")
+		}
+	})
+}
+
 func TestStreamRestartsAtTheFirstFrame(t *testing.T) {
 	plug(t, func(_ *Camera, h *host) {
 		h.commit(H264)
