@@ -113,7 +113,7 @@ certificate = %q
 
 // factory makes the device's identity and returns its label.
 func (d *demo) factory(f files) (pairing.Label, error) {
-	cmd := exec.CommandContext(d.env.ctx, d.program, "factory", "init", "--json", "--config", f.config)
+	cmd := exec.CommandContext(d.env.ctx, d.program, "factory", "init", "--tpm", "off", "--json", "--config", f.config)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()

@@ -21,7 +21,7 @@ import (
 func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	state := t.TempDir()
-	if _, err := auth.InitFactory(state); err != nil {
+	if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(_ context.Context, path string) error { return store.CheckFile(path) }
@@ -75,7 +75,7 @@ func TestWrongLocalCommands(t *testing.T) {
 	} {
 		log := slog.New(slog.DiscardHandler)
 		state := t.TempDir()
-		if _, err := auth.InitFactory(state); err != nil {
+		if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
 			t.Fatal(err)
 		}
 		check := func(_ context.Context, path string) error { return store.CheckFile(path) }

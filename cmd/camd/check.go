@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -75,12 +78,17 @@ func (r *report) fail(what, detail string) {
 }
 
 func (r *report) identity(cfg config.Config) auth.Identity {
-	identity, err := auth.LoadIdentity(cfg.Device.State)
+	identity, err := auth.LoadIdentity(cfg.Device.State, cfg.Device.TPM)
 	if errors.Is(err, auth.ErrNoIdentity) {
 		r.fail("identity", "none yet: run camd factory init")
 		return nil
 	}
 	if err != nil {
+		r.fail("identity", err.Error())
+		return nil
+	}
+	digest := sha256.Sum256([]byte("camd check"))
+	if _, err := identity.Signer().Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		r.fail("identity", err.Error())
 		return nil
 	}
@@ -243,7 +251,7 @@ func (r *report) settings(ctx context.Context, cfg config.Config) {
 }
 
 func settingsConfig(cfg config.Config) auth.Config {
-	return auth.Config{State: cfg.Device.State, Name: cfg.Device.Name, Household: cfg.Household}
+	return auth.Config{State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Household: cfg.Household}
 }
 
 func size(path string) string {

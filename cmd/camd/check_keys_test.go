@@ -35,7 +35,7 @@ func TestCheckOfTheKeys(t *testing.T) {
 		"no household so far": {func(state string) error { return os.RemoveAll(filepath.Join(state, "household")) }, "ok"},
 	} {
 		state := t.TempDir()
-		_, err := auth.InitFactory(state)
+		_, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestCheckOfTheKeys(t *testing.T) {
 		if err == nil {
 			err = errors.Join(a.Close(), c.harm(state))
 		}
-		identity, loaded := auth.LoadIdentity(state)
+		identity, loaded := auth.LoadIdentity(state, "")
 		if err := errors.Join(err, loaded); err != nil {
 			t.Fatal(err)
 		}

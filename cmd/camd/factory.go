@@ -12,6 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -20,8 +21,16 @@ type factoryCmd struct {
 	Repair *factoryRepairCmd `arg:"subcommand:repair" help:"make anew what is damaged of the identity, after saying what is lost"`
 }
 
+// tpmFlag says where a new identity key lies.
+type tpmFlag struct {
+	TPM auth.TPMUse `arg:"--tpm" help:"where a new identity key lies: auto is in the TPM 2.0 where there is one, require nowhere else, off in a file" default:"auto" placeholder:"USE"`
+}
+
+func (f tpmFlag) of(cfg config.Config) auth.TPM { return auth.TPM{Path: cfg.Device.TPM, Use: f.TPM} }
+
 type factoryInitCmd struct {
 	configFlag
+	tpmFlag
 	JSON   bool   `arg:"--json" help:"print the factory record, which is JSON"`
 	Record string `arg:"--record" help:"write the factory record, for label printer and operator; of the identity that there is, if it was made before" placeholder:"FILE"`
 }
@@ -59,14 +68,17 @@ func (f factoryInitCmd) Run(env *environment) error {
 
 // identity makes the identity, or, for its record, returns the one that there is.
 func (f factoryInitCmd) identity(cfg config.Config) (id auth.Identity, made bool, err error) {
-	id, err = auth.InitFactory(cfg.Device.State)
+	id, err = auth.InitFactory(cfg.Device.State, f.of(cfg))
 	if !errors.Is(err, auth.ErrExists) {
 		return id, err == nil, err
 	}
 	if f.Record == "" {
 		return nil, false, fmt.Errorf("this device has its identity already, in %s; its label stays as it is", filepath.Join(cfg.Device.State, "identity"))
 	}
-	id, err = auth.LoadIdentity(cfg.Device.State)
+	id, err = auth.LoadIdentity(cfg.Device.State, cfg.Device.TPM)
+	if err == nil && f.TPM == auth.TPMRequire && id.Class() != proto.ClassTPM {
+		return nil, false, errors.New("this device has its identity already, and its key is a file, not in a TPM as --tpm require asks")
+	}
 	return id, false, err
 }
 
@@ -108,15 +120,16 @@ func printIdentity(out io.Writer, cfg config.Config, identity auth.Identity) err
 	if err := command.PrintQR(out, label.Text()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "label:   %s\ntyped:   %s\ndevice:  %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
+	_, err := fmt.Fprintf(out, "label:   %s\ntyped:   %s\ndevice:  %s, %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
 		"For the broker, have %s signed and put the certificate at\n%s.\n",
-		label.Text(), label.TypedText(), identity.DeviceID(),
+		label.Text(), label.TypedText(), identity.DeviceID(), proto.IdentityWords(identity.Class()),
 		filepath.Join(cfg.Device.State, "identity", "device.csr"), certificatePath(cfg))
 	return err
 }
 
 type factoryRepairCmd struct {
 	configFlag
+	tpmFlag
 	Yes bool `arg:"--yes" help:"do not ask"`
 }
 
@@ -131,7 +144,7 @@ func (f factoryRepairCmd) Run(env *environment) error {
 		return err
 	}
 	defer state.Close() //nolint:errcheck // nothing was written
-	r, err := auth.PlanRepair(cfg.Device.State)
+	r, err := auth.PlanRepair(cfg.Device.State, f.of(cfg))
 	if err != nil {
 		return err
 	}

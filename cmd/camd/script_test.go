@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/camd-project/camd/pkg/auth/tpm/tpmtest"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -22,6 +23,21 @@ func TestMain(m *testing.M) {
 // TestScripts shows what the commands promise to people, failures included.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true})
+}
+
+// TestScriptsWithATPM shows them on a device with a TPM, $TPM.
+func TestScriptsWithATPM(t *testing.T) {
+	chip := tpmtest.New(t)
+	testscript.Run(t, testscript.Params{Dir: "testdata/tpm", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TPM", chip.Path)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"clear-tpm": func(*testscript.TestScript, bool, []string) { chip.Clear() },
+			"power-off": func(*testscript.TestScript, bool, []string) { chip.PowerOff() },
+			"power-on":  func(*testscript.TestScript, bool, []string) { chip.PowerOn() },
+		}})
 }
 
 // TestScriptsWhileItRuns shows what they promise at the terminal of a camera that runs,

@@ -72,7 +72,7 @@ func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, er
 }
 
 func authConfig(cfg config.Config, log *logging.Log, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
-	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
+	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
 	if cfg.Household.Clock == "battery" {
 		c.Clock = func() (time.Time, bool) { return time.Now(), true }
 	}

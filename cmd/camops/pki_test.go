@@ -14,7 +14,7 @@ import (
 // From nothing to a removed member, by the commands alone.
 func TestPKI(t *testing.T) {
 	t.Chdir(t.TempDir())
-	identity, err := auth.InitFactory("state")
+	identity, err := auth.InitFactory("state", auth.TPM{Use: auth.TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,7 @@ var quarantine = map[string][]string{
 	"github.com/tyler-smith/go-bip39":                   {"pkg/client"},
 	"golang.org/x/mod/sumdb":                            {"pkg/auth/accesslog", "pkg/update/release", "internal/publish"},
 	"github.com/transparency-dev/formats":               {"pkg/update/release", "internal/publish"},
+	"github.com/google/go-tpm":                          {"pkg/auth/tpm"},
 	"github.com/godbus/dbus/v5":                         {"pkg/update/rauc"},
 	"github.com/theupdateframework/go-tuf/v2":           {"pkg/update/catalog", "internal/publish"},
 	"github.com/secure-systems-lab/go-securesystemslib": {"internal/publish"},

@@ -18,6 +18,7 @@ import (
 // Config is what an Authority is opened with.
 type Config struct {
 	State string // the state folder
+	TPM   string // of an identity whose key lies in one; empty: the kernel's device
 	// Broker is told to who pairs: where to meet the device, and that client's login
 	// there, if it is at hand. Its JSON has at most pairing.MaxBroker bytes.
 	Broker func(proto.ClientID) envelope.BrokerLogin
@@ -67,7 +68,7 @@ type Authority struct {
 // else that goes wrong is an error, and nothing is changed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board) (*Authority, error) {
 	log = log.With("component", "auth")
-	id, err := LoadIdentity(cfg.State)
+	id, err := LoadIdentity(cfg.State, cfg.TPM)
 	if err != nil {
 		return nil, err
 	}

@@ -270,7 +270,7 @@ func TestDamageOfTheIdentity(t *testing.T) {
 	} {
 		for harm, do := range harms {
 			state := h.owned(t, false)
-			old, err := LoadIdentity(state)
+			old, err := LoadIdentity(state, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,10 +290,10 @@ func TestDamageOfTheIdentity(t *testing.T) {
 				t.Errorf("%s: camd starts, or says %v", name, err)
 				continue
 			}
-			if _, err := InitFactory(state); !errors.Is(err, ErrIdentity) {
+			if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrIdentity) {
 				t.Errorf("%s: factory init says %v", name, err)
 			}
-			r, err := PlanRepair(state)
+			r, err := PlanRepair(state, TPM{Use: TPMOff})
 			if err != nil || r.NewDevice != lost.device || r.NewLabel != lost.label || len(r.Damage) == 0 {
 				t.Errorf("%s: the plan is %+v, %v", name, r, err)
 				continue
@@ -318,7 +318,7 @@ func TestDamageOfTheIdentity(t *testing.T) {
 			if epoch, _ := a.Epoch(); a.Owned() == lost.device || (epoch > 1) != lost.device {
 				t.Errorf("%s: after the repair: epoch %d, owned %v", name, epoch, a.Owned())
 			}
-			if r, err := PlanRepair(state); err != nil || len(r.Damage) > 0 {
+			if r, err := PlanRepair(state, TPM{Use: TPMOff}); err != nil || len(r.Damage) > 0 {
 				t.Errorf("%s: after the repair: %+v, %v", name, r, err)
 			}
 		}

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -23,31 +21,38 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// InitFactory makes the identity of a device once, in <state>/identity, and
-// returns it. The folder appears whole or not at all, so a power cut leaves a
-// device on which it can be run again. The error is ErrExists when there is one.
-func InitFactory(state string) (Identity, error) {
+// InitFactory makes the identity of a device once, in <state>/identity, and returns it;
+// its key lies where t says. The folder appears whole or not at all, so a power cut leaves
+// a device on which it can be run again: a TPM keeps nothing of a key. The error is
+// ErrExists when there is an identity.
+func InitFactory(state string, t TPM) (Identity, error) {
 	dir := filepath.Join(state, identityFolder)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		if _, wrong := LoadIdentity(state); errors.Is(wrong, ErrIdentity) {
+		if _, wrong := LoadIdentity(state, t.Path); errors.Is(wrong, ErrIdentity) {
 			return nil, wrong
 		}
 		return nil, errors.Join(err, fmt.Errorf("%s: %w", dir, ErrExists))
 	}
+	files, err := newIdentity(proto.NewDeviceID(), t)
+	if err != nil {
+		return nil, err
+	}
+	return writeIdentity(state, files, t.Path)
+}
+
+// writeIdentity writes the folder of an identity, where there is none, and reads it again.
+func writeIdentity(state string, files map[string][]byte, tpmPath string) (Identity, error) {
+	dir := filepath.Join(state, identityFolder)
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
 	if err := removeHalfMade(dir); err != nil {
 		return nil, err
 	}
-	files, err := newIdentity(proto.NewDeviceID())
-	if err != nil {
-		return nil, err
-	}
 	if err := store.WriteDir(dir, files); err != nil {
 		return nil, err
 	}
-	return LoadIdentity(state)
+	return LoadIdentity(state, tpmPath)
 }
 
 // FactoryRecord returns what the maker keeps of the identity in the state folder; version
@@ -76,15 +81,12 @@ func removeHalfMade(dir string) error {
 	return nil
 }
 
-func newIdentity(device proto.DeviceID) (map[string][]byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make identity key: %w", err)
-	}
-	keyText, err := encodeKey(key)
+func newIdentity(device proto.DeviceID, t TPM) (map[string][]byte, error) {
+	made, keyText, err := t.newKey()
 	if err != nil {
 		return nil, err
 	}
+	key := made.key
 	cert, err := selfSigned(device, key)
 	if err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ func tryOpenWith(t testing.TB, cfg Config) (*Authority, error) {
 func newState(t testing.TB) string {
 	t.Helper()
 	state := t.TempDir()
-	if _, err := InitFactory(state); err != nil {
+	if _, err := InitFactory(state, TPM{Use: TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	return state

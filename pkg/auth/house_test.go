@@ -105,7 +105,7 @@ func newHouse(t *testing.T) *house {
 	h.senses.h = h
 	h.cfg = Config{Abort: func(string) {}, State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
 		Check: checkHere, Broker: testBroker}
-	if _, err := InitFactory(h.cfg.State); err != nil {
+	if _, err := InitFactory(h.cfg.State, TPM{Use: TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	h.wall.set(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) // a Monday

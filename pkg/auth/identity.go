@@ -3,7 +3,6 @@ package auth
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -26,7 +25,7 @@ type Identity interface {
 	Signer() crypto.Signer // P-256
 	Chain() [][]byte       // DER certificates, leaf first
 	Label() pairing.Label  // what is printed on the device
-	Class() string         // where the key lies: C1 file, C2 TPM
+	Class() string         // where the key lies: proto.ClassFile or ClassTPM
 }
 
 // Names in <state>/identity. docs/protocol.md 11.1.
@@ -39,43 +38,44 @@ const (
 	fileRequest    = "device.csr"
 )
 
-// fileIdentity is an identity whose key is a file: class C1. Who can read the
-// flash can be this camera.
-type fileIdentity struct {
+// identity is what the state folder holds. Of class C1 the key is a file: who can read
+// the flash can be this camera. Of class C2 the file opens in the device's TPM only.
+type identity struct {
 	device proto.DeviceID
-	key    *ecdsa.PrivateKey
-	chain  [][]byte
-	label  pairing.Label
+	identityKey
+	chain [][]byte
+	label pairing.Label
 }
 
-func (i *fileIdentity) DeviceID() proto.DeviceID { return i.device }
-func (i *fileIdentity) Signer() crypto.Signer    { return i.key }
-func (i *fileIdentity) Chain() [][]byte          { return i.chain }
-func (i *fileIdentity) Label() pairing.Label     { return i.label }
-func (i *fileIdentity) Class() string            { return proto.ClassFile }
+func (i *identity) DeviceID() proto.DeviceID { return i.device }
+func (i *identity) Signer() crypto.Signer    { return i.key }
+func (i *identity) Chain() [][]byte          { return i.chain }
+func (i *identity) Label() pairing.Label     { return i.label }
+func (i *identity) Class() string            { return i.class }
 
-// LoadIdentity reads the identity from the state folder. The error is
-// ErrNoIdentity, ErrIdentity for files that are damaged, or a sentence about what is
-// wrong otherwise.
-func LoadIdentity(state string) (Identity, error) {
+// LoadIdentity reads the identity from the state folder; tpmPath is the TPM's for a key
+// that lies in one, empty for the kernel's. The error is ErrNoIdentity, ErrIdentity for
+// files that are damaged and a TPM that lost the key, or a sentence about what is wrong
+// otherwise.
+func LoadIdentity(state, tpmPath string) (Identity, error) {
 	dir := filepath.Join(state, identityFolder)
 	if err := private(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoIdentity
 	} else if err != nil {
 		return nil, err
 	}
-	i := &fileIdentity{}
+	i := &identity{}
 	var err error
 	if i.device, err = loadDevice(dir); err != nil {
 		return nil, err
 	}
-	if i.key, err = loadKey(dir); err != nil {
+	if i.identityKey, err = loadKey(dir, TPM{Path: tpmPath}); err != nil {
 		return nil, err
 	}
-	if i.chain, err = loadChain(dir, i.key); err != nil {
+	if i.chain, err = loadChain(dir, i.key.Public()); err != nil {
 		return nil, err
 	}
-	i.label, err = loadLabel(dir, i)
+	i.label, err = loadLabel(dir, i.device, i.key.Public())
 	return i, err
 }
 
@@ -96,21 +96,8 @@ func loadDevice(dir string) (proto.DeviceID, error) {
 	return device, nil
 }
 
-func loadKey(dir string) (*ecdsa.PrivateKey, error) {
-	text, err := readPrivate(dir, fileKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := parseKey(text)
-	ec, ok := key.(*ecdsa.PrivateKey)
-	if err != nil || !ok || ec.Curve != elliptic.P256() {
-		return nil, damaged(dir, fileKey, "holds no key of this camera")
-	}
-	return ec, nil
-}
-
 // loadChain reads certificates, of which the first must hold key.
-func loadChain(dir string, key *ecdsa.PrivateKey) ([][]byte, error) {
+func loadChain(dir string, key crypto.PublicKey) ([][]byte, error) {
 	text, err := readPrivate(dir, fileCert)
 	if err != nil {
 		return nil, err
@@ -126,13 +113,13 @@ func loadChain(dir string, key *ecdsa.PrivateKey) ([][]byte, error) {
 	if err != nil {
 		return nil, damaged(dir, fileCert, "holds no certificate that can be read")
 	}
-	if !key.PublicKey.Equal(leaf.PublicKey) {
+	if own, ok := key.(*ecdsa.PublicKey); !ok || !own.Equal(leaf.PublicKey) {
 		return nil, damaged(dir, fileCert, "is not the certificate of "+fileKey)
 	}
 	return chain, nil
 }
 
-func loadLabel(dir string, i *fileIdentity) (pairing.Label, error) {
+func loadLabel(dir string, device proto.DeviceID, key crypto.PublicKey) (pairing.Label, error) {
 	text, err := readPrivate(dir, fileLabel)
 	if err != nil {
 		return pairing.Label{}, err
@@ -141,7 +128,7 @@ func loadLabel(dir string, i *fileIdentity) (pairing.Label, error) {
 	if err != nil {
 		return pairing.Label{}, damaged(dir, fileLabel, "holds no label")
 	}
-	want, err := pairing.NewLabel(i.device, label.Secret, i.key.Public())
+	want, err := pairing.NewLabel(device, label.Secret, key)
 	if err != nil {
 		return pairing.Label{}, fmt.Errorf("read %s: %w", filepath.Join(dir, fileLabel), err)
 	}

@@ -18,7 +18,7 @@ import (
 
 func TestFactory(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "camd")
-	id, err := InitFactory(state)
+	id, err := InitFactory(state, TPM{Use: TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +71,14 @@ func checkModes(t *testing.T, state string) {
 
 func TestFactoryRunsOnce(t *testing.T) {
 	state := newState(t)
-	before, err := LoadIdentity(state)
+	before, err := LoadIdentity(state, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := InitFactory(state); !errors.Is(err, ErrExists) {
+	if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrExists) {
 		t.Errorf("second run: %v", err)
 	}
-	after, err := LoadIdentity(state)
+	after, err := LoadIdentity(state, "")
 	if err != nil || after.Label().Text() != before.Label().Text() {
 		t.Errorf("the identity changed: %v", err)
 	}
@@ -94,10 +94,10 @@ func TestFactoryAfterPowerCut(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(half, fileKey), []byte("half a key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadIdentity(state); !errors.Is(err, ErrNoIdentity) {
+	if _, err := LoadIdentity(state, ""); !errors.Is(err, ErrNoIdentity) {
 		t.Errorf("half an identity: %v", err)
 	}
-	if _, err := InitFactory(state); err != nil {
+	if _, err := InitFactory(state, TPM{Use: TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
@@ -145,7 +145,7 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		if err := c.change(filepath.Join(state, identityFolder)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadIdentity(state); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := LoadIdentity(state, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -158,10 +158,10 @@ func TestRepairOfAFileInTheFoldersPlace(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := InitFactory(state); !errors.Is(err, ErrIdentity) {
+	if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrIdentity) {
 		t.Errorf("init says %v", err)
 	}
-	r, err := PlanRepair(state)
+	r, err := PlanRepair(state, TPM{Use: TPMOff})
 	if err != nil || !r.NewDevice {
 		t.Fatalf("plan %+v, %v", r, err)
 	}
@@ -176,14 +176,14 @@ func TestRepairOfAFileInTheFoldersPlace(t *testing.T) {
 // The identifier of another device is mended from the certificate, which the key proves.
 func TestRepairOfAnotherDevicesIdentifier(t *testing.T) {
 	state := newState(t)
-	before, err := LoadIdentity(state)
+	before, err := LoadIdentity(state, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(state, identityFolder, fileDeviceID), []byte(proto.NewDeviceID()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := PlanRepair(state)
+	r, err := PlanRepair(state, TPM{Use: TPMOff})
 	if err != nil || r.NewDevice || r.NewLabel {
 		t.Fatalf("%+v, %v", r, err)
 	}

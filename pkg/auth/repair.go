@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"io/fs"
@@ -21,23 +21,28 @@ type Repair struct {
 	NewLabel  bool // the label's secret is lost: the one on the housing fits no more
 
 	state  string
+	tpm    TPM // for a key that is made anew
 	device proto.DeviceID
-	key    *ecdsa.PrivateKey
+	key    crypto.Signer
 	files  []string // names of those that are made anew
 }
 
 // PlanRepair looks at the identity and changes nothing. Nothing is to be repaired where
-// Damage is empty. What can't be read is no damage, but an error.
-func PlanRepair(state string) (*Repair, error) {
+// Damage is empty. What can't be read is no damage, but an error, and so is a TPM that does
+// not answer; with TPMOff what lies in a TPM is lost.
+func PlanRepair(state string, t TPM) (*Repair, error) {
 	dir := filepath.Join(state, identityFolder)
-	if _, err := LoadIdentity(state); err != nil && !errors.Is(err, ErrIdentity) {
+	if err := private(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoIdentity
+	} else if err != nil {
 		return nil, err
 	}
-	r := &Repair{state: state}
-	var err error
-	if r.key, err = loadKey(dir); r.lost(fileKey, err) != nil {
+	r := &Repair{state: state, tpm: t.after(dir)}
+	key, err := loadKey(dir, t)
+	if r.lost(fileKey, err) != nil {
 		return nil, err
 	}
+	r.key = key.key
 	if r.device, err = loadDevice(dir); r.lost(fileDeviceID, err) != nil {
 		return nil, err
 	}
@@ -45,7 +50,7 @@ func PlanRepair(state string) (*Repair, error) {
 		r.NewDevice, r.NewLabel = true, true
 		return r, nil
 	}
-	chain, err := loadChain(dir, r.key)
+	chain, err := loadChain(dir, r.key.Public())
 	if r.lost(fileCert, err) != nil {
 		return nil, err
 	}
@@ -59,7 +64,7 @@ func PlanRepair(state string) (*Repair, error) {
 		r.NewDevice, r.NewLabel = true, true
 		return r, nil
 	}
-	_, err = loadLabel(dir, &fileIdentity{device: r.device, key: r.key})
+	_, err = loadLabel(dir, r.device, r.key.Public())
 	r.NewLabel = errors.Is(err, ErrIdentity)
 	if r.lost(fileLabel, err) != nil {
 		return nil, err
@@ -95,10 +100,14 @@ func deviceOf(chain [][]byte) proto.DeviceID {
 func (r *Repair) Do() (Identity, error) {
 	dir := filepath.Join(r.state, identityFolder)
 	if r.NewDevice {
+		files, err := newIdentity(proto.NewDeviceID(), r.tpm) // first, since the TPM may be away
+		if err != nil {
+			return nil, err
+		}
 		if _, err := store.SetAside(dir); err != nil {
 			return nil, err
 		}
-		return InitFactory(r.state)
+		return writeIdentity(r.state, files, r.tpm.Path)
 	}
 	made, err := r.remake()
 	if err != nil {
@@ -118,7 +127,7 @@ func (r *Repair) Do() (Identity, error) {
 			return nil, err
 		}
 	}
-	return LoadIdentity(r.state)
+	return LoadIdentity(r.state, r.tpm.Path)
 }
 
 // remake makes all files that follow from key and identifier.

@@ -32,6 +32,7 @@ type Config struct {
 type Device struct {
 	Name     string `toml:"name" doc:"What members see as this camera's name, until they choose another: 1 to 64 bytes, in one script."`
 	State    string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
+	TPM      string `toml:"tpm" doc:"Where the TPM 2.0 is for an identity whose key lies in it: a device of the kernel, or the socket of an emulator."`
 	Socket   string `toml:"socket" doc:"Unix socket for camd pair, camd status and local pairing; root and the group camd open it."`
 	LogLevel string `toml:"log_level" doc:"What is logged to standard error: debug is the most, error the least." allow:"debug|info|warn|error"`
 }
@@ -39,7 +40,7 @@ type Device struct {
 // Default returns the built-in configuration.
 func Default() Config {
 	return Config{
-		Device:  Device{Name: "camera", State: "/var/lib/camd", Socket: "/run/camd/camd.sock", LogLevel: "info"},
+		Device:  Device{Name: "camera", State: "/var/lib/camd", TPM: "/dev/tpmrm0", Socket: "/run/camd/camd.sock", LogLevel: "info"},
 		Capture: capture.DefaultConfig(),
 		Audio:   audio.DefaultConfig(),
 		Link:    link.DefaultConfig(),

@@ -20,17 +20,30 @@ const (
 // so whoever knew it could end the device's session with any certificate that the
 // broker takes. docs/protocol.md 1.7.
 func clientID(key crypto.Signer, device string) (string, error) {
-	identity, ok := key.(*ecdsa.PrivateKey)
-	if !ok {
-		return "", errors.New("the device's identity key can't be read, and its name at the broker is derived from it")
-	}
-	scalar, err := identity.Bytes()
+	secret, err := secretOf(key)
 	if err != nil {
-		return "", fmt.Errorf("read the identity key: %w", err)
+		return "", err
 	}
-	id, err := hkdf.Key(sha256.New, scalar, []byte(device), clientIDInfo, clientIDSize)
+	id, err := hkdf.Key(sha256.New, secret, []byte(device), clientIDInfo, clientIDSize)
 	if err != nil {
 		return "", fmt.Errorf("derive the client identifier: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(id), nil
+}
+
+// hidden is a key that can't be read, such as a TPM's, with a secret that goes with it.
+type hidden interface{ Secret() []byte }
+
+func secretOf(key crypto.Signer) ([]byte, error) {
+	switch k := key.(type) {
+	case hidden:
+		return k.Secret(), nil
+	case *ecdsa.PrivateKey:
+		b, err := k.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("read the identity key: %w", err)
+		}
+		return b, nil
+	}
+	return nil, errors.New("the device's identity key can't be read, and its name at the broker is derived from it")
 }

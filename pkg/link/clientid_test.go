@@ -9,6 +9,14 @@ import (
 	"testing"
 )
 
+// hiddenKey is like a TPM's.
+type hiddenKey struct {
+	crypto.Signer
+	secret string
+}
+
+func (k hiddenKey) Secret() []byte { return []byte(k.secret) }
+
 // docs/protocol.md 1.7 has these values.
 func TestClientID(t *testing.T) {
 	one, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(strings.Repeat("\x01", 32)))
@@ -28,6 +36,7 @@ func TestClientID(t *testing.T) {
 		{one, device, "SmpNYn3V67hyDwJm-EtFlw"},
 		{one, strings.Repeat("a", 26), "uFdhJISI8V7MlhGk9jc9xA"},
 		{other, device, "lDrL9OGAEbI6Y3H-JVFtOA"},
+		{hiddenKey{one, strings.Repeat("\x01", 32)}, device, "SmpNYn3V67hyDwJm-EtFlw"},
 		{ed25519.PrivateKey{}, device, ""},
 	} {
 		got, err := clientID(c.key, c.device)

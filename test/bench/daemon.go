@@ -90,7 +90,7 @@ func (h *household) played() string { return filepath.Join(h.dir, "played.raw") 
 
 // begin gives the device its identity, starts it, and pairs.
 func (h *household) begin(b *bench) error {
-	out, err := exec.CommandContext(b.ctx, b.camd, "factory", "init", "--json", "--config", h.config).Output() //nolint:gosec // the operator's own
+	out, err := exec.CommandContext(b.ctx, b.camd, "factory", "init", "--tpm", "off", "--json", "--config", h.config).Output() //nolint:gosec // the operator's own
 	if err != nil {
 		return fmt.Errorf("camd factory init: %w", err)
 	}

@@ -2,11 +2,14 @@ package readme
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/camd-project/camd/pkg/auth/tpm/tpmtest"
 )
 
 // TestTheFactoryLine runs what docs/operations.md tells the line to type, with the real
@@ -27,7 +30,7 @@ func TestTheFactoryLine(t *testing.T) {
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	bash := func(line string) string {
+	bash := func(line string) {
 		t.Helper()
 		cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.ReplaceAll(line, "/mnt", root+"/mnt"))
 		cmd.Dir = work
@@ -36,7 +39,6 @@ func TestTheFactoryLine(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s\n%v\n%s", line, err, out)
 		}
-		return string(out)
 	}
 	bash("camops pki init")
 	for _, line := range lines {
@@ -47,6 +49,25 @@ func TestTheFactoryLine(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(work, "labels")); err == nil {
 		t.Error("the labels are still there")
+	}
+	inATPM(t, string(text), work, bash)
+}
+
+// inATPM does the same on a device with a TPM.
+func inATPM(t *testing.T, text, work string, bash func(string)) {
+	t.Helper()
+	lines := commands("### The identity in a TPM", text)
+	if len(lines) != 1 {
+		t.Fatalf("the section has the commands %q", lines)
+	}
+	chip := tpmtest.New(t)
+	config := fmt.Sprintf("[device]\nstate = %q\ntpm = %q\n", filepath.Join(work, "state"), chip.Path)
+	if err := os.WriteFile(filepath.Join(work, "device.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bash(lines[0] + " --config device.toml")
+	if record, err := os.ReadFile(filepath.Join(work, "record.json")); err != nil || !strings.Contains(string(record), `"identity": "C2"`) {
+		t.Errorf("%s, %v", record, err)
 	}
 }
 

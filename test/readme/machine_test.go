@@ -49,7 +49,7 @@ exec /usr/bin/install "${args[@]}"`,
 	// The defaults lie below the root, too, and camera and sound are made up.
 	"camd-of-operator": `
 if [ "$1" = config ]; then
-	dist/camd-linux-arm64 config | sed -e 's|/var/lib/camd|$ROOT/var/lib/camd|' -e 's|/run/camd|$ROOT/run/camd|' \
+	dist/camd-linux-arm64 config | sed -e 's|/dev/tpmrm0|$ROOT/dev/tpmrm0|' -e 's|/var/lib/camd|$ROOT/var/lib/camd|' -e 's|/run/camd|$ROOT/run/camd|' \
 		-e 's|^source = "v4l2"|source = "synthetic"|' -e 's|^source = "alsa"|source = "tone"|' -e 's|^speaker = "auto"|speaker = "null"|'
 else exec dist/camd-linux-arm64 "$@"; fi`,
 	"camd": `exec $REAL "$@" --config $ROOT/etc/camd/camd.toml`,

@@ -164,7 +164,11 @@ func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	r.factory()
+	use := "off" // of this machine's TPM
+	if strings.Contains(device, "tpm = ") {
+		use = "require"
+	}
+	r.factory(use)
 	return r
 }
 
@@ -197,9 +201,9 @@ func (r *Rig) Run(args ...string) ([]byte, error) {
 	return exec.Command(r.program, append(args, "--config", r.config)...).CombinedOutput()
 }
 
-func (r *Rig) factory() {
+func (r *Rig) factory(tpm string) {
 	r.TB.Helper()
-	out, err := r.Run("factory", "init", "--json")
+	out, err := r.Run("factory", "init", "--tpm", tpm, "--json")
 	if err != nil {
 		r.TB.Fatalf("camd factory init: %v\n%s", err, out)
 	}
