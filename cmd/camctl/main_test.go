@@ -60,6 +60,9 @@ func TestCommandsWithCamera(t *testing.T) { withCamera(t, "testdata/camera", "")
 // TestHouseholdDecides has two owners and a guest.
 func TestHouseholdDecides(t *testing.T) { withCamera(t, "testdata/authority", "") }
 
+// TestAnotherCertificate has the authority of the camera's broker.
+func TestAnotherCertificate(t *testing.T) { withCamera(t, "testdata/certificate", "") }
+
 // TestTalkIsHeardAtTheCamera has a file for a speaker.
 func TestTalkIsHeardAtTheCamera(t *testing.T) {
 	t.Setenv("VOICE", oggFile(t, 25, frame20))
@@ -78,6 +81,7 @@ func withCamera(t *testing.T, dir, audio string) {
 			e.Setenv("TYPED", r.Label.TypedText())
 			e.Setenv("BROKER", "mqtts://"+strings.Replace(r.Broker.Address(), "127.0.0.1", "localhost", 1))
 			e.Setenv("DEVICE", string(r.Device))
+			e.Setenv("PKI", r.PKI)
 			e.Setenv("VOICE", os.Getenv("VOICE"))
 			e.Setenv("SPEAKER", os.Getenv("SPEAKER"))
 			return setup(e)

@@ -45,6 +45,9 @@ func statusText(s proto.StatusAnswer) string {
 	if s.Update != nil {
 		row("update", proto.UpdateWords(*s.Update, time.Local))
 	}
+	if s.Certificate != nil {
+		row("certificate", proto.CertificateWords(*s.Certificate, time.Now()))
+	}
 	for _, v := range s.Sessions {
 		row("watching", v.Name+" since "+clock(v.Since), scopes(v.Scopes))
 	}

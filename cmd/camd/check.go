@@ -45,6 +45,7 @@ func (c checkCmd) Run(env *environment) error {
 	r.parts(cfg)
 	identity := r.identity(cfg)
 	r.broker(env.ctx, cfg, identity)
+	r.certificate(cfg, identity)
 	r.meeting(cfg.Link)
 	r.keys(cfg, identity)
 	r.stores(cfg)
@@ -112,7 +113,7 @@ func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Id
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	if err := link.Check(ctx, cfg.Link, cert); err != nil {
+	if err := link.Check(ctx, cfg.Link, link.Login{Certificate: cert, Identity: identity.Signer()}); err != nil {
 		r.fail("broker", err.Error())
 		return
 	}

@@ -77,6 +77,9 @@ func printStatus(out io.Writer, s *proto.StatusAnswer) error {
 	if s.Update != nil {
 		fmt.Fprintf(w, "update\t%s\n", foreign.Line(proto.UpdateWords(*s.Update, time.Local)))
 	}
+	if s.Certificate != nil {
+		fmt.Fprintf(w, "certificate\t%s\n", foreign.Line(proto.CertificateWords(*s.Certificate, time.Now())))
+	}
 	for _, v := range s.Sessions {
 		fmt.Fprintf(w, "watching\t%s since %s\t%s\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), list(v.Scopes))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/talk"
 )
 
@@ -25,6 +26,8 @@ type service struct {
 	desk      *talk.Desk
 	authority *auth.Authority
 	updates   *updates
+
+	certificate *claim.Claim
 }
 
 func (s *service) register(g *auth.Gate) {
@@ -90,6 +93,8 @@ func (s *service) status() proto.StatusAnswer {
 		u.Notes = "" // others' words, as long as they like: whoever asks about the update gets them
 		a.Update = &u
 	}
+	c := s.certificate.Status()
+	a.Certificate = &c
 	speaker, through := s.desk.Speaker()
 	for _, v := range s.sessions.Viewers() {
 		l := scopes(v)

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -72,14 +69,19 @@ func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, er
 }
 
 func authConfig(cfg config.Config, log *logging.Log, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
-	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: kernelClock}
-	if cfg.Household.Clock == "battery" {
-		c.Clock = func() (time.Time, bool) { return time.Now(), true }
-	}
+	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: clockOf(cfg)}
 	if unix, err := strconv.ParseInt(built, 10, 64); err == nil {
 		c.Built = time.Unix(unix, 0)
 	}
 	return c
+}
+
+// clockOf is the wall clock, with what vouches for it.
+func clockOf(cfg config.Config) auth.Clock {
+	if cfg.Household.Clock == "battery" {
+		return func() (time.Time, bool) { return time.Now(), true }
+	}
+	return kernelClock
 }
 
 // senses closes the camera's eye and ear for privacy mode.
@@ -133,6 +135,10 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
+	certificate, err := openClaim(cfg, log, board, authority, outward)
+	if err != nil {
+		return nil, err
+	}
 	archive := prompts(cfg.Audio.Prompts, log, board)
 	announcements := newAnnouncer(log, loudspeaker{speaker}, archive)
 	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
@@ -145,10 +151,11 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: own}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: own, certificate: certificate}
 	s.register(gate)
 	registerEvents(gate, events)
 	registerUpdate(gate, own)
+	registerCertificate(gate, certificate, authority)
 	end := make(epochEnd, 1)
 	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
@@ -169,6 +176,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: announcements},
 			{Component: events},
 			{Component: outward},
+			{Component: certificate},
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
@@ -211,7 +219,7 @@ func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, autho
 		return nil, err
 	}
 	birth := proto.Status{Online: true, Version: version, Epoch: statement}
-	l, err := link.New(cfg.Link, log, board, authority.Identity().DeviceID(), birth, cert)
+	l, err := link.New(cfg.Link, log, board, authority.Identity().DeviceID(), birth, link.Login{Certificate: cert, Identity: authority.Identity().Signer()})
 	if err != nil {
 		return nil, inTable("link", err)
 	}
@@ -242,35 +250,4 @@ func storeCheck() (func(context.Context, string) error, error) {
 		return nil, fmt.Errorf("find camd's own program: %w", err)
 	}
 	return store.ChildCheck(exe, "store-check"), nil
-}
-
-func certificatePath(cfg config.Config) string {
-	if cfg.Link.Certificate != "" {
-		return cfg.Link.Certificate
-	}
-	return filepath.Join(cfg.Device.State, "identity", "operational.crt")
-}
-
-// operational joins the certificate that the operator's CA made to the key that
-// only the identity holds.
-func operational(cfg config.Config, identity auth.Identity) (tls.Certificate, error) {
-	path := certificatePath(cfg)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return tls.Certificate{}, fmt.Errorf("no certificate for the broker at %s: have %s signed by the broker's operator and put the result there",
-			path, filepath.Join(cfg.Device.State, "identity", "device.csr"))
-	}
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("read the certificate for the broker: %w", err)
-	}
-	cert := tls.Certificate{PrivateKey: identity.Signer()}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			cert.Certificate = append(cert.Certificate, block.Bytes)
-		}
-	}
-	if len(cert.Certificate) == 0 {
-		return tls.Certificate{}, fmt.Errorf("%s holds no PEM certificate; put there what the operator signed", path)
-	}
-	return cert, nil
 }

@@ -159,10 +159,8 @@ func (f *Folder) lasting(days int) *CA {
 // MakeServer makes the broker's certificate for its host names and addresses. renew
 // replaces one that is there.
 func (f *Folder) MakeServer(renew bool, hosts ...string) error {
-	for _, h := range hosts {
-		if net.ParseIP(h) == nil && (h == "" || strings.ContainsAny(h, " :/*")) {
-			return fmt.Errorf("%q is no host name: give the name or the address by which cameras and clients find the broker", h)
-		}
+	if err := CheckHosts(hosts...); err != nil {
+		return err
 	}
 	crt := f.Path(brokerFolder, "server.crt")
 	if exists(crt) && !renew {
@@ -177,6 +175,16 @@ func (f *Folder) MakeServer(renew bool, hosts ...string) error {
 	}
 	_, _, err = WritePair(f.Path(brokerFolder), "server", cert)
 	return err
+}
+
+// CheckHosts refuses what is neither a host name nor an address.
+func CheckHosts(hosts ...string) error {
+	for _, h := range hosts {
+		if net.ParseIP(h) == nil && (h == "" || strings.ContainsAny(h, " :/*")) {
+			return fmt.Errorf("%q is no host name: give the name or the address by which cameras and clients find the broker", h)
+		}
+	}
+	return nil
 }
 
 // MakeDevice signs a device's request and returns whose it is and where the

@@ -25,7 +25,15 @@ func (c *CA) CertifyRequest(text []byte) (proto.DeviceID, []byte, error) {
 	return id, certPEM(cert.Raw), nil
 }
 
-func (c *CA) certifyRequest(text []byte) (proto.DeviceID, *x509.Certificate, error) {
+// RequestOf returns which device a request, in PEM, is for.
+func RequestOf(text []byte) (proto.DeviceID, error) {
+	id, _, err := readRequest(text)
+	return id, err
+}
+
+// readRequest reads a request that names a device as camd does, and is signed by the key
+// that it shows.
+func readRequest(text []byte) (proto.DeviceID, *ecdsa.PublicKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" {
 		return "", nil, errors.New("this is no certificate request: give the device.csr that camd factory init leaves")
@@ -43,6 +51,14 @@ func (c *CA) certifyRequest(text []byte) (proto.DeviceID, *x509.Certificate, err
 		return "", nil, errors.New("the certificate request does not name a device as camd factory init does")
 	case !ok || key.Curve != elliptic.P256():
 		return "", nil, errors.New("the certificate request shows another key than one of P-256")
+	}
+	return id, key, nil
+}
+
+func (c *CA) certifyRequest(text []byte) (proto.DeviceID, *x509.Certificate, error) {
+	id, key, err := readRequest(text)
+	if err != nil {
+		return "", nil, err
 	}
 	t, err := clientTemplate(string(id), []string{DeviceURI(id)})
 	if err != nil {

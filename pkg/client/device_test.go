@@ -240,6 +240,10 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 		var q proto.UpdateRequest
 		ok = json.Unmarshal(r.Body, &q) == nil && deeds(r) != ""
 		e.Op, e.Step, e.Until = r.Op, deeds(r), q.Until
+	case accesslog.KindCertificate:
+		var q proto.CertificateRequest
+		ok = json.Unmarshal(r.Body, &q) == nil && q.Do == proto.CertificateDoSet
+		e.Op, e.Until = r.Op, until(q)
 	case accesslog.KindGrant:
 		key := must(envelope.VerifyKeyCard([]byte(body.Card)))
 		e.Subject, e.SubjectName, e.Role, e.Scopes = key.ClientID(), body.Name, body.Role, body.Scopes

@@ -11,7 +11,10 @@ import (
 // maxPages bounds a listing that never ends.
 const maxPages = proto.MaxMembers
 
-var errAnswer = errors.New("not an answer to this request")
+var (
+	errAnswer   = errors.New("not an answer to this request")
+	errNotTaken = errors.New("the certificate was not taken")
+)
 
 // request makes a call and reads the body of its answer.
 func request[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, error) {
@@ -93,4 +96,14 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 // Update asks how the camera's own update stands, and decides about it.
 func (c *Camera) Update(ctx context.Context, q proto.UpdateRequest) (proto.UpdateStatus, error) {
 	return request[proto.UpdateStatus](ctx, c, proto.OpUpdate, q)
+}
+
+// Certificate asks how long the camera's certificate for its broker lasts, has it make a
+// request for another one, or gives it one. If it does not take that, the error is why.
+func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (proto.CertificateStatus, error) {
+	now, err := request[proto.CertificateStatus](ctx, c, proto.OpCertificate, q)
+	if err == nil && q.Do == proto.CertificateDoSet && now.Problem != "" {
+		return now, problem(errNotTaken, "The camera did not take the certificate, and goes on with the one that it has: %s", now.Problem)
+	}
+	return now, err
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,6 +128,7 @@ var entered = map[proto.Op]accesslog.Kind{
 	proto.OpPrivacy:     accesslog.KindPrivacy,
 	proto.OpAlarm:       accesslog.KindAlarm,
 	proto.OpUpdate:      accesslog.KindUpdate,
+	proto.OpCertificate: accesslog.KindCertificate,
 }
 
 var errEntry = errors.New("the entry is not what was asked for")
@@ -162,6 +164,9 @@ func changed(r proto.Request, a proto.Answer) bool {
 	}
 	if r.Op == proto.OpUpdate { // looking, for a release too, is not logged
 		return deeds(r) != ""
+	}
+	if r.Op == proto.OpCertificate { // neither is looking at it, nor what the camera did not take
+		return taken(r, a)
 	}
 	return r.Op != proto.OpPrivacy
 }
@@ -203,6 +208,11 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 		if json.Unmarshal(r.Body, &v) != nil || v.On != (e.Reason == "on") {
 			return fmt.Errorf("%w: it switches privacy %s", errEntry, e.Reason)
 		}
+	case accesslog.KindCertificate:
+		var v proto.CertificateRequest
+		if _ = json.Unmarshal(r.Body, &v); until(v) != e.Until {
+			return fmt.Errorf("%w: it is for a certificate until %d", errEntry, e.Until)
+		}
 	}
 	return nil
 }
@@ -214,6 +224,28 @@ func deeds(r proto.Request) proto.UpdateStepKind {
 		return ""
 	}
 	return map[proto.UpdateDo]proto.UpdateStepKind{proto.UpdateDoInstall: proto.StepAsked, proto.UpdateDoPostpone: proto.StepPostponed}[v.Do]
+}
+
+// taken reports whether an answer says that the camera took a certificate.
+func taken(r proto.Request, a proto.Answer) bool {
+	var asked proto.CertificateRequest
+	var now proto.CertificateStatus
+	if json.Unmarshal(r.Body, &asked) != nil || asked.Do != proto.CertificateDoSet {
+		return false
+	}
+	return json.Unmarshal(a.Body, &now) != nil || now.Problem == ""
+}
+
+// until is when what a request gives ends; 0 for what is no certificate.
+func until(q proto.CertificateRequest) int64 {
+	if len(q.Chain) == 0 {
+		return 0
+	}
+	leaf, err := x509.ParseCertificate(q.Chain[0])
+	if err != nil {
+		return 0
+	}
+	return leaf.NotAfter.Unix()
 }
 
 // chosen is a change as the camera's log tells it. docs/protocol.md 6.2.

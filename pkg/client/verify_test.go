@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
@@ -196,6 +197,7 @@ func TestGrantIsComparedWithItsEntry(t *testing.T) {
 func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 	both := []proto.Scope{proto.ScopeView, proto.ScopeListen}
 	name, zone := "Hall", "Europe/Berlin"
+	given := proto.CertificateRequest{Do: proto.CertificateDoSet, Chain: must(must(pki.NewCA("authority")).Device(proto.NewDeviceID(), nil)).Certificate}
 	for _, c := range []struct {
 		name  string
 		op    proto.Op
@@ -215,6 +217,9 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 		{"an update put off for longer", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoPostpone, Until: 1796295600}, func(e *accesslog.Entry) { e.Until++ }},
 		{"another step of an update", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoInstall}, func(e *accesslog.Entry) { e.Step = proto.StepConfirmed }},
 		{"a look at the update", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoCheck}, nil},
+		{"a certificate as given", proto.OpCertificate, given, nil},
+		{"another certificate", proto.OpCertificate, given, func(e *accesslog.Entry) { e.Until++ }},
+		{"a look at the certificate", proto.OpCertificate, proto.CertificateRequest{Do: proto.CertificateDoStatus}, nil},
 		{"one too many", proto.OpSetSettings, proto.SettingsChange{Name: &name}, func(e *accesslog.Entry) { e.Set = append(e.Set, "privacy_off=members") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

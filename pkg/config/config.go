@@ -11,17 +11,20 @@ import (
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/update"
 )
 
 // Config is the whole file. Field tags: toml is the key, doc the line that the
 // example shows above it, allow the values that are taken.
 type Config struct {
-	Device  Device         `toml:"device" doc:"This device."`
-	Capture capture.Config `toml:"capture" doc:"Picture: V4L2 camera, or a source for tests."`
-	Audio   audio.Config   `toml:"audio" doc:"Sound: ALSA microphone, or a source for tests."`
-	Link    link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
-	Live    live.Config    `toml:"live" doc:"Live sessions: WebRTC."`
+	Device    Device         `toml:"device" doc:"This device."`
+	Capture   capture.Config `toml:"capture" doc:"Picture: V4L2 camera, or a source for tests."`
+	Audio     audio.Config   `toml:"audio" doc:"Sound: ALSA microphone, or a source for tests."`
+	Link      link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
+	Enrolment claim.Config   `toml:"enrolment" doc:"How the camera's certificate for its broker is renewed without anybody's doing."`
+
+	Live live.Config `toml:"live" doc:"Live sessions: WebRTC."`
 
 	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
 	Update    update.Config  `toml:"update" doc:"The camera's own update, over the network, by the image's RAUC."`

@@ -1,8 +1,8 @@
 package link
 
 import (
+	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -27,18 +27,22 @@ const (
 // error is a *Problem with the sentence that the health condition would have, or
 // says what is wrong with the configuration. A session of the same device that is
 // running meanwhile is ended by the broker and comes back within a second.
-func Check(ctx context.Context, cfg Config, cert tls.Certificate) error {
-	t, err := newTarget(cfg, cert)
+func Check(ctx context.Context, cfg Config, login Login) error {
+	t, err := newTarget(cfg, login)
 	if err != nil {
 		return err
 	}
-	if err := connectOnce(ctx, newDialer(t)); err != nil {
+	// On its status topic the device is offline. The message is not retained, so the one
+	// that is stays.
+	if err := connectOnce(ctx, newDialer(t), []byte(`{"online":false}`), awaitRival); err != nil {
 		return t.explain(err, time.Now())
 	}
 	return nil
 }
 
-func connectOnce(ctx context.Context, d *dialer) error {
+// connectOnce connects, publishes a status that is not retained, hears it, waits for
+// what then, if anything, waits for, and disconnects.
+func connectOnce(ctx context.Context, d *dialer, status []byte, then func(*conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	c, err := d.open(ctx)
@@ -66,22 +70,23 @@ func connectOnce(ctx context.Context, d *dialer) error {
 	if refused := packets.ConnErrors[ack.ReturnCode]; refused != nil {
 		return refused
 	}
-	if err := tryTopics(c, proto.TopicStatus(proto.DeviceID(d.leaf.Subject.CommonName))); err != nil {
+	if err := tryTopics(c, proto.TopicStatus(proto.DeviceID(d.leaf.Subject.CommonName)), status); err != nil {
 		return err
 	}
-	if err := awaitRival(c); err != nil {
-		return err
+	if then != nil {
+		if err := then(c); err != nil {
+			return err
+		}
 	}
 	return packets.NewControlPacket(packets.Disconnect).Write(c)
 }
 
-// tryTopics publishes on the device's own status topic, on which it is offline, and
-// hears that. The message is not retained, so the one that is stays.
-func tryTopics(c *conn, topic string) error {
+// tryTopics publishes on the device's own status topic and hears that.
+func tryTopics(c *conn, topic string, status []byte) error {
 	ask := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
 	ask.MessageID, ask.Topics, ask.Qoss = 1, []string{topic}, []byte{0}
 	say := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
-	say.TopicName, say.Payload = topic, []byte(`{"online":false}`)
+	say.TopicName, say.Payload = topic, status
 	if err := errors.Join(ask.Write(c), say.Write(c)); err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func tryTopics(c *conn, topic string) error {
 				return errSubscribe
 			}
 		case *packets.PublishPacket:
-			if !m.Retain {
+			if !m.Retain && bytes.Equal(m.Payload, status) {
 				return nil
 			}
 		}

@@ -42,13 +42,20 @@ type target struct {
 	cert       tls.Certificate
 	leaf       *x509.Certificate // of cert
 	clientID   string            // MQTT's; a secret, never to be shown
+	identity   crypto.Signer     // of which it is made
 	keepalive  time.Duration
 }
 
 func (t *target) address() string { return net.JoinHostPort(t.host, t.port) }
 
-func newTarget(cfg Config, cert tls.Certificate) (*target, error) {
-	t := &target{cert: cert, keepalive: time.Duration(cfg.KeepaliveSeconds) * time.Second}
+// Login is what the device is known by at its broker.
+type Login struct {
+	Certificate tls.Certificate // with its private key
+	Identity    crypto.Signer   // the identity key, of which the MQTT client identifier is made; nil: the certificate's key
+}
+
+func newTarget(cfg Config, login Login) (*target, error) {
+	t := &target{cert: login.Certificate, identity: login.Identity, keepalive: time.Duration(cfg.KeepaliveSeconds) * time.Second}
 	if cfg.KeepaliveSeconds < 2 {
 		return nil, fmt.Errorf("keepalive_seconds = %d: it must be 2 or more", cfg.KeepaliveSeconds)
 	}
@@ -69,6 +76,16 @@ func newTarget(cfg Config, cert tls.Certificate) (*target, error) {
 		return nil, err
 	}
 	return t, t.checkCertificate()
+}
+
+// with is the same target for another certificate.
+func (t *target) with(cert tls.Certificate) (*target, error) {
+	other := *t
+	other.cert = cert
+	if err := other.checkCertificate(); err != nil {
+		return nil, err
+	}
+	return &other, other.belongsTo(proto.DeviceID(t.leaf.Subject.CommonName))
 }
 
 // parseAddress reads the address of a broker that stands under key.
@@ -140,10 +157,13 @@ func (t *target) checkCertificate() error {
 	}
 	pub, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !pub.Equal(key.Public()) {
-		return fmt.Errorf("the device's certificate %s is for another key than the device's identity: have the present key certified", certName(leaf))
+		return fmt.Errorf("the device's certificate %s is for another key than the device's: have the present key certified", certName(leaf))
 	}
 	t.leaf = leaf
-	t.clientID, err = clientID(key, leaf.Subject.CommonName)
+	if t.identity == nil {
+		t.identity = key
+	}
+	t.clientID, err = clientID(t.identity, leaf.Subject.CommonName)
 	return err
 }
 

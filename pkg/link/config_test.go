@@ -65,7 +65,7 @@ func TestNewRefusesWithASentence(t *testing.T) {
 		"other device":      {base, other, device, "but this device is"},
 		"not an identifier": {base, good, "camera", "is no device identifier"},
 	} {
-		l, err := New(c.cfg, slog.New(slog.DiscardHandler), health.NewBoard(slog.New(slog.DiscardHandler)), c.device, proto.Status{Online: true, Version: "1"}, c.cert)
+		l, err := New(c.cfg, slog.New(slog.DiscardHandler), health.NewBoard(slog.New(slog.DiscardHandler)), c.device, proto.Status{Online: true, Version: "1"}, Login{Certificate: c.cert})
 		if c.want == "" {
 			if err != nil || l.String() != "link" {
 				t.Errorf("%s: New() = %v, %v", name, l, err)

@@ -13,14 +13,15 @@ import (
 // conn is a connection to the broker that knows why it ended.
 type conn struct {
 	net.Conn // a mqttframe.Conn
+	by       *dialer
 
 	mu    sync.Mutex
 	cause error // why cut was called
 }
 
 // newConn checks every packet that comes over t.
-func newConn(t net.Conn) *conn {
-	c := &conn{}
+func newConn(by *dialer, t net.Conn) *conn {
+	c := &conn{by: by}
 	c.Conn = &mqttframe.Conn{Conn: &tlsend.Conn{Conn: t}, Refuse: c.cut}
 	return c
 }

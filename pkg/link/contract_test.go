@@ -131,7 +131,7 @@ func TestBrokerCertificateRefused(t *testing.T) {
 				cfg := config(t, s.Devices, s.CA)
 				r := newRig(t, cfg, s.CA, nil).run()
 				r.awaitProblem(c.words...)
-				if err := Check(context.Background(), cfg, r.link.dialer.cert); err == nil || !containsAll(err.Error(), c.words) {
+				if err := Check(context.Background(), cfg, Login{Certificate: r.link.dialer.Load().cert}); err == nil || !containsAll(err.Error(), c.words) {
 					t.Errorf("Check() = %v, want %q", err, c.words)
 				}
 			})
@@ -155,13 +155,13 @@ func TestDeviceCertificateRefused(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				cfg := config(t, s.Devices, s.CA)
 				newRig(t, cfg, s.CA, &c.cert).run().awaitProblem(c.words...)
-				if err := Check(context.Background(), cfg, c.cert); err == nil || !containsAll(err.Error(), c.words) {
+				if err := Check(context.Background(), cfg, Login{Certificate: c.cert}); err == nil || !containsAll(err.Error(), c.words) {
 					t.Errorf("Check() = %v, want %q", err, c.words)
 				}
 			})
 		}
 		cfg := config(t, s.Devices, s.CA)
-		if err := Check(context.Background(), cfg, s.Device(id)); err != nil {
+		if err := Check(context.Background(), cfg, Login{Certificate: s.Device(id)}); err != nil {
 			t.Errorf("Check with a good certificate = %v", err)
 		}
 	})

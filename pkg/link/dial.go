@@ -49,7 +49,7 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 		_ = raw.Close()
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
-	return newConn(t), nil
+	return newConn(d, t), nil
 }
 
 // connect opens the TCP connection, through an HTTP proxy if there is one.

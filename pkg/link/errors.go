@@ -18,6 +18,7 @@ var (
 	errMute      = errors.New("the broker carries nothing")
 	errRival     = errors.New("the session was taken over")
 	errStopping  = errors.New("camd is stopping")
+	errTaken     = errors.New("there is another certificate")
 )
 
 // Problem is why the broker can't be reached. Error is a sentence for people;

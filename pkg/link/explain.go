@@ -48,6 +48,8 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 		return fmt.Sprintf("The broker %s stopped answering. The network between may be down.", t.address())
 	case errors.Is(err, errStopping), errors.Is(err, context.Canceled):
 		return "camd is stopping."
+	case errors.Is(err, errTaken):
+		return fmt.Sprintf("camd connects to the broker %s anew, with the new certificate.", t.address())
 	case errors.Is(err, errProxy):
 		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), tlsend.Root(err))
 	}

@@ -197,7 +197,7 @@ func TestCheckGivesUpWithItsContext(t *testing.T) {
 	cert, err := ca.Device(proto.NewDeviceID(), nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if err := Check(ctx, cfg, linktest.Must(t, cert, err)); err == nil || !containsAll(err.Error(), []string{"does not answer"}) {
+	if err := Check(ctx, cfg, Login{Certificate: linktest.Must(t, cert, err)}); err == nil || !containsAll(err.Error(), []string{"does not answer"}) {
 		t.Errorf("Check() = %v, want that the broker does not answer", err)
 	}
 }

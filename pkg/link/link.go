@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +37,7 @@ const inboxLength = 160
 
 // Link is the connection to the broker.
 type Link struct {
-	dialer    *dialer
+	dialer    atomic.Pointer[dialer] // another one after Take
 	device    proto.DeviceID
 	log       *slog.Logger
 	condition *health.Condition
@@ -51,6 +50,7 @@ type Link struct {
 	pauses  pauses        // used by the MQTT library's connecting goroutine alone
 	inbox   chan message  // from the handler to deliver
 	changed chan struct{} // holds one: the connection may have changed
+	taken   chan struct{} // holds one: there is another certificate
 	echoed  chan struct{} // holds one: the broker carried the birth back
 
 	session atomic.Pointer[session] // nil unless one serves: subscribed, and said to be born
@@ -69,11 +69,10 @@ type Link struct {
 	rivals rivals
 }
 
-// New validates and starts nothing. cert is the device's certificate with its
-// identity key; its common name must be device. birth is the status while the device
+// New validates and starts nothing. The certificate's common name must be device. birth is the status while the device
 // is online; of it the statement of the epoch stays when it goes.
-func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, birth proto.Status, cert tls.Certificate) (*Link, error) {
-	t, err := newTarget(cfg, cert)
+func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, birth proto.Status, login Login) (*Link, error) {
+	t, err := newTarget(cfg, login)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +80,6 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		return nil, err
 	}
 	l := &Link{
-		dialer:    newDialer(t),
 		device:    device,
 		log:       log.With("component", "link"),
 		condition: board.Condition("broker"),
@@ -92,8 +90,10 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		notices:   make(chan notice, noticesLength),
 		acks:      make(chan unacknowledged, noticesLength),
 		changed:   make(chan struct{}, 1),
+		taken:     make(chan struct{}, 1),
 		echoed:    make(chan struct{}, 1),
 	}
+	l.dialer.Store(newDialer(t))
 	if l.birth, err = json.Marshal(birth); err != nil {
 		return nil, fmt.Errorf("write status: %w", err)
 	}
@@ -111,7 +111,7 @@ func (l *Link) Deliver(to Receiver) { l.to = to }
 
 // How long the end of Run lasts at most, beyond the bounds of dial.go.
 const (
-	lingerTime     = 250 * time.Millisecond // for what other parts send while they end too
+	lingerTime     = 250 * time.Millisecond // for what other parts send while they end too, or before Take's certificate is shown
 	farewellTime   = 2 * time.Second        // for what waits in the outbox and for the offline status
 	disconnectTime = 3 * time.Second
 	abandonTime    = 20 * time.Millisecond // instead, where there is no connection
@@ -139,6 +139,7 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	var announced *conn
 	again := time.NewTimer(0) // to look once more, although nothing has changed
 	defer again.Stop()
+	var renew <-chan time.Time // when to connect anew, with another certificate
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -148,6 +149,10 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 				client.Connect()
 			}
 			announced = l.follow(ctx, client, announced)
+		case <-l.taken:
+			renew = time.After(lingerTime)
+		case <-renew:
+			l.cutOlder()
 		case <-again.C:
 		}
 		if until := l.assess(client); !until.IsZero() {
@@ -171,14 +176,15 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 // something of long ago, and would keep the packet identifier of each until it is
 // acknowledged. After 65535 that are not it could not even subscribe.
 func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
+	d := l.dialer.Load()
 	return mqtt.NewClientOptions().
-		AddBroker("mqtts://"+l.dialer.address()). // for the library's books; open dials
-		SetClientID(l.dialer.clientID).
+		AddBroker("mqtts://"+d.address()). // for the library's books; open dials
+		SetClientID(d.clientID).
 		SetProtocolVersion(4). // MQTT 3.1.1, without a second attempt at 3.1
 		SetCleanSession(true). // requests that waited in a session would be stale
 		SetOrderMatters(true).
-		SetKeepAlive(l.dialer.keepalive).
-		SetPingTimeout(min(l.dialer.keepalive, answerTime)).
+		SetKeepAlive(d.keepalive).
+		SetPingTimeout(min(d.keepalive, answerTime)).
 		SetConnectTimeout(connectTime).
 		SetWriteTimeout(writeTime).
 		SetAutoReconnect(false).

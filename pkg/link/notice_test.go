@@ -146,7 +146,7 @@ func TestABrokerThatAcknowledgesNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer func() { _ = far.Close() }()
-		s := &session{conn: newConn(near), over: make(chan struct{})}
+		s := &session{conn: newConn(nil, near), over: make(chan struct{})}
 		if err := (unacknowledged{session: s, token: forever{}}).wait(); !errors.Is(err, errSilent) {
 			t.Errorf("wait = %v", err)
 		}

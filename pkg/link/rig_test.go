@@ -91,7 +91,7 @@ func newRig(t *testing.T, cfg Config, ca *pki.CA, cert *tls.Certificate) *rig {
 		*cert = linktest.Must(t, good, err)
 	}
 	var err error
-	r.link, err = New(cfg, slog.New(slog.DiscardHandler), r.board, r.device, proto.Status{Online: true, Version: version}, *cert)
+	r.link, err = New(cfg, slog.New(slog.DiscardHandler), r.board, r.device, proto.Status{Online: true, Version: version}, Login{Certificate: *cert})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func TestNoViewerEndsTheDevicesSession(t *testing.T) {
 // and a member's certificate.
 func knowable(t *testing.T, r *rig, guest proto.ClientID) []string {
 	t.Helper()
-	leaf := r.link.dialer.leaf
+	leaf := r.link.dialer.Load().leaf
 	spki, err := x509.MarshalPKIXPublicKey(leaf.PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestTwinsSayThatTheyAreTwo(t *testing.T) {
 	t.Parallel()
 	eachBroker(t, func(t *testing.T, s *linktest.Server) {
 		a := newRig(t, config(t, s.Devices, s.CA), s.CA, nil)
-		b := newRig(t, config(t, s.Devices, s.CA), s.CA, &a.link.dialer.cert)
+		b := newRig(t, config(t, s.Devices, s.CA), s.CA, &a.link.dialer.Load().cert)
 		a.run().awaitOnline()
 		b.run()
 		for _, r := range []*rig{a, b} {
@@ -83,7 +83,7 @@ func TestTwinsSayThatTheyAreTwo(t *testing.T) {
 		}
 		b.stop()
 		linktest.Until(t, "Check notices who is there already", func() bool {
-			err := Check(context.Background(), config(t, s.Devices, s.CA), a.link.dialer.cert)
+			err := Check(context.Background(), config(t, s.Devices, s.CA), Login{Certificate: a.link.dialer.Load().cert})
 			return err != nil && strings.HasPrefix(err.Error(), "Somebody else connects")
 		})
 		linktest.Until(t, "the other one has its session, and still says so", func() bool { return a.health().State == health.Degraded })
@@ -129,7 +129,7 @@ func TestABrokerThatCarriesNothingIsFound(t *testing.T) {
 	s := linktest.Mosquitto(t, "../../docs/mosquitto")
 	cfg := config(t, s.Viewers, s.CA)
 	device := proto.NewDeviceID()
-	if err := Check(context.Background(), cfg, s.Device(device)); err == nil || !containsAll(err.Error(), []string{"carries none of it", "not the viewers'"}) {
+	if err := Check(context.Background(), cfg, Login{Certificate: s.Device(device)}); err == nil || !containsAll(err.Error(), []string{"carries none of it", "not the viewers'"}) {
 		t.Errorf("Check on the viewers' port = %v", err)
 	}
 	r := newRig(t, cfg, s.CA, nil).run()

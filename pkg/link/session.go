@@ -16,7 +16,7 @@ import (
 
 // open is the MQTT library's way to a connection.
 func (l *Link) open(ctx context.Context) (net.Conn, error) {
-	c, err := l.dialer.open(ctx)
+	c, err := l.dialer.Load().open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,11 +118,11 @@ func (l *Link) assess(client mqtt.Client) (again time.Time) {
 	serves := l.online.Load() && client.IsConnectionOpen()
 	switch {
 	case serves && rival:
-		l.condition.Set(health.Degraded, l.dialer.explain(last, now).Sentence)
+		l.condition.Set(health.Degraded, l.dialer.Load().explain(last, now).Sentence)
 	case serves:
 		l.condition.Set(health.OK, "")
 	case last != nil:
-		l.condition.Set(health.Failed, l.dialer.explain(last, now).Sentence)
+		l.condition.Set(health.Failed, l.dialer.Load().explain(last, now).Sentence)
 	}
 	return again
 }

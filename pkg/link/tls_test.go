@@ -19,7 +19,7 @@ func TestNothingOlderThanTLS13IsSpoken(t *testing.T) { // T20
 		ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12} //nolint:gosec // that is the attack
 	cfg := config(t, linktest.Script(t, old, func(c net.Conn) { t.Errorf("the handshake was made: %v", c.RemoteAddr()) }), ca)
 	device, err := ca.Device(proto.NewDeviceID(), nil)
-	if err := Check(context.Background(), cfg, linktest.Must(t, device, err)); err == nil || !strings.Contains(err.Error(), "does not offer TLS 1.3") {
+	if err := Check(context.Background(), cfg, Login{Certificate: linktest.Must(t, device, err)}); err == nil || !strings.Contains(err.Error(), "does not offer TLS 1.3") {
 		t.Errorf("Check = %v", err)
 	}
 }

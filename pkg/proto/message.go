@@ -37,6 +37,8 @@ const (
 	OpEvents   Op = "events"   // a page of the last events, and one with its picture
 
 	OpUpdate Op = "update" // how the camera's own update stands; look for one, install it now, put it off
+
+	OpCertificate Op = "certificate" // how long the camera's certificate for its broker lasts; another one
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,
@@ -176,6 +178,8 @@ type StatusAnswer struct {
 	Sessions   []Viewer    `json:"sessions"`
 	// Update is how the camera's own update stands; nil where the configuration has none.
 	Update *UpdateStatus `json:"update,omitempty"`
+	// Certificate is how long the camera's certificate for its broker lasts.
+	Certificate *CertificateStatus `json:"certificate,omitempty"`
 }
 
 // Condition is one named part's health. docs/protocol.md 4.9.

@@ -40,6 +40,7 @@ type Rig struct {
 	Device proto.DeviceID
 	Label  pairing.Label
 	CA     *pki.CA
+	PKI    string // the folder of CA
 	Broker Broker
 	Stderr *os.File // camd's, instead of what Log returns; nil: none
 	Under  []string // a command before camd's, which becomes it
@@ -148,10 +149,12 @@ func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb), start: start}
 	r.Socket = filepath.Join(shortDir(tb), "camd.sock")
 	r.config = filepath.Join(r.Dir, "camd.toml")
-	var err error
-	if r.CA, err = pki.NewCA("rig"); err != nil {
+	r.PKI = filepath.Join(r.Dir, "pki")
+	folder, err := pki.Create(r.PKI, "rig")
+	if err != nil {
 		tb.Fatal(err)
 	}
+	r.CA = folder.CA
 	r.StartBroker()
 	tb.Cleanup(func() { r.StopBroker() })
 	ca, err := pki.WriteCA(r.Dir, "broker", r.CA)

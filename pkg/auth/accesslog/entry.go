@@ -39,7 +39,10 @@ const (
 	KindAlarm    Kind = "alarm"    // a client saw two logs that contradict each other
 	KindRollback Kind = "rollback" // a client showed a checkpoint that this log does not continue
 	KindUpdate   Kind = "update"   // a step of the camera's own update
-	KindMerged   Kind = "merged"   // short sessions of one member from Start to Last, whose texts were dropped
+
+	KindCertificate Kind = "certificate" // the camera gets another certificate for its broker, good until Until
+
+	KindMerged Kind = "merged" // short sessions of one member from Start to Last, whose texts were dropped
 )
 
 // Noticed tells whether each member gets a notice of an entry of this kind, at once.
@@ -47,7 +50,7 @@ const (
 func (k Kind) Noticed() bool {
 	switch k {
 	case KindLive, KindTalk, KindSnapshot, KindRing, KindEnd, KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy,
-		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch, KindUpdate:
+		KindEvict, KindReset, KindAlarm, KindRollback, KindEpoch, KindUpdate, KindCertificate:
 		return true
 	}
 	return false
@@ -91,7 +94,7 @@ type Entry struct {
 	SubjectName string         `json:"sname,omitempty"`  // what the household calls it
 	Weekly      string         `json:"weekly,omitempty"` // KindGrant, as proto.Grant has it
 	From        int64          `json:"nbf,omitempty"`    // KindGrant as there; KindMerged: when the first began and the last ended;
-	Until       int64          `json:"exp,omitempty"`    // KindUpdate: until when it is put off
+	Until       int64          `json:"exp,omitempty"`    // KindUpdate: until when it is put off; KindCertificate: how long it lasts
 	Grant       string         `json:"jws,omitempty"`    // KindGrant: SHA-256 of the signed request, base64url
 	Keep        bool           `json:"keep,omitempty"`   // KindRevoke: guests become those of Client
 	Set         []string       `json:"set,omitempty"`    // KindSettings: such as time_zone=Europe/Berlin

@@ -51,8 +51,11 @@ func sentence(e Entry, loc *time.Location) string {
 		return fmt.Sprintf("%s began %d times to %s for less than %d seconds between %s and %s; of these entries, from %d to %d, the texts are dropped.",
 			e.who(), e.Count, deeds(e.Scopes, todo), int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
 	}
-	if e.Kind == KindUpdate {
+	switch e.Kind {
+	case KindUpdate:
 		return e.updated(loc)
+	case KindCertificate:
+		return e.certificate(loc)
 	}
 	return e.other()
 }
@@ -113,6 +116,8 @@ func quoted(s string) string {
 
 func (e Entry) ended() string {
 	switch {
+	case e.Reason == ReasonNotApplied && e.Op == proto.OpCertificate:
+		return fmt.Sprintf("The certificate of entry %d was not taken after all: the camera could not keep it.", e.Start)
 	case e.Reason == ReasonNotApplied:
 		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
 	case e.Op == proto.OpTalk && unheard[e.Reason]:
@@ -179,6 +184,14 @@ func (e Entry) settings() string {
 	return strings.Join(list, ", ")
 }
 
+// certificate says who gave the camera another certificate.
+func (e Entry) certificate(loc *time.Location) string {
+	if e.Client == "" && e.Network == "" {
+		return "The camera renewed its certificate for the broker, now good until " + moment(e.Until, loc) + "."
+	}
+	return e.who() + " gave the camera another certificate for its broker, good until " + moment(e.Until, loc) + "."
+}
+
 // asked is what a refused request was for.
 func (e Entry) asked() string {
 	switch e.Op {
@@ -198,6 +211,8 @@ func (e Entry) asked() string {
 		return "read the access log"
 	case proto.OpUpdate:
 		return deeds([]proto.Scope{proto.ScopeUpdate}, todo)
+	case proto.OpCertificate:
+		return "give the camera another certificate"
 	}
 	return fmt.Sprintf("do %q", string(e.Op))
 }

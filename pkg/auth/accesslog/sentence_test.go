@@ -31,6 +31,11 @@ func TestSentence(t *testing.T) {
 		"ALARM: the camera was shown a log of releases that contradicts the one which it has seen, so it installs nothing.": update(proto.StepFork, "", ""),
 		"Someone at the camera asked for version 1.2.0 at once.":                                                            {Kind: KindUpdate, Network: NetLocal, Step: proto.StepAsked, Release: "1.2.0"},
 		"Anna put off version 1.2.0 until 3 Dec 2026 12:00.":                                                                {Kind: KindUpdate, Client: anna, Name: "Anna", Step: proto.StepPostponed, Release: "1.2.0", Until: 1796295600},
+		"Anna gave the camera another certificate for its broker, good until 3 Dec 2026 12:00.":                             {Kind: KindCertificate, Client: anna, Name: "Anna", Network: NetMQTT, Until: 1796295600},
+		"Someone at the camera gave the camera another certificate for its broker, good until 3 Dec 2026 12:00.":            {Kind: KindCertificate, Network: NetLocal, Until: 1796295600},
+		"The camera renewed its certificate for the broker, now good until 3 Dec 2026 12:00.":                               {Kind: KindCertificate, Until: 1796295600},
+		"The certificate of entry 7 was not taken after all: the camera could not keep it.":                                 {Kind: KindEnd, Op: proto.OpCertificate, Start: 7, Reason: ReasonNotApplied},
+		"Anna was not allowed to give the camera another certificate: the right to it is missing.":                          {Kind: KindRefused, Client: anna, Name: "Anna", Op: proto.OpCertificate, Code: proto.CodeScope},
 		"Anna lets the camera update itself again.":                                                                         {Kind: KindUpdate, Client: anna, Name: "Anna", Step: proto.StepPostponed, Release: "1.2.0"},
 		"The camera did something about an update that this program does not know: melt.":                                   update("melt", "", ""),
 		"Ben was not allowed to update the camera: the right to it is missing.":                                             {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpUpdate, Scopes: []proto.Scope{proto.ScopeUpdate}, Code: proto.CodeScope},
@@ -113,7 +118,7 @@ func TestNamesAreNoSentences(t *testing.T) {
 func TestSentenceIsHarmless(t *testing.T) {
 	const evil = "\x1b[2J\r\n\x07\u202e\u2066\u200f\u0085\ufeff\u2028"
 	for _, k := range []Kind{KindLive, KindSnapshot, KindRing, KindEnd, KindPair, KindRefused, KindHostile, KindEpoch, KindGrant, KindRevoke, KindSettings,
-		KindPrivacy, KindEvict, KindReset, KindAlarm, KindRollback, KindMerged, KindUpdate, evil} {
+		KindPrivacy, KindEvict, KindReset, KindAlarm, KindRollback, KindMerged, KindUpdate, KindCertificate, evil} {
 		for _, name := range []string{"", evil} {
 			e := Entry{Kind: k, Client: evil, Name: name, Role: evil, Op: evil, Scopes: []proto.Scope{evil}, Network: evil, Session: evil,
 				Reason: evil, Code: evil, Subject: evil, SubjectName: name, Weekly: evil, Set: []string{evil}, Grant: evil, Step: evil, Release: evil,
@@ -128,7 +133,7 @@ func TestSentenceIsHarmless(t *testing.T) {
 
 func TestNoticed(t *testing.T) {
 	for k, want := range map[Kind]bool{KindLive: true, KindSnapshot: true, KindRing: true, KindEnd: true, KindGrant: true, KindRevoke: true, KindPair: true, KindSettings: true,
-		KindPrivacy: true, KindEvict: true, KindReset: true, KindAlarm: true, KindRollback: true, KindEpoch: true, KindUpdate: true,
+		KindPrivacy: true, KindEvict: true, KindReset: true, KindAlarm: true, KindRollback: true, KindEpoch: true, KindUpdate: true, KindCertificate: true,
 		KindRefused: false, KindHostile: false, KindMerged: false, "later": false} {
 		if k.Noticed() != want {
 			t.Errorf("%s: %v", k, !want)

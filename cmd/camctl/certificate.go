@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// certificateRenew is request and set in one, by an authority that is at hand.
+const certificateRenew = "renew"
+
+type certificateCmd struct {
+	Do     string `arg:"positional" help:"status, renew (with the authority in --ca), request (print what an authority is to sign) or set (what it made of that)" default:"status" placeholder:"status|renew|request|set"`
+	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+	CA     string `arg:"--ca" help:"renew: folder of the authority, as camctl ca init or camops pki init made it" placeholder:"DIR"`
+	Chain  string `arg:"--chain" help:"set: PEM file with the camera's certificate, and those that lead from it to the authority" placeholder:"FILE"`
+}
+
+// Run asks the camera, as an owner.
+func (c certificateCmd) Run(env *environment) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	var folder *pki.Folder
+	var chain [][]byte
+	var err error
+	switch c.Do {
+	case certificateRenew:
+		folder, err = openAuthority(c.CA)
+	case string(proto.CertificateDoSet):
+		chain, err = readChain(c.Chain)
+	}
+	if err != nil {
+		return err
+	}
+	camera, err := env.dial(c.Camera)
+	if err != nil {
+		return err
+	}
+	defer camera.Close()
+	switch c.Do {
+	case string(proto.CertificateDoRequest):
+		return c.request(env, camera)
+	case certificateRenew:
+		asked, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
+		if err != nil {
+			return err
+		}
+		if chain, err = signed(folder, camera.Record().Device, asked.Request); err != nil {
+			return err
+		}
+	case string(proto.CertificateDoStatus):
+		now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoStatus})
+		if err != nil {
+			return err
+		}
+		return env.print(now, "%s", proto.CertificateWords(now, time.Now()))
+	}
+	now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoSet, Chain: chain})
+	if err != nil {
+		return err
+	}
+	return env.print(now, "The camera tried its new certificate with the broker, and took it: %s.", proto.CertificateWords(now, time.Now()))
+}
+
+func (c certificateCmd) check() error {
+	set := string(proto.CertificateDoSet)
+	switch {
+	case !slices.Contains([]string{string(proto.CertificateDoStatus), certificateRenew, string(proto.CertificateDoRequest), set}, c.Do):
+		return usageError(fmt.Sprintf("certificate is status, renew, request or set, not %q", c.Do))
+	case (c.CA != "") != (c.Do == certificateRenew):
+		return usageError("certificate renew takes --ca, and nothing else does; without the authority at hand use certificate request, and certificate set")
+	case (c.Chain != "") != (c.Do == set):
+		return usageError("certificate set takes --chain, and nothing else does")
+	}
+	return nil
+}
+
+// request prints the camera's request, for an authority that is somewhere else.
+func (c certificateCmd) request(env *environment, camera *connection) error {
+	now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
+	if err != nil {
+		return err
+	}
+	text := requestPEM(now.Request)
+	return env.print(now, "%s", lines(strings.TrimSuffix(string(text), "\n")))
+}
+
+func requestPEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+}
+
+// signed has the authority sign a request of the camera want. It must name that one: the
+// authority signs for all cameras of its broker.
+func signed(folder *pki.Folder, want proto.DeviceID, request []byte) ([][]byte, error) {
+	text := requestPEM(request)
+	id, err := pki.RequestOf(text)
+	if err != nil {
+		return nil, fmt.Errorf("the camera's request can't be signed: %w", err)
+	}
+	if id != want {
+		return nil, fmt.Errorf("the camera %s asks for a certificate of another camera, %s: nothing was signed", want, id)
+	}
+	_, path, err := folder.MakeDevice(text, true)
+	if err != nil {
+		return nil, err
+	}
+	return readChain(path)
+}
+
+// readChain reads the certificates of a PEM file that a person named.
+func readChain(path string) ([][]byte, error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return nil, err
+	}
+	var chain [][]byte
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			chain = append(chain, block.Bytes)
+		}
+	}
+	if len(chain) == 0 {
+		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+	}
+	if n := len(bytes.Join(chain, nil)); n > proto.MaxChain {
+		return nil, fmt.Errorf("the certificates in %s have %d bytes, and a camera takes %d: leave out what its broker does not need", path, n, proto.MaxChain)
+	}
+	return chain, nil
+}

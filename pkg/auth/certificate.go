@@ -1,0 +1,87 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// CertificateRule is what OpCertificate needs: seeing how long the certificate lasts needs
+// nothing, and asking for another one is for owners alone, whatever scopes others have. Who
+// gave a bad one could put the camera out of everyone's reach. docs/protocol.md 13.1.
+func CertificateRule() Rule { return Rule{Scopes: certificateScopes, Check: checkOwner} }
+
+func certificateScopes(body json.RawMessage) ([]proto.Scope, error) {
+	var q proto.CertificateRequest
+	if err := envelope.Decode(body, &q); err != nil {
+		return nil, err
+	}
+	if !q.Valid() {
+		return nil, errors.New("a request about the certificate asks for one thing that there is")
+	}
+	return q.Scopes(), nil
+}
+
+func checkOwner(r Request) error {
+	var q proto.CertificateRequest
+	if envelope.Decode(r.Body, &q) != nil {
+		return proto.Refuse(proto.CodeBadRequest)
+	}
+	if q.Do != proto.CertificateDoStatus && r.Caller.Role != proto.RoleOwner {
+		return proto.Refuse(proto.CodeScope)
+	}
+	return nil
+}
+
+// CertificateLog logs that the camera takes another certificate for its broker, and so
+// tells every member.
+type CertificateLog struct {
+	authority *Authority
+	by        *Request // nil: the camera itself
+
+	Entry uint64 // in the access log, once Taken has made it
+}
+
+// CertificateTaken is the log for one certificate, which the member who made a request
+// gives, or the camera gets by itself (nil).
+func (a *Authority) CertificateTaken(r *Request) *CertificateLog {
+	return &CertificateLog{authority: a, by: r}
+}
+
+// Taken makes the entry: what it is about must wait for a nil error. The right is decided
+// once more, since a certificate is tried for a while before it is taken.
+func (l *CertificateLog) Taken(until time.Time) (err error) {
+	a := l.authority
+	e := accesslog.Entry{Kind: accesslog.KindCertificate}
+	if l.by != nil {
+		m := a.members.get(l.by.member.id)
+		switch {
+		case m == nil:
+			return proto.Refuse(proto.CodeRevoked)
+		case m.Role != proto.RoleOwner:
+			return proto.Refuse(proto.CodeScope)
+		case !a.gate.mayStart(m):
+			return proto.Refuse(proto.CodeBusy)
+		}
+		e = actor{m}.entry(accesslog.KindCertificate)
+		e.Op = proto.OpCertificate
+	}
+	if code := a.gate.closed(); code != "" {
+		return proto.Refuse(code)
+	}
+	e.Until = until.Unix()
+	if l.Entry, err = a.journal.Append(e); err != nil {
+		return errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
+	return nil
+}
+
+// NotTaken takes it back.
+func (l *CertificateLog) NotTaken() {
+	_, _ = l.authority.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Op: proto.OpCertificate, // the journal reports its errors
+		Start: l.Entry, Reason: accesslog.ReasonNotApplied})
+}

@@ -1,0 +1,183 @@
+package claim
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Keeper is where the certificate and its key lie.
+type Keeper interface {
+	Load() (tls.Certificate, error)
+	Writable() error            // nil, or an ErrFixed
+	Keep(tls.Certificate) error // durable; a power cut leaves the old one or the new one
+}
+
+// Broker is the connection for which the certificate is shown.
+type Broker interface {
+	// Try connects with another certificate, and leaves the session that there is alone.
+	Try(ctx context.Context, cert tls.Certificate) error
+	// Take shows it from now on.
+	Take(cert tls.Certificate) error
+}
+
+// Journal is the access log.
+type Journal interface {
+	Taken(until time.Time) error // durable before the certificate is kept
+	NotTaken()                   // it was not kept after all
+}
+
+// Deps is what a Claim needs.
+type Deps struct {
+	Keeper Keeper
+	Broker Broker
+	Own    Journal // for what the camera renews by itself
+	Clock  Clock
+	CA     string // file of the broker's authority, by which an enrolment server is known that has no other
+}
+
+// Claim is the device's certificate for its broker, and the next one.
+type Claim struct {
+	device    proto.DeviceID
+	deps      Deps
+	est       *EST // nil: nobody renews by itself
+	log       *slog.Logger
+	condition *health.Condition
+
+	taking sync.Mutex // held while a certificate is judged, tried and taken
+
+	mu      sync.Mutex
+	current tls.Certificate
+	leaf    *x509.Certificate // of current
+	next    crypto.Signer     // the key of the newest request; nil: there is none
+	problem string            // why the last renewal of its own went wrong
+}
+
+// New reads the certificate that there is and starts nothing.
+func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, deps Deps) (*Claim, error) {
+	c := &Claim{device: device, deps: deps, log: log.With("component", "claim"), condition: board.Condition("certificate")}
+	var err error
+	if c.est, err = cfg.server(deps.CA); err != nil {
+		return nil, err
+	}
+	if c.current, err = deps.Keeper.Load(); err != nil {
+		return nil, err
+	}
+	if c.leaf, err = x509.ParseCertificate(c.current.Certificate[0]); err != nil {
+		return nil, fmt.Errorf("read the certificate for the broker: %w", err)
+	}
+	return c, nil
+}
+
+// Certificate is the one that serves.
+func (c *Claim) Certificate() tls.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
+// Status is how long it lasts.
+func (c *Claim) Status() proto.CertificateStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return proto.CertificateStatus{From: c.leaf.NotBefore.Unix(), Until: c.leaf.NotAfter.Unix(), Problem: c.problem}
+}
+
+// Request asks for another certificate (PKCS #10 in DER), for a new key. Until one is
+// taken, or camd ends, it is the same key each time: whoever asks second does not spoil
+// what was signed for the first.
+func (c *Claim) Request() ([]byte, error) {
+	if err := c.deps.Keeper.Writable(); err != nil {
+		return nil, err
+	}
+	key, _, err := c.nextKey()
+	if err != nil {
+		return nil, err
+	}
+	return Request(c.device, key)
+}
+
+// nextKey is the key of the next certificate, made where there is none, and the leaf of
+// the present one.
+func (c *Claim) nextKey() (crypto.Signer, *x509.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == nil {
+		key, err := NewKey()
+		if err != nil {
+			return nil, nil, err
+		}
+		c.next = key
+	}
+	return c.next, c.leaf, nil
+}
+
+// Set takes the chain that was made for the newest request, if it is good and the broker
+// lets the camera in with it: until then, and after any error, the old one serves. The
+// error is a *Problem, ErrFixed, ErrBusy, or a fault of the device.
+func (c *Claim) Set(ctx context.Context, chain [][]byte, journal Journal) error {
+	if !c.taking.TryLock() {
+		return ErrBusy
+	}
+	defer c.taking.Unlock()
+	if err := c.deps.Keeper.Writable(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	key, done := c.next, len(chain) > 0 && string(chain[0]) == string(c.current.Certificate[0])
+	c.mu.Unlock()
+	switch {
+	case done:
+		return problem("The camera has this certificate already.")
+	case key == nil:
+		return problem("The camera waits for no certificate: it forgets its request when it starts anew. Ask it for another request, and have that signed.")
+	}
+	return c.take(ctx, key, chain, journal)
+}
+
+// tryTime bounds what the broker has to say about a new certificate.
+const tryTime = 10 * time.Second
+
+// take judges, tries, logs and keeps a chain, in this order. taking is held.
+func (c *Claim) take(ctx context.Context, key crypto.Signer, chain [][]byte, journal Journal) error {
+	leaf, err := Wanted{c.device, key.Public(), c.deps.Clock}.Judge(chain)
+	if err != nil {
+		return err
+	}
+	cert := tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}
+	if err := c.try(ctx, cert); err != nil {
+		return err
+	}
+	if err := journal.Taken(leaf.NotAfter); err != nil {
+		return err
+	}
+	if err := c.deps.Keeper.Keep(cert); err != nil {
+		journal.NotTaken()
+		return err
+	}
+	c.mu.Lock()
+	c.current, c.leaf, c.next, c.problem = cert, leaf, nil, ""
+	c.mu.Unlock()
+	c.log.Info("there is a new certificate for the broker", "until", leaf.NotAfter)
+	c.assess()
+	return c.deps.Broker.Take(cert)
+}
+
+func (c *Claim) try(ctx context.Context, cert tls.Certificate) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	err := c.deps.Broker.Try(ctx, cert)
+	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
+		return err
+	}
+	return &Problem{Sentence: "The certificate was tried, and does not work: " + err.Error(), cause: err}
+}

@@ -1,0 +1,34 @@
+package claim
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+)
+
+// Config is the [enrolment] table.
+type Config struct {
+	URL string `toml:"url" doc:"Server by which the camera renews its certificate for the broker by itself (EST, RFC 7030): https://host, or https://host/.well-known/est/label. Empty: owners renew it, with camctl certificate renew."`
+	CA  string `toml:"ca" doc:"PEM file of the authority that signs the server's certificate. Empty: the one in link.ca."`
+}
+
+// server is nil where there is none. ca is the file to go by where there is none of its
+// own.
+func (c Config) server(ca string) (*EST, error) {
+	if c.URL == "" {
+		return nil, nil //nolint:nilnil // it is optional
+	}
+	path := cmp.Or(c.CA, ca)
+	if path == "" {
+		return nil, fmt.Errorf("enrolment configuration: ca is empty, and so is link.ca: name the authority of %s", c.URL)
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("enrolment configuration: read the server's authority: %w", err)
+	}
+	e, err := NewEST(c.URL, pem)
+	if err != nil {
+		return nil, fmt.Errorf("enrolment configuration: %w", err)
+	}
+	return e, nil
+}

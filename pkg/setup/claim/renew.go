@@ -1,0 +1,125 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+)
+
+const (
+	lookEvery = time.Hour      // at the certificate's age, and at the enrolment server if there was trouble
+	ownPause  = 24 * time.Hour // between two renewals of the camera's own: each is told to everyone
+)
+
+// String names the component.
+func (c *Claim) String() string { return "claim" }
+
+// Run says when the certificate has ended, and renews it when two thirds of its life are
+// over where there is an enrolment server, until ctx ends.
+func (c *Claim) Run(ctx context.Context, ready func()) error {
+	ready()
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			look.Reset(c.look(ctx))
+		}
+	}
+}
+
+// look returns when to look again. A fleet does not do so at one moment.
+func (c *Claim) look(ctx context.Context) time.Duration {
+	again := lookEvery/2 + rand.N(lookEvery) //nolint:gosec // no secret
+	if c.est != nil && c.due() {
+		err := c.renew(ctx)
+		var later *RetryError
+		switch {
+		case err == nil:
+			again = ownPause
+		case ctx.Err() != nil:
+			return again
+		case errors.As(err, &later):
+			again = later.After
+		}
+		c.note(err)
+	}
+	c.assess()
+	return again
+}
+
+// due reports whether two thirds of the certificate's life are over, or all of it. A
+// clock that nothing vouches for tells nothing.
+func (c *Claim) due() bool {
+	now, synchronised := c.deps.Clock()
+	s := c.Status()
+	return synchronised && s.Old(now)
+}
+
+// renew gets the next certificate from the enrolment server.
+func (c *Claim) renew(ctx context.Context) error {
+	if !c.taking.TryLock() {
+		return ErrBusy
+	}
+	defer c.taking.Unlock()
+	if err := c.deps.Keeper.Writable(); err != nil {
+		return err
+	}
+	key, leaf, err := c.nextKey()
+	if err != nil {
+		return err
+	}
+	request, err := requestFor(c.device, key, leaf.RawSubject)
+	if err != nil {
+		return err
+	}
+	chain, err := c.est.Reenroll(ctx, request, c.Certificate())
+	if err != nil {
+		return err
+	}
+	return c.take(ctx, key, chain, c.deps.Own)
+}
+
+// note keeps what a person should know of a renewal that went wrong.
+func (c *Claim) note(err error) {
+	text := ""
+	if err != nil {
+		c.log.Warn("the certificate for the broker was not renewed", "error", err)
+		text = "The camera could not renew it by itself; its log says why."
+		var known *Problem
+		if errors.As(err, &known) {
+			text = known.Sentence
+		}
+	}
+	c.mu.Lock()
+	c.problem = text
+	c.mu.Unlock()
+}
+
+// assess brings the condition up to how the certificate is. Its age alone is none: the
+// status tells it.
+func (c *Claim) assess() {
+	now, synchronised := c.deps.Clock()
+	s := c.Status()
+	switch {
+	case synchronised && now.Unix() >= s.Until:
+		c.condition.Set(health.Failed, "The camera's certificate for its broker ended on "+moment(time.Unix(s.Until, 0))+". "+wayBack(s.Problem))
+	case s.Problem != "":
+		c.condition.Set(health.Degraded, "The camera's certificate for its broker, good until "+moment(time.Unix(s.Until, 0))+", was not renewed: "+s.Problem)
+	default:
+		c.condition.Set(health.OK, "")
+	}
+}
+
+// wayBack says what helps when the certificate has ended.
+func wayBack(problem string) string {
+	if problem != "" {
+		return problem
+	}
+	return "Have the broker's operator sign the camera's request anew, and put the result where the old certificate lies."
+}
