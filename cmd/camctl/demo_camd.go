@@ -100,6 +100,9 @@ speaker_file = %q
 [panel]
 live_led = "none"
 
+[setup]
+ble = "off"
+
 [link]
 broker = %q
 ca = %q

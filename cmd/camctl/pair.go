@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,14 +10,17 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/ble"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 type pairCmd struct {
 	loginFlags
-	Socket string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
-	Label  string `arg:"--label" help:"the label (required): the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input" placeholder:"TEXT"`
-	Name   string `arg:"--name" help:"what to call the camera"`
+	Socket  string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
+	BLE     bool   `arg:"--ble" help:"pair over Bluetooth LE instead, by BlueZ, with a camera that is near"`
+	Adapter string `arg:"--adapter" help:"the Bluetooth adapter for --ble (default: the first one)" placeholder:"hci0"`
+	Label   string `arg:"--label" help:"the label (required): the text of its QR code, CAMD:1?…, or the 38 characters to type; a dash reads it from standard input" placeholder:"TEXT"`
+	Name    string `arg:"--name" help:"what to call the camera"`
 }
 
 // Run pairs and keeps what the camera said.
@@ -44,7 +48,14 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := pairAt(env.ctx, home, p.Socket, read, login, p.Name)
+	at := bySocket(p.Socket)
+	if p.BLE {
+		at = p.byBLE(env)
+	}
+	r, err := pairAt(env.ctx, home, at, read, login, p.Name)
+	if lost := new(ble.LostError); errors.As(err, &lost) {
+		return lost
+	}
 	if err != nil {
 		return err
 	}
@@ -60,18 +71,49 @@ func brokerText(b client.Broker) string {
 	return fmt.Sprintf("Its broker is %s, as you have named it; the camera itself says %s, which --broker would take.", b.URL, b.Said)
 }
 
-// pairAt pairs over a local socket and saves the record.
-func pairAt(ctx context.Context, home *client.Home, socket string, label labelOf, login client.Broker, name string) (client.Record, error) {
+// joining begins a conversation with a camera at hand. It is told of the label, and tells
+// which camera it is. The caller closes what it gets.
+type joining func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error)
+
+func bySocket(path string) joining {
+	return func(ctx context.Context, _ labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
+		j, err := client.Join(ctx, path)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return j.Conn, j, j.Device, nil
+	}
+}
+
+// byBLE looks for the camera of the label. A typed one fits any: which camera it belongs to
+// shows in the pairing.
+func (p pairCmd) byBLE(env *environment) joining {
+	return func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
+		env.note("Looking for a camera whose pairing window is open.")
+		wanted := func(d proto.DeviceID) bool {
+			l, err := label(d)
+			return err == nil && l.Device == d
+		}
+		c, err := ble.Dial(ctx, ble.Options{Adapter: p.Adapter, Wanted: wanted, Note: env.note})
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return c, c, c.Device, nil
+	}
+}
+
+// pairAt pairs with a camera at hand and saves the record.
+func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, login client.Broker, name string) (client.Record, error) {
 	keys, err := home.Keys()
 	if err != nil {
 		return client.Record{}, err
 	}
-	conn, err := client.Join(ctx, socket)
+	conn, closer, device, err := at(ctx, label)
 	if err != nil {
 		return client.Record{}, err
 	}
-	defer func() { _ = conn.Close() }() // the pairing may have closed it
-	known, err := label(conn.Device)
+	defer func() { _ = closer.Close() }() // the pairing may have closed it
+	known, err := label(device)
 	if err != nil {
 		return client.Record{}, badLabel(err)
 	}

@@ -53,6 +53,7 @@ func (c checkCmd) Run(env *environment) error {
 	r.leds(cfg.Panel)
 	r.settings(env.ctx, cfg)
 	r.updates(env.ctx, cfg)
+	r.bluetooth(env.ctx, cfg.Setup.BLE)
 	if err := r.w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

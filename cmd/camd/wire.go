@@ -156,6 +156,10 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	registerEvents(gate, events)
 	registerUpdate(gate, own)
 	registerCertificate(gate, certificate, authority)
+	radio, err := bluetooth(cfg.Setup.BLE, log, board, authority)
+	if err != nil {
+		return nil, err
+	}
 	end := make(epochEnd, 1)
 	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
@@ -183,7 +187,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: own, status: s.status, endEpoch: end.now,
 				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
-		}, updating...),
+		}, append(updating, radio...)...),
 	}, nil
 }
 

@@ -25,6 +25,12 @@ var limits = []struct {
 }{
 	{"pkg/proto", "MaxMessage", 16384, "4.1.1", "at most 16384 bytes"},
 	{"pkg/proto", "MaxMessage", 16384, "3.4", "at most 16384 bytes"},
+	{"pkg/proto", "MaxMessage", 16384, "14.4", "at most 16384 bytes"},
+	{"pkg/setup/frame", "MinSize", 20, "14.4", "at most 20 bytes"},
+	{"pkg/setup/frame", "MaxSize", 512, "14.4", "never more than 512"},
+	{"pkg/setup/frame", "overhead", 3, "14.4", "three less than the MTU"},
+	{"pkg/setup/ble", "idleTime", 10 * second, "14.5.4", "Ten seconds without an operation"},
+	{"pkg/setup/ble", "visitTime", 30 * second, "14.5.4", "after 30 seconds"},
 	{"pkg/proto", "MaxBody", 8192, "4.1.1", "8192 for a request's `body`"},
 	{"pkg/proto", "MaxOffer", 7680, "7.1", "at most 7680 bytes"},
 	{"pkg/proto", "MaxMembers", 64, "5.7", "At most 64 are kept"},

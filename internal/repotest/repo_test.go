@@ -82,7 +82,7 @@ var quarantine = map[string][]string{
 	"golang.org/x/mod/sumdb":                            {"pkg/auth/accesslog", "pkg/update/release", "internal/publish"},
 	"github.com/transparency-dev/formats":               {"pkg/update/release", "internal/publish"},
 	"github.com/google/go-tpm":                          {"pkg/auth/tpm"},
-	"github.com/godbus/dbus/v5":                         {"pkg/update/rauc"},
+	"github.com/godbus/dbus/v5":                         {"pkg/update/rauc", "pkg/setup/ble", "pkg/client/ble"},
 	"github.com/theupdateframework/go-tuf/v2":           {"pkg/update/catalog", "internal/publish"},
 	"github.com/secure-systems-lab/go-securesystemslib": {"internal/publish"},
 	"github.com/sigstore/sigstore":                      {"internal/publish"},
@@ -113,7 +113,7 @@ var (
 	leaves   = []string{"pkg/proto", "pkg/media", "pkg/store", "pkg/health", "pkg/supervise", "pkg/foreign", "pkg/logging", "pkg/watchdog"}
 	// What both sides must read alike, or must not take from a broker, is shared.
 	client = []string{"pkg/proto", "pkg/media", "pkg/auth/envelope", "pkg/auth/pairing", "pkg/auth/accesslog",
-		"pkg/auth/naming", "pkg/auth/schedule", "pkg/link/mqttframe", "pkg/link/tlsend", "pkg/foreign", "pkg/setup/code", "pkg/client"}
+		"pkg/auth/naming", "pkg/auth/schedule", "pkg/link/mqttframe", "pkg/link/tlsend", "pkg/foreign", "pkg/setup/code", "pkg/setup/frame", "pkg/client"}
 )
 
 // allowed lists the folders of ours that the package at path may import.

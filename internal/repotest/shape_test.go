@@ -11,7 +11,7 @@ import (
 )
 
 // wire are the packages whose JSON a peer, or someone who examines a device, reads.
-var wire = []string{"pkg/proto", "pkg/auth", "pkg/auth/accesslog", "pkg/auth/envelope", "pkg/auth/pairing", "pkg/auth/record", "cmd/camd"}
+var wire = []string{"pkg/proto", "pkg/auth", "pkg/auth/accesslog", "pkg/auth/envelope", "pkg/auth/pairing", "pkg/auth/record", "pkg/setup/ble", "cmd/camd"}
 
 // notWire are structs with JSON names that never leave the device: what camd prints.
 var notWire = []string{"madeIdentity"}

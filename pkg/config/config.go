@@ -27,6 +27,7 @@ type Config struct {
 	Live live.Config `toml:"live" doc:"Live sessions: WebRTC."`
 
 	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
+	Setup     Setup          `toml:"setup" doc:"Setting the camera up, while its pairing window is open."`
 	Update    update.Config  `toml:"update" doc:"The camera's own update, over the network, by the image's RAUC."`
 	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
 }
@@ -40,6 +41,11 @@ type Device struct {
 	LogLevel string `toml:"log_level" doc:"What is logged to standard error: debug is the most, error the least." allow:"debug|info|warn|error"`
 }
 
+// Setup says by which ways the camera can be set up, beside the local socket.
+type Setup struct {
+	BLE string `toml:"ble" doc:"Bluetooth LE, by BlueZ: auto takes the first adapter, off none, and hci1, for instance, the one of that name."`
+}
+
 // Default returns the built-in configuration.
 func Default() Config {
 	return Config{
@@ -50,6 +56,7 @@ func Default() Config {
 		Live:    live.DefaultConfig(),
 
 		Panel:     panel.DefaultConfig(),
+		Setup:     Setup{BLE: "auto"},
 		Update:    update.DefaultConfig(),
 		Household: auth.DefaultHousehold(),
 	}

@@ -80,7 +80,7 @@ func (h *household) configure(capture string) error {
 		return err
 	}
 	h.config = filepath.Join(h.dir, "camd.toml")
-	text := fmt.Sprintf("[device]\nstate = %q\nsocket = %q\n[capture]\n%s[audio]\n%sspeaker_file = %q\n[link]\nbroker = \"mqtts://%s\"\nca = %q\n",
+	text := fmt.Sprintf("[device]\nstate = %q\nsocket = %q\n[capture]\n%s[audio]\n%sspeaker_file = %q\n[setup]\nble = \"off\"\n[link]\nbroker = \"mqtts://%s\"\nca = %q\n",
 		h.state(), h.socket, capture, h.audio, h.played(), h.broker.Address(), authority)
 	return os.WriteFile(h.config, []byte(text), 0o600)
 }

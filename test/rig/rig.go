@@ -162,6 +162,9 @@ func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 		tb.Fatal(err)
 	}
 	device, _, _ := strings.Cut(tables, "[")
+	if !strings.Contains(tables, "[setup]") {
+		tables += "[setup]\nble = \"off\"\n" // nothing goes on air by this machine's own adapter
+	}
 	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n%s\n[link]\nbroker = %q\nca = %q\n%s",
 		r.State(), r.Socket, device, "mqtts://"+r.address, ca, tables[len(device):])
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {

@@ -1,0 +1,245 @@
+// Package ble is the client's side of setting a camera up over Bluetooth LE, on a machine
+// with BlueZ: it finds a camera whose pairing window is open, and carries the messages of a
+// conversation with it (docs/protocol.md 14). It trusts nothing that it hears: the label
+// decides whether it is the right camera, in the conversation itself.
+//
+// A Conn belongs to one goroutine, but for Close, which may come from any and ends what
+// waits. Nothing runs in the background.
+package ble
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/frame"
+)
+
+// The UUIDs of docs/protocol.md 14.1.
+const (
+	uuidService = "995c0000-ab38-4df1-b73f-0bafa5ab99b9"
+	uuidInfo    = "995c0001-ab38-4df1-b73f-0bafa5ab99b9"
+	uuidRX      = "995c0002-ab38-4df1-b73f-0bafa5ab99b9"
+	uuidTX      = "995c0003-ab38-4df1-b73f-0bafa5ab99b9"
+	uuidStatus  = "995c0004-ab38-4df1-b73f-0bafa5ab99b9"
+
+	version = 1
+)
+
+// How long is waited.
+const (
+	connectTime = 30 * time.Second // for a link and what is on it
+	callTime    = 30 * time.Second // for a characteristic: ATT's own limit
+	pollPause   = 200 * time.Millisecond
+)
+
+var findTime = 30 * time.Second // for a camera to be found; tests have less
+
+// Options says which camera, by which adapter.
+type Options struct {
+	Adapter string                      // such as hci0; empty: the first one that is on
+	Wanted  func(proto.DeviceID) bool   // whether it is this camera; nil: any
+	Note    func(text string, a ...any) // what goes on, for a person; nil: nobody
+}
+
+// Conn is a conversation with a camera. It is a pairing.Conn.
+type Conn struct {
+	Device proto.DeviceID // as the camera says
+	Owned  bool           // it has an owner
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	link   *link
+	out    frame.Writer
+	in     frame.Reader
+}
+
+// Dial finds a camera and connects to it. It tries all that it finds, until one is wanted.
+// The caller closes what it gets.
+func Dial(ctx context.Context, o Options) (*Conn, error) {
+	b, err := connect(ctx, o.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.dial(ctx, o)
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
+	within, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	tried := map[dbus.ObjectPath]bool{}
+	var last error
+	for {
+		path, err := b.next(within, tried)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case within.Err() != nil && last != nil:
+			return nil, last
+		case within.Err() != nil:
+			return nil, errors.New("no camera was found: hold its pairing button for three seconds, or have camd pair open its window, and come close to it")
+		case err != nil:
+			return nil, err
+		}
+		tried[path] = true
+		c, err := b.meet(ctx, path)
+		if err != nil {
+			last = err
+			continue
+		}
+		if o.Wanted == nil || o.Wanted(c.Device) {
+			return c, nil
+		}
+		last = errors.New("another camera is open for pairing, and the one of this label is not: hold the pairing button of the right one")
+		if o.Note != nil {
+			o.Note("Found camera %s, which is not the one of this label. Looking on.", c.Device)
+		}
+		c.link.leave()
+	}
+}
+
+// meet connects to a camera and reads who it is.
+func (b *bluez) meet(ctx context.Context, path dbus.ObjectPath) (*Conn, error) {
+	within, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	l, err := b.connectTo(within, path)
+	if within.Err() != nil && ctx.Err() == nil {
+		err = errors.New("it does not answer")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("a camera was found, and can't be reached: %w", err)
+	}
+	c := &Conn{link: l}
+	if err := c.who(within); err != nil {
+		l.leave()
+		return nil, err
+	}
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return c, nil
+}
+
+// who reads the characteristic info. docs/protocol.md 14.3.
+func (c *Conn) who(ctx context.Context) error {
+	b, err := c.link.read(ctx, uuidInfo)
+	if err != nil {
+		return fmt.Errorf("a camera was found, and does not say who it is: %w", err)
+	}
+	var info struct {
+		Version int            `json:"v"`
+		Device  proto.DeviceID `json:"device"`
+		Owned   bool           `json:"owned"`
+	}
+	switch err := json.Unmarshal(b, &info); {
+	case err != nil || info.Version < version || !info.Device.Valid():
+		return errors.New("something calls itself a camera, and is none that camctl knows")
+	case info.Version > version:
+		return errors.New("the camera speaks a newer version of setting up: update camctl")
+	}
+	c.Device, c.Owned = info.Device, info.Owned
+	return nil
+}
+
+// LostError is the error for a conversation that something beside it has ended: one
+// sentence.
+type LostError struct{ text string }
+
+func (e *LostError) Error() string { return e.text }
+
+// WriteMessage sends a message. Errors of a conversation are a *LostError, unless the
+// camera itself ended it.
+func (c *Conn) WriteMessage(message []byte) error {
+	if len(message) == 0 || len(message) > proto.MaxMessage {
+		return fmt.Errorf("a message of %d bytes", len(message))
+	}
+	for c.out.Load(message); !c.out.Done(); {
+		if err := c.link.write(c.ctx, uuidRX, c.out.Next(frame.Size(c.link.mtu))); err != nil {
+			return c.explain(err)
+		}
+	}
+	return nil
+}
+
+// ReadMessage waits for a message: it asks again while there is none.
+func (c *Conn) ReadMessage() ([]byte, error) {
+	for {
+		f, err := c.link.read(c.ctx, uuidTX)
+		if err != nil {
+			return nil, c.explain(err)
+		}
+		if len(f) == 0 {
+			select {
+			case <-c.ctx.Done():
+				return nil, c.ctx.Err()
+			case <-time.After(pollPause):
+			}
+			continue
+		}
+		if message, err := c.in.Add(f); err != nil || message != nil {
+			return message, err
+		}
+	}
+}
+
+// explain asks the camera itself, if it is still there, what was wrong with an operation.
+func (c *Conn) explain(err error) error {
+	if c.ctx.Err() != nil {
+		return c.ctx.Err()
+	}
+	s, unread := c.link.read(c.ctx, uuidStatus)
+	if unread != nil || len(s) < 1 {
+		return &LostError{fmt.Sprintf("the camera has gone: it is too far away, or its pairing window has closed (%v)", err)}
+	}
+	switch s[0] { // docs/protocol.md 14.5
+	case 1:
+		return &LostError{"somebody else is setting this camera up: wait until they are done"}
+	case 3, 4:
+		return errors.New("the camera has ended the conversation")
+	}
+	return err
+}
+
+// Close ends the conversation and the link.
+func (c *Conn) Close() error {
+	if c.ctx.Err() == nil {
+		c.cancel()
+		c.link.leave()
+		c.link.bluez.close()
+	}
+	return nil
+}
+
+// sortedKeys makes what a map gives the same each time.
+func sortedKeys[V any](m map[dbus.ObjectPath]V) []dbus.ObjectPath {
+	return slices.Sorted(maps.Keys(m))
+}
+
+// said makes what BlueZ says fit to be read.
+func said(err error) error {
+	var e dbus.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch {
+	case strings.HasSuffix(e.Name, ".ServiceUnknown"), strings.HasSuffix(e.Name, ".NameHasNoOwner"), strings.HasPrefix(e.Name, "org.freedesktop.DBus.Error.Spawn"), strings.HasPrefix(e.Name, "org.freedesktop.systemd1."):
+		return errors.New("BlueZ does not run: start the unit bluetooth.service, or apt-get install bluez")
+	case strings.HasSuffix(e.Name, ".AccessDenied"):
+		return errors.New("this user may not call BlueZ: become root or a member of the group bluetooth")
+	case strings.HasSuffix(e.Name, ".NotReady"):
+		return errors.New("the Bluetooth adapter is off: bluetoothctl power on")
+	}
+	return fmt.Errorf("BlueZ says: %s (%s)", foreign.Line(e.Error()), foreign.Line(e.Name))
+}

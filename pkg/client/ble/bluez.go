@@ -1,0 +1,205 @@
+package ble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+)
+
+const (
+	bluezName    = "org.bluez"
+	adapterIface = "org.bluez.Adapter1"
+	deviceIface  = "org.bluez.Device1"
+	charIface    = "org.bluez.GattCharacteristic1"
+
+	objectsIface    = "org.freedesktop.DBus.ObjectManager"
+	propertiesIface = "org.freedesktop.DBus.Properties"
+
+	minMTU = 23
+)
+
+type objects = map[dbus.ObjectPath]map[string]map[string]dbus.Variant
+
+// bluez is BlueZ on the system bus, and the adapter that is used.
+type bluez struct {
+	conn    *dbus.Conn
+	adapter dbus.ObjectPath
+	signals chan *dbus.Signal
+}
+
+func connect(ctx context.Context, name string) (*bluez, error) {
+	conn, err := dbus.ConnectSystemBus(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	if err != nil {
+		return nil, fmt.Errorf("the system bus can't be reached, and with it no Bluetooth: %s", foreign.Line(err.Error()))
+	}
+	b := &bluez{conn: conn, signals: make(chan *dbus.Signal, 16)}
+	conn.Signal(b.signals)
+	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(bluezName))
+	if err == nil {
+		b.adapter, err = b.choose(ctx, name)
+	}
+	if err != nil {
+		b.close()
+		return nil, said(err)
+	}
+	return b, nil
+}
+
+func (b *bluez) close() { _ = b.conn.Close() } // nothing is kept
+
+func (b *bluez) call(ctx context.Context, path dbus.ObjectPath, method string, args []any, into ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return b.conn.Object(bluezName, path).CallWithContext(ctx, method, 0, args...).Store(into...)
+}
+
+func (b *bluez) all(ctx context.Context) (all objects, err error) {
+	err = b.call(ctx, "/", objectsIface+".GetManagedObjects", nil, &all)
+	return all, err
+}
+
+func (b *bluez) choose(ctx context.Context, name string) (dbus.ObjectPath, error) {
+	all, err := b.all(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, path := range sortedKeys(all) {
+		p, ok := all[path][adapterIface]
+		if !ok || name != "" && !strings.HasSuffix(string(path), "/"+name) {
+			continue
+		}
+		if p["Powered"].Value() != true {
+			err = b.call(ctx, path, propertiesIface+".Set", []any{adapterIface, "Powered", dbus.MakeVariant(true)})
+		}
+		return path, err
+	}
+	if name != "" {
+		return "", fmt.Errorf("this machine has no Bluetooth adapter %s", foreign.Name(name))
+	}
+	return "", errors.New("this machine has no Bluetooth adapter")
+}
+
+// next looks for a camera that was not tried yet. It listens no longer than that: some
+// adapters can't listen and connect at once.
+func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]bool) (dbus.ObjectPath, error) {
+	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le"), "UUIDs": dbus.MakeVariant([]string{uuidService})}
+	if err := b.call(ctx, b.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {
+		return "", said(err)
+	}
+	if err := b.call(ctx, b.adapter, adapterIface+".StartDiscovery", nil); err != nil {
+		return "", said(err)
+	}
+	defer func() { // it would end with us
+		_ = b.call(context.WithoutCancel(ctx), b.adapter, adapterIface+".StopDiscovery", nil)
+	}()
+	for {
+		all, err := b.all(ctx)
+		if err != nil {
+			return "", said(err)
+		}
+		for _, path := range sortedKeys(all) {
+			p := all[path][deviceIface]
+			uuids, _ := p["UUIDs"].Value().([]string)
+			_, heard := p["RSSI"] // what is only remembered has none
+			if heard && !tried[path] && strings.HasPrefix(string(path), string(b.adapter)+"/") && slices.Contains(uuids, uuidService) {
+				return path, nil
+			}
+		}
+		if err := b.wait(ctx); err != nil {
+			return "", err
+		}
+	}
+}
+
+// wait waits until BlueZ tells something.
+func (b *bluez) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case _, ok := <-b.signals:
+		if !ok {
+			return errors.New("the system bus has hung up")
+		}
+	}
+	for { // much is told at once
+		select {
+		case _, ok := <-b.signals:
+			if ok {
+				continue
+			}
+		default:
+		}
+		return nil
+	}
+}
+
+// link is a camera that is connected.
+type link struct {
+	bluez *bluez
+	path  dbus.ObjectPath
+	chars map[string]dbus.ObjectPath // by UUID
+	mtu   int
+	left  sync.Once
+}
+
+func (b *bluez) connectTo(ctx context.Context, path dbus.ObjectPath) (*link, error) {
+	l := &link{bluez: b, path: path, chars: map[string]dbus.ObjectPath{}, mtu: minMTU}
+	if err := b.call(ctx, path, deviceIface+".Connect", nil); err != nil {
+		return nil, said(err)
+	}
+	for {
+		all, err := b.all(ctx)
+		if err == nil && all[path][deviceIface]["ServicesResolved"].Value() == true {
+			l.learn(all)
+			if len(l.chars) < 4 {
+				l.leave()
+				return nil, errors.New("it has not the characteristics of a camera")
+			}
+			return l, nil
+		}
+		if err == nil {
+			err = b.wait(ctx)
+		}
+		if err != nil {
+			l.leave()
+			return nil, said(err)
+		}
+	}
+}
+
+// learn notes where the characteristics are.
+func (l *link) learn(all objects) {
+	for path, i := range all {
+		c, ok := i[charIface]
+		uuid, _ := c["UUID"].Value().(string)
+		if !ok || !strings.HasPrefix(string(path), string(l.path)+"/") || !slices.Contains([]string{uuidInfo, uuidRX, uuidTX, uuidStatus}, uuid) {
+			continue
+		}
+		l.chars[uuid] = path
+		if mtu, ok := c["MTU"].Value().(uint16); ok && int(mtu) > l.mtu { // older ones don't tell
+			l.mtu = int(mtu)
+		}
+	}
+}
+
+func (l *link) read(ctx context.Context, uuid string) (value []byte, err error) {
+	err = l.bluez.call(ctx, l.chars[uuid], charIface+".ReadValue", []any{map[string]dbus.Variant{}}, &value)
+	return value, said(err)
+}
+
+func (l *link) write(ctx context.Context, uuid string, value []byte) error {
+	return said(l.bluez.call(ctx, l.chars[uuid], charIface+".WriteValue",
+		[]any{value, map[string]dbus.Variant{"type": dbus.MakeVariant("request")}}))
+}
+
+// leave ends the link.
+func (l *link) leave() {
+	l.left.Do(func() { _ = l.bluez.call(context.Background(), l.path, deviceIface+".Disconnect", nil) }) // it may have gone first
+}

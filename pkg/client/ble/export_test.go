@@ -1,0 +1,5 @@
+package ble
+
+import "time"
+
+func init() { findTime = 5 * time.Second }

@@ -1,0 +1,5 @@
+package ble
+
+import "time"
+
+func init() { againTime = 20 * time.Millisecond }

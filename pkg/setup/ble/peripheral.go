@@ -1,0 +1,287 @@
+package ble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/health"
+)
+
+// Values of the configuration beside an adapter's name.
+const (
+	Auto = "auto"
+	Off  = "off"
+)
+
+// Window is the pairing window. Who asks for Changed before Open misses no change.
+type Window interface {
+	Open() bool
+	Changed() <-chan struct{} // closed when the window next opens or closes
+}
+
+const seen = "Phones see this camera while pairing is open."
+
+// How long is waited.
+const partingTime = 5 * time.Second // for peers to be gone and for the adapter, at the end
+
+var againTime = 2 * time.Second // before BlueZ is tried again; tests have less
+
+// Peripheral is a component that offers the service whenever the window is open.
+type Peripheral struct {
+	config    string
+	adapter   string // that config names; empty: the first one
+	condition *health.Condition
+	window    Window
+	about     func() About
+	join      func(context.Context, Conn) error
+}
+
+// New makes a Peripheral for the adapter that the configuration names: Auto is the first
+// one, and a machine without Bluetooth is no fault then.
+func New(adapter string, board *health.Board, window Window, about func() About, join func(context.Context, Conn) error) (*Peripheral, error) {
+	if err := CheckName(adapter); err != nil {
+		return nil, err
+	}
+	return &Peripheral{config: adapter, adapter: strings.TrimPrefix(adapter, Auto),
+		condition: board.Condition("bluetooth"), window: window, about: about, join: join}, nil
+}
+
+// CheckName refuses what is neither Auto, Off nor the name of an adapter.
+func CheckName(adapter string) error {
+	digits, ok := strings.CutPrefix(adapter, "hci")
+	if adapter == Auto || adapter == Off || ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
+		return nil
+	}
+	return fmt.Errorf("ble = %.40q: it is %q, %q, or the name of an adapter such as \"hci0\"", adapter, Auto, Off)
+}
+
+func (p *Peripheral) String() string { return "bluetooth" }
+
+// Run follows the window until ctx ends.
+func (p *Peripheral) Run(ctx context.Context, ready func()) error {
+	ready()
+	for ctx.Err() == nil {
+		changed := p.window.Changed()
+		if p.window.Open() {
+			p.whileOpen(ctx)
+			continue
+		}
+		p.condition.Set(health.OK, "")
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+	}
+	return nil
+}
+
+// whileOpen offers the service until the window closes, however often BlueZ or the adapter
+// goes away meanwhile.
+func (p *Peripheral) whileOpen(ctx context.Context) {
+	ctx, closed := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer closed()
+	work.Go(func() {
+		defer closed()
+		for {
+			changed := p.window.Changed()
+			if !p.window.Open() {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+			}
+		}
+	})
+	for ctx.Err() == nil {
+		err := p.offer(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.report(err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(againTime):
+		}
+	}
+}
+
+// Find says which adapter camd would use, and changes nothing.
+func Find(ctx context.Context, adapter string) (string, error) {
+	b, err := connect(ctx, strings.TrimPrefix(adapter, Auto))
+	if err != nil {
+		return "", err
+	}
+	defer b.close()
+	return fmt.Sprintf("phones find this camera by %s, while pairing is open", b.adapter[strings.LastIndexByte(string(b.adapter), '/')+1:]), nil
+}
+
+// Fault reports whether what Find says is wrong, and not only that this machine has no
+// Bluetooth where nobody asks for it.
+func Fault(adapter string, err error) bool { return adapter != Auto || !errors.Is(err, errAbsent) }
+
+// report says why phones don't see the camera though its window is open.
+func (p *Peripheral) report(err error) {
+	state := health.Degraded
+	if !Fault(p.config, err) {
+		state = health.OK
+	}
+	p.condition.Set(state, fmt.Sprintf("Phones don't see this camera: %v.", err))
+}
+
+// offer offers the service once, and returns why that ended.
+func (p *Peripheral) offer(ctx context.Context) error {
+	b, err := connect(ctx, p.adapter)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	restore, err := b.prepare(ctx)
+	defer restore()
+	if err != nil {
+		return err
+	}
+	var a *application
+	server := NewServer(p.about(), Deps{Join: p.join,
+		News: func(c Characteristic) { a.news(c) }, HangUp: func(peer Peer) { a.hangUp(peer) }})
+	defer server.Close()
+	if a, err = newApplication(b, server); err != nil {
+		return err
+	}
+	if err := b.call(ctx, b.owner, b.adapter, gattIface+".RegisterApplication", []any{rootPath, map[string]dbus.Variant{}}); err != nil {
+		return fmt.Errorf("BlueZ does not take the service: %w", err)
+	}
+	defer a.part()
+	if err := b.call(ctx, b.owner, b.adapter, advertiseIface+".RegisterAdvertisement", []any{advertPath, map[string]dbus.Variant{}}); err != nil {
+		return fmt.Errorf("the adapter or its driver does not advertise: %w", err)
+	}
+	p.condition.Set(health.OK, seen)
+	return a.follow(ctx)
+}
+
+// prepare makes the adapter one that advertises and never bonds. What it returns switches
+// an adapter off that was off; it can be called in any case.
+func (b *bluez) prepare(ctx context.Context) (restore func(), err error) {
+	restore = func() {}
+	if !b.is(ctx, b.adapter, adapterIface, "Powered") {
+		if err := b.set(ctx, "Powered", true); err != nil {
+			return restore, err
+		}
+		restore = func() {
+			ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+			defer cancel()
+			_ = b.set(ctx, "Powered", false) // it may be gone
+		}
+	}
+	// The name can be read by whoever is connected, and is that of the host otherwise.
+	return restore, errors.Join(b.set(ctx, "Pairable", false), b.set(ctx, "Alias", localName))
+}
+
+// part takes leave: nobody finds the camera any more, and who is connected is let go. What
+// a peer has just read gets two seconds from BlueZ to reach it.
+func (a *application) part() {
+	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+	defer cancel()
+	b := a.bluez
+	peers := a.server.Peers()
+	_ = b.call(ctx, b.owner, b.adapter, advertiseIface+".UnregisterAdvertisement", []any{advertPath}) // all ends with the connection, too
+	a.server.Close()
+	var work sync.WaitGroup
+	for _, p := range peers {
+		work.Go(func() { _ = b.call(ctx, b.owner, dbus.ObjectPath(p), deviceIface+".Disconnect", nil) })
+	}
+	work.Wait()
+	_ = b.call(ctx, b.owner, b.adapter, gattIface+".UnregisterApplication", []any{rootPath})
+}
+
+// follow tells the server of links that come up and go down, and returns when the service
+// is no longer offered.
+func (a *application) follow(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.released:
+			return errors.New("BlueZ has ended the advertisement")
+		case s, ok := <-a.bluez.signals:
+			if !ok {
+				return errors.New("the system bus has hung up")
+			}
+			if err := a.heard(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// heard takes a signal; its error is the end of the service.
+func (a *application) heard(ctx context.Context, s *dbus.Signal) error {
+	b := a.bluez
+	var iface string
+	var path dbus.ObjectPath
+	changed := map[string]dbus.Variant{}
+	switch {
+	case s.Sender == busIface && s.Name == busIface+".NameOwnerChanged":
+		var name, was, is string
+		if err := dbus.Store(s.Body, &name, &was, &is); err == nil && is != b.owner {
+			return errors.New("BlueZ has ended")
+		}
+		return nil
+	case s.Sender != b.owner:
+		return nil // whoever that is
+	case s.Name == propertiesIface+".PropertiesChanged":
+		var gone []string
+		if dbus.Store(s.Body, &iface, &changed, &gone) != nil {
+			return nil // nothing that we know
+		}
+		path = s.Path
+	case s.Name == objectsIface+".InterfacesAdded":
+		var all map[string]map[string]dbus.Variant
+		if dbus.Store(s.Body, &path, &all) != nil {
+			return nil
+		}
+		iface, changed = deviceIface, all[deviceIface]
+		if changed["Connected"].Value() == false {
+			return nil // it is about to connect
+		}
+	case s.Name == objectsIface+".InterfacesRemoved":
+		var all []string
+		if dbus.Store(s.Body, &path, &all) != nil {
+			return nil
+		}
+		if path == b.adapter {
+			return errors.New("the adapter has gone away")
+		}
+		changed = map[string]dbus.Variant{"Connected": dbus.MakeVariant(false)}
+		iface = deviceIface
+	}
+	return a.changed(ctx, path, iface, changed)
+}
+
+func (a *application) changed(ctx context.Context, path dbus.ObjectPath, iface string, changed map[string]dbus.Variant) error {
+	b := a.bluez
+	if powered, ok := changed["Powered"].Value().(bool); ok && path == b.adapter && iface == adapterIface && !powered {
+		return errors.New("the adapter was switched off")
+	}
+	connected, ok := changed["Connected"].Value().(bool)
+	if !ok || iface != deviceIface || !b.device(path) {
+		return nil
+	}
+	switch {
+	case !connected && !b.is(ctx, path, deviceIface, "Connected"): // unless it is back already
+		a.server.Gone(Peer(path))
+	case !connected:
+	case !b.is(ctx, path, deviceIface, "Paired"): // what is bonded with this machine is no visitor
+		a.server.Connected(Peer(path))
+	}
+	return nil
+}

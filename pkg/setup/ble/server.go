@@ -1,0 +1,273 @@
+package ble
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// How long a peer may stay.
+const (
+	idleTime  = 10 * time.Second // without an operation, in its conversation
+	visitTime = 30 * time.Second // without a conversation, whatever it does
+)
+
+// Peer names who is at the other end of a radio link.
+type Peer string
+
+// Conn is one peer's conversation, message by message. WriteMessage returns when the peer
+// has read the whole message.
+type Conn interface {
+	ReadMessage() ([]byte, error)
+	WriteMessage(message []byte) error
+	Close() error
+}
+
+// Deps is what a Server needs.
+type Deps struct {
+	// Join takes a peer through its conversation. ctx ends when the peer is gone, or with
+	// the window.
+	Join func(ctx context.Context, conn Conn) error
+	// News tells that a read of the characteristic gives something new.
+	News func(Characteristic)
+	// HangUp ends the link of a peer that has been there for too long.
+	HangUp func(Peer)
+}
+
+// About is the value of the characteristic info. docs/protocol.md 14.3.
+type About struct {
+	Version int            `json:"v"`
+	Device  proto.DeviceID `json:"device"` // a typed label needs it
+	Owned   bool           `json:"owned"`
+}
+
+// Server is the GATT service while one window is open. Its methods may be called by many
+// goroutines.
+type Server struct {
+	deps   Deps
+	info   []byte
+	ctx    context.Context // ends with the window
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	peers  map[Peer]*visit
+	talk   *talk // until its Join has returned; nil: none
+}
+
+// visit is what is known of a peer whose link is up.
+type visit struct {
+	until time.Time
+	timer *time.Timer
+	state State // of its own conversation
+	why   Why
+}
+
+// NewServer makes the service of an open window. Close ends it.
+func NewServer(about About, deps Deps) *Server {
+	about.Version = version
+	info, err := json.Marshal(about)
+	if err != nil {
+		panic(err) // a plain struct
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Server{deps: deps, info: info, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
+}
+
+// Close ends the conversation and waits for its Join. Whatever comes later is refused.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for _, v := range s.peers {
+		v.timer.Stop()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.work.Wait()
+}
+
+// Connected tells of a peer whose link has come up.
+func (s *Server) Connected(p Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.visit(p)
+	}
+}
+
+// Gone tells of a peer whose link is down.
+func (s *Server) Gone(p Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.peers[p]; v != nil {
+		v.timer.Stop()
+		delete(s.peers, p)
+	}
+	if s.talk != nil && s.talk.peer == p {
+		s.end(WhyNone)
+	}
+}
+
+// Peers lists those whose links are up.
+func (s *Server) Peers() (l []Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.peers {
+		l = append(l, p)
+	}
+	return l
+}
+
+// Read answers a peer that reads a characteristic from an offset on. Packets between the
+// two have at most mtu bytes. Errors are ATTErrors.
+func (s *Server) Read(p Peer, c Characteristic, offset, mtu int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, err := s.operation(p)
+	if err != nil {
+		return nil, err
+	}
+	var value []byte
+	switch c {
+	case Info:
+		value = s.info
+	case Status:
+		value = s.status(p, v)
+	case TX:
+		if s.talk == nil || s.talk.peer != p || s.talk.over() {
+			return nil, NoConversation
+		}
+		value = s.talk.next(offset, mtu)
+	default:
+		return nil, ReadNotPermitted
+	}
+	if offset < 0 || offset > len(value) {
+		return nil, InvalidOffset
+	}
+	return value[offset:], nil
+}
+
+// Write takes what a peer writes to a characteristic. Errors are ATTErrors.
+func (s *Server) Write(p Peer, c Characteristic, offset int, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, err := s.operation(p)
+	switch {
+	case err != nil:
+		return err
+	case c != RX:
+		return WriteNotPermitted
+	case offset != 0:
+		return InvalidOffset
+	case s.talk != nil && s.talk.peer != p:
+		return OtherPeer
+	case s.talk != nil && s.talk.over():
+		return NoConversation
+	}
+	t := s.talk
+	if t == nil {
+		t = newTalk(s, p)
+	}
+	if !t.take(value) {
+		if s.talk == t {
+			s.end(WhyFrame)
+		}
+		return BadFrame
+	}
+	if s.talk == nil {
+		s.begin(t, v)
+	}
+	return nil
+}
+
+// operation notes that a peer does something. s.mu is held.
+func (s *Server) operation(p Peer) (*visit, error) {
+	if s.closed {
+		return nil, NoConversation
+	}
+	v := s.visit(p)
+	if s.talk != nil && s.talk.peer == p && !s.talk.over() {
+		s.allow(p, v, idleTime)
+	}
+	return v, nil
+}
+
+// visit returns what is known of a peer, who may be new. s.mu is held.
+func (s *Server) visit(p Peer) *visit {
+	v := s.peers[p]
+	if v == nil {
+		v = &visit{}
+		s.peers[p] = v
+		s.allow(p, v, visitTime)
+	}
+	return v
+}
+
+// allow gives a peer so much time from now on. s.mu is held.
+func (s *Server) allow(p Peer, v *visit, d time.Duration) {
+	v.until = time.Now().Add(d)
+	if v.timer == nil {
+		v.timer = time.AfterFunc(d, func() { s.expire(p, v) })
+		return
+	}
+	v.timer.Reset(d)
+}
+
+// expire ends the visit of a peer whose time is over.
+func (s *Server) expire(p Peer, v *visit) {
+	s.mu.Lock()
+	if s.closed || s.peers[p] != v || time.Now().Before(v.until) {
+		s.mu.Unlock() // it was given more time while the timer fired
+		return
+	}
+	if s.talk != nil && s.talk.peer == p {
+		s.end(WhySlow)
+	}
+	s.mu.Unlock()
+	s.deps.HangUp(p)
+}
+
+// status is the value of that characteristic for a peer. s.mu is held.
+func (s *Server) status(p Peer, v *visit) []byte {
+	state, why := v.state, v.why
+	if s.talk != nil && s.talk.peer != p {
+		state, why = Busy, WhyNone
+	}
+	return []byte{byte(state), byte(why)}
+}
+
+// begin has a conversation joined. s.mu is held.
+func (s *Server) begin(t *talk, v *visit) {
+	s.talk = t
+	v.state, v.why = Open, WhyNone
+	s.allow(t.peer, v, idleTime)
+	s.work.Go(func() { s.finish(t, s.deps.Join(t.ctx, t)) })
+}
+
+// end ends the conversation from here; its Join will notice. s.mu is held.
+func (s *Server) end(why Why) {
+	if s.talk != nil && !s.talk.over() {
+		s.talk.why = why
+		s.talk.cancel()
+	}
+}
+
+// finish notes how a conversation came out.
+func (s *Server) finish(t *talk, err error) {
+	t.cancel()
+	s.mu.Lock()
+	s.talk = nil
+	if v := s.peers[t.peer]; v != nil && !s.closed {
+		v.state, v.why = Failed, t.why
+		if err == nil {
+			v.state = Done
+		}
+		s.allow(t.peer, v, visitTime)
+	}
+	s.mu.Unlock()
+	s.deps.News(Status)
+}

@@ -1,0 +1,123 @@
+package ble
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/frame"
+)
+
+var errOver = errors.New("the conversation over Bluetooth has ended")
+
+// inboxLen is how many messages a peer may send before the first one is looked at. The
+// conversation needs two.
+const inboxLen = 4
+
+// talk is a conversation: a Conn.
+type talk struct {
+	server *Server
+	peer   Peer
+	inbox  chan []byte
+	ctx    context.Context // ends with the conversation
+	cancel context.CancelFunc
+
+	writing sync.Mutex // over each WriteMessage
+
+	// under server.mu
+	in   frame.Reader
+	out  frame.Writer
+	last []byte        // the frame that was read last
+	read chan struct{} // closed when what out holds was read; nil: it holds nothing
+	why  Why
+}
+
+func newTalk(s *Server, p Peer) *talk {
+	t := &talk{server: s, peer: p, inbox: make(chan []byte, inboxLen)}
+	t.ctx, t.cancel = context.WithCancel(s.ctx)
+	return t
+}
+
+func (t *talk) over() bool { return t.ctx.Err() != nil }
+
+// take takes a frame. server.mu is held.
+func (t *talk) take(value []byte) bool {
+	message, err := t.in.Add(value)
+	if err != nil {
+		return false
+	}
+	if message == nil {
+		return true
+	}
+	select {
+	case t.inbox <- message:
+		return true
+	default:
+		return false // nobody who keeps to the order has so many under way
+	}
+}
+
+// next is the value of tx: the next frame, or nothing yet. From an offset on it is the
+// rest of the frame before, as some ask for it though they have it all. server.mu is held.
+func (t *talk) next(offset, mtu int) []byte {
+	if offset != 0 {
+		return t.last
+	}
+	t.last = nil
+	if t.read == nil {
+		return nil
+	}
+	t.last = t.out.Next(frame.Size(mtu))
+	if t.out.Done() {
+		close(t.read)
+		t.read = nil
+	}
+	return t.last
+}
+
+// ReadMessage waits for the peer's next message.
+func (t *talk) ReadMessage() ([]byte, error) {
+	select {
+	case m := <-t.inbox: // what came before the end counts
+		return m, nil
+	default:
+	}
+	select {
+	case m := <-t.inbox:
+		return m, nil
+	case <-t.ctx.Done():
+		return nil, errOver
+	}
+}
+
+// WriteMessage waits until the peer has read a message.
+func (t *talk) WriteMessage(message []byte) error {
+	if len(message) == 0 || len(message) > proto.MaxMessage {
+		return errors.New("a message has 1 byte to 16 KiB")
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	read := make(chan struct{})
+	t.server.mu.Lock()
+	t.out.Load(message)
+	t.read = read
+	t.server.mu.Unlock()
+	t.server.deps.News(TX)
+	select {
+	case <-read:
+		return nil
+	case <-t.ctx.Done():
+		return errOver
+	}
+}
+
+// Close ends the conversation.
+func (t *talk) Close() error {
+	t.server.mu.Lock()
+	defer t.server.mu.Unlock()
+	if t.server.talk == t {
+		t.server.end(WhyNone)
+	}
+	return nil
+}
