@@ -40,8 +40,8 @@ const radioPasswd = "root:x:0:0::/root:/bin/sh\nmessagebus:x:101:101::/:/bin/fal
 type air struct {
 	*Guest
 	t      *testing.T
-	net    *Namespace
-	points int
+	boot   func()
+	points int // access points that were switched on
 }
 
 // wireless gives a household whose camera is in a guest with radios, and does not run yet.
@@ -66,8 +66,8 @@ func onAir(t *testing.T, n *Namespace, files Archive, disks []Disk, modules ...s
 	for name, f := range files {
 		all.Add(name, f.Mode, f.Data)
 	}
-	a := &air{t: t, net: n, Guest: boot(t, ARM64, n, all, disks, append(radioModules, modules...)...)}
-	a.must("/bin/sh", "/etc/lab/network")
+	a := &air{t: t}
+	a.boot = func() { a.Guest = boot(t, ARM64, n, all, disks, append(radioModules, modules...)...) }
 	var err error
 	n.Do(func() {
 		var out []byte
@@ -76,9 +76,26 @@ func onAir(t *testing.T, n *Namespace, files Archive, disks []Disk, modules ...s
 		}
 	})
 	must(t, err)
-	must(t, a.Start(patient(t), "dbus", "/usr/bin/dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog"))
-	a.appears("/run/dbus/system_bus_socket")
+	a.up()
 	return a
+}
+
+// up switches the guest on.
+func (a *air) up() {
+	a.t.Helper()
+	a.boot()
+	a.points = 0
+	a.must("/bin/sh", "/etc/lab/network")
+	must(a.t, a.Start(patient(a.t), "dbus", "/usr/bin/dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog"))
+	a.appears("/run/dbus/system_bus_socket")
+}
+
+// powerCycle cuts the guest's power and switches it on again. What is on its disks is left,
+// and nothing else: no radio is on, and no access point.
+func (a *air) powerCycle() {
+	a.t.Helper()
+	a.Kill()
+	a.up()
 }
 
 // radioArchive has Debian's programs, their files, and the lab's own scripts.
