@@ -3,25 +3,50 @@ package lab
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // TestBluetoothInTheLab: what BlueZ offers on one controller is seen and read from the
-// other.
+// other, also after a power cut. A controller may go, and another come.
 func TestBluetoothInTheLab(t *testing.T) {
+	t.Parallel()
 	a := onAir(t, namespace(t), nil, nil)
 	a.bluetooth()
+	a.offerAndRead()
+	must(t, a.Signal(patient(t), "controller-0", syscall.SIGKILL))
+	eventually(t, "hci0 is gone", func() bool {
+		found, err := a.Glob(patient(t), "/sys/class/bluetooth/hci0")
+		must(t, err)
+		return len(found) == 0
+	})
+	a.plugController(0)
+	a.offerAndRead()
+	a.powerCycle()
+	a.bluetooth()
+	a.offerAndRead()
+}
+
+// offerAndRead offers a value on one controller and reads it from the other.
+func (a *air) offerAndRead() {
+	a.t.Helper()
 	const uuid = "995c0000-0000-4000-8000-00000000001a"
-	must(t, a.Start(patient(t), "peripheral", "/bin/radio", "advertise", "hci0", uuid))
+	must(a.t, a.Start(patient(a.t), "peripheral", "/bin/radio", "advertise", "hci0", uuid))
 	a.says("peripheral", "advertised")
-	must(t, a.Start(patient(t), "central", "/bin/radio", "read", "hci1", uuid))
-	t.Log(a.says("central", `read "a value over the air"`))
+	must(a.t, a.Start(patient(a.t), "central", "/bin/radio", "read", "hci1", uuid))
+	a.t.Log(a.says("central", `read "a value over the air"`))
+	_, err := a.Ended(patient(a.t), "central")
+	must(a.t, err)
+	must(a.t, a.Signal(patient(a.t), "peripheral", syscall.SIGTERM))
+	_, err = a.Ended(patient(a.t), "peripheral")
+	must(a.t, err)
 }
 
 // TestWiFiInTheLab: a station joins each kind of network, reaches the host by it, and is
 // refused with a wrong password; the way behind the access point may end, and so may the
 // access point.
 func TestWiFiInTheLab(t *testing.T) {
+	t.Parallel()
 	a := onAir(t, namespace(t), nil, nil)
 	a.wifi()
 	const password = "correct horse"

@@ -233,7 +233,8 @@ func (a *air) bluetooth() {
 // emulated is where btvirt gives out controllers that know Bluetooth LE only.
 const emulated = "/tmp/bt-server-le"
 
-// plugController makes hci0 or hci1. It goes when the process controller-0 or -1 ends.
+// plugController makes hci0 or hci1. It goes when the process controller-0 or -1 ends. btvirt
+// then tells nobody: a connection of the other controller to it stays, and so there must be none.
 func (a *air) plugController(n int) {
 	a.t.Helper()
 	must(a.t, a.Start(patient(a.t), fmt.Sprintf("controller-%d", n), "/bin/radio", "attach", emulated))
