@@ -1,4 +1,5 @@
 // A client's connection to one camera: docs/protocol.md 4.
+import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Broker } from './mqtt.mjs';
 import { b64, opened, publicKey, sealed, sha256, signed, thumbprint, token, unsealed } from './wire.mjs';
@@ -7,7 +8,7 @@ import { continues, included, readCheckpoint } from './log.mjs';
 // 6.3: the kind of the entry that an operation makes.
 const kinds = {
   live: 'live', talk: 'talk', snapshot: 'snapshot', grant: 'grant', revoke: 'revoke',
-  'settings.set': 'settings', privacy: 'privacy', alarm: 'alarm',
+  'settings.set': 'settings', privacy: 'privacy', alarm: 'alarm', certificate: 'certificate',
 };
 
 export class Camera {
@@ -80,7 +81,8 @@ export class Camera {
     if (from) continues(from, now, a.proof.con);
     this.cp = now;
     const kind = kinds[request.op];
-    const nothing = request.op === 'privacy' || (request.op === 'revoke' && a.body?.revoked.length === 0);
+    const nothing = request.op === 'privacy' || (request.op === 'revoke' && a.body?.revoked.length === 0)
+      || (request.op === 'certificate' && (request.body.do !== 'set' || a.body?.problem));
     if (!a.proof.entry) {
       if (kind && a.code === 'ok' && !nothing) throw new Error(`no entry for ${request.op}`);
       return;
@@ -101,6 +103,7 @@ export class Camera {
       same([e.sname, e.role, e.sc], [body.name, body.role, body.scopes]);
       same(e.jws, b64(sha256(this.sent)));
     }
+    if (op === 'certificate') same(e.exp, Date.parse(new X509Certificate(Buffer.from(body.chain[0], 'base64')).validTo) / 1000);
     if (op === 'settings.set') {
       const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours'];
       same(e.set, order.filter((k) => k in body).map((k) => `${k}=${body[k]}`));

@@ -2,6 +2,7 @@
 //   main.mjs id DIR                    makes keys and prints the client's name
 //   main.mjs household DIR SOCKET LABEL  pairs, asks for all that the document describes
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -97,6 +98,27 @@ async function fresh(camera) {
   assert.equal((await camera.call('settings.set', { name: 'Cellar' }, undefined, jti)).code, 'bad_request');
 }
 
+// certificate gives the camera another one, which openssl makes with the broker's authority.
+async function certificate(camera) {
+  step('another certificate for the broker');
+  const { body: before } = await camera.must('certificate', { do: 'status' });
+  assert.ok(before.nbf < before.exp);
+  assert.deepEqual([before.request, before.problem], [undefined, undefined]);
+  assert.deepEqual((await camera.must('status')).body.certificate, before);
+  assert.equal((await camera.call('certificate', { do: 'set' })).code, 'bad_request');
+  const { body: wrong } = await camera.must('certificate', { do: 'set', chain: [Buffer.from('no certificate').toString('base64')] });
+  assert.deepEqual([wrong.exp, typeof wrong.problem], [before.exp, 'string']);
+  const { body: asked } = await camera.must('certificate', { do: 'request' });
+  writeFileSync(file('new.csr'), Buffer.from(asked.request, 'base64'));
+  execFileSync('openssl', ['x509', '-req', '-inform', 'DER', '-in', file('new.csr'), '-CA', file('ca.crt'), '-CAkey', file('ca.key'),
+    '-set_serial', '7', '-days', '30', '-copy_extensions', 'copy', '-outform', 'DER', '-out', file('new.crt')], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const chain = [readFileSync(file('new.crt')).toString('base64')];
+  const { body: after, proof } = await camera.must('certificate', { do: 'set', chain });
+  assert.ok(after.exp !== before.exp && !after.problem);
+  assert.equal(JSON.parse(proof.entry.text).k, 'certificate');
+  await until('the camera at its broker with it', async () => (await camera.must('status')).body.conditions.find((c) => c.name === 'broker').state === 'ok');
+}
+
 async function rings(camera, socket) {
   step('a ring, its notice and its picture');
   await local(socket, { cmd: 'ring' });
@@ -155,7 +177,7 @@ async function log(camera, socket) {
   assert.equal(records.length, end.size);
   assert.ok(rootOf(records.map(leafOf)).equals(end.root));
   const kinds = records.map((r) => JSON.parse(r.text).k);
-  for (const k of ['epoch', 'pair', 'live', 'end', 'snapshot', 'settings', 'privacy', 'grant', 'revoke']) assert.ok(kinds.includes(k), k);
+  for (const k of ['epoch', 'pair', 'live', 'end', 'snapshot', 'settings', 'privacy', 'grant', 'revoke', 'certificate']) assert.ok(kinds.includes(k), k);
   const page = (await local(socket, { cmd: 'log', from: 1 })).answer.log;
   assert.deepEqual(page.records[0], records[1]);
 
@@ -187,6 +209,7 @@ if (command === 'id') {
   await fresh(camera);
   await rings(camera, socket);
   await household(camera, socket);
+  await certificate(camera);
   await letIn(camera);
   await log(camera, socket);
   camera.close();

@@ -13,9 +13,16 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// A camera whose certificate is old gets another one from its enrolment server, tries it
-// with the broker, and goes on with it, also after a restart.
+// A camera whose certificate is old, or has ended so that the broker refuses it, gets
+// another one from its enrolment server, tries it with the broker, and goes on with it,
+// also after a restart.
 func TestTheCameraRenewsItsCertificate(t *testing.T) {
+	for name, left := range map[string]time.Duration{"old": 30 * time.Minute, "ended": -time.Minute} {
+		t.Run(name, func(t *testing.T) { renews(t, left) })
+	}
+}
+
+func renews(t *testing.T, left time.Duration) {
 	s := claimtest.NewServer(t)
 	s.Lifetime = 3 * time.Hour
 	root := filepath.Join(t.TempDir(), "est.crt")
@@ -29,7 +36,7 @@ func TestTheCameraRenewsItsCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, old, err := r.CA.Between(time.Now().Add(-2*time.Hour), time.Now().Add(30*time.Minute)).CertifyRequest(request)
+	_, old, err := r.CA.Between(time.Now().Add(-2*time.Hour), time.Now().Add(left)).CertifyRequest(request)
 	if err != nil {
 		t.Fatal(err)
 	}
