@@ -1,0 +1,96 @@
+package wifi
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// kernelArrivals are those that the kernel tells of. Who makes them, such as
+// systemd-networkd, need not be known.
+//
+// Source: rtnetlink(7).
+type kernelArrivals struct {
+	file  *os.File
+	index uint32
+}
+
+// listen begins to look for addresses of an interface.
+func listen(name string) (arrivals, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("the interface %s is gone: %w", name, err)
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("listen for addresses: %w", err)
+	}
+	a := &kernelArrivals{os.NewFile(uintptr(fd), "rtnetlink"), uint32(i.Index)}
+	for _, group := range []int{unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
+			return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
+		}
+	}
+	// The kernel tells only sockets that have a number, and gives one to who asks something.
+	if err := unix.Sendto(fd, askLink(a.index), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
+	}
+	return a, nil
+}
+
+// askLink is the smallest question: whether a link is there.
+func askLink(index uint32) []byte {
+	m := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(m[0:], uint32(len(m)))
+	binary.NativeEndian.PutUint16(m[4:], unix.RTM_GETLINK)
+	binary.NativeEndian.PutUint16(m[6:], unix.NLM_F_REQUEST)
+	binary.NativeEndian.PutUint32(m[unix.SizeofNlMsghdr+4:], index)
+	return m
+}
+
+func (a *kernelArrivals) close() { _ = a.file.Close() }
+
+func (a *kernelArrivals) wait(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = a.file.SetReadDeadline(time.Now()) })
+	defer stop()
+	b := make([]byte, 1<<16)
+	for {
+		n, err := a.file.Read(b)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, unix.ENOBUFS):
+			continue // some were lost; an address is told of again whenever it is renewed
+		case err != nil:
+			return fmt.Errorf("listen for addresses: %w", err)
+		}
+		if a.among(b[:n]) {
+			return nil
+		}
+	}
+}
+
+// among reports whether a new address of the interface is among messages of the kernel.
+func (a *kernelArrivals) among(b []byte) bool {
+	l, err := syscall.ParseNetlinkMessage(b)
+	if err != nil {
+		return false
+	}
+	for _, m := range l {
+		if m.Header.Type != unix.RTM_NEWADDR || len(m.Data) < unix.SizeofIfAddrmsg {
+			continue
+		}
+		flags, scope, index := m.Data[2], m.Data[3], binary.NativeEndian.Uint32(m.Data[4:])
+		if index == a.index && scope == unix.RT_SCOPE_UNIVERSE && flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0 {
+			return true
+		}
+	}
+	return false
+}

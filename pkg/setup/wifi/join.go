@@ -1,0 +1,208 @@
+package wifi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// backTime bounds the way back to the former network, which is gone whatever ended the try.
+const backTime = 20 * time.Second
+
+// Join gets into a network and waits for an address there. It is in force until Keep says
+// which one is; without success the former one is again. A network that is not heard, or
+// can't be joined as it is, costs the former one nothing: that is looked at first.
+func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) error {
+	return r.with(ctx, func(s *session, c card) error {
+		progress(proto.StepWiFi)
+		n, err := r.look(ctx, s, c, w)
+		if err != nil {
+			return err
+		}
+		by, err := choose(w, n)
+		if err != nil {
+			return err
+		}
+		r.log.Info("joining a Wi-Fi network", "ssid", foreign.Name(string(w.SSID)), "security", string(n.Security), "signal", n.Signal)
+		b := block{s.owner, "", w, by}
+		if err := r.enter(ctx, s, c, &b, progress); err != nil {
+			r.back(ctx, s, c, b)
+			r.log.Warn("the Wi-Fi network was not joined", "ssid", foreign.Name(string(w.SSID)), "error", err)
+			return err
+		}
+		r.joined = b
+		return nil
+	})
+}
+
+// look finds the network in the air. One scan may miss it.
+func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (seen, error) {
+	var hidden proto.SSID
+	if w.Hidden {
+		hidden = w.SSID
+	}
+	for range r.wait.scans {
+		all, err := r.scan(ctx, s, c, hidden)
+		if err != nil {
+			return seen{}, err
+		}
+		if n, ok := find(all, w.SSID); ok {
+			return n, nil
+		}
+	}
+	return seen{}, new(trail).verdict(w.SSID, false)
+}
+
+// enter has wpa_supplicant take the network and no other.
+func (r *Radio) enter(ctx context.Context, s *session, c card, b *block, progress func(proto.SetupStep)) error {
+	same := r.current(ctx, s, c) == b.wifi.SSID // then the address there may simply stay
+	address, err := r.listen(c.name)
+	if err != nil {
+		return err
+	}
+	defer address.close()
+	if err := add(ctx, s, c, b, true); err != nil {
+		return err
+	}
+	r.tried++
+	for len(s.signals) > 0 { // what the former network did
+		<-s.signals
+	}
+	if err := s.call(ctx, c.at, interfaze+".SelectNetwork", []any{b.at}); err != nil {
+		return fmt.Errorf("have wpa_supplicant choose the network: %w", err)
+	}
+	if err := r.follow(ctx, s, c, *b); err != nil {
+		return err
+	}
+	progress(proto.StepAddress)
+	if same && r.addressed(c.name) {
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, r.wait.address)
+	defer cancel()
+	if err := address.wait(within); err != nil && ctx.Err() == nil && within.Err() != nil {
+		return problem(proto.CodeWiFiNoAddress, "The camera is in the Wi-Fi network %s but gets no address there. Look at the router, or start it again.", foreign.Name(string(b.wifi.SSID)))
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// add gives wpa_supplicant the network. alone: it does not try it before it is selected.
+func add(ctx context.Context, s *session, c card, b *block, alone bool) error {
+	m := settings(b.wifi, b.by)
+	if !alone {
+		m["disabled"] = int32(0)
+	}
+	if b.by == waySAE { // both ways of WPA3's exchange; an older one knows one and needs no telling
+		_ = s.set(ctx, c.at, interfaze, "SaePwe", "2")
+	}
+	if err := s.call(ctx, c.at, interfaze+".AddNetwork", []any{variants(m)}, &b.at); err != nil {
+		return fmt.Errorf("give wpa_supplicant the network: %w", err)
+	}
+	b.owner = s.owner
+	return nil
+}
+
+// follow waits until the network has let the camera in, or why it does not is known.
+func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
+	within, cancel := context.WithTimeout(ctx, r.wait.join)
+	defer cancel()
+	t := trail{by: b.by}
+	for {
+		select {
+		case m, ok := <-s.signals:
+			if !ok || s.ownership(m) {
+				return fmt.Errorf("wpa_supplicant ended meanwhile: %w", errAway)
+			}
+			p, ok := s.changes(c, m)
+			if !ok {
+				continue
+			}
+			wrong := t.wrong
+			t.follow(p)
+			if t.state == stateCompleted && r.in(ctx, s, c, b) {
+				return nil
+			}
+			if t.sure() {
+				return t.verdict(b.wifi.SSID, true)
+			}
+			if t.wrong > wrong { // it would wait ten seconds by itself
+				if err := s.call(ctx, c.at, interfaze+".SelectNetwork", []any{b.at}); err != nil {
+					return err
+				}
+			}
+		case <-within.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			all, err := heard(ctx, s, c)
+			_, ok := find(all, b.wifi.SSID)
+			return t.verdict(b.wifi.SSID, ok || err != nil)
+		}
+	}
+}
+
+// in reports whether the interface is in the network now.
+func (r *Radio) in(ctx context.Context, s *session, c card, b block) bool {
+	state, err := property[string](ctx, s, c.at, interfaze, "State")
+	if err != nil || state != stateCompleted {
+		return false
+	}
+	at, err := property[dbus.ObjectPath](ctx, s, c.at, interfaze, "CurrentNetwork")
+	return err == nil && at == b.at
+}
+
+// current is the SSID of the network in which the interface is now, if any.
+func (r *Radio) current(ctx context.Context, s *session, c card) proto.SSID {
+	state, err := property[string](ctx, s, c.at, interfaze, "State")
+	if err != nil || state != stateCompleted {
+		return ""
+	}
+	at, err := property[dbus.ObjectPath](ctx, s, c.at, interfaze, "CurrentBSS")
+	if err != nil || at == "/" {
+		return ""
+	}
+	ssid, err := property[[]byte](ctx, s, at, bssType, "SSID")
+	if err != nil {
+		return ""
+	}
+	return proto.SSID(ssid)
+}
+
+// back leaves a network that was tried, for the former ones.
+func (r *Radio) back(ctx context.Context, s *session, c card, b block) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
+	defer cancel()
+	if b.at == "" {
+		return // nothing was touched
+	}
+	err := s.call(ctx, c.at, interfaze+".RemoveNetwork", []any{b.at})
+	if err = errors.Join(err, r.release(ctx, s, c)); err != nil {
+		r.log.Warn("the way back to the former Wi-Fi network failed; it is tried again", "error", err)
+	}
+}
+
+// release lets wpa_supplicant take any of its networks, after one was selected alone.
+func (r *Radio) release(ctx context.Context, s *session, c card) error {
+	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "Networks")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, at := range paths {
+		if on, err := property[bool](ctx, s, at, networkOf, "Enabled"); err == nil && !on {
+			errs = append(errs, s.set(ctx, at, networkOf, "Enabled", true))
+		}
+	}
+	if state, err := property[string](ctx, s, c.at, interfaze, "State"); err == nil && state != stateCompleted && len(paths) > 0 {
+		errs = append(errs, s.call(ctx, c.at, interfaze+".Reassociate", nil))
+	}
+	return errors.Join(errs...)
+}

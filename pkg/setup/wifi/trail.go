@@ -1,0 +1,99 @@
+package wifi
+
+import (
+	"fmt"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// States of wpa_supplicant that matter here.
+const (
+	stateHandshake = "4way_handshake"
+	stateCompleted = "completed"
+)
+
+// Reason and status codes of IEEE 802.11-2020, tables 9-49 and 9-50.
+const (
+	reasonInactivity   = 4
+	reasonOtherElement = 17 // in the handshake
+
+	statusChallenge = 15 // of SAE: the password does not fit
+	statusFull      = 17
+	statusLater     = 30
+	statusToken     = 76 // SAE goes on
+	statusGroup     = 77 // there too
+	statusElement   = 126
+)
+
+// How often something is seen before it is believed: a weak signal looks like a wrong
+// password once, and a busy access point refuses once.
+const (
+	wrongTimes   = 2
+	refusedTimes = 3
+)
+
+// trail is what wpa_supplicant said of itself while it tried to get into a network.
+type trail struct {
+	by      way
+	state   string
+	wrong   int // times that the password did not fit
+	refused int // times that the access point said no
+	status  int // what it said last
+}
+
+// follow takes in the changed properties of an interface. wpa_supplicant says why a
+// connection ended before it leaves the state in which it did.
+func (t *trail) follow(changed map[string]dbus.Variant) {
+	before := t.state
+	if s := value[string](changed, "State"); s != "" {
+		t.state = s
+	}
+	if t.state == stateCompleted {
+		t.wrong, t.refused = 0, 0
+	}
+	if r, ok := changed["DisconnectReason"].Value().(int32); ok && (before == stateHandshake || t.state == stateHandshake) &&
+		t.by != waySAE && r != -reasonInactivity && r != -reasonOtherElement {
+		t.wrong++
+	}
+	for _, name := range []string{"AuthStatusCode", "AssocStatusCode"} {
+		if code, ok := changed[name].Value().(int32); ok {
+			t.answer(int(code))
+		}
+	}
+}
+
+func (t *trail) answer(code int) {
+	switch {
+	case code == 0, code == statusLater, t.by == waySAE && (code == statusToken || code == statusGroup || code == statusElement):
+	case code == statusChallenge && t.by == waySAE:
+		t.wrong++
+	default:
+		t.refused++
+		t.status = code
+	}
+}
+
+// sure reports whether it is no use to go on.
+func (t *trail) sure() bool { return t.wrong >= wrongTimes || t.refused >= refusedTimes }
+
+// verdict is why a network was not joined, for people.
+func (t *trail) verdict(ssid proto.SSID, heard bool) *proto.SetupProblem {
+	name := foreign.Name(string(ssid))
+	say := func(code proto.Code, text string, args ...any) *proto.SetupProblem {
+		return &proto.SetupProblem{Code: code, Detail: fmt.Sprintf(text, args...)}
+	}
+	switch {
+	case t.wrong > 0:
+		return say(proto.CodeWiFiPassword, "The Wi-Fi network %s does not take this password. Type it again.", name)
+	case !heard:
+		return say(proto.CodeWiFiNotFound, "The camera does not hear the Wi-Fi network %s. Check its name, bring the camera closer, or say that the network is hidden.", name)
+	case t.refused > 0 && t.status == statusFull:
+		return say(proto.CodeWiFiRefused, "The Wi-Fi network %s takes no more devices. Switch another one off, or start the router again.", name)
+	case t.refused > 0:
+		return say(proto.CodeWiFiRefused, "The Wi-Fi network %s refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", name, t.status)
+	}
+	return say(proto.CodeWiFiRefused, "The Wi-Fi network %s does not answer the camera, though it is heard. Bring the camera closer, or start the router again.", name)
+}

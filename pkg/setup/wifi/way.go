@@ -1,0 +1,95 @@
+package wifi
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// way is how wpa_supplicant is to get into a network.
+type way int
+
+const (
+	wayOpen way = iota
+	wayPSK
+	wayPSK256 // WPA2 with SHA-256, where nothing else is offered
+	waySAE
+)
+
+// rawKey is the length of a key that is written instead of a password.
+const rawKey = 64 // IEEE 802.11-2020 annex J.4.1, in hexadecimal
+
+// choose finds the way into a network that is heard, or says as a problem why there is none.
+// SAE is taken only where nothing else is offered: on networks that offer both, some drivers
+// do not get it done. What is weaker than what was asked for is not taken.
+func choose(w proto.WiFi, n seen) (way, error) {
+	name := foreign.Name(string(w.SSID))
+	switch {
+	case n.Security == proto.SecurityOther:
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network %s lets nobody in by WPA2 or WPA3 with a password, and this camera knows no other way.", name)
+	case n.Security == proto.SecurityOpen && (w.Password != "" || w.Security != "" && w.Security != proto.SecurityOpen):
+		return 0, problem(proto.CodeWiFiOpen, "The Wi-Fi network %s takes no password, so it may be someone else's of the same name. To join an open network give no password, and say that you mean it.", name)
+	case n.Security == proto.SecurityOpen && !w.OpenOK:
+		return 0, &proto.SetupProblem{Code: proto.CodeWiFiOpen}
+	case n.Security == proto.SecurityOpen:
+		return wayOpen, nil
+	case w.Password == "":
+		return 0, problem(proto.CodeWiFiPassword, "The Wi-Fi network %s needs a password. Type it.", name)
+	case n.Security == proto.SecurityWPA3 || n.Security == proto.SecurityTransition && w.Security == proto.SecurityWPA3:
+		return waySAE, nil
+	case w.Security == proto.SecurityWPA3:
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network %s was one of WPA3 and is now heard with WPA2 only, which someone else may have set up. Choose it again if that is meant.", name)
+	case n.sha256:
+		return wayPSK256, nil
+	}
+	return wayPSK, nil
+}
+
+// usual is the way into a network that is kept and not heard yet.
+func usual(w proto.WiFi) way {
+	switch {
+	case w.Password == "":
+		return wayOpen
+	case w.Security == proto.SecurityWPA3:
+		return waySAE
+	}
+	return wayPSK
+}
+
+// mark tells camd's networks in wpa_supplicant from those of its own file.
+const mark = "camd"
+
+// settings are those of wpa_supplicant.conf(5) for a network. An SSID and a password of any
+// bytes go as an array, which wpa_supplicant takes as they are.
+func settings(w proto.WiFi, by way) map[string]any {
+	m := map[string]any{"ssid": []byte(w.SSID), "id_str": mark, "priority": int32(1)}
+	if w.Hidden {
+		m["scan_ssid"] = int32(1)
+	}
+	if by == wayOpen {
+		m["key_mgmt"] = "NONE"
+		return m
+	}
+	m["proto"], m["pairwise"], m["group"] = "RSN", "CCMP", "CCMP TKIP"
+	switch by {
+	case waySAE:
+		m["key_mgmt"], m["ieee80211w"], m["sae_password"] = "SAE", uint32(2), []byte(w.Password)
+		return m
+	case wayPSK256:
+		m["key_mgmt"] = "WPA-PSK-SHA256"
+	default:
+		m["key_mgmt"] = "WPA-PSK"
+	}
+	m["ieee80211w"] = uint32(1) // where the network can
+	m["psk"] = string(w.Password)
+	if key, err := hex.DecodeString(string(w.Password)); err == nil && len(w.Password) == rawKey {
+		m["psk"] = key
+	}
+	return m
+}
+
+func problem(code proto.Code, detail string, args ...any) error {
+	return &proto.SetupProblem{Code: code, Detail: fmt.Sprintf(detail, args...)}
+}

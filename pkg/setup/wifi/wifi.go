@@ -1,0 +1,282 @@
+// Package wifi gets the camera into a Wi-Fi network, through wpa_supplicant over D-Bus: what
+// is heard, joining with the real reason where it fails and the way back to the former
+// network, and keeping what was set up in force. wpa_supplicant forgets camd's networks when
+// it ends: none is in a file of its own, and those that are in one stay as they are.
+//
+// Sources: wpa_supplicant's doc/dbus.doxygen and wpa_supplicant.conf(5). It works with
+// wpa_supplicant 2.10 (Debian) and 2.11 (the image).
+package wifi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// patience is how long things may take.
+type patience struct {
+	scan    time.Duration // a scan of all channels
+	scans   int           // before a network counts as not heard
+	join    time.Duration // from the choice of a network to its last key
+	address time.Duration // from then to an address
+	settle  time.Duration // before the kept network's absence is a fault
+	look    time.Duration // between looks at what no signal tells
+}
+
+var usualPatience = patience{
+	scan: 15 * time.Second, scans: 3, join: 40 * time.Second, address: 45 * time.Second,
+	settle: 20 * time.Second, look: 10 * time.Second,
+}
+
+// Radio is the camera's Wi-Fi. A camera may have none.
+type Radio struct {
+	log    *slog.Logger
+	health *health.Condition
+	bus    string // address; empty: the system's
+	sys    string // the kernel's list of interfaces
+	wait   patience
+
+	listen    func(name string) (arrivals, error)
+	addressed func(name string) bool // the interface has an address with which others can be reached
+
+	work   chan struct{} // held by who works with wpa_supplicant
+	wake   chan struct{} // for Run: there is something to look at
+	kept   *proto.WiFi   // guarded by work, as what follows
+	put    block         // the kept network in wpa_supplicant
+	joined block         // one that was joined and is not kept yet
+	tried  int           // grows whenever another network is tried
+}
+
+// arrivals tells of addresses that an interface gets.
+type arrivals interface {
+	// wait returns when an address has come with which others can be reached, or ctx ends.
+	wait(ctx context.Context) error
+	close()
+}
+
+// block is a network of camd's in one running wpa_supplicant.
+type block struct {
+	owner string
+	at    dbus.ObjectPath
+	wifi  proto.WiFi
+	by    way
+}
+
+// in reports whether wpa_supplicant still has the network, by those that it lists.
+func (b block) in(s *session, list []dbus.ObjectPath) bool {
+	return b.owner != "" && b.owner == s.owner && slices.Contains(list, b.at)
+}
+
+// is reports whether it is a network that gets in where w does.
+func (b block) is(w proto.WiFi) bool {
+	return b.wifi.SSID == w.SSID && b.wifi.Password == w.Password && b.wifi.Hidden == w.Hidden
+}
+
+// New makes the camera's Wi-Fi. board may be nil, where nobody reads conditions.
+func New(log *slog.Logger, board *health.Board) *Radio {
+	r := &Radio{log: log.With("component", "wifi"), sys: "/sys/class/net", wait: usualPatience, listen: listen, addressed: addressed,
+		work: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	if board != nil {
+		r.health = board.Condition("wifi")
+	}
+	return r
+}
+
+// String names the part.
+func (*Radio) String() string { return "wifi" }
+
+// Interfaces lists the names of the machine's Wi-Fi interfaces.
+func (r *Radio) Interfaces() []string {
+	found, _ := filepath.Glob(filepath.Join(r.sys, "*", "phy80211")) // the pattern is right
+	names := make([]string, 0, len(found))
+	for _, f := range found {
+		names = append(names, filepath.Base(filepath.Dir(f)))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Present reports whether the machine has Wi-Fi.
+func (r *Radio) Present() bool { return len(r.Interfaces()) > 0 }
+
+// Networks scans and lists what is heard: at most proto.MaxNetworks, the strongest first,
+// each SSID once.
+func (r *Radio) Networks(ctx context.Context) ([]proto.Network, error) {
+	var l []proto.Network
+	err := r.with(ctx, func(s *session, c card) error {
+		all, err := r.scan(ctx, s, c, "")
+		l = list(all)
+		return err
+	})
+	return l, err
+}
+
+// Interface names the interface that wpa_supplicant works for camd.
+func (r *Radio) Interface(ctx context.Context) (string, error) {
+	var name string
+	err := r.with(ctx, func(_ *session, c card) error { name = c.name; return nil })
+	return name, err
+}
+
+// Keep puts a network in force from now on: the one that was just joined, a former one, or,
+// if w is nil, none of camd's. What else was joined is left. Run has it in force again
+// whenever wpa_supplicant or the interface comes back, so that neither need be there now.
+func (r *Radio) Keep(ctx context.Context, w *proto.WiFi) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer r.end()
+	r.kept = w
+	s, c, err := r.open(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // Run puts it there when it can, and says why it can't
+	}
+	defer s.close()
+	return r.apply(ctx, s, c)
+}
+
+// Forget leaves camd's networks, and keeps none.
+func (r *Radio) Forget(ctx context.Context) error { return r.Keep(ctx, nil) }
+
+// begin waits for its turn with wpa_supplicant.
+func (r *Radio) begin(ctx context.Context) error {
+	select {
+	case r.work <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end lets others have their turn, Run first of all look at what has changed.
+func (r *Radio) end() {
+	<-r.work
+	r.wakeUp()
+}
+
+func (r *Radio) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// with works with the interface. What a person is told of is a *proto.SetupProblem.
+func (r *Radio) with(ctx context.Context, do func(*session, card) error) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer r.end()
+	s, c, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return do(s, c)
+}
+
+// open connects to wpa_supplicant and finds the interface.
+func (r *Radio) open(ctx context.Context) (*session, card, error) {
+	names := r.Interfaces()
+	if len(names) == 0 {
+		return nil, card{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
+	}
+	s, err := dial(ctx, r.bus)
+	if err != nil {
+		return nil, card{}, noWiFi(names[0], err)
+	}
+	c, err := s.card(ctx, names)
+	if err != nil {
+		s.close()
+		return nil, card{}, noWiFi(names[0], err)
+	}
+	return s, c, nil
+}
+
+func noWiFi(name string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return problem(proto.CodeNoWiFi, "The camera's Wi-Fi %s does not work: %v.", foreign.Name(name), err)
+}
+
+// scan has wpa_supplicant look for networks, for the hidden one named ssid too, and returns
+// what was heard.
+func (r *Radio) scan(ctx context.Context, s *session, c card, ssid proto.SSID) ([]seen, error) {
+	args := map[string]any{"Type": "active"}
+	if ssid != "" {
+		args["SSIDs"] = [][]byte{[]byte(ssid), {}}
+	}
+	err := s.call(ctx, c.at, interfaze+".Scan", []any{variants(args)})
+	var busy saidError
+	if err != nil && !errors.As(err, &busy) { // one may be under way
+		return nil, fmt.Errorf("look for Wi-Fi networks: %w", err)
+	}
+	within, cancel := context.WithTimeout(ctx, r.wait.scan)
+	defer cancel()
+	for done := false; !done; {
+		select {
+		case m, ok := <-s.signals:
+			if !ok || s.ownership(m) && s.owner == "" {
+				return nil, errAway
+			}
+			done = m.Sender == s.owner && m.Path == c.at && m.Name == interfaze+".ScanDone"
+		case <-within.Done():
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			done = true // what is known by now
+		}
+	}
+	return heard(ctx, s, c)
+}
+
+// heard reads what wpa_supplicant knows of the access points around.
+func heard(ctx context.Context, s *session, c card) ([]seen, error) {
+	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "BSSs")
+	if err != nil {
+		return nil, fmt.Errorf("read which Wi-Fi networks are heard: %w", err)
+	}
+	var l []seen
+	for _, at := range paths[:min(len(paths), maxBSS)] {
+		p, err := s.all(ctx, at, bssType)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue // it is gone already
+		}
+		if n, ok := readBSS(p); ok {
+			l = append(l, n)
+		}
+	}
+	return l, nil
+}
+
+// find is the network of a name among what is heard.
+func find(all []seen, ssid proto.SSID) (seen, bool) {
+	l := merge(all)
+	i := slices.IndexFunc(l, func(n seen) bool { return n.SSID == ssid })
+	if i < 0 {
+		return seen{}, false
+	}
+	return l[i], true
+}
+
+func variants(m map[string]any) map[string]dbus.Variant {
+	v := make(map[string]dbus.Variant, len(m))
+	for name, x := range m {
+		v[name] = dbus.MakeVariant(x)
+	}
+	return v
+}
