@@ -82,7 +82,7 @@ var quarantine = map[string][]string{
 	"golang.org/x/mod/sumdb":                            {"pkg/auth/accesslog", "pkg/update/release", "internal/publish"},
 	"github.com/transparency-dev/formats":               {"pkg/update/release", "internal/publish"},
 	"github.com/google/go-tpm":                          {"pkg/auth/tpm"},
-	"github.com/godbus/dbus/v5":                         {"pkg/update/rauc", "pkg/setup/ble", "pkg/client/ble"},
+	"github.com/godbus/dbus/v5":                         {"pkg/update/rauc", "pkg/setup/ble", "pkg/setup/wifi", "pkg/client/ble"},
 	"github.com/theupdateframework/go-tuf/v2":           {"pkg/update/catalog", "internal/publish"},
 	"github.com/secure-systems-lab/go-securesystemslib": {"internal/publish"},
 	"github.com/sigstore/sigstore":                      {"internal/publish"},

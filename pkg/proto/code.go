@@ -57,6 +57,8 @@ const (
 	// Of setting a device up, docs/protocol.md 3.11.
 	CodeWiFiNotFound      Code = "wifi_not_found"     // no such network is heard
 	CodeWiFiPassword      Code = "wifi_password"      // the network does not take the password
+	CodeWiFiSecurity      Code = "wifi_security"      // the network lets clients in by a way that the device does not know, or by a weaker one than was meant
+	CodeWiFiRefused       Code = "wifi_refused"       // the network is heard and does not let the device in, whatever the password
 	CodeWiFiNoAddress     Code = "wifi_no_address"    // the network gives no address
 	CodeWiFiOpen          Code = "wifi_open"          // the network is open, and the person has not said that this is meant
 	CodeNoWiFi            Code = "no_wifi"            // the device has no Wi-Fi
@@ -118,6 +120,8 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 
 	CodeWiFiNotFound:      "The camera does not hear that Wi-Fi network. Check its name, bring the camera closer, or say that the network is hidden.",
 	CodeWiFiPassword:      "The Wi-Fi network does not take this password. Type it again.",
+	CodeWiFiSecurity:      "This Wi-Fi network lets nobody in by WPA2 or WPA3 with a password. Set the router to one of them, or take another network.",
+	CodeWiFiRefused:       "The Wi-Fi network does not let the camera in. Bring the camera closer, start the router again, and look whether it lets only listed devices in.",
 	CodeWiFiNoAddress:     "The camera is in the Wi-Fi network but gets no address there. Look at the router, or start it again.",
 	CodeWiFiOpen:          "This Wi-Fi network is open: everyone near it can be in it. Say that you mean it, or take another one.",
 	CodeNoWiFi:            "This camera has no Wi-Fi, or it does not work. Connect the camera by cable.",

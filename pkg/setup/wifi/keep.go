@@ -170,7 +170,7 @@ func (w *watcher) tend(ctx context.Context) {
 	if v.present {
 		w.c, v.err = w.s.card(ctx, names)
 	}
-	if v.present && v.err == nil {
+	if v.present && v.err == nil && w.r.told {
 		v.err = w.r.apply(ctx, w.s, w.c)
 	}
 	if w.tried != w.r.tried {

@@ -51,10 +51,11 @@ type Radio struct {
 
 	work   chan struct{} // held by who works with wpa_supplicant
 	wake   chan struct{} // for Run: there is something to look at
-	kept   *proto.WiFi   // guarded by work, as what follows
-	put    block         // the kept network in wpa_supplicant
-	joined block         // one that was joined and is not kept yet
-	tried  int           // grows whenever another network is tried
+	told   bool          // Keep has said what is kept; guarded by work, as what follows
+	kept   *proto.WiFi
+	put    block // the kept network in wpa_supplicant
+	joined block // one that was joined and is not kept yet
+	tried  int   // grows whenever another network is tried
 }
 
 // arrivals tells of addresses that an interface gets.
@@ -130,13 +131,14 @@ func (r *Radio) Interface(ctx context.Context) (string, error) {
 
 // Keep puts a network in force from now on: the one that was just joined, a former one, or,
 // if w is nil, none of camd's. What else was joined is left. Run has it in force again
-// whenever wpa_supplicant or the interface comes back, so that neither need be there now.
+// whenever wpa_supplicant or the interface comes back, so that neither need be there now;
+// before the first Keep it leaves everything as a former camd left it.
 func (r *Radio) Keep(ctx context.Context, w *proto.WiFi) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
 	defer r.end()
-	r.kept = w
+	r.kept, r.told = w, true
 	s, c, err := r.open(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // Run puts it there when it can, and says why it can't
