@@ -88,21 +88,18 @@ func ours(ctx context.Context, s *session, at dbus.ObjectPath) bool {
 // how it is.
 func (r *Radio) Run(ctx context.Context, ready func()) error {
 	ready()
-	for {
+	for ctx.Err() == nil {
 		err := r.watch(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if r.begin(ctx) == nil {
+		if ctx.Err() == nil && r.begin(ctx) == nil {
 			r.say(view{present: r.Present(), kept: r.kept, err: err})
 			<-r.work
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(r.wait.look):
 		}
 	}
+	return nil
 }
 
 // watch follows wpa_supplicant over one connection to the bus.

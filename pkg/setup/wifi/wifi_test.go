@@ -195,7 +195,7 @@ func TestANewRouter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx, func() {}) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); must(t, <-done) })
 	f.lower("home")
 	p := home()
 	p.security = proto.SecurityWPA3
@@ -221,7 +221,7 @@ func TestTheInterfaceComesLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx, func() {}) }()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); must(t, <-done) })
 	eventually(t, "it is missed", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "is missing") })
 	f.plug()
 	eventually(t, "wpa_supplicant is missed", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "does not run") })
