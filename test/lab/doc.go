@@ -28,11 +28,13 @@
 // and raw. vivid could show pictures only through its S-Video and HDMI inputs, which loop to
 // its outputs; a webcam's input never does, and those have sizes and rates of their own.
 //
+// It can have a TPM: tpmrelay makes the kernel's own device, and swtpm on the host answers.
+//
 // It owns what a guest is made of (kernel and modules from apt, cached by version;
 // an initramfs; a first process in test/lab/guest) and the network namespace that
 // guest and peers share. It refuses nothing. A guest ends with the test that
 // booted it; its console is shown when that test fails.
 //
-// The tests need qemu-system-arm, apt-get, dpkg-deb, ffmpeg, mke2fs and, for the release
+// The tests need qemu-system-arm, apt-get, dpkg-deb, ffmpeg, mke2fs, swtpm and, for the release
 // binaries, the cross compilers. A test that lacks one says so and skips.
 package lab

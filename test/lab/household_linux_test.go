@@ -63,7 +63,7 @@ func settle(t *testing.T, a Arch, disks []Disk, tables string, modules ...string
 	if len(disks) > 0 {
 		must(t, h.Mount(patient(t), firstDisk, statePath))
 	}
-	h.label = h.factory()
+	h.label = h.factory("off")
 	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
 	h.condition("broker", "ok")
 	return h
@@ -140,12 +140,12 @@ func (h *household) run(args ...string) []byte {
 	return r.Stdout
 }
 
-// factory makes the device's identity, signs its certificate for the broker, and
+// factory makes the device's identity, in a TPM or not, signs its certificate for the broker, and
 // gives the label.
-func (h *household) factory() (label string) {
+func (h *household) factory(tpm string) (label string) {
 	h.t.Helper()
 	var made struct{ Label string }
-	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--tpm", "off", "--config", configPath, "--json"), &made))
+	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--tpm", tpm, "--config", configPath, "--json"), &made))
 	text, err := h.Get(patient(h.t), statePath+"/identity/device.csr")
 	must(h.t, err)
 	_, crt, err := h.ca.CertifyRequest(text)

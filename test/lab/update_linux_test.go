@@ -111,7 +111,7 @@ func (m *maker) settled(slot string) *camera {
 	settings := configuration(silent) + fmt.Sprintf("[update]\nurl = \"https://%s:%d\"\nrate_kbit = 0\nbroker_minutes = 1\n", HostAddress.Addr(), updatePort)
 	must(m.t, h.Put(patient(m.t), "/etc/camd/ca.pem", 0o644, m.ca.PEM()))
 	must(m.t, h.Put(patient(m.t), configPath, 0o644, []byte(settings)))
-	h.label = h.factory()
+	h.label = h.factory("off")
 	h.run("/bin/chown", "-R", "camd:camd", statePath+"/.")
 	h.run("/bin/systemctl", "start", "camd.service")
 	h.condition("broker", "ok")
