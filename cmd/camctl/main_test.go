@@ -51,7 +51,7 @@ func setup(e *testscript.Env) error {
 // TestCommandsAlone needs no camera.
 func TestCommandsAlone(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/alone", Setup: setup, RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code}})
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "field": field}})
 }
 
 // TestCommandsWithCamera has a camd of its own, with the test pattern and the tone.
