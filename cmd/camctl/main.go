@@ -35,7 +35,7 @@ type cli struct {
 	Verbose bool   `arg:"-v,--verbose" help:"tell more: log to standard error what happens, show the words of keys"`
 
 	ID          *idCmd          `arg:"subcommand:id" help:"show this client's key to whoever is to let it in; makes the keys on first use"`
-	Pair        *pairCmd        `arg:"subcommand:pair" help:"pair with the camera whose local socket and label are at hand"`
+	Pair        *pairCmd        `arg:"subcommand:pair" help:"pair with the camera whose label is at hand, by its local socket, by Bluetooth LE or by a code that its lens reads"`
 	Add         *addCmd         `arg:"subcommand:add" help:"add the camera of a camera card that someone made for this client"`
 	Status      *statusCmd      `arg:"subcommand:status" help:"ask a camera how it is"`
 	Watch       *watchCmd       `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
@@ -63,7 +63,8 @@ func (cli) Description() string { return "The owner's tool for cameras that run 
 type environment struct {
 	ctx         context.Context
 	in          io.Reader
-	out, errOut io.Writer
+	out, errOut io.Writer // each a foreign.Screen
+	raw         io.Writer // out without one
 	json        bool
 	verbose     bool
 	dir         string // --home
@@ -79,8 +80,11 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
+	raw := out
 	out, errOut = foreign.Screen(out), foreign.Screen(errOut)
-	return exitCode(run.Run(c.environment(ctx, out, errOut)), errOut)
+	env := c.environment(ctx, out, errOut)
+	env.raw = raw
+	return exitCode(run.Run(env), errOut)
 }
 
 func (c cli) environment(ctx context.Context, out, errOut io.Writer) *environment {

@@ -16,6 +16,7 @@ import (
 
 type pairCmd struct {
 	loginFlags
+	codeFlags
 	Socket  string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
 	BLE     bool   `arg:"--ble" help:"pair over Bluetooth LE instead, by BlueZ, with a camera that is near"`
 	Adapter string `arg:"--adapter" help:"the Bluetooth adapter for --ble (default: the first one)" placeholder:"hci0"`
@@ -27,6 +28,9 @@ type pairCmd struct {
 func (p pairCmd) Run(env *environment) error {
 	if p.Label == "" {
 		return usageError("--label is required")
+	}
+	if err := p.check(p.Broker, p.BLE); err != nil {
+		return err
 	}
 	text := p.Label
 	if text == "-" {
@@ -48,11 +52,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	at := bySocket(p.Socket)
-	if p.BLE {
-		at = p.byBLE(env)
-	}
-	r, err := pairAt(env.ctx, home, at, read, login, p.Name)
+	r, err := p.pair(env, home, read, login)
 	if lost := new(ble.LostError); errors.As(err, &lost) {
 		return lost
 	}
@@ -61,6 +61,17 @@ func (p pairCmd) Run(env *environment) error {
 	}
 	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
 		"Paired with camera %s as %s (%s). %s", r.Title(), r.Member, r.Role, brokerText(r.Broker))
+}
+
+func (p pairCmd) pair(env *environment, home *client.Home, read labelOf, login client.Broker) (client.Record, error) {
+	if p.QR {
+		return p.pairByCode(env, home, read, login)
+	}
+	at := bySocket(p.Socket)
+	if p.BLE {
+		at = p.byBLE(env)
+	}
+	return pairAt(env.ctx, home, at, read, login, p.Name)
 }
 
 // brokerText says where the camera is met, and if that is not where it says itself.

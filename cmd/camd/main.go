@@ -49,6 +49,7 @@ type cli struct {
 	Debug      *debugCmd      `arg:"subcommand:debug" help:"look into the running camd: its log, goroutines, heap or cpu; for root"`
 	Version    *versionCmd    `arg:"subcommand:version" help:"print the version"`
 	StoreCheck *storeCheckCmd `arg:"subcommand:store-check" help:"check a database file; camd runs this as a child"`
+	ReadCodes  *readCodesCmd  `arg:"subcommand:read-codes" help:"find codes in pictures on standard input; camd runs this as a child"`
 }
 
 // Description is the first line of the help.

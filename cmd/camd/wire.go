@@ -160,6 +160,10 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
+	codes, err := openLens(log, board, camera, authority)
+	if err != nil {
+		return nil, err
+	}
 	end := make(epochEnd, 1)
 	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
@@ -184,6 +188,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
+			{Component: codes},
 			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: own, status: s.status, endEpoch: end.now,
 				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},

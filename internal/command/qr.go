@@ -2,6 +2,9 @@ package command
 
 import (
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
 	"strings"
 
@@ -15,23 +18,68 @@ const quietZone = 4
 // shape in a terminal. Light modules are drawn, dark ones left: most terminals
 // are dark, and readers take the inverse too.
 func PrintQR(out io.Writer, text string) error {
-	code, err := qr.Encode(text, qr.M)
+	code, err := encodeQR(text)
 	if err != nil {
-		return fmt.Errorf("draw the QR code: %w", err)
-	}
-	light := func(x, y int) int {
-		if code.Black(x, y) {
-			return 0
-		}
-		return 1
+		return err
 	}
 	var b strings.Builder
-	for y := -quietZone; y < code.Size+quietZone; y += 2 {
-		for x := -quietZone; x < code.Size+quietZone; x++ {
-			b.WriteRune([]rune(" ▀▄█")[light(x, y)+2*light(x, y+1)])
-		}
-		b.WriteByte('\n')
+	for _, line := range halfBlocks(code, func(black bool) bool { return !black }) {
+		b.WriteString(line + "\n")
 	}
 	_, err = io.WriteString(out, b.String())
 	return err
+}
+
+// QRLines draws text as PrintQR does, but dark modules: for who sets the colours.
+func QRLines(text string) ([]string, error) {
+	code, err := encodeQR(text)
+	if err != nil {
+		return nil, err
+	}
+	return halfBlocks(code, func(black bool) bool { return black }), nil
+}
+
+// pngScale is how many pixels a module is wide.
+const pngScale = 12
+
+// WriteQR writes text as a QR code in a PNG file.
+func WriteQR(out io.Writer, text string) error {
+	code, err := encodeQR(text)
+	if err != nil {
+		return err
+	}
+	side := (code.Size + 2*quietZone) * pngScale
+	m := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
+	for i := range m.Pix {
+		if code.Black(i%side/pngScale-quietZone, i/side/pngScale-quietZone) {
+			m.Pix[i] = 1
+		}
+	}
+	return png.Encode(out, m)
+}
+
+func encodeQR(text string) (*qr.Code, error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return nil, fmt.Errorf("draw the QR code: %w", err)
+	}
+	return code, nil
+}
+
+// halfBlocks draws those modules that ink is for.
+func halfBlocks(code *qr.Code, ink func(black bool) bool) (lines []string) {
+	drawn := func(x, y int) int {
+		if ink(code.Black(x, y)) {
+			return 1
+		}
+		return 0
+	}
+	for y := -quietZone; y < code.Size+quietZone; y += 2 {
+		var b strings.Builder
+		for x := -quietZone; x < code.Size+quietZone; x++ {
+			b.WriteRune([]rune(" ▀▄█")[drawn(x, y)+2*drawn(x, y+1)])
+		}
+		lines = append(lines, b.String())
+	}
+	return lines
 }

@@ -134,6 +134,7 @@ type Gate struct {
 	nonces nonces
 	drops  drops
 	turns  watchdog.Loop
+	codes  codes
 
 	mu      sync.Mutex
 	root    context.Context // of every right; nil before Run and after its end
@@ -257,6 +258,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 			return
 		case <-review.C:
 			g.review()
+			g.confirm()
 			g.teller().poke() // some may have the right to hear only now
 		case turned := <-g.turns:
 			g.review()

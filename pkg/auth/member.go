@@ -38,6 +38,7 @@ type member struct {
 	Parent proto.ClientID `json:"parent,omitempty"` // of a guest
 	By     string         `json:"by,omitempty"`     // name of who let it in
 	Grant  string         `json:"grant,omitempty"`  // the signed request that let it in, verbatim
+	Code   string         `json:"code,omitempty"`   // name of the code that it showed, until it was heard
 
 	id     proto.ClientID
 	key    envelope.PublicKey

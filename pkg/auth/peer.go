@@ -137,6 +137,9 @@ func digest(r proto.Request) [sha256.Size]byte {
 // admit decides about nonce, sequence and repetition, and passes a request on to
 // its client's worker.
 func (g *Gate) admit(m *member, r proto.Request) {
+	if m.Code != "" {
+		g.codes.hear(m.id)
+	}
 	g.mu.Lock()
 	seq, o, drop := g.judge(m, r)
 	g.mu.Unlock()

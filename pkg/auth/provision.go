@@ -32,7 +32,8 @@ func (a *Authority) Provision(p Provisioner) { a.setup = p }
 type conversation struct {
 	*Authority
 	window  *window
-	settled bool // something was kept
+	code    string // the code that was shown, instead of a conversation
+	settled bool   // something was kept
 }
 
 // may decides who changes how the device is set up: whoever has the label while nobody is
@@ -73,7 +74,7 @@ func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card [
 				return err
 			}
 		}
-		r, err = c.enroll(c.window, key, card)
+		r, err = c.enroll(c.window, key, card, c.code)
 		return err
 	})
 	if err != nil {

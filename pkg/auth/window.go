@@ -22,6 +22,7 @@ type window struct {
 	name     string // of the member that it lets in
 	until    time.Time
 	failures int
+	wrong    map[string]bool // codes that were shown and are failures
 }
 
 // WindowState is what people may know of the pairing window.
@@ -105,15 +106,12 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	defer cancel()
 	defer context.AfterFunc(w.ctx, cancel)()
 	c := &conversation{Authority: a, window: w}
-	r, err := pairing.Respond(ctx, conn, pairing.Device{
-		ID: a.identity.DeviceID(), Secret: a.identity.Label().Secret,
-		Identity: a.identity.Signer(), Chain: a.identity.Chain(),
-		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
-		Enroll: func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
-			return a.enroll(w, key, card)
-		},
-		Setup: c,
-	})
+	d := a.device()
+	d.Secret, d.Setup = a.identity.Label().Secret, c
+	d.Enroll = func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+		return a.enroll(w, key, card, "")
+	}
+	r, err := pairing.Respond(ctx, conn, d)
 	a.leave(w, err)
 	if c.settled { // whether or not the receipt came to the client
 		a.setup.Settled()
@@ -123,6 +121,14 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	}
 	a.log.Info("paired", "client", string(r.Client), "name", r.Name, "role", string(r.Role))
 	return nil
+}
+
+// device is what the pairing needs of this one.
+func (a *Authority) device() pairing.Device {
+	return pairing.Device{
+		ID: a.identity.DeviceID(), Identity: a.identity.Signer(), Chain: a.identity.Chain(),
+		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
+	}
 }
 
 // joinWait is how long a handshake waits for the one before: a client knows that it is
@@ -166,6 +172,11 @@ func (a *Authority) leave(w *window, err error) {
 	if err == nil || w.ctx.Err() != nil {
 		return
 	}
+	a.fail(w)
+}
+
+// fail counts a failure in a window that is open. a.mu is held.
+func (a *Authority) fail(w *window) {
 	if w.failures++; w.failures >= maxFailures {
 		w.cancel()
 		a.log.Warn("pairing window closed after failures", "failures", w.failures)
@@ -173,20 +184,21 @@ func (a *Authority) leave(w *window, err error) {
 }
 
 // enroll decides about a key that its holder has shown in window w. The first
-// key of an epoch becomes the owner; its enrolment is logged before it counts.
-func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+// key of an epoch becomes the owner; its enrolment is logged before it counts. code names
+// the code that it was shown by; empty: it was there itself.
+func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code string) (pairing.Receipt, error) {
 	defer a.change()()
 	if w.ctx.Err() != nil {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}
 	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
-		return a.receipt(m), nil // its first receipt may have been lost
+		return a.receipt(m), a.showed(m, code) // its first receipt may have been lost
 	}
 	if a.Owned() {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeOwned)
 	}
 	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
-		Added: time.Now().UnixMilli(), id: key.ClientID(), key: key}
+		Added: time.Now().UnixMilli(), Code: code, id: key.ClientID(), key: key}
 	_, err := a.commit(nil, func(all *roll, index uint64) {
 		m.Entry = index
 		all.put(m)

@@ -223,7 +223,7 @@ func TestEnrolmentAfterTheWindowClosed(t *testing.T) {
 	w := a.window
 	a.CloseWindow()
 	anna := newKeys(t)
-	if _, err := a.enroll(w, publicKey(anna), nil); !refused(err, proto.CodeWindowClosed) || a.Owned() {
+	if _, err := a.enroll(w, publicKey(anna), nil, ""); !refused(err, proto.CodeWindowClosed) || a.Owned() {
 		t.Errorf("enrolled: %v", err)
 	}
 }

@@ -83,18 +83,22 @@ func TestPlainOpensTheCameraInAnotherFormat(t *testing.T) {
 		b.source = src
 		b.run(t)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if _, err := b.Gray(t.Context()); !errors.Is(err, ErrCoded) {
 			t.Errorf("Gray() of H.264 = %v", err)
 		}
 		b.Plain(true)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if _, err := b.Gray(t.Context()); err != nil {
 			t.Errorf("Gray() = %v", err)
 		}
 		b.Plain(true) // changes nothing
 		time.Sleep(time.Second)
+		synctest.Wait()
 		b.Plain(false)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if _, err := b.Gray(t.Context()); !errors.Is(err, ErrCoded) {
 			t.Errorf("Gray() of H.264 again = %v", err)
 		}
@@ -112,11 +116,14 @@ func TestPlainLeavesACameraAloneThatHasOnlyH264(t *testing.T) {
 		b.source = src
 		b.run(t)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		b.Plain(true)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		_, err := b.Gray(t.Context())
 		b.Plain(false)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		b.end()
 		if !errors.Is(err, ErrCoded) || len(src.opened) != 2 {
 			t.Errorf("Gray() = %v, opened %d times, want twice", err, len(src.opened))

@@ -20,6 +20,7 @@ const (
 	TypeTrio    = "camd-trio+jwt"
 	TypeEpoch   = "camd-epoch+jwt"
 	TypeCard    = "camd-card+jwt"
+	TypeCode    = "camd-code+jwt"
 )
 
 // Lookup finds the signing key of a client that is known.

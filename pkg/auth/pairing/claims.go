@@ -54,8 +54,8 @@ type receiptClaims struct {
 }
 
 // sameHash refuses a JWS of another session.
-func sameHash(c *channel, claimed string) error {
-	if claimed != c.h {
+func sameHash(h, claimed string) error {
+	if claimed != h {
 		return fmt.Errorf("%w: h is of another session", ErrTampered)
 	}
 	return nil

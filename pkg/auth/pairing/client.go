@@ -100,16 +100,19 @@ func (c Client) readHello(ch *channel) (Paired, error) {
 	if err != nil {
 		return Paired{}, err
 	}
-	jws := []byte(m.JWS)
-	identity, err := c.identify(jws)
+	return c.verifyHello([]byte(m.JWS), typeDevice, ch.h)
+}
+
+func (c Client) verifyHello(jws []byte, typ, h string) (Paired, error) {
+	identity, err := c.identify(jws, typ)
 	if err != nil {
 		return Paired{}, err
 	}
 	var claims deviceClaims
-	if err := envelope.Verify(jws, typeDevice, "", identity, &claims); err != nil {
+	if err := envelope.Verify(jws, typ, "", identity, &claims); err != nil {
 		return Paired{}, tampered(err)
 	}
-	if err := sameHash(ch, claims.Hash); err != nil {
+	if err := sameHash(h, claims.Hash); err != nil {
 		return Paired{}, err
 	}
 	trio, err := envelope.VerifyTrio([]byte(claims.Trio), identity)
@@ -125,9 +128,9 @@ func (c Client) readHello(ch *channel) (Paired, error) {
 
 // identify takes the identity key out of a hello that is not verified yet, and
 // holds it against the label.
-func (c Client) identify(hello []byte) (*ecdsa.PublicKey, error) {
+func (c Client) identify(hello []byte, typ string) (*ecdsa.PublicKey, error) {
 	var claims deviceClaims
-	if err := envelope.Peek(hello, typeDevice, &claims); err != nil {
+	if err := envelope.Peek(hello, typ, &claims); err != nil {
 		return nil, tampered(err)
 	}
 	if len(claims.Chain) == 0 || len(claims.Chain) > maxChain {
@@ -158,13 +161,13 @@ func (c Client) show(ch *channel, keys envelope.Keys, id proto.ClientID) error {
 }
 
 // readReceipt takes the device's last word. docs/protocol.md 3.8.
-func (p *Paired) readReceipt(ch *channel, m message, self proto.ClientID) error {
-	p.ReceiptJWS = []byte(m.JWS)
+func (p *Paired) readReceipt(jws []byte, h string, self proto.ClientID) error {
+	p.ReceiptJWS = jws
 	var claims receiptClaims
 	if err := envelope.Verify(p.ReceiptJWS, typeReceipt, "", p.Trio.Sig, &claims); err != nil {
 		return tampered(err)
 	}
-	if err := sameHash(ch, claims.Hash); err != nil {
+	if err := sameHash(h, claims.Hash); err != nil {
 		return err
 	}
 	p.Receipt = claims.Receipt

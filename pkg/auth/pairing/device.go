@@ -79,12 +79,15 @@ func greet(ctx context.Context, conn Conn, psk []byte, random io.Reader) (*chann
 
 // hello proves who the device is, within this session. docs/protocol.md 3.6.
 func (d Device) hello(c *channel) error {
-	jws, err := envelope.Sign(typeDevice, "", deviceClaims{Hash: c.h, Device: d.ID, Chain: d.Chain,
-		Trio: string(d.Trio), Epoch: d.Epoch, Owned: d.Owned}, d.Identity)
+	jws, err := envelope.Sign(typeDevice, "", d.claims(c.h), d.Identity)
 	if err != nil {
 		return err
 	}
 	return c.write(message{Type: messageDevice, JWS: string(jws)})
+}
+
+func (d Device) claims(h string) deviceClaims {
+	return deviceClaims{Hash: h, Device: d.ID, Chain: d.Chain, Trio: string(d.Trio), Epoch: d.Epoch, Owned: d.Owned}
 }
 
 // readClient takes the client's keys: the JWS proves that it holds the signing
@@ -99,7 +102,7 @@ func readClient(c *channel) (envelope.PublicKey, []byte, error) {
 	if err != nil {
 		return envelope.PublicKey{}, nil, tampered(err)
 	}
-	if err := sameHash(c, claims.Hash); err != nil {
+	if err := sameHash(c.h, claims.Hash); err != nil {
 		return envelope.PublicKey{}, nil, err
 	}
 	card := []byte(m.Card)
@@ -116,11 +119,16 @@ func readClient(c *channel) (envelope.PublicKey, []byte, error) {
 // confirm gives a client that is enrolled its receipt.
 func (d Device) confirm(c *channel, key envelope.PublicKey, r Receipt) (Receipt, error) {
 	r.Device, r.Client, r.Epoch = d.ID, key.ClientID(), d.Epoch
-	jws, err := envelope.Sign(typeReceipt, "", receiptClaims{Hash: c.h, Receipt: r}, d.Household)
+	jws, err := d.receipt(c.h, key, r)
 	if err != nil {
 		return r, err
 	}
 	return r, c.write(message{Type: messageReceipt, JWS: string(jws)})
+}
+
+func (d Device) receipt(h string, key envelope.PublicKey, r Receipt) ([]byte, error) {
+	r.Device, r.Client, r.Epoch = d.ID, key.ClientID(), d.Epoch
+	return envelope.Sign(typeReceipt, "", receiptClaims{Hash: h, Receipt: r}, d.Household)
 }
 
 // refuse tells the client a code, and never the cause.

@@ -209,7 +209,7 @@ func FuzzHelloCertificate(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if key, err := c.identify(jws); !isTyped(err) {
+		if key, err := c.identify(jws, typeDevice); !isTyped(err) {
 			t.Fatalf("identify = %+v, %v", key, err)
 		}
 	})

@@ -56,7 +56,7 @@ func (t *Talk) Set(s proto.SetupSettings, progress func(proto.SetupStep)) error 
 			return err
 		case m.Type == messageReceipt:
 			t.settled = true
-			return t.p.readReceipt(t.ch, m, t.self)
+			return t.p.readReceipt([]byte(m.JWS), t.ch.h, t.self)
 		case m.Type != messageProgress:
 			return m.refused()
 		case !codeForm(proto.Code(m.Step)):

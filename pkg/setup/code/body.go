@@ -6,13 +6,14 @@ import (
 	"log/slog"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Sizes in bytes of what a Body holds. docs/protocol.md 3.12.3.
 const (
 	KeySize    = 33 // a P-256 point, compressed (SEC 1 section 2.3.3)
 	ProofSize  = 64 // an ES256 signature, R and S
-	HashSize   = 32
 	ScalarSize = 32
 
 	maxSSID        = 32 // IEEE 802.11
@@ -21,18 +22,6 @@ const (
 	maxCertificate = 1024
 	maxChain       = 3
 )
-
-// Secret is text that nobody but the camera may read. It prints as a placeholder.
-type Secret string
-
-// String and GoString keep the text out of logs.
-func (Secret) String() string { return "[secret]" }
-
-// GoString is String.
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue implements slog.LogValuer.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Scalar is a private key. It prints as a placeholder.
 type Scalar []byte
@@ -46,16 +35,16 @@ func (s Scalar) GoString() string { return s.String() }
 // LogValue implements slog.LogValuer.
 func (s Scalar) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Body is what a code says. Its members have small numbers in CBOR; WiFi, EST and
-// Login may be missing. docs/protocol.md 3.12.3.
+// Body is what a code says. Its members have small numbers in CBOR; what is nil is
+// missing, and stays as it is. docs/protocol.md 3.12.3.
 type Body struct {
-	Sig    []byte `cbor:"1,keyasint"` // the client's signing key
-	Enc    []byte `cbor:"2,keyasint"` // and the one that others seal for
-	Proof  []byte `cbor:"3,keyasint"` // the signature of the client's key card
-	Broker Broker `cbor:"4,keyasint"`
-	WiFi   *WiFi  `cbor:"5,keyasint,omitempty"`
-	EST    *EST   `cbor:"6,keyasint,omitempty"`
-	Login  *Login `cbor:"7,keyasint,omitempty"`
+	Sig    []byte  `cbor:"1,keyasint"` // the client's signing key
+	Enc    []byte  `cbor:"2,keyasint"` // and the one that others seal for
+	Proof  []byte  `cbor:"3,keyasint"` // the signature of the client's key card
+	Broker *Broker `cbor:"4,keyasint,omitempty"`
+	WiFi   *WiFi   `cbor:"5,keyasint,omitempty"`
+	EST    *EST    `cbor:"6,keyasint,omitempty"`
+	Login  *Login  `cbor:"7,keyasint,omitempty"`
 }
 
 // Broker is where device and clients meet.
@@ -63,27 +52,22 @@ type Broker struct {
 	URL        string `cbor:"1,keyasint"`
 	ViewerURL  string `cbor:"2,keyasint,omitempty"` // where clients go, if elsewhere
 	ServerName string `cbor:"3,keyasint,omitempty"`
-	// CA is the SHA-256 of the SubjectPublicKeyInfo of the authority that vouches for
-	// the broker, which the broker sends along in the TLS handshake; Certificate is
-	// that authority's certificate itself, for a broker that doesn't. At most one of
-	// them; with none the system's authorities are asked.
-	CA          []byte `cbor:"4,keyasint,omitempty"`
-	Certificate []byte `cbor:"5,keyasint,omitempty"`
+	CA         []byte `cbor:"4,keyasint,omitempty"` // certificate of its authority, DER; none: any public one
 }
 
 // WiFi is the network that the camera is to join.
 type WiFi struct {
-	SSID     []byte `cbor:"1,keyasint"`
-	Password Secret `cbor:"2,keyasint,omitempty"`
-	Hidden   bool   `cbor:"3,keyasint,omitempty"`
-	OpenOK   bool   `cbor:"4,keyasint,omitempty"` // its owner knows that it has no password
+	SSID     []byte       `cbor:"1,keyasint"`
+	Password proto.Secret `cbor:"2,keyasint,omitempty"`
+	Hidden   bool         `cbor:"3,keyasint,omitempty"`
+	OpenOK   bool         `cbor:"4,keyasint,omitempty"` // its owner knows that it has no password
 }
 
 // EST is where the camera gets its certificate (RFC 7030), once, by a password.
 type EST struct {
-	URL      string `cbor:"1,keyasint"`
-	User     string `cbor:"2,keyasint,omitempty"`
-	Password Secret `cbor:"3,keyasint,omitempty"`
+	URL      string       `cbor:"1,keyasint"`
+	User     string       `cbor:"2,keyasint,omitempty"`
+	Password proto.Secret `cbor:"3,keyasint,omitempty"`
 }
 
 // Login is a certificate that was made for the camera, with its key: good for a short
@@ -114,7 +98,10 @@ func (b *Body) check() error {
 	case b.EST != nil && b.Login != nil:
 		return fmt.Errorf("%w: two ways to a certificate", ErrBody)
 	}
-	err := b.Broker.check()
+	var err error
+	if b.Broker != nil {
+		err = b.Broker.check()
+	}
 	if b.WiFi != nil {
 		err = errors.Join(err, b.WiFi.check())
 	}
@@ -128,13 +115,8 @@ func (b *Body) check() error {
 }
 
 func (b *Broker) check() error {
-	switch {
-	case len(b.CA) > 0 && len(b.Certificate) > 0:
-		return fmt.Errorf("%w: two authorities", ErrBody)
-	case len(b.CA) > 0 && len(b.CA) != HashSize:
-		return fmt.Errorf("%w: a hash of %d bytes", ErrBody, len(b.CA))
-	case len(b.Certificate) > maxCertificate:
-		return fmt.Errorf("%w: a certificate of %d bytes", ErrBody, len(b.Certificate))
+	if n := len(b.CA); n > maxCertificate {
+		return fmt.Errorf("%w: a certificate of %d bytes", ErrBody, n)
 	}
 	return errors.Join(texts(1, b.URL), texts(0, b.ViewerURL, b.ServerName))
 }

@@ -49,7 +49,7 @@ func testProcess(t *testing.T, kind string) *Process {
 func testCode(t testing.TB) code.Sealed {
 	t.Helper()
 	b := code.Body{Sig: make([]byte, code.KeySize), Enc: make([]byte, code.KeySize), Proof: make([]byte, code.ProofSize),
-		Broker: code.Broker{URL: "mqtts://broker.home"}}
+		Broker: &code.Broker{URL: "mqtts://broker.home"}}
 	s, err := code.Seal([16]byte{1}, "abcdefghijklmnopqrstuvwxyz", b)
 	if err != nil {
 		t.Fatal(err)
@@ -159,13 +159,13 @@ func TestACodeIsTakenAndNoneIsLookedForAfterIt(t *testing.T) {
 		parts := s.Parts()
 		texts := append([]string{"", "https://example.com"}, parts...)
 		b := newBench(t, numbered(len(texts)), texts...)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if b.eye.looks > 0 || len(b.eye.plain) > 0 {
 			t.Fatalf("looked %d times while the window was closed", b.eye.looks)
 		}
 		open, cancel := context.WithCancel(t.Context())
 		b.window <- open
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		looks := b.eye.looks
 		if len(b.taker.got) != 1 || string(b.taker.got[0]) != string(s) {
 			t.Errorf("%d codes were taken", len(b.taker.got))
@@ -174,17 +174,17 @@ func TestACodeIsTakenAndNoneIsLookedForAfterIt(t *testing.T) {
 			t.Errorf("looked %d times, plain %v, closed %d times", looks, b.eye.plain, b.finder.closed)
 		}
 		cancel()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		again, cancel := context.WithCancel(t.Context())
 		b.window <- again
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if b.eye.looks == looks {
 			t.Error("nothing is looked for in the next window")
 		}
 		cancel()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		looks = b.eye.looks
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if b.eye.looks != looks || fmt.Sprint(b.eye.plain) != "[true false true false]" {
 			t.Errorf("after the window looked %d times, plain %v", b.eye.looks-looks, b.eye.plain)
 		}
@@ -199,7 +199,7 @@ func TestWhatIsNotTakenIsLookedForOn(t *testing.T) {
 		b := newBench(t, numbered(len(texts)), texts...)
 		b.taker.n = 2
 		b.window <- t.Context()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if len(b.taker.got) != 2 || string(b.taker.got[1]) != string(second) {
 			t.Errorf("%d codes came", len(b.taker.got))
 		}
@@ -211,7 +211,7 @@ func TestPicturesAreAFewASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, numbered(1), "")
 		b.window <- t.Context()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if b.eye.looks < 40 || b.eye.looks > 60 {
 			t.Errorf("looked %d times in ten seconds", b.eye.looks)
 		}
@@ -233,16 +233,16 @@ func TestWhatKeepsItFromReadingIsSaid(t *testing.T) {
 			b.eye.err, b.finder.err = c.eye, c.finder
 			open, cancel := context.WithCancel(t.Context())
 			b.window <- open
-			time.Sleep(blindFor - time.Second)
+			pass(blindFor - time.Second)
 			if s := b.condition(); s.State != health.OK {
 				t.Errorf("%s: said at once: %v", name, s)
 			}
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			if s := b.condition(); s.State != health.Degraded || !strings.Contains(s.Reason, c.want) {
 				t.Errorf("%s: %v", name, s)
 			}
 			cancel()
-			time.Sleep(time.Second)
+			pass(time.Second)
 			if s := b.condition(); s.State != health.OK {
 				t.Errorf("%s: still said after the window: %v", name, s)
 			}
@@ -255,7 +255,7 @@ func TestACodeOfALaterVersionIsNoCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, numbered(1), "CAMDC2:AAA")
 		b.window <- t.Context()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if len(b.taker.got) > 0 {
 			t.Error("it was taken")
 		}
@@ -335,4 +335,10 @@ func FuzzExchange(f *testing.F) {
 			t.Fatalf("%d bytes, %v", len(text), err)
 		}
 	})
+}
+
+// pass lets time pass in a bubble, and what it brings be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

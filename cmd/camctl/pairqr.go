@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/camd-project/camd/internal/command"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+const (
+	partTime   = 400 * time.Millisecond // for which a part is shown, docs/protocol.md 3.12.5
+	answerTime = 10 * time.Minute       // for the camera to answer
+)
+
+// codeFlags are those of a pairing by the camera's lens.
+type codeFlags struct {
+	QR     bool   `arg:"--qr" help:"show the camera a code that it reads with its lens, where there is no other way to it; needs --broker"`
+	PNG    string `arg:"--png" help:"with --qr: write the code as pictures into this folder, to be shown one after the other" placeholder:"DIR"`
+	Device string `arg:"--device" help:"with --qr and a typed label: the camera's identifier, 26 characters, which the label's QR code has in it" placeholder:"ID"`
+}
+
+// check refuses what does not go together.
+func (f codeFlags) check(broker string, ble bool) error {
+	switch {
+	case f.QR && ble:
+		return usageError("--qr and --ble are two ways; take one")
+	case !f.QR && (f.PNG != "" || f.Device != ""):
+		return usageError("--png and --device go with --qr")
+	case f.QR && broker == "":
+		return usageError("--qr needs --broker, the address at which the camera will answer")
+	}
+	return nil
+}
+
+// pairByCode shows the code and waits for the camera at the broker.
+func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, login client.Broker) (client.Record, error) {
+	label, err := read(proto.DeviceID(p.Device))
+	if p.Device == "" && err != nil {
+		return client.Record{}, usageError("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
+	}
+	if err != nil {
+		return client.Record{}, badLabel(err)
+	}
+	keys, err := home.Keys()
+	if err != nil {
+		return client.Record{}, err
+	}
+	sealed, err := client.NewCode(label, keys, proto.SetupSettings{})
+	if err != nil {
+		return client.Record{}, err
+	}
+	waiting, err := client.Await(env.ctx, label, keys, login, env.log)
+	if err != nil {
+		return client.Record{}, err
+	}
+	defer waiting.Close()
+	ctx, cancel := context.WithTimeout(env.ctx, answerTime)
+	defer cancel()
+	shown, err := p.show(ctx, env, sealed)
+	if err != nil {
+		return client.Record{}, err
+	}
+	r, err := waiting.Receipt(ctx, sealed, home.Known(label.Device))
+	cancel()
+	<-shown
+	if err != nil {
+		return client.Record{}, err
+	}
+	if p.Name != "" {
+		r.Name = p.Name
+	}
+	return r, home.Save(r)
+}
+
+// show begins to show the code; the channel is closed when it is not shown any more, after
+// the end of ctx.
+func (p pairCmd) show(ctx context.Context, env *environment, sealed client.Code) (<-chan struct{}, error) {
+	done := make(chan struct{})
+	switch {
+	case p.PNG != "":
+		close(done)
+		return done, writeParts(env, p.PNG, sealed)
+	case env.json:
+		close(done)
+		return done, env.print(map[string]any{"code": sealed.Parts(), "milliseconds": partTime.Milliseconds()}, "")
+	case !command.Terminal(env.out):
+		return nil, usageError("a code can only be shown at a terminal; write it as pictures with --png, or print what is in it with --json")
+	}
+	frames, err := drawParts(sealed)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(done)
+		animate(ctx, env.raw, frames)
+	}()
+	return done, nil
+}
+
+// partFiles are the pictures of a code in a folder.
+const partFiles = "code-[0-9][0-9]-of-[0-9][0-9].png"
+
+func writeParts(env *environment, dir string, sealed client.Code) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, errors.Unwrap(err))
+	}
+	before, err := filepath.Glob(filepath.Join(dir, partFiles)) // of another code
+	for _, path := range before {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err != nil {
+		return err
+	}
+	parts := sealed.Parts()
+	for i, text := range parts {
+		path := filepath.Join(dir, fmt.Sprintf("code-%02d-of-%02d.png", i+1, len(parts)))
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", path, errors.Unwrap(err))
+		}
+		if err := errors.Join(command.WriteQR(f, text), f.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	env.note("The code is in %s, in %d pictures. Show them to the camera one after the other, again and again, each for about half a second, while its pairing window is open.", dir, len(parts))
+	return nil
+}
+
+// Sequences of terminals (ECMA-48; the screen beside the usual one is xterm's).
+const (
+	otherScreen = "\x1b[?1049h\x1b[?25l\x1b[2J" // and no cursor
+	usualScreen = "\x1b[?25h\x1b[?1049l"
+	topLeft     = "\x1b[H"
+	onWhite     = "\x1b[30;107m"
+	plainColour = "\x1b[0m\x1b[K"
+)
+
+// drawParts draws each part, dark on light whatever the terminal's colours are.
+func drawParts(sealed client.Code) (frames []string, err error) {
+	parts := sealed.Parts()
+	for i, text := range parts {
+		lines, err := command.QRLines(text)
+		if err != nil {
+			return nil, err
+		}
+		var b strings.Builder
+		b.WriteString(topLeft)
+		for _, l := range lines {
+			b.WriteString(onWhite + l + plainColour + "\r\n")
+		}
+		fmt.Fprintf(&b, "%d/%d  Hold this in front of the camera while its pairing window is open. Ctrl-C stops.%s", i+1, len(parts), plainColour)
+		frames = append(frames, b.String())
+	}
+	return frames, nil
+}
+
+// animate shows one frame after the other until ctx ends.
+func animate(ctx context.Context, out io.Writer, frames []string) {
+	_, _ = io.WriteString(out, otherScreen)
+	defer func() { _, _ = io.WriteString(out, usualScreen) }()
+	tick := time.NewTicker(partTime)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		_, _ = io.WriteString(out, frames[i%len(frames)])
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

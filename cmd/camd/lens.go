@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"image"
+	"log/slog"
+	"os"
+
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/code"
+	"github.com/camd-project/camd/pkg/setup/lens"
+)
+
+// readCodesCmd is the process in which codes are read: a picture in which somebody holds
+// something strange can end that, and no more.
+type readCodesCmd struct{}
+
+// Run reads pictures from standard input until it ends.
+func (readCodesCmd) Run(env *environment) error { return lens.Serve(env.in, env.raw) }
+
+// openLens has the camera read codes while the pairing window is open.
+func openLens(log *slog.Logger, board *health.Board, camera *capture.Camera, authority *auth.Authority) (*lens.Lens, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return lens.New(log, board, eye{camera}, windowOf{authority}, &shownCodes{authority: authority, log: log.With("component", "lens")},
+		lens.NewProcess(exe, "read-codes")), nil
+}
+
+// eye is the camera as the lens needs it.
+type eye struct{ *capture.Camera }
+
+// Gray is that of the camera.
+func (e eye) Gray(ctx context.Context) (*image.Gray, error) {
+	m, err := e.Camera.Gray(ctx)
+	if errors.Is(err, capture.ErrCoded) {
+		err = lens.ErrCoded
+	}
+	return m, err
+}
+
+// windowOf is the pairing window.
+type windowOf struct{ authority *auth.Authority }
+
+// Await waits until it is open.
+func (w windowOf) Await(ctx context.Context) (context.Context, error) {
+	return w.authority.AwaitWindow(ctx)
+}
+
+// taker is what becomes of a code that was read.
+type taker interface {
+	Identity() auth.Identity
+	Show(ctx context.Context, s auth.Shown, progress func(proto.SetupStep)) error
+	ShowWrong(code string)
+}
+
+// shownCodes opens what the lens has read, and hands it to auth.
+type shownCodes struct {
+	authority taker
+	log       *slog.Logger
+}
+
+// Take reports whether nothing more is to be looked for: somebody was let in, or nobody
+// can be any more.
+func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
+	shown, err := s.open(sealed)
+	if err != nil {
+		s.log.Warn("a code was not taken", "error", err)
+		s.authority.ShowWrong(sealed.Hash())
+		return false
+	}
+	err = s.authority.Show(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
+	if err != nil {
+		s.log.Warn("a code was not taken", "error", err)
+	}
+	return err == nil || errors.Is(err, auth.ErrWindowClosed)
+}
+
+// open reads what a code says. Only this camera's label has the secret for it.
+func (s *shownCodes) open(sealed code.Sealed) (auth.Shown, error) {
+	identity := s.authority.Identity()
+	body, err := code.Open(identity.Label().Secret, identity.DeviceID(), sealed)
+	if err != nil {
+		return auth.Shown{}, err
+	}
+	card, err := envelope.ShortCard{Sig: body.Sig, Enc: body.Enc, Signature: body.Proof}.Long()
+	return auth.Shown{Code: sealed.Hash(), Card: card, Settings: settingsOf(body)}, err
+}
+
+// settingsOf is what a code sets, as a client that is there itself would.
+func settingsOf(b code.Body) (s proto.SetupSettings) {
+	if n := b.WiFi; n != nil {
+		s.WiFi = &proto.WiFi{SSID: proto.SSID(n.SSID), Password: n.Password, Hidden: n.Hidden, OpenOK: n.OpenOK}
+	}
+	if n := b.Broker; n != nil {
+		s.Broker = &proto.SetupBroker{URL: n.URL, ViewerURL: n.ViewerURL, ServerName: n.ServerName}
+		if len(n.CA) > 0 {
+			s.Broker.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.CA}))
+		}
+	}
+	if n := b.EST; n != nil {
+		s.EST = &proto.EST{URL: n.URL, User: n.User, Password: n.Password}
+	}
+	return s
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"log/slog"
+	"testing"
+
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/code"
+)
+
+// fakeTaker keeps what it is given.
+type fakeTaker struct {
+	auth.Identity
+	shown []auth.Shown
+	wrong []string
+	err   error
+}
+
+func (f *fakeTaker) Show(_ context.Context, s auth.Shown, _ func(proto.SetupStep)) error {
+	f.shown = append(f.shown, s)
+	return f.err
+}
+
+func (f *fakeTaker) ShowWrong(code string) { f.wrong = append(f.wrong, code) }
+
+type identified struct{ *fakeTaker }
+
+func (i identified) Identity() auth.Identity { return i.fakeTaker.Identity }
+
+// clientBody is what a client puts into a code, but for what is set.
+func clientBody(t *testing.T) code.Body {
+	t.Helper()
+	sig, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	card, err := envelope.NewKeyCard(sig, enc.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := envelope.Shorten(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code.Body{Sig: s.Sig, Enc: s.Enc, Proof: s.Signature}
+}
+
+func TestShownCodes(t *testing.T) {
+	identity, err := auth.InitFactory(t.TempDir(), auth.TPM{Use: auth.TPMOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := func(secret [16]byte, b code.Body) code.Sealed {
+		s, err := code.Seal(secret, identity.DeviceID(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	own := identity.Label().Secret
+	good := clientBody(t)
+	good.WiFi = &code.WiFi{SSID: []byte("\xff home"), Password: "correct horse", Hidden: true, OpenOK: true}
+	good.Broker = &code.Broker{URL: "mqtts://b", ViewerURL: "mqtts://v", ServerName: "n", CA: []byte{0x30, 0}}
+	good.EST = &code.EST{URL: "https://e", User: "u", Password: "p"}
+	forged := good
+	forged.Proof = clientBody(t).Proof
+	for name, c := range map[string]struct {
+		sealed code.Sealed
+		err    error
+		done   bool
+		shown  int
+		wrong  int
+	}{
+		"good":                   {seal(own, good), nil, true, 1, 0},
+		"another label's":        {seal([16]byte{1}, good), nil, false, 0, 1},
+		"another's key":          {seal(own, forged), nil, false, 0, 1},
+		"garbage":                {code.Sealed("garbage"), nil, false, 0, 1},
+		"what does not work":     {seal(own, good), &proto.SetupProblem{Code: proto.CodeWiFiPassword}, false, 1, 0},
+		"refused":                {seal(own, good), proto.Refuse(proto.CodeOwned), false, 1, 0}, // Show has counted it
+		"with a window too late": {seal(own, good), auth.ErrWindowClosed, true, 1, 0},
+	} {
+		f := &fakeTaker{Identity: identity, err: c.err}
+		s := &shownCodes{authority: identified{f}, log: slog.New(slog.DiscardHandler)}
+		if done := s.Take(t.Context(), c.sealed); done != c.done || len(f.shown) != c.shown || len(f.wrong) != c.wrong {
+			t.Errorf("%s: done %v, shown %d, wrong %d", name, done, len(f.shown), len(f.wrong))
+		}
+		if name != "good" || len(f.shown) != 1 {
+			continue
+		}
+		got := f.shown[0]
+		if got.Code != c.sealed.Hash() {
+			t.Errorf("named %s", got.Code)
+		}
+		if _, err := envelope.VerifyKeyCard(got.Card); err != nil {
+			t.Error(err)
+		}
+		w, b, e := got.Settings.WiFi, got.Settings.Broker, got.Settings.EST
+		if *w != (proto.WiFi{SSID: "\xff home", Password: "correct horse", Hidden: true, OpenOK: true}) || *e != (proto.EST{URL: "https://e", User: "u", Password: "p"}) ||
+			*b != (proto.SetupBroker{URL: "mqtts://b", ViewerURL: "mqtts://v", ServerName: "n", CA: "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"}) {
+			t.Errorf("%+v, %+v, %+v", w, b, e)
+		}
+	}
+	if !settingsOf(clientBody(t)).Empty() {
+		t.Error("a code that sets nothing sets something")
+	}
+}
