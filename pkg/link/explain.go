@@ -53,8 +53,16 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 	case errors.Is(err, errProxy):
 		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), tlsend.Root(err))
 	}
+	if err != nil {
+		if why, found := strings.CutPrefix(tlsend.Root(err).Error(), unsigned); found {
+			return fmt.Sprintf("The camera can't log in to the broker %s, since its key does not sign: %s.", t.address(), why)
+		}
+	}
 	return ""
 }
+
+// unsigned is what crypto/tls puts before the text of a key's error.
+const unsigned = "tls: failed to sign handshake: "
 
 // explainRefusal has the sentences for CONNACK codes. MQTT 3.1.1, 3.2.2.3.
 func (t *target) explainRefusal(err error, _ time.Time) string {

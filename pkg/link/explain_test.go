@@ -80,6 +80,7 @@ func TestExplain(t *testing.T) {
 		"expired":              {verify(x509.CertificateInvalidError{Cert: server, Reason: x509.Expired}), to.Add(time.Hour), []string{"expired on 2027-01-01 00:00 UTC", "clock reads 2027-01-01 01:00 UTC", "Renew"}},
 		"not yet valid":        {verify(x509.CertificateInvalidError{Cert: server, Reason: x509.Expired}), boot, []string{"valid only from 2026-01-01 00:00 UTC", "clock reads 1970-01-01.", "as soon as the clock is set"}},
 		"other use":            {verify(x509.CertificateInvalidError{Cert: server, Reason: x509.IncompatibleUsage}), now, []string{"can't be used"}},
+		"a key that fails":     {during(errHandshake, errors.New(unsigned+"there is no TPM")), now, []string{"can't log in to the broker b.example:8883, since its key does not sign: there is no TPM."}},
 		"refused":              {dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), now, []string{"Nothing listens on b.example:8883"}},
 		"no route":             {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), now, []string{"no network path"}},
 		"no network":           {dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), now, []string{"no network path"}},

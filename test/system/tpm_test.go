@@ -25,6 +25,14 @@ func TestACameraWhoseIdentityLiesInATPM(t *testing.T) {
 	if out, _ := r.Run("check"); !strings.Contains(string(out), string(r.Device)+", its key is in a TPM (class C2)") {
 		t.Errorf("camd check says\n%s", out)
 	}
+	chip.PowerOff()
+	r.StopBroker()
+	r.StartBroker()
+	r.Until("the camera says that its TPM is away", func() bool {
+		return strings.HasSuffix(r.Condition("broker").Reason, "since its key does not sign: there is no TPM at "+chip.Path+".")
+	})
+	chip.PowerOn()
+	r.Online()
 	if err := r.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
