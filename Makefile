@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom
+.PHONY: help build test race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom setup-image
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -68,7 +68,7 @@ tool = @echo "== building $(notdir $@) (once)"; mkdir -p .cache/bin && \
 release: setup-release ## static, stripped binaries for arm64 and armv7 in dist/
 	@VERSION='$(VERSION)' BUILT='$(BUILT)' TAGS='$(TAGS)' scripts/release.sh
 
-image: setup-build ## the image of BOARD and its update bundle in dist/, by Buildroot in BUILDROOT_DIR
+image: setup-image ## the image of BOARD and its update bundle in dist/, by Buildroot in BUILDROOT_DIR
 	@BOARD='$(BOARD)' BUILDROOT_DIR='$(BUILDROOT_DIR)' PKI='$(PKI)' ANCHORS='$(ANCHORS)' BUILT='$(BUILT)' scripts/image.sh
 
 image-check: setup-test ## what make image left in dist/: bundle, disk, verity, and what is in the root file system
@@ -94,3 +94,6 @@ setup-test:
 
 setup-sbom:
 	@scripts/setup.sh sbom
+
+setup-image:
+	@scripts/setup.sh build image

@@ -14,7 +14,7 @@ if [ -z "$board" ] || [ ! -e "buildroot/configs/camd_${board}_defconfig" ]; then
   exit 1
 fi
 if [ ! -e "${BUILDROOT_DIR:-}/support/scripts/br2-external" ]; then
-  echo "say where Buildroot 2026.02 is unpacked: make image BOARD=$board BUILDROOT_DIR=…" >&2
+  echo "${BUILDROOT_DIR:+there is no Buildroot in $BUILDROOT_DIR: }say where Buildroot 2026.02 is unpacked: make image BOARD=$board BUILDROOT_DIR=…" >&2
   exit 1
 fi
 

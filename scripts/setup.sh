@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Says what Go lacks, and installs the Debian packages that the named purposes need.
-# usage: setup.sh build|release|test|sbom …
+# usage: setup.sh build|release|test|sbom|image|check …
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,8 @@ test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace no
   systemd nftables genimage u-boot-qemu u-boot-tools device-tree-compiler dosfstools mtools squashfs-tools cryptsetup-bin rauc dbus-daemon busybox libubootenv-tool openssl shellcheck
   zbar-tools librsvg2-bin swtpm)
 sbom=(jq)
+image=(bc bzip2 cpio file openssl patch perl rsync unzip wget) # what Buildroot asks for
+check=(jq python3 python3-magic) # with a Buildroot, for buildroot/Makefile
 
 need=$(sed -n 's/^go //p' go.mod)
 command -v go >/dev/null || {
@@ -48,9 +50,9 @@ fi
 echo "== installing Debian packages: ${missing[*]}"
 apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=500)
 log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   cat "$log" >&2
   echo "apt-get could not install: ${missing[*]}" >&2
   exit 1
 fi
-rm -f "$log"
