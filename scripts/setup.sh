@@ -12,7 +12,7 @@ test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace no
   zbar-tools librsvg2-bin swtpm)
 sbom=(jq)
 image=(bc bzip2 cpio file openssl patch perl rsync unzip wget) # what Buildroot asks for
-check=(jq python3 python3-magic) # with a Buildroot, for buildroot/Makefile
+check=(jq flake8 python3 python3-magic) # with a Buildroot, for buildroot/Makefile
 
 need=$(sed -n 's/^go //p' go.mod)
 command -v go >/dev/null || {
