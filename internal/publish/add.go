@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,20 +47,9 @@ func (f *Folder) Add(r Release) (release.Custom, error) {
 	if err != nil {
 		return release.Custom{}, err
 	}
-	index, err := f.nextLeaf(draft)
+	c, err := f.custom(r, manifest, draft)
 	if err != nil {
-		return release.Custom{}, err
-	}
-	c := release.Custom{
-		Version: manifestValue(manifest, "version"), Compatible: manifestValue(manifest, "compatible"),
-		Manifest: release.ManifestHash(manifest), Minimum: r.Minimum, Lowest: r.Lowest, Notes: r.Notes, Security: r.Security,
-		Targets: draft.Signed.Version, Log: index,
-	}
-	if c.Minimum == "" {
-		c.Minimum = "0.0.0"
-	}
-	if c.Lowest == "" {
-		c.Lowest = c.Minimum
+		return c, err
 	}
 	custom, err := c.Marshal()
 	if err != nil {
@@ -80,6 +70,20 @@ func (f *Folder) Add(r Release) (release.Custom, error) {
 	draft.Signatures = nil // of what was signed before it changed
 	_, err = writeMetadata(f.Path(draftFolder, "targets.json"), draft)
 	return c, err
+}
+
+// custom is what the metadata say of a release that goes into the draft.
+func (f *Folder) custom(r Release, manifest []byte, draft *metadata.Metadata[metadata.TargetsType]) (release.Custom, error) {
+	index, err := f.nextLeaf(draft)
+	if err != nil {
+		return release.Custom{}, err
+	}
+	minimum := cmp.Or(r.Minimum, "0.0.0")
+	return release.Custom{
+		Version: manifestValue(manifest, "version"), Compatible: manifestValue(manifest, "compatible"),
+		Manifest: release.ManifestHash(manifest), Minimum: minimum, Lowest: cmp.Or(r.Lowest, minimum), Notes: r.Notes, Security: r.Security,
+		Targets: draft.Signed.Version, Log: index,
+	}, nil
 }
 
 // targetsDraft is the draft, or one of the next version.

@@ -70,28 +70,12 @@ func (f *Folder) fill(o Options, ask Passphrase) error {
 // makeRoot makes all keys of TUF and signs the first root.
 func (f *Folder) makeRoot(ask Passphrase) error {
 	root := metadata.Root(f.expires(rootLife))
-	var signers []key
-	for _, role := range []string{metadata.ROOT, metadata.TARGETS} {
-		for i := range offlineKeys {
-			k, err := newKey(fmt.Sprintf("%s-%d", role, i+1))
-			if err != nil {
-				return err
-			}
-			passphrase, err := ask(k.name, true)
-			if err != nil {
-				return err
-			}
-			if err := k.write(f.Path(keyFolder, k.name+".key"), passphrase); err != nil {
-				return err
-			}
-			if err := f.addNamed(root, k, role); err != nil {
-				return err
-			}
-			if role == metadata.ROOT {
-				signers = append(signers, k)
-			}
-		}
-		root.Signed.Roles[role].Threshold = offlineSigns
+	signers, err := f.makeOffline(root, metadata.ROOT, ask)
+	if err != nil {
+		return err
+	}
+	if _, err := f.makeOffline(root, metadata.TARGETS, ask); err != nil {
+		return err
 	}
 	for _, role := range []string{metadata.SNAPSHOT, metadata.TIMESTAMP} {
 		k, err := f.makeOnline(role)
@@ -115,6 +99,30 @@ func (f *Folder) makeRoot(ask Passphrase) error {
 		return err
 	}
 	return writePublic(f.Path(anchorFolder), release.RootFile, text)
+}
+
+// makeOffline makes the keys of a role that people keep, and names them in root.
+func (f *Folder) makeOffline(root *metadata.Metadata[metadata.RootType], role string, ask Passphrase) ([]key, error) {
+	var l []key
+	for i := range offlineKeys {
+		k, err := newKey(fmt.Sprintf("%s-%d", role, i+1))
+		if err != nil {
+			return nil, err
+		}
+		passphrase, err := ask(k.name, true)
+		if err != nil {
+			return nil, err
+		}
+		if err := k.write(f.Path(keyFolder, k.name+".key"), passphrase); err != nil {
+			return nil, err
+		}
+		if err := f.addNamed(root, k, role); err != nil {
+			return nil, err
+		}
+		l = append(l, k)
+	}
+	root.Signed.Roles[role].Threshold = offlineSigns
+	return l, nil
 }
 
 func (f *Folder) addNamed(root *metadata.Metadata[metadata.RootType], k key, role string) error {

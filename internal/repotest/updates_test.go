@@ -25,7 +25,7 @@ func TestUpdatesStatesTheLimitsOfTheCode(t *testing.T) {
 		{"pkg/update/release", "MaxCompatible", 64, "`-`, at most 64"},
 		{"pkg/update/release", "maxCustom", 8192, "Its custom data, at most 8192"},
 		{"pkg/update/release", "maxNotes", 2048, "words for people, at most 2048"},
-		{"pkg/update/release", "maxRollout", 8192, "at most 8192 and 32 releases"},
+		{"pkg/update/release", "maxCustom", 8192, "at most 8192 and 32 releases"},
 		{"pkg/update/release", "MaxReleases", 32, "at most 8192 and 32 releases"},
 		{"pkg/update/release", "maxWitnesses", 32, "At most 32 witnesses"},
 		{"pkg/update/release", "MaxCheckpoint", 16384, "cosigned (cosignature/v1). At most 16384."},

@@ -31,7 +31,7 @@ func (o Offer) Leaf() Leaf {
 	return Leaf{Compatible: o.Compatible, Manifest: o.Manifest, Targets: o.Targets, Version: o.Version}
 }
 
-// Bounds of what a release says of itself.
+// Bounds of what a release says of itself, and a rollout.
 const (
 	maxCustom = 8 << 10
 	maxNotes  = 2 << 10
@@ -58,17 +58,26 @@ var ErrRelease = errors.New("the release describes itself in a way that can't be
 // ParseCustom reads a release's description. Members that it does not know are skipped,
 // so that later ones harm no device that is out there.
 func ParseCustom(data []byte) (Custom, error) {
-	var c Custom
-	if len(data) > maxCustom {
-		return c, fmt.Errorf("%w: %d bytes", ErrRelease, len(data))
+	c, err := parseCustom[Custom](data, ErrRelease)
+	if err == nil {
+		err = c.check()
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return Custom{}, fmt.Errorf("%w: %w", ErrRelease, err)
-	}
-	if err := c.check(); err != nil {
+	if err != nil {
 		return Custom{}, err
 	}
 	return c, nil
+}
+
+// parseCustom reads the custom data of a TUF target, as those of releases and rollouts;
+// wrong is the error for what can't be used.
+func parseCustom[T any](data []byte, wrong error) (v T, err error) {
+	if len(data) > maxCustom {
+		return v, fmt.Errorf("%w: %d bytes", wrong, len(data))
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("%w: %w", wrong, err)
+	}
+	return v, nil
 }
 
 func (c Custom) check() error {

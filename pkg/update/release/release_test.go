@@ -206,7 +206,7 @@ func TestRolloutThatCantBeUsed(t *testing.T) {
 		"empty": "", "a list": "[]x", "version": `{"releases":[{"version":"x","percent":1}]}`, "many": many,
 		"negative": `{"releases":[{"version":"1.2.0","percent":-1}]}`, "above": `{"releases":[{"version":"1.2.0","percent":101}]}`,
 		"twice":    `{"releases":[{"version":"1.2.0","percent":1},{"version":"1.2.0","percent":100}]}`,
-		"fraction": `{"releases":[{"version":"1.2.0","percent":1.5}]}`, "too long": strings.Repeat(" ", maxRollout+1),
+		"fraction": `{"releases":[{"version":"1.2.0","percent":1.5}]}`, "too long": strings.Repeat(" ", maxCustom+1),
 	} {
 		if r, err := ParseRollout([]byte(text)); !errors.Is(err, ErrRollout) || len(r.Releases) != 0 {
 			t.Errorf("%s: %+v, %v", name, r, err)

@@ -3,16 +3,12 @@ package release
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 )
 
-const (
-	maxRollout = 8 << 10
-	// MaxReleases is how many releases of a kind are read of a rollout.
-	MaxReleases = 32
-)
+// MaxReleases is how many releases of a kind are read of a rollout.
+const MaxReleases = 32
 
 // Rollout says to which part of all devices of a kind each release goes. It can only
 // withhold: what it does not name goes to nobody, and what it names must have been
@@ -33,12 +29,9 @@ var ErrRollout = errors.New("the rollout is written in a way that can't be used"
 
 // ParseRollout reads a rollout.
 func ParseRollout(data []byte) (Rollout, error) {
-	var r Rollout
-	if len(data) > maxRollout {
-		return r, fmt.Errorf("%w: %d bytes", ErrRollout, len(data))
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Rollout{}, fmt.Errorf("%w: %w", ErrRollout, err)
+	r, err := parseCustom[Rollout](data, ErrRollout)
+	if err != nil {
+		return Rollout{}, err
 	}
 	if len(r.Releases) > MaxReleases {
 		return Rollout{}, fmt.Errorf("%w: %d releases", ErrRollout, len(r.Releases))
