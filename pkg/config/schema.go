@@ -22,6 +22,9 @@ func fields(t reflect.Type) []field {
 	var l []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Tag.Get("toml") == "-" { // what no file says
+			continue
+		}
 		l = append(l, field{
 			key: f.Tag.Get("toml"), doc: f.Tag.Get("doc"), allow: f.Tag.Get("allow"), typ: f.Type, index: i,
 		})

@@ -25,6 +25,7 @@ type Config struct {
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
 	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
+	Authority        string `toml:"-"` // what a file CA would hold, of a device that was set up; goes before CA
 	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice of it."`
 }
 
@@ -72,7 +73,12 @@ func newTarget(cfg Config, login Login) (*target, error) {
 	if cfg.ServerName != "" {
 		t.serverName = cfg.ServerName
 	}
-	if err := t.loadCA(cfg.CA); err != nil {
+	if cfg.Authority != "" {
+		err = t.trust([]byte(cfg.Authority), "what the device was set up with")
+	} else {
+		err = t.loadCA(cfg.CA)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return t, t.checkCertificate()
@@ -121,6 +127,11 @@ func (t *target) loadCA(path string) error {
 	if err != nil {
 		return fmt.Errorf("read the broker's authority: %w", err)
 	}
+	return t.trust(data, path)
+}
+
+// trust reads the authority in PEM, which lies where.
+func (t *target) trust(data []byte, where string) error {
 	t.roots = x509.NewCertPool()
 	var names []string
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -129,15 +140,15 @@ func (t *target) loadCA(path string) error {
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return fmt.Errorf("ca = %q holds a certificate that can't be read: %w", path, err)
+			return fmt.Errorf("ca = %q holds a certificate that can't be read: %w", where, err)
 		}
 		t.roots.AddCert(c)
 		names = append(names, certName(c))
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("ca = %q holds no PEM certificate", path)
+		return fmt.Errorf("ca = %q holds no PEM certificate", where)
 	}
-	t.authority = fmt.Sprintf("%s in %s", strings.Join(names, ", "), path)
+	t.authority = fmt.Sprintf("%s in %s", strings.Join(names, ", "), where)
 	return nil
 }
 

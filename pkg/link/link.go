@@ -42,6 +42,7 @@ type Link struct {
 	log       *slog.Logger
 	condition *health.Condition
 	to        Receiver
+	waits     string // why there is no broker; empty where there is one
 
 	birth, will []byte // the two values of the status topic
 
@@ -103,6 +104,12 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 	return l, nil
 }
 
+// Waiting is the link of a device that has no broker yet: it is offline, and its condition
+// gives the reason.
+func Waiting(reason string, board *health.Board) *Link {
+	return &Link{condition: board.Condition("broker"), waits: reason}
+}
+
 // String names the component.
 func (l *Link) String() string { return "link" }
 
@@ -122,6 +129,12 @@ const (
 func (l *Link) Run(ctx context.Context, ready func()) error {
 	if l.to == nil {
 		return errors.New("link: nobody receives")
+	}
+	if l.waits != "" {
+		l.condition.Set(health.Degraded, l.waits)
+		ready()
+		<-ctx.Done()
+		return nil
 	}
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
