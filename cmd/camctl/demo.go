@@ -184,7 +184,7 @@ func (d *demo) pair(label pairing.Label) error {
 	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoOwner); err != nil {
 		return err
 	}
-	record, err := pairAt(d.env.ctx, owner.home, bySocket(socket), func(proto.DeviceID) (pairing.Label, error) { return label, nil }, owner.login, demoCamera)
+	record, err := pairAt(d.env.ctx, owner.home, bySocket(socket), func(proto.DeviceID) (pairing.Label, error) { return label, nil }, demoCamera, &setUp{env: d.env, login: owner.login})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 type pairCmd struct {
 	loginFlags
 	codeFlags
+	setupFlags
 	Socket  string `arg:"--socket" help:"the local socket of the camera's camd" default:"/run/camd/camd.sock" placeholder:"FILE"`
 	BLE     bool   `arg:"--ble" help:"pair over Bluetooth LE instead, by BlueZ, with a camera that is near"`
 	Adapter string `arg:"--adapter" help:"the Bluetooth adapter for --ble (default: the first one)" placeholder:"hci0"`
@@ -71,7 +72,7 @@ func (p pairCmd) pair(env *environment, home *client.Home, read labelOf, login c
 	if p.BLE {
 		at = p.byBLE(env)
 	}
-	return pairAt(env.ctx, home, at, read, login, p.Name)
+	return pairAt(env.ctx, home, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions()})
 }
 
 // brokerText says where the camera is met, and if that is not where it says itself.
@@ -113,10 +114,13 @@ func (p pairCmd) byBLE(env *environment) joining {
 	}
 }
 
-// pairAt pairs with a camera at hand and saves the record.
-func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, login client.Broker, name string) (client.Record, error) {
+// pairAt pairs with a camera at hand, sets it up where it is not, and saves the record.
+func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, name string, set *setUp) (client.Record, error) {
 	keys, err := home.Keys()
 	if err != nil {
+		return client.Record{}, err
+	}
+	if err := set.login.For(keys.ID()); err != nil {
 		return client.Record{}, err
 	}
 	conn, closer, device, err := at(ctx, label)
@@ -128,7 +132,8 @@ func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, l
 	if err != nil {
 		return client.Record{}, badLabel(err)
 	}
-	r, err := client.Pair(ctx, conn, known, keys, login, home.Known(known.Device))
+	set.client, set.device = keys.ID(), known.Device
+	r, err := client.SetUp(ctx, conn, known, keys, home.Known(known.Device), set.talk)
 	if err != nil {
 		return client.Record{}, err
 	}

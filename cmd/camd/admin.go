@@ -21,7 +21,7 @@ import (
 const (
 	adminLine     = 4 << 10          // longest command line, bytes
 	adminPatience = 10 * time.Second // for the command line, and for each answer to be taken
-	joinPatience  = time.Minute      // for a whole pairing
+	joinPatience  = 5 * time.Minute  // for each message of a pairing; a person may have to look for a password
 	endSeconds    = 10               // that are counted down before everyone is removed
 	endPatience   = time.Minute      // for sessions to end, and for the storage
 )
@@ -95,7 +95,7 @@ type admin struct {
 	bell      bell
 	updates   *updates
 	status    func() proto.StatusAnswer
-	endEpoch  func() // makes camd begin anew
+	beginAnew func() // makes camd begin anew
 	insight   *insight
 
 	places places
@@ -271,7 +271,7 @@ func (a *admin) countDown(ctx context.Context, c net.Conn, cmd string) {
 	err := end()
 	answer(c, orError(adminAnswer{OK: true}, err))
 	if err == nil {
-		a.endEpoch()
+		a.beginAnew()
 	}
 }
 
@@ -289,17 +289,37 @@ func (a *admin) pair(q adminRequest) adminAnswer {
 // join hands the rest of the stream to the pairing handshake.
 func (a *admin) join(ctx context.Context, c net.Conn, r *bufio.Reader) {
 	answer(c, adminAnswer{OK: true, Device: a.device})
-	_ = c.SetDeadline(time.Now().Add(joinPatience))
 	// Buffered bytes come first; the close lets the window's end end the handshake.
-	conn := pairing.NewFramed(struct {
+	conn := joining{pairing.NewFramed(struct {
 		io.Reader
 		io.Writer
 		io.Closer
-	}{r, c, c})
+	}{r, c, c}), c}
 	if err := a.household.Join(ctx, conn); err != nil {
 		a.log.Warn("pairing failed", "error", err)
 	}
 }
+
+// joining is a pairing on the local socket. Each message has its time.
+type joining struct {
+	pairing.Conn
+	c net.Conn
+}
+
+// ReadMessage implements pairing.Conn.
+func (j joining) ReadMessage() ([]byte, error) {
+	_ = j.c.SetDeadline(time.Now().Add(joinPatience))
+	return j.Conn.ReadMessage()
+}
+
+// WriteMessage implements pairing.Conn.
+func (j joining) WriteMessage(msg []byte) error {
+	_ = j.c.SetDeadline(time.Now().Add(joinPatience))
+	return j.Conn.WriteMessage(msg)
+}
+
+// Close ends both sides.
+func (j joining) Close() error { return j.c.Close() }
 
 func answer(c net.Conn, v adminAnswer) {
 	line, err := json.Marshal(v)

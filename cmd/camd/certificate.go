@@ -19,6 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
 )
 
@@ -30,24 +31,43 @@ func certificateFile(cfg config.Config, identity auth.Identity) claim.File {
 	return claim.File{Path: certificatePath(cfg), Identity: identity.Signer()}
 }
 
-// operational is the certificate that the broker's operator made, with its key: the
-// identity's, or the one that camd made for it.
-func operational(cfg config.Config, identity auth.Identity) (tls.Certificate, error) {
+// requestPath is where the factory left the identity's request.
+func requestPath(state string) string { return filepath.Join(state, "identity", "device.csr") }
+
+// operational is the certificate that is shown to the broker, with its key: the one that
+// the configuration names, or that the device was set up with, or that lies beside the
+// identity, made by the broker's operator or renewed since.
+func operational(cfg config.Config, identity auth.Identity, own setup.Settings) (tls.Certificate, error) {
+	if cfg.Link.Certificate == "" && len(own.Chain) > 0 {
+		return own.Certificate()
+	}
 	file := certificateFile(cfg, identity)
 	cert, err := file.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return tls.Certificate{}, fmt.Errorf("no certificate for the broker at %s: have %s signed by the broker's operator and put the result there",
-			file.Path, filepath.Join(cfg.Device.State, "identity", "device.csr"))
+			file.Path, requestPath(cfg.Device.State))
 	}
 	return cert, err
 }
 
-// openClaim joins what renews the certificate.
-func openClaim(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, outward *link.Link) (*claim.Claim, error) {
-	c, err := claim.New(cfg.Enrolment, log, board, authority.Identity().DeviceID(), claim.Deps{
+// openClaim joins what renews the certificate; nil where there is none yet.
+func openClaim(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, outward *link.Link, own *setup.Setup) (*claim.Claim, error) {
+	now := own.Settings()
+	if _, err := operational(cfg, authority.Identity(), now); err != nil || reach(cfg.Link, now).Broker == "" {
+		return nil, nil //nolint:nilerr,nilnil // the link says so
+	}
+	deps := claim.Deps{
 		Keeper: certificateFile(cfg, authority.Identity()), Broker: outward, Own: authority.CertificateTaken(nil),
-		Clock: claim.Clock(clockOf(cfg)), CA: cfg.Link.CA,
-	})
+		Clock: claim.Clock(clockOf(cfg)), CA: cfg.Link.CA, Authority: reach(cfg.Link, now).Authority,
+	}
+	if cfg.Link.Certificate == "" && len(now.Chain) > 0 {
+		deps.Keeper = own.Keeper()
+	}
+	enrolment := cfg.Enrolment
+	if enrolment.URL == "" && now.EST != nil {
+		enrolment.URL = now.EST.URL
+	}
+	c, err := claim.New(enrolment, log, board, authority.Identity().DeviceID(), deps)
 	if err != nil {
 		return nil, inTable("enrolment", err)
 	}
@@ -111,11 +131,11 @@ func askCertificate(ctx context.Context, c claimer, q proto.CertificateRequest, 
 }
 
 // certificate tells how long the certificate for the broker lasts.
-func (r *report) certificate(cfg config.Config, identity auth.Identity) {
+func (r *report) certificate(cfg config.Config, identity auth.Identity, own setup.Settings) {
 	if identity == nil {
 		return
 	}
-	cert, err := operational(cfg, identity)
+	cert, err := operational(cfg, identity, own)
 	if err != nil {
 		return // r.broker said so
 	}

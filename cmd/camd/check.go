@@ -23,6 +23,7 @@ import (
 	"github.com/camd-project/camd/pkg/panel/evdev"
 	"github.com/camd-project/camd/pkg/panel/led"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -44,9 +45,10 @@ func (c checkCmd) Run(env *environment) error {
 	r.sound(cfg.Audio)
 	r.parts(cfg)
 	identity := r.identity(cfg)
-	r.broker(env.ctx, cfg, identity)
-	r.certificate(cfg, identity)
-	r.meeting(cfg.Link)
+	own := r.setup(env.ctx, cfg)
+	r.broker(env.ctx, cfg, identity, own)
+	r.certificate(cfg, identity, own)
+	r.meeting(reach(cfg.Link, own))
 	r.keys(cfg, identity)
 	r.stores(cfg)
 	r.buttons(cfg.Panel)
@@ -98,27 +100,41 @@ func (r *report) identity(cfg config.Config) auth.Identity {
 	return identity
 }
 
-func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Identity) {
+// setup is what the camera was set up with.
+func (r *report) setup(ctx context.Context, cfg config.Config) setup.Settings {
+	own, err := setup.Read(ctx, cfg.Device.State, func(_ context.Context, path string) error { return store.CheckFile(path) })
+	if err != nil && !errors.Is(err, store.ErrLocked) { // by the camd that runs, which is asked
+		r.fail("set-up", strings.TrimSpace(err.Error())+": camd run makes it anew if it is damaged, and an owner sets the camera up again")
+	}
+	return own
+}
+
+func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Identity, own setup.Settings) {
 	if identity == nil {
 		r.line("broker", "?", "can't be tried without an identity")
-		return
-	}
-	cert, err := operational(cfg, identity)
-	if err != nil {
-		r.fail("broker", err.Error())
 		return
 	}
 	if a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"}); err == nil {
 		r.running(a)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	if err := link.Check(ctx, cfg.Link, link.Login{Certificate: cert, Identity: identity.Signer()}); err != nil {
+	reached := reach(cfg.Link, own)
+	if reached.Broker == "" {
+		r.line("broker", "-", notSetUp)
+		return
+	}
+	cert, err := operational(cfg, identity, own)
+	if err != nil {
 		r.fail("broker", err.Error())
 		return
 	}
-	r.line("broker", "ok", "reached "+cfg.Link.Broker)
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if err := link.Check(ctx, reached, link.Login{Certificate: cert, Identity: identity.Signer()}); err != nil {
+		r.fail("broker", err.Error())
+		return
+	}
+	r.line("broker", "ok", "reached "+reached.Broker)
 }
 
 // running asks the camd that runs instead of pushing it off the broker, which
@@ -153,7 +169,7 @@ func (r *report) keys(cfg config.Config, identity auth.Identity) {
 }
 
 func (r *report) stores(cfg config.Config) {
-	for _, path := range auth.StoreFiles(cfg.Device.State) {
+	for _, path := range append(auth.StoreFiles(cfg.Device.State), setup.StoreFile(cfg.Device.State)) {
 		err := store.CheckFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

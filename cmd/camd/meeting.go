@@ -24,7 +24,9 @@ import (
 // be used keeps nobody from pairing.
 func meetingPoint(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
 	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName}
-	if cfg.CA != "" {
+	if cfg.Authority != "" {
+		b.CA = cfg.Authority
+	} else if cfg.CA != "" {
 		ca, err := os.ReadFile(cfg.CA)
 		if err != nil {
 			return nil, inTable("link", fmt.Errorf("ca: %w", err))

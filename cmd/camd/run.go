@@ -22,35 +22,36 @@ const shutdownTime = 10 * time.Second
 
 type runCmd struct{ configFlag }
 
-// errEpochEnded ends the daemon's parts so that they begin anew, in another epoch.
-var errEpochEnded = errors.New("the epoch has ended")
+// errAnew ends the daemon's parts so that they begin anew, in another epoch or with other
+// settings.
+var errAnew = errors.New("camd begins anew")
 
-// epochEnd is the part that ends all others so that they begin anew.
-type epochEnd chan struct{}
+// anew is the part that ends all others so that they begin anew.
+type anew chan struct{}
 
-func (epochEnd) String() string { return "epoch" }
+func (anew) String() string { return "anew" }
 
-// Run waits for the end of the epoch, which is its error.
-func (e epochEnd) Run(ctx context.Context, ready func()) error {
+// Run waits until they are to, which is its error.
+func (e anew) Run(ctx context.Context, ready func()) error {
 	ready()
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-e:
-		return errEpochEnded
+		return errAnew
 	}
 }
 
-// now ends the epoch.
-func (e epochEnd) now() {
+// now has them begin anew.
+func (e anew) now() {
 	select {
 	case e <- struct{}{}:
 	default: // it ends already
 	}
 }
 
-// Run runs the daemon until a signal comes or a required part fails. After an eviction
-// or a reset it begins anew.
+// Run runs the daemon until a signal comes or a required part fails. After an eviction, a
+// reset, or when it was set up, it begins anew.
 func (r runCmd) Run(env *environment) error {
 	cfg, err := r.load()
 	if err != nil {
@@ -72,10 +73,10 @@ func (r runCmd) Run(env *environment) error {
 	defer close(done)
 	defer context.AfterFunc(env.ctx, func() { manager.Stopping(); abandon(env.log, done) })()
 	for {
-		if err := serve(env, cfg, manager); !errors.Is(err, errEpochEnded) {
+		if err := serve(env, cfg, manager); !errors.Is(err, errAnew) {
 			return err
 		}
-		env.log.Logger().Warn("the epoch has ended: beginning anew")
+		env.log.Logger().Warn("beginning anew")
 	}
 }
 
@@ -105,7 +106,7 @@ func serve(env *environment, cfg config.Config, manager *watchdog.Manager) error
 	log := env.log.Logger()
 	parts := append(d.parts, supervise.Part{Component: manager.Watch(turning(d.parts)...), Required: true})
 	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.device), "version", version) }, parts...)
-	return errors.Join(err, d.events.Close(), d.authority.Close())
+	return errors.Join(err, d.events.Close(), d.own.Close(), d.authority.Close())
 }
 
 // turning are the required parts that have a loop to turn.

@@ -27,7 +27,7 @@ type service struct {
 	authority *auth.Authority
 	updates   *updates
 
-	certificate *claim.Claim
+	certificate *claim.Claim // nil: there is none yet
 }
 
 func (s *service) register(g *auth.Gate) {
@@ -93,8 +93,10 @@ func (s *service) status() proto.StatusAnswer {
 		u.Notes = "" // others' words, as long as they like: whoever asks about the update gets them
 		a.Update = &u
 	}
-	c := s.certificate.Status()
-	a.Certificate = &c
+	if s.certificate != nil {
+		c := s.certificate.Status()
+		a.Certificate = &c
+	}
 	speaker, through := s.desk.Speaker()
 	for _, v := range s.sessions.Viewers() {
 		l := scopes(v)

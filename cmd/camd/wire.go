@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +25,7 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/store"
 	"github.com/camd-project/camd/pkg/supervise"
 	"github.com/camd-project/camd/pkg/talk"
@@ -36,6 +36,7 @@ type daemon struct {
 	device    proto.DeviceID
 	authority *auth.Authority
 	events    *event.Events
+	own       *setup.Setup
 	parts     []supervise.Part
 }
 
@@ -43,10 +44,10 @@ type daemon struct {
 func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, error) {
 	log := out.Logger()
 	board := health.NewBoard(log)
-	broker, err := meetingPoint(cfg.Link, log)
-	if err != nil {
+	if _, err := meetingPoint(cfg.Link, log); err != nil {
 		return nil, err
 	}
+	where := &meetingPlace{cfg: cfg.Link, log: log}
 	check, err := storeCheck()
 	if err != nil {
 		return nil, err
@@ -57,11 +58,11 @@ func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, er
 	if err := cfg.Household.Check(); err != nil {
 		return nil, inTable("household", err)
 	}
-	authority, err := auth.Open(ctx, authConfig(cfg, out, broker, check), log, board)
+	authority, err := auth.Open(ctx, authConfig(cfg, out, where.login, check), log, board)
 	if err != nil {
 		return nil, err
 	}
-	d, err := join(ctx, cfg, out, board, authority, check)
+	d, err := join(ctx, cfg, out, board, authority, check, where)
 	if err != nil {
 		return nil, errors.Join(err, authority.Close())
 	}
@@ -102,9 +103,16 @@ func (s senses) Hold(on bool) {
 	}
 }
 
-func join(ctx context.Context, cfg config.Config, out *logging.Log, board *health.Board, authority *auth.Authority, check func(context.Context, string) error) (*daemon, error) {
+func join(ctx context.Context, cfg config.Config, out *logging.Log, board *health.Board, authority *auth.Authority, check func(context.Context, string) error, where *meetingPlace) (*daemon, error) {
 	log := out.Logger()
 	identity := authority.Identity()
+	end := make(anew, 1)
+	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, end))
+	if err != nil {
+		return nil, err
+	}
+	where.own = own
+	authority.Provision(own)
 	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
 	camera, err := capture.New(cfg.Capture, log, board, video)
 	if err != nil {
@@ -127,15 +135,11 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, inTable("live", err)
 	}
-	cert, err := operational(cfg, identity)
+	outward, err := outwardLink(cfg, log, board, authority, own.Settings())
 	if err != nil {
 		return nil, err
 	}
-	outward, err := outwardLink(cfg, log, board, authority, cert)
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := openClaim(cfg, log, board, authority, outward)
+	certificate, err := openClaim(cfg, log, board, authority, outward, own)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +151,18 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	gate := authority.NewGate(outward)
 	outward.Deliver(gate)
 	desk := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
-	own, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})
+	updates, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: own, certificate: certificate}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: updates, certificate: certificate}
 	s.register(gate)
 	registerEvents(gate, events)
-	registerUpdate(gate, own)
-	registerCertificate(gate, certificate, authority)
+	registerUpdate(gate, updates)
+	if certificate != nil {
+		registerCertificate(gate, certificate, authority)
+		updating = append(updating, supervise.Part{Component: certificate})
+	}
 	radio, err := bluetooth(cfg.Setup.BLE, log, board, authority)
 	if err != nil {
 		return nil, err
@@ -164,7 +171,6 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	end := make(epochEnd, 1)
 	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
 	if err != nil {
 		return nil, inTable("panel", err)
@@ -174,7 +180,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 		return nil, inTable("panel", err)
 	}
 	return &daemon{
-		device: identity.DeviceID(), authority: authority, events: events,
+		device: identity.DeviceID(), authority: authority, events: events, own: own,
 		parts: append([]supervise.Part{
 			{Component: gate, Required: true},
 			{Component: sessions, Required: true},
@@ -183,13 +189,13 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: speaker},
 			{Component: announcements},
 			{Component: events},
+			{Component: own},
 			{Component: outward},
-			{Component: certificate},
 			{Component: buttons},
 			{Component: indicator},
 			{Component: light},
 			{Component: codes},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: own, status: s.status, endEpoch: end.now,
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: updates, status: s.status, beginAnew: end.now,
 				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
 		}, append(updating, radio...)...),
@@ -197,7 +203,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 }
 
 // actions is what the buttons do.
-func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events *event.Events, end epochEnd) panel.Actions {
+func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events *event.Events, end anew) panel.Actions {
 	over := func(how func() error) func(context.Context) error {
 		return func(context.Context) error {
 			err := how()
@@ -222,13 +228,26 @@ func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events 
 	}
 }
 
-func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, cert tls.Certificate) (*link.Link, error) {
+// outwardLink is the link to the broker, or one that waits until the device was set up.
+func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, own setup.Settings) (*link.Link, error) {
+	identity := authority.Identity()
+	reached := reach(cfg.Link, own)
+	if reached.Broker == "" {
+		return link.Waiting(notSetUp, board), nil
+	}
+	cert, err := operational(cfg, identity, own)
+	if err != nil && cfg.Link.Broker == "" {
+		return link.Waiting("The certificate for the broker is missing. "+notSetUp, board), nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	statement, err := authority.Statement()
 	if err != nil {
 		return nil, err
 	}
 	birth := proto.Status{Online: true, Version: version, Epoch: statement}
-	l, err := link.New(cfg.Link, log, board, authority.Identity().DeviceID(), birth, link.Login{Certificate: cert, Identity: authority.Identity().Signer()})
+	l, err := link.New(reached, log, board, identity.DeviceID(), birth, link.Login{Certificate: cert, Identity: identity.Signer()})
 	if err != nil {
 		return nil, inTable("link", err)
 	}

@@ -128,6 +128,7 @@ var limits = []struct {
 	{"pkg/event", "maxEvents", 50, "9.4", "the newest 50 rings"},
 	{"pkg/event", "maxPictures", 4 << 20, "9.4", "at most 4 MiB"},
 	{"pkg/event", "maxFile", 16 << 20, "11.1", "at most 16 MiB"},
+	{"pkg/setup", "maxKeep", 1 << 20, "11.1", "at most 1 MiB"},
 	{"pkg/proto", "MaxUpdateHours", 128, "5.11", "at most 128 bytes"},
 	{"pkg/proto", "MaxUpdateReason", 200, "6.3", "at most 200 bytes"},
 	{"pkg/auth", "maxVersion", 64, "6.2", "at most 64 of"},
@@ -143,7 +144,7 @@ var limits = []struct {
 	{"cmd/camd", "adminPatience", 10 * second, "10.2", "within ten seconds"},
 	{"cmd/camd", "adminIdle", 8, "10.1", "eight may be there"},
 	{"cmd/camd", "adminEach", 4, "10.1", "four may be under way"},
-	{"cmd/camd", "joinPatience", minute, "10.5", "within a minute"},
+	{"cmd/camd", "joinPatience", 5 * minute, "10.5", "within five minutes"},
 	{"pkg/client", "maxLine", 128 << 10, "10.2", "at most 128 KiB"},
 }
 

@@ -35,7 +35,7 @@ func TestResetLeavesNoTrace(t *testing.T) {
 
 	const planted = "Bela, who must be forgotten"
 	bela := h.pairAs(planted, "/root/bela")
-	secrets := traces{"the sealing key": h.file("store/seal.key"), "her name": []byte(planted), "her key's name": []byte(bela)}
+	secrets := traces{"the sealing key": h.file("store/seal.key"), "the key of what was set up": h.file("store/setup.key"), "her name": []byte(planted), "her key's name": []byte(bela)}
 	keys, numbers = h.keys(2)
 	rows = h.rows()
 	h.expect(d, "before the reset", true, keys, rows, secrets)

@@ -146,6 +146,29 @@ func shortDir(tb testing.TB) string {
 // NewWith is New with a broker of the caller's.
 func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	tb.Helper()
+	r := newRig(tb, start)
+	ca, err := pki.WriteCA(r.Dir, "broker", r.CA)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.configure(fmt.Sprintf("[link]\nbroker = %q\nca = %q\n", r.URL(), ca), tables)
+	r.factory(tables)
+	r.sign()
+	return r
+}
+
+// NewBare is New for a camera out of its box, which knows no broker and has no
+// certificate for one.
+func NewBare(tb testing.TB, tables string) *Rig {
+	tb.Helper()
+	r := newRig(tb, honest)
+	r.configure("", tables)
+	r.factory(tables)
+	return r
+}
+
+func newRig(tb testing.TB, start StartBroker) *Rig {
+	tb.Helper()
 	r := &Rig{TB: tb, Dir: tb.TempDir(), program: Program(tb), start: start}
 	r.Socket = filepath.Join(shortDir(tb), "camd.sock")
 	r.config = filepath.Join(r.Dir, "camd.toml")
@@ -157,26 +180,23 @@ func NewWith(tb testing.TB, tables string, start StartBroker) *Rig {
 	r.CA = folder.CA
 	r.StartBroker()
 	tb.Cleanup(func() { r.StopBroker() })
-	ca, err := pki.WriteCA(r.Dir, "broker", r.CA)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	return r
+}
+
+func (r *Rig) configure(link, tables string) {
+	r.TB.Helper()
 	device, _, _ := strings.Cut(tables, "[")
 	if !strings.Contains(tables, "[setup]") {
 		tables += "[setup]\nble = \"off\"\n" // nothing goes on air by this machine's own adapter
 	}
-	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n%s\n[link]\nbroker = %q\nca = %q\n%s",
-		r.State(), r.Socket, device, "mqtts://"+r.address, ca, tables[len(device):])
+	text := fmt.Sprintf("[device]\nname = \"nursery\"\nstate = %q\nsocket = %q\n%s\n%s%s", r.State(), r.Socket, device, link, tables[len(device):])
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
+		r.TB.Fatal(err)
 	}
-	use := "off" // of this machine's TPM
-	if strings.Contains(device, "tpm = ") {
-		use = "require"
-	}
-	r.factory(use)
-	return r
 }
+
+// URL is the broker's address.
+func (r *Rig) URL() string { return "mqtts://" + r.address }
 
 // State is the device's state folder.
 func (r *Rig) State() string { return filepath.Join(r.Dir, "state") }
@@ -207,8 +227,12 @@ func (r *Rig) Run(args ...string) ([]byte, error) {
 	return exec.Command(r.program, append(args, "--config", r.config)...).CombinedOutput()
 }
 
-func (r *Rig) factory(tpm string) {
+func (r *Rig) factory(tables string) {
 	r.TB.Helper()
+	tpm := "off" // of this machine's
+	if device, _, _ := strings.Cut(tables, "["); strings.Contains(device, "tpm = ") {
+		tpm = "require"
+	}
 	out, err := r.Run("factory", "init", "--tpm", tpm, "--json")
 	if err != nil {
 		r.TB.Fatalf("camd factory init: %v\n%s", err, out)
@@ -224,7 +248,6 @@ func (r *Rig) factory(tpm string) {
 	if r.Label, err = pairing.ParseLabel(made.Label); err != nil {
 		r.TB.Fatal(err)
 	}
-	r.sign()
 }
 
 // sign plays the operator: it signs the request that factory init left.

@@ -43,6 +43,8 @@ type Deps struct {
 	Own    Journal // for what the camera renews by itself
 	Clock  Clock
 	CA     string // file of the broker's authority, by which an enrolment server is known that has no other
+
+	Authority string // PEM, where there is no such file
 }
 
 // Claim is the device's certificate for its broker, and the next one.
@@ -66,7 +68,7 @@ type Claim struct {
 func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, deps Deps) (*Claim, error) {
 	c := &Claim{device: device, deps: deps, log: log.With("component", "claim"), condition: board.Condition("certificate")}
 	var err error
-	if c.est, err = cfg.server(deps.CA); err != nil {
+	if c.est, err = cfg.server(deps.CA, deps.Authority); err != nil {
 		return nil, err
 	}
 	if c.current, err = deps.Keeper.Load(); err != nil {

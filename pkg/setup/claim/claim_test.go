@@ -289,11 +289,18 @@ func TestConfig(t *testing.T) {
 		"ca is empty, and so is link":  {URL: "https://est.example"},
 		"read the server's authority:": {URL: "https://est.example", CA: ca + "x"},
 	} {
-		if _, err := c.server(""); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if _, err := c.server("", ""); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
-	if _, err := (Config{URL: "https://est.example"}).server(ca); err != nil {
+	if _, err := (Config{URL: "https://est.example"}).server(ca, ""); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Config{URL: "https://est.example"}).server("", string(text)); err != nil { // of a device that was set up
 		t.Error(err)
 	}
 }

@@ -13,18 +13,21 @@ type Config struct {
 }
 
 // server is nil where there is none. ca is the file to go by where there is none of its
-// own.
-func (c Config) server(ca string) (*EST, error) {
+// own, authority what stands in its place for a device that was set up.
+func (c Config) server(ca, authority string) (*EST, error) {
 	if c.URL == "" {
 		return nil, nil //nolint:nilnil // it is optional
 	}
 	path := cmp.Or(c.CA, ca)
-	if path == "" {
+	if path == "" && authority == "" {
 		return nil, fmt.Errorf("enrolment configuration: ca is empty, and so is link.ca: name the authority of %s", c.URL)
 	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("enrolment configuration: read the server's authority: %w", err)
+	pem := []byte(authority)
+	if path != "" {
+		var err error
+		if pem, err = os.ReadFile(path); err != nil {
+			return nil, fmt.Errorf("enrolment configuration: read the server's authority: %w", err)
+		}
 	}
 	e, err := NewEST(c.URL, pem)
 	if err != nil {

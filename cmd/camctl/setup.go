@@ -1,0 +1,321 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// setupFlags say how a camera reaches its broker.
+type setupFlags struct {
+	SetUp            bool   `arg:"--set-up" help:"set up a camera that is set up already: give it the broker of --broker"`
+	ViewerBroker     string `arg:"--viewer-broker" help:"address of the broker for clients, where it is another than the camera's" placeholder:"URL"`
+	WiFi             string `arg:"--wifi" help:"name of the Wi-Fi network that the camera is to join" placeholder:"NAME"`
+	WiFiPasswordFile string `arg:"--wifi-password-file" help:"file with its password; a dash reads it from standard input" placeholder:"FILE"`
+	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network does not tell its name"`
+	WiFiOpen         bool   `arg:"--wifi-open" help:"join it although it is open: everyone near it can be in it"`
+	CA               string `arg:"--ca" help:"folder of the household's authority, which signs the camera's certificate and this client's login" placeholder:"DIR"`
+}
+
+// wanted reports whether the flags ask for something to be set, whatever the camera has.
+func (f setupFlags) wanted() bool {
+	return f.SetUp || f.WiFi != "" || f.CA != "" || f.ViewerBroker != ""
+}
+
+// setUp is the conversation with one camera. docs/protocol.md 3.11.
+type setUp struct {
+	env    *environment
+	flags  setupFlags
+	login  client.Broker // as the flags have it
+	client proto.ClientID
+	device proto.DeviceID
+	ask    *questions // nil: nobody is there to be asked
+	state  proto.SetupState
+	said   proto.SetupStep
+}
+
+// talk sets up a camera that is not, or where the flags say so, and returns the login.
+func (s *setUp) talk(_ context.Context, t *pairing.Talk) (client.Broker, error) {
+	r, err := t.Ask(proto.SetupDoState)
+	var problem *proto.SetupProblem
+	switch {
+	case errors.As(err, &problem): // it can't be set up, or not by this client
+		if s.flags.wanted() {
+			return s.login, err
+		}
+		return s.login, t.Set(proto.SetupSettings{}, nil)
+	case err != nil:
+		return s.login, err
+	case r.State != nil:
+		s.state = *r.State
+	}
+	if s.state.Broker && !s.flags.wanted() {
+		return s.login, t.Set(proto.SetupSettings{}, nil)
+	}
+	return s.set(t)
+}
+
+// set gives the camera what it lacks.
+func (s *setUp) set(t *pairing.Talk) (client.Broker, error) {
+	settings, err := s.settings(t)
+	if err != nil {
+		return s.login, err
+	}
+	login := s.login
+	if settings.Broker != nil { // the camera says from now on where clients meet it
+		login.URL, login.CA, login.ServerName = "", "", ""
+	}
+	for {
+		err := t.Set(settings, s.progress)
+		var problem *proto.SetupProblem
+		if !errors.As(err, &problem) || s.ask == nil || settings.WiFi == nil || !strings.Contains(string(problem.Code), "wifi") {
+			return login, err
+		}
+		s.env.note("%s", problem.Error())
+		if settings.WiFi, err = s.chooseWiFi(t); err != nil {
+			return login, err
+		}
+	}
+}
+
+// progress says each step once.
+func (s *setUp) progress(step proto.SetupStep) {
+	if step != s.said {
+		s.said = step
+		s.env.note("%s", step.Sentence())
+	}
+}
+
+func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
+	if !s.state.Fixed && (!s.state.Broker || s.flags.SetUp || s.flags.ViewerBroker != "") {
+		if set.Broker, err = s.broker(); err != nil {
+			return set, err
+		}
+	}
+	switch {
+	case s.flags.WiFi != "":
+		set.WiFi, err = s.flags.network(s.env.in)
+	case s.state.WiFi && !s.state.Broker && s.ask != nil:
+		set.WiFi, err = s.chooseWiFi(t)
+	}
+	if err == nil && s.flags.CA != "" {
+		set.Chain, err = s.certify(t)
+	}
+	return set, err
+}
+
+// broker is the one of the flags, or what a person answers.
+func (s *setUp) broker() (*proto.SetupBroker, error) {
+	b := &proto.SetupBroker{URL: s.login.URL, ViewerURL: s.flags.ViewerBroker, ServerName: s.login.ServerName, CA: s.login.CA}
+	if b.URL == "" && s.ask == nil {
+		return nil, errors.New("the camera is not set up yet. Name its broker with --broker and its authority with --broker-ca, or run this at a terminal to be asked")
+	}
+	var err error
+	if b.URL == "" {
+		if b.URL, err = s.ask.line("Address of the broker, mqtts://host:port: "); err != nil {
+			return nil, err
+		}
+		if b.ViewerURL == "" {
+			if b.ViewerURL, err = s.ask.line("Its address for clients, if it is another one: "); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if b.CA == "" && s.flags.CA != "" {
+		data, err := os.ReadFile(filepath.Join(s.flags.CA, "broker", "ca.crt"))
+		if err != nil {
+			return nil, fmt.Errorf("the authority's certificate can't be read: %w", err)
+		}
+		b.CA = string(data)
+	}
+	if b.CA == "" && s.ask != nil && s.login.URL == "" {
+		path, err := s.ask.line("File with the broker's authority, empty for any public one: ")
+		if err != nil || path == "" {
+			return b, err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("the broker's authority can't be read: %w", err)
+		}
+		b.CA = string(data)
+	}
+	return b, nil
+}
+
+// network is the Wi-Fi of the flags.
+func (f setupFlags) network(in io.Reader) (*proto.WiFi, error) {
+	w := &proto.WiFi{SSID: proto.SSID(f.WiFi), Hidden: f.WiFiHidden, OpenOK: f.WiFiOpen}
+	var data []byte
+	var err error
+	switch f.WiFiPasswordFile {
+	case "":
+		return w, nil
+	case "-":
+		data, err = io.ReadAll(io.LimitReader(in, 1<<10))
+	default:
+		data, err = os.ReadFile(f.WiFiPasswordFile)
+	}
+	if err != nil {
+		return nil, usageError(fmt.Sprintf("the Wi-Fi password can't be read: %v", err))
+	}
+	w.Password = proto.Secret(strings.TrimRight(string(data), "\r\n"))
+	return w, nil
+}
+
+// chooseWiFi lets a person choose one of the networks that the camera hears. No answer
+// means a cable.
+func (s *setUp) chooseWiFi(t *pairing.Talk) (*proto.WiFi, error) {
+	s.env.note("The camera looks for Wi-Fi networks.")
+	r, err := t.Ask(proto.SetupDoNetworks)
+	var problem *proto.SetupProblem
+	if errors.As(err, &problem) {
+		s.env.note("%s", problem.Error())
+		return nil, nil //nolint:nilnil // a cable
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range r.Networks {
+		s.env.note("%3d  %s, %s, %s GHz, %d dBm", i+1, foreign.Name(string(n.SSID)), n.Security, foreign.Line(n.Band), n.Signal)
+	}
+	answer, err := s.ask.line("Number of the Wi-Fi network, or its name; empty for a cable: ")
+	if err != nil || answer == "" {
+		return nil, err
+	}
+	w := &proto.WiFi{SSID: proto.SSID(answer), Hidden: true}
+	if i, err := strconv.Atoi(answer); err == nil && i >= 1 && i <= len(r.Networks) {
+		w = &proto.WiFi{SSID: r.Networks[i-1].SSID, Security: r.Networks[i-1].Security}
+	}
+	if w.Security == proto.SecurityOpen {
+		answer, err := s.ask.line("This network is open: everyone near it can be in it. Join it all the same? [y/N] ")
+		w.OpenOK = strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes")
+		return w, err
+	}
+	w.Password, err = s.ask.password("Its password: ")
+	return w, err
+}
+
+// certify has the household's authority sign what the camera asks for, and makes this
+// client's login. It signs for the camera of the label alone: a camera that asks in
+// another's name could take that one's place at the broker.
+func (s *setUp) certify(t *pairing.Talk) ([][]byte, error) {
+	r, err := t.Ask(proto.SetupDoRequest)
+	if err != nil {
+		return nil, err
+	}
+	request, err := x509.ParseCertificateRequest(r.Request)
+	if err != nil || request.Subject.CommonName != string(s.device) {
+		return nil, errors.New("the camera asks for a certificate that is not its own, so none was made. Look whether it is what its label says")
+	}
+	folder, err := openAuthority(s.flags.CA)
+	if err != nil {
+		return nil, err
+	}
+	_, path, err := folder.MakeDevice(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: r.Request}), true)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := readChain(path)
+	if err != nil || s.login.Certificate != "" || s.login.User != "" {
+		return chain, err
+	}
+	path, err = folder.MakeMember(s.client, false, s.device)
+	switch {
+	case err == nil:
+		s.env.note("On the broker's machine put %s in the place of the one that is there, and have the broker read it again: then you see whether the camera is online.", folder.Path("broker", "viewers.acl"))
+	case !errors.Is(err, pki.ErrExists):
+		return nil, err
+	}
+	text, err := os.ReadFile(cmp.Or(path, folder.Path("logins", string(s.client)+".pem")))
+	if err != nil {
+		return nil, fmt.Errorf("this client's login can't be read: %w", err)
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			s.login.Certificate += string(pem.EncodeToMemory(block))
+		} else {
+			s.login.Key += string(pem.EncodeToMemory(block))
+		}
+	}
+	return chain, s.login.For(s.client)
+}
+
+// questions ask whoever sits at the terminal.
+type questions struct {
+	env *environment
+	in  *bufio.Reader
+	tty int // file descriptor of the terminal
+}
+
+// questions is nil where nobody can be asked.
+func (e *environment) questions() *questions {
+	f, ok := e.in.(*os.File)
+	if !ok || e.json || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
+		return nil
+	}
+	return &questions{env: e, in: bufio.NewReader(f), tty: int(f.Fd())} //nolint:gosec // the same
+}
+
+func (q *questions) line(question string) (string, error) {
+	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
+		return "", err
+	}
+	return q.answer(func() (string, error) { return q.in.ReadString('\n') })
+}
+
+// password is not shown while it is typed.
+func (q *questions) password(question string) (proto.Secret, error) {
+	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
+		return "", err
+	}
+	before, err := term.GetState(q.tty)
+	if err != nil {
+		return "", fmt.Errorf("the terminal can't be used: %w", err)
+	}
+	defer func() { _ = term.Restore(q.tty, before) }() // Ctrl-C comes while the echo is off
+	text, err := q.answer(func() (string, error) {
+		b, err := term.ReadPassword(q.tty)
+		return string(b), err
+	})
+	_, _ = fmt.Fprintln(q.env.errOut)
+	return proto.Secret(text), err
+}
+
+// answer waits for read, which can't be ended; the process soon is.
+func (q *questions) answer(read func() (string, error)) (string, error) {
+	type result struct {
+		text string
+		err  error
+	}
+	got := make(chan result, 1)
+	go func() {
+		text, err := read()
+		got <- result{strings.TrimRight(text, "\r\n"), err}
+	}()
+	select {
+	case r := <-got:
+		if r.err != nil {
+			return "", errors.New("nothing was done, since nothing was answered")
+		}
+		return strings.TrimSpace(r.text), nil
+	case <-q.env.ctx.Done():
+		return "", q.env.ctx.Err()
+	}
+}

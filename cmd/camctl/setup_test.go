@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
+)
+
+// box is a camera that camctl sets up.
+type box struct {
+	t         *testing.T
+	authority *auth.Authority
+	names     proto.DeviceID // in its request; empty: its own
+	state     proto.SetupState
+	asked     []proto.SetupDo
+	set       []proto.SetupSettings
+	problem   *proto.SetupProblem // of the next settings
+}
+
+func newBox(t *testing.T) *box {
+	t.Helper()
+	state := t.TempDir()
+	if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
+		t.Fatal(err)
+	}
+	b := &box{t: t}
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	b.authority, err = auth.Open(t.Context(), auth.Config{State: state, Household: auth.DefaultHousehold(), Check: func(_ context.Context, path string) error { return store.CheckFile(path) },
+		Broker: func(proto.ClientID) envelope.BrokerLogin {
+			l := envelope.BrokerLogin{URL: "mqtts://before"}
+			if n := len(b.set); n > 0 && b.set[n-1].Broker != nil {
+				l.URL, l.CA = b.set[n-1].Broker.URL, b.set[n-1].Broker.CA
+			}
+			return l
+		}}, log, health.NewBoard(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.authority.Close() })
+	b.authority.Provision(b)
+	return b
+}
+
+func (b *box) Ask(_ context.Context, ask proto.SetupAsk) (proto.SetupReply, error) {
+	b.asked = append(b.asked, ask.Do)
+	switch ask.Do {
+	case proto.SetupDoState:
+		return proto.SetupReply{State: &b.state}, nil
+	case proto.SetupDoRequest:
+		name := b.names
+		if name == "" {
+			name = b.authority.Identity().DeviceID()
+		}
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return proto.SetupReply{}, err
+		}
+		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: string(name)},
+			URIs: []*url.URL{{Scheme: "urn", Opaque: "camd:device:" + string(name)}}}, key)
+		return proto.SetupReply{Request: der, Subject: string(name)}, err
+	}
+	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
+}
+
+func (b *box) Apply(_ context.Context, _ proto.ClientID, s proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error {
+	b.set = append(b.set, s)
+	progress(proto.StepBroker)
+	if b.problem != nil {
+		return b.problem
+	}
+	return enroll()
+}
+
+func (*box) Settled() {}
+
+// pair runs the conversation of camctl pair with these flags.
+func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string, error) {
+	b.t.Helper()
+	if err := b.authority.OpenWindow(1e11, "Anna"); err != nil {
+		b.t.Fatal(err)
+	}
+	keys, err := client.NewKeys()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	here, there := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = b.authority.Join(b.t.Context(), pairing.NewFramed(there)) // the client's error counts
+		_ = there.Close()
+	}()
+	var said bytes.Buffer
+	label := b.authority.Identity().Label()
+	s := &setUp{env: &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), errOut: &said}, flags: flags, login: login, client: keys.ID(), device: label.Device}
+	r, err := client.SetUp(b.t.Context(), pairing.NewFramed(here), label, keys, nil, s.talk)
+	_ = here.Close()
+	<-done
+	return r, said.String(), err
+}
+
+func household(t *testing.T) *pki.Folder {
+	t.Helper()
+	f, err := pki.Create(filepath.Join(t.TempDir(), "pki"), "household")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestSettingUpByFlags(t *testing.T) {
+	b, folder := newBox(t), household(t)
+	r, said, err := b.pair(setupFlags{CA: folder.Path(), ViewerBroker: "mqtts://b:8884", WiFi: "home", WiFiPasswordFile: "-", WiFiHidden: true}, client.Broker{URL: "mqtts://b"})
+	if err != nil {
+		t.Fatal(err, said)
+	}
+	ca, err := os.ReadFile(folder.Path("broker", "ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := b.set[0]
+	if want := (&proto.SetupBroker{URL: "mqtts://b", ViewerURL: "mqtts://b:8884", CA: string(ca)}); !reflect.DeepEqual(set.Broker, want) {
+		t.Errorf("broker %+v", set.Broker)
+	}
+	if want := (&proto.WiFi{SSID: "home", Password: "correct horse", Hidden: true}); !reflect.DeepEqual(set.WiFi, want) {
+		t.Errorf("Wi-Fi %+v", set.WiFi)
+	}
+	leaf, err := x509.ParseCertificate(set.Chain[0])
+	if err != nil || leaf.Subject.CommonName != string(r.Device) {
+		t.Errorf("certificate of %+v, %v", leaf, err)
+	}
+	if r.Broker.URL != "mqtts://b" || r.Broker.CA != string(ca) || r.Broker.Certificate == "" || r.Broker.Key == "" {
+		t.Errorf("kept: URL %q, certificate %q", r.Broker.URL, r.Broker.Certificate)
+	}
+	for _, word := range []string{"viewers.acl", "connects to its broker."} {
+		if !strings.Contains(said, word) {
+			t.Errorf("said %q, want %q in it", said, word)
+		}
+	}
+}
+
+// A camera that asks in another's name could take that one's place at the broker.
+func TestOnlyTheCameraOfTheLabelIsSigned(t *testing.T) {
+	b, folder := newBox(t), household(t)
+	b.names = proto.NewDeviceID()
+	if _, _, err := b.pair(setupFlags{CA: folder.Path()}, client.Broker{URL: "mqtts://b"}); err == nil || !strings.Contains(err.Error(), "not its own") || len(folder.Devices()) > 0 || len(b.set) > 0 {
+		t.Errorf("%v, signed for %q", err, folder.Devices())
+	}
+}
+
+// A camera that has its broker is paired as ever, unless something is to be set.
+func TestACameraThatIsSetUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		state proto.SetupState
+		flags setupFlags
+		login client.Broker
+		want  []proto.SetupSettings
+		url   string
+	}{
+		"nothing to set":    {proto.SetupState{Broker: true}, setupFlags{}, client.Broker{}, nil, "mqtts://before"},
+		"the client's own":  {proto.SetupState{Broker: true, Fixed: true}, setupFlags{}, client.Broker{URL: "mqtts://mine"}, nil, "mqtts://mine"},
+		"set up again":      {proto.SetupState{Broker: true}, setupFlags{SetUp: true}, client.Broker{URL: "mqtts://new"}, []proto.SetupSettings{{Broker: &proto.SetupBroker{URL: "mqtts://new"}}}, "mqtts://new"},
+		"Wi-Fi alone":       {proto.SetupState{Broker: true, WiFi: true}, setupFlags{WiFi: "home", WiFiOpen: true}, client.Broker{}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home", OpenOK: true}}}, "mqtts://before"},
+		"Wi-Fi, when fixed": {proto.SetupState{Broker: true, Fixed: true, WiFi: true}, setupFlags{WiFi: "home"}, client.Broker{URL: "mqtts://mine"}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home"}}}, "mqtts://mine"},
+	} {
+		b := newBox(t)
+		b.state = c.state
+		r, _, err := b.pair(c.flags, c.login)
+		if err != nil || !reflect.DeepEqual(b.set, c.want) || r.Broker.URL != c.url {
+			t.Errorf("%s: %v, set %+v, kept %q", name, err, b.set, r.Broker.URL)
+		}
+	}
+}
+
+func TestWhatTheCameraSaysIsWrong(t *testing.T) {
+	b := newBox(t)
+	if _, _, err := b.pair(setupFlags{}, client.Broker{}); err == nil || !strings.Contains(err.Error(), "Name its broker with --broker") {
+		t.Errorf("nothing named: %v", err)
+	}
+	b.problem = &proto.SetupProblem{Code: proto.CodeBrokerUnreachable, Detail: "Nobody\nis there."}
+	if _, _, err := b.pair(setupFlags{}, client.Broker{URL: "mqtts://b"}); err == nil || err.Error() != `Nobody\u000ais there.` {
+		t.Errorf("a problem: %v", err)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
+	"github.com/camd-project/camd/pkg/setup/claim"
+)
+
+// What the configuration names goes before what was set up.
+func TestReach(t *testing.T) {
+	own := setup.Settings{Broker: &proto.SetupBroker{URL: "mqtts://own", ViewerURL: "mqtts://viewers", ServerName: "name", CA: "authority"}}
+	for name, c := range map[string]struct {
+		cfg  link.Config
+		own  setup.Settings
+		want link.Config
+	}{
+		"neither":         {link.Config{}, setup.Settings{}, link.Config{}},
+		"set up":          {link.Config{KeepaliveSeconds: 7}, own, link.Config{KeepaliveSeconds: 7, Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "name", Authority: "authority"}},
+		"configured":      {link.Config{Broker: "mqtts://file"}, own, link.Config{Broker: "mqtts://file"}},
+		"in part":         {link.Config{CA: "/ca", ServerName: "file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "file", CA: "/ca"}},
+		"viewers by file": {link.Config{ViewerBroker: "mqtts://file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://file", ServerName: "name", Authority: "authority"}},
+	} {
+		if got := reach(c.cfg, c.own); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// What was set up is shown, unless the configuration names a file.
+func TestOperational(t *testing.T) {
+	cfg := config.Default()
+	cfg.Device.State = t.TempDir()
+	identity := newIdentity(t, cfg)
+	_, own := certified(t, identity)
+	if cert, err := operational(cfg, identity, own); err != nil || string(cert.Certificate[0]) != string(own.Chain[0]) {
+		t.Errorf("set up: %+v, %v", cert, err)
+	}
+	if _, err := operational(cfg, identity, setup.Settings{}); err == nil || !strings.Contains(err.Error(), requestPath(cfg.Device.State)) {
+		t.Errorf("neither: %v", err)
+	}
+	cfg.Link.Certificate = filepath.Join(t.TempDir(), "nowhere")
+	if _, err := operational(cfg, identity, own); err == nil {
+		t.Error("the configuration's file does not go before it")
+	}
+}
+
+func newIdentity(t *testing.T, cfg config.Config) auth.Identity {
+	t.Helper()
+	if _, err := auth.InitFactory(cfg.Device.State, auth.TPM{Use: auth.TPMOff}); err != nil {
+		t.Fatal(err)
+	}
+	identity, err := auth.LoadIdentity(cfg.Device.State, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity
+}
+
+// certified is an authority, and settings with a certificate that it made.
+func certified(t *testing.T, identity auth.Identity) (*pki.CA, setup.Settings) {
+	t.Helper()
+	ca, err := pki.NewCA("household")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := claim.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := ca.Device(identity.DeviceID(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca, setup.Settings{Chain: cert.Certificate, Key: der}
+}
+
+// A trial's errors are problems that a person can read.
+func TestTrialProblems(t *testing.T) {
+	cfg := config.Default()
+	cfg.Device.State = t.TempDir()
+	identity := newIdentity(t, cfg)
+	ca, own := certified(t, identity)
+	broker := &proto.SetupBroker{URL: "mqtts://127.0.0.1:1", CA: string(ca.PEM())}
+	with := func(b *proto.SetupBroker) setup.Settings {
+		own := own
+		own.Broker = b
+		return own
+	}
+	for name, c := range map[string]struct {
+		own  setup.Settings
+		code proto.Code
+	}{
+		"no certificate": {setup.Settings{Broker: broker}, proto.CodeCertificate},
+		"nobody there":   {with(broker), proto.CodeBrokerUnreachable},
+		"no authority":   {with(&proto.SetupBroker{URL: "mqtts://127.0.0.1:1", CA: "x"}), proto.CodeBrokerCertificate},
+	} {
+		err := trial{cfg, identity}.Try(t.Context(), c.own)
+		var p *proto.SetupProblem
+		if !errors.As(err, &p) || p.Code != c.code || !strings.HasSuffix(err.Error(), ".") {
+			t.Errorf("%s: %v, want %s", name, err, c.code)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (trial{cfg, identity}).Try(ctx, with(broker)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

@@ -1,0 +1,182 @@
+package setup
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Radio is the device's Wi-Fi. Errors that a person can do something about are
+// *proto.SetupProblem.
+type Radio interface {
+	// Networks lists what is heard: at most proto.MaxNetworks, the strongest first, each
+	// SSID once.
+	Networks(ctx context.Context) ([]proto.Network, error)
+	// Join joins a network, and returns when the device has an address in it. It is not
+	// kept: Keep says which is in force.
+	Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) error
+	// Keep puts a network in force from now on, or none of camd's if w is nil.
+	Keep(ctx context.Context, w *proto.WiFi) error
+}
+
+// Broker is the way to the broker.
+type Broker interface {
+	// Try connects once, by settings that are not in force, beside whatever connection
+	// there is. What a person can do something about is a *proto.SetupProblem.
+	Try(ctx context.Context, s Settings) error
+}
+
+// Claim is how the device comes to its certificate for the broker. What a person can do
+// something about is a *claim.Problem.
+type Claim interface {
+	// NewRequest makes a key and asks for a certificate for it, as PKCS #10 in DER.
+	NewRequest() (crypto.Signer, []byte, error)
+	// Judge reports what is wrong with a chain that was made for a key.
+	Judge(key crypto.PublicKey, chain [][]byte) error
+	// Enroll has an EST server, which authority vouches for, make the chain.
+	Enroll(ctx context.Context, est proto.EST, authority string, request []byte) ([][]byte, error)
+}
+
+// Config is what a Setup is opened with.
+type Config struct {
+	State  string // the state folder, in which auth has made the folder of stores
+	Device proto.DeviceID
+	// FixedBroker: the configuration names the broker. FixedCertificate: and the
+	// certificate. Then nobody sets another.
+	FixedBroker, FixedCertificate bool
+	// Check judges a database file before it is opened: store.ChildCheck.
+	Check func(ctx context.Context, path string) error
+}
+
+// Deps is what a Setup needs.
+type Deps struct {
+	Radio    Radio       // nil: there is no Wi-Fi
+	HasWiFi  func() bool // whether there is some at the moment; nil where Radio is
+	Broker   Broker
+	Claim    Claim
+	Supplied func() bool               // whether somebody has put a certificate there by hand
+	Member   func(proto.ClientID) bool // whether a client is enrolled
+	Again    func()                    // has camd begin anew
+}
+
+// Setup knows how the broker is reached, and lets clients set it.
+type Setup struct {
+	cfg  Config
+	deps Deps
+	log  *slog.Logger
+	keep *keeper
+
+	mu      sync.Mutex
+	current Settings
+	next    *request // the newest; nil: there is none
+}
+
+// request is what a certificate is made for.
+type request struct {
+	key crypto.Signer
+	der []byte
+}
+
+// Open reads what is kept, and takes or drops what a power cut left pending.
+func Open(ctx context.Context, cfg Config, log *slog.Logger, deps Deps) (*Setup, error) {
+	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup")}
+	var err error
+	if s.keep, err = openKeeper(ctx, cfg.State, cfg.Check, s.log); err != nil {
+		return nil, fmt.Errorf("open what is set up: %w", err)
+	}
+	current, next, err := s.keep.read()
+	switch {
+	case err != nil:
+	case next == nil:
+	case deps.Member(next.Client):
+		current = next.Settings
+		err = s.keep.take(current)
+	default:
+		s.log.Warn("settings are dropped: the client that was to be enrolled with them was not")
+		err = s.keep.drop()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open what is set up: %w", err), s.keep.close())
+	}
+	s.current = current
+	return s, nil
+}
+
+// String names the component.
+func (s *Setup) String() string { return "setup" }
+
+// Run puts the Wi-Fi that was set up in force. What has to be done for it later is the
+// radio's own business.
+func (s *Setup) Run(ctx context.Context, ready func()) error {
+	ready()
+	if s.deps.Radio != nil {
+		if err := s.deps.Radio.Keep(ctx, s.Settings().WiFi); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("put the Wi-Fi in force: %w", err)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// Close closes the store.
+func (s *Setup) Close() error { return s.keep.close() }
+
+// Settings are those in force. What the configuration names goes before them.
+func (s *Setup) Settings() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// Settled has camd begin anew.
+func (s *Setup) Settled() { s.deps.Again() }
+
+// Ask answers a question of a client that pairs.
+func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error) {
+	switch ask.Do {
+	case proto.SetupDoState:
+		now := s.state()
+		return proto.SetupReply{State: &now}, nil
+	case proto.SetupDoNetworks:
+		if s.deps.Radio == nil {
+			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
+		}
+		l, err := s.deps.Radio.Networks(ctx)
+		return proto.SetupReply{Networks: l[:min(len(l), proto.MaxNetworks)]}, err
+	case proto.SetupDoRequest:
+		return s.request()
+	}
+	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeBadRequest}
+}
+
+func (s *Setup) state() proto.SetupState {
+	now := s.Settings()
+	return proto.SetupState{
+		Broker: s.cfg.FixedBroker || now.Broker != nil, Fixed: s.cfg.FixedBroker,
+		Certificate: s.cfg.FixedCertificate || len(now.Chain) > 0 || s.deps.Supplied(),
+		WiFi:        s.deps.Radio != nil && s.deps.HasWiFi(),
+	}
+}
+
+// request is what is to be signed. Until a certificate is taken, or camd begins anew, it
+// is the same each time: whoever asks second does not spoil what is signed for the first.
+func (s *Setup) request() (proto.SetupReply, error) {
+	if s.cfg.FixedCertificate {
+		return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeFixed}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil {
+		key, der, err := s.deps.Claim.NewRequest()
+		if err != nil {
+			return proto.SetupReply{}, err
+		}
+		s.next = &request{key, der}
+	}
+	return proto.SetupReply{Request: s.next.der, Subject: string(s.cfg.Device)}, nil
+}

@@ -1,0 +1,322 @@
+package setup
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/claim"
+)
+
+func TestSettingUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.open()
+	if !reflect.DeepEqual(s.Settings(), Settings{}) {
+		t.Errorf("out of its box: %+v", s.current)
+	}
+	var steps []proto.SetupStep
+	set := proto.SetupSettings{WiFi: wifi("home"), Broker: broker("b")}
+	if err := s.Apply(t.Context(), anna, set, func(s proto.SetupStep) { steps = append(steps, s) }, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	w.expect("setting up", "join home", "try mqtts://b", "keep home")
+	if want := []proto.SetupStep{proto.StepWiFi, proto.StepAddress, proto.StepBroker, proto.StepSaving}; !reflect.DeepEqual(steps, want) {
+		t.Errorf("steps %q, want %q", steps, want)
+	}
+	want := Settings{WiFi: set.WiFi, Broker: set.Broker}
+	if !reflect.DeepEqual(s.Settings(), want) || w.again != 0 {
+		t.Errorf("in force: %+v, begun anew %d times", s.current, w.again)
+	}
+	if s.Settled(); w.again != 1 {
+		t.Errorf("begun anew %d times", w.again)
+	}
+	// Later something else alone.
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("attic")}, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	w.expect("the Wi-Fi alone", "join attic", "try mqtts://b", "keep attic")
+	want.WiFi = wifi("attic")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = w.open()
+	if !reflect.DeepEqual(s.Settings(), want) {
+		t.Errorf("after a restart: %+v, want %+v", s.current, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := s.Run(ctx, cancel); err != nil {
+		t.Error(err)
+	}
+	w.expect("at the start", "keep attic")
+}
+
+// Whatever does not work, nothing of it is kept, nobody is enrolled, and the Wi-Fi of
+// before is in force.
+func TestWhatDoesNotWorkIsNotKept(t *testing.T) {
+	both := proto.SetupSettings{WiFi: wifi("new"), Broker: broker("new")}
+	for name, c := range map[string]struct {
+		change func(*world)
+		set    proto.SetupSettings
+		enroll error
+		code   proto.Code
+		calls  []string
+	}{
+		"password":         {func(w *world) { w.join = &proto.SetupProblem{Code: proto.CodeWiFiPassword} }, both, nil, proto.CodeWiFiPassword, []string{"join new", "keep old"}},
+		"broker":           {func(w *world) { w.broker = fails(proto.CodeBrokerRefused) }, both, nil, proto.CodeBrokerRefused, []string{"join new", "try mqtts://new", "keep old"}},
+		"no certificate":   {func(w *world) { w.supplied = false }, both, nil, proto.CodeCertificate, []string{"join new", "keep old"}},
+		"broker alone":     {func(w *world) { w.broker = fails(proto.CodeBrokerUnreachable) }, proto.SetupSettings{Broker: broker("new")}, nil, proto.CodeBrokerUnreachable, []string{"try mqtts://new"}},
+		"a chain, unasked": {func(*world) {}, proto.SetupSettings{Chain: [][]byte{{1}}}, nil, proto.CodeCertificate, nil},
+		"an EST server": {func(w *world) {
+			w.est = func(proto.EST, string) ([][]byte, error) { return nil, &claim.Problem{Sentence: "No."} }
+		}, proto.SetupSettings{EST: &proto.EST{URL: "https://e"}}, nil, proto.CodeCertificate, nil},
+		"enrolment": {func(*world) {}, both, proto.Refuse(proto.CodeWindowClosed), proto.CodeOK, []string{"join new", "try mqtts://new", "keep old"}},
+	} {
+		for _, member := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, member %v", name, member), func(t *testing.T) {
+				w := newWorld(t)
+				s := w.open()
+				if err := s.Apply(t.Context(), "the first", proto.SetupSettings{WiFi: wifi("old"), Broker: broker("old")}, none, func() error { return nil }); err != nil {
+					t.Fatal(err)
+				}
+				w.calls, w.members[anna] = nil, member
+				before := s.Settings()
+				c.change(w)
+				err := s.Apply(t.Context(), anna, c.set, none, func() error {
+					if c.enroll == nil {
+						t.Error("enrolled")
+					}
+					return c.enroll
+				})
+				if c.code != proto.CodeOK && !isProblem(err, c.code) || c.enroll != nil && !errors.Is(err, c.enroll) {
+					t.Errorf("%v, want %s", err, c.code)
+				}
+				w.expect("", c.calls...)
+				if !reflect.DeepEqual(s.Settings(), before) {
+					t.Errorf("in force: %+v", s.current)
+				}
+				w.members[anna] = true // whatever becomes of her later
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if s = w.open(); !reflect.DeepEqual(s.Settings(), before) {
+					t.Errorf("after a restart: %+v", s.current)
+				}
+			})
+		}
+	}
+}
+
+func fails(code proto.Code) func(Settings) error {
+	return func(Settings) error { return &proto.SetupProblem{Code: code} }
+}
+
+// What the configuration names nobody sets.
+func TestWhatIsFixed(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.FixedBroker, w.cfg.FixedCertificate = true, true
+	s := w.open()
+	for name, set := range map[string]proto.SetupSettings{
+		"broker": {Broker: broker("b")}, "chain": {Chain: [][]byte{{1}}}, "EST": {EST: &proto.EST{URL: "https://e"}},
+	} {
+		if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeFixed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoRequest}); !isProblem(err, proto.CodeFixed) {
+		t.Errorf("request: %v", err)
+	}
+	w.expect("nothing is tried")
+	// Wi-Fi is not fixed by that: it is tried against the fixed broker.
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("home")}, none, w.enroll); err != nil {
+		t.Error(err)
+	}
+	w.expect("Wi-Fi", "join home", "try the one that is fixed", "keep home")
+}
+
+// Without a broker Wi-Fi can be set all the same.
+func TestWiFiAlone(t *testing.T) {
+	w := newWorld(t)
+	w.supplied = false
+	if err := w.open().Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("home")}, none, w.enroll); err != nil {
+		t.Error(err)
+	}
+	w.expect("", "join home", "keep home")
+}
+
+func TestABoardWithoutWiFi(t *testing.T) {
+	w := newWorld(t)
+	w.absent = true
+	s := w.open()
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("home")}, none, w.enroll); !isProblem(err, proto.CodeNoWiFi) {
+		t.Errorf("Apply: %v", err)
+	}
+	if _, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoNetworks}); !isProblem(err, proto.CodeNoWiFi) {
+		t.Errorf("networks: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := s.Run(ctx, cancel); err != nil {
+		t.Error(err)
+	}
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("b")}, none, w.enroll); err != nil {
+		t.Errorf("a broker by cable: %v", err)
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	w := newWorld(t)
+	w.supplied = false
+	s := w.open()
+	state := func() proto.SetupState {
+		t.Helper()
+		r, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoState})
+		if err != nil || r.State == nil {
+			t.Fatal(r, err)
+		}
+		return *r.State
+	}
+	if got, want := state(), (proto.SetupState{WiFi: true}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	w.supplied = true
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("b")}, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := state(), (proto.SetupState{WiFi: true, Broker: true, Certificate: true}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for range proto.MaxNetworks + 5 {
+		w.heard = append(w.heard, proto.Network{SSID: "n"})
+	}
+	if r, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoNetworks}); err != nil || len(r.Networks) != proto.MaxNetworks {
+		t.Errorf("%d networks, %v", len(r.Networks), err)
+	}
+	if _, err := s.Ask(t.Context(), proto.SetupAsk{Do: "later"}); !isProblem(err, proto.CodeBadRequest) {
+		t.Errorf("an unknown question: %v", err)
+	}
+}
+
+// The certificate is for the key of the newest request, which is kept with it.
+func TestCertificate(t *testing.T) {
+	w := newWorld(t)
+	w.supplied = false
+	w.key = newKey(t)
+	s := w.open()
+	for range 2 {
+		r, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoRequest})
+		if err != nil || string(r.Request) != "request" || r.Subject != string(device) {
+			t.Fatalf("request: %+v, %v", r, err)
+		}
+	}
+	set := proto.SetupSettings{Broker: broker("b"), Chain: [][]byte{[]byte("leaf"), []byte("authority")}}
+	w.judge = &claim.Problem{Sentence: "It is too old."}
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeCertificate) || err.Error() != "It is too old." {
+		t.Errorf("judged: %v", err)
+	}
+	w.judge = nil
+	own := func(what string, s Settings) {
+		t.Helper()
+		cert, err := s.Certificate()
+		if err != nil || !w.key.Public().(*ecdsa.PublicKey).Equal(cert.PrivateKey.(crypto.Signer).Public()) || !reflect.DeepEqual(cert.Certificate, set.Chain) {
+			t.Errorf("%s: %+v, %v", what, cert.Certificate, err)
+		}
+	}
+	w.broker = func(tried Settings) error { own("tried", tried); return nil }
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = w.open()
+	own("after a restart", s.Settings())
+	if _, err := (Settings{Key: []byte("x")}).Certificate(); err == nil {
+		t.Error("took no key for one")
+	}
+	// The request is done: what was signed for it is not taken twice.
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeCertificate) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// An EST server makes it for a new key, and its password, good once, is not kept.
+func TestCertificateByEST(t *testing.T) {
+	w := newWorld(t)
+	w.supplied = false
+	w.est = func(est proto.EST, authority string) ([][]byte, error) {
+		if est.Password != "once" || authority != broker("b").CA {
+			t.Errorf("asked as %+v by %q", est, authority)
+		}
+		return [][]byte{[]byte("made")}, nil
+	}
+	s := w.open()
+	var steps []proto.SetupStep
+	set := proto.SetupSettings{Broker: broker("b"), EST: &proto.EST{URL: "https://e", User: "u", Password: "once"}}
+	if err := s.Apply(t.Context(), anna, set, func(s proto.SetupStep) { steps = append(steps, s) }, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if want := []proto.SetupStep{proto.StepCertificate, proto.StepBroker, proto.StepSaving}; !reflect.DeepEqual(steps, want) {
+		t.Errorf("steps %q, want %q", steps, want)
+	}
+	now := s.Settings()
+	if want := (&proto.EST{URL: "https://e", User: "u"}); !reflect.DeepEqual(now.EST, want) || string(now.Chain[0]) != "made" {
+		t.Errorf("kept %+v, %q", now.EST, now.Chain)
+	}
+}
+
+// A certificate that is renewed takes the place of the one that was set up, and other
+// settings that are tried meanwhile leave it.
+func TestARenewedCertificate(t *testing.T) {
+	w := newWorld(t)
+	s := w.open()
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("old")}, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	keeper, renewed := s.Keeper(), tls.Certificate{Certificate: [][]byte{[]byte("renewed")}, PrivateKey: w.key}
+	w.broker = func(Settings) error { return keeper.Keep(renewed) }
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("new")}, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = w.open()
+	cert, err := s.Keeper().Load()
+	if err != nil || string(cert.Certificate[0]) != "renewed" || s.Settings().Broker.URL != "mqtts://new" || keeper.Writable() != nil {
+		t.Errorf("%q, %v, %+v", cert.Certificate, err, s.Settings().Broker)
+	}
+}
+
+// In a new network the clock takes a while.
+func TestTheClockHasTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		until time.Duration
+		code  proto.Code
+	}{"set soon": {20 * time.Second, proto.CodeOK}, "never": {time.Hour, proto.CodeClockWrong}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.open()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				w.broker = func(Settings) error {
+					if time.Since(began) < c.until {
+						return &proto.SetupProblem{Code: proto.CodeClockWrong}
+					}
+					return nil
+				}
+				told := false
+				err := s.try(t.Context(), proto.SetupSettings{}, &Settings{Broker: broker("b")}, func(s proto.SetupStep) { told = told || s == proto.StepClock })
+				if !told || (err == nil) != (c.code == proto.CodeOK) || err != nil && !isProblem(err, c.code) {
+					t.Errorf("%v, told %v", err, told)
+				}
+			})
+		})
+	}
+}
