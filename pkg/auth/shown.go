@@ -83,7 +83,7 @@ func (a *Authority) wrong(w *window, code string) {
 // AwaitWindow waits until the pairing window is open, and returns a context that ends when
 // it closes or ctx does. The error is the end of ctx.
 func (a *Authority) AwaitWindow(ctx context.Context) (context.Context, error) {
-	for {
+	for ctx.Err() == nil {
 		changed := a.WindowChanged()
 		if w, err := a.opened(); err == nil {
 			ctx, cancel := context.WithCancel(ctx)
@@ -93,9 +93,9 @@ func (a *Authority) AwaitWindow(ctx context.Context) (context.Context, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	}
+	return nil, ctx.Err()
 }
 
 // showed notes that a member has shown a code and waits for an answer, or that it was
