@@ -290,14 +290,15 @@ func (f *fake) try(n *network) bool {
 	}
 	p := f.air[i]
 	sae := n.text("key_mgmt") == "SAE"
-	f.changed("authenticating", nil)
 	if sae && password(n) != p.password {
 		for range wrongTimes { // it goes on by itself
-			f.changed("", map[string]any{"AuthStatusCode": int32(statusChallenge)})
+			f.changed(stateAsking, nil)
+			f.changed("", map[string]any{"AuthStatusCode": int32(0)})
+			f.changed("disconnected", map[string]any{"AuthStatusCode": int32(1)})
 		}
-		f.changed("disconnected", nil)
 		return false
 	}
+	f.changed(stateAsking, nil)
 	if p.strict {
 		for range refusedTimes {
 			f.changed("", map[string]any{"AuthStatusCode": int32(1)})

@@ -24,6 +24,11 @@ func TestRealRadios(t *testing.T) {
 	dhcp := exec.Command("/bin/sh", "/etc/lab/dhcp", "wlan0")
 	must(t, dhcp.Start())
 	t.Cleanup(func() { _ = dhcp.Process.Kill(); _ = dhcp.Wait() })
+	t.Cleanup(func() {
+		for ssid := range w.points {
+			w.lower(ssid)
+		}
+	})
 	keepsContract(t, w)
 }
 

@@ -11,6 +11,7 @@ import (
 
 // States of wpa_supplicant that matter here.
 const (
+	stateAsking    = "authenticating"
 	stateHandshake = "4way_handshake"
 	stateCompleted = "completed"
 )
@@ -39,9 +40,10 @@ const (
 type trail struct {
 	by      way
 	state   string
-	wrong   int // times that the password did not fit
-	refused int // times that the access point said no
-	status  int // what it said last
+	half    bool // of SAE: the access point has taken the first half of the exchange
+	wrong   int  // times that the password did not fit
+	refused int  // times that the access point said no
+	status  int  // what it said last
 }
 
 // follow takes in the changed properties of an interface. wpa_supplicant says why a
@@ -58,18 +60,30 @@ func (t *trail) follow(changed map[string]dbus.Variant) {
 		t.by != waySAE && r != -reasonInactivity && r != -reasonOtherElement {
 		t.wrong++
 	}
+	if t.state == stateAsking && before != stateAsking {
+		t.half = false
+	}
 	for _, name := range []string{"AuthStatusCode", "AssocStatusCode"} {
 		if code, ok := changed[name].Value().(int32); ok {
 			t.answer(int(code))
 		}
 	}
+	if t.state != stateAsking {
+		t.half = false
+	}
 }
 
+// answer takes in a status code. In the second half of SAE's exchange each side shows that
+// it knows the password, and hostapd refuses one that does not by "unspecified".
 func (t *trail) answer(code int) {
+	sae := t.by == waySAE
 	switch {
-	case code == 0, code == statusLater, t.by == waySAE && (code == statusToken || code == statusGroup || code == statusElement):
-	case code == statusChallenge && t.by == waySAE:
+	case code == 0, sae && code == statusElement:
+		t.half = true
+	case code == statusLater, sae && (code == statusToken || code == statusGroup):
+	case sae && (code == statusChallenge || t.half):
 		t.wrong++
+		t.half = false
 	default:
 		t.refused++
 		t.status = code
