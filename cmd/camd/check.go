@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"github.com/camd-project/camd/pkg/panel/led"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
+	"github.com/camd-project/camd/pkg/setup/wifi"
 	"github.com/camd-project/camd/pkg/store"
 )
 
@@ -56,6 +58,7 @@ func (c checkCmd) Run(env *environment) error {
 	r.settings(env.ctx, cfg)
 	r.updates(env.ctx, cfg)
 	r.bluetooth(env.ctx, cfg.Setup.BLE)
+	r.wifi(env.ctx, wifi.New(slog.New(slog.DiscardHandler), nil))
 	if err := r.w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

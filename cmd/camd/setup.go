@@ -16,6 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
+	"github.com/camd-project/camd/pkg/setup/wifi"
 )
 
 // notSetUp is what people read of a camera that knows no broker.
@@ -57,9 +58,10 @@ func setupConfig(cfg config.Config, identity auth.Identity, check func(context.C
 		FixedBroker: cfg.Link.Broker != "", FixedCertificate: cfg.Link.Certificate != ""}
 }
 
-func setupDeps(cfg config.Config, authority *auth.Authority, end anew) setup.Deps {
+func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, end anew) setup.Deps {
 	identity := authority.Identity()
 	return setup.Deps{
+		Radio: radio, HasWiFi: radio.Present,
 		Broker: trial{cfg, identity}, Claim: certifier{identity.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
 		Supplied: func() bool {
 			_, err := operational(cfg, identity, setup.Settings{})

@@ -26,6 +26,7 @@ import (
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
+	"github.com/camd-project/camd/pkg/setup/wifi"
 	"github.com/camd-project/camd/pkg/store"
 	"github.com/camd-project/camd/pkg/supervise"
 	"github.com/camd-project/camd/pkg/talk"
@@ -107,7 +108,8 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	log := out.Logger()
 	identity := authority.Identity()
 	end := make(anew, 1)
-	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, end))
+	wireless := wifi.New(log, board)
+	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, wireless, end))
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +192,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: announcements},
 			{Component: events},
 			{Component: own},
+			{Component: wireless},
 			{Component: outward},
 			{Component: buttons},
 			{Component: indicator},

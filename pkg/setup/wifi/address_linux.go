@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,7 +34,7 @@ func listen(name string) (arrivals, error) {
 		return nil, fmt.Errorf("listen for addresses: %w", err)
 	}
 	a := &kernelArrivals{os.NewFile(uintptr(fd), "rtnetlink"), uint32(i.Index)}
-	for _, group := range []int{unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR} {
+	for _, group := range []int{unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
 			return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
 		}
@@ -57,13 +58,19 @@ func askLink(index uint32) []byte {
 
 func (a *kernelArrivals) close() { _ = a.file.Close() }
 
+// routeTime is how long the way out of a network may come after its address. Some networks
+// have none.
+const routeTime = 3 * time.Second
+
 func (a *kernelArrivals) wait(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = a.file.SetReadDeadline(time.Now()) })
 	defer stop()
 	b := make([]byte, 1<<16)
-	for {
+	for address, route := false, false; ; {
 		n, err := a.file.Read(b)
 		switch {
+		case address && errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, unix.ENOBUFS):
@@ -71,26 +78,41 @@ func (a *kernelArrivals) wait(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("listen for addresses: %w", err)
 		}
-		if a.among(b[:n]) {
+		newAddress, newRoute := a.among(b[:n])
+		if newAddress && !address {
+			address = true
+			_ = a.file.SetReadDeadline(time.Now().Add(routeTime))
+		}
+		if route = route || newRoute; address && route {
 			return nil
 		}
 	}
 }
 
-// among reports whether a new address of the interface is among messages of the kernel.
-func (a *kernelArrivals) among(b []byte) bool {
+// among reports whether an address of the interface is new, and whether a way out by it is,
+// by messages of the kernel.
+func (a *kernelArrivals) among(b []byte) (address, route bool) {
 	l, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
-		return false
+		return false, false
 	}
 	for _, m := range l {
-		if m.Header.Type != unix.RTM_NEWADDR || len(m.Data) < unix.SizeofIfAddrmsg {
-			continue
-		}
-		flags, scope, index := m.Data[2], m.Data[3], binary.NativeEndian.Uint32(m.Data[4:])
-		if index == a.index && scope == unix.RT_SCOPE_UNIVERSE && flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0 {
-			return true
+		switch {
+		case m.Header.Type == unix.RTM_NEWADDR && len(m.Data) >= unix.SizeofIfAddrmsg:
+			flags, scope, index := m.Data[2], m.Data[3], binary.NativeEndian.Uint32(m.Data[4:])
+			address = address || index == a.index && scope == unix.RT_SCOPE_UNIVERSE && flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0
+		case m.Header.Type == unix.RTM_NEWROUTE && len(m.Data) >= unix.SizeofRtMsg:
+			everything := m.Data[1] == 0 // bits of the destination
+			route = route || everything && a.by(m)
 		}
 	}
-	return false
+	return address, route
+}
+
+// by reports whether a route leads out by the interface.
+func (a *kernelArrivals) by(m syscall.NetlinkMessage) bool {
+	l, err := syscall.ParseNetlinkRouteAttr(&m)
+	return err == nil && slices.ContainsFunc(l, func(r syscall.NetlinkRouteAttr) bool {
+		return r.Attr.Type == unix.RTA_OIF && len(r.Value) == 4 && binary.NativeEndian.Uint32(r.Value) == a.index
+	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // TestAddresses: only an address with which others can be reached counts, on that interface,
-// and one that is renewed counts as one that comes.
+// and one that is renewed counts as one that comes; then there is the way out, too.
 func TestAddresses(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a network namespace")
@@ -53,11 +53,22 @@ func inNamespace(t *testing.T) {
 		return
 	}
 	defer a.close()
-	comes := func(what string) {
+	// What leads out comes after the address; a route elsewhere does not end the wait.
+	comes := func(what, address, route string) {
+		a, err := listen("wlan0")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer a.close()
+		ip("route replace default via 198.51.100.9 dev eth0")
+		ip(address)
+		ip(route)
 		if err := a.wait(t.Context()); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	ip("address add 198.51.100.1/24 dev eth0")
 	ip("address add 192.0.2.1/24 dev eth0")
 	ip("address add 169.254.1.1/16 scope link dev wlan0")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -68,16 +79,9 @@ func inNamespace(t *testing.T) {
 	if addressed("wlan0") {
 		t.Error("it has an address")
 	}
-	if a, err = listen("wlan0"); err != nil {
-		t.Error(err)
-		return
-	}
-	ip("address add 192.0.2.2/24 dev wlan0")
-	comes("the first")
-	ip("address replace 192.0.2.2/24 dev wlan0")
-	comes("the same again")
-	ip("address add 2001:db8::1/64 dev wlan0 nodad")
-	comes("one of IPv6")
+	comes("the first", "address add 192.0.2.2/24 dev wlan0", "route add default via 192.0.2.1 dev wlan0 metric 9")
+	comes("the same again", "address replace 192.0.2.2/24 dev wlan0", "route replace default via 192.0.2.1 dev wlan0 metric 8")
+	comes("one of IPv6", "address add 2001:db8::1/64 dev wlan0 nodad", "route add default via 2001:db8::2 dev wlan0")
 	if !addressed("wlan0") || addressed("wlan1") {
 		t.Error("it has no address")
 	}

@@ -86,12 +86,20 @@ func (r *Radio) enter(ctx context.Context, s *session, c card, b *block, progres
 	}
 	within, cancel := context.WithTimeout(ctx, r.wait.address)
 	defer cancel()
-	if err := address.wait(within); err != nil && ctx.Err() == nil && within.Err() != nil {
+	err = address.wait(within)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case within.Err() != nil:
 		return problem(proto.CodeWiFiNoAddress, "The camera is in the Wi-Fi network %s but gets no address there. Look at the router, or start it again.", foreign.Name(string(b.wifi.SSID)))
-	} else if err != nil {
+	case err != nil:
 		return err
 	}
-	return nil
+	select {
+	case <-time.After(r.wait.names):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // add gives wpa_supplicant the network. alone: it does not try it before it is selected.

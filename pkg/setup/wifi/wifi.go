@@ -29,13 +29,14 @@ type patience struct {
 	scans   int           // before a network counts as not heard
 	join    time.Duration // from the choice of a network to its last key
 	address time.Duration // from then to an address
+	names   time.Duration // from the way out to servers of names, of which nobody tells
 	settle  time.Duration // before the kept network's absence is a fault
 	look    time.Duration // between looks at what no signal tells
 }
 
 var usualPatience = patience{
 	scan: 15 * time.Second, scans: 3, join: 40 * time.Second, address: 45 * time.Second,
-	settle: 20 * time.Second, look: 10 * time.Second,
+	names: time.Second, settle: 20 * time.Second, look: 10 * time.Second,
 }
 
 // Radio is the camera's Wi-Fi. A camera may have none.
@@ -60,7 +61,8 @@ type Radio struct {
 
 // arrivals tells of addresses that an interface gets.
 type arrivals interface {
-	// wait returns when an address has come with which others can be reached, or ctx ends.
+	// wait returns when an address has come with which others can be reached, and the way
+	// out if there is one, or ctx ends.
 	wait(ctx context.Context) error
 	close()
 }
