@@ -92,6 +92,9 @@ func writeRecord(path string, cfg config.Config, identity auth.Identity) error {
 	if err != nil {
 		return err
 	}
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file; --json prints the record", path)
+	}
 	if there, err := os.ReadFile(path); err == nil {
 		if old, err := record.Parse(there); err != nil || old.Label.Device != identity.DeviceID() {
 			return fmt.Errorf("%s is there already, and is not this device's record; name another file", path)

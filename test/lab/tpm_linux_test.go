@@ -40,6 +40,7 @@ func TestTPMOfTheKernel(t *testing.T) {
 		must(t, err)
 		return len(found) == 1
 	})
+	h.unitLetsThrough("tpmrm/tpmrm0", "tpm")
 	h.label = h.factory("require")
 	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
 	h.condition("broker", "ok")
@@ -55,6 +56,24 @@ func TestTPMOfTheKernel(t *testing.T) {
 	must(t, h.Start(patient(t), "camd", "/bin/camd", "run", "--config", configPath))
 	h.condition("broker", "ok")
 	h.stop()
+}
+
+// unitLetsThrough shows that a device of a class, which the image's udev gives to camd, is
+// of the kind that DeviceAllow=char-… of camd's unit names.
+func (h *household) unitLetsThrough(device, kind string) {
+	h.t.Helper()
+	number, err := h.Get(patient(h.t), "/sys/class/"+device+"/dev")
+	must(h.t, err)
+	kinds, err := h.Get(patient(h.t), "/proc/devices")
+	must(h.t, err)
+	major, _, _ := strings.Cut(string(number), ":")
+	characters, _, _ := strings.Cut(string(kinds), "Block devices:")
+	for line := range strings.Lines(characters) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == major && f[1] == kind {
+			return
+		}
+	}
+	h.t.Errorf("%s has the number %s, which is not of char-%s:\n%s", device, number, kind, characters)
 }
 
 func tpmAddress() string { return netip.AddrPortFrom(HostAddress.Addr(), tpmPort).String() }
