@@ -102,7 +102,6 @@ var sentences = map[tpm2.TPMRC]string{
 	tpm2.TPMRCReboot:     "has to be started anew; switch the power off and on",
 	tpm2.TPMRCLockout:    "is locked, since somebody has tried wrong passwords at it; wait, or clear it in the firmware",
 	tpm2.TPMRCHierarchy:  "has its storage hierarchy switched off; the firmware can switch it on",
-	tpm2.TPMRCDisabled:   "has its storage hierarchy switched off; the firmware can switch it on",
 	tpm2.TPMRCBadAuth:    "has a password on its storage hierarchy, and camd needs that to be empty",
 	tpm2.TPMRCAuthFail:   "has a password on its storage hierarchy, and camd needs that to be empty",
 	tpm2.TPMRCCurve:      "can't sign by ECDSA over P-256",

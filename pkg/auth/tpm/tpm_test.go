@@ -216,6 +216,17 @@ func TestWhatIsInTheWay(t *testing.T) {
 			t.Errorf("%s with a password: %v", name, err)
 		}
 	}
+	chip.Do(func(c transport.TPM) error {
+		// TPM2_HierarchyControl, which go-tpm has not: by the platform, without a password.
+		answer, err := c.Send([]byte{0x80, 2, 0, 0, 0, 32, 0, 0, 1, 0x21, 0x40, 0, 0, 0xc, 0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0x40, 0, 0, 1, 0})
+		if err == nil && !bytes.Equal(answer[6:10], make([]byte, 4)) {
+			err = fmt.Errorf("the TPM answers %x", answer)
+		}
+		return err
+	})
+	if _, err := Create(chip.Path); err == nil || err.Error() != "the TPM at "+chip.Path+" has its storage hierarchy switched off; the firmware can switch it on" {
+		t.Errorf("switched off: %v", err)
+	}
 	chip.PowerOff()
 	if _, err := k.Sign(nil, digest[:], crypto.SHA256); !errors.Is(err, ErrNone) {
 		t.Errorf("gone: %v", err)
