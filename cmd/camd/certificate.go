@@ -63,11 +63,20 @@ func openClaim(cfg config.Config, log *slog.Logger, board *health.Board, authori
 	if cfg.Link.Certificate == "" && len(now.Chain) > 0 {
 		deps.Keeper = own.Keeper()
 	}
-	enrolment := cfg.Enrolment
-	if enrolment.URL == "" && now.EST != nil {
-		enrolment.URL = now.EST.URL
+	return newClaim(cfg.Enrolment, now.EST, log, board, authority.Identity().DeviceID(), deps)
+}
+
+// newClaim goes by the configuration's enrolment server, or the one that was set up. That
+// one keeps the camera from nothing where it can't be used.
+func newClaim(cfg claim.Config, own *proto.EST, log *slog.Logger, board *health.Board, device proto.DeviceID, deps claim.Deps) (*claim.Claim, error) {
+	if cfg.URL == "" && own != nil {
+		c, err := claim.New(claim.Config{URL: own.URL, CA: cfg.CA}, log, board, device, deps)
+		if err == nil {
+			return c, nil
+		}
+		log.Warn("the enrolment server that was set up can't be used", "error", err)
 	}
-	c, err := claim.New(enrolment, log, board, authority.Identity().DeviceID(), deps)
+	c, err := claim.New(cfg, log, board, device, deps)
 	if err != nil {
 		return nil, inTable("enrolment", err)
 	}

@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/claim"
 )
@@ -57,6 +63,42 @@ func TestAskCertificate(t *testing.T) {
 		}
 		if err != nil || c.code != "" || h.did != c.did || now.Problem != c.problem || (string(now.Request) == "request") != (c.do == proto.CertificateDoRequest) {
 			t.Errorf("%s: %+v, %v, did %q", name, now, err, h.did)
+		}
+	}
+}
+
+// An enrolment server that was set up and can't be one keeps camd from nothing; one of the
+// configuration is an error in it.
+func TestEnrolmentServers(t *testing.T) {
+	ca, err := pki.NewCA("authority")
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := proto.NewDeviceID()
+	cert, err := ca.Device(device, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := claim.File{Path: filepath.Join(t.TempDir(), "operational.crt")}
+	if err := os.WriteFile(file.Path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		cfg  claim.Config
+		own  *proto.EST
+		good bool
+	}{
+		"none":                           {claim.Config{}, nil, true},
+		"set up, nothing to know it by":  {claim.Config{}, &proto.EST{URL: "https://est.example"}, true},
+		"set up, no address":             {claim.Config{}, &proto.EST{URL: "est"}, true},
+		"configured, nothing to know by": {claim.Config{URL: "https://est.example"}, nil, false},
+		"configured, no address":         {claim.Config{URL: "est"}, &proto.EST{URL: "https://est.example"}, false},
+	} {
+		log := slog.New(slog.DiscardHandler)
+		_, err := newClaim(c.cfg, c.own, log, health.NewBoard(log), device, claim.Deps{Keeper: file})
+		var coded *codedError
+		if (err == nil) != c.good || err != nil && (!errors.As(err, &coded) || coded.code != 2) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -167,9 +167,9 @@ func (r *report) parts(cfg config.Config) {
 	for _, p := range []struct {
 		table string
 		err   error
-	}{{"audio", microphone}, {"audio", speaker}, {"panel", light}, {"panel", status}, {"panel", buttons}, {"live", sessions}} {
+	}{{"audio", microphone}, {"audio", speaker}, {"panel", light}, {"panel", status}, {"panel", buttons}, {"live", sessions}, {"enrolment", cfg.Enrolment.Check(cfg.Link.CA)}} {
 		if p.err != nil {
-			r.fail(p.table, p.err.Error())
+			r.fail(p.table, strings.TrimPrefix(p.err.Error(), "enrolment configuration: "))
 		}
 	}
 	if cfg.Audio.Prompts != "" {

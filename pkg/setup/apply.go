@@ -55,6 +55,8 @@ func (s *Setup) merge(set proto.SetupSettings) (Settings, error) {
 		return next, &proto.SetupProblem{Code: proto.CodeFixed}
 	case set.WiFi != nil && (s.deps.Radio == nil || !s.deps.HasWiFi()):
 		return next, &proto.SetupProblem{Code: proto.CodeNoWiFi}
+	case set.EST != nil && claim.CheckAddress(set.EST.URL) != nil: // it would be kept, and be asked when the certificate is old
+		return next, &proto.SetupProblem{Code: proto.CodeCertificate, Detail: claim.CheckAddress(set.EST.URL).Error()}
 	}
 	if set.WiFi != nil {
 		next.WiFi = set.WiFi

@@ -77,7 +77,8 @@ func TestWhatDoesNotWorkIsNotKept(t *testing.T) {
 		"an EST server": {func(w *world) {
 			w.est = func(proto.EST, string) ([][]byte, error) { return nil, &claim.Problem{Sentence: "No."} }
 		}, proto.SetupSettings{EST: &proto.EST{URL: "https://e"}}, nil, proto.CodeCertificate, nil},
-		"enrolment": {func(*world) {}, both, proto.Refuse(proto.CodeWindowClosed), proto.CodeOK, []string{"join new", "try mqtts://new", "keep old"}},
+		"no EST server's address": {func(*world) {}, proto.SetupSettings{Broker: broker("new"), EST: &proto.EST{URL: "https://e/elsewhere"}}, nil, proto.CodeCertificate, nil},
+		"enrolment":               {func(*world) {}, both, proto.Refuse(proto.CodeWindowClosed), proto.CodeOK, []string{"join new", "try mqtts://new", "keep old"}},
 	} {
 		for _, member := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, member %v", name, member), func(t *testing.T) {

@@ -2,13 +2,19 @@ package system
 
 import (
 	"bytes"
+	"context"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/claim/claimtest"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -67,5 +73,94 @@ func renews(t *testing.T, left time.Duration) {
 	r.Online()
 	if !renewed() {
 		t.Error("the certificate did not outlive the restart")
+	}
+}
+
+// conversation pairs as Anna over the local socket, and sets what talk sets.
+func conversation(t *testing.T, r *rig.Rig, keys *client.Keys, talk func(*pairing.Talk) error) (client.Record, error) {
+	t.Helper()
+	r.OpenWindow("Anna")
+	ctx := patient(t)
+	conn, err := client.Join(ctx, r.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // the pairing may have closed it
+	return client.SetUp(ctx, conn, r.Label, keys, nil, func(_ context.Context, t *pairing.Talk) (client.Broker, error) { return r.Login(keys), talk(t) })
+}
+
+// signed is what the broker's authority makes of a request.
+func signed(t *testing.T, r *rig.Rig, request []byte) [][]byte {
+	t.Helper()
+	_, text, err := r.CA.CertifyRequest(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	return [][]byte{block.Bytes}
+}
+
+// A camera out of its box gets its certificate from an enrolment server that its owner
+// names with a one-time password, and another one from its owner, which it keeps where it
+// keeps what it was set up with.
+func TestACertificateOfACameraOutOfItsBox(t *testing.T) {
+	r := rig.NewBare(t, "[household]\nclock = \"battery\"\n"+synthetic)
+	s := claimtest.NewServerOf(t, claimtest.ReadAuthority(t, filepath.Join(r.PKI, "broker", "ca.crt"), filepath.Join(r.PKI, "ca.key")))
+	s.Password("camera", "once")
+	keys, err := client.NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Start()
+	broker := &proto.SetupBroker{URL: r.URL(), CA: string(s.Root.PEM())}
+	set := func(settings proto.SetupSettings) (client.Record, error) {
+		return conversation(t, r, keys, func(talk *pairing.Talk) error { return talk.Set(settings, nil) })
+	}
+	if _, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "guessed"}}); err == nil || !strings.Contains(err.Error(), "does not take the one-time password") {
+		t.Errorf("with another password: %v", err)
+	}
+	record, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "once"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Online()
+	anna := r.Dial(keys, record)
+	asked, err := anna.Certificate(patient(t), proto.CertificateRequest{Do: proto.CertificateDoRequest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := anna.Certificate(patient(t), proto.CertificateRequest{Do: proto.CertificateDoSet, Chain: signed(t, r, asked.Request)})
+	if err != nil || given.Until <= asked.Until {
+		t.Fatalf("the owner's: %+v, %v", given, err)
+	}
+	if _, err := os.Stat(filepath.Join(r.State(), "identity", "operational.crt")); !os.IsNotExist(err) {
+		t.Errorf("it does not lie with what was set up: %v", err)
+	}
+	again := func() {
+		t.Helper()
+		if err := r.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		r.Start()
+		r.Online()
+	}
+	again()
+	if now, err := r.Status(); err != nil || now.Certificate == nil || now.Certificate.Until != given.Until {
+		t.Errorf("after a restart: %+v, %v", now.Certificate, err)
+	}
+	for address, want := range map[string]string{"https://est.example/not-there": "path of the enrolment server's address", "https://est.example": ""} {
+		_, err := conversation(t, r, keys, func(talk *pairing.Talk) error {
+			reply, err := talk.Ask(proto.SetupDoRequest)
+			if err != nil {
+				return err
+			}
+			chain := signed(t, r, reply.Request)
+			return talk.Set(proto.SetupSettings{Broker: &proto.SetupBroker{URL: r.URL(), CA: string(s.Root.PEM())}, Chain: chain, EST: &proto.EST{URL: address}}, nil)
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+		r.Online()
+		again()
 	}
 }

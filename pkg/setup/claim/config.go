@@ -12,6 +12,12 @@ type Config struct {
 	CA  string `toml:"ca" doc:"PEM file of the authority that signs the server's certificate. Empty: the one in link.ca."`
 }
 
+// Check refuses what claim.New would.
+func (c Config) Check(ca string) error {
+	_, err := c.server(ca, "")
+	return err
+}
+
 // server is nil where there is none. ca is the file to go by where there is none of its
 // own, authority what stands in its place for a device that was set up.
 func (c Config) server(ca, authority string) (*EST, error) {

@@ -40,6 +40,24 @@ type EST struct {
 // NewEST takes the server's address, https://host or the whole of it with
 // /.well-known/est, and the certificates in PEM by which the server is known.
 func NewEST(address string, ca []byte) (*EST, error) {
+	base, err := baseOf(address)
+	if err != nil {
+		return nil, err
+	}
+	e := &EST{base: base, roots: x509.NewCertPool()}
+	if !e.roots.AppendCertsFromPEM(ca) {
+		return nil, problem("There is no certificate by which the enrolment server could be known.")
+	}
+	return e, nil
+}
+
+// CheckAddress reports, as a *Problem, why an address can't be an enrolment server's.
+func CheckAddress(address string) error {
+	_, err := baseOf(address)
+	return err
+}
+
+func baseOf(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil, len(address) > maxAddress, u.Scheme != "https", u.Hostname() == "", u.Opaque != "":
@@ -54,11 +72,7 @@ func NewEST(address string, ca []byte) (*EST, error) {
 	if path != estFolder && !strings.HasPrefix(path, estFolder+"/") || strings.Contains(path, "..") || u.RawPath != "" {
 		return nil, problem("The path of the enrolment server's address must be empty, or begin with %s.", estFolder)
 	}
-	e := &EST{base: &url.URL{Scheme: "https", Host: u.Host, Path: path}, roots: x509.NewCertPool()}
-	if !e.roots.AppendCertsFromPEM(ca) {
-		return nil, problem("There is no certificate by which the enrolment server could be known.")
-	}
-	return e, nil
+	return &url.URL{Scheme: "https", Host: u.Host, Path: path}, nil
 }
 
 // Enroll has the server certify a request by a one-time password, and returns the chain,

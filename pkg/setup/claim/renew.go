@@ -121,5 +121,5 @@ func wayBack(problem string) string {
 	if problem != "" {
 		return problem
 	}
-	return "Have the broker's operator sign the camera's request anew, and put the result where the old certificate lies."
+	return "Pair with the camera again, at the camera, with camctl pair --ca; where its configuration names the certificate, put a new one there."
 }

@@ -44,9 +44,19 @@ type Server struct {
 // NewServer starts one that ends with the test.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, Lifetime: time.Hour, passwords: map[string]string{}}
-	s.Root = NewAuthority(tb, "root", nil)
-	s.Signs = NewAuthority(tb, "issuing", s.Root)
+	root := NewAuthority(tb, "root", nil)
+	return newServer(tb, root, NewAuthority(tb, "issuing", root))
+}
+
+// NewServerOf starts one with a single authority, that ends with the test.
+func NewServerOf(tb testing.TB, root *Authority) *Server {
+	tb.Helper()
+	return newServer(tb, root, root)
+}
+
+func newServer(tb testing.TB, root, signs *Authority) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, Root: root, Signs: signs, Lifetime: time.Hour, passwords: map[string]string{}}
 	h := httptest.NewUnstartedServer(s)
 	h.Config.ErrorLog = log.New(io.Discard, "", 0)
 	own := s.Root.Sign(tb, &x509.Certificate{Subject: pkix.Name{CommonName: "est"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
