@@ -248,11 +248,11 @@ func (a *air) startBluetoothd() {
 	a.must("/bin/radio", "await", "org.bluez")
 }
 
-// wifi switches on wpa_supplicant, to be driven over the system bus, and what asks for an
-// address on wlan0.
+// wifi switches on wpa_supplicant for wlan0, as the image does, to be driven over the system
+// bus, and what asks for an address there.
 func (a *air) wifi() {
 	a.t.Helper()
-	must(a.t, a.Start(patient(a.t), "wpa_supplicant", "/sbin/wpa_supplicant", "-u"))
+	must(a.t, a.Start(patient(a.t), "wpa_supplicant", "/sbin/wpa_supplicant", "-u", "-i", "wlan0", "-C", "/run/wpa_supplicant"))
 	a.must("/bin/radio", "await", "fi.w1.wpa_supplicant1")
 	must(a.t, a.Start(patient(a.t), "dhcp", "/bin/sh", "/etc/lab/dhcp", "wlan0"))
 }

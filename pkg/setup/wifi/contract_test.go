@@ -61,10 +61,10 @@ func keepsContract(t *testing.T, w world) {
 	log := slog.New(slog.DiscardHandler)
 	former := proto.WiFi{SSID: "former", Password: "long ago, longer"}
 	w.raise(point{ssid: "former", security: proto.SecurityWPA2, password: string(former.Password)})
+	r := w.radio(New(log, nil))
+	must(t, r.Keep(t.Context(), &former))
 	for _, c := range joins {
 		t.Run(c.name, func(t *testing.T) {
-			r := w.radio(New(log, nil))
-			must(t, r.Keep(t.Context(), &former))
 			eventually(t, "it is in the former network", func() bool { ssid, _ := w.how(); return ssid == "former" })
 			w.raise(c.air)
 			defer w.lower(c.air.ssid)
@@ -88,9 +88,9 @@ func keepsContract(t *testing.T, w world) {
 				t.Fatalf("Join() = %v, want %s", err, c.code)
 			}
 			eventually(t, "it is back in the former network", func() bool { ssid, _ := w.how(); return ssid == "former" })
-			must(t, r.Forget(t.Context()))
 		})
 	}
+	must(t, r.Keep(t.Context(), nil))
 	t.Run("what is kept outlives wpa_supplicant and the access point", func(t *testing.T) { staysKept(t, w, former) })
 }
 
@@ -124,7 +124,7 @@ func staysKept(t *testing.T, w world, former proto.WiFi) {
 	w.raise(point{ssid: "former", security: proto.SecurityWPA2, password: string(former.Password)})
 	eventually(t, "it is back", joined)
 	eventually(t, "all is well in the end", condition(health.OK))
-	must(t, r.Forget(t.Context()))
+	must(t, r.Keep(t.Context(), nil))
 	eventually(t, "it is in no network", func() bool { ssid, _ := w.how(); return ssid == "" })
 }
 

@@ -86,12 +86,13 @@ func (r *Radio) enter(ctx context.Context, s *session, c card, b *block, progres
 	}
 	within, cancel := context.WithTimeout(ctx, r.wait.address)
 	defer cancel()
-	err = address.wait(within)
-	switch {
+	switch err := address.wait(within); {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case within.Err() != nil:
-		return problem(proto.CodeWiFiNoAddress, "The camera is in the Wi-Fi network %s but gets no address there. Look at the router, or start it again.", foreign.Name(string(b.wifi.SSID)))
+	case err != nil && within.Err() != nil && !r.in(ctx, s, c, *b):
+		return r.lost(ctx, s, c, *b, trail{by: b.by})
+	case err != nil && within.Err() != nil:
+		return &proto.SetupProblem{Code: proto.CodeWiFiNoAddress}
 	case err != nil:
 		return err
 	}
@@ -150,11 +151,16 @@ func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			all, err := heard(ctx, s, c)
-			_, ok := find(all, b.wifi.SSID)
-			return t.verdict(b.wifi.SSID, ok || err != nil)
+			return r.lost(ctx, s, c, b, t)
 		}
 	}
+}
+
+// lost is why the interface is not in the network, by what it hears now.
+func (r *Radio) lost(ctx context.Context, s *session, c card, b block, t trail) error {
+	all, err := heard(ctx, s, c)
+	_, ok := find(all, b.wifi.SSID)
+	return t.verdict(b.wifi.SSID, ok || err != nil)
 }
 
 // in reports whether the interface is in the network now.

@@ -226,7 +226,6 @@ type view struct {
 
 // condition is what people read of it.
 func (v view) condition() (health.State, string) {
-	const later = " The camera goes on trying."
 	switch {
 	case v.kept == nil && !v.present:
 		return health.OK, "none: this camera has no Wi-Fi"
@@ -247,7 +246,7 @@ func (v view) condition() (health.State, string) {
 	case v.ssid != "":
 		return health.Failed, fmt.Sprintf("The camera is in the Wi-Fi network %s but has no address there. Look at the router, or start it again.", foreign.Name(string(v.ssid)))
 	}
-	return health.Failed, fmt.Sprint(v.why) + later
+	return health.Failed, fmt.Sprintf("The camera can't get into the Wi-Fi network %s, and goes on trying. %v", foreign.Name(string(v.kept.SSID)), v.why)
 }
 
 func (r *Radio) say(v view) {

@@ -96,18 +96,18 @@ func (t *trail) sure() bool { return t.wrong >= wrongTimes || t.refused >= refus
 // verdict is why a network was not joined, for people.
 func (t *trail) verdict(ssid proto.SSID, heard bool) *proto.SetupProblem {
 	name := foreign.Name(string(ssid))
-	say := func(code proto.Code, text string, args ...any) *proto.SetupProblem {
-		return &proto.SetupProblem{Code: code, Detail: fmt.Sprintf(text, args...)}
+	refused := func(text string, args ...any) *proto.SetupProblem {
+		return &proto.SetupProblem{Code: proto.CodeWiFiRefused, Detail: fmt.Sprintf(text, args...)}
 	}
 	switch {
 	case t.wrong > 0:
-		return say(proto.CodeWiFiPassword, "The Wi-Fi network %s does not take this password. Type it again.", name)
+		return &proto.SetupProblem{Code: proto.CodeWiFiPassword}
 	case !heard:
-		return say(proto.CodeWiFiNotFound, "The camera does not hear the Wi-Fi network %s. Check its name, bring the camera closer, or say that the network is hidden.", name)
+		return &proto.SetupProblem{Code: proto.CodeWiFiNotFound}
 	case t.refused > 0 && t.status == statusFull:
-		return say(proto.CodeWiFiRefused, "The Wi-Fi network %s takes no more devices. Switch another one off, or start the router again.", name)
+		return refused("The Wi-Fi network %s takes no more devices. Switch another one off, or start the router again.", name)
 	case t.refused > 0:
-		return say(proto.CodeWiFiRefused, "The Wi-Fi network %s refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", name, t.status)
+		return refused("The Wi-Fi network %s refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", name, t.status)
 	}
-	return say(proto.CodeWiFiRefused, "The Wi-Fi network %s does not answer the camera, though it is heard. Bring the camera closer, or start the router again.", name)
+	return refused("The Wi-Fi network %s does not answer the camera, though it is heard. Bring the camera closer, or start the router again.", name)
 }

@@ -149,9 +149,6 @@ func (r *Radio) Keep(ctx context.Context, w *proto.WiFi) error {
 	return r.apply(ctx, s, c)
 }
 
-// Forget leaves camd's networks, and keeps none.
-func (r *Radio) Forget(ctx context.Context) error { return r.Keep(ctx, nil) }
-
 // begin waits for its turn with wpa_supplicant.
 func (r *Radio) begin(ctx context.Context) error {
 	select {

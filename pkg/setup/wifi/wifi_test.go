@@ -130,6 +130,22 @@ func TestItEndsWhileItJoins(t *testing.T) {
 	}
 }
 
+// TestItVanishesWhileItGivesAnAddress: then that is said, and not that the router is at fault.
+func TestItVanishesWhileItGivesAnAddress(t *testing.T) {
+	f := newFake(t)
+	mute := home()
+	mute.mute = true
+	f.raise(mute)
+	err := f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, func(s proto.SetupStep) {
+		if s == proto.StepAddress {
+			f.lower("home")
+		}
+	})
+	if !problemOf(err, proto.CodeWiFiNotFound) {
+		t.Errorf("Join() = %v", err)
+	}
+}
+
 // TestWhatACamdLeft: one that was killed in the middle of joining has left its network in
 // wpa_supplicant, and all others switched off.
 func TestWhatACamdLeft(t *testing.T) {

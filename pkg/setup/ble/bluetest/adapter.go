@@ -28,9 +28,9 @@ func (b *BlueZ) exportAdapter(path dbus.ObjectPath) {
 	})
 	b.export(path, "org.bluez.LEAdvertisingManager1", map[string]any{
 		"RegisterAdvertisement": func(from dbus.Sender, at dbus.ObjectPath, _ props) *dbus.Error {
-			return b.register("RegisterAdvertisement", from, at, propertiesIface+".GetAll", []any{advertIface}, func(r *Registered) { b.Advert = r; b.hear() })
+			return b.register("RegisterAdvertisement", from, at, propertiesIface+".GetAll", []any{advertIface}, func(r *Registered) { b.Advert = r })
 		},
-		"UnregisterAdvertisement": func(dbus.ObjectPath) *dbus.Error { b.Do(b.quiet); return nil },
+		"UnregisterAdvertisement": func(dbus.ObjectPath) *dbus.Error { b.Do(func() { b.Advert = nil }); return nil },
 	})
 	none := func() *dbus.Error { return nil }
 	b.export(path, adapterIface, map[string]any{
@@ -70,8 +70,7 @@ func (b *BlueZ) RemoveAdapter(path dbus.ObjectPath) {
 	defer b.mu.Unlock()
 	b.remove(path)
 	if path == Camera {
-		b.App = nil
-		b.quiet()
+		b.App, b.Advert = nil, nil
 	}
 	b.turn()
 }
@@ -83,7 +82,7 @@ func (b *BlueZ) AddAdapter(path dbus.ObjectPath) { b.addAdapter(path) }
 func (b *BlueZ) Release() {
 	b.mu.Lock()
 	conn, r := b.conn, b.Advert
-	b.quiet()
+	b.Advert = nil
 	b.turn()
 	b.mu.Unlock()
 	_ = conn.Object(r.Owner, r.Path).Call(advertIface+".Release", 0)
