@@ -25,9 +25,10 @@ func bluetooth(adapter string, log *slog.Logger, board *health.Board, authority 
 		return ble.About{Device: authority.Identity().DeviceID(), Owned: authority.Owned()}
 	}
 	join := func(ctx context.Context, conn ble.Conn) error {
+		log.Info("a phone begins to pair over Bluetooth")
 		err := authority.Join(ctx, conn)
 		if err != nil {
-			log.Warn("pairing over Bluetooth failed", "error", err)
+			log.Warn("pairing over Bluetooth failed", "error", err, "cause", context.Cause(ctx))
 		}
 		return err
 	}

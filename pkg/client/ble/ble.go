@@ -207,9 +207,18 @@ func (c *Conn) explain(err error) error {
 	case 1:
 		return &LostError{"somebody else is setting this camera up: wait until they are done"}
 	case 3, 4:
+		if lost, ok := whys[s[len(s)-1]]; ok && len(s) == 2 {
+			return &LostError{lost}
+		}
 		return errors.New("the camera has ended the conversation")
 	}
 	return err
+}
+
+// whys are the transport's reasons. docs/protocol.md 14.5.
+var whys = map[byte]string{
+	1: "nothing reached the camera for ten seconds: come closer to it, and try again",
+	2: "what reached the camera was not what was sent: come closer to it, and try again",
 }
 
 // Close ends the conversation and the link.

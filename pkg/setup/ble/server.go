@@ -28,8 +28,8 @@ type Conn interface {
 
 // Deps is what a Server needs.
 type Deps struct {
-	// Join takes a peer through its conversation. ctx ends when the peer is gone, or with
-	// the window.
+	// Join takes a peer through its conversation. ctx ends with it, and its cause says why:
+	// the peer is gone, is too slow, …
 	Join func(ctx context.Context, conn Conn) error
 	// News tells that a read of the characteristic gives something new.
 	News func(Characteristic)
@@ -50,7 +50,7 @@ type Server struct {
 	deps   Deps
 	info   []byte
 	ctx    context.Context // ends with the window
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -74,7 +74,7 @@ func NewServer(about About, deps Deps) *Server {
 	if err != nil {
 		panic(err) // a plain struct
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Server{deps: deps, info: info, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
 }
 
@@ -86,7 +86,7 @@ func (s *Server) Close() {
 		v.timer.Stop()
 	}
 	s.mu.Unlock()
-	s.cancel()
+	s.cancel(errWindow)
 	s.work.Wait()
 }
 
@@ -108,7 +108,7 @@ func (s *Server) Gone(p Peer) {
 		delete(s.peers, p)
 	}
 	if s.talk != nil && s.talk.peer == p {
-		s.end(WhyNone)
+		s.end(WhyNone, errGone)
 	}
 }
 
@@ -174,7 +174,7 @@ func (s *Server) Write(p Peer, c Characteristic, offset int, value []byte) error
 	}
 	if !t.take(value) {
 		if s.talk == t {
-			s.end(WhyFrame)
+			s.end(WhyFrame, errFrame)
 		}
 		return BadFrame
 	}
@@ -225,7 +225,7 @@ func (s *Server) expire(p Peer, v *visit) {
 		return
 	}
 	if s.talk != nil && s.talk.peer == p {
-		s.end(WhySlow)
+		s.end(WhySlow, errSlow)
 	}
 	s.mu.Unlock()
 	s.deps.HangUp(p)
@@ -249,16 +249,16 @@ func (s *Server) begin(t *talk, v *visit) {
 }
 
 // end ends the conversation from here; its Join will notice. s.mu is held.
-func (s *Server) end(why Why) {
+func (s *Server) end(why Why, cause error) {
 	if s.talk != nil && !s.talk.over() {
 		s.talk.why = why
-		s.talk.cancel()
+		s.talk.cancel(cause)
 	}
 }
 
 // finish notes how a conversation came out.
 func (s *Server) finish(t *talk, err error) {
-	t.cancel()
+	t.cancel(errOver)
 	s.mu.Lock()
 	s.talk = nil
 	if v := s.peers[t.peer]; v != nil && !s.closed {

@@ -9,7 +9,14 @@ import (
 	"github.com/camd-project/camd/pkg/setup/frame"
 )
 
-var errOver = errors.New("the conversation over Bluetooth has ended")
+// Why a conversation ends, for the log.
+var (
+	errOver   = errors.New("the conversation has ended")
+	errGone   = errors.New("the phone has gone")
+	errSlow   = errors.New("nothing came from the phone for ten seconds")
+	errFrame  = errors.New("the phone sent a frame that is malformed or out of order")
+	errWindow = errors.New("the window has closed, or Bluetooth has ended")
+)
 
 // inboxLen is how many messages a peer may send before the first one is looked at. The
 // conversation needs two.
@@ -21,7 +28,7 @@ type talk struct {
 	peer   Peer
 	inbox  chan []byte
 	ctx    context.Context // ends with the conversation
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 
 	writing sync.Mutex // over each WriteMessage
 
@@ -35,7 +42,7 @@ type talk struct {
 
 func newTalk(s *Server, p Peer) *talk {
 	t := &talk{server: s, peer: p, inbox: make(chan []byte, inboxLen)}
-	t.ctx, t.cancel = context.WithCancel(s.ctx)
+	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t
 }
 
@@ -87,7 +94,7 @@ func (t *talk) ReadMessage() ([]byte, error) {
 	case m := <-t.inbox:
 		return m, nil
 	case <-t.ctx.Done():
-		return nil, errOver
+		return nil, context.Cause(t.ctx)
 	}
 }
 
@@ -108,7 +115,7 @@ func (t *talk) WriteMessage(message []byte) error {
 	case <-read:
 		return nil
 	case <-t.ctx.Done():
-		return errOver
+		return context.Cause(t.ctx)
 	}
 }
 
@@ -117,7 +124,7 @@ func (t *talk) Close() error {
 	t.server.mu.Lock()
 	defer t.server.mu.Unlock()
 	if t.server.talk == t {
-		t.server.end(WhyNone)
+		t.server.end(WhyNone, errOver)
 	}
 	return nil
 }
