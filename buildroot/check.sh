@@ -117,7 +117,7 @@ built() {
     --data-block-size=4096 --hash-block-size=4096 --data-blocks="${f[6]}" --hash-offset=$((f[7] * 4096)) || fail "the root hash is not that of rootfs.img"
 
   unsquashfs -q -n -no-xattrs -d "$work/root" "$root" >/dev/null 2>&1 || [ -d "$work/root/usr" ] || fail "rootfs.img holds no file system"
-  for f in usr/bin/camd usr/lib/systemd/system/camd.service usr/bin/rauc etc/rauc/system.conf etc/nftables.conf etc/dbus-1/system.d/camd-rauc.conf etc/dbus-1/system.d/camd-wifi.conf; do
+  for f in usr/bin/camd usr/lib/systemd/system/camd.service usr/bin/rauc etc/rauc/system.conf etc/nftables.conf etc/dbus-1/system.d/camd-rauc.conf etc/dbus-1/system.d/camd-wifi.conf etc/dbus-1/system.d/camd-bluez.conf etc/bluetooth/main.conf; do
     [ -e "$work/root/$f" ] || fail "the root file system lacks $f"
   done
   for f in "IMAGE_ID=$COMPATIBLE" "IMAGE_VERSION=$version"; do

@@ -42,6 +42,8 @@ const (
 	pollPause   = 200 * time.Millisecond
 )
 
+const tries = 3 // to connect to a camera
+
 var findTime = 30 * time.Second // for a camera to be found; tests have less
 
 // Options says which camera, by which adapter.
@@ -81,7 +83,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
 	within, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
-	tried := map[dbus.ObjectPath]bool{}
+	tried := map[dbus.ObjectPath]int{}
 	var last error
 	for {
 		path, err := b.next(within, tried)
@@ -95,12 +97,17 @@ func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
 		case err != nil:
 			return nil, err
 		}
-		tried[path] = true
 		c, err := b.meet(ctx, path)
-		if err != nil {
+		if err != nil { // links fail, and then don't
 			last = err
+			tried[path]++
+			select {
+			case <-within.Done():
+			case <-time.After(time.Second):
+			}
 			continue
 		}
+		tried[path] = tries
 		if o.Wanted == nil || o.Wanted(c.Device) {
 			return c, nil
 		}

@@ -86,9 +86,9 @@ func (b *bluez) choose(ctx context.Context, name string) (dbus.ObjectPath, error
 	return "", errors.New("this machine has no Bluetooth adapter")
 }
 
-// next looks for a camera that was not tried yet. It listens no longer than that: some
+// next looks for a camera that was not tried yet, or not often enough. It listens no longer than that: some
 // adapters can't listen and connect at once.
-func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]bool) (dbus.ObjectPath, error) {
+func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]int) (dbus.ObjectPath, error) {
 	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le"), "UUIDs": dbus.MakeVariant([]string{uuidService})}
 	if err := b.call(ctx, b.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {
 		return "", said(err)
@@ -108,7 +108,7 @@ func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]bool) (dbus.
 			p := all[path][deviceIface]
 			uuids, _ := p["UUIDs"].Value().([]string)
 			_, heard := p["RSSI"] // what is only remembered has none
-			if heard && !tried[path] && strings.HasPrefix(string(path), string(b.adapter)+"/") && slices.Contains(uuids, uuidService) {
+			if heard && tried[path] < tries && strings.HasPrefix(string(path), string(b.adapter)+"/") && slices.Contains(uuids, uuidService) {
 				return path, nil
 			}
 		}

@@ -46,11 +46,13 @@ func tree() []object {
 }
 
 // advert is what BlueZ makes the advertisement of: flags and UUID in the advertisement, 21
-// bytes of 31, and the name in the answer to who scans.
+// bytes of 31, and the name in the answer to who scans. It is sent some eight times a
+// second; by itself the kernel would send it every 1.3 seconds, and phones look for few.
 func advert() map[string]dbus.Variant {
 	return map[string]dbus.Variant{
 		"Type": dbus.MakeVariant("peripheral"), "ServiceUUIDs": dbus.MakeVariant([]string{ServiceUUID}),
 		"LocalName": dbus.MakeVariant(localName), "Discoverable": dbus.MakeVariant(true),
+		"MinInterval": dbus.MakeVariant(uint32(100)), "MaxInterval": dbus.MakeVariant(uint32(150)), // ms
 	}
 }
 

@@ -150,7 +150,7 @@ func advertised(t *testing.T, p map[string]dbus.Variant) (advertisement, scanRes
 	t.Helper()
 	uuids, _ := p["ServiceUUIDs"].Value().([]string)
 	name, _ := p["LocalName"].Value().(string)
-	if p["Discoverable"].Value() != true || p["Type"].Value() != "peripheral" || len(uuids) != 1 || len(p) != 4 {
+	if p["Discoverable"].Value() != true || p["Type"].Value() != "peripheral" || len(uuids) != 1 || len(p) != 6 {
 		t.Errorf("advertised is %v", p)
 	}
 	uuid, err := hex.DecodeString(strings.ReplaceAll(uuids[0], "-", ""))
@@ -160,7 +160,7 @@ func advertised(t *testing.T, p map[string]dbus.Variant) (advertisement, scanRes
 	for i := range 8 { // little-endian
 		uuid[i], uuid[15-i] = uuid[15-i], uuid[i]
 	}
-	a := append([]byte{2, 0x01, 0x06, 17, 0x07}, uuid...)
+	a := append(append([]byte{17, 0x07}, uuid...), 2, 0x01, 0x06)
 	s := append([]byte{byte(1 + len(name)), 0x09}, name...)
 	if len(a) > 31 || len(s) > 31 {
 		t.Errorf("%d bytes of advertisement, %d of scan response: 31 are sent", len(a), len(s))
@@ -177,7 +177,7 @@ func TestNothingNamesAHousehold(t *testing.T) {
 	var p map[string]dbus.Variant
 	b.Do(func() { p = b.Advert.Objects[b.Advert.Path]["org.bluez.LEAdvertisement1"] })
 	a, s := advertised(t, p)
-	if a != "02010611"+"07b999aba5af0b3fb7f14d38ab00005c99" || s != "050963616d64" {
+	if a != "1107b999aba5af0b3fb7f14d38ab00005c99"+"020106" || s != "050963616d64" {
 		t.Errorf("advertisement %s, scan response %s", a, s)
 	}
 	info, err := b.Phone("AA").Read(uuidInfo, 0)

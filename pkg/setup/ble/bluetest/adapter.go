@@ -28,9 +28,9 @@ func (b *BlueZ) exportAdapter(path dbus.ObjectPath) {
 	})
 	b.export(path, "org.bluez.LEAdvertisingManager1", map[string]any{
 		"RegisterAdvertisement": func(from dbus.Sender, at dbus.ObjectPath, _ props) *dbus.Error {
-			return b.register("RegisterAdvertisement", from, at, propertiesIface+".GetAll", []any{advertIface}, func(r *Registered) { b.Advert = r })
+			return b.register("RegisterAdvertisement", from, at, propertiesIface+".GetAll", []any{advertIface}, func(r *Registered) { b.Advert = r; b.hear() })
 		},
-		"UnregisterAdvertisement": func(dbus.ObjectPath) *dbus.Error { b.Do(func() { b.Advert = nil }); return nil },
+		"UnregisterAdvertisement": func(dbus.ObjectPath) *dbus.Error { b.Do(b.quiet); return nil },
 	})
 	none := func() *dbus.Error { return nil }
 	b.export(path, adapterIface, map[string]any{
@@ -70,7 +70,8 @@ func (b *BlueZ) RemoveAdapter(path dbus.ObjectPath) {
 	defer b.mu.Unlock()
 	b.remove(path)
 	if path == Camera {
-		b.App, b.Advert = nil, nil
+		b.App = nil
+		b.quiet()
 	}
 	b.turn()
 }
@@ -82,7 +83,7 @@ func (b *BlueZ) AddAdapter(path dbus.ObjectPath) { b.addAdapter(path) }
 func (b *BlueZ) Release() {
 	b.mu.Lock()
 	conn, r := b.conn, b.Advert
-	b.Advert = nil
+	b.quiet()
 	b.turn()
 	b.mu.Unlock()
 	_ = conn.Object(r.Owner, r.Path).Call(advertIface+".Release", 0)

@@ -58,6 +58,7 @@ type BlueZ struct {
 	Advert  *Registered
 	Refuse  map[string]*dbus.Error // by method
 	MTU     uint16
+	listens bool          // the client discovers
 	turned  chan struct{} // closed at the next change
 }
 
@@ -172,7 +173,7 @@ func (b *BlueZ) follow(signals chan *dbus.Signal) {
 			b.App = nil
 		}
 		if b.Advert != nil && b.Advert.Owner == s.Body[0] {
-			b.Advert = nil
+			b.quiet()
 		}
 		b.turn()
 		b.mu.Unlock()

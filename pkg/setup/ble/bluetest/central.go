@@ -14,11 +14,17 @@ const (
 	found  = Client + "/dev_CA_3E_2A_00_00_01"
 )
 
-// discover shows the client a camera that is advertised.
+// discover shows the client a camera that is advertised, now or later.
 func (b *BlueZ) discover() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.Advert == nil || b.objects[found] != nil {
+	b.listens = true
+	b.hear()
+}
+
+// hear shows the client what it listens for. b.mu is held.
+func (b *BlueZ) hear() {
+	if !b.listens || b.Advert == nil || b.objects[found] != nil {
 		return
 	}
 	b.add(found, ifaces{deviceIface: {
@@ -26,6 +32,14 @@ func (b *BlueZ) discover() {
 		"UUIDs": b.Advert.Objects[b.Advert.Path][advertIface]["ServiceUUIDs"], "RSSI": dbus.MakeVariant(int16(-50)),
 	}})
 	b.export(found, deviceIface, map[string]any{"Connect": b.connect, "Disconnect": b.disconnect})
+}
+
+// quiet ends the advertisement: the client hears the camera no more. b.mu is held.
+func (b *BlueZ) quiet() {
+	b.Advert = nil
+	if d := b.objects[found]; d != nil && d[deviceIface]["Connected"].Value() == false {
+		b.remove(found)
+	}
 }
 
 func (b *BlueZ) connect() *dbus.Error {
