@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +55,11 @@ func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, l
 	if err != nil {
 		return client.Record{}, err
 	}
-	sealed, err := client.NewCode(label, keys, proto.SetupSettings{})
+	set, login, err := p.inCode(env, keys, label.Device, login)
+	if err != nil {
+		return client.Record{}, err
+	}
+	sealed, err := client.NewCode(label, keys, set)
 	if err != nil {
 		return client.Record{}, err
 	}
@@ -77,7 +83,62 @@ func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, l
 	if p.Name != "" {
 		r.Name = p.Name
 	}
-	return r, home.Save(r)
+	if err := home.Save(r); err != nil {
+		return r, err
+	}
+	if len(set.Chain) > 0 {
+		p.renew(env, r)
+	}
+	return r, nil
+}
+
+// inCode is what the code sets, and the login by which this client waits. Nobody can ask
+// the camera before, so it gets what the flags name, and a certificate for a day with a key
+// that the authority makes.
+func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.DeviceID, login client.Broker) (set proto.SetupSettings, own client.Broker, err error) {
+	if !p.wanted() {
+		return set, login, nil
+	}
+	s := &setUp{env: env, flags: p.setupFlags, login: login, client: keys.ID(), device: device}
+	if set.Broker, err = s.broker(); err != nil {
+		return set, login, err
+	}
+	if p.WiFi != "" {
+		if set.WiFi, err = p.network(env.in); err != nil {
+			return set, login, err
+		}
+	}
+	if p.CA != "" {
+		folder, err := openAuthority(p.CA)
+		if err != nil {
+			return set, login, err
+		}
+		cert, err := folder.MakeShort(device)
+		if err != nil {
+			return set, login, err
+		}
+		set.Chain = cert.Certificate
+		if set.Key, err = x509.MarshalPKCS8PrivateKey(cert.PrivateKey); err != nil {
+			return set, login, fmt.Errorf("write the camera's key: %w", err)
+		}
+		if err := s.ownLogin(folder); err != nil {
+			return set, login, err
+		}
+	}
+	if err := set.Check(); err != nil {
+		return set, login, err
+	}
+	own = s.login
+	own.URL, own.CA = cmp.Or(p.ViewerBroker, own.URL), set.Broker.CA
+	return set, own, nil
+}
+
+// renew gives the camera a certificate for a key of its own. What it has was on a screen.
+func (p pairCmd) renew(env *environment, r client.Record) {
+	err := certificateCmd{Do: certificateRenew, Camera: string(r.Device), CA: p.CA}.Run(env)
+	if err != nil {
+		env.note("The camera's certificate is good for a day, and it has no other yet: %v. Try camctl certificate renew --ca %s.", err, p.CA)
+	}
 }
 
 // show begins to show the code; the channel is closed when it is not shown any more, after

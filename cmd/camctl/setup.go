@@ -233,19 +233,27 @@ func (s *setUp) certify(t *pairing.Talk) ([][]byte, error) {
 		return nil, err
 	}
 	chain, err := readChain(path)
-	if err != nil || s.login.Certificate != "" || s.login.User != "" {
-		return chain, err
+	if err != nil {
+		return nil, err
 	}
-	path, err = folder.MakeMember(s.client, false, s.device)
+	return chain, s.ownLogin(folder)
+}
+
+// ownLogin has the authority make this client's login, unless the flags name one.
+func (s *setUp) ownLogin(folder *pki.Folder) error {
+	if s.login.Certificate != "" || s.login.User != "" {
+		return nil
+	}
+	path, err := folder.MakeMember(s.client, false, s.device)
 	switch {
 	case err == nil:
 		s.env.note("On the broker's machine put %s in the place of the one that is there, and have the broker read it again: then you see whether the camera is online.", folder.Path("broker", "viewers.acl"))
 	case !errors.Is(err, pki.ErrExists):
-		return nil, err
+		return err
 	}
 	text, err := os.ReadFile(cmp.Or(path, folder.Path("logins", string(s.client)+".pem")))
 	if err != nil {
-		return nil, fmt.Errorf("this client's login can't be read: %w", err)
+		return fmt.Errorf("this client's login can't be read: %w", err)
 	}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -254,7 +262,7 @@ func (s *setUp) certify(t *pairing.Talk) ([][]byte, error) {
 			s.login.Key += string(pem.EncodeToMemory(block))
 		}
 	}
-	return chain, s.login.For(s.client)
+	return s.login.For(s.client)
 }
 
 // questions ask whoever sits at the terminal.

@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"image"
 	"log/slog"
 	"os"
@@ -65,6 +69,8 @@ type taker interface {
 type shownCodes struct {
 	authority taker
 	log       *slog.Logger
+
+	said string // the code that was last not taken, and why: the camera sees it again and again
 }
 
 // Take reports whether nothing more is to be looked for: somebody was let in, or nobody
@@ -72,15 +78,23 @@ type shownCodes struct {
 func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 	shown, err := s.open(sealed)
 	if err != nil {
-		s.log.Warn("a code was not taken", "error", err)
+		s.refuse(sealed, err)
 		s.authority.ShowWrong(sealed.Hash())
 		return false
 	}
 	err = s.authority.Show(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
 	if err != nil {
-		s.log.Warn("a code was not taken", "error", err)
+		s.refuse(sealed, err)
 	}
 	return err == nil || errors.Is(err, auth.ErrWindowClosed)
+}
+
+// refuse says once why a code is not taken.
+func (s *shownCodes) refuse(sealed code.Sealed, err error) {
+	if what := sealed.Hash() + err.Error(); what != s.said {
+		s.said = what
+		s.log.Warn("a code was not taken", "error", err)
+	}
 }
 
 // open reads what a code says. Only this camera's label has the secret for it.
@@ -91,11 +105,15 @@ func (s *shownCodes) open(sealed code.Sealed) (auth.Shown, error) {
 		return auth.Shown{}, err
 	}
 	card, err := envelope.ShortCard{Sig: body.Sig, Enc: body.Enc, Signature: body.Proof}.Long()
-	return auth.Shown{Code: sealed.Hash(), Card: card, Settings: settingsOf(body)}, err
+	if err != nil {
+		return auth.Shown{}, err
+	}
+	settings, err := settingsOf(body)
+	return auth.Shown{Code: sealed.Hash(), Card: card, Settings: settings}, err
 }
 
 // settingsOf is what a code sets, as a client that is there itself would.
-func settingsOf(b code.Body) (s proto.SetupSettings) {
+func settingsOf(b code.Body) (s proto.SetupSettings, err error) {
 	if n := b.WiFi; n != nil {
 		s.WiFi = &proto.WiFi{SSID: proto.SSID(n.SSID), Password: n.Password, Hidden: n.Hidden, OpenOK: n.OpenOK}
 	}
@@ -108,5 +126,15 @@ func settingsOf(b code.Body) (s proto.SetupSettings) {
 	if n := b.EST; n != nil {
 		s.EST = &proto.EST{URL: n.URL, User: n.User, Password: n.Password}
 	}
-	return s
+	if n := b.Login; n != nil {
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), n.Key)
+		if err != nil {
+			return s, fmt.Errorf("the key in a code: %w", err)
+		}
+		if s.Key, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+			return s, fmt.Errorf("the key in a code: %w", err)
+		}
+		s.Chain = n.Chain
+	}
+	return s, nil
 }

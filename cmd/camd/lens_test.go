@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -111,7 +112,16 @@ func TestShownCodes(t *testing.T) {
 			t.Errorf("%+v, %+v, %+v", w, b, e)
 		}
 	}
-	if !settingsOf(clientBody(t)).Empty() {
-		t.Error("a code that sets nothing sets something")
+	if s, err := settingsOf(clientBody(t)); err != nil || !s.Empty() {
+		t.Errorf("a code that sets nothing sets something: %v", err)
+	}
+	login := clientBody(t)
+	login.Login = &code.Login{Chain: [][]byte{{1}}, Key: bytes.Repeat([]byte{1}, code.ScalarSize)}
+	if s, err := settingsOf(login); err != nil || len(s.Chain) != 1 || len(s.Key) == 0 {
+		t.Errorf("a code with a certificate: %v, %d, %d", err, len(s.Chain), len(s.Key))
+	}
+	login.Login.Key = make([]byte, code.ScalarSize) // no key of the curve
+	if _, err := settingsOf(login); err == nil {
+		t.Error("a key that is none is taken")
 	}
 }

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto/ecdsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -203,6 +204,21 @@ func (f *Folder) MakeDevice(request []byte, renew bool) (id proto.DeviceID, path
 	}
 	_, err = write(f.Path(deviceFolder), name, certPEM(cert.Raw), 0o644)
 	return id, path, err
+}
+
+// shortDays is for how long a certificate is good that is carried to a device with its key.
+const shortDays = 1
+
+// MakeShort makes a certificate for a device that can't be asked for a request, with a key
+// of its own that goes to the device in some other way. It is good for a day, in which the
+// device asks for one of a key that nobody else has had; nothing is kept of it but the
+// line in the list.
+func (f *Folder) MakeShort(id proto.DeviceID) (tls.Certificate, error) {
+	cert, err := f.lasting(shortDays).Device(id, nil)
+	if err != nil {
+		return cert, err
+	}
+	return cert, f.note(cert.Leaf)
 }
 
 // Devices lists those that a certificate was made for.

@@ -238,3 +238,22 @@ func TestWithoutRulesLeavesWhatIsAnothers(t *testing.T) {
 		}
 	}
 }
+
+// What is carried to a device with its key is good for a day, and noted like all else.
+func TestMakeShort(t *testing.T) {
+	f, err := Create(filepath.Join(t.TempDir(), "pki"), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := proto.NewDeviceID()
+	cert, err := f.MakeShort(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := cert.Leaf; l.Subject.CommonName != string(id) || time.Until(l.NotAfter) > 25*time.Hour || len(cert.Certificate) != 1 || len(cert.Certificate[0]) > 700 {
+		t.Errorf("%s until %v, %d bytes", l.Subject.CommonName, l.NotAfter, len(cert.Certificate[0]))
+	}
+	if serials, err := f.serials(string(id)); err != nil || len(serials) != 1 {
+		t.Errorf("noted %d times, %v", len(serials), err)
+	}
+}

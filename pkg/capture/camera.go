@@ -83,6 +83,8 @@ func newSource(cfg Config, plain *atomic.Bool) (source, error) {
 		return syntheticSource{cfg}, nil
 	case SourceFile:
 		return fileSource{cfg}, nil
+	case SourcePictures:
+		return picturesSource{cfg}, nil
 	}
 	return nil, fmt.Errorf("%w: source %q is unknown", errConfig, cfg.Source)
 }

@@ -7,9 +7,9 @@ import (
 
 // Config says which pictures to capture.
 type Config struct {
-	Source          string `toml:"source" allow:"v4l2|synthetic|file" doc:"Where pictures come from: a camera, a test pattern, or an H.264 file in a loop."`
+	Source          string `toml:"source" allow:"v4l2|synthetic|file|pictures" doc:"Where pictures come from: a camera, a test pattern, an H.264 file in a loop, or a folder of PNG pictures."`
 	Device          string `toml:"device" doc:"Camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change."`
-	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for the source file."`
+	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for the source file, or of the folder for the source pictures."`
 	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"What to ask the camera for; auto takes what reaches size and rate, in this order."`
 	Width           int    `toml:"width" allow:"32..4096" doc:"Wanted picture width in pixels, even."`
 	Height          int    `toml:"height" allow:"32..4096" doc:"Wanted picture height in pixels, even."`
@@ -25,6 +25,7 @@ const (
 	SourceV4L2      = "v4l2"
 	SourceSynthetic = "synthetic"
 	SourceFile      = "file"
+	SourcePictures  = "pictures"
 
 	FormatAuto  = "auto"
 	FormatH264  = "h264"
@@ -54,6 +55,8 @@ func (c Config) check() error {
 		return fmt.Errorf("%w: width and height must be even, not %dx%d", errConfig, c.Width, c.Height)
 	case c.Source == SourceFile && c.File == "":
 		return fmt.Errorf("%w: source = %q needs file, the path of an H.264 file", errConfig, SourceFile)
+	case c.Source == SourcePictures && c.File == "":
+		return fmt.Errorf("%w: source = %q needs file, the path of a folder with PNG pictures", errConfig, SourcePictures)
 	case c.Source == SourceV4L2 && c.Device == "":
 		return fmt.Errorf("%w: device must be auto, a /dev path or a bus path", errConfig)
 	}

@@ -8,8 +8,9 @@
 // encoded only while the feed is wanted, beginning with an IDR. Now and then one is
 // decoded all the same: pictures that can't be used are known before anybody watches.
 //
-// Besides a V4L2 device there are two sources for tests, demonstrations and
-// measurements: synthetic pictures, and an H.264 file that is played in a loop.
+// Besides a V4L2 device there are sources for tests, demonstrations and measurements:
+// synthetic pictures, an H.264 file that is played in a loop, and a folder of pictures,
+// which are codes that the camera is to read.
 //
 // It refuses B-frames, which live video can't use, and never changes a picture's
 // size. Every fault ends in the health board as a sentence that says what to do,

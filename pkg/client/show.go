@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -44,11 +45,30 @@ func NewCode(label pairing.Label, keys *Keys, s proto.SetupSettings) (Code, erro
 	if n := s.EST; n != nil {
 		b.EST = &code.EST{URL: n.URL, User: n.User, Password: n.Password}
 	}
+	if len(s.Chain) > 0 {
+		if b.Login, err = loginOf(s); err != nil {
+			return nil, err
+		}
+	}
 	sealed, err := code.Seal(label.Secret, label.Device, b)
 	if err != nil {
 		return nil, problem(err, "What the camera is to be told does not fit a code: %v.", err)
 	}
 	return sealed, nil
+}
+
+// loginOf is the certificate that was made for the camera, and its key.
+func loginOf(s proto.SetupSettings) (*code.Login, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(s.Key)
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok {
+		return nil, problem(err, "A certificate fits a code only with its key, on P-256.")
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("write the key into a code: %w", err)
+	}
+	return &code.Login{Chain: s.Chain, Key: scalar}, nil
 }
 
 // certificateOf is the one certificate in a text in PEM form; nil if the text is empty.

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
 	"errors"
 	"strings"
 	"testing"
@@ -41,6 +43,17 @@ func TestACodeSaysWhatIsSet(t *testing.T) {
 		b.Broker.URL != set.Broker.URL || b.Broker.ViewerURL != set.Broker.ViewerURL || b.Broker.ServerName != "home" || len(b.Broker.CA) == 0 ||
 		b.EST.URL != set.EST.URL || b.EST.User != "camera" || b.EST.Password != "once" {
 		t.Errorf("%+v, %+v, %+v", b.WiFi, b.Broker, b.EST)
+	}
+	cert := must(d.ca.Device(d.id, nil))
+	login := proto.SetupSettings{Chain: cert.Certificate, Key: must(x509.MarshalPKCS8PrivateKey(cert.PrivateKey))}
+	b, err = code.Open(d.label.Secret, d.id, must(NewCode(d.label, keys, login)))
+	if err != nil || b.Broker != nil || b.WiFi != nil || len(b.Login.Chain) != 1 ||
+		!must(ecdsa.ParseRawPrivateKey(elliptic.P256(), b.Login.Key)).Equal(cert.PrivateKey) {
+		t.Errorf("a certificate and its key: %v", err)
+	}
+	login.Key = nil
+	if _, err := NewCode(d.label, keys, login); err == nil {
+		t.Error("a certificate without its key fits a code")
 	}
 	for name, ca := range map[string]string{"no certificate": "x", "two": string(d.ca.PEM()) + string(d.ca.PEM())} {
 		if _, err := NewCode(d.label, keys, proto.SetupSettings{Broker: &proto.SetupBroker{URL: "mqtts://b", CA: ca}}); err == nil {

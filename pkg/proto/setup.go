@@ -115,7 +115,22 @@ type SetupSettings struct {
 	Broker *SetupBroker `json:"broker,omitempty"`
 	Chain  [][]byte     `json:"chain,omitempty"` // DER, leaf first: the certificate for the request that the device made
 	EST    *EST         `json:"est,omitempty"`
+	// Key is the private key of Chain, PKCS #8, if the device did not make it: in a code
+	// (docs/protocol.md 3.12), which nobody can ask before; never in a conversation.
+	Key PrivateKey `json:"-"`
 }
+
+// PrivateKey is a private key on its way to a device. Nothing shows it.
+type PrivateKey []byte
+
+// String and GoString keep it out of logs.
+func (PrivateKey) String() string { return "[key]" }
+
+// GoString is String.
+func (k PrivateKey) GoString() string { return k.String() }
+
+// LogValue implements slog.LogValuer.
+func (k PrivateKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // WiFi is a network and how to get into it. docs/protocol.md 3.11.
 type WiFi struct {

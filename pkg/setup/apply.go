@@ -70,6 +70,14 @@ func (s *Setup) merge(set proto.SetupSettings) (Settings, error) {
 	if len(set.Chain) == 0 {
 		return next, nil
 	}
+	if len(set.Key) > 0 {
+		key, err := x509.ParsePKCS8PrivateKey(set.Key)
+		signer, ok := key.(crypto.Signer)
+		if err != nil || !ok {
+			return next, &proto.SetupProblem{Code: proto.CodeCertificate, Detail: "The key that was made for the camera can't be read."}
+		}
+		return next, s.certified(&next, signer, set.Chain)
+	}
 	s.mu.Lock()
 	asked := s.next
 	s.mu.Unlock()

@@ -1,10 +1,12 @@
 package setup
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"reflect"
@@ -319,5 +321,32 @@ func TestTheClockHasTime(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A certificate that comes with its key needs no request; it is judged like any other.
+func TestACertificateWithItsKey(t *testing.T) {
+	w := newWorld(t)
+	s := w.open()
+	w.key = newKey(t)
+	der, err := x509.MarshalPKCS8PrivateKey(w.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := proto.SetupSettings{Broker: broker("b"), Chain: [][]byte{{1}}, Key: der}
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if now := s.Settings(); !bytes.Equal(now.Key, der) || len(now.Chain) != 1 {
+		t.Errorf("kept %d certificates and a key of %d bytes", len(now.Chain), len(now.Key))
+	}
+	set.Key = proto.PrivateKey("none")
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeCertificate) {
+		t.Errorf("a key that can't be read: %v", err)
+	}
+	w.key = newKey(t) // the certificate is another key's
+	set.Key = der
+	if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeCertificate) {
+		t.Errorf("another key: %v", err)
 	}
 }

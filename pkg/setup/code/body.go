@@ -23,18 +23,6 @@ const (
 	maxChain       = 3
 )
 
-// Scalar is a private key. It prints as a placeholder.
-type Scalar []byte
-
-// String and GoString keep the key out of logs.
-func (Scalar) String() string { return "[key]" }
-
-// GoString is String.
-func (s Scalar) GoString() string { return s.String() }
-
-// LogValue implements slog.LogValuer.
-func (s Scalar) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
 // Body is what a code says. Its members have small numbers in CBOR; what is nil is
 // missing, and stays as it is. docs/protocol.md 3.12.3.
 type Body struct {
@@ -73,8 +61,8 @@ type EST struct {
 // Login is a certificate that was made for the camera, with its key: good for a short
 // while, in which the camera has one made for a key that nobody else has.
 type Login struct {
-	Chain [][]byte `cbor:"1,keyasint"` // DER, leaf first
-	Key   Scalar   `cbor:"2,keyasint"` // the leaf's private scalar, P-256
+	Chain [][]byte         `cbor:"1,keyasint"` // DER, leaf first
+	Key   proto.PrivateKey `cbor:"2,keyasint"` // the leaf's private scalar, P-256
 }
 
 // String leaves out what a Body says.

@@ -276,7 +276,7 @@ func TestOneForm(t *testing.T) {
 func TestNothingSecretIsPrinted(t *testing.T) {
 	b := withEST()
 	b.WiFi.Password, b.EST.Password = "topsecret", "topsecret"
-	l := Login{Key: []byte("topsecret")}
+	l := Login{Key: proto.PrivateKey("topsecret")}
 	for _, v := range []any{b, &b, b.WiFi, *b.WiFi, *b.EST, l, b.WiFi.Password, l.Key} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, "topsecret") || strings.Contains(s, hex.EncodeToString([]byte("topsecret"))) {

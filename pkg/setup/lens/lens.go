@@ -79,7 +79,7 @@ func (l *Lens) String() string { return "lens" }
 // Run looks for codes whenever the window is open, until ctx ends.
 func (l *Lens) Run(ctx context.Context, ready func()) error {
 	ready()
-	for {
+	for ctx.Err() == nil {
 		l.health.Set(health.OK, "")
 		open, err := l.window.Await(ctx)
 		if err != nil {
@@ -90,6 +90,7 @@ func (l *Lens) Run(ctx context.Context, ready func()) error {
 			<-open.Done()
 		}
 	}
+	return nil
 }
 
 // look looks for a code until one was taken or the window closes.

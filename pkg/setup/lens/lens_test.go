@@ -192,6 +192,28 @@ func TestACodeIsTakenAndNoneIsLookedForAfterIt(t *testing.T) {
 	})
 }
 
+// camd ends, or begins anew, while the window is open.
+func TestTheEndInAnOpenWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, numbered(1), "")
+		b.window <- t.Context()
+		pass(time.Second)
+		b.end()
+	})
+	// A window that is open still.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := New(slog.New(slog.DiscardHandler), health.NewBoard(slog.New(slog.DiscardHandler)), &fakeEye{}, always{}, &fakeTaker{}, &fakeFinder{})
+	if err := l.Run(ctx, func() {}); err != nil {
+		t.Error(err)
+	}
+}
+
+// always is a window that is open, whatever has ended.
+type always struct{}
+
+func (always) Await(ctx context.Context) (context.Context, error) { return ctx, nil }
+
 func TestWhatIsNotTakenIsLookedForOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := testCode(t), testCode(t)
