@@ -14,6 +14,9 @@ func (s *service) scene() panel.Scene {
 		Pairing: s.authority.WindowState().Open,
 		Privacy: s.authority.Settings().Privacy,
 	}
+	if scene.Pairing {
+		scene.Joined, scene.Working, scene.Refused = s.pairing.stage()
+	}
 	for _, c := range s.board.Snapshot() {
 		switch {
 		case c.Name == "broker" && c.State == health.OK:

@@ -26,6 +26,7 @@ type service struct {
 	desk      *talk.Desk
 	authority *auth.Authority
 	updates   *updates
+	pairing   *feedback
 
 	certificate *claim.Claim // nil: there is none yet
 }

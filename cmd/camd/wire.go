@@ -114,7 +114,6 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 		return nil, err
 	}
 	where.own = own
-	authority.Provision(own)
 	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
 	camera, err := capture.New(cfg.Capture, log, board, video)
 	if err != nil {
@@ -147,6 +146,8 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	}
 	archive := prompts(cfg.Audio.Prompts, log, board)
 	announcements := newAnnouncer(log, loudspeaker{speaker}, archive)
+	told := &feedback{Provisioner: own, say: announcements.clip}
+	authority.Provision(told)
 	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
 		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Light: indicator})
 	authority.Govern(senses{camera, microphone, sessions, events})
@@ -157,7 +158,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: updates, certificate: certificate}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: updates, certificate: certificate, pairing: told}
 	s.register(gate)
 	registerEvents(gate, events)
 	registerUpdate(gate, updates)

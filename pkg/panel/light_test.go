@@ -245,13 +245,16 @@ func TestScenes(t *testing.T) {
 		{Scene{Trouble: true, Privacy: true}, privacy},
 		{Scene{Privacy: true, Pairing: true}, pairing},
 		{Scene{Pairing: true, Live: true}, live},
+		{Scene{Pairing: true, Joined: true, Privacy: true}, joined},
+		{Scene{Pairing: true, Joined: true, Working: true}, working},
+		{Scene{Pairing: true, Joined: true, Working: true, Refused: true}, trouble},
 		{Scene{Online: true, Live: true, Talk: true, Pairing: true, Trouble: true, Privacy: true}, talk},
 	} {
 		if got := c.scene.pattern(); !got.same(c.want) {
 			t.Errorf("%+v shows %v, want %v", c.scene, got, c.want)
 		}
 	}
-	for _, p := range []pattern{dark, steady, talk, live, pairing, privacy, trouble} {
+	for _, p := range []pattern{dark, steady, talk, live, pairing, joined, working, privacy, trouble} {
 		if len(p)%2 != 0 || slices.Max(p) > time.Second || slices.Max(p) <= 0 {
 			t.Errorf("%v is no pattern of parts up to a second", p)
 		}
@@ -291,6 +294,8 @@ func TestTheStatusLEDShowsTheScene(t *testing.T) {
 		"dark":    {Scene{}, []string{"false at 0s"}},
 		"steady":  {Scene{Online: true}, []string{"true at 0s", "false at 1.4s"}},
 		"pairing": {Scene{Pairing: true}, []string{"true at 0s", "false at 1s"}},
+		"joined":  {Scene{Pairing: true, Joined: true}, []string{"true at 0s", "false at 500ms", "true at 1s", "false at 1.4s"}},
+		"working": {Scene{Pairing: true, Working: true}, []string{"true at 0s", "false at 250ms", "true at 500ms", "false at 750ms", "true at 1s", "false at 1.25s"}},
 		"live":    {Scene{Live: true}, []string{"true at 0s", "false at 900ms", "true at 1s", "false at 1.4s"}},
 		"trouble": {Scene{Trouble: true}, []string{"true at 0s", "false at 100ms", "true at 250ms", "false at 350ms", "true at 1.25s", "false at 1.35s"}},
 		"privacy": {Scene{Privacy: true}, []string{"true at 0s", "false at 50ms"}},

@@ -10,7 +10,14 @@ import (
 )
 
 // Scene is what goes on at the device, for the status LED.
-type Scene struct{ Online, Live, Talk, Pairing, Trouble, Privacy bool }
+type Scene struct {
+	Online, Live, Talk, Pairing, Trouble, Privacy bool
+
+	// While Pairing.
+	Joined  bool // somebody pairs
+	Working bool // what they set is tried
+	Refused bool // it did not work, a moment ago
+}
 
 // pattern is one round of what the status LED does: on, off, on and so on. No part is
 // longer than a second, because what goes on is looked at before each.
@@ -25,6 +32,8 @@ var (
 	talk    = pattern{125 * ms, 125 * ms}
 	live    = pattern{900 * ms, 100 * ms}
 	pairing = pattern{time.Second, time.Second}
+	joined  = pattern{500 * ms, 500 * ms}
+	working = pattern{250 * ms, 250 * ms}
 	privacy = pattern{50 * ms, time.Second, 0, time.Second, 0, 950 * ms}
 	trouble = pattern{100 * ms, 150 * ms, 100 * ms, 900 * ms}
 )
@@ -36,6 +45,12 @@ func (s Scene) pattern() pattern {
 		return talk
 	case s.Live:
 		return live
+	case s.Refused:
+		return trouble
+	case s.Working:
+		return working
+	case s.Joined:
+		return joined
 	case s.Pairing:
 		return pairing
 	case s.Privacy:

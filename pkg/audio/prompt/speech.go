@@ -24,6 +24,10 @@ const (
 	Resetting     Phrase = "phrase/resetting" // the device is about to be wiped: a countdown follows
 	Stopped       Phrase = "phrase/stopped"   // what was counted down won't happen
 	Trouble       Phrase = "phrase/trouble"
+	SomeonePairs  Phrase = "phrase/someone-pairs"
+	WiFiFailed    Phrase = "phrase/wifi-failed" // of settings that were tried
+	BrokerFailed  Phrase = "phrase/broker-failed"
+	SetupFailed   Phrase = "phrase/set-up-failed"
 )
 
 // ChimeTalk names the clip that every announcement of a speaker begins with.
@@ -61,7 +65,7 @@ func Required() []string {
 	names := []string{ChimeTalk, chimeAsk, chimeRing, pause,
 		isSpeaking, wantsToSpeak, pressToLet, atTheDoor, member, members, isWatching, moreThan}
 	for _, p := range []Phrase{PairingOpen, PairingClosed, PrivacyOn, PrivacyOff, TalkEnded, TalkBlocked,
-		NobodyWatches, Evicting, Resetting, Stopped, Trouble} {
+		NobodyWatches, Evicting, Resetting, Stopped, Trouble, SomeonePairs, WiFiFailed, BrokerFailed, SetupFailed} {
 		names = append(names, string(p))
 	}
 	for _, r := range []proto.Role{proto.RoleOwner, proto.RoleAdult, proto.RoleGuest, ""} {
