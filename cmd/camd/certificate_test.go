@@ -95,10 +95,14 @@ func TestEnrolmentServers(t *testing.T) {
 		"configured, no address":         {claim.Config{URL: "est"}, &proto.EST{URL: "https://est.example"}, false},
 	} {
 		log := slog.New(slog.DiscardHandler)
-		_, err := newClaim(c.cfg, c.own, log, health.NewBoard(log), device, claim.Deps{Keeper: file})
+		board := health.NewBoard(log)
+		_, err := newClaim(c.cfg, c.own, log, board, device, claim.Deps{Keeper: file})
 		var coded *codedError
 		if (err == nil) != c.good || err != nil && (!errors.As(err, &coded) || coded.code != 2) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if n := len(board.Snapshot()); c.good != (n == 1) {
+			t.Errorf("%s: %d conditions", name, n)
 		}
 	}
 }

@@ -66,7 +66,7 @@ type Claim struct {
 
 // New reads the certificate that there is and starts nothing.
 func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, deps Deps) (*Claim, error) {
-	c := &Claim{device: device, deps: deps, log: log.With("component", "claim"), condition: board.Condition("certificate")}
+	c := &Claim{device: device, deps: deps, log: log.With("component", "claim")}
 	var err error
 	if c.est, err = cfg.server(deps.CA, deps.Authority); err != nil {
 		return nil, err
@@ -77,6 +77,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 	if c.leaf, err = x509.ParseCertificate(c.current.Certificate[0]); err != nil {
 		return nil, fmt.Errorf("read the certificate for the broker: %w", err)
 	}
+	c.condition = board.Condition("certificate") // last: whoever tries twice leaves none that stays as it began
 	return c, nil
 }
 
