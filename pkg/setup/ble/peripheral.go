@@ -241,13 +241,13 @@ func (a *application) heard(ctx context.Context, s *dbus.Signal) error {
 	case s.Name == propertiesIface+".PropertiesChanged":
 		var gone []string
 		if dbus.Store(s.Body, &iface, &changed, &gone) != nil {
-			return nil // nothing that we know
+			return nil //nolint:nilerr // nothing that we know
 		}
 		path = s.Path
 	case s.Name == objectsIface+".InterfacesAdded":
 		var all map[string]map[string]dbus.Variant
 		if dbus.Store(s.Body, &path, &all) != nil {
-			return nil
+			return nil //nolint:nilerr // nothing that we know
 		}
 		iface, changed = deviceIface, all[deviceIface]
 		if changed["Connected"].Value() == false {
@@ -256,7 +256,7 @@ func (a *application) heard(ctx context.Context, s *dbus.Signal) error {
 	case s.Name == objectsIface+".InterfacesRemoved":
 		var all []string
 		if dbus.Store(s.Body, &path, &all) != nil {
-			return nil
+			return nil //nolint:nilerr // nothing that we know
 		}
 		if path == b.adapter {
 			return errors.New("the adapter has gone away")

@@ -474,3 +474,30 @@ func FuzzServer(f *testing.F) {
 		})
 	})
 }
+
+// Who reads the log is told what ended a conversation, and its Join hears it as the cause.
+func TestTheCauseOfAnEnd(t *testing.T) {
+	for want, end := range map[error]func(w *world){
+		errSlow:   func(*world) { time.Sleep(idleTime + time.Millisecond) },
+		errGone:   func(w *world) { w.Gone("a") },
+		errFrame:  func(w *world) { _ = w.Write("a", RX, 0, []byte{}) },
+		errWindow: func(w *world) { w.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var cause, read error
+			w := open(t, func(ctx context.Context, c Conn) error {
+				for read == nil {
+					_, read = c.ReadMessage()
+				}
+				cause = context.Cause(ctx)
+				return read
+			})
+			defer w.Close()
+			_ = w.phone("a").say("hello")
+			end(w)
+			if synctest.Wait(); !errors.Is(cause, want) || !errors.Is(read, want) {
+				t.Errorf("ended by %v, read %v, want %v", cause, read, want)
+			}
+		})
+	}
+}
