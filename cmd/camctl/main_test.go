@@ -17,6 +17,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/ble/bluetest"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -70,6 +71,12 @@ func TestTalkIsHeardAtTheCamera(t *testing.T) {
 	withCamera(t, "testdata/talk", fmt.Sprintf("speaker = \"file\"\nspeaker_file = %q\n", os.Getenv("SPEAKER")))
 }
 
+// TestPairsOverBluetooth has a camera that is near, by a BlueZ without a radio.
+func TestPairsOverBluetooth(t *testing.T) {
+	bluetest.New(t)
+	withCamera(t, "testdata/bluetooth", "[setup]\nble = \"hci0\"\n")
+}
+
 // withCamera runs the script of a folder; audio is more of that table.
 func withCamera(t *testing.T, dir, audio string) {
 	r := rig.New(t, "[household]\ntime_zone = \"Europe/Berlin\"\nclock = \"battery\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n"+audio)
@@ -81,6 +88,7 @@ func withCamera(t *testing.T, dir, audio string) {
 			e.Setenv("TYPED", r.Label.TypedText())
 			e.Setenv("BROKER", "mqtts://"+strings.Replace(r.Broker.Address(), "127.0.0.1", "localhost", 1))
 			e.Setenv("DEVICE", string(r.Device))
+			e.Setenv("DBUS_SYSTEM_BUS_ADDRESS", os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"))
 			e.Setenv("PKI", r.PKI)
 			e.Setenv("VOICE", os.Getenv("VOICE"))
 			e.Setenv("SPEAKER", os.Getenv("SPEAKER"))
