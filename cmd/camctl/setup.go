@@ -269,7 +269,7 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 type questions struct {
 	env *environment
 	in  *bufio.Reader
-	tty int // file descriptor of the terminal
+	tty int // file descriptor of the terminal; -1: there is none, and what is typed shows
 }
 
 // questions is nil where nobody can be asked.
@@ -285,13 +285,18 @@ func (q *questions) line(question string) (string, error) {
 	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
 		return "", err
 	}
-	return q.answer(func() (string, error) { return q.in.ReadString('\n') })
+	text, err := q.answer(func() (string, error) { return q.in.ReadString('\n') })
+	return strings.TrimSpace(text), err
 }
 
 // password is not shown while it is typed.
 func (q *questions) password(question string) (proto.Secret, error) {
 	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
 		return "", err
+	}
+	if q.tty < 0 {
+		text, err := q.answer(func() (string, error) { return q.in.ReadString('\n') })
+		return proto.Secret(text), err
 	}
 	before, err := term.GetState(q.tty)
 	if err != nil {
@@ -322,7 +327,7 @@ func (q *questions) answer(read func() (string, error)) (string, error) {
 		if r.err != nil {
 			return "", errors.New("nothing was done, since nothing was answered")
 		}
-		return strings.TrimSpace(r.text), nil
+		return r.text, nil
 	case <-q.env.ctx.Done():
 		return "", q.env.ctx.Err()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -34,7 +35,10 @@ type box struct {
 	names     proto.DeviceID // in its request; empty: its own
 	state     proto.SetupState
 	asked     []proto.SetupDo
+	typed     string // by who sits at the terminal; empty: nobody does
 	set       []proto.SetupSettings
+	networks  []proto.Network     // nil: it has no Wi-Fi
+	password  proto.Secret        // that its network takes; empty: any
 	problem   *proto.SetupProblem // of the next settings
 }
 
@@ -81,6 +85,9 @@ func (b *box) Ask(_ context.Context, ask proto.SetupAsk) (proto.SetupReply, erro
 			URIs: []*url.URL{{Scheme: "urn", Opaque: "camd:device:" + string(name)}}}, key)
 		return proto.SetupReply{Request: der, Subject: string(name)}, err
 	}
+	if b.networks != nil {
+		return proto.SetupReply{Networks: b.networks}, nil
+	}
 	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
 }
 
@@ -89,6 +96,9 @@ func (b *box) Apply(_ context.Context, _ proto.ClientID, s proto.SetupSettings, 
 	progress(proto.StepBroker)
 	if b.problem != nil {
 		return b.problem
+	}
+	if s.WiFi != nil && b.password != "" && s.WiFi.Password != b.password {
+		return &proto.SetupProblem{Code: proto.CodeWiFiPassword}
 	}
 	return enroll()
 }
@@ -115,6 +125,9 @@ func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string
 	var said bytes.Buffer
 	label := b.authority.Identity().Label()
 	s := &setUp{env: &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), errOut: &said}, flags: flags, login: login, client: keys.ID(), device: label.Device}
+	if b.typed != "" {
+		s.ask = &questions{env: s.env, in: bufio.NewReader(strings.NewReader(b.typed)), tty: -1}
+	}
 	r, err := client.SetUp(b.t.Context(), pairing.NewFramed(here), label, keys, nil, s.talk)
 	_ = here.Close()
 	<-done
@@ -157,6 +170,50 @@ func TestSettingUpByFlags(t *testing.T) {
 	for _, word := range []string{"viewers.acl", "connects to its broker."} {
 		if !strings.Contains(said, word) {
 			t.Errorf("said %q, want %q in it", said, word)
+		}
+	}
+}
+
+// Who sits at a terminal is asked for what is not named, and again for a password that the
+// network does not take.
+func TestSettingUpByQuestions(t *testing.T) {
+	hidden := proto.WiFi{SSID: "attic", Hidden: true, Password: "hidden horse"}
+	for name, c := range map[string]struct {
+		typed string
+		want  []*proto.WiFi
+	}{
+		"a number":    {"mqtts://b\n\n\n2\n correct horse \n", []*proto.WiFi{{SSID: "home", Security: proto.SecurityWPA2, Password: " correct horse "}}},
+		"a name":      {"mqtts://b\n\n\nattic\nhidden horse\n", []*proto.WiFi{&hidden}},
+		"a cable":     {"mqtts://b\n\n\n\n", []*proto.WiFi{nil}},
+		"open, meant": {"mqtts://b\n\n\n1\nyes\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen, OpenOK: true}}},
+		"open, not":   {"mqtts://b\n\n\n1\n\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen}}},
+		"twice": {"mqtts://b\n\n\n2\nwrong horse\n2\ncorrect horse\n", []*proto.WiFi{
+			{SSID: "home", Security: proto.SecurityWPA2, Password: "wrong horse"}, {SSID: "home", Security: proto.SecurityWPA2, Password: "correct horse"}}},
+	} {
+		b := newBox(t)
+		b.typed, b.state = c.typed, proto.SetupState{WiFi: true}
+		b.networks = []proto.Network{{SSID: "of\u202e fice", Security: proto.SecurityOpen, Signal: -40, Band: "5"}, {SSID: "home", Security: proto.SecurityWPA2, Signal: -60, Band: "2.4"}}
+		if name == "twice" {
+			b.password = "correct horse"
+		}
+		_, said, err := b.pair(setupFlags{}, client.Broker{})
+		var got []*proto.WiFi
+		for _, s := range b.set {
+			got = append(got, s.WiFi)
+			if s.Broker == nil || s.Broker.URL != "mqtts://b" {
+				t.Errorf("%s: broker %+v", name, s.Broker)
+			}
+		}
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, set %d times, the last %+v", name, err, len(got), got[max(0, len(got)-1):])
+		}
+		for _, line := range []string{`  1  "of\u202e fice", open, 5 GHz, -40 dBm`, `  2  "home", wpa2, 2.4 GHz, -60 dBm`} {
+			if !strings.Contains(said, line) {
+				t.Errorf("%s: said %q, want the line %q", name, said, line)
+			}
+		}
+		if strings.Contains(said, "horse") {
+			t.Errorf("%s: said %q", name, said)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 // Config says which broker carries the device's messages.
 type Config struct {
-	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out)."`
+	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out). Empty: the one that the camera is set up with when it pairs, and none before."`
 	ViewerBroker     string `toml:"viewer_broker" doc:"The broker's address for the household's clients, which pairing tells them, where it is another than the device's: mqtts://host:8884 with the mosquitto of docs/mosquitto."`
 	MemberLogins     string `toml:"member_logins" doc:"Folder of logins at the broker, as camops pki member makes them: who pairs with the key that a file is named for gets it. Empty: members bring their own."`
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
@@ -29,7 +29,7 @@ type Config struct {
 	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice of it."`
 }
 
-// DefaultConfig returns the built-in values. A broker has no default.
+// DefaultConfig returns the built-in values. A broker has no default: a camera without one waits to be set up.
 func DefaultConfig() Config { return Config{KeepaliveSeconds: 30} }
 
 const defaultPort = "8883"

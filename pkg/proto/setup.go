@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -189,6 +190,8 @@ func (w WiFi) wrong() error {
 	switch {
 	case len(w.SSID) == 0 || len(w.SSID) > maxSSID:
 		return unusable("the name of a Wi-Fi network has 1 to %d bytes", maxSSID)
+	case !slices.Contains([]Security{"", SecurityOpen, SecurityWPA2, SecurityTransition, SecurityWPA3, SecurityOther}, w.Security):
+		return unusable("this camera knows no such kind of Wi-Fi")
 	case w.Password == "" && (w.Security == "" || w.Security == SecurityOpen):
 		return nil
 	case !w.Password.passphrase():

@@ -54,6 +54,7 @@ func TestSetupSettingsThatCannotBeMeant(t *testing.T) {
 		"key":                {wifi(WiFi{SSID: "a", Password: key}), CodeOK},
 		"open":               {wifi(WiFi{SSID: "a", Security: SecurityOpen}), CodeOK},
 		"not known if open":  {wifi(WiFi{SSID: "a"}), CodeOK},
+		"unknown kind":       {wifi(WiFi{SSID: "a", Password: "12345678", Security: "wpa9"}), CodeBadRequest},
 		"no name":            {wifi(WiFi{Password: "12345678"}), CodeBadRequest},
 		"long name":          {wifi(WiFi{SSID: SSID(strings.Repeat("a", 33))}), CodeBadRequest},
 		"short password":     {wifi(WiFi{SSID: "a", Password: "1234567"}), CodeWiFiPassword},
