@@ -57,6 +57,7 @@ type point struct {
 	mute     bool // gives no address
 	strict   bool // lets in nobody that it does not know
 	signal   int16
+	before   proto.Security // what it was, as wpa_supplicant remembers until the next scan
 }
 
 // fake is a wpa_supplicant with one interface, and what is in the air around it. It does what
@@ -76,6 +77,7 @@ type fake struct {
 	in       *point
 	selected bool // it looks for networks
 	probed   []string
+	scans    int
 	props    map[string]any // others of the interface
 
 	addressed bool
@@ -372,6 +374,12 @@ func (f *fake) Scan(args map[string]dbus.Variant) *dbus.Error {
 	if args["Type"].Value() != "active" {
 		return errorf("InvalidArgs", "Type")
 	}
+	f.scans++
+	for _, p := range f.air {
+		if f.scans > 1 { // the first one misses it
+			p.before = ""
+		}
+	}
 	f.probed = nil
 	l, _ := args["SSIDs"].Value().([][]byte)
 	for _, ssid := range l {
@@ -545,6 +553,11 @@ func (p *point) properties(probed []string) map[string]dbus.Variant {
 	ssid := []byte(p.ssid)
 	if p.hidden && !slices.Contains(probed, p.ssid) {
 		ssid = nil
+	}
+	if p.before != "" {
+		m := bssProperties(ssid, p.before, p.signal, 2437)
+		m["Age"] = dbus.MakeVariant(uint32(20))
+		return m
 	}
 	return bssProperties(ssid, p.security, p.signal, 2437)
 }

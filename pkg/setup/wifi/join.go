@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -41,17 +42,21 @@ func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.Setu
 	})
 }
 
-// look finds the network in the air. One scan may miss it.
+// look finds the network in the air, as it is now: what wpa_supplicant remembers may be how a
+// router was before its owner set it up anew. One scan may miss it.
 func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (seen, error) {
 	var hidden proto.SSID
 	if w.Hidden {
 		hidden = w.SSID
 	}
 	for range r.wait.scans {
+		began := time.Now()
 		all, err := r.scan(ctx, s, c, hidden)
 		if err != nil {
 			return seen{}, err
 		}
+		limit := uint32(time.Since(began)/time.Second) + 1
+		all = slices.DeleteFunc(all, func(n seen) bool { return n.age > limit })
 		if n, ok := find(all, w.SSID); ok {
 			return n, nil
 		}

@@ -20,7 +20,8 @@ const (
 // seen is a network as its access points show it.
 type seen struct {
 	proto.Network
-	sha256 bool // its password works by the newer of WPA2's two ways alone
+	sha256 bool   // its password works by the newer of WPA2's two ways alone
+	age    uint32 // seconds since it was heard last
 }
 
 // readBSS makes a network of what wpa_supplicant says of one access point. It reports false
@@ -39,6 +40,7 @@ func readBSS(p map[string]dbus.Variant) (seen, bool) {
 	}
 	n.Signal = int(min(max(value[int16](p, "Signal"), -120), 0))
 	n.Security, n.sha256 = security(p)
+	n.age = value[uint32](p, "Age")
 	return n, true
 }
 

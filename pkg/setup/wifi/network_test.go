@@ -37,24 +37,24 @@ func TestWhatAnAccessPointShows(t *testing.T) {
 		want   seen
 		hidden bool // nothing is shown
 	}{
-		"WPA2":                        {nil, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false}, false},
-		"mixed with WPA":              {map[string]any{"RSN": ie("wpa-psk", "tkip ccmp", "tkip"), "WPA": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false}, false},
-		"fast transition beside it":   {map[string]any{"RSN": ie("wpa-psk wpa-ft-psk", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false}, false},
-		"SHA-256 alone":               {map[string]any{"RSN": ie("wpa-psk-sha256", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, true}, false},
-		"both":                        {map[string]any{"RSN": ie("wpa-psk wpa-psk-sha256 sae", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityTransition, Signal: -61, Band: "5"}, false}, false},
-		"WPA3":                        {map[string]any{"RSN": ie("sae ft-sae", "ccmp gcmp-256", "ccmp"), "Frequency": uint16(6115)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA3, Signal: -61, Band: "6"}, false}, false},
-		"open":                        {map[string]any{"RSN": nothing, "Privacy": false, "Frequency": uint16(2484)}, seen{proto.Network{SSID: "home", Security: proto.SecurityOpen, Signal: -61, Band: "2.4"}, false}, false},
-		"WEP":                         {map[string]any{"RSN": nothing}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"WPA alone":                   {map[string]any{"RSN": nothing, "WPA": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"TKIP alone":                  {map[string]any{"RSN": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"a company's":                 {map[string]any{"RSN": ie("wpa-eap", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"encrypted without password":  {map[string]any{"RSN": ie("owe", "ccmp", "ccmp"), "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"a way with no name yet":      {map[string]any{"RSN": ie("", "ccmp", "ccmp"), "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"it does not say what RSN is": {map[string]any{"RSN": nil, "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"it does not say Privacy":     {map[string]any{"RSN": nothing, "Privacy": nil}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"other types":                 {map[string]any{"RSN": "wpa-psk", "WPA": int32(4), "Privacy": "no"}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false}, false},
-		"signals from elsewhere":      {map[string]any{"Signal": int16(-32768)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -120, Band: "5"}, false}, false},
-		"a signal of quality":         {map[string]any{"Signal": int16(70)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: 0, Band: "5"}, false}, false},
+		"WPA2":                        {nil, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false, 1}, false},
+		"mixed with WPA":              {map[string]any{"RSN": ie("wpa-psk", "tkip ccmp", "tkip"), "WPA": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false, 1}, false},
+		"fast transition beside it":   {map[string]any{"RSN": ie("wpa-psk wpa-ft-psk", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, false, 1}, false},
+		"SHA-256 alone":               {map[string]any{"RSN": ie("wpa-psk-sha256", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -61, Band: "5"}, true, 1}, false},
+		"both":                        {map[string]any{"RSN": ie("wpa-psk wpa-psk-sha256 sae", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityTransition, Signal: -61, Band: "5"}, false, 1}, false},
+		"WPA3":                        {map[string]any{"RSN": ie("sae ft-sae", "ccmp gcmp-256", "ccmp"), "Frequency": uint16(6115)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA3, Signal: -61, Band: "6"}, false, 1}, false},
+		"open":                        {map[string]any{"RSN": nothing, "Privacy": false, "Frequency": uint16(2484)}, seen{proto.Network{SSID: "home", Security: proto.SecurityOpen, Signal: -61, Band: "2.4"}, false, 1}, false},
+		"WEP":                         {map[string]any{"RSN": nothing}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"WPA alone":                   {map[string]any{"RSN": nothing, "WPA": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"TKIP alone":                  {map[string]any{"RSN": ie("wpa-psk", "tkip", "tkip")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"a company's":                 {map[string]any{"RSN": ie("wpa-eap", "ccmp", "ccmp")}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"encrypted without password":  {map[string]any{"RSN": ie("owe", "ccmp", "ccmp"), "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"a way with no name yet":      {map[string]any{"RSN": ie("", "ccmp", "ccmp"), "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"it does not say what RSN is": {map[string]any{"RSN": nil, "Privacy": false}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"it does not say Privacy":     {map[string]any{"RSN": nothing, "Privacy": nil}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"other types":                 {map[string]any{"RSN": "wpa-psk", "WPA": int32(4), "Privacy": "no"}, seen{proto.Network{SSID: "home", Security: proto.SecurityOther, Signal: -61, Band: "5"}, false, 1}, false},
+		"signals from elsewhere":      {map[string]any{"Signal": int16(-32768)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: -120, Band: "5"}, false, 1}, false},
+		"a signal of quality":         {map[string]any{"Signal": int16(70)}, seen{proto.Network{SSID: "home", Security: proto.SecurityWPA2, Signal: 0, Band: "5"}, false, 1}, false},
 		"hidden":                      {map[string]any{"SSID": []byte{}}, seen{}, true},
 		"hidden by zeros":             {map[string]any{"SSID": make([]byte, 8)}, seen{}, true},
 		"a name that is too long":     {map[string]any{"SSID": make([]byte, 33)}, seen{}, true},
@@ -75,7 +75,7 @@ func TestWhatAnAccessPointShows(t *testing.T) {
 
 func TestWhatAClientIsShown(t *testing.T) {
 	of := func(ssid string, s proto.Security, signal int, band string) seen {
-		return seen{proto.Network{SSID: proto.SSID(ssid), Security: s, Signal: signal, Band: band}, false}
+		return seen{proto.Network{SSID: proto.SSID(ssid), Security: s, Signal: signal, Band: band}, false, 0}
 	}
 	got := list([]seen{
 		of("weak", proto.SecurityWPA2, -90, "2.4"),
@@ -135,7 +135,7 @@ func TestTheWayIn(t *testing.T) {
 		"no password":             {proto.WiFi{SSID: "home", OpenOK: true}, proto.SecurityWPA2, false, proto.CodeWiFiPassword, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			by, err := choose(c.wifi, seen{proto.Network{SSID: c.wifi.SSID, Security: c.heard}, c.sha256})
+			by, err := choose(c.wifi, seen{proto.Network{SSID: c.wifi.SSID, Security: c.heard}, c.sha256, 0})
 			if c.code != "" {
 				if !problemOf(err, c.code) {
 					t.Errorf("choose() = %v, %v, want %s", by, err, c.code)

@@ -130,6 +130,18 @@ func TestItEndsWhileItJoins(t *testing.T) {
 	}
 }
 
+// TestARouterThatWasSetUpAnew: how it was before does not count, though it is remembered.
+func TestARouterThatWasSetUpAnew(t *testing.T) {
+	f := newFake(t)
+	p := home()
+	p.security, p.before = proto.SecurityWPA3, proto.SecurityWPA2
+	f.raise(p)
+	must(t, f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, noSteps))
+	if _, by := f.how(); by != "SAE" {
+		t.Errorf("it is in by %s", by)
+	}
+}
+
 // TestItVanishesWhileItGivesAnAddress: then that is said, and not that the router is at fault.
 func TestItVanishesWhileItGivesAnAddress(t *testing.T) {
 	f := newFake(t)
