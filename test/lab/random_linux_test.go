@@ -41,18 +41,24 @@ func TestUpdateUnderRandomPowerCuts(t *testing.T) {
 		case <-c.Guest.ended: // it restarts into the version on trial
 		case <-time.After(wait):
 		}
+		became := c.status() // nothing, if camd is not up by now
 		c.up(1)
 		version := c.version()
-		t.Logf("cut %d, after %.1f s: slot %s, version %s", i+1, wait.Seconds(), c.device.slot(), version)
+		t.Logf("cut %d, after %.1f s: slot %s, version %s; before, %s %s", i+1, wait.Seconds(), c.device.slot(), version, became.State, became.Offered)
 		if version != confirmed && version != offered {
 			t.Fatalf("version %s runs; %s was confirmed and %s offered", version, confirmed, offered)
 		}
-		switch s := c.status(); {
-		case version == offered && s.State == proto.UpdateCurrent:
-			confirmed, offered = offered, ""
-		case version == confirmed && s.State == proto.UpdateFailed && s.Offered == offered:
-			t.Logf("version %s has failed: %s", offered, s.Reason) // a trial that was cut too often
-			offered = ""
+		for _, s := range []proto.UpdateStatus{became, c.status()} {
+			switch {
+			case s.Version == offered && s.State == proto.UpdateCurrent:
+				confirmed, offered = offered, ""
+			case s.Version == confirmed && s.State == proto.UpdateFailed && s.Offered == offered:
+				t.Logf("version %s has failed: %s", offered, s.Reason) // a trial that was cut too often
+				offered = ""
+			}
+		}
+		if version != confirmed && offered == "" {
+			t.Fatalf("version %s runs, and %s was confirmed", version, confirmed)
 		}
 	}
 	await(unhurried(t), t, time.Second, "nothing is under way any more", func() bool {
