@@ -30,7 +30,7 @@ func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
 	m.By, m.Grant, m.Added = by.Name, string(r.jws), time.Now().UnixMilli()
 	old := a.members.get(m.id)
 	if old != nil {
-		m.Added = old.Added
+		m.Added, m.Used = old.Added, old.Used
 	}
 	index, err := a.letIn(actor{by}, m, r)
 	if err != nil {

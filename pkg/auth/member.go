@@ -39,6 +39,7 @@ type member struct {
 	By     string         `json:"by,omitempty"`     // name of who let it in
 	Grant  string         `json:"grant,omitempty"`  // the signed request that let it in, verbatim
 	Code   string         `json:"code,omitempty"`   // name of the code that it showed, until it was heard
+	Used   []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last
 
 	id     proto.ClientID
 	key    envelope.PublicKey

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 		a.wrong(w, s.Code)
 		return fmt.Errorf("take a code: %w", err)
 	}
+	if m := a.members.get(key.ClientID()); m != nil && slices.Contains(m.Used, s.Code) {
+		s.Settings = proto.SetupSettings{} // other things may be set by now, and a film of the code does not undo them
+	}
 	c := &conversation{Authority: a, window: w, code: s.Code}
 	if s.Settings.Empty() {
 		_, err = a.enroll(w, key, s.Card, s.Code)
@@ -45,6 +49,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 		_, err = c.Apply(ctx, key, s.Card, s.Settings, progress)
 	}
 	if c.settled {
+		a.use(key.ClientID(), s.Code)
 		a.setup.Settled()
 	}
 	var refusal *proto.Refusal
@@ -113,6 +118,23 @@ func (a *Authority) showed(m *member, code string) error {
 		return errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	return nil
+}
+
+// maxUsed is how many codes of one member are remembered.
+const maxUsed = 16
+
+// use notes that what a member's code sets is kept, so that it sets nothing again.
+func (a *Authority) use(id proto.ClientID, code string) {
+	defer a.change()()
+	m := a.members.get(id)
+	if m == nil || a.over {
+		return
+	}
+	next := *m
+	next.Used = append(slices.Clone(m.Used[max(0, len(m.Used)-maxUsed+1):]), code)
+	if err := a.members.update(func(all *roll) { all.put(&next) }, nil); err != nil {
+		a.log.Error("that a code was used can't be stored: who films it can show it again", "error", err)
+	}
 }
 
 // confirmEvery is how often a client that has shown a code is told that it was taken, until

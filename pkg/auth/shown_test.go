@@ -61,6 +61,54 @@ func TestACodeMakesTheFirstOwner(t *testing.T) {
 	}
 }
 
+// A code sets once. Who has filmed it and shows it later, while pairing is open for
+// something else, does not bring back what it set.
+func TestACodeSetsOnce(t *testing.T) {
+	state, anna := newState(t), newKeys(t)
+	a := openAuthority(t, state)
+	p := &fakeProvisioner{t: t}
+	show := func(code string) {
+		t.Helper()
+		if err := a.Show(t.Context(), shownBy(t, anna, code, newSettings), noStep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := func() {
+		t.Helper()
+		if !a.unshow(anna.id) { // it was heard
+			t.Fatal("busy")
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a = openAuthority(t, state)
+		a.Provision(p)
+		openWindow(t, a, time.Minute)
+	}
+	a.Provision(p)
+	openWindow(t, a, time.Minute)
+	show("film")
+	p.expect("a code", "apply", "settled")
+	again()
+	show("film")
+	p.expect("the same one later")
+	if m := a.members.get(anna.id); m.Code != "film" {
+		t.Error("whoever shows it again is not answered")
+	}
+	for i := range maxUsed - 1 {
+		show(fmt.Sprint(i))
+		p.expect("another code", "apply", "settled")
+	}
+	again()
+	show("film")
+	p.expect("the first one after others")
+	show("last")
+	p.expect("one code more", "apply", "settled")
+	if n := len(a.members.get(anna.id).Used); n != maxUsed {
+		t.Errorf("%d codes are remembered", n)
+	}
+}
+
 // What a code sets does not work: nothing is kept, and it is no failure of the window.
 func TestACodeThatDoesNotWork(t *testing.T) {
 	a := openAuthority(t, newState(t))
