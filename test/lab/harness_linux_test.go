@@ -173,12 +173,12 @@ func finish(t *testing.T, g *Guest) {
 
 // show logs what the guest and its processes said.
 func show(t *testing.T, g *Guest) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
 	for _, name := range g.Started() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		if _, err := g.listen(ctx, name); err != nil { // what nobody has asked for yet
 			t.Log(err) // most often the process has nothing more to say
 		}
+		cancel()
 		t.Logf("what %s said:\n%s", name, strings.Join(g.Said(name), "\n"))
 	}
 	t.Logf("the guest's console:\n%s", g.Log())
