@@ -116,7 +116,7 @@ func (s *Setup) try(ctx context.Context, set proto.SetupSettings, next *Settings
 	}
 	if set.EST != nil && len(set.Chain) == 0 {
 		progress(proto.StepCertificate)
-		if err := s.enrol(ctx, *set.EST, next); err != nil {
+		if err := inTime(ctx, progress, func() error { return s.enrol(ctx, *set.EST, next) }); err != nil {
 			return err
 		}
 	}
@@ -127,9 +127,14 @@ func (s *Setup) try(ctx context.Context, set proto.SetupSettings, next *Settings
 		return &proto.SetupProblem{Code: proto.CodeCertificate}
 	}
 	progress(proto.StepBroker)
+	return inTime(ctx, progress, func() error { return s.reach(ctx, *next) })
+}
+
+// inTime tries for as long as only the clock is wrong: in a new network that takes a while.
+func inTime(ctx context.Context, progress func(proto.SetupStep), try func() error) error {
 	end := time.Now().Add(clockTime)
 	for {
-		err := s.reach(ctx, *next)
+		err := try()
 		var problem *proto.SetupProblem
 		if !errors.As(err, &problem) || problem.Code != proto.CodeClockWrong || time.Now().After(end) {
 			return err
@@ -157,7 +162,10 @@ func (s *Setup) enrol(ctx context.Context, est proto.EST, next *Settings) error 
 	}
 	chain, err := s.deps.Claim.Enroll(ctx, est, authority, request)
 	var wrong *claim.Problem
+	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
+		return &proto.SetupProblem{Code: proto.CodeClockWrong} // the password has not left the camera
 	case errors.As(err, &wrong):
 		return &proto.SetupProblem{Code: proto.CodeCertificate, Detail: wrong.Sentence}
 	case err != nil:

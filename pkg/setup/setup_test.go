@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,6 +323,29 @@ func TestTheClockHasTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The enrolment server is asked again, too, once its certificate can be judged.
+func TestTheClockHasTimeBeforeEnrolment(t *testing.T) {
+	w := newWorld(t)
+	w.supplied = false
+	s := w.open()
+	synctest.Test(t, func(t *testing.T) {
+		soon := time.Now().Add(20 * time.Second)
+		w.est = func(proto.EST, string) ([][]byte, error) {
+			if time.Now().Before(soon) {
+				return nil, errors.Join(&claim.Problem{Sentence: "It is not valid now."},
+					x509.CertificateInvalidError{Cert: &x509.Certificate{NotBefore: soon}, Reason: x509.Expired})
+			}
+			return [][]byte{[]byte("made")}, nil
+		}
+		var steps []proto.SetupStep
+		next := Settings{Broker: broker("b")}
+		err := s.try(t.Context(), proto.SetupSettings{EST: &proto.EST{URL: "https://e"}}, &next, func(s proto.SetupStep) { steps = append(steps, s) })
+		if err != nil || len(next.Chain) != 1 || !slices.Contains(steps, proto.StepClock) {
+			t.Errorf("%v, %q", err, steps)
+		}
+	})
 }
 
 // A certificate that comes with its key needs no request; it is judged like any other.
