@@ -208,7 +208,7 @@ func (c *Conn) explain(err error) error {
 	}
 	s, unread := c.link.read(c.ctx, uuidStatus)
 	if unread != nil || len(s) < 1 {
-		return &LostError{fmt.Sprintf("the camera has gone: it is too far away, or its pairing window has closed (%v)", err)}
+		return &LostError{"the camera has gone: it is too far away, or its pairing window has closed"}
 	}
 	switch s[0] { // docs/protocol.md 14.5
 	case 1:
