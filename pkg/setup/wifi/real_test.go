@@ -4,11 +4,13 @@ package wifi
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +23,10 @@ func TestRealRadios(t *testing.T) {
 	w := &air{t: t, points: map[string]*raised{}}
 	w.start()
 	t.Cleanup(w.stop)
-	dhcp := exec.Command("/bin/sh", "/etc/lab/dhcp", "wlan0")
-	must(t, dhcp.Start())
-	t.Cleanup(func() { _ = dhcp.Process.Kill(); _ = dhcp.Wait() })
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { w.addresses(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
 	t.Cleanup(func() {
 		for ssid := range w.points {
 			w.lower(ssid)
@@ -64,18 +67,51 @@ func (a *air) radio(r *Radio) *Radio {
 	return r
 }
 
-func (a *air) how() (ssid, by string) {
-	r := New(slog.New(slog.DiscardHandler), nil)
-	s, c, err := r.open(a.t.Context())
-	must(a.t, err)
-	defer s.close()
-	name := r.current(a.t.Context(), s, c)
-	if name == "" {
-		return "", ""
+// addresses asks for one in each network anew, as systemd-networkd does in the image.
+func (a *air) addresses(ctx context.Context) {
+	last := ""
+	end := func() {}
+	for ctx.Err() == nil {
+		if now, _, err := a.where(ctx); err == nil && now != last {
+			end()
+			last, end = now, func() {}
+			_ = exec.Command("/bin/ip", "address", "flush", "dev", "wlan0").Run()
+			if now != "" {
+				client := exec.Command("/bin/udhcpc", "-i", "wlan0", "-f", "-t", "1000", "-T", "1", "-s", "/etc/lab/lease")
+				if err := client.Start(); err != nil {
+					a.t.Error(err)
+					return
+				}
+				end = func() { _ = client.Process.Kill(); _ = client.Wait() }
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	by, err = property[string](a.t.Context(), s, c.at, interfaze, "CurrentAuthMode")
+	end()
+}
+
+func (a *air) how() (ssid, by string) {
+	ssid, by, err := a.where(a.t.Context())
 	must(a.t, err)
-	return string(name), by
+	return ssid, by
+}
+
+func (a *air) where(ctx context.Context) (ssid, by string, err error) {
+	r := New(slog.New(slog.DiscardHandler), nil)
+	s, c, err := r.open(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	defer s.close()
+	name := r.current(ctx, s, c)
+	if name == "" {
+		return "", "", nil
+	}
+	by, err = property[string](ctx, s, c.at, interfaze, "CurrentAuthMode")
+	return string(name), by, err
 }
 
 func (a *air) run(args ...string) {
