@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,11 +27,18 @@ func (provisioning) Settled() {}
 
 func TestFeedback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var said []string
-		f := &feedback{say: func(clip string) { said = append(said, clip) }}
+		f := &feedback{say: func(clip string) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, clip)
+		}}
 		expect := func(when string, joined, working, refused bool, clips ...string) {
 			t.Helper()
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if j, w, r := f.stage(); j != joined || w != working || r != refused || !slices.Equal(said, clips) {
 				t.Errorf("%s: joined %v, working %v, refused %v, said %q", when, j, w, r, said)
 			}
