@@ -27,7 +27,7 @@ var limits = []struct {
 	{"pkg/proto", "MaxMessage", 16384, "3.4", "at most 16384 bytes"},
 	{"pkg/proto", "MaxMessage", 16384, "14.4", "at most 16384 bytes"},
 	{"pkg/setup/frame", "MinSize", 20, "14.4", "at most 20 bytes"},
-	{"pkg/setup/frame", "MaxSize", 512, "14.4", "never more than 512"},
+	{"pkg/setup/frame", "MaxSize", 500, "14.4", "never more than 500"},
 	{"pkg/setup/frame", "overhead", 3, "14.4", "three less than the MTU"},
 	{"pkg/setup/ble", "idleTime", 10 * second, "14.5.4", "Ten seconds without an operation"},
 	{"pkg/setup/ble", "visitTime", 30 * second, "14.5.4", "after 30 seconds"},

@@ -25,7 +25,7 @@ const (
 // Sizes of frames in bytes, the first byte included.
 const (
 	MinSize = 20  // fits ATT's smallest MTU of 23
-	MaxSize = 512 // an attribute's value is never longer
+	MaxSize = 500 // an attribute's value may have 512, of which BlueZ 5.66 takes 510
 
 	overhead = 3 // of ATT in a write request
 )

@@ -128,7 +128,7 @@ func over() [][]byte {
 }
 
 func TestSize(t *testing.T) {
-	for mtu, want := range map[int]int{0: 20, -1: 20, 23: 20, 24: 21, 185: 182, 247: 244, 517: 512, 65535: 512} {
+	for mtu, want := range map[int]int{0: 20, -1: 20, 23: 20, 24: 21, 185: 182, 247: 244, 517: 500, 65535: 500} {
 		if got := Size(mtu); got != want {
 			t.Errorf("Size(%d) = %d, want %d", mtu, got, want)
 		}

@@ -161,6 +161,9 @@ func (p *Phone) Read(uuid string, offset uint16) (value []byte, err error) {
 
 // Write writes to a characteristic.
 func (p *Phone) Write(uuid string, value []byte) error {
+	if len(value) > 510 { // BlueZ 5.66 counts the handle, too
+		return failed("Invalid Length")
+	}
 	conn, owner, path, err := p.b.characteristic(uuid)
 	if err != nil {
 		return err
