@@ -48,14 +48,12 @@ func TestOnlyCamdMayCallBlueZ(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can call as another user")
 	}
-	dir, err := os.MkdirTemp("", "bluez") // which every user may enter
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	must(t, os.Chmod(dir, 0o755))
+	dir := t.TempDir()
 	// This machine may know no camd: the rules' user is nobody here.
 	own := strings.ReplaceAll(string(read(t, tree.path(bluezRules))), `"camd"`, `"nobody"`)
 	must(t, os.WriteFile(filepath.Join(dir, "own.conf"), []byte(own), 0o600))
-	address := "unix:path=" + dir + "/bus"
+	// Abstract: the run's folder is root's alone.
+	address := "unix:abstract=camd-test-bluez-" + filepath.Base(filepath.Dir(dir)) + fmt.Sprint(os.Getpid())
 	must(t, os.WriteFile(filepath.Join(dir, "bus.conf"), fmt.Appendf(nil, `<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><deny own="*"/><deny send_type="method_call"/><allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
 <allow send_requested_reply="true" send_type="error"/><allow receive_type="*"/><allow send_destination="org.freedesktop.DBus"/></policy>
@@ -70,8 +68,9 @@ func TestOnlyCamdMayCallBlueZ(t *testing.T) {
 		for _, method := range []string{"org.freedesktop.DBus.ObjectManager.GetManagedObjects", "org.bluez.LEAdvertisingManager1.RegisterAdvertisement"} {
 			out, err := run(t.Context(), "setpriv", "--reuid="+uid, "--clear-groups", "env", "DBUS_SYSTEM_BUS_ADDRESS="+address,
 				"dbus-send", "--system", "--print-reply", "--dest=org.bluez", "/", method)
-			if denied := err != nil && strings.Contains(err.Error()+out, "AccessDenied"); denied == want {
-				t.Errorf("user %s, %s: %v %s", uid, method, err, out)
+			said := out + fmt.Sprint(err)
+			if denied := strings.Contains(said, "AccessDenied"); denied == want || !denied && !strings.Contains(said, "Unknown") {
+				t.Errorf("user %s, %s: %s", uid, method, said)
 			}
 		}
 	}
