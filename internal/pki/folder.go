@@ -139,7 +139,13 @@ func Open(dir string) (*Folder, error) {
 	if err != nil || !ok || !key.PublicKey.Equal(cert.PublicKey) {
 		return nil, fmt.Errorf("%s does not hold the key of the authority beside it", filepath.Join(dir, keyFile))
 	}
-	return &Folder{dir: dir, CA: &CA{certificate: cert, key: key}}, nil
+	f := &Folder{dir: dir, CA: &CA{certificate: cert, key: key}}
+	for _, sub := range []string{deviceFolder, loginFolder} { // a copy may leave out what is empty, as git's does
+		if err := os.Mkdir(f.Path(sub), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("make the folder: %w", err)
+		}
+	}
+	return f, nil
 }
 
 // Path is where something lies in the folder.

@@ -150,6 +150,23 @@ func TestFolderOpens(t *testing.T) {
 	}
 }
 
+// A copy may lack the folders that were empty.
+func TestFolderOpensWithoutItsEmptyFolders(t *testing.T) {
+	f := testFolder(t)
+	for _, sub := range []string{deviceFolder, loginFolder} {
+		if err := os.Remove(f.Path(sub)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := Open(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.MakeMember(anna, false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFolderRefusesForeignRequests(t *testing.T) {
 	f, dev, key := testFolder(t), proto.NewDeviceID(), keyOf(t, elliptic.P256())
 	good := request(t, string(dev), key, DeviceURI(dev))
