@@ -21,15 +21,21 @@ var views = []func(*image.Gray) *image.Gray{same, smooth, half, invert}
 
 // Reader reads QR codes. It is for one goroutine.
 type Reader struct {
-	good int // the view that showed the last code
-	next int // the one to try beside it
+	good int  // the view that showed the last code
+	next int  // the one to try beside it
+	down bool // whether the picture is looked at upside down
 }
 
 // Read returns the text of a QR code in a picture; "" if it finds none. It looks at the
-// picture in two ways: as it last found a code, and in one of the others in turn. The
-// library may panic on a picture that it wasn't made for: so Read is called in a process
+// picture in two ways: as it last found a code, and in one of the others in turn. Where it
+// finds none the next picture is turned upside down: what is in a code may look like one of
+// the marks by which codes are found, so that one of two hundred would never be read, and
+// then the library comes upon the marks in another order. The library may panic on a picture that it wasn't made for: so Read is called in a process
 // of its own, by Serve.
 func (r *Reader) Read(m *image.Gray) string {
+	if r.down {
+		m = upsideDown(m)
+	}
 	if text := decode(views[r.good](m)); text != "" {
 		return text
 	}
@@ -39,6 +45,8 @@ func (r *Reader) Read(m *image.Gray) string {
 	text := decode(views[r.next](m))
 	if text != "" {
 		r.good = r.next
+	} else {
+		r.down = !r.down
 	}
 	return text
 }
@@ -67,6 +75,14 @@ func invert(m *image.Gray) *image.Gray {
 	out := image.NewGray(m.Rect)
 	for i, v := range m.Pix {
 		out.Pix[i] = 255 - v
+	}
+	return out
+}
+
+func upsideDown(m *image.Gray) *image.Gray {
+	out := image.NewGray(m.Rect)
+	for i, v := range m.Pix {
+		out.Pix[len(m.Pix)-1-i] = v
 	}
 	return out
 }
