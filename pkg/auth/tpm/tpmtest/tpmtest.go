@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -61,7 +60,7 @@ func (p *TPM) PowerOn() {
 	var said bytes.Buffer
 	cmd := exec.Command("swtpm", "socket", "--tpm2", "--tpmstate", "dir="+p.dir, "--server", "type=unixio,fd=3", "--flags", "not-need-init,startup-clear") //nolint:gosec // a test's folder
 	cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = []*os.File{f}, &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = endsWithUs()
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
