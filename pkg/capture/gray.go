@@ -36,8 +36,12 @@ func (c *Camera) Gray(ctx context.Context) (*image.Gray, error) {
 
 // Plain has a camera that also gives raw pictures or motion JPEG give those, so that Gray
 // works, until it is called with false. Where that is a change the camera is opened again, which
-// who is watching sees as a short gap. One that gives H.264 alone goes on with that.
+// who is watching sees as a short gap. One that gives H.264 alone goes on with that, and so
+// does one whose configuration asks for H.264.
 func (c *Camera) Plain(on bool) {
+	if c.cfg.Format == FormatH264 {
+		return
+	}
 	if c.way.plain.Swap(on) == on {
 		return
 	}
