@@ -18,10 +18,13 @@ const root = "../.."
 
 // mutant is one patch and what its head says.
 type mutant struct {
-	patch     string // absolute path
-	pkg, test string
-	changed   []string // paths in the repository
+	patch   string // absolute path
+	tests   []named
+	changed []string // paths in the repository
 }
+
+// named is a test that must fail under the patch.
+type named struct{ pkg, test string }
 
 func read(t *testing.T, path string) mutant {
 	t.Helper()
@@ -34,18 +37,20 @@ func read(t *testing.T, path string) mutant {
 		t.Fatal(err)
 	}
 	m := mutant{patch: abs}
+	pkg := ""
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
-		for prefix, into := range map[string]*string{"Package: ": &m.pkg, "Test: ": &m.test} {
-			if v, ok := strings.CutPrefix(line, prefix); ok {
-				*into = v
-			}
+		if v, ok := strings.CutPrefix(line, "Package: "); ok {
+			pkg = v
+		}
+		if v, ok := strings.CutPrefix(line, "Test: "); ok && pkg != "" {
+			m.tests = append(m.tests, named{pkg, v})
 		}
 		if file, ok := strings.CutPrefix(line, "+++ b/"); ok {
 			m.changed = append(m.changed, file)
 		}
 	}
-	if m.pkg == "" || m.test == "" || len(m.changed) == 0 {
+	if len(m.tests) == 0 || len(m.changed) == 0 {
 		t.Fatalf("%s names no package, test or file", path)
 	}
 	return m
@@ -107,17 +112,17 @@ func (m mutant) image() bool {
 	return slices.ContainsFunc(m.changed, func(file string) bool { return !strings.HasSuffix(file, ".go") })
 }
 
-// run runs the mutant's test and returns how it ended: pass, fail, skip, or empty
-// when it did not run (because the mutant does not compile, say). In GOFLAGS the
+// run runs one of the mutant's tests and returns how it ended: pass, fail, skip, or
+// empty when it did not run (because the mutant does not compile, say). In GOFLAGS the
 // overlay reaches children that the test builds, too.
-func (m mutant) run(t *testing.T, overlay string) (action string, output string) {
+func (m mutant) run(t *testing.T, n named, overlay string) (action string, output string) {
 	t.Helper()
 	env := []string{"GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + overlay}
 	if m.image() {
 		env = append(env, "CAMD_MUTANT="+filepath.Dir(overlay))
 	}
-	out := goTest("^"+strings.ReplaceAll(m.test, "/", "$/^")+"$", m.pkg, env...)
-	return ending(m.test, bytes.NewReader(out)), string(out)
+	out := goTest("^"+strings.ReplaceAll(n.test, "/", "$/^")+"$", n.pkg, env...)
+	return ending(n.test, bytes.NewReader(out)), string(out)
 }
 
 // goTest runs tests and returns its events, which tell more than its exit code.
@@ -151,8 +156,10 @@ type intact map[string]func() []byte // by package
 func newIntact(all []mutant) intact {
 	names := map[string][]string{}
 	for _, m := range all {
-		name, _, _ := strings.Cut(m.test, "/")
-		names[m.pkg] = append(names[m.pkg], name)
+		for _, n := range m.tests {
+			name, _, _ := strings.Cut(n.test, "/")
+			names[n.pkg] = append(names[n.pkg], name)
+		}
 	}
 	s := intact{}
 	for pkg, l := range names {
@@ -161,13 +168,13 @@ func newIntact(all []mutant) intact {
 	return s
 }
 
-// ending is how the mutant's test ends without its patch.
-func (s intact) ending(m mutant) (action, output string) {
-	if m.pkg == own {
+// ending is how a test ends without a patch.
+func (s intact) ending(n named) (action, output string) {
+	if n.pkg == own {
 		return "pass", ""
 	}
-	out := s[m.pkg]()
-	return ending(m.test, bytes.NewReader(out)), string(out)
+	out := s[n.pkg]()
+	return ending(n.test, bytes.NewReader(out)), string(out)
 }
 
 // TestEveryMutantIsCaught runs beside the tests that wait most.
@@ -186,15 +193,17 @@ func TestEveryMutantIsCaught(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(m.patch), ".patch"), func(t *testing.T) {
 			t.Parallel() // one compiles while another runs
 			overlay := m.overlay(t)
-			if action, out := without.ending(m); action != "pass" {
-				t.Fatalf("without the patch %s ends with %q:\n%s", m.test, action, out)
-			}
-			action, out := m.run(t, overlay)
-			switch {
-			case action == "" || strings.Contains(out, "panic: "):
-				t.Errorf("%s did not fail by its own assertion:\n%s", m.test, out)
-			case action != "fail":
-				t.Errorf("%s ends with %q though the control is gone", m.test, action)
+			for _, n := range m.tests {
+				if action, out := without.ending(n); action != "pass" {
+					t.Fatalf("without the patch %s ends with %q:\n%s", n.test, action, out)
+				}
+				action, out := m.run(t, n, overlay)
+				switch {
+				case action == "" || strings.Contains(out, "panic: "):
+					t.Errorf("%s did not fail by its own assertion:\n%s", n.test, out)
+				case action != "fail":
+					t.Errorf("%s ends with %q though the control is gone", n.test, action)
+				}
 			}
 		})
 	}
