@@ -110,9 +110,11 @@ func (s *Setup) certified(into *Settings, key crypto.Signer, chain [][]byte) err
 func (s *Setup) try(ctx context.Context, set proto.SetupSettings, next *Settings, progress func(proto.SetupStep)) error {
 	if set.WiFi != nil {
 		progress(proto.StepWiFi)
-		if err := s.deps.Radio.Join(ctx, *set.WiFi, progress); err != nil {
+		joined, err := s.deps.Radio.Join(ctx, *set.WiFi, progress)
+		if err != nil {
 			return err
 		}
+		next.WiFi = &joined
 	}
 	if set.EST != nil && len(set.Chain) == 0 {
 		progress(proto.StepCertificate)

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -41,9 +42,10 @@ type world struct {
 
 // networks is a radio.
 type networks struct {
-	absent bool
-	heard  []proto.Network
-	join   error
+	absent   bool
+	heard    []proto.Network
+	join     error
+	security proto.Security // of what is joined, if it is not as it was asked for
 }
 
 func newWorld(t *testing.T) *world {
@@ -96,10 +98,11 @@ func (w *world) enroll() error {
 
 func (w *world) Networks(context.Context) ([]proto.Network, error) { return w.heard, nil }
 
-func (w *world) Join(_ context.Context, n proto.WiFi, progress func(proto.SetupStep)) error {
+func (w *world) Join(_ context.Context, n proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
 	w.calls = append(w.calls, "join "+string(n.SSID))
 	progress(proto.StepAddress)
-	return w.join
+	n.Security = cmp.Or(w.security, n.Security)
+	return n, w.join
 }
 
 func (w *world) Keep(_ context.Context, n *proto.WiFi) error {

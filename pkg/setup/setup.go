@@ -17,9 +17,9 @@ type Radio interface {
 	// Networks lists what is heard: at most proto.MaxNetworks, the strongest first, each
 	// SSID once.
 	Networks(ctx context.Context) ([]proto.Network, error)
-	// Join joins a network, and returns when the device has an address in it. It is not
-	// kept: Keep says which is in force.
-	Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) error
+	// Join joins a network, and returns when the device has an address in it, as it is to
+	// be kept: Keep says which is in force.
+	Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error)
 	// Keep puts a network in force from now on, or none of camd's if w is nil.
 	Keep(ctx context.Context, w *proto.WiFi) error
 }

@@ -155,6 +155,21 @@ func TestWiFiAlone(t *testing.T) {
 	w.expect("", "join home", "keep home")
 }
 
+// What is kept is what was found: nothing weaker is joined by that name later.
+func TestTheSecurityThatWasFoundIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.security = proto.SecurityWPA3
+	s := w.open()
+	asked := wifi("home")
+	asked.Security = ""
+	if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: asked}, none, w.enroll); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Settings().WiFi.Security; got != proto.SecurityWPA3 {
+		t.Errorf("kept as %q", got)
+	}
+}
+
 func TestABoardWithoutWiFi(t *testing.T) {
 	w := newWorld(t)
 	w.absent = true

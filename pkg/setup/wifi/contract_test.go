@@ -36,24 +36,25 @@ var joins = []struct {
 	wifi proto.WiFi
 	code proto.Code // empty: it is joined
 	by   string
+	kept proto.Security // to be kept with it
 }{
-	{"WPA2", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "WPA2-PSK"},
-	{"WPA2 as was said", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey, Security: proto.SecurityWPA2}, "", "WPA2-PSK"},
-	{"both, by PSK", point{ssid: "home", security: proto.SecurityTransition, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "WPA2-PSK"},
-	{"WPA3 alone", point{ssid: "home", security: proto.SecurityWPA3, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "SAE"},
-	{"any bytes as a name", point{ssid: hostile, security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: hostile, Password: homeKey}, "", "WPA2-PSK"},
-	{"quotation marks in the password", point{ssid: "home", security: proto.SecurityWPA2, password: `a"b\c" d`}, proto.WiFi{SSID: "home", Password: `a"b\c" d`}, "", "WPA2-PSK"},
-	{"open", point{ssid: "cafe", security: proto.SecurityOpen}, proto.WiFi{SSID: "cafe"}, proto.CodeWiFiOpen, ""},
-	{"open, and meant", point{ssid: "cafe", security: proto.SecurityOpen}, proto.WiFi{SSID: "cafe", OpenOK: true}, "", "NONE"},
-	{"open, though it has a password", point{ssid: "home", security: proto.SecurityOpen}, proto.WiFi{SSID: "home", Password: homeKey, OpenOK: true}, proto.CodeWiFiOpen, ""},
-	{"a wrong password of WPA2", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: "wrong horse"}, proto.CodeWiFiPassword, ""},
-	{"a wrong password of WPA3", point{ssid: "home", security: proto.SecurityWPA3, password: homeKey}, proto.WiFi{SSID: "home", Password: "wrong horse"}, proto.CodeWiFiPassword, ""},
-	{"no password", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home"}, proto.CodeWiFiPassword, ""},
-	{"not there", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "hom", Password: homeKey}, proto.CodeWiFiNotFound, ""},
-	{"hidden, and nobody said so", point{ssid: "secret", security: proto.SecurityWPA2, password: homeKey, hidden: true}, proto.WiFi{SSID: "secret", Password: homeKey}, proto.CodeWiFiNotFound, ""},
-	{"hidden", point{ssid: "secret", security: proto.SecurityWPA2, password: homeKey, hidden: true}, proto.WiFi{SSID: "secret", Password: homeKey, Hidden: true}, "", "WPA2-PSK"},
-	{"no address", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey, mute: true}, proto.WiFi{SSID: "home", Password: homeKey}, proto.CodeWiFiNoAddress, ""},
-	{"refused", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey, strict: true}, proto.WiFi{SSID: "home", Password: homeKey}, proto.CodeWiFiRefused, ""},
+	{"WPA2", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "WPA2-PSK", proto.SecurityWPA2},
+	{"WPA2 as was said", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey, Security: proto.SecurityWPA2}, "", "WPA2-PSK", proto.SecurityWPA2},
+	{"both, by PSK", point{ssid: "home", security: proto.SecurityTransition, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "WPA2-PSK", proto.SecurityTransition},
+	{"WPA3 alone", point{ssid: "home", security: proto.SecurityWPA3, password: homeKey}, proto.WiFi{SSID: "home", Password: homeKey}, "", "SAE", proto.SecurityWPA3},
+	{"any bytes as a name", point{ssid: hostile, security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: hostile, Password: homeKey}, "", "WPA2-PSK", proto.SecurityWPA2},
+	{"quotation marks in the password", point{ssid: "home", security: proto.SecurityWPA2, password: `a"b\c" d`}, proto.WiFi{SSID: "home", Password: `a"b\c" d`}, "", "WPA2-PSK", proto.SecurityWPA2},
+	{"open", point{ssid: "cafe", security: proto.SecurityOpen}, proto.WiFi{SSID: "cafe"}, proto.CodeWiFiOpen, "", ""},
+	{"open, and meant", point{ssid: "cafe", security: proto.SecurityOpen}, proto.WiFi{SSID: "cafe", OpenOK: true}, "", "NONE", proto.SecurityOpen},
+	{"open, though it has a password", point{ssid: "home", security: proto.SecurityOpen}, proto.WiFi{SSID: "home", Password: homeKey, OpenOK: true}, proto.CodeWiFiOpen, "", ""},
+	{"a wrong password of WPA2", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home", Password: "wrong horse"}, proto.CodeWiFiPassword, "", ""},
+	{"a wrong password of WPA3", point{ssid: "home", security: proto.SecurityWPA3, password: homeKey}, proto.WiFi{SSID: "home", Password: "wrong horse"}, proto.CodeWiFiPassword, "", ""},
+	{"no password", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "home"}, proto.CodeWiFiPassword, "", ""},
+	{"not there", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey}, proto.WiFi{SSID: "hom", Password: homeKey}, proto.CodeWiFiNotFound, "", ""},
+	{"hidden, and nobody said so", point{ssid: "secret", security: proto.SecurityWPA2, password: homeKey, hidden: true}, proto.WiFi{SSID: "secret", Password: homeKey}, proto.CodeWiFiNotFound, "", ""},
+	{"hidden", point{ssid: "secret", security: proto.SecurityWPA2, password: homeKey, hidden: true}, proto.WiFi{SSID: "secret", Password: homeKey, Hidden: true}, "", "WPA2-PSK", proto.SecurityWPA2},
+	{"no address", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey, mute: true}, proto.WiFi{SSID: "home", Password: homeKey}, proto.CodeWiFiNoAddress, "", ""},
+	{"refused", point{ssid: "home", security: proto.SecurityWPA2, password: homeKey, strict: true}, proto.WiFi{SSID: "home", Password: homeKey}, proto.CodeWiFiRefused, "", ""},
 }
 
 // keepsContract shows that Join says why, and that the former network is never lost.
@@ -70,7 +71,7 @@ func keepsContract(t *testing.T, w world) {
 			defer w.lower(c.air.ssid)
 
 			var steps []proto.SetupStep
-			err := r.Join(t.Context(), c.wifi, func(s proto.SetupStep) { steps = append(steps, s) })
+			kept, err := r.Join(t.Context(), c.wifi, func(s proto.SetupStep) { steps = append(steps, s) })
 			ssid, by := w.how()
 			if c.code == "" {
 				if err != nil || ssid != string(c.wifi.SSID) || by != c.by {
@@ -79,7 +80,11 @@ func keepsContract(t *testing.T, w world) {
 				if len(steps) != 2 || steps[0] != proto.StepWiFi || steps[1] != proto.StepAddress {
 					t.Errorf("the steps were %v", steps)
 				}
-				must(t, r.Keep(t.Context(), &c.wifi))
+				want := c.wifi
+				if want.Security = c.kept; kept != want {
+					t.Errorf("to be kept: %q with %s, want %s", kept.SSID, kept.Security, c.kept)
+				}
+				must(t, r.Keep(t.Context(), &kept))
 				if ssid, _ := w.how(); ssid != string(c.wifi.SSID) {
 					t.Errorf("kept, it is in %q", ssid)
 				}

@@ -19,8 +19,11 @@ const backTime = 20 * time.Second
 // Join gets into a network and waits for an address there. It is in force until Keep says
 // which one is; without success the former one is again. A network that is not heard, or
 // can't be joined as it is, costs the former one nothing: that is looked at first.
-func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) error {
-	return r.with(ctx, func(s *session, c card) error {
+//
+// It returns the network as it is to be kept: with the security by which it was heard, so
+// that later nothing weaker is joined by its name.
+func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
+	err := r.with(ctx, func(s *session, c card) error {
 		progress(proto.StepWiFi)
 		n, err := r.look(ctx, s, c, w)
 		if err != nil {
@@ -38,20 +41,33 @@ func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.Setu
 			return err
 		}
 		r.joined = b
+		w = as(w, n)
 		return nil
 	})
+	return w, err
+}
+
+// as is a network as it was joined. What a person asked for stays where it is more.
+func as(w proto.WiFi, n seen) proto.WiFi {
+	if w.Security == "" || n.Security == proto.SecurityWPA3 {
+		w.Security = n.Security
+	}
+	return w
 }
 
 // look finds the network in the air, as it is now: what wpa_supplicant remembers may be how a
 // router was before its owner set it up anew. One scan may miss it.
 func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (seen, error) {
-	var hidden proto.SSID
-	if w.Hidden {
-		hidden = w.SSID
-	}
-	for range r.wait.scans {
+	for i := range r.wait.scans {
+		how := probing()
+		switch {
+		case w.Hidden:
+			how = probing(w.SSID)
+		case i > 0 && i == r.wait.scans-1:
+			how = listening()
+		}
 		began := time.Now()
-		all, err := r.scan(ctx, s, c, hidden)
+		all, err := r.scan(ctx, s, c, how)
 		if err != nil {
 			return seen{}, err
 		}

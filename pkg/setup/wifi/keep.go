@@ -167,7 +167,7 @@ func (w *watcher) tend(ctx context.Context) {
 	if v.present {
 		w.c, v.err = w.s.card(ctx, names)
 	}
-	if v.present && v.err == nil && w.r.told {
+	if v.present && v.err == nil && w.r.told && !w.r.trying(ctx, w.s, w.c) {
 		v.err = w.r.apply(ctx, w.s, w.c)
 	}
 	if w.tried != w.r.tried {
@@ -187,6 +187,16 @@ func (w *watcher) tend(ctx context.Context) {
 	if ctx.Err() == nil {
 		w.r.say(v)
 	}
+}
+
+// trying reports whether a network was joined of which Keep has not yet said whether it
+// stays.
+func (r *Radio) trying(ctx context.Context, s *session, c card) bool {
+	if r.joined.owner == "" {
+		return false
+	}
+	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "Networks")
+	return err == nil && r.joined.in(s, paths)
 }
 
 // why is why the interface is not in the kept network. Where the network lets nobody in any

@@ -117,7 +117,7 @@ func (r *Radio) Present() bool { return len(r.Interfaces()) > 0 }
 func (r *Radio) Networks(ctx context.Context) ([]proto.Network, error) {
 	var l []proto.Network
 	err := r.with(ctx, func(s *session, c card) error {
-		all, err := r.scan(ctx, s, c, "")
+		all, err := r.scan(ctx, s, c, probing())
 		l = list(all)
 		return err
 	})
@@ -211,13 +211,26 @@ func noWiFi(name string, err error) error {
 	return problem(proto.CodeNoWiFi, "The camera's Wi-Fi %s does not work: %v.", foreign.Name(name), err)
 }
 
-// scan has wpa_supplicant look for networks, for the hidden one named ssid too, and returns
-// what was heard.
-func (r *Radio) scan(ctx context.Context, s *session, c card, ssid proto.SSID) ([]seen, error) {
+// probing asks who is there, and for hidden networks by their names. It takes a moment on
+// each channel.
+func probing(hidden ...proto.SSID) map[string]any {
 	args := map[string]any{"Type": "active"}
-	if ssid != "" {
-		args["SSIDs"] = [][]byte{[]byte(ssid), {}}
+	if len(hidden) > 0 {
+		l := [][]byte{}
+		for _, ssid := range hidden {
+			l = append(l, []byte(ssid))
+		}
+		args["SSIDs"] = append(l, []byte{})
 	}
+	return args
+}
+
+// listening waits on each channel for longer than an access point is silent. One that lets
+// only listed devices in answers no other that asks, and is heard by this alone.
+func listening() map[string]any { return map[string]any{"Type": "passive"} }
+
+// scan has wpa_supplicant look for networks, and returns what was heard.
+func (r *Radio) scan(ctx context.Context, s *session, c card, args map[string]any) ([]seen, error) {
 	err := s.call(ctx, c.at, interfaze+".Scan", []any{variants(args)})
 	var busy saidError
 	if err != nil && !errors.As(err, &busy) { // one may be under way

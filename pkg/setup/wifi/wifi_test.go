@@ -26,6 +26,23 @@ var homeWiFi = proto.WiFi{SSID: "home", Password: homeKey}
 
 func noSteps(proto.SetupStep) {}
 
+// join gets into a network, and returns it as it is to be kept.
+func join(t *testing.T, r *Radio, w proto.WiFi) proto.WiFi {
+	t.Helper()
+	kept, err := r.Join(t.Context(), w, noSteps)
+	must(t, err)
+	return kept
+}
+
+// run runs the radio for as long as the test does.
+func run(t *testing.T, r *Radio) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx, func() {}) }()
+	t.Cleanup(func() { cancel(); must(t, <-done) })
+}
+
 func TestNetworks(t *testing.T) {
 	f := newFake(t)
 	f.raise(point{ssid: hostile, security: proto.SecurityOpen, signal: -80})
@@ -53,7 +70,7 @@ func TestWithoutWiFi(t *testing.T) {
 	if _, err := r.Networks(t.Context()); !problemOf(err, proto.CodeNoWiFi) {
 		t.Errorf("Networks() = %v", err)
 	}
-	if err := r.Join(t.Context(), homeWiFi, noSteps); !problemOf(err, proto.CodeNoWiFi) {
+	if _, err := r.Join(t.Context(), homeWiFi, noSteps); !problemOf(err, proto.CodeNoWiFi) {
 		t.Errorf("Join() = %v", err)
 	}
 	if r.Present() {
@@ -86,7 +103,7 @@ func TestFaultsOfWPASupplicant(t *testing.T) {
 			r := f.radio(New(quiet(), nil))
 			c.fault(f)
 			r.bus = f.address
-			if err := r.Join(t.Context(), homeWiFi, noSteps); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := r.Join(t.Context(), homeWiFi, noSteps); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Join() = %v", err)
 			}
 		})
@@ -111,7 +128,7 @@ func TestItEndsWhileItJoins(t *testing.T) {
 			must(t, r.Keep(t.Context(), &proto.WiFi{SSID: "former", Password: homeKey}))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err := r.Join(ctx, homeWiFi, func(s proto.SetupStep) {
+			_, err := r.Join(ctx, homeWiFi, func(s proto.SetupStep) {
 				if s == proto.StepAddress {
 					c.meanwhile(f, cancel)
 					cancel()
@@ -136,7 +153,7 @@ func TestARouterThatWasSetUpAnew(t *testing.T) {
 	p := home()
 	p.security, p.before = proto.SecurityWPA3, proto.SecurityWPA2
 	f.raise(p)
-	must(t, f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, noSteps))
+	join(t, f.radio(New(quiet(), nil)), homeWiFi)
 	if _, by := f.how(); by != "SAE" {
 		t.Errorf("it is in by %s", by)
 	}
@@ -148,7 +165,7 @@ func TestItVanishesWhileItGivesAnAddress(t *testing.T) {
 	mute := home()
 	mute.mute = true
 	f.raise(mute)
-	err := f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, func(s proto.SetupStep) {
+	_, err := f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, func(s proto.SetupStep) {
 		if s == proto.StepAddress {
 			f.lower("home")
 		}
@@ -165,7 +182,7 @@ func TestWhatACamdLeft(t *testing.T) {
 	f := newFake(t)
 	f.raise(home())
 	f.file(file)
-	must(t, f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, noSteps))
+	join(t, f.radio(New(quiet(), nil)), homeWiFi)
 	if got := f.names(); !slices.Equal(got, []string{"home"}) {
 		t.Fatalf("while it is tried there are %q", got)
 	}
@@ -174,7 +191,7 @@ func TestWhatACamdLeft(t *testing.T) {
 		t.Errorf("there are %q", got)
 	}
 
-	must(t, f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, noSteps))
+	join(t, f.radio(New(quiet(), nil)), homeWiFi)
 	f.mu.Lock()
 	joined := f.current
 	f.mu.Unlock()
@@ -198,13 +215,13 @@ func TestTheFileStaysInForce(t *testing.T) {
 	f.file(point{ssid: "file", password: homeKey})
 	r := f.radio(New(quiet(), nil))
 	must(t, r.Keep(t.Context(), nil))
-	if err := r.Join(t.Context(), homeWiFi, noSteps); !problemOf(err, proto.CodeWiFiNotFound) {
+	if _, err := r.Join(t.Context(), homeWiFi, noSteps); !problemOf(err, proto.CodeWiFiNotFound) {
 		t.Errorf("Join() = %v", err)
 	}
 	f.raise(home())
 	wrong := homeWiFi
 	wrong.Password = "wrong horse"
-	if err := r.Join(t.Context(), wrong, noSteps); !problemOf(err, proto.CodeWiFiPassword) {
+	if _, err := r.Join(t.Context(), wrong, noSteps); !problemOf(err, proto.CodeWiFiPassword) {
 		t.Errorf("Join() = %v", err)
 	}
 	if ssid, _ := f.how(); ssid != "file" || !slices.Equal(f.names(), []string{"file"}) {
@@ -220,10 +237,7 @@ func TestANewRouter(t *testing.T) {
 	board := health.NewBoard(quiet())
 	r := f.radio(New(quiet(), board))
 	must(t, r.Keep(t.Context(), &homeWiFi))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx, func() {}) }()
-	t.Cleanup(func() { cancel(); must(t, <-done) })
+	run(t, r)
 	f.lower("home")
 	p := home()
 	p.security = proto.SecurityWPA3
@@ -237,6 +251,79 @@ func TestANewRouter(t *testing.T) {
 	}
 }
 
+// TestWhatIsTriedIsLeftAlone: until Keep says what stays, Run leaves the network that was
+// joined, also where none was kept before.
+func TestWhatIsTriedIsLeftAlone(t *testing.T) {
+	for name, former := range map[string]*proto.WiFi{"out of its box": nil, "with a former one": {SSID: "former", Password: homeKey}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			f.raise(point{ssid: "former", security: proto.SecurityWPA2, password: homeKey})
+			f.raise(home())
+			r := f.radio(New(quiet(), nil))
+			run(t, r)
+			must(t, r.Keep(t.Context(), former))
+			kept := join(t, r, homeWiFi)
+			for range 3 { // Run has looked since
+				looked(t, f)
+			}
+			if ssid, _ := f.how(); ssid != "home" {
+				t.Fatalf("before Keep it is in %q", ssid)
+			}
+			must(t, r.Keep(t.Context(), former))
+			eventually(t, "it is in the former one", func() bool { ssid, _ := f.how(); return former == nil && ssid == "" || ssid == "former" })
+			join(t, r, homeWiFi)
+			f.restart() // nothing is known of it any more
+			eventually(t, "it is where it was", func() bool { ssid, _ := f.how(); return former == nil && ssid == "" || ssid == "former" })
+			must(t, r.Keep(t.Context(), &kept))
+			eventually(t, "it is in the new one", func() bool { ssid, _ := f.how(); return ssid == "home" })
+		})
+	}
+}
+
+// looked waits until Run has looked once more.
+func looked(t *testing.T, f *fake) {
+	t.Helper()
+	before := f.looks()
+	eventually(t, "Run has looked", func() bool { return f.looks() > before })
+}
+
+// TestAWeakerTwin: a network that was joined by WPA3 alone is not joined by WPA2 later,
+// though nobody said at first by what it was to be joined.
+func TestAWeakerTwin(t *testing.T) {
+	f := newFake(t)
+	p := home()
+	p.security = proto.SecurityWPA3
+	f.raise(p)
+	board := health.NewBoard(quiet())
+	r := f.radio(New(quiet(), board))
+	kept := join(t, r, homeWiFi)
+	if kept.Security != proto.SecurityWPA3 {
+		t.Fatalf("it is to be kept as one of %q", kept.Security)
+	}
+	must(t, r.Keep(t.Context(), &kept))
+	f.lower("home")
+	f.raise(home()) // someone else's, by WPA2
+	run(t, r)
+	eventually(t, "it says what it hears", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set up") })
+	f.restart()
+	eventually(t, "it still says so", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set up") })
+	if ssid, by := f.how(); ssid != "" {
+		t.Errorf("it is in %q by %s", ssid, by)
+	}
+}
+
+// TestOneThatAnswersNobody: an access point with a list of devices answers no other that
+// asks who is there, and is heard all the same.
+func TestOneThatAnswersNobody(t *testing.T) {
+	f := newFake(t)
+	p := home()
+	p.strict = true
+	f.raise(p)
+	if _, err := f.radio(New(quiet(), nil)).Join(t.Context(), homeWiFi, noSteps); !problemOf(err, proto.CodeWiFiRefused) {
+		t.Errorf("Join() = %v", err)
+	}
+}
+
 // TestTheInterfaceComesLate: a USB stick, and a wpa_supplicant that starts after camd.
 func TestTheInterfaceComesLate(t *testing.T) {
 	f := newFake(t)
@@ -246,10 +333,7 @@ func TestTheInterfaceComesLate(t *testing.T) {
 	board := health.NewBoard(quiet())
 	r := f.radio(New(quiet(), board))
 	must(t, r.Keep(t.Context(), &homeWiFi))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx, func() {}) }()
-	t.Cleanup(func() { cancel(); must(t, <-done) })
+	run(t, r)
 	eventually(t, "it is missed", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "is missing") })
 	f.plug()
 	eventually(t, "wpa_supplicant is missed", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "does not run") })
@@ -297,8 +381,8 @@ func TestThePasswordIsNowhere(t *testing.T) {
 	f.raise(home())
 	f.raise(point{ssid: hostile, security: proto.SecurityWPA2, password: homeKey})
 	r := f.radio(New(slog.New(slog.NewTextHandler(&log, nil)), nil))
-	must(t, r.Join(t.Context(), homeWiFi, noSteps))
-	err := r.Join(t.Context(), proto.WiFi{SSID: hostile, Password: "another secret"}, noSteps)
+	join(t, r, homeWiFi)
+	_, err := r.Join(t.Context(), proto.WiFi{SSID: hostile, Password: "another secret"}, noSteps)
 	said := log.String() + err.Error()
 	for _, secret := range []string{homeKey, "another secret", "\x1b", "\u202e"} {
 		if strings.Contains(said, secret) {
