@@ -53,9 +53,9 @@ func (e eye) Gray(ctx context.Context) (*image.Gray, error) {
 // windowOf is the pairing window.
 type windowOf struct{ authority *auth.Authority }
 
-// Await waits until it is open.
+// Await waits until codes are looked for.
 func (w windowOf) Await(ctx context.Context) (context.Context, error) {
-	return w.authority.AwaitWindow(ctx)
+	return w.authority.AwaitSeeking(ctx)
 }
 
 // taker is what becomes of a code that was read.
@@ -83,7 +83,7 @@ func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 		return false
 	}
 	err = s.authority.Show(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // else the window closed, or somebody pairs in another way
 		s.refuse(sealed, err)
 	}
 	return err == nil || errors.Is(err, auth.ErrWindowClosed)

@@ -60,6 +60,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	case err != nil:
 		return fmt.Errorf("take a code: %w", err)
 	}
+	w.rest()
 	a.log.Info("paired by a code", "client", string(key.ClientID()))
 	return nil
 }
@@ -85,14 +86,16 @@ func (a *Authority) wrong(w *window, code string) {
 	a.fail(w)
 }
 
-// AwaitWindow waits until the pairing window is open, and returns a context that ends when
-// it closes or ctx does. The error is the end of ctx.
-func (a *Authority) AwaitWindow(ctx context.Context) (context.Context, error) {
+// AwaitSeeking waits until a code is to be looked for, and returns a context that ends when
+// none is any more, or ctx does: while the pairing window is open, but not while somebody
+// who knows the label's secret pairs in another way, nor once a client was let in. The
+// error is the end of ctx.
+func (a *Authority) AwaitSeeking(ctx context.Context) (context.Context, error) {
 	for ctx.Err() == nil {
 		changed := a.WindowChanged()
-		if w, err := a.opened(); err == nil {
+		if seeking := a.seeking(); seeking != nil {
 			ctx, cancel := context.WithCancel(ctx)
-			context.AfterFunc(w.ctx, cancel)
+			context.AfterFunc(seeking, cancel)
 			return ctx, nil
 		}
 		select {
@@ -101,6 +104,16 @@ func (a *Authority) AwaitWindow(ctx context.Context) (context.Context, error) {
 		}
 	}
 	return nil, ctx.Err()
+}
+
+// seeking is the context in which codes are looked for; nil while none is.
+func (a *Authority) seeking() context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.window == nil || a.window.seeking.Err() != nil {
+		return nil
+	}
+	return a.window.seeking
 }
 
 // showed notes that a member has shown a code and waits for an answer, or that it was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,48 +188,110 @@ func TestACodeWithABadCard(t *testing.T) {
 	}
 }
 
-func TestAwaitWindow(t *testing.T) {
+// seeker follows in which contexts codes are looked for.
+func seeker(t *testing.T, a *Authority) <-chan context.Context {
+	seeks := make(chan context.Context)
+	go func() {
+		for {
+			seek, err := a.AwaitSeeking(t.Context())
+			if err != nil {
+				return
+			}
+			seeks <- seek
+			<-seek.Done()
+		}
+	}()
+	return seeks
+}
+
+func TestCodesAreLookedForInAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openAuthority(t, newState(t))
-		opened := make(chan context.Context)
-		go func() {
-			for range 2 {
-				w, err := a.AwaitWindow(t.Context())
-				if err != nil {
-					t.Error(err)
-				}
-				opened <- w
-				<-w.Done()
-			}
-		}()
-		synctest.Wait()
-		select {
-		case <-opened:
-			t.Fatal("it was not opened yet")
-		default:
-		}
+		seeks := seeker(t, a)
+		none(t, seeks, "it was not opened yet")
 		for range 2 {
 			openWindow(t, a, time.Minute)
-			w := <-opened
+			seek := <-seeks
 			time.Sleep(59 * time.Second)
 			synctest.Wait()
-			if w.Err() != nil {
+			if seek.Err() != nil {
 				t.Error("it closed before its time")
 			}
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
-			if w.Err() == nil {
+			if seek.Err() == nil {
 				t.Error("it did not close")
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, what := range []string{"closed", "open"} { // at the end of camd, too
-			if _, err := a.AwaitWindow(ctx); err == nil {
+			if _, err := a.AwaitSeeking(ctx); err == nil {
 				t.Errorf("it waits after the end, with a window that is %s", what)
 			}
 			openWindow(t, a, time.Minute)
 		}
+		<-seeks // of the last window, so that nobody waits to tell
+	})
+}
+
+func none(t *testing.T, seeks <-chan context.Context, when string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case <-seeks:
+		t.Errorf("codes are looked for: %s", when)
+	default:
+	}
+}
+
+// The lens rests while somebody pairs in another way: on a small board it takes from the
+// radio what the conversation needs.
+func TestTheLensRestsWhileSomebodyPairs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := openAuthority(t, newState(t))
+		a.Provision(&fakeProvisioner{t: t})
+		seeks := seeker(t, a)
+		openWindow(t, a, time.Hour)
+		seek := <-seeks
+		resting := func(talk *pairing.Talk) error {
+			none(t, seeks, "somebody pairs")
+			if seek.Err() == nil {
+				t.Error("codes are looked for all the while that somebody pairs")
+			}
+			return ask(talk)
+		}
+		here, there := net.Pipe() // connected, and no more
+		done := make(chan error, 1)
+		go func() { done <- a.Join(t.Context(), pairing.NewFramed(there)) }()
+		synctest.Wait()
+		if seek.Err() != nil {
+			t.Error("who only connects has the lens rest")
+		}
+		_ = here.Close()
+		if err := <-done; err == nil {
+			t.Error("a handshake of nothing is a pairing")
+		}
+		wrong := a.Identity().Label()
+		wrong.Secret = pairing.NewSecret()
+		if client, _ := pair(t, a, wrong, newKeys(t)); client == nil || seek.Err() != nil {
+			t.Errorf("who does not know the label: %v, %v", client, seek.Err())
+		}
+		lost := errors.New("the phone went away")
+		if _, client, device := settle(t, a, newKeys(t), func(talk *pairing.Talk) error { return errors.Join(resting(talk), lost) }); !errors.Is(client, lost) || device == nil {
+			t.Errorf("client %v, device %v", client, device)
+		}
+		seek = <-seeks // nobody was let in
+		if _, client, device := settle(t, a, newKeys(t), func(talk *pairing.Talk) error { return errors.Join(resting(talk), set(talk)) }); client != nil || device != nil {
+			t.Errorf("client %v, device %v", client, device)
+		}
+		none(t, seeks, "a client was let in")
+		openWindow(t, a, time.Minute)
+		seek = <-seeks
+		if err := a.Show(t.Context(), shownBy(t, newKeys(t), "one", proto.SetupSettings{}), noStep); !refused(err, proto.CodeOwned) || seek.Err() != nil {
+			t.Errorf("a stranger's code: %v, %v", err, seek.Err())
+		}
+		a.CloseWindow()
 	})
 }
 

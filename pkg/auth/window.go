@@ -23,7 +23,12 @@ type window struct {
 	until    time.Time
 	failures int
 	wrong    map[string]bool // codes that were shown and are failures
+	seeking  context.Context // ends when no code is to be looked for, for now or in this window
+	rest     context.CancelFunc
 }
+
+// seek lets codes be looked for.
+func (w *window) seek() { w.seeking, w.rest = context.WithCancel(w.ctx) }
 
 // WindowState is what people may know of the pairing window.
 type WindowState struct {
@@ -46,6 +51,7 @@ func (a *Authority) OpenWindow(d time.Duration, name string) error {
 		a.window.cancel()
 	}
 	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
+	a.window.seek()
 	a.turn()
 	context.AfterFunc(ctx, func() { // it closes, for whatever reason
 		a.mu.Lock()
@@ -107,7 +113,7 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	defer context.AfterFunc(w.ctx, cancel)()
 	c := &conversation{Authority: a, window: w}
 	d := a.device()
-	d.Secret, d.Setup = a.identity.Label().Secret, c
+	d.Secret, d.Setup, d.Begun = a.identity.Label().Secret, c, w.rest
 	d.Enroll = func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
 		return a.enroll(w, key, card, "")
 	}
@@ -166,13 +172,17 @@ func (a *Authority) opened() (*window, error) {
 
 // leave ends a handshake and counts its failure.
 func (a *Authority) leave(w *window, err error) {
-	<-a.joining
+	defer func() { <-a.joining }() // last, so that codes rest while the next one is under way
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil || w.ctx.Err() != nil {
 		return
 	}
 	a.fail(w)
+	if w.seeking.Err() != nil {
+		w.seek()
+		a.turn()
+	}
 }
 
 // fail counts a failure in a window that is open. a.mu is held.

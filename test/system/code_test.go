@@ -2,7 +2,9 @@ package system
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
@@ -219,4 +222,62 @@ func TestWrongCodesCloseTheWindow(t *testing.T) {
 		}
 	}
 	r.Until("the window closes", func() bool { return strings.Contains(r.Log(), "pairing window closed after failures") })
+}
+
+// TestTheReaderOfCodesRestsWhileSomebodyPairs: there is no process that reads codes while a
+// client is in a conversation at the socket; after one that came to nothing there is one
+// again, and after a receipt there is none.
+func TestTheReaderOfCodesRestsWhileSomebodyPairs(t *testing.T) {
+	tables, _ := inFrontOfTheLens(t)
+	r := rig.New(t, tables)
+	r.Start()
+	r.Online()
+	keys, err := client.NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.OpenWindow("Anna")
+	r.Until("codes are read", func() bool { return readsCodes(t, r) })
+	for _, set := range []bool{false, true} {
+		conn, err := client.Join(patient(t), r.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.SetUp(patient(t), conn, r.Label, keys, nil, func(_ context.Context, talk *pairing.Talk) (client.Broker, error) {
+			r.Until("codes are not read while somebody pairs", func() bool { return !readsCodes(t, r) })
+			if !set {
+				return client.Broker{}, errors.New("the phone went away")
+			}
+			return r.Login(keys), talk.Set(proto.SetupSettings{}, nil)
+		})
+		_ = conn.Close() // the pairing may have closed it
+		if set != (err == nil) {
+			t.Fatal(err)
+		}
+		if !set {
+			r.Until("codes are read again", func() bool { return readsCodes(t, r) })
+		}
+	}
+	if readsCodes(t, r) {
+		t.Error("codes are read though somebody was let in")
+	}
+}
+
+// readsCodes reports whether camd has a child that reads codes.
+func readsCodes(t *testing.T, r *rig.Rig) bool {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.PID()))
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("this kernel does not tell a process's children (CONFIG_PROC_CHILDREN): %v", err)
+	}
+	for _, path := range lists {
+		list, _ := os.ReadFile(path) // the thread may have ended
+		for _, pid := range strings.Fields(string(list)) {
+			line, _ := os.ReadFile("/proc/" + pid + "/cmdline") // the child may have
+			if strings.Contains(string(line), "read-codes") {
+				return true
+			}
+		}
+	}
+	return false
 }

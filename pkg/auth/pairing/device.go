@@ -27,7 +27,8 @@ type Device struct {
 	// enrolled gets its receipt again. A *proto.Refusal reaches the client as its
 	// code, any other error as proto.CodeInternal.
 	Enroll func(ctx context.Context, key envelope.PublicKey, card []byte) (Receipt, error)
-	Setup  Setup // nil: nothing can be asked or set
+	Setup  Setup  // nil: nothing can be asked or set
+	Begun  func() // called when the client has shown that it knows the secret; nil: nobody is told
 
 	random io.Reader // of the ephemeral key; nil but for test vectors
 }
@@ -51,6 +52,9 @@ func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
 	c, err := greet(ctx, conn, psk, d.random)
 	if err != nil {
 		return Receipt{}, err
+	}
+	if d.Begun != nil {
+		d.Begun()
 	}
 	if err := d.hello(c); err != nil {
 		return Receipt{}, err

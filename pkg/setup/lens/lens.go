@@ -35,15 +35,16 @@ type Eye interface {
 
 // Window is the pairing window.
 type Window interface {
-	// Await waits until the window is open and returns a context that ends when it
-	// closes, or ctx does. The error is the end of ctx.
+	// Await waits until the window is open and nobody is in a conversation with the device
+	// in it, and returns a context that ends when that is over, or ctx does. The error is
+	// the end of ctx.
 	Await(ctx context.Context) (open context.Context, err error)
 }
 
 // Taker gets the codes that were read.
 type Taker interface {
-	// Take reports whether the code was taken: then no other is looked for while this
-	// window is open. ctx ends when it closes.
+	// Take reports whether the code was taken: then no other is looked for until Await
+	// returns again. ctx is the one that Await returned.
 	Take(ctx context.Context, c code.Sealed) bool
 }
 
@@ -76,7 +77,8 @@ func New(log *slog.Logger, board *health.Board, eye Eye, window Window, taker Ta
 // String names the component.
 func (l *Lens) String() string { return "lens" }
 
-// Run looks for codes whenever the window is open, until ctx ends.
+// Run looks for codes whenever the window says so, until ctx ends. Meanwhile, and not
+// otherwise, there is a process that reads them.
 func (l *Lens) Run(ctx context.Context, ready func()) error {
 	ready()
 	for ctx.Err() == nil {
