@@ -68,6 +68,7 @@ func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, 
 			return err == nil
 		},
 		Member: func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
+		Window: authority.Window,
 		Again:  end.now,
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
+	"github.com/camd-project/camd/pkg/setup/claim/claimtest"
 )
 
 // What the configuration names goes before what was set up.
@@ -119,5 +123,51 @@ func TestTrialProblems(t *testing.T) {
 	cancel()
 	if err := (trial{cfg, identity}).Try(ctx, with(broker)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// reached is a broker that does not work at first.
+type reached struct{ tries int }
+
+func (r *reached) Try(context.Context, setup.Settings) error {
+	if r.tries++; r.tries == 1 {
+		return &proto.SetupProblem{Code: proto.CodeBrokerUnreachable}
+	}
+	return nil
+}
+
+// A real enrolment server takes a password once. A broker that does not work at first costs
+// no other.
+func TestAOneTimePasswordIsSpentOnce(t *testing.T) {
+	cfg := config.Default()
+	cfg.Device.State = t.TempDir()
+	authority, err := auth.InitFactory(cfg.Device.State, auth.TPM{Use: auth.TPMOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(cfg.Device.State, "store"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := claimtest.NewServer(t)
+	server.Password("camera", "once")
+	own, err := setup.Open(t.Context(), setupConfig(cfg, authority, func(context.Context, string) error { return nil }), slog.New(slog.DiscardHandler), setup.Deps{
+		Broker: &reached{}, Claim: certifier{authority.DeviceID(), claim.Clock(clockOf(cfg)), ""}, Supplied: func() bool { return false },
+		Member: func(proto.ClientID) bool { return false }, Window: t.Context, Again: func() {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close() //nolint:errcheck // the test has ended
+	set := proto.SetupSettings{Broker: &proto.SetupBroker{URL: "mqtts://broker", CA: string(server.Root.PEM())},
+		EST: &proto.EST{URL: server.URL, User: "camera", Password: "once"}}
+	for i, want := range []proto.Code{proto.CodeBrokerUnreachable, ""} {
+		err := own.Apply(t.Context(), "client", set, func(proto.SetupStep) {}, func() error { return nil })
+		var problem *proto.SetupProblem
+		if want == "" && err != nil || want != "" && (!errors.As(err, &problem) || problem.Code != want) {
+			t.Errorf("try %d: %v", i, err)
+		}
+	}
+	if asked := fmt.Sprint(server.Asked()); asked != "[simpleenroll cacerts]" || len(own.Settings().Chain) == 0 {
+		t.Errorf("asked for %s, kept %d certificates", asked, len(own.Settings().Chain))
 	}
 }

@@ -82,6 +82,17 @@ func (a *Authority) WindowState() WindowState {
 	return WindowState{Open: true, Until: a.window.until, Name: a.window.name}
 }
 
+// Window is a context that ends when the pairing window closes that is open; it has ended
+// if none is.
+func (a *Authority) Window() context.Context {
+	if w, err := a.opened(); err == nil {
+		return w.ctx
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
 // WindowChanged returns a channel that is closed when the pairing window next opens or
 // closes. Who asks for it before WindowState misses no change; some that it sees are none.
 func (a *Authority) WindowChanged() <-chan struct{} {

@@ -15,10 +15,10 @@ import (
 // Bounds of a trial. A clock that time servers set takes some seconds in a new network.
 const (
 	brokerTime = 30 * time.Second
-	enrolTime  = time.Minute
 	clockTime  = 45 * time.Second
 	clockPause = 3 * time.Second
 	undoTime   = 20 * time.Second // for the Wi-Fi of before
+	endTime    = 3 * time.Second  // for the same, once camd is to end; its start puts the Wi-Fi in force anyway
 )
 
 // Apply tries settings over those in force. If they work they are kept together with what
@@ -28,7 +28,7 @@ func (s *Setup) Apply(ctx context.Context, client proto.ClientID, set proto.Setu
 	if err != nil {
 		return err
 	}
-	if err = s.try(ctx, set, &next, progress); err == nil {
+	if err = s.try(ctx, client, set, &next, progress); err == nil {
 		progress(proto.StepSaving)
 		err = s.commit(client, s.renewed(set, next), enroll)
 	}
@@ -107,7 +107,7 @@ func (s *Setup) certified(into *Settings, key crypto.Signer, chain [][]byte) err
 
 // try joins the network, has the certificate made where a server does that, and connects
 // to the broker.
-func (s *Setup) try(ctx context.Context, set proto.SetupSettings, next *Settings, progress func(proto.SetupStep)) error {
+func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupSettings, next *Settings, progress func(proto.SetupStep)) error {
 	if set.WiFi != nil {
 		progress(proto.StepWiFi)
 		joined, err := s.deps.Radio.Join(ctx, *set.WiFi, progress)
@@ -118,7 +118,7 @@ func (s *Setup) try(ctx context.Context, set proto.SetupSettings, next *Settings
 	}
 	if set.EST != nil && len(set.Chain) == 0 {
 		progress(proto.StepCertificate)
-		if err := inTime(ctx, progress, func() error { return s.enrol(ctx, *set.EST, next) }); err != nil {
+		if err := inTime(ctx, progress, func() error { return s.enrol(ctx, client, *set.EST, next) }); err != nil {
 			return err
 		}
 	}
@@ -148,32 +148,6 @@ func inTime(ctx context.Context, progress func(proto.SetupStep), try func() erro
 		case <-time.After(clockPause):
 		}
 	}
-}
-
-// enrol has a server make the certificate. Its password is good once, and not kept.
-func (s *Setup) enrol(ctx context.Context, est proto.EST, next *Settings) error {
-	ctx, cancel := context.WithTimeout(ctx, enrolTime)
-	defer cancel()
-	key, request, err := s.deps.Claim.NewRequest()
-	if err != nil {
-		return err
-	}
-	authority := ""
-	if next.Broker != nil {
-		authority = next.Broker.CA
-	}
-	chain, err := s.deps.Claim.Enroll(ctx, est, authority, request)
-	var wrong *claim.Problem
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
-		return &proto.SetupProblem{Code: proto.CodeClockWrong} // the password has not left the camera
-	case errors.As(err, &wrong):
-		return &proto.SetupProblem{Code: proto.CodeCertificate, Detail: wrong.Sentence}
-	case err != nil:
-		return err
-	}
-	return s.certified(next, key, chain)
 }
 
 func (s *Setup) reach(ctx context.Context, next Settings) error {
@@ -213,7 +187,7 @@ func (s *Setup) commit(client proto.ClientID, next Settings, enroll func() error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current, s.next = next, nil
+	s.current, s.next, s.made = next, nil, nil
 	return nil
 }
 
@@ -222,13 +196,14 @@ func (s *Setup) unkept(err error) error {
 	return &proto.SetupProblem{Code: proto.CodeStorage}
 }
 
-// undo puts the Wi-Fi of before in force again, whatever else has ended.
+// undo puts the Wi-Fi of before in force again, whatever else has ended but camd.
 func (s *Setup) undo(ctx context.Context, set proto.SetupSettings) {
 	if set.WiFi == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
+	defer context.AfterFunc(s.life, func() { time.AfterFunc(endTime, cancel) })()
 	if err := s.deps.Radio.Keep(ctx, s.Settings().WiFi); err != nil {
 		s.log.Warn("the Wi-Fi of before", "error", err)
 	}

@@ -38,12 +38,16 @@ type world struct {
 	judge    error
 	broker   func(Settings) error // nil: reached
 	again    int
+	life     context.Context // of camd
+	window   context.Context
+	close    context.CancelFunc // of the window
 }
 
 // networks is a radio.
 type networks struct {
 	absent   bool
 	heard    []proto.Network
+	hangs    bool // wpa_supplicant takes no call
 	join     error
 	security proto.Security // of what is joined, if it is not as it was asked for
 }
@@ -55,7 +59,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	key := newKey(t)
-	return &world{t: t, state: state, members: map[proto.ClientID]bool{}, key: key, supplied: true,
+	window, end := context.WithCancel(t.Context())
+	return &world{t: t, life: t.Context(), window: window, close: end, state: state, members: map[proto.ClientID]bool{}, key: key, supplied: true,
 		cfg: Config{State: state, Device: device, Check: func(_ context.Context, path string) error { return store.CheckFile(path) }}}
 }
 
@@ -83,11 +88,11 @@ func (w *world) tryOpen(state string) (*Setup, error) {
 	cfg := w.cfg
 	cfg.State = state
 	deps := Deps{Broker: w, Claim: w, Supplied: func() bool { return w.supplied },
-		Member: func(c proto.ClientID) bool { return w.members[c] }, Again: func() { w.again++ }}
+		Member: func(c proto.ClientID) bool { return w.members[c] }, Window: func() context.Context { return w.window }, Again: func() { w.again++ }}
 	if !w.absent {
 		deps.Radio, deps.HasWiFi = w, func() bool { return true }
 	}
-	return Open(w.t.Context(), cfg, slog.New(slog.DiscardHandler), deps)
+	return Open(w.life, cfg, slog.New(slog.DiscardHandler), deps)
 }
 
 // enroll makes Anna a member.
@@ -105,7 +110,11 @@ func (w *world) Join(_ context.Context, n proto.WiFi, progress func(proto.SetupS
 	return n, w.join
 }
 
-func (w *world) Keep(_ context.Context, n *proto.WiFi) error {
+func (w *world) Keep(ctx context.Context, n *proto.WiFi) error {
+	if w.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	name := "none"
 	if n != nil {
 		name = string(n.SSID)

@@ -61,6 +61,7 @@ type Deps struct {
 	Claim    Claim
 	Supplied func() bool               // whether somebody has put a certificate there by hand
 	Member   func(proto.ClientID) bool // whether a client is enrolled
+	Window   func() context.Context    // ends when the pairing window closes that is open
 	Again    func()                    // has camd begin anew
 }
 
@@ -70,10 +71,12 @@ type Setup struct {
 	deps Deps
 	log  *slog.Logger
 	keep *keeper
+	life context.Context // camd's
 
 	mu      sync.Mutex
 	current Settings
 	next    *request // the newest; nil: there is none
+	made    *made    // nil: there is nothing
 }
 
 // request is what a certificate is made for.
@@ -82,9 +85,10 @@ type request struct {
 	der []byte
 }
 
-// Open reads what is kept, and takes or drops what a power cut left pending.
+// Open reads what is kept, and takes or drops what a power cut left pending. The end of ctx
+// is that of camd: what is undone then has a few seconds left.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, deps Deps) (*Setup, error) {
-	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup")}
+	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup"), life: ctx}
 	var err error
 	if s.keep, err = openKeeper(ctx, cfg.State, cfg.Check, s.log); err != nil {
 		return nil, fmt.Errorf("open what is set up: %w", err)

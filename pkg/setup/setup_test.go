@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,6 +291,77 @@ func TestCertificateByEST(t *testing.T) {
 	}
 }
 
+// An enrolment server's password is good once. When the broker then does not work, the
+// certificate is tried again, for the same client that says the same, until the window
+// closes or settings are kept.
+func TestWhatAServerMadeIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.supplied = false
+		var asked []string
+		w.est = func(est proto.EST, _ string) ([][]byte, error) {
+			asked = append(asked, est.User+" "+string(est.Password))
+			return [][]byte{[]byte("made " + strconv.Itoa(len(asked)))}, nil
+		}
+		s := w.open()
+		eve := proto.ClientID("eve" + string(anna[3:]))
+		try := func(client proto.ClientID, est proto.EST, works bool) {
+			t.Helper()
+			w.broker = func(Settings) error {
+				if works {
+					return nil
+				}
+				return &proto.SetupProblem{Code: proto.CodeBrokerUnreachable}
+			}
+			err := s.Apply(t.Context(), client, proto.SetupSettings{Broker: broker("b"), EST: &est}, none, w.enroll)
+			if works != (err == nil) || !works && !isProblem(err, proto.CodeBrokerUnreachable) {
+				t.Errorf("%s by %s: %v", client, est.User, err)
+			}
+		}
+		expect := func(what string, want ...string) {
+			t.Helper()
+			if !reflect.DeepEqual(asked, want) {
+				t.Errorf("%s: asked for %q, want %q", what, asked, want)
+			}
+			asked = nil
+		}
+		once := proto.EST{URL: "https://e", User: "u", Password: "once"}
+		try(anna, once, false)
+		try(anna, once, false)
+		expect("the same again", "u once")
+		try(eve, once, false)
+		expect("another client", "u once")
+		for what, est := range map[string]proto.EST{
+			"another server":   {URL: "https://other", User: "u", Password: "once"},
+			"another user":     {URL: "https://e", User: "v", Password: "once"},
+			"another password": {URL: "https://e", User: "u", Password: "new"},
+		} {
+			try(anna, once, false)
+			asked = nil
+			try(anna, est, false)
+			expect(what, est.User+" "+string(est.Password))
+		}
+		w.close()
+		synctest.Wait()
+		if s.made != nil {
+			t.Error("it outlives the window")
+		}
+		try(anna, once, false)
+		synctest.Wait()
+		if s.made != nil {
+			t.Error("it is kept without a window")
+		}
+		expect("the window closed", "u once")
+		w.window = t.Context()
+		try(anna, once, false)
+		try(anna, once, true)
+		expect("and then it works", "u once")
+		if now := s.Settings(); s.made != nil || string(now.Chain[0]) != "made 1" {
+			t.Errorf("kept %q, and %v beside it", now.Chain, s.made)
+		}
+	})
+}
+
 // A certificate that is renewed takes the place of the one that was set up, and other
 // settings that are tried meanwhile leave it.
 func TestARenewedCertificate(t *testing.T) {
@@ -331,7 +403,7 @@ func TestTheClockHasTime(t *testing.T) {
 					return nil
 				}
 				told := false
-				err := s.try(t.Context(), proto.SetupSettings{}, &Settings{Broker: broker("b")}, func(s proto.SetupStep) { told = told || s == proto.StepClock })
+				err := s.try(t.Context(), anna, proto.SetupSettings{}, &Settings{Broker: broker("b")}, func(s proto.SetupStep) { told = told || s == proto.StepClock })
 				if !told || (err == nil) != (c.code == proto.CodeOK) || err != nil && !isProblem(err, c.code) {
 					t.Errorf("%v, told %v", err, told)
 				}
@@ -342,10 +414,10 @@ func TestTheClockHasTime(t *testing.T) {
 
 // The enrolment server is asked again, too, once its certificate can be judged.
 func TestTheClockHasTimeBeforeEnrolment(t *testing.T) {
-	w := newWorld(t)
-	w.supplied = false
-	s := w.open()
 	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.supplied = false
+		s := w.open()
 		soon := time.Now().Add(20 * time.Second)
 		w.est = func(proto.EST, string) ([][]byte, error) {
 			if time.Now().Before(soon) {
@@ -356,7 +428,7 @@ func TestTheClockHasTimeBeforeEnrolment(t *testing.T) {
 		}
 		var steps []proto.SetupStep
 		next := Settings{Broker: broker("b")}
-		err := s.try(t.Context(), proto.SetupSettings{EST: &proto.EST{URL: "https://e"}}, &next, func(s proto.SetupStep) { steps = append(steps, s) })
+		err := s.try(t.Context(), anna, proto.SetupSettings{EST: &proto.EST{URL: "https://e"}}, &next, func(s proto.SetupStep) { steps = append(steps, s) })
 		if err != nil || len(next.Chain) != 1 || !slices.Contains(steps, proto.StepClock) {
 			t.Errorf("%v, %q", err, steps)
 		}
@@ -387,5 +459,31 @@ func TestACertificateWithItsKey(t *testing.T) {
 	set.Key = der
 	if err := s.Apply(t.Context(), anna, set, none, w.enroll); !isProblem(err, proto.CodeCertificate) {
 		t.Errorf("another key: %v", err)
+	}
+}
+
+// wpa_supplicant hangs while settings are undone. That is waited for, unless camd is to end.
+func TestAnUndoEndsWithCamd(t *testing.T) {
+	for name, c := range map[string]struct{ ends, most time.Duration }{
+		"camd goes on":      {time.Hour, undoTime},
+		"camd ends":         {time.Second, time.Second + endTime},
+		"camd ended before": {0, endTime},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.hangs, w.join = true, &proto.SetupProblem{Code: proto.CodeWiFiPassword}
+			life, end := context.WithCancel(t.Context())
+			w.life = life
+			s := w.open()
+			time.AfterFunc(c.ends, end)
+			began := time.Now()
+			if err := s.Apply(life, anna, proto.SetupSettings{WiFi: wifi("new")}, none, w.enroll); !isProblem(err, proto.CodeWiFiPassword) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if took := time.Since(began); took != c.most { // of the bubble's clock
+				t.Errorf("%s: %v, want %v", name, took, c.most)
+			}
+			end()
+		})
 	}
 }

@@ -1,0 +1,87 @@
+package setup
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"time"
+
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/claim"
+)
+
+// enrolTime bounds what an enrolment server may take.
+const enrolTime = time.Minute
+
+// made is what an enrolment server has certified. Its one-time password is spent, and what
+// else was set may not have worked: so who sets the same again in this pairing window has it
+// tried with this one. It lies in RAM, and ends with the window.
+type made struct {
+	client proto.ClientID
+	est    proto.EST
+	key    crypto.Signer
+	chain  [][]byte
+}
+
+// enrol has a server make the certificate, unless it has done so for this client.
+func (s *Setup) enrol(ctx context.Context, client proto.ClientID, est proto.EST, next *Settings) error {
+	m := s.madeFor(client, est)
+	if m == nil {
+		var err error
+		if m, err = s.make(ctx, est, next); err != nil {
+			return err
+		}
+		m.client, m.est = client, est
+		s.remember(m)
+	}
+	return s.certified(next, m.key, m.chain)
+}
+
+func (s *Setup) make(ctx context.Context, est proto.EST, next *Settings) (*made, error) {
+	ctx, cancel := context.WithTimeout(ctx, enrolTime)
+	defer cancel()
+	key, request, err := s.deps.Claim.NewRequest()
+	if err != nil {
+		return nil, err
+	}
+	authority := ""
+	if next.Broker != nil {
+		authority = next.Broker.CA
+	}
+	chain, err := s.deps.Claim.Enroll(ctx, est, authority, request)
+	var wrong *claim.Problem
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
+		return nil, &proto.SetupProblem{Code: proto.CodeClockWrong} // the password has not left the camera
+	case errors.As(err, &wrong):
+		return nil, &proto.SetupProblem{Code: proto.CodeCertificate, Detail: wrong.Sentence}
+	case err != nil:
+		return nil, err
+	}
+	return &made{key: key, chain: chain}, nil
+}
+
+func (s *Setup) madeFor(client proto.ClientID, est proto.EST) *made {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made != nil && s.made.client == client && s.made.est == est {
+		return s.made
+	}
+	return nil
+}
+
+// remember keeps the newest until the window closes.
+func (s *Setup) remember(m *made) {
+	s.mu.Lock()
+	s.made = m
+	s.mu.Unlock()
+	context.AfterFunc(s.deps.Window(), func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.made == m {
+			s.made = nil
+		}
+	})
+}
