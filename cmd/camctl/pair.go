@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func (p pairCmd) Run(env *environment) error {
 	if p.Label == "" {
 		return usageError("--label is required")
 	}
-	if err := p.check(p.Broker, p.BLE); err != nil {
+	if err := cmp.Or(p.codeFlags.check(p.Broker, p.BLE), p.setupFlags.check()); err != nil {
 		return err
 	}
 	text := p.Label
@@ -53,7 +54,11 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := p.pair(env, home, read, login)
+	est, err := p.est(env)
+	if err != nil {
+		return err
+	}
+	r, err := p.pair(env, home, read, login, est)
 	if lost := new(ble.LostError); errors.As(err, &lost) {
 		return lost
 	}
@@ -64,15 +69,15 @@ func (p pairCmd) Run(env *environment) error {
 		"Paired with camera %s as %s (%s). %s", r.Title(), r.Member, r.Role, brokerText(r.Broker))
 }
 
-func (p pairCmd) pair(env *environment, home *client.Home, read labelOf, login client.Broker) (client.Record, error) {
+func (p pairCmd) pair(env *environment, home *client.Home, read labelOf, login client.Broker, est *proto.EST) (client.Record, error) {
 	if p.QR {
-		return p.pairByCode(env, home, read, login)
+		return p.pairByCode(env, home, read, login, est)
 	}
 	at := bySocket(p.Socket)
 	if p.BLE {
 		at = p.byBLE(env)
 	}
-	return pairAt(env.ctx, home, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions()})
+	return pairAt(env.ctx, home, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions(), est: est})
 }
 
 // brokerText says where the camera is met, and if that is not where it says itself.

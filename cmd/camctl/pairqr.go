@@ -43,7 +43,7 @@ func (f codeFlags) check(broker string, ble bool) error {
 }
 
 // pairByCode shows the code and waits for the camera at the broker.
-func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, login client.Broker) (client.Record, error) {
+func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, login client.Broker, est *proto.EST) (client.Record, error) {
 	label, err := read(proto.DeviceID(p.Device))
 	if p.Device == "" && err != nil {
 		return client.Record{}, usageError("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
@@ -55,7 +55,7 @@ func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, l
 	if err != nil {
 		return client.Record{}, err
 	}
-	set, login, err := p.inCode(env, keys, label.Device, login)
+	set, login, err := p.inCode(env, keys, label.Device, login, est)
 	if err != nil {
 		return client.Record{}, err
 	}
@@ -94,14 +94,18 @@ func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, l
 
 // inCode is what the code sets, and the login by which this client waits. Nobody can ask
 // the camera before, so it gets what the flags name, and a certificate for a day with a key
-// that the authority makes.
-func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.DeviceID, login client.Broker) (set proto.SetupSettings, own client.Broker, err error) {
+// that the authority makes, or the enrolment server at which it gets one.
+func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.DeviceID, login client.Broker, est *proto.EST) (set proto.SetupSettings, own client.Broker, err error) {
 	if !p.wanted() {
 		return set, login, nil
 	}
+	set.EST = est
 	s := &setUp{env: env, flags: p.setupFlags, login: login, client: keys.ID(), device: device}
 	if set.Broker, err = s.broker(); err != nil {
 		return set, login, err
+	}
+	if est != nil && set.Broker.CA == "" { // a camera could not say so to who shows it a code
+		return set, login, usageError("--est needs --broker-ca, the authority by which the camera knows the enrolment server and its broker")
 	}
 	if p.WiFi != "" {
 		if set.WiFi, err = p.network(env.in); err != nil {

@@ -32,11 +32,44 @@ type setupFlags struct {
 	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network does not tell its name"`
 	WiFiOpen         bool   `arg:"--wifi-open" help:"join it although it is open: everyone near it can be in it"`
 	CA               string `arg:"--ca" help:"folder of the household's authority, which signs the camera's certificate and this client's login" placeholder:"DIR"`
+	EST              string `arg:"--est" help:"enrolment server (RFC 7030) that makes the camera's certificate instead, known by the broker's authority" placeholder:"URL"`
+	ESTUser          string `arg:"--est-user" help:"the user that it gave for this camera" placeholder:"NAME"`
+	ESTPasswordFile  string `arg:"--est-password-file" help:"file with its one-time password; a dash reads it from standard input (default: it is asked for)" placeholder:"FILE"`
+}
+
+// check refuses what does not go together.
+func (f setupFlags) check() error {
+	switch {
+	case f.EST != "" && f.CA != "":
+		return usageError("--est and --ca are two ways to the camera's certificate; take one")
+	case f.EST == "" && (f.ESTUser != "" || f.ESTPasswordFile != ""):
+		return usageError("--est-user and --est-password-file go with --est")
+	}
+	return nil
 }
 
 // wanted reports whether the flags ask for something to be set, whatever the camera has.
 func (f setupFlags) wanted() bool {
-	return f.SetUp || f.WiFi != "" || f.CA != "" || f.ViewerBroker != ""
+	return f.SetUp || f.WiFi != "" || f.CA != "" || f.EST != "" || f.ViewerBroker != ""
+}
+
+// est is where the camera gets its certificate; nil: not from a server. The password is
+// asked for before the conversation, since a camera does not wait for long.
+func (f setupFlags) est(env *environment) (e *proto.EST, err error) {
+	if f.EST == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	e = &proto.EST{URL: f.EST, User: f.ESTUser}
+	if f.ESTPasswordFile != "" {
+		e.Password, err = readSecret(f.ESTPasswordFile, env.in, "the one-time password")
+		return e, err
+	}
+	ask := env.questions()
+	if ask == nil {
+		return nil, usageError("there is no terminal at which the one-time password could be asked for; name a file with --est-password-file")
+	}
+	e.Password, err = ask.password("One-time password of the enrolment server: ")
+	return e, err
 }
 
 // setUp is the conversation with one camera. docs/protocol.md 3.11.
@@ -47,6 +80,7 @@ type setUp struct {
 	client proto.ClientID
 	device proto.DeviceID
 	ask    *questions // nil: nobody is there to be asked
+	est    *proto.EST // as the flags have it; nil: no server makes the certificate
 	state  proto.SetupState
 	said   proto.SetupStep
 }
@@ -118,6 +152,7 @@ func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
 	if err == nil && s.flags.CA != "" {
 		set.Chain, err = s.certify(t)
 	}
+	set.EST = s.est
 	return set, err
 }
 
@@ -160,23 +195,27 @@ func (s *setUp) broker() (*proto.SetupBroker, error) {
 }
 
 // network is the Wi-Fi of the flags.
-func (f setupFlags) network(in io.Reader) (*proto.WiFi, error) {
-	w := &proto.WiFi{SSID: proto.SSID(f.WiFi), Hidden: f.WiFiHidden, OpenOK: f.WiFiOpen}
+func (f setupFlags) network(in io.Reader) (w *proto.WiFi, err error) {
+	w = &proto.WiFi{SSID: proto.SSID(f.WiFi), Hidden: f.WiFiHidden, OpenOK: f.WiFiOpen}
+	if f.WiFiPasswordFile != "" {
+		w.Password, err = readSecret(f.WiFiPasswordFile, in, "the Wi-Fi password")
+	}
+	return w, err
+}
+
+// readSecret reads what a file, or standard input for a dash, has in its one line.
+func readSecret(path string, in io.Reader, what string) (proto.Secret, error) {
 	var data []byte
 	var err error
-	switch f.WiFiPasswordFile {
-	case "":
-		return w, nil
-	case "-":
+	if path == "-" {
 		data, err = io.ReadAll(io.LimitReader(in, 1<<10))
-	default:
-		data, err = os.ReadFile(f.WiFiPasswordFile)
+	} else {
+		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return nil, usageError(fmt.Sprintf("the Wi-Fi password can't be read: %v", err))
+		return "", usageError(fmt.Sprintf("%s can't be read: %v", what, err))
 	}
-	w.Password = proto.Secret(strings.TrimRight(string(data), "\r\n"))
-	return w, nil
+	return proto.Secret(strings.TrimRight(string(data), "\r\n")), nil
 }
 
 // chooseWiFi lets a person choose one of the networks that the camera hears. No answer

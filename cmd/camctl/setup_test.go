@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"log/slog"
 	"net"
 	"net/url"
@@ -124,7 +125,12 @@ func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string
 	}()
 	var said bytes.Buffer
 	label := b.authority.Identity().Label()
-	s := &setUp{env: &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), errOut: &said}, flags: flags, login: login, client: keys.ID(), device: label.Device}
+	env := &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), errOut: &said}
+	est, err := flags.est(env)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	s := &setUp{env: env, flags: flags, login: login, client: keys.ID(), device: label.Device, est: est}
 	if b.typed != "" {
 		s.ask = &questions{env: s.env, in: bufio.NewReader(strings.NewReader(b.typed)), tty: -1}
 	}
@@ -170,6 +176,33 @@ func TestSettingUpByFlags(t *testing.T) {
 	for _, word := range []string{"viewers.acl", "connects to its broker."} {
 		if !strings.Contains(said, word) {
 			t.Errorf("said %q, want %q in it", said, word)
+		}
+	}
+}
+
+// An enrolment server makes the certificate, by a password that is good once.
+func TestSettingUpByAnEnrolmentServer(t *testing.T) {
+	b := newBox(t)
+	flags := setupFlags{EST: "https://est.example", ESTUser: "camera", ESTPasswordFile: "-"}
+	if _, said, err := b.pair(flags, client.Broker{URL: "mqtts://b", CA: "authority"}); err != nil {
+		t.Fatal(err, said)
+	}
+	if want := (&proto.EST{URL: "https://est.example", User: "camera", Password: "correct horse"}); len(b.set) != 1 || !reflect.DeepEqual(b.set[0].EST, want) {
+		t.Errorf("set %v", b.set)
+	}
+	for name, f := range map[string]setupFlags{
+		"two ways":      {EST: "https://est.example", CA: "camd-pki"},
+		"a user alone":  {ESTUser: "camera"},
+		"a file alone":  {ESTPasswordFile: "-"},
+		"nobody to ask": {EST: "https://est.example"},
+		"no such file":  {EST: "https://est.example", ESTPasswordFile: filepath.Join(t.TempDir(), "nowhere")},
+	} {
+		err := f.check()
+		if err == nil {
+			_, err = f.est(&environment{in: strings.NewReader("")})
+		}
+		if wrong := usageError(""); !errors.As(err, &wrong) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/claim/claimtest"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -195,6 +197,38 @@ func TestACameraOutOfItsBoxByTheLens(t *testing.T) {
 	r.Online()
 	if out := string(p.run(t, "certificate", "status")); strings.Contains(out, "two thirds of its life are over") || !strings.Contains(out, "good until") {
 		t.Errorf("after a restart: %s", out)
+	}
+}
+
+// TestEnrolmentByTheLens: a code has the camera get its certificate from an enrolment server,
+// by a password that is good once; a broker that could not be reached at first costs no
+// other.
+func TestEnrolmentByTheLens(t *testing.T) {
+	tables, dir := inFrontOfTheLens(t)
+	r := rig.NewBare(t, tables)
+	r.Start()
+	est := claimtest.NewServerOf(t, claimtest.ReadAuthority(t, filepath.Join(r.PKI, "broker", "ca.crt"), filepath.Join(r.PKI, "ca.key")))
+	est.Password("camera", "good-once")
+	p := newPhone(t, r)
+	password := filepath.Join(p.home, "password")
+	if err := os.WriteFile(password, []byte("good-once\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--viewer-broker", r.URL(), "--est", est.URL, "--est-user", "camera", "--est-password-file", password}
+	elsewhere := *p
+	elsewhere.login = append(slices.Clone(p.login[:len(p.login)-1]), "mqtts://127.0.0.1:1")
+	bad := elsewhere.show(t, dir, r.Label.Text(), flags...)
+	r.OpenWindow("Anna")
+	r.Until("the settings were tried", func() bool { return strings.Contains(r.Log(), "Nothing listens on 127.0.0.1:1") })
+	bad.end()
+	good := p.show(t, dir, r.Label.Text(), flags...)
+	good.paired(t, r)
+	r.Online()
+	if asked := fmt.Sprint(est.Asked()); asked != "[simpleenroll cacerts]" {
+		t.Errorf("the enrolment server was asked for %s", asked)
+	}
+	if strings.Contains(r.Log(), "good-once") {
+		t.Error("the password is in the log")
 	}
 }
 
