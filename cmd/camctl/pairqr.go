@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
@@ -159,9 +160,12 @@ func (p pairCmd) show(ctx context.Context, env *environment, sealed client.Code)
 	case !command.Terminal(env.out):
 		return nil, usageError("a code can only be shown at a terminal; write it as pictures with --png, or print what is in it with --json")
 	}
-	frames, err := drawParts(sealed)
+	frames, columns, lines, err := drawParts(sealed)
 	if err != nil {
 		return nil, err
+	}
+	if w, h, ok := command.Size(env.out); ok && (w < columns || h < lines) {
+		return nil, usageError(fmt.Sprintf("the code needs a window of %d columns and %d lines, and this one has %d and %d; make it larger, or write the code as pictures with --png", columns, lines, w, h))
 	}
 	go func() {
 		defer close(done)
@@ -208,23 +212,26 @@ const (
 	plainColour = "\x1b[0m\x1b[K"
 )
 
-// drawParts draws each part, dark on light whatever the terminal's colours are.
-func drawParts(sealed client.Code) (frames []string, err error) {
+// drawParts draws each part, dark on light whatever the terminal's colours are, and tells
+// how much room they need.
+func drawParts(sealed client.Code) (frames []string, width, height int, err error) {
 	parts := sealed.Parts()
 	for i, text := range parts {
 		lines, err := command.QRLines(text)
 		if err != nil {
-			return nil, err
+			return nil, 0, 0, err
 		}
+		foot := fmt.Sprintf("%d/%d  Show this to the camera. Ctrl-C stops.", i+1, len(parts))
+		width, height = max(width, len(foot), utf8.RuneCountInString(lines[0])), max(height, len(lines)+1)
 		var b strings.Builder
 		b.WriteString(topLeft)
 		for _, l := range lines {
 			b.WriteString(onWhite + l + plainColour + "\r\n")
 		}
-		fmt.Fprintf(&b, "%d/%d  Hold this in front of the camera while its pairing window is open. Ctrl-C stops.%s", i+1, len(parts), plainColour)
+		b.WriteString(foot + plainColour)
 		frames = append(frames, b.String())
 	}
-	return frames, nil
+	return frames, width, height, nil
 }
 
 // animate shows one frame after the other until ctx ends.

@@ -15,11 +15,14 @@ import (
 // A code is drawn in the colours that readers expect, in 24 lines, one part after the other,
 // and the terminal is as before when that ends.
 func TestACodeIsShownInTurn(t *testing.T) {
-	frames, err := drawParts(client.Code(make([]byte, 200)))
-	if err != nil || len(frames) != 4 {
+	frames, columns, lines, err := drawParts(client.Code(make([]byte, 2080)))
+	if err != nil || len(frames) != 32 {
 		t.Fatalf("%d frames, %v", len(frames), err)
 	}
-	if n := strings.Count(frames[0], "\n"); n > 23 || !strings.Contains(frames[0], onWhite) || !strings.HasPrefix(frames[0], topLeft) {
+	if columns != 45 || lines != 24 {
+		t.Errorf("the longest code needs %d columns and %d lines", columns, lines)
+	}
+	if n := strings.Count(frames[0], "\n"); n != lines-1 || !strings.Contains(frames[0], onWhite) || !strings.HasPrefix(frames[0], topLeft) {
 		t.Errorf("%d lines: %q", n, frames[0][:20])
 	}
 	synctest.Test(t, func(t *testing.T) {

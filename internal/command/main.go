@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 // Main runs a command line until it ends, or is to end because of Ctrl-C, SIGTERM,
@@ -56,17 +58,33 @@ func (o *output) Unwrap() io.Writer { return o.w }
 // Terminal reports whether a person sees what is written to w, through writers that
 // unwrap.
 func Terminal(w io.Writer) bool {
-	for {
-		u, ok := w.(interface{ Unwrap() io.Writer })
-		if !ok {
-			break
-		}
-		w = u.Unwrap()
-	}
-	f, ok := w.(*os.File)
+	f, ok := file(w)
 	if !ok {
 		return false
 	}
 	st, err := f.Stat()
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// Size returns how much fits into the terminal that w writes to, through writers that
+// unwrap. It is false where there is none, or it does not say.
+func Size(w io.Writer) (columns, lines int, ok bool) {
+	f, ok := file(w)
+	if !ok {
+		return 0, 0, false
+	}
+	columns, lines, err := term.GetSize(int(f.Fd())) //nolint:gosec // a file descriptor
+	return columns, lines, err == nil && columns > 0 && lines > 0
+}
+
+// file is what w writes to in the end.
+func file(w io.Writer) (*os.File, bool) {
+	for {
+		u, ok := w.(interface{ Unwrap() io.Writer })
+		if !ok {
+			f, ok := w.(*os.File)
+			return f, ok
+		}
+		w = u.Unwrap()
+	}
 }

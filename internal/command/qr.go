@@ -16,11 +16,21 @@ const quietZone = 4
 
 // PrintQR draws text as a QR code, two modules a character, so that it keeps its
 // shape in a terminal. Light modules are drawn, dark ones left: most terminals
-// are dark, and readers take the inverse too.
+// are dark, and readers take the inverse too. In a window that is too narrow, where lines
+// would break, it says so instead.
 func PrintQR(out io.Writer, text string) error {
 	code, err := encodeQR(text)
 	if err != nil {
 		return err
+	}
+	if columns, _, ok := Size(out); ok && columns < width(code) {
+		if code, err = qr.Encode(text, qr.L); err != nil { // smaller, and a screen has no scratches
+			return fmt.Errorf("draw the QR code: %w", err)
+		}
+		if need := width(code); columns < need {
+			_, err = fmt.Fprintf(out, "The QR code of this needs a window of %d columns, and this one has %d: make it wider to see the code.\n\n", need, columns)
+			return err
+		}
 	}
 	var b strings.Builder
 	for _, line := range halfBlocks(code, func(black bool) bool { return !black }) {
@@ -48,7 +58,7 @@ func WriteQR(out io.Writer, text string) error {
 	if err != nil {
 		return err
 	}
-	side := (code.Size + 2*quietZone) * pngScale
+	side := width(code) * pngScale
 	m := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
 	for i := range m.Pix {
 		if code.Black(i%side/pngScale-quietZone, i/side/pngScale-quietZone) {
@@ -65,6 +75,9 @@ func encodeQR(text string) (*qr.Code, error) {
 	}
 	return code, nil
 }
+
+// width is how many columns a code takes.
+func width(code *qr.Code) int { return code.Size + 2*quietZone }
 
 // halfBlocks draws those modules that ink is for.
 func halfBlocks(code *qr.Code, ink func(black bool) bool) (lines []string) {
