@@ -40,6 +40,8 @@ type granted struct {
 	Words  string         `json:"words"`
 	Card   string         `json:"card,omitempty"`
 	When   string         `json:"when,omitempty"` // in words; empty: always
+
+	Standing proto.Code `json:"standing,omitempty"` // clock_unknown: the camera can't go by these times yet
 }
 
 // hours are the times of a grant as the household's clock will count them.
@@ -93,6 +95,10 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	text := "%s is let in as %s and may: %s."
 	if h.text != "" {
 		text += " When: " + strings.ReplaceAll(h.text, "%", "%%") + "."
+		if unsure(env.ctx, camera.Camera, done.Client) {
+			done.Standing = proto.CodeClock
+			text += " " + noClock
+		}
 	}
 	if g.Card == "" {
 		return env.print(done, text, grant.Name, grant.Role, may(grant.Scopes))
@@ -102,6 +108,17 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	}
 	return env.print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
 		grant.Name, grant.Role, may(grant.Scopes), g.Card)
+}
+
+// noClock is what a person should know who gives somebody hours.
+const noClock = "The camera can't tell yet what time it is, and refuses them until it can: it needs a time server that it reaches, and camd check at the camera says what it has."
+
+// unsure reports whether a member's right rests because nothing vouches for the camera's
+// clock. What can't be asked is not said: the grant is made.
+func unsure(ctx context.Context, camera *client.Camera, id proto.ClientID) bool {
+	l, err := camera.Members(ctx)
+	i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == id })
+	return err == nil && i >= 0 && l[i].Standing == proto.CodeClock
 }
 
 // compared makes sure that the key is the one that was meant.
