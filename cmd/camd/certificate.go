@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,11 +36,34 @@ func certificateFile(cfg config.Config, identity auth.Identity) claim.File {
 // requestPath is where the factory left the identity's request.
 func requestPath(state string) string { return filepath.Join(state, "identity", "device.csr") }
 
+// supplied names the certificate in the file; empty: none that can be used is there.
+func supplied(cfg config.Config, identity auth.Identity) string {
+	cert, err := certificateFile(cfg, identity).Load()
+	if err != nil {
+		return ""
+	}
+	hash := sha256.Sum256(cert.Certificate[0])
+	return base64.RawURLEncoding.EncodeToString(hash[:])
+}
+
+// ownGoes reports whether the certificate that the device was set up with is the one to
+// show. What was given last goes first: one that the configuration names, and one that
+// somebody has put beside the identity since, go before it; and so does any that is there
+// if the configuration has come to name a broker, and it was set up with one of its own.
+func ownGoes(cfg config.Config, identity auth.Identity, own setup.Settings) bool {
+	if cfg.Link.Certificate != "" || len(own.Chain) == 0 {
+		return false
+	}
+	there := supplied(cfg, identity)
+	elsewhere := cfg.Link.Broker != "" && own.Broker != nil
+	return there == "" || !elsewhere && (own.Over == "" || own.Over == there)
+}
+
 // operational is the certificate that is shown to the broker, with its key: the one that
-// the configuration names, or that the device was set up with, or that lies beside the
-// identity, made by the broker's operator or renewed since.
+// the device was set up with, or that lies in a file, made by the broker's operator or
+// renewed since.
 func operational(cfg config.Config, identity auth.Identity, own setup.Settings) (tls.Certificate, error) {
-	if cfg.Link.Certificate == "" && len(own.Chain) > 0 {
+	if ownGoes(cfg, identity, own) {
 		return own.Certificate()
 	}
 	file := certificateFile(cfg, identity)
@@ -60,7 +85,7 @@ func openClaim(cfg config.Config, log *slog.Logger, board *health.Board, authori
 		Keeper: certificateFile(cfg, authority.Identity()), Broker: outward, Own: authority.CertificateTaken(nil),
 		Clock: claim.Clock(clockOf(cfg)), CA: cfg.Link.CA, Authority: reach(cfg.Link, now).Authority,
 	}
-	if cfg.Link.Certificate == "" && len(now.Chain) > 0 {
+	if ownGoes(cfg, authority.Identity(), now) {
 		deps.Keeper = own.Keeper()
 	}
 	return newClaim(cfg.Enrolment, now.EST, log, board, authority.Identity().DeviceID(), deps)

@@ -63,13 +63,10 @@ func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, 
 	return setup.Deps{
 		Radio: radio, HasWiFi: radio.Present,
 		Broker: trial{cfg, identity}, Claim: certifier{identity.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
-		Supplied: func() bool {
-			_, err := operational(cfg, identity, setup.Settings{})
-			return err == nil
-		},
-		Member: func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
-		Window: authority.Window,
-		Again:  end.now,
+		Supplied: func() string { return supplied(cfg, identity) },
+		Member:   func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
+		Window:   authority.Window,
+		Again:    end.now,
 	}
 }
 

@@ -59,6 +59,60 @@ func TestOperational(t *testing.T) {
 	}
 }
 
+// Of what was set up and what lies beside the identity goes what was given last.
+func TestWhichCertificateGoesFirst(t *testing.T) {
+	cfg := config.Default()
+	cfg.Device.State = t.TempDir()
+	identity := newIdentity(t, cfg)
+	ca, own := certified(t, identity)
+	put := func() (name string) {
+		t.Helper()
+		cert, err := ca.Device(identity.DeviceID(), identity.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(certificatePath(cfg), pki.CertificatePEM(cert), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return supplied(cfg, identity)
+	}
+	if supplied(cfg, identity) != "" {
+		t.Error("what is not there has a name")
+	}
+	first := put()
+	second := put()
+	if first == "" || first == second {
+		t.Fatalf("named %q and %q", first, second)
+	}
+	household := &proto.SetupBroker{URL: "mqtts://household"}
+	for name, c := range map[string]struct {
+		over   string
+		own    *proto.SetupBroker // that it was set up with
+		broker string             // of the configuration
+		want   bool
+	}{
+		"set up over it":                       {second, household, "", true},
+		"put there since":                      {first, household, "", false},
+		"put there since, and none was before": {setup.OverNone, household, "", false},
+		"set up before camd noted that":        {"", household, "", true},
+		"for the configuration's broker":       {second, nil, "mqtts://operator", true},
+		"for another broker":                   {second, household, "mqtts://operator", false},
+	} {
+		cfg.Link.Broker = c.broker
+		own.Over, own.Broker = c.over, c.own
+		cert, err := operational(cfg, identity, own)
+		if err != nil || ownGoes(cfg, identity, own) != c.want || (string(cert.Certificate[0]) == string(own.Chain[0])) != c.want {
+			t.Errorf("%s: %v, what was set up goes first: %v", name, err, ownGoes(cfg, identity, own))
+		}
+	}
+	if err := os.WriteFile(certificatePath(cfg), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !ownGoes(cfg, identity, own) {
+		t.Error("a damaged file goes first")
+	}
+}
+
 func newIdentity(t *testing.T, cfg config.Config) auth.Identity {
 	t.Helper()
 	if _, err := auth.InitFactory(cfg.Device.State, auth.TPM{Use: auth.TPMOff}); err != nil {
@@ -151,7 +205,7 @@ func TestAOneTimePasswordIsSpentOnce(t *testing.T) {
 	server := claimtest.NewServer(t)
 	server.Password("camera", "once")
 	own, err := setup.Open(t.Context(), setupConfig(cfg, authority, func(context.Context, string) error { return nil }), slog.New(slog.DiscardHandler), setup.Deps{
-		Broker: &reached{}, Claim: certifier{authority.DeviceID(), claim.Clock(clockOf(cfg)), ""}, Supplied: func() bool { return false },
+		Broker: &reached{}, Claim: certifier{authority.DeviceID(), claim.Clock(clockOf(cfg)), ""}, Supplied: func() string { return "" },
 		Member: func(proto.ClientID) bool { return false }, Window: t.Context, Again: func() {},
 	})
 	if err != nil {

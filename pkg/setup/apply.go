@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -101,7 +102,10 @@ func (s *Setup) certified(into *Settings, key crypto.Signer, chain [][]byte) err
 	if err != nil {
 		return fmt.Errorf("keep the key for the broker: %w", err)
 	}
-	into.Chain, into.Key = chain, der
+	into.Chain, into.Key, into.Over = chain, der, cmp.Or(s.deps.Supplied(), OverNone)
+	if s.cfg.FixedBroker {
+		into.Broker = nil // it is for the broker of the configuration, and not for one of before
+	}
 	return nil
 }
 
@@ -125,7 +129,7 @@ func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupS
 	if next.Broker == nil && !s.cfg.FixedBroker {
 		return nil // Wi-Fi alone; there is nothing yet to be reached by it
 	}
-	if len(next.Chain) == 0 && !s.cfg.FixedCertificate && !s.deps.Supplied() {
+	if len(next.Chain) == 0 && !s.cfg.FixedCertificate && s.deps.Supplied() == "" {
 		return &proto.SetupProblem{Code: proto.CodeCertificate}
 	}
 	progress(proto.StepBroker)

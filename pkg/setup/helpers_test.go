@@ -34,7 +34,7 @@ type world struct {
 	networks
 	key      crypto.Signer // that the claim makes
 	est      func(proto.EST, string) ([][]byte, error)
-	supplied bool
+	supplied string
 	judge    error
 	broker   func(Settings) error // nil: reached
 	again    int
@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	}
 	key := newKey(t)
 	window, end := context.WithCancel(t.Context())
-	return &world{t: t, life: t.Context(), window: window, close: end, state: state, members: map[proto.ClientID]bool{}, key: key, supplied: true,
+	return &world{t: t, life: t.Context(), window: window, close: end, state: state, members: map[proto.ClientID]bool{}, key: key, supplied: "by hand",
 		cfg: Config{State: state, Device: device, Check: func(_ context.Context, path string) error { return store.CheckFile(path) }}}
 }
 
@@ -87,7 +87,7 @@ func (w *world) open() *Setup {
 func (w *world) tryOpen(state string) (*Setup, error) {
 	cfg := w.cfg
 	cfg.State = state
-	deps := Deps{Broker: w, Claim: w, Supplied: func() bool { return w.supplied },
+	deps := Deps{Broker: w, Claim: w, Supplied: func() string { return w.supplied },
 		Member: func(c proto.ClientID) bool { return w.members[c] }, Window: func() context.Context { return w.window }, Again: func() { w.again++ }}
 	if !w.absent {
 		deps.Radio, deps.HasWiFi = w, func() bool { return true }

@@ -39,7 +39,11 @@ type Settings struct {
 	Chain  [][]byte           `json:"chain,omitempty"` // the certificate for the broker, DER, leaf first
 	Key    []byte             `json:"key,omitempty"`   // its key, PKCS #8
 	EST    *proto.EST         `json:"est,omitempty"`
+	Over   string             `json:"over,omitempty"` // names what Chain took the place of; OverNone: of nothing
 }
+
+// OverNone is Settings.Over where nobody had put a certificate there by hand.
+const OverNone = "none"
 
 // String hides the key, and so does LogValue.
 func (Settings) String() string { return "settings" }

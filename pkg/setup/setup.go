@@ -59,7 +59,7 @@ type Deps struct {
 	HasWiFi  func() bool // whether there is some at the moment; nil where Radio is
 	Broker   Broker
 	Claim    Claim
-	Supplied func() bool               // whether somebody has put a certificate there by hand
+	Supplied func() string             // names the certificate that somebody has put there by hand; empty: there is none
 	Member   func(proto.ClientID) bool // whether a client is enrolled
 	Window   func() context.Context    // ends when the pairing window closes that is open
 	Again    func()                    // has camd begin anew
@@ -162,7 +162,7 @@ func (s *Setup) state() proto.SetupState {
 	now := s.Settings()
 	return proto.SetupState{
 		Broker: s.cfg.FixedBroker || now.Broker != nil, Fixed: s.cfg.FixedBroker,
-		Certificate: s.cfg.FixedCertificate || len(now.Chain) > 0 || s.deps.Supplied(),
+		Certificate: s.cfg.FixedCertificate || len(now.Chain) > 0 || s.deps.Supplied() != "",
 		WiFi:        s.deps.Radio != nil && s.deps.HasWiFi(),
 	}
 }

@@ -75,7 +75,7 @@ func TestWhatDoesNotWorkIsNotKept(t *testing.T) {
 	}{
 		"password":         {func(w *world) { w.join = &proto.SetupProblem{Code: proto.CodeWiFiPassword} }, both, nil, proto.CodeWiFiPassword, []string{"join new", "keep old"}},
 		"broker":           {func(w *world) { w.broker = fails(proto.CodeBrokerRefused) }, both, nil, proto.CodeBrokerRefused, []string{"join new", "try mqtts://new", "keep old"}},
-		"no certificate":   {func(w *world) { w.supplied = false }, both, nil, proto.CodeCertificate, []string{"join new", "keep old"}},
+		"no certificate":   {func(w *world) { w.supplied = "" }, both, nil, proto.CodeCertificate, []string{"join new", "keep old"}},
 		"broker alone":     {func(w *world) { w.broker = fails(proto.CodeBrokerUnreachable) }, proto.SetupSettings{Broker: broker("new")}, nil, proto.CodeBrokerUnreachable, []string{"try mqtts://new"}},
 		"a chain, unasked": {func(*world) {}, proto.SetupSettings{Chain: [][]byte{{1}}}, nil, proto.CodeCertificate, nil},
 		"an EST server": {func(w *world) {
@@ -149,7 +149,7 @@ func TestWhatIsFixed(t *testing.T) {
 // Without a broker Wi-Fi can be set all the same.
 func TestWiFiAlone(t *testing.T) {
 	w := newWorld(t)
-	w.supplied = false
+	w.supplied = ""
 	if err := w.open().Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("home")}, none, w.enroll); err != nil {
 		t.Error(err)
 	}
@@ -192,7 +192,7 @@ func TestABoardWithoutWiFi(t *testing.T) {
 
 func TestQuestions(t *testing.T) {
 	w := newWorld(t)
-	w.supplied = false
+	w.supplied = ""
 	s := w.open()
 	state := func() proto.SetupState {
 		t.Helper()
@@ -205,7 +205,7 @@ func TestQuestions(t *testing.T) {
 	if got, want := state(), (proto.SetupState{WiFi: true}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	w.supplied = true
+	w.supplied = "by hand"
 	if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("b")}, none, w.enroll); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestQuestions(t *testing.T) {
 // The certificate is for the key of the newest request, which is kept with it.
 func TestCertificate(t *testing.T) {
 	w := newWorld(t)
-	w.supplied = false
+	w.supplied = ""
 	w.key = newKey(t)
 	s := w.open()
 	for range 2 {
@@ -266,10 +266,38 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
+// With a certificate it is kept what somebody had put there by hand, over which it was set;
+// and one for the configuration's broker ends what was set up of another.
+func TestWhatACertificateIsSetOver(t *testing.T) {
+	w := newWorld(t)
+	s := w.open()
+	set := func(set proto.SetupSettings) Settings {
+		t.Helper()
+		if _, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoRequest}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(t.Context(), anna, set, none, w.enroll); err != nil {
+			t.Fatal(err)
+		}
+		return s.Settings()
+	}
+	if now := set(proto.SetupSettings{Broker: broker("b")}); now.Over != "" {
+		t.Errorf("without a certificate: over %q", now.Over)
+	}
+	chain := [][]byte{[]byte("leaf")}
+	if now := set(proto.SetupSettings{Chain: chain}); now.Over != "by hand" || now.Broker == nil {
+		t.Errorf("%q, %+v", now.Over, now.Broker)
+	}
+	s.cfg.FixedBroker, w.supplied = true, ""
+	if now := set(proto.SetupSettings{Chain: chain}); now.Over != OverNone || now.Broker != nil {
+		t.Errorf("for the configuration's broker: %q, %+v", now.Over, now.Broker)
+	}
+}
+
 // An EST server makes it for a new key, and its password, good once, is not kept.
 func TestCertificateByEST(t *testing.T) {
 	w := newWorld(t)
-	w.supplied = false
+	w.supplied = ""
 	w.est = func(est proto.EST, authority string) ([][]byte, error) {
 		if est.Password != "once" || authority != broker("b").CA {
 			t.Errorf("asked as %+v by %q", est, authority)
@@ -297,7 +325,7 @@ func TestCertificateByEST(t *testing.T) {
 func TestWhatAServerMadeIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.supplied = false
+		w.supplied = ""
 		var asked []string
 		w.est = func(est proto.EST, _ string) ([][]byte, error) {
 			asked = append(asked, est.User+" "+string(est.Password))
@@ -416,7 +444,7 @@ func TestTheClockHasTime(t *testing.T) {
 func TestTheClockHasTimeBeforeEnrolment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.supplied = false
+		w.supplied = ""
 		s := w.open()
 		soon := time.Now().Add(20 * time.Second)
 		w.est = func(proto.EST, string) ([][]byte, error) {
