@@ -19,6 +19,7 @@ const (
 )
 
 // feedback tells people at the camera what who pairs is at, by prompts and the status LED.
+// That somebody shows a code it learns from the lens.
 type feedback struct {
 	auth.Provisioner
 	say func(clip string)
@@ -66,10 +67,15 @@ func (f *feedback) work(n int) {
 }
 
 func (f *feedback) fail(code proto.Code) {
-	f.mu.Lock()
-	f.failure = time.Now()
-	f.mu.Unlock()
+	f.flash()
 	f.say(string(failed(code)))
+}
+
+// flash shows that something is not taken, and says nothing: strangers may cause it.
+func (f *feedback) flash() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failure = time.Now()
 }
 
 // failed is what is said of settings that do not work.

@@ -29,12 +29,12 @@ type readCodesCmd struct{}
 func (readCodesCmd) Run(env *environment) error { return lens.Serve(env.in, env.raw) }
 
 // openLens has the camera read codes while the pairing window is open.
-func openLens(log *slog.Logger, board *health.Board, camera *capture.Camera, authority *auth.Authority) (*lens.Lens, error) {
+func openLens(log *slog.Logger, board *health.Board, camera *capture.Camera, authority *auth.Authority, told *feedback) (*lens.Lens, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return lens.New(log, board, eye{camera}, windowOf{authority}, &shownCodes{authority: authority, log: log.With("component", "lens")},
+	return lens.New(log, board, eye{camera}, windowOf{authority}, &shownCodes{authority: authority, told: told, log: log.With("component", "lens")},
 		lens.NewProcess(exe, "read-codes")), nil
 }
 
@@ -68,6 +68,7 @@ type taker interface {
 // shownCodes opens what the lens has read, and hands it to auth.
 type shownCodes struct {
 	authority taker
+	told      *feedback // who shows a code learns nothing from the camera but what the room does
 	log       *slog.Logger
 
 	said string // the code that was last not taken, and why: the camera sees it again and again
@@ -82,6 +83,7 @@ func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 		s.authority.ShowWrong(sealed.Hash())
 		return false
 	}
+	s.told.hear()
 	err = s.authority.Show(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
 	if err != nil && ctx.Err() == nil { // else the window closed, or somebody pairs in another way
 		s.refuse(sealed, err)
@@ -89,8 +91,9 @@ func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 	return err == nil || errors.Is(err, auth.ErrWindowClosed)
 }
 
-// refuse says once why a code is not taken.
+// refuse says once why a code is not taken, and shows as long as it is seen that it isn't.
 func (s *shownCodes) refuse(sealed code.Sealed, err error) {
+	s.told.flash()
 	if what := sealed.Hash() + err.Error(); what != s.said {
 		s.said = what
 		s.log.Warn("a code was not taken", "error", err)

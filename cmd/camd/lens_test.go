@@ -92,8 +92,13 @@ func TestShownCodes(t *testing.T) {
 		"with a window too late": {seal(own, good), auth.ErrWindowClosed, true, 1, 0},
 	} {
 		f := &fakeTaker{Identity: identity, err: c.err}
-		s := &shownCodes{authority: identified{f}, log: slog.New(slog.DiscardHandler)}
-		if done := s.Take(t.Context(), c.sealed); done != c.done || len(f.shown) != c.shown || len(f.wrong) != c.wrong {
+		told := &feedback{say: func(string) {}}
+		s := &shownCodes{authority: identified{f}, told: told, log: slog.New(slog.DiscardHandler)}
+		done := s.Take(t.Context(), c.sealed)
+		if joined, _, refused := told.stage(); joined != (c.shown > 0) || refused != (c.err != nil || c.wrong > 0) {
+			t.Errorf("%s: the room sees that somebody pairs %v, that something is not taken %v", name, joined, refused)
+		}
+		if done != c.done || len(f.shown) != c.shown || len(f.wrong) != c.wrong {
 			t.Errorf("%s: done %v, shown %d, wrong %d", name, done, len(f.shown), len(f.wrong))
 		}
 		if name != "good" || len(f.shown) != 1 {

@@ -170,7 +170,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	codes, err := openLens(log, board, camera, authority)
+	codes, err := openLens(log, board, camera, authority, told)
 	if err != nil {
 		return nil, err
 	}
