@@ -14,3 +14,9 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 //
 //go:embed index.html app.js household.js loudspeaker.js talk.js style.css
 var Files embed.FS
+
+// Setup is setup.js, by which a page sets a camera up over Bluetooth or by a code, and the
+// modules that it is made of. They need nothing but the Policy.
+//
+//go:embed setup.js setup
+var Setup embed.FS

@@ -53,9 +53,13 @@ func TestOutputGoesOverTheScreen(t *testing.T) {
 
 // TestThePageShowsTextAsText keeps markup out of what cameras and members wrote.
 func TestThePageShowsTextAsText(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "web", "*.js"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
+	var files []string
+	for _, folder := range []string{"web", "web/setup"} {
+		l, err := filepath.Glob(filepath.Join(root, folder, "*.js"))
+		if err != nil || len(l) == 0 {
+			t.Fatal(folder, err)
+		}
+		files = append(files, l...)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)

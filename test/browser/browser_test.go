@@ -45,7 +45,8 @@ type tab struct {
 	troubles []string
 }
 
-func open(t *testing.T) *tab {
+// open starts the browser, with more flags if a test needs them.
+func open(t *testing.T, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
 		t.Skipf("Debian's chromium is not installed: %v", err)
@@ -57,14 +58,14 @@ func open(t *testing.T) *tab {
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) }) // once chromium has ended, which leaves some of it
 	ctx, cancel := context.WithTimeout(t.Context(), 2*rig.Patience)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox,
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(more, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox,
 		chromedp.Env("TMPDIR="+scratch),
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 860),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		// A microphone that beeps, and a person who allows it.
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
-		chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
