@@ -68,7 +68,7 @@ export async function setUpNear({ label: text, keys, show = () => {}, settings =
 async function converse(link, talk, show, settings) {
   for (let problem; ;) {
     show({ state: 'choosing' });
-    const wanted = await link.awake(settings(talk, problem));
+    const wanted = await link.awake(settings(talk, problem)) ?? {};
     try {
       return await talk.set(wanted, (step) => show({ state: 'working', step, sentence: stepSentence(step) }));
     } catch (error) {

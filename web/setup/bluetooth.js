@@ -48,17 +48,7 @@ export class Link {
     const link = new Link(device, signal);
     signal?.addEventListener('abort', link.#close);
     try {
-      for (let tries = 1; ; tries++) {
-        signal?.throwIfAborted();
-        try {
-          await link.#open();
-          break;
-        } catch (error) {
-          if (tries === connectTries) throw problem('unreachable', error);
-          await pause(connectPause);
-        }
-      }
-      link.info = await link.#who();
+      link.info = who(await link.#open());
       return link;
     } catch (error) {
       link.close();
@@ -66,19 +56,20 @@ export class Link {
     }
   }
 
+  // #open returns the characteristic info.
   async #open() {
-    const server = await this.#device.gatt.connect();
-    const service = await server.getPrimaryService(serviceUUID);
-    for (const [name, id] of Object.entries(characteristics)) this.#chars[name] = await service.getCharacteristic(id);
-  }
-
-  // #who is 14.3.
-  async #who() {
-    const value = await this.#operation(() => this.#read('info'));
-    const { v, device, owned } = await expect('unknown', () => json(value));
-    if (v > version) throw problem('newer');
-    if (v !== version || typeof device !== 'string') throw problem('unknown');
-    return { device, owned: owned === true };
+    for (let tries = 1; ; tries++) {
+      this.#signal?.throwIfAborted();
+      try {
+        const server = await this.#device.gatt.connect();
+        const service = await server.getPrimaryService(serviceUUID);
+        for (const [name, id] of Object.entries(characteristics)) this.#chars[name] = await service.getCharacteristic(id);
+        return await this.#read('info');
+      } catch (error) {
+        if (tries === connectTries) throw problem('unreachable', error);
+        await pause(connectPause);
+      }
+    }
   }
 
   async #read(name) {
@@ -132,7 +123,7 @@ export class Link {
   }
 
   // awake keeps the camera waiting while work, a promise, is not done. It fails as soon as
-  // the camera has ended the conversation.
+  // the camera has ended the conversation, or the page has.
   async awake(work) {
     let done = false;
     const watch = async () => {
@@ -143,8 +134,9 @@ export class Link {
         if (ended) throw ended;
       }
     };
+    const left = new Promise((_, fail) => { this.#signal?.addEventListener('abort', () => fail(this.#signal.reason)); });
     try {
-      return await Promise.race([work, watch()]);
+      return await Promise.race([work, watch(), left]);
     } finally {
       done = true;
     }
@@ -154,6 +146,19 @@ export class Link {
     this.#signal?.removeEventListener('abort', this.#close);
     this.#device.gatt.disconnect();
   }
+}
+
+// who is 14.3.
+function who(value) {
+  let info;
+  try {
+    info = json(value);
+  } catch (error) {
+    throw problem('unknown', error);
+  }
+  if (info.v > version) throw problem('newer');
+  if (info.v !== version || typeof info.device !== 'string') throw problem('unknown');
+  return { device: info.device, owned: info.owned === true };
 }
 
 // stands returns what is wrong by the characteristic status; nothing: the conversation is

@@ -74,7 +74,7 @@ class Talk {
   // goesOn nothing was kept, and others can be set. progress is told each step.
   set(settings, progress = () => {}) {
     return this.#inTurn(async () => {
-      await expect('bad_request', () => checked(settings));
+      check(settings);
       await this.write({ t: 'settings', settings: wire(settings) });
       for (;;) {
         const message = await this.read('progress', 'problem', 'receipt', 'refusal');
@@ -93,15 +93,6 @@ class Talk {
     const done = this.#last.then(work);
     this.#last = done.catch(() => {});
     return done;
-  }
-}
-
-// checked is check, whose problems leave the conversation as it is.
-function checked(settings) {
-  try {
-    check(settings);
-  } catch (error) {
-    throw new Problem(error.code, error.message, { goesOn: true });
   }
 }
 

@@ -1,8 +1,8 @@
 // What a person reads when something went wrong, and others' text, made fit to be read.
 
 // Problem has one sentence that says what to do, as its message. Its code is the camera's
-// (docs/protocol.md 5.2), or one of those below. goesOn: the camera kept nothing, and waits
-// for other settings in the same conversation.
+// (docs/protocol.md 5.2), or one of those below. goesOn: nothing was kept, and other settings
+// can be given in the same conversation.
 export class Problem extends Error {
   constructor(code, sentence, { goesOn = false, cause } = {}) {
     super(sentence, { cause });
@@ -27,6 +27,7 @@ const sentences = {
   other: 'This camera is open for pairing, and it is not the one of the label. Hold the pairing button of the right one.',
   unreachable: 'The camera was found, and can\'t be reached. Come closer to it, and try again.',
   unsupported: 'This browser has no Bluetooth for pages. Use Chrome or Edge, or show the camera a code.',
+  old: 'This browser is too old to pair with a camera. Update it, or show the camera a code.',
   chosen: 'No camera was chosen. If none was shown, hold its pairing button for three seconds, switch Bluetooth on here, and come close to it.',
 };
 

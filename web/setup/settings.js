@@ -8,7 +8,9 @@
 import { base64, base64url, utf8 } from './bytes.js';
 import { Problem } from './problem.js';
 
-const unusable = (what) => new Problem('bad_request', `The camera can't use these settings: ${what}.`);
+const refuse = (code, sentence) => new Problem(code, sentence, { goesOn: true });
+
+const unusable = (what) => refuse('bad_request', `The camera can't use these settings: ${what}.`);
 
 export const ssidBytes = (ssid) => (typeof ssid === 'string' ? utf8(ssid) : ssid);
 
@@ -31,7 +33,7 @@ function checkWiFi({ ssid, password = '', security = '' }) {
   if (!['', 'open', 'wpa2', 'wpa2/wpa3', 'wpa3', 'other'].includes(security)) throw unusable('this camera knows no such kind of Wi-Fi');
   if (password === '' && (security === '' || security === 'open')) return;
   if (!/^([ -~]{8,63}|[0-9a-fA-F]{64})$/.test(password)) {
-    throw new Problem('wifi_password', 'A Wi-Fi password has 8 to 63 characters without accents or other signs that no keyboard has.');
+    throw refuse('wifi_password', 'A Wi-Fi password has 8 to 63 characters without accents or other signs that no keyboard has.');
   }
 }
 
