@@ -45,6 +45,13 @@ func TestReadmeCanBeFollowed(t *testing.T) {
 	}
 }
 
+// TestReadmeSetsUpACamera runs how an owner sets up a camera that knows no broker.
+func TestReadmeSetsUpACamera(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.followAll("## Set up a camera")
+}
+
 // TestReadmePreparesACard runs what comes before, and what puts a camera onto the card of an
 // image; the card's folders then do as a camera's.
 func TestReadmePreparesACard(t *testing.T) {
