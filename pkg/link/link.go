@@ -48,7 +48,7 @@ type Link struct {
 
 	drops   drops
 	limiter limiter       // used by the MQTT library's handler alone
-	pauses  pauses        // used by the MQTT library's connecting goroutine alone
+	pauses  pauses        // between the attempts of the MQTT library's connecting goroutine
 	inbox   chan message  // from the handler to deliver
 	changed chan struct{} // holds one: the connection may have changed
 	taken   chan struct{} // holds one: there is another certificate
@@ -68,6 +68,9 @@ type Link struct {
 	last   error     // why the last attempt or session ended
 	served time.Time // when the last session began to serve; zero once it has been paused for
 	rivals rivals
+
+	attempt context.CancelCauseFunc // ends the newest attempt to connect
+	renewal *renewal                // nil unless Anew waits
 }
 
 // New validates and starts nothing. The certificate's common name must be device. birth is the status while the device
@@ -85,6 +88,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		log:       log.With("component", "link"),
 		condition: board.Condition("broker"),
 		limiter:   limiter{known: map[string]*bucket{}},
+		pauses:    pauses{over: make(chan struct{}, 1)},
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
 		budget:    budget{bytes: map[string]int{}},

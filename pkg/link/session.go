@@ -16,8 +16,16 @@ import (
 
 // open is the MQTT library's way to a connection.
 func (l *Link) open(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l.mu.Lock()
+	l.attempt = cancel
+	l.mu.Unlock()
 	c, err := l.dialer.Load().open(ctx)
 	if err != nil {
+		if errors.Is(context.Cause(ctx), errAnew) {
+			err = errAnew
+		}
 		return nil, err
 	}
 	l.mu.Lock()
@@ -99,6 +107,7 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	l.served = time.Now()
 	l.mu.Unlock()
 	l.serve(c)
+	l.renewed(c)
 	l.to.Online()
 	return c
 }

@@ -1,0 +1,90 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/link/linktest"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// In another network the old connection is dead, and nobody says so. Anew makes another
+// one, and says so when that one serves.
+func TestAnotherNetwork(t *testing.T) {
+	t.Parallel()
+	eachBroker(t, func(t *testing.T, s *linktest.Server) {
+		proxy := linktest.NewProxy(t, s.Devices)
+		r := newRig(t, config(t, proxy.Address(), s.CA), s.CA, nil).run().awaitOnline()
+		proxy.Hold()
+		first := r.link.session.Load()
+		if err := r.link.Anew(t.Context()); err != nil {
+			t.Fatalf("Anew() = %v", err)
+		}
+		if now := r.link.session.Load(); now == nil || now == first {
+			t.Errorf("the session is %v, and was %v", now, first)
+		}
+		linktest.NewViewer(t, s).Request(r.device, []byte("in the new one"), false)
+		if m := r.receive(); string(m.bytes) != "in the new one" {
+			t.Errorf("received %q", m.bytes)
+		}
+	})
+}
+
+// While there is no way to the broker Anew waits, and in the end says why. When there is
+// one again, it is taken within no more than a moment, however long the pauses were.
+func TestNoBrokerInAnotherNetwork(t *testing.T) {
+	t.Parallel()
+	s := linktest.Embedded(t)
+	r := newRig(t, config(t, s.Devices, s.CA), s.CA, nil).run().awaitOnline()
+	s.Stop()
+	r.awaitProblem("Nothing listens on")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // whatever comes of it, it was refused
+	defer cancel()
+	var p *Problem
+	if err := r.link.Anew(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
+		t.Errorf("Anew() = %v", err)
+	}
+	s.Start()
+	if err := r.link.Anew(t.Context()); err != nil {
+		t.Errorf("Anew() = %v", err)
+	}
+}
+
+// A device without a broker says why there is none.
+func TestAnewWithoutABroker(t *testing.T) {
+	l := Waiting("It is not set up.", health.NewBoard(slog.New(slog.DiscardHandler)))
+	if err := l.Anew(t.Context()); err == nil || err.Error() != "It is not set up." {
+		t.Errorf("Anew() = %v", err)
+	}
+}
+
+// Pauses are short while somebody waits, and a long one that has begun ends.
+func TestPausesWhileSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pauses{next: longPause, over: make(chan struct{}, 1)}
+		done := make(chan time.Duration)
+		pause := func() {
+			began := time.Now()
+			p.wait(t.Context(), 0)
+			done <- time.Since(began)
+		}
+		go pause()
+		synctest.Wait()
+		p.hurry.Add(1)
+		p.end()
+		if got := <-done; got != 0 {
+			t.Errorf("it goes on for %v", got)
+		}
+		for range 5 {
+			go pause()
+			if got := <-done; got >= hurryPause*3/2 {
+				t.Errorf("a pause of %v", got)
+			}
+		}
+	})
+}
