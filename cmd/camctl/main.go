@@ -49,6 +49,7 @@ type cli struct {
 	Settings    *settingsCmd    `arg:"subcommand:settings" help:"show what the household chose, or choose"`
 	Update      *updateCmd      `arg:"subcommand:update" help:"show how the camera's own update stands, look for one, install it now, or put it off"`
 	Certificate *certificateCmd `arg:"subcommand:certificate" help:"show how long the camera's certificate for its broker lasts, or give it another one"`
+	WiFi        *wifiCmd        `arg:"subcommand:wifi" help:"show which Wi-Fi networks the camera hears and which one it uses, or have it change to another one"`
 	Log         *logCmd         `arg:"subcommand:log" help:"read the access log, or verify it"`
 	Events      *eventsCmd      `arg:"subcommand:events" help:"tell what happened in the household since the last time, what happens, and which rings are kept"`
 	CA          *caCmd          `arg:"subcommand:ca" help:"a household's own authority for its broker: init, sign"`

@@ -12,6 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/config"
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
@@ -58,10 +59,10 @@ func setupConfig(cfg config.Config, identity auth.Identity, check func(context.C
 		FixedBroker: cfg.Link.Broker != "", FixedCertificate: cfg.Link.Certificate != ""}
 }
 
-func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, end anew) setup.Deps {
+func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, board *health.Board, end anew) setup.Deps {
 	identity := authority.Identity()
 	return setup.Deps{
-		Radio: radio, HasWiFi: radio.Present,
+		Radio: radio, HasWiFi: radio.Present, InNetwork: radio.Current, NotTaken: authority.WiFiNotTaken, Board: board,
 		Broker: trial{cfg, identity}, Claim: certifier{identity.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
 		Supplied: func() string { return supplied(cfg, identity) },
 		Member:   func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
@@ -87,13 +88,26 @@ func (t trial) Try(ctx context.Context, own setup.Settings) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.As(err, &problem):
-		return &proto.SetupProblem{Code: problem.Code(), Detail: problem.Sentence}
+	case errors.Is(err, context.Canceled), errors.As(err, &problem):
+		return unreached(err)
 	}
 	return &proto.SetupProblem{Code: proto.CodeBrokerCertificate, Detail: "These settings can't be used: " + err.Error() + "."}
 }
+
+// unreached is why a broker was not reached, as setup has it.
+func unreached(err error) error {
+	var problem *link.Problem
+	if errors.As(err, &problem) && !errors.Is(err, context.Canceled) {
+		return &proto.SetupProblem{Code: problem.Code(), Detail: problem.Sentence}
+	}
+	return err
+}
+
+// session is the link's, by which setup reaches the broker.
+type session struct{ *link.Link }
+
+// Anew implements setup.Link.
+func (s session) Anew(ctx context.Context) error { return unreached(s.Link.Anew(ctx)) }
 
 // certifier is how the device comes to its certificate for the broker.
 type certifier struct {

@@ -109,7 +109,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	identity := authority.Identity()
 	end := make(anew, 1)
 	wireless := wifi.New(log, board)
-	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, wireless, end))
+	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, wireless, board, end))
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +140,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
+	own.Reach(session{outward})
 	certificate, err := openClaim(cfg, log, board, authority, outward, own)
 	if err != nil {
 		return nil, err
@@ -160,6 +161,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	}
 	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: updates, certificate: certificate, pairing: told}
 	s.register(gate)
+	registerWiFi(gate, own, authority)
 	registerEvents(gate, events)
 	registerUpdate(gate, updates)
 	if certificate != nil {

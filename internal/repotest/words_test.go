@@ -89,6 +89,7 @@ func TestProtocolHasTheWordsOfTheCode(t *testing.T) {
 	same(t, "states of an update", p.column(t, "12.1", "state"), constants(t, "pkg/proto", ofType("UpdateState")))
 	same(t, "what is asked about an update", p.column(t, "12.2", "`do`"), constants(t, "pkg/proto", ofType("UpdateDo")))
 	same(t, "what is asked about a certificate", p.column(t, "13.1", "`do`"), constants(t, "pkg/proto", ofType("CertificateDo")))
+	same(t, "what is asked about Wi-Fi", p.column(t, "15.1", "`do`"), constants(t, "pkg/proto", ofType("WiFiDo")))
 	same(t, "steps of an update", p.column(t, "12.3", "`step`"), constants(t, "pkg/proto", ofType("UpdateStepKind")))
 	same(t, "what is asked while pairing", p.column(t, "3.11", "`do`"), constants(t, "pkg/proto", ofType("SetupDo")))
 	same(t, "steps of setting up", p.column(t, "3.11", "`step`"), constants(t, "pkg/proto", ofType("SetupStep")))

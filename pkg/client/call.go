@@ -23,9 +23,15 @@ const (
 // seconds to press the button. What is sent again meanwhile, it drops.
 const talkAttempts = 10
 
+// wifiAttempts make 28 seconds, in which the camera listens on all channels.
+const wifiAttempts = 7
+
 func attempts(op proto.Op) int {
-	if op == proto.OpTalk {
+	switch op {
+	case proto.OpTalk:
 		return talkAttempts
+	case proto.OpWiFi:
+		return wifiAttempts
 	}
 	return maxAttempts
 }

@@ -232,6 +232,12 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 	case accesslog.KindLive:
 		e.Op, e.Scopes = r.Op, body.Scopes
 	case accesslog.KindSettings:
+		if r.Op == proto.OpWiFi {
+			var q proto.WiFiRequest
+			ok = json.Unmarshal(r.Body, &q) == nil && q.Do == proto.WiFiDoJoin
+			e.Set = []string{proto.SetUpWiFi}
+			break
+		}
 		var change proto.SettingsChange
 		if json.Unmarshal(r.Body, &change) == nil {
 			e.Set = chosen(change)

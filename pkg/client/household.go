@@ -14,6 +14,7 @@ const maxPages = proto.MaxMembers
 var (
 	errAnswer   = errors.New("not an answer to this request")
 	errNotTaken = errors.New("the certificate was not taken")
+	errNotTried = errors.New("the Wi-Fi network was not tried")
 )
 
 // request makes a call and reads the body of its answer.
@@ -96,6 +97,17 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 // Update asks how the camera's own update stands, and decides about it.
 func (c *Camera) Update(ctx context.Context, q proto.UpdateRequest) (proto.UpdateStatus, error) {
 	return request[proto.UpdateStatus](ctx, c, proto.OpUpdate, q)
+}
+
+// WiFi asks in which Wi-Fi network the camera is and which ones it hears, or has it try
+// another one. If it does nothing of it, the error is why. What becomes of a try the camera
+// tells when it is back.
+func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatus, error) {
+	now, err := request[proto.WiFiStatus](ctx, c, proto.OpWiFi, q)
+	if err == nil && now.Problem != nil {
+		return now, problem(errNotTried, "%s", now.Problem.Reason)
+	}
+	return now, err
 }
 
 // Certificate asks how long the camera's certificate for its broker lasts, has it make a

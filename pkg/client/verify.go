@@ -129,6 +129,7 @@ var entered = map[proto.Op]accesslog.Kind{
 	proto.OpAlarm:       accesslog.KindAlarm,
 	proto.OpUpdate:      accesslog.KindUpdate,
 	proto.OpCertificate: accesslog.KindCertificate,
+	proto.OpWiFi:        accesslog.KindSettings,
 }
 
 var errEntry = errors.New("the entry is not what was asked for")
@@ -168,6 +169,9 @@ func changed(r proto.Request, a proto.Answer) bool {
 	if r.Op == proto.OpCertificate { // neither is looking at it, nor what the camera did not take
 		return taken(r, a)
 	}
+	if r.Op == proto.OpWiFi { // nor is looking, nor what the camera did not try
+		return tried(r, a)
+	}
 	return r.Op != proto.OpPrivacy
 }
 
@@ -194,8 +198,7 @@ func (c *Camera) asAsked(r proto.Request, e accesslog.Entry) error {
 			return fmt.Errorf("%w: it is for %s", errEntry, e.Scopes)
 		}
 	case accesslog.KindSettings:
-		var v proto.SettingsChange
-		if _ = json.Unmarshal(r.Body, &v); !slices.Equal(chosen(v), e.Set) {
+		if !slices.Equal(setBy(r), e.Set) {
 			return fmt.Errorf("%w: it sets %s", errEntry, e.Set)
 		}
 	case accesslog.KindUpdate:
@@ -236,6 +239,16 @@ func taken(r proto.Request, a proto.Answer) bool {
 	return json.Unmarshal(a.Body, &now) != nil || now.Problem == ""
 }
 
+// tried reports whether an answer says that the camera tries another Wi-Fi network.
+func tried(r proto.Request, a proto.Answer) bool {
+	var asked proto.WiFiRequest
+	var now proto.WiFiStatus
+	if json.Unmarshal(r.Body, &asked) != nil || asked.Do != proto.WiFiDoJoin {
+		return false
+	}
+	return json.Unmarshal(a.Body, &now) != nil || now.Problem == nil
+}
+
 // until is when what a request gives ends; 0 for what is no certificate.
 func until(q proto.CertificateRequest) int64 {
 	if len(q.Chain) == 0 {
@@ -246,6 +259,16 @@ func until(q proto.CertificateRequest) int64 {
 		return 0
 	}
 	return leaf.NotAfter.Unix()
+}
+
+// setBy is what a request has the camera's log say that it sets.
+func setBy(r proto.Request) []string {
+	if r.Op == proto.OpWiFi {
+		return []string{proto.SetUpWiFi}
+	}
+	var v proto.SettingsChange
+	_ = json.Unmarshal(r.Body, &v) // a body of this client's own
+	return chosen(v)
 }
 
 // chosen is a change as the camera's log tells it. docs/protocol.md 6.2.

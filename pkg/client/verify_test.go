@@ -198,6 +198,7 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 	both := []proto.Scope{proto.ScopeView, proto.ScopeListen}
 	name, zone := "Hall", "Europe/Berlin"
 	given := proto.CertificateRequest{Do: proto.CertificateDoSet, Chain: must(must(pki.NewCA("authority")).Device(proto.NewDeviceID(), nil)).Certificate}
+	network := proto.WiFiRequest{Do: proto.WiFiDoJoin, WiFi: &proto.WiFi{SSID: "home", Password: "correct horse"}}
 	for _, c := range []struct {
 		name  string
 		op    proto.Op
@@ -219,6 +220,10 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 		{"a look at the update", proto.OpUpdate, proto.UpdateRequest{Do: proto.UpdateDoCheck}, nil},
 		{"a certificate as given", proto.OpCertificate, given, nil},
 		{"another certificate", proto.OpCertificate, given, func(e *accesslog.Entry) { e.Until++ }},
+		{"another Wi-Fi network", proto.OpWiFi, network, nil},
+		{"another Wi-Fi network and a looser rule", proto.OpWiFi, network, func(e *accesslog.Entry) { e.Set = append(e.Set, "privacy_off=members") }},
+		{"another Wi-Fi network that is a switch of privacy", proto.OpWiFi, network, func(e *accesslog.Entry) { e.Kind, e.Reason = accesslog.KindPrivacy, "on" }},
+		{"a look at the Wi-Fi", proto.OpWiFi, proto.WiFiRequest{Do: proto.WiFiDoNetworks}, nil},
 		{"a look at the certificate", proto.OpCertificate, proto.CertificateRequest{Do: proto.CertificateDoStatus}, nil},
 		{"one too many", proto.OpSetSettings, proto.SettingsChange{Name: &name}, func(e *accesslog.Entry) { e.Set = append(e.Set, "privacy_off=members") }},
 	} {

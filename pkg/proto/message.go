@@ -39,6 +39,7 @@ const (
 	OpUpdate Op = "update" // how the camera's own update stands; look for one, install it now, put it off
 
 	OpCertificate Op = "certificate" // how long the camera's certificate for its broker lasts; another one
+	OpWiFi        Op = "wifi"        // in which Wi-Fi network the camera is; another one
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,

@@ -25,6 +25,10 @@ const (
 // Apply tries settings over those in force. If they work they are kept together with what
 // enroll does for client, both or neither; else those of before are in force.
 func (s *Setup) Apply(ctx context.Context, client proto.ClientID, set proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error {
+	if !s.busy.CompareAndSwap(false, true) {
+		return &proto.SetupProblem{Code: proto.CodeBusy}
+	}
+	defer s.busy.Store(false)
 	next, err := s.merge(set)
 	if err != nil {
 		return err

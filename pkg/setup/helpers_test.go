@@ -8,12 +8,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/store"
@@ -40,7 +43,10 @@ type world struct {
 	again    int
 	life     context.Context // of camd
 	window   context.Context
-	close    context.CancelFunc // of the window
+	close    context.CancelFunc          // of the window
+	anew     func(context.Context) error // nil: reached
+	board    *health.Board
+	entry    uint64 // that was made last
 }
 
 // networks is a radio.
@@ -50,6 +56,8 @@ type networks struct {
 	hangs    bool // wpa_supplicant takes no call
 	join     error
 	security proto.Security // of what is joined, if it is not as it was asked for
+	takes    time.Duration  // until an address is there
+	in       proto.SSID
 }
 
 func newWorld(t *testing.T) *world {
@@ -61,6 +69,7 @@ func newWorld(t *testing.T) *world {
 	key := newKey(t)
 	window, end := context.WithCancel(t.Context())
 	return &world{t: t, life: t.Context(), window: window, close: end, state: state, members: map[proto.ClientID]bool{}, key: key, supplied: "by hand",
+		board: health.NewBoard(slog.New(slog.DiscardHandler)), entry: 6,
 		cfg: Config{State: state, Device: device, Check: func(_ context.Context, path string) error { return store.CheckFile(path) }}}
 }
 
@@ -88,11 +97,16 @@ func (w *world) tryOpen(state string) (*Setup, error) {
 	cfg := w.cfg
 	cfg.State = state
 	deps := Deps{Broker: w, Claim: w, Supplied: func() string { return w.supplied },
-		Member: func(c proto.ClientID) bool { return w.members[c] }, Window: func() context.Context { return w.window }, Again: func() { w.again++ }}
+		Member: func(c proto.ClientID) bool { return w.members[c] }, Window: func() context.Context { return w.window }, Again: func() { w.again++ },
+		Board: w.board, NotTaken: func(n uint64) { w.calls = append(w.calls, fmt.Sprint("not taken ", n)) }}
 	if !w.absent {
-		deps.Radio, deps.HasWiFi = w, func() bool { return true }
+		deps.Radio, deps.HasWiFi, deps.InNetwork = w, func() bool { return true }, w.current
 	}
-	return Open(w.life, cfg, slog.New(slog.DiscardHandler), deps)
+	s, err := Open(w.life, cfg, slog.New(slog.DiscardHandler), deps)
+	if err == nil {
+		s.Reach(w)
+	}
+	return s, err
 }
 
 // enroll makes Anna a member.
@@ -103,11 +117,44 @@ func (w *world) enroll() error {
 
 func (w *world) Networks(context.Context) ([]proto.Network, error) { return w.heard, nil }
 
-func (w *world) Join(_ context.Context, n proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
+func (w *world) Join(ctx context.Context, n proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
 	w.calls = append(w.calls, "join "+string(n.SSID))
 	progress(proto.StepAddress)
+	if w.takes > 0 {
+		select {
+		case <-time.After(w.takes):
+		case <-ctx.Done():
+			return n, ctx.Err()
+		}
+	}
+	if w.join == nil {
+		w.in = n.SSID
+	}
 	n.Security = cmp.Or(w.security, n.Security)
 	return n, w.join
+}
+
+func (w *world) current(context.Context) (*proto.Network, error) {
+	if w.in == "" {
+		return nil, nil
+	}
+	return &proto.Network{SSID: w.in, Security: proto.SecurityWPA2, Signal: -50, Band: "5"}, nil
+}
+
+// Anew is the link's.
+func (w *world) Anew(ctx context.Context) error {
+	w.calls = append(w.calls, "anew in "+string(w.in))
+	if w.anew == nil {
+		return nil
+	}
+	return w.anew(ctx)
+}
+
+// Begun is the log's.
+func (w *world) Begun() (uint64, error) {
+	w.entry++
+	w.calls = append(w.calls, fmt.Sprint("entry ", w.entry))
+	return w.entry, nil
 }
 
 func (w *world) Keep(ctx context.Context, n *proto.WiFi) error {
@@ -116,8 +163,9 @@ func (w *world) Keep(ctx context.Context, n *proto.WiFi) error {
 		return ctx.Err()
 	}
 	name := "none"
+	w.in = ""
 	if n != nil {
-		name = string(n.SSID)
+		name, w.in = string(n.SSID), n.SSID
 	}
 	w.calls = append(w.calls, "keep "+name)
 	return nil

@@ -30,6 +30,7 @@ var settings = store.Sealed("settings")
 const (
 	keyCurrent = "current"
 	keyPending = "pending"
+	keyLast    = "last" // a proto.WiFiChange
 )
 
 // Settings are what a device was told. docs/protocol.md 11.2.
@@ -60,10 +61,12 @@ func (s Settings) Certificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: s.Chain, PrivateKey: key}, nil
 }
 
-// pending are settings that are in force once their client is a member. docs/protocol.md 11.2.
+// pending are settings that are in force once their client is a member, or a change of
+// Wi-Fi that is never in force by itself. docs/protocol.md 11.2.
 type pending struct {
-	Client   proto.ClientID `json:"client"`
-	Settings Settings       `json:"settings"`
+	Client   proto.ClientID    `json:"client,omitempty"`
+	Settings *Settings         `json:"settings,omitempty"`
+	Change   *proto.WiFiChange `json:"change,omitempty"`
 }
 
 // StoreFile is the database below a state folder.
@@ -84,7 +87,11 @@ func openKeeper(ctx context.Context, state string, check func(context.Context, s
 	db, err := store.Open(ctx, file)
 	if err == nil {
 		k := &keeper{db}
-		if _, _, err = k.read(); err == nil {
+		_, _, err = k.read()
+		if err == nil {
+			_, err = k.last()
+		}
+		if err == nil {
 			return k, nil
 		}
 		err = errors.Join(err, db.Close())
@@ -168,7 +175,31 @@ func put(tx *store.Tx, key string, v any) error {
 
 // pend writes down what is in force once client is a member.
 func (k *keeper) pend(client proto.ClientID, s Settings) error {
-	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{client, s}) })
+	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Client: client, Settings: &s}) })
+}
+
+// begin writes down that a change of Wi-Fi is tried: at the start it counts for nothing.
+func (k *keeper) begin(c proto.WiFiChange) error {
+	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Change: &c}) })
+}
+
+// end puts settings in force, with what became of the change that was pending.
+func (k *keeper) end(s Settings, c proto.WiFiChange) error {
+	return k.db.Update(func(tx *store.Tx) error {
+		return errors.Join(put(tx, keyCurrent, s), put(tx, keyLast, c), settings.Delete(tx, keyPending))
+	})
+}
+
+// last is what became of the last change of Wi-Fi; nil: there was none.
+func (k *keeper) last() (c *proto.WiFiChange, err error) {
+	err = k.db.View(func(tx *store.Tx) error {
+		found, err := get(tx, keyLast, &c)
+		if !found {
+			c = nil
+		}
+		return err
+	})
+	return c, err
 }
 
 // take puts settings in force; nothing is pending any more.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -63,6 +65,10 @@ type Deps struct {
 	Member   func(proto.ClientID) bool // whether a client is enrolled
 	Window   func() context.Context    // ends when the pairing window closes that is open
 	Again    func()                    // has camd begin anew
+
+	Board     *health.Board
+	InNetwork func(context.Context) (*proto.Network, error) // in which the radio is; nil where Radio is
+	NotTaken  func(entry uint64)                            // logs of a change of Wi-Fi that it did not work
 }
 
 // Setup knows how the broker is reached, and lets clients set it.
@@ -71,12 +77,20 @@ type Setup struct {
 	deps Deps
 	log  *slog.Logger
 	keep *keeper
+	link Link
 	life context.Context // camd's
 
-	mu      sync.Mutex
-	current Settings
-	next    *request // the newest; nil: there is none
-	made    *made    // nil: there is nothing
+	busy    atomic.Bool // settings or a network are being tried
+	changes chan change // from Change to Run
+
+	mu        sync.Mutex
+	current   Settings
+	next      *request          // the newest; nil: there is none
+	made      *made             // nil: there is nothing
+	tried     *proto.WiFiChange // under way; nil: none is
+	last      *proto.WiFiChange // nil: there was none
+	condition *health.Condition // nil: no change went wrong yet
+	left      bool              // camd ended while a network was tried
 }
 
 // request is what a certificate is made for.
@@ -88,43 +102,75 @@ type request struct {
 // Open reads what is kept, and takes or drops what a power cut left pending. The end of ctx
 // is that of camd: what is undone then has a few seconds left.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, deps Deps) (*Setup, error) {
-	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup"), life: ctx}
+	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup"), life: ctx, changes: make(chan change, 1)}
 	var err error
 	if s.keep, err = openKeeper(ctx, cfg.State, cfg.Check, s.log); err != nil {
 		return nil, fmt.Errorf("open what is set up: %w", err)
 	}
+	if err := s.recall(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open what is set up: %w", err), s.keep.close())
+	}
+	return s, nil
+}
+
+// recall reads what is in force, and deals with what is pending.
+func (s *Setup) recall() error {
 	current, next, err := s.keep.read()
 	switch {
 	case err != nil:
 	case next == nil:
-	case deps.Member(next.Client):
-		current = next.Settings
+	case next.Change != nil:
+		s.log.Warn("the Wi-Fi of before is in force: camd ended while another network was tried")
+		s.deps.NotTaken(next.Change.Entry)
+		s.left = true
+		err = s.keep.end(current, interrupted(*next.Change))
+	case next.Settings != nil && s.deps.Member(next.Client):
+		current = *next.Settings
 		err = s.keep.take(current)
 	default:
 		s.log.Warn("settings are dropped: the client that was to be enrolled with them was not")
 		err = s.keep.drop()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open what is set up: %w", err), s.keep.close())
+		return err
 	}
 	s.current = current
-	return s, nil
+	if s.last, err = s.keep.last(); err == nil && s.last != nil {
+		s.tell(*s.last)
+	}
+	return err
 }
 
 // String names the component.
 func (s *Setup) String() string { return "setup" }
 
-// Run puts the Wi-Fi that was set up in force. What has to be done for it later is the
-// radio's own business.
+// Run puts the Wi-Fi that was set up in force, and changes it when that is asked for. What
+// else has to be done for it is the radio's own business.
 func (s *Setup) Run(ctx context.Context, ready func()) error {
 	ready()
-	if s.deps.Radio != nil {
-		if err := s.deps.Radio.Keep(ctx, s.Settings().WiFi); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("put the Wi-Fi in force: %w", err)
+	if err := s.start(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("put the Wi-Fi in force: %w", err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case c := <-s.changes:
+			s.change(ctx, c)
 		}
 	}
-	<-ctx.Done()
-	return nil
+}
+
+func (s *Setup) start(ctx context.Context) error {
+	if s.deps.Radio == nil {
+		return nil
+	}
+	if s.left { // what was tried may have the same name
+		if err := s.deps.Radio.Keep(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return s.deps.Radio.Keep(ctx, s.Settings().WiFi)
 }
 
 // Close closes the store.

@@ -8,7 +8,7 @@ import { continues, included, readCheckpoint } from './log.mjs';
 // 6.3: the kind of the entry that an operation makes.
 const kinds = {
   live: 'live', talk: 'talk', snapshot: 'snapshot', grant: 'grant', revoke: 'revoke',
-  'settings.set': 'settings', privacy: 'privacy', alarm: 'alarm', certificate: 'certificate',
+  'settings.set': 'settings', privacy: 'privacy', alarm: 'alarm', certificate: 'certificate', wifi: 'settings',
 };
 
 export class Camera {
@@ -82,7 +82,8 @@ export class Camera {
     this.cp = now;
     const kind = kinds[request.op];
     const nothing = request.op === 'privacy' || (request.op === 'revoke' && a.body?.revoked.length === 0)
-      || (request.op === 'certificate' && (request.body.do !== 'set' || a.body?.problem));
+      || (request.op === 'certificate' && (request.body.do !== 'set' || a.body?.problem))
+      || (request.op === 'wifi' && (request.body.do !== 'join' || a.body?.problem));
     if (!a.proof.entry) {
       if (kind && a.code === 'ok' && !nothing) throw new Error(`no entry for ${request.op}`);
       return;
@@ -104,6 +105,7 @@ export class Camera {
       same(e.jws, b64(sha256(this.sent)));
     }
     if (op === 'certificate') same(e.exp, Date.parse(new X509Certificate(Buffer.from(body.chain[0], 'base64')).validTo) / 1000);
+    if (op === 'wifi') same(e.set, ['set_up=wifi']);
     if (op === 'settings.set') {
       const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours'];
       same(e.set, order.filter((k) => k in body).map((k) => `${k}=${body[k]}`));

@@ -119,6 +119,16 @@ async function certificate(camera) {
   await until('the camera at its broker with it', async () => (await camera.must('status')).body.conditions.find((c) => c.name === 'broker').state === 'ok');
 }
 
+// wifi asks for what this camera has not.
+async function wifi(camera) {
+  step('Wi-Fi that nobody set up');
+  for (const body of [{ do: 'status' }, { do: 'networks' }, { do: 'join', wifi: { ssid: Buffer.from('home').toString('base64url'), open_ok: true } }]) {
+    const { problem } = (await camera.must('wifi', body)).body;
+    assert.deepEqual([problem.code, typeof problem.reason], ['no_wifi', 'string']);
+  }
+  assert.equal((await camera.call('wifi', { do: 'join' })).code, 'bad_request');
+}
+
 async function rings(camera, socket) {
   step('a ring, its notice and its picture');
   await local(socket, { cmd: 'ring' });
@@ -210,6 +220,7 @@ if (command === 'id') {
   await rings(camera, socket);
   await household(camera, socket);
   await certificate(camera);
+  await wifi(camera);
   await letIn(camera);
   await log(camera, socket);
   camera.close();

@@ -118,6 +118,8 @@ func (e Entry) ended() string {
 	switch {
 	case e.Reason == ReasonNotApplied && e.Op == proto.OpCertificate:
 		return fmt.Sprintf("The certificate of entry %d was not taken after all: the camera could not keep it.", e.Start)
+	case e.Reason == ReasonNotApplied && e.Op == proto.OpWiFi:
+		return fmt.Sprintf("The Wi-Fi network of entry %d did not work: the camera went back to the one of before.", e.Start)
 	case e.Reason == ReasonNotApplied:
 		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
 	case e.Op == proto.OpTalk && unheard[e.Reason]:
@@ -213,6 +215,8 @@ func (e Entry) asked() string {
 		return deeds([]proto.Scope{proto.ScopeUpdate}, todo)
 	case proto.OpCertificate:
 		return "give the camera another certificate"
+	case proto.OpWiFi:
+		return "see or change the camera's Wi-Fi"
 	}
 	return fmt.Sprintf("do %q", string(e.Op))
 }

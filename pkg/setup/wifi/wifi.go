@@ -124,6 +124,30 @@ func (r *Radio) Networks(ctx context.Context) ([]proto.Network, error) {
 	return l, err
 }
 
+// Current is the network in which the interface is now; nil: it is in none.
+func (r *Radio) Current(ctx context.Context) (*proto.Network, error) {
+	var n *proto.Network
+	err := r.with(ctx, func(s *session, c card) error {
+		if r.current(ctx, s, c) == "" {
+			return nil
+		}
+		at, err := property[dbus.ObjectPath](ctx, s, c.at, interfaze, "CurrentBSS")
+		if err != nil {
+			return err
+		}
+		p, err := s.all(ctx, at, bssType)
+		if err != nil {
+			return err
+		}
+		p["Age"] = dbus.MakeVariant(uint32(0)) // since the last scan, though it is in it
+		if in, ok := readBSS(p); ok {
+			n = &in.Network
+		}
+		return nil
+	})
+	return n, err
+}
+
 // Interface names the interface that wpa_supplicant works for camd.
 func (r *Radio) Interface(ctx context.Context) (string, error) {
 	var name string

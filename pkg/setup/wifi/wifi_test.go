@@ -56,6 +56,14 @@ func TestNetworks(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Networks() = %v, %v", got, err)
 	}
+	r := f.radio(New(quiet(), nil))
+	if in, err := r.Current(t.Context()); in != nil || err != nil {
+		t.Errorf("before it joins one it is in %v, %v", in, err)
+	}
+	join(t, r, homeWiFi)
+	if in, err := r.Current(t.Context()); err != nil || in == nil || *in != want[0] {
+		t.Errorf("Current() = %v, %v", in, err)
+	}
 	name, err := f.radio(New(quiet(), nil)).Interface(t.Context())
 	if err != nil || name != fakeCard {
 		t.Errorf("Interface() = %q, %v", name, err)

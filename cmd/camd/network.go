@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
+)
+
+// changer is the camera's Wi-Fi as owners may change it.
+type changer interface {
+	WiFi(ctx context.Context, look bool) (proto.WiFiStatus, error)
+	Change(w proto.WiFi, journal setup.Journal) error
+}
+
+// registerWiFi lets owners see in which Wi-Fi network the camera is, and have it try another
+// one. docs/protocol.md 15.1.
+func registerWiFi(g *auth.Gate, c changer, authority *auth.Authority) {
+	g.Handle(proto.OpWiFi, auth.WiFiRule(), func(ctx context.Context, r auth.Request) (auth.Result, error) {
+		var q proto.WiFiRequest
+		if envelope.Decode(r.Body, &q) != nil {
+			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
+		}
+		entry := &begun{Journal: authority.ChangesWiFi(r)}
+		now, err := askWiFi(ctx, c, q, entry)
+		return auth.Result{Body: now, Entry: entry.made}, err
+	})
+}
+
+// begun keeps the number of a change's entry for the answer.
+type begun struct {
+	setup.Journal
+	made *uint64
+}
+
+// Begun implements setup.Journal.
+func (b *begun) Begun() (uint64, error) {
+	n, err := b.Journal.Begun()
+	if err == nil {
+		b.made = &n
+	}
+	return n, err
+}
+
+// askWiFi does what is asked. Why nothing was done is a part of the answer: it has a
+// sentence of its own.
+func askWiFi(ctx context.Context, c changer, q proto.WiFiRequest, journal setup.Journal) (now proto.WiFiStatus, err error) {
+	if q.Do == proto.WiFiDoJoin {
+		err = c.Change(*q.WiFi, journal)
+	}
+	if err == nil {
+		now, err = c.WiFi(ctx, q.Do == proto.WiFiDoNetworks)
+	}
+	var problem *proto.SetupProblem
+	if errors.As(err, &problem) {
+		now.Problem = &proto.WiFiProblem{Code: problem.Code, Reason: foreign.Line(problem.Error())}
+		return now, nil
+	}
+	if now.Last != nil {
+		last := *now.Last
+		last.Reason = foreign.Line(last.Reason)
+		now.Last = &last
+	}
+	return now, err
+}

@@ -1,0 +1,77 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// WiFiRule is what OpWiFi needs: it is for owners alone, whatever scopes others have. Who
+// chose a bad network could put the camera out of everyone's reach, and the names of the
+// networks around tell where it stands. docs/protocol.md 15.1.
+func WiFiRule() Rule { return Rule{Scopes: wifiScopes, Check: anOwner} }
+
+func wifiScopes(body json.RawMessage) ([]proto.Scope, error) {
+	var q proto.WiFiRequest
+	if err := envelope.Decode(body, &q); err != nil {
+		return nil, err
+	}
+	if !q.Valid() {
+		return nil, errors.New("a request about Wi-Fi asks for one thing that there is")
+	}
+	return []proto.Scope{proto.ScopeSettings}, nil
+}
+
+func anOwner(r Request) error {
+	if r.Caller.Role != proto.RoleOwner {
+		return proto.Refuse(proto.CodeScope)
+	}
+	return nil
+}
+
+// WiFiChange logs that a member changes the camera's Wi-Fi, and so tells every other.
+type WiFiChange struct {
+	authority *Authority
+	by        Request
+}
+
+// ChangesWiFi is the log for the change that a request asks for.
+func (a *Authority) ChangesWiFi(r Request) WiFiChange { return WiFiChange{a, r} }
+
+// Begun makes the entry: what it is about must wait for a nil error. The right is decided
+// once more, among the household's other changes. Of the network nothing is logged: notices
+// go to guests, too, its name tells where the camera stands, and a log forgets nothing.
+func (c WiFiChange) Begun() (entry uint64, err error) {
+	a := c.authority
+	defer a.change()()
+	m := a.members.get(c.by.member.id)
+	switch {
+	case m == nil:
+		return 0, proto.Refuse(proto.CodeRevoked)
+	case m.Role != proto.RoleOwner:
+		return 0, proto.Refuse(proto.CodeScope)
+	case !a.gate.mayStart(m):
+		return 0, proto.Refuse(proto.CodeBusy)
+	}
+	if code := a.gate.closed(); code != "" {
+		return 0, proto.Refuse(code)
+	}
+	e := actor{m}.entry(accesslog.KindSettings)
+	e.Set = []string{proto.SetUpWiFi}
+	return a.commit(nil, nil, e)
+}
+
+// WiFiNotTaken says of a change of Wi-Fi that was begun that the camera went back. It says
+// so once, and nothing of an entry that an eviction has ended.
+func (a *Authority) WiFiNotTaken(entry uint64) {
+	e, said, err := a.interrupted(entry)
+	if err != nil || said || !slices.Contains(e.Set, proto.SetUpWiFi) {
+		return
+	}
+	_, _ = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Op: proto.OpWiFi, // the journal reports its errors
+		Start: entry, Reason: accesslog.ReasonNotApplied})
+}
