@@ -138,7 +138,7 @@ func TestTheLinkProvesAnotherNetwork(t *testing.T) {
 	radio := &air{proxy: proxy}
 	own, err := setup.Open(t.Context(), setup.Config{State: state, Check: func(_ context.Context, path string) error { return store.CheckFile(path) }}, slog.New(slog.DiscardHandler),
 		setup.Deps{Radio: radio, HasWiFi: func() bool { return true }, InNetwork: radio.current, Board: board, Member: func(proto.ClientID) bool { return true },
-			Supplied: func() bool { return true }, NotTaken: func(uint64) { t.Error("it was not taken") }})
+			Supplied: func() string { return "by hand" }, NotTaken: func(uint64) { t.Error("it was not taken") }})
 	if err != nil {
 		t.Fatal(err)
 	}

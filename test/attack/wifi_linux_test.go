@@ -74,7 +74,7 @@ func openWiFi(ctx context.Context, state string, r *roaming) (*setup.Setup, erro
 	log := slog.New(slog.DiscardHandler)
 	own, err := setup.Open(ctx, setup.Config{State: state, Check: func(_ context.Context, path string) error { return store.CheckFile(path) }}, log,
 		setup.Deps{Radio: r, HasWiFi: func() bool { return true }, InNetwork: r.current, Board: health.NewBoard(log), NotTaken: func(uint64) {},
-			Supplied: func() bool { return true }, Member: func(proto.ClientID) bool { return true }})
+			Supplied: func() string { return "by hand" }, Member: func(proto.ClientID) bool { return true }})
 	if err == nil {
 		own.Reach(r)
 	}
