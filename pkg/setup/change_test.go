@@ -3,10 +3,10 @@ package setup
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +29,12 @@ func online(t *testing.T) (*world, *Setup) {
 	return w, s
 }
 
+// pass lets time go by, and what is to be done then be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // never is a broker that is not reached, however long somebody waits.
 func never(ctx context.Context) error {
 	<-ctx.Done()
@@ -37,7 +43,7 @@ func never(ctx context.Context) error {
 
 // back does not find the broker in the new network, and does in the old one.
 func (w *world) back(ctx context.Context) error {
-	if w.in == "old" {
+	if w.where() == "old" {
 		return nil
 	}
 	return never(ctx)
@@ -53,17 +59,18 @@ func (w *world) is(s *Setup, want *proto.WiFi) {
 	if err := os.CopyFS(copied, os.DirFS(w.state)); err != nil {
 		w.t.Fatal(err)
 	}
-	calls, board := w.calls, w.board
-	w.board = health.NewBoard(slog.New(slog.DiscardHandler))
-	again, err := w.tryOpen(copied)
+	other := newWorld(w.t)
+	again, err := other.tryOpen(copied)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.calls, w.board = calls, board
 	if got := again.Settings().WiFi; !reflect.DeepEqual(got, want) {
 		w.t.Errorf("after a restart: %q, want %q", got.SSID, want.SSID)
 	}
-	if now, before := again.last, s.last; s.tried == nil && !reflect.DeepEqual(now, before) {
+	s.mu.Lock()
+	before, tried := s.last, s.tried
+	s.mu.Unlock()
+	if now := again.last; tried == nil && !reflect.DeepEqual(now, before) {
 		w.t.Errorf("after a restart the last change was %+v, and before %+v", now, before)
 	}
 	if err := again.Close(); err != nil {
@@ -106,9 +113,9 @@ func TestChangeOfWiFi(t *testing.T) {
 			t.Errorf("a look meanwhile: %v", err)
 		}
 		w.expect("meanwhile")
-		time.Sleep(leaveTime + 39*time.Second)
+		pass(leaveTime + 39*time.Second)
 		w.is(s, wifi("old"))
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		w.expect("in the end", "join new", "anew in new", "keep new")
 		want := wifi("new")
 		want.Security = proto.SecurityTransition
@@ -137,7 +144,7 @@ func TestAChangeThatDoesNotWork(t *testing.T) {
 		"no address in time":       {func(w *world) { w.takes = time.Hour }, proto.CodeWiFiNoAddress, changeTime, left},
 		"no broker in time":        {func(w *world) { w.takes, w.anew = 50*time.Second, w.back }, proto.CodeBrokerUnreachable, changeTime, tried},
 		"a fault of the radio":     {func(w *world) { w.join = errors.New("D-Bus") }, proto.CodeInternal, 0, left},
-		"not through this network": {func(w *world) { w.anew = func(context.Context) error { w.in = ""; return nil } }, proto.CodeWiFiRefused, 0, []string{"join new", "anew in new", "keep old", "not taken 7", "anew in old"}},
+		"not through this network": {func(w *world) { w.anew = func(context.Context) error { w.moves(""); return nil } }, proto.CodeWiFiRefused, 0, []string{"join new", "anew in new", "keep old", "not taken 7", "anew in old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -146,7 +153,7 @@ func TestAChangeThatDoesNotWork(t *testing.T) {
 				if err := s.Change(*wifi("new"), w); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(leaveTime + c.within + time.Second)
+				pass(leaveTime + c.within + time.Second)
 				w.expect("", append([]string{"entry 7"}, c.calls...)...)
 				w.is(s, wifi("old"))
 				now, err := s.WiFi(t.Context(), false)
@@ -161,7 +168,7 @@ func TestAChangeThatDoesNotWork(t *testing.T) {
 				if err := s.Change(*wifi("third"), w); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(leaveTime + time.Second)
+				pass(leaveTime + time.Second)
 				w.is(s, wifi("third"))
 				if got := w.says(); got != "" {
 					t.Errorf("the status still says %q", got)
@@ -184,7 +191,10 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 					untold      bool // the log does not say yet that it did not work
 				}
 				var cuts []cut
+				var mu sync.Mutex
 				snapshot := func(name string, want *proto.WiFi, untold bool) {
+					mu.Lock()
+					defer mu.Unlock()
 					state := t.TempDir()
 					if err := os.CopyFS(state, os.DirFS(w.state)); err != nil {
 						t.Fatal(err)
@@ -192,8 +202,9 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 					cuts = append(cuts, cut{name, state, want, untold})
 				}
 				w.anew = func(context.Context) error {
-					snapshot("in the network "+string(w.in), wifi("old"), w.in == "new")
-					if !works && w.in == "new" {
+					in := w.where()
+					snapshot("in the network "+string(in), wifi("old"), in == "new")
+					if !works && in == "new" {
 						return &proto.SetupProblem{Code: proto.CodeNoInternet}
 					}
 					return nil
@@ -203,7 +214,7 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 					t.Fatal(err)
 				}
 				snapshot("written down", wifi("old"), true)
-				time.Sleep(leaveTime + time.Second)
+				pass(leaveTime + time.Second)
 				snapshot("after", map[bool]*proto.WiFi{true: wifi("new"), false: wifi("old")}[works], false)
 				for _, c := range cuts {
 					for i := range 2 { // and a cut while that is made good
@@ -230,8 +241,8 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 						if err := again.Run(ctx, cancel); err != nil {
 							t.Error(err)
 						}
-						if w.in != c.want.SSID {
-							t.Errorf("%s: started in %q", c.name, w.in)
+						if in := w.where(); in != c.want.SSID {
+							t.Errorf("%s: started in %q", c.name, in)
 						}
 						if err := again.Close(); err != nil {
 							t.Fatal(err)
@@ -254,11 +265,12 @@ func TestCamdEndsDuringAChange(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Run(ctx, func() {}) }()
+		synctest.Wait()
 		w.anew = never
 		if err := s.Change(*wifi("old"), w); err != nil { // of the same name, with another password
 			t.Fatal(err)
 		}
-		time.Sleep(leaveTime + time.Second)
+		pass(leaveTime + time.Second)
 		w.calls = nil
 		cancel()
 		if err := <-done; err != nil {
@@ -311,7 +323,7 @@ func TestAChangeThatIsNotBegun(t *testing.T) {
 		if err := s.Change(*wifi("new"), w); err != nil {
 			t.Errorf("the next one: %v", err)
 		}
-		time.Sleep(leaveTime + time.Second)
+		pass(leaveTime + time.Second)
 		w.calls = nil
 		if err := s.Close(); err != nil { // each write fails now
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ const (
 // world is what a Setup has around it.
 type world struct {
 	t       *testing.T
+	mu      sync.Mutex // over calls and in, for what goes on beside a test
 	state   string
 	cfg     Config
 	members map[proto.ClientID]bool
@@ -98,7 +100,7 @@ func (w *world) tryOpen(state string) (*Setup, error) {
 	cfg.State = state
 	deps := Deps{Broker: w, Claim: w, Supplied: func() string { return w.supplied },
 		Member: func(c proto.ClientID) bool { return w.members[c] }, Window: func() context.Context { return w.window }, Again: func() { w.again++ },
-		Board: w.board, NotTaken: func(n uint64) { w.calls = append(w.calls, fmt.Sprint("not taken ", n)) }}
+		Board: w.board, NotTaken: func(n uint64) { w.did(fmt.Sprint("not taken ", n)) }}
 	if !w.absent {
 		deps.Radio, deps.HasWiFi, deps.InNetwork = w, func() bool { return true }, w.current
 	}
@@ -118,7 +120,7 @@ func (w *world) enroll() error {
 func (w *world) Networks(context.Context) ([]proto.Network, error) { return w.heard, nil }
 
 func (w *world) Join(ctx context.Context, n proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
-	w.calls = append(w.calls, "join "+string(n.SSID))
+	w.did("join " + string(n.SSID))
 	progress(proto.StepAddress)
 	if w.takes > 0 {
 		select {
@@ -128,22 +130,23 @@ func (w *world) Join(ctx context.Context, n proto.WiFi, progress func(proto.Setu
 		}
 	}
 	if w.join == nil {
-		w.in = n.SSID
+		w.moves(n.SSID)
 	}
 	n.Security = cmp.Or(w.security, n.Security)
 	return n, w.join
 }
 
 func (w *world) current(context.Context) (*proto.Network, error) {
-	if w.in == "" {
+	in := w.where()
+	if in == "" {
 		return nil, nil
 	}
-	return &proto.Network{SSID: w.in, Security: proto.SecurityWPA2, Signal: -50, Band: "5"}, nil
+	return &proto.Network{SSID: in, Security: proto.SecurityWPA2, Signal: -50, Band: "5"}, nil
 }
 
 // Anew is the link's.
 func (w *world) Anew(ctx context.Context) error {
-	w.calls = append(w.calls, "anew in "+string(w.in))
+	w.did("anew in " + string(w.where()))
 	if w.anew == nil {
 		return nil
 	}
@@ -153,7 +156,7 @@ func (w *world) Anew(ctx context.Context) error {
 // Begun is the log's.
 func (w *world) Begun() (uint64, error) {
 	w.entry++
-	w.calls = append(w.calls, fmt.Sprint("entry ", w.entry))
+	w.did(fmt.Sprint("entry ", w.entry))
 	return w.entry, nil
 }
 
@@ -162,12 +165,12 @@ func (w *world) Keep(ctx context.Context, n *proto.WiFi) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	name := "none"
-	w.in = ""
+	name, to := "none", proto.SSID("")
 	if n != nil {
-		name, w.in = string(n.SSID), n.SSID
+		name, to = string(n.SSID), n.SSID
 	}
-	w.calls = append(w.calls, "keep "+name)
+	w.moves(to)
+	w.did("keep " + name)
 	return nil
 }
 
@@ -176,7 +179,7 @@ func (w *world) Try(_ context.Context, s Settings) error {
 	if s.Broker != nil {
 		name = s.Broker.URL
 	}
-	w.calls = append(w.calls, "try "+name)
+	w.did("try " + name)
 	if w.broker == nil {
 		return nil
 	}
@@ -194,8 +197,30 @@ func (w *world) Judge(key crypto.PublicKey, _ [][]byte) error {
 	return w.judge
 }
 
+// did notes a call.
+func (w *world) did(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, what)
+}
+
+// moves puts the radio into a network, or none.
+func (w *world) moves(to proto.SSID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.in = to
+}
+
+func (w *world) where() proto.SSID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.in
+}
+
 func (w *world) expect(what string, calls ...string) {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if !reflect.DeepEqual(w.calls, calls) {
 		w.t.Errorf("%s: %q, want %q", what, w.calls, calls)
 	}
