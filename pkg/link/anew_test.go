@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,4 +88,33 @@ func TestPausesWhileSomebodyWaits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An attempt that was made in the network of before, and waits for nothing there, ends.
+func TestAnewEndsTheAttemptOfBefore(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // the test has ended
+	r := newRig(t, config(t, silent.Addr().String(), linktest.NewCA(t, "ca")), linktest.NewCA(t, "devices"), nil)
+	attempt := make(chan error, 1)
+	go func() {
+		_, err := r.link.open(t.Context())
+		attempt <- err
+	}()
+	c, err := silent.Accept() // and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // the same
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var p *Problem
+	if err := r.link.Anew(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
+		t.Errorf("Anew() = %v", err)
+	}
+	if err := <-attempt; !errors.Is(err, errAnew) {
+		t.Errorf("the attempt ended with %v", err)
+	}
 }

@@ -10,6 +10,10 @@
 // client was enrolled, and dropped if not, so a power cut leaves all of it or nothing.
 // docs/protocol.md 11.8.
 //
+// Later an owner may change the Wi-Fi while the device is online: it joins the other
+// network, and keeps it once it has reached its broker through it, or goes back.
+// docs/protocol.md 15.3.
+//
 // What the configuration names goes before all of this. A reset shreds what is kept; an
 // eviction leaves it.
 package setup
