@@ -1,11 +1,13 @@
 // Pairing over the local socket: docs/protocol.md 3 and 10. The handshake is the page's
 // module, which was written from the document, too.
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, webcrypto } from 'node:crypto';
 import { connect } from 'node:net';
 import { Keys } from '../../web/setup/jose.js';
 import { readLabel } from '../../web/setup/label.js';
 import { pair as pairOver } from '../../web/setup/pairing.js';
 import { canonical } from './wire.mjs';
+
+globalThis.crypto ??= webcrypto; // Node 18 has it behind a flag
 
 // local sends one command to camd's socket.
 export async function local(path, command) {
