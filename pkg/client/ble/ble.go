@@ -4,7 +4,8 @@
 // decides whether it is the right camera, in the conversation itself.
 //
 // A Conn belongs to one goroutine, but for Close, which may come from any and ends what
-// waits. Nothing runs in the background.
+// waits. It has one of its own, until Close, which keeps the camera from hanging up while a
+// person thinks.
 package ble
 
 import (
@@ -15,6 +16,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -44,7 +46,11 @@ const (
 
 const tries = 3 // to connect to a camera
 
-var findTime = 30 * time.Second // for a camera to be found; tests have less
+// Tests have less.
+var (
+	findTime   = 30 * time.Second // for a camera to be found
+	awakePause = 3 * time.Second  // between signs of life: a camera waits for ten seconds
+)
 
 // Options says which camera, by which adapter.
 type Options struct {
@@ -60,6 +66,7 @@ type Conn struct {
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	awake  sync.WaitGroup
 	link   *link
 	out    frame.Writer
 	in     frame.Reader
@@ -77,6 +84,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		b.close()
 		return nil, err
 	}
+	c.awake.Go(c.keepAwake)
 	return c, nil
 }
 
@@ -137,6 +145,21 @@ func (b *bluez) meet(ctx context.Context, path dbus.ObjectPath) (*Conn, error) {
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return c, nil
+}
+
+// keepAwake reads the status now and then. What it says, and an error, the conversation
+// itself meets. docs/protocol.md 14.5.4.
+func (c *Conn) keepAwake() {
+	tick := time.NewTicker(awakePause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_, _ = c.link.read(c.ctx, uuidStatus)
+		case <-c.ctx.Done():
+			return
+		}
+	}
 }
 
 // who reads the characteristic info. docs/protocol.md 14.3.
@@ -232,6 +255,7 @@ var whys = map[byte]string{
 func (c *Conn) Close() error {
 	if c.ctx.Err() == nil {
 		c.cancel()
+		c.awake.Wait()
 		c.link.leave()
 		c.link.bluez.close()
 	}

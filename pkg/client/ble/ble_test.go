@@ -128,6 +128,27 @@ func TestTheCameraGoesAway(t *testing.T) {
 	}
 }
 
+// While a person thinks nothing is said, and the camera does not hang up.
+func TestTheCameraIsKeptWaiting(t *testing.T) {
+	b := serve(t, device, shout)
+	c := dial(t, ble.Options{})
+	if err := c.WriteMessage([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ReadMessage(); err != nil {
+		t.Fatal(err)
+	}
+	before := 0
+	b.Do(func() { before = b.Reads[camera.Status.UUID()] })
+	b.Wait("for signs of life", func() bool { return b.Reads[camera.Status.UUID()] >= before+3 })
+	if err := c.WriteMessage([]byte("again")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := c.ReadMessage(); err != nil || string(m) != "AGAIN" {
+		t.Errorf("%q, %v", m, err)
+	}
+}
+
 // Close ends a read that waits, and the link.
 func TestClose(t *testing.T) {
 	b := serve(t, device, shout)

@@ -146,6 +146,7 @@ type link struct {
 	path  dbus.ObjectPath
 	chars map[string]dbus.ObjectPath // by UUID
 	mtu   int
+	using sync.Mutex // over each operation: some radios take one at a time
 	left  sync.Once
 }
 
@@ -190,11 +191,15 @@ func (l *link) learn(all objects) {
 }
 
 func (l *link) read(ctx context.Context, uuid string) (value []byte, err error) {
+	l.using.Lock()
+	defer l.using.Unlock()
 	err = l.bluez.call(ctx, l.chars[uuid], charIface+".ReadValue", []any{map[string]dbus.Variant{}}, &value)
 	return value, said(err)
 }
 
 func (l *link) write(ctx context.Context, uuid string, value []byte) error {
+	l.using.Lock()
+	defer l.using.Unlock()
 	return said(l.bluez.call(ctx, l.chars[uuid], charIface+".WriteValue",
 		[]any{value, map[string]dbus.Variant{"type": dbus.MakeVariant("request")}}))
 }

@@ -2,4 +2,4 @@ package ble
 
 import "time"
 
-func init() { findTime = 5 * time.Second }
+func init() { findTime, awakePause = 5*time.Second, 50*time.Millisecond }

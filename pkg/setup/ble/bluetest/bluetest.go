@@ -58,8 +58,9 @@ type BlueZ struct {
 	Advert  *Registered
 	Refuse  map[string]*dbus.Error // by method
 	MTU     uint16
-	listens bool          // the client discovers
-	turned  chan struct{} // closed at the next change
+	Reads   map[string]int // of the client's, by UUID; under Wait only
+	listens bool           // the client discovers
+	turned  chan struct{}  // closed at the next change
 }
 
 // New starts a bus, which is the system bus for this test and its children, and BlueZ on it.
@@ -80,7 +81,7 @@ func NewStopped(t testing.TB) *BlueZ {
 		t.Fatal("a test's environment can't be set")
 	}
 	setenv.Setenv("DBUS_SYSTEM_BUS_ADDRESS", bus(t))
-	b := &BlueZ{t: t, objects: map[dbus.ObjectPath]ifaces{}, Refuse: map[string]*dbus.Error{}, MTU: 23, turned: make(chan struct{})}
+	b := &BlueZ{t: t, objects: map[dbus.ObjectPath]ifaces{}, Refuse: map[string]*dbus.Error{}, Reads: map[string]int{}, MTU: 23, turned: make(chan struct{})}
 	t.Cleanup(b.Stop)
 	b.addAdapter(Camera)
 	b.addAdapter(Client)

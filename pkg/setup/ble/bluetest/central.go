@@ -80,6 +80,7 @@ func (b *BlueZ) connect() *dbus.Error {
 
 // readAll reads a value by as many packets as it takes, as BlueZ does for its clients.
 func (b *BlueZ) readAll(p *Phone, uuid string) ([]byte, *dbus.Error) {
+	b.Do(func() { b.Reads[uuid]++ })
 	var all []byte
 	for {
 		if !p.Connected() {
