@@ -37,9 +37,7 @@ func (a *air) offerAndRead() {
 	a.t.Log(a.says("central", `read "a value over the air"`))
 	_, err := a.Ended(patient(a.t), "central")
 	must(a.t, err)
-	must(a.t, a.Signal(patient(a.t), "peripheral", syscall.SIGTERM))
-	_, err = a.Ended(patient(a.t), "peripheral")
-	must(a.t, err)
+	a.kill("peripheral", syscall.SIGTERM)
 }
 
 // TestWiFiInTheLab: a station joins each kind of network, reaches the host by it, and is

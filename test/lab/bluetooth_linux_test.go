@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"encoding/json"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,13 +69,13 @@ func TestSetUpOverBluetooth(t *testing.T) {
 	h.openWindow("Anna")
 	h.onAir()
 	h.pairs(anna, label)
-	h.members(1)
+	h.oneMember()
 	for _, line := range []string{"128-bit Service UUIDs (complete): 1 entry", "Flags: 0x06", "Name (complete): camd"} {
 		a.says("btmon", line)
 	}
 	t.Log("paired")
 	h.fails(proto.CodeOwned.Sentence(), eve, label)
-	h.members(1)
+	h.oneMember()
 
 	must(t, h.Signal(patient(t), "bluetoothd", syscall.SIGKILL))
 	h.condition("bluetooth", "degraded")
@@ -97,25 +96,13 @@ func TestSetUpOverBluetooth(t *testing.T) {
 	}
 	h.fails("", eve, wrong)                    // which closes the window: it may come to know that first
 	h.fails("no camera was found", eve, label) // the sixth, though it is right
-	h.members(1)
+	h.oneMember()
 	h.stop()
 }
 
-// besides advertises something else by the camera's controller. btvirt's controllers tell of
-// an advertisement when it begins, and not again; beside another one the kernel takes turns,
-// so that each begins every few seconds.
-func (a *air) besides(name string) {
-	a.t.Helper()
-	must(a.t, a.Start(patient(a.t), name, "/bin/radio", "advertise", "hci0", "995c0000-0000-4000-8000-00000000001a"))
-	a.says(name, "advertised")
-}
-
-// members wants so many of them.
-func (h *household) members(n int) {
+func (h *household) oneMember() {
 	h.t.Helper()
-	var l []proto.Member
-	must(h.t, json.Unmarshal(h.run("/bin/camd", "members", "--config", configPath, "--json"), &l))
-	if len(l) != n {
-		h.t.Errorf("members %+v, want %d", l, n)
+	if n := h.members(); n != 1 {
+		h.t.Errorf("%d members, want 1", n)
 	}
 }

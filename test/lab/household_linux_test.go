@@ -39,7 +39,8 @@ type household struct {
 	*Guest
 	t     *testing.T
 	net   *Namespace
-	ca    *pki.CA
+	pki   *pki.Folder
+	ca    *pki.CA // of that
 	label string
 	home  string // camctl's --home on the host; an owner's, once paired
 }
@@ -72,9 +73,9 @@ func settle(t *testing.T, a Arch, disks []Disk, tables string, modules ...string
 // newHousehold gives a household with a network and a broker, and without a camera.
 func newHousehold(t *testing.T) *household {
 	t.Helper()
-	ca, err := pki.NewCA("lab")
+	folder, err := pki.Create(filepath.Join(t.TempDir(), "pki"), "lab")
 	must(t, err)
-	h := &household{t: t, net: namespace(t), ca: ca, home: t.TempDir()}
+	h := &household{t: t, net: namespace(t), pki: folder, ca: folder.CA, home: t.TempDir()}
 	h.startBroker()
 	return h
 }
@@ -129,6 +130,14 @@ func (h *household) startBroker() {
 	h.t.Cleanup(func() { must(h.t, b.Close()) })
 }
 
+// members returns how many there are.
+func (h *household) members() int {
+	h.t.Helper()
+	var l []proto.Member
+	must(h.t, json.Unmarshal(h.run("/bin/camd", "members", "--config", configPath, "--json"), &l))
+	return len(l)
+}
+
 // run runs a command in the guest that must succeed, and gives what it printed.
 func (h *household) run(args ...string) []byte {
 	h.t.Helper()
@@ -144,13 +153,20 @@ func (h *household) run(args ...string) []byte {
 // gives the label.
 func (h *household) factory(tpm string) (label string) {
 	h.t.Helper()
-	var made struct{ Label string }
-	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--tpm", tpm, "--config", configPath, "--json"), &made))
+	label = h.identity(tpm)
 	text, err := h.Get(patient(h.t), statePath+"/identity/device.csr")
 	must(h.t, err)
 	_, crt, err := h.ca.CertifyRequest(text)
 	must(h.t, err)
 	must(h.t, h.Put(patient(h.t), statePath+"/identity/operational.crt", 0o600, crt))
+	return label
+}
+
+// identity makes the device's identity, in a TPM or not, and returns the label.
+func (h *household) identity(tpm string) (label string) {
+	h.t.Helper()
+	var made struct{ Label string }
+	must(h.t, json.Unmarshal(h.run("/bin/camd", "factory", "init", "--tpm", tpm, "--config", configPath, "--json"), &made))
 	return made.Label
 }
 

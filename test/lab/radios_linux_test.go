@@ -46,7 +46,7 @@ type air struct {
 
 // wireless gives a household whose camera is in a guest with radios, and does not run yet.
 // config is camd.toml. Its state is on the first of the disks, if there are any.
-func wireless(t *testing.T, config string, disks []Disk, modules ...string) (*household, *air) { //nolint:unused // stories of set-up begin with it
+func wireless(t *testing.T, config string, disks []Disk, modules ...string) (*household, *air) {
 	t.Helper()
 	h := newHousehold(t)
 	a := onAir(t, h.net, h.files(ARM64, config), disks, modules...)
@@ -272,7 +272,6 @@ type accessPoint struct {
 	*air
 	SSID, Password string
 	Security       security
-	NoAddresses    bool   // nobody answers DHCP
 	Extra          string // more lines of hostapd.conf
 
 	number int // of its radio
@@ -292,9 +291,7 @@ func (a *air) on(p accessPoint) *accessPoint {
 		p.number, p.card(), p.Address()))))
 	must(a.t, a.Put(ctx, "/run/"+p.card()+".leases", 0o600, nil))
 	p.again()
-	if !p.NoAddresses {
-		must(a.t, a.Start(ctx, "udhcpd-"+p.card(), "/bin/ip", "netns", "exec", "air", "/bin/udhcpd", "-f", p.path("udhcpd")))
-	}
+	p.addresses(true)
 	return &p
 }
 
@@ -332,21 +329,36 @@ func (p *accessPoint) again() {
 	p.says(p.hostapd(), "AP-ENABLED")
 }
 
+// addresses has somebody answer who asks for an address behind the access point, or nobody.
+func (p *accessPoint) addresses(on bool) {
+	p.t.Helper()
+	server := "udhcpd-" + p.card()
+	if on {
+		must(p.t, p.Start(patient(p.t), server, "/bin/ip", "netns", "exec", "air", "/bin/udhcpd", "-f", p.path("udhcpd")))
+		return
+	}
+	p.kill(server, syscall.SIGKILL)
+}
+
 // off has the access point say goodbye to its stations and end.
-func (p *accessPoint) off() { p.end(syscall.SIGTERM) }
+func (p *accessPoint) off() {
+	p.t.Helper()
+	p.kill(p.hostapd(), syscall.SIGTERM)
+}
 
 // vanish ends the access point as a cut of its power does: nobody is told.
 func (p *accessPoint) vanish() {
 	p.t.Helper()
 	p.inAir("/bin/ip", "link", "set", p.card(), "down")
-	p.end(syscall.SIGKILL)
+	p.kill(p.hostapd(), syscall.SIGKILL)
 }
 
-func (p *accessPoint) end(s syscall.Signal) {
-	p.t.Helper()
-	must(p.t, p.Signal(patient(p.t), p.hostapd(), s))
-	_, err := p.Ended(patient(p.t), p.hostapd())
-	must(p.t, err)
+// kill ends a started process and waits until it has ended.
+func (a *air) kill(name string, s syscall.Signal) {
+	a.t.Helper()
+	must(a.t, a.Signal(patient(a.t), name, s))
+	_, err := a.Ended(patient(a.t), name)
+	must(a.t, err)
 }
 
 // internet cuts the way from the access points to the host, or mends it.
@@ -354,4 +366,13 @@ func (a *air) internet(on bool) {
 	a.t.Helper()
 	state := map[bool]string{true: "up", false: "down"}[on]
 	a.inAir("/bin/ip", "link", "set", "eth0", state)
+}
+
+// besides advertises something else by the camera's controller. btvirt's controllers tell of
+// an advertisement when it begins, and not again; beside another one the kernel takes turns,
+// so that each begins every few seconds.
+func (a *air) besides(name string) {
+	a.t.Helper()
+	must(a.t, a.Start(patient(a.t), name, "/bin/radio", "advertise", "hci0", "995c0000-0000-4000-8000-00000000001a"))
+	a.says(name, "advertised")
 }

@@ -1,0 +1,150 @@
+package lab
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/camd-project/camd/test/lab/agent"
+)
+
+const (
+	authorityPath = "/root/pki"
+	passwordPath  = "/root/password"
+	homePassword  = "correct horse"
+)
+
+// unboxed is a camera out of its box, in a home with an access point: it has an identity, and
+// neither Wi-Fi nor broker.
+type unboxed struct {
+	*household
+	air   *air
+	point *accessPoint
+}
+
+// unbox boots a camera that nobody has set up. The household's authority is in the guest, too,
+// for whoever sets it up there.
+func unbox(t *testing.T) *unboxed {
+	t.Helper()
+	// A camera that encodes by itself leaves the processor to the radios.
+	config := fmt.Sprintf("[device]\nname = \"lab\"\nstate = %q\nsocket = %q\n%s%s%s", statePath, socketPath, usbVideo, silent, panel)
+	h, a := wireless(t, config, []Disk{disk(t)}, append([]string{"uinput", "evdev"}, usb...)...)
+	u := &unboxed{household: h, air: a}
+	u.label = h.identity("off")
+	u.switchOn()
+	return u
+}
+
+// switchOn has everything run that a power cut ends.
+func (u *unboxed) switchOn() {
+	u.t.Helper()
+	u.Guest = u.air.Guest
+	u.carry(u.pki.Path(), authorityPath)
+	u.air.bluetooth()
+	u.air.besides("neighbour")
+	u.air.wifi()
+	u.point = u.air.on(accessPoint{SSID: "home", Password: homePassword, Security: transition})
+	must(u.t, u.Keyboard(patient(u.t), agent.Keyboard{Name: buttons, Keys: []uint16{pairKey, eyeKey}}))
+	must(u.t, u.Plug(patient(u.t), clipPath))
+	u.startCamd()
+}
+
+func (u *unboxed) startCamd() {
+	u.t.Helper()
+	must(u.t, u.Start(patient(u.t), "camd", "/bin/camd", "run", "--config", configPath))
+	u.condition("panel", "ok")
+}
+
+// carry copies a folder of the host into the guest.
+func (u *unboxed) carry(from, to string) {
+	u.t.Helper()
+	must(u.t, filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		return u.Put(patient(u.t), to+"/"+name, info.Mode().Perm(), data)
+	}))
+}
+
+// setUp begins to set the camera up as whoever holds a phone does: the button, and then, over
+// Bluetooth, everything in one conversation. It is the process phone.
+func (u *unboxed) setUp(password string) {
+	u.t.Helper()
+	must(u.t, u.Put(patient(u.t), passwordPath, 0o600, []byte(password+"\n")))
+	u.press(pairKey, 3500*time.Millisecond)
+	must(u.t, u.Start(patient(u.t), "phone", "/bin/camctl", "--home", homePath, "pair", "--ble", "--adapter", "hci1",
+		"--label", u.label, "--wifi", u.point.SSID, "--wifi-password-file", passwordPath,
+		"--broker", "mqtts://"+brokerAddress(), "--ca", authorityPath))
+}
+
+// ended waits until the phone has ended, and returns what it said and whether it ended well.
+func (u *unboxed) ended() (said string, ok bool) {
+	u.t.Helper()
+	exit, err := u.Ended(patient(u.t), "phone")
+	must(u.t, err)
+	return strings.Join(u.Said("phone"), "\n"), exit == 0
+}
+
+// asBefore checks that the camera is as it came out of its box.
+func (u *unboxed) asBefore(after string) {
+	u.t.Helper()
+	reason := u.condition("broker", "degraded")
+	if !strings.Contains(reason, "not set up yet") {
+		u.t.Errorf("after %s the broker is %q", after, reason)
+	}
+	if n := u.members(); n != 0 {
+		u.t.Errorf("after %s there are %d members", after, n)
+	}
+}
+
+// TestFromTheBoxToALivePicture: the button is held, a phone sets the camera up over Bluetooth,
+// and the owner sees a live picture through the Wi-Fi just set up.
+func TestFromTheBoxToALivePicture(t *testing.T) {
+	t.Parallel()
+	u := unbox(t)
+	u.asBefore("unboxing")
+	began := time.Now()
+	u.setUp(homePassword)
+	said, ok := u.ended()
+	if !ok {
+		t.Fatalf("camctl pair --ble failed:\n%s", said)
+	}
+	t.Logf("after %.1f s:\n%s", time.Since(began).Seconds(), said)
+	u.condition("broker", "ok")
+	u.handOut()
+	w := u.watch()
+	w.more(second{}, 1)
+	t.Logf("%.1f s from the button to a live picture", time.Since(began).Seconds())
+	u.point.vanish()
+	u.condition("broker", "failed")
+	u.point.again()
+	u.condition("broker", "ok")
+	u.powerCycle()
+	u.condition("broker", "ok")
+	u.watch().more(second{}, 1)
+	u.stop()
+}
+
+// powerCycle cuts the power, and switches the camera on again.
+func (u *unboxed) powerCycle() {
+	u.t.Helper()
+	u.air.powerCycle()
+	must(u.t, u.air.Mount(patient(u.t), firstDisk, statePath))
+	u.switchOn()
+}
