@@ -26,12 +26,11 @@ type unboxed struct {
 	point *accessPoint
 }
 
-// unbox boots a camera that nobody has set up. The household's authority is in the guest, too,
-// for whoever sets it up there.
-func unbox(t *testing.T) *unboxed {
+// unbox boots a camera that nobody has set up, with what video says of its camera. The
+// household's authority is in the guest, too, for whoever sets it up there.
+func unbox(t *testing.T, video string) *unboxed {
 	t.Helper()
-	// A camera that encodes by itself leaves the processor to the radios.
-	config := fmt.Sprintf("[device]\nname = \"lab\"\nstate = %q\nsocket = %q\n%s%s%s", statePath, socketPath, usbVideo, silent, panel)
+	config := fmt.Sprintf("[device]\nname = \"lab\"\nstate = %q\nsocket = %q\nlog_level = \"debug\"\n%s%s%s", statePath, socketPath, video, silent, panel)
 	h, a := wireless(t, config, []Disk{disk(t)}, append([]string{"uinput", "evdev"}, usb...)...)
 	u := &unboxed{household: h, air: a}
 	u.label = h.identity("off")
@@ -117,7 +116,7 @@ func (u *unboxed) asBefore(after string) {
 // and the owner sees a live picture through the Wi-Fi just set up.
 func TestFromTheBoxToALivePicture(t *testing.T) {
 	t.Parallel()
-	u := unbox(t)
+	u := unbox(t, usbVideo) // a camera that encodes by itself leaves the processor to the radios
 	u.asBefore("unboxing")
 	began := time.Now()
 	u.setUp(homePassword)

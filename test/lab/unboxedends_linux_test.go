@@ -12,7 +12,7 @@ import (
 // else ends a set-up, the camera is as before, and can be set up as soon as that is over.
 func TestSetUpIsWholeOrNothing(t *testing.T) {
 	t.Parallel()
-	u := unbox(t)
+	u := unbox(t, usbVideo)
 
 	u.point.off()
 	u.dies("while it looks for the network", proto.StepWiFi, u.killed)
@@ -27,7 +27,7 @@ func TestSetUpIsWholeOrNothing(t *testing.T) {
 	u.dies("while it connects to the broker", proto.StepBroker, u.killed)
 	u.dies("when the power is cut", proto.StepBroker, u.powerCycle)
 
-	for range 5 {
+	for range 2 {
 		if u.diesSaving() {
 			return
 		}
