@@ -32,7 +32,8 @@ run() {
   fi
 }
 
-run unit "unit tests with the race detector" -race -timeout 15m \
+# They wait as much as they compute: more packages at once than processors.
+run unit "unit tests with the race detector" -race -p $(($(nproc) + 1)) -timeout 20m \
   $(go list ./... | grep -v -e /test/lab -e /test/browser -e /test/attack)
 # Most of them wait, for nonces or for what must not happen: more of them than processors.
 run attack "attack tests, and a mutant for each control (about a quarter of an hour)" -count=1 -parallel 4 -timeout 40m ./test/attack/...

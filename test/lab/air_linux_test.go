@@ -31,6 +31,7 @@ func TestBluetoothInTheLab(t *testing.T) {
 func (a *air) offerAndRead() {
 	a.t.Helper()
 	const uuid = "995c0000-0000-4000-8000-00000000001a"
+	a.besides("neighbour")
 	must(a.t, a.Start(patient(a.t), "peripheral", "/bin/radio", "advertise", "hci0", uuid))
 	a.says("peripheral", "advertised")
 	must(a.t, a.Start(patient(a.t), "central", "/bin/radio", "read", "hci1", uuid))
@@ -38,6 +39,7 @@ func (a *air) offerAndRead() {
 	_, err := a.Ended(patient(a.t), "central")
 	must(a.t, err)
 	a.kill("peripheral", syscall.SIGTERM)
+	a.kill("neighbour", syscall.SIGTERM)
 }
 
 // TestWiFiInTheLab: a station joins each kind of network, reaches the host by it, and is

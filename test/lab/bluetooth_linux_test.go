@@ -1,5 +1,3 @@
-//go:build labfull
-
 package lab
 
 import (

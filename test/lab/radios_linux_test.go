@@ -373,6 +373,6 @@ func (a *air) internet(on bool) {
 // so that each begins every few seconds.
 func (a *air) besides(name string) {
 	a.t.Helper()
-	must(a.t, a.Start(patient(a.t), name, "/bin/radio", "advertise", "hci0", "995c0000-0000-4000-8000-00000000001a"))
+	must(a.t, a.Start(patient(a.t), name, "/bin/radio", "advertise", "hci0", "995c0000-0000-4000-8000-00000000001b"))
 	a.says(name, "advertised")
 }

@@ -115,7 +115,6 @@ func (u *unboxed) asBefore(after string) {
 // TestFromTheBoxToALivePicture: the button is held, a phone sets the camera up over Bluetooth,
 // and the owner sees a live picture through the Wi-Fi just set up.
 func TestFromTheBoxToALivePicture(t *testing.T) {
-	t.Parallel()
 	u := unbox(t, usbVideo) // a camera that encodes by itself leaves the processor to the radios
 	u.asBefore("unboxing")
 	began := time.Now()
