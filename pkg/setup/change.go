@@ -53,7 +53,7 @@ func (s *Setup) WiFi(ctx context.Context, look bool) (now proto.WiFiStatus, err 
 		now.Trying = s.tried.SSID
 	}
 	s.mu.Unlock()
-	if now.Trying != "" { // the radio is at it
+	if s.busy.Load() { // the radio is at something
 		if look {
 			err = proto.Refuse(proto.CodeBusy)
 		}

@@ -289,6 +289,31 @@ func TestCamdEndsDuringAChange(t *testing.T) {
 	})
 }
 
+// While somebody pairs the radio may be theirs.
+func TestWiFiWhileSomebodyPairs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := online(t)
+		w.broker = func(Settings) error {
+			if err := s.Change(*wifi("third"), w); !isRefusal(err, proto.CodeBusy) {
+				t.Errorf("a change: %v", err)
+			}
+			if _, err := s.WiFi(t.Context(), true); !isRefusal(err, proto.CodeBusy) {
+				t.Errorf("a look: %v", err)
+			}
+			if now, err := s.WiFi(t.Context(), false); err != nil || now.Current != nil || now.Trying != "" {
+				t.Errorf("the status: %+v, %v", now, err)
+			}
+			return nil
+		}
+		if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("new")}, none, w.enroll); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := s.WiFi(t.Context(), false); err != nil || now.Current == nil || now.Current.SSID != "new" {
+			t.Errorf("afterwards: %+v, %v", now, err)
+		}
+	})
+}
+
 // A device whose Wi-Fi is not the household's says so, and logs nothing.
 func TestWiFiThatCannotBeChanged(t *testing.T) {
 	for name, absent := range map[string]bool{"no Wi-Fi": true, "Wi-Fi that nobody set up": false} {

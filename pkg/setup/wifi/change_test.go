@@ -59,7 +59,7 @@ func TestAChangeThroughTheRadio(t *testing.T) {
 
 	change := func(ssid proto.SSID, password proto.Secret) proto.WiFiStatus {
 		t.Helper()
-		must(t, own.Change(proto.WiFi{SSID: ssid, Password: password}, there))
+		eventually(t, "the one before is over", func() bool { return own.Change(proto.WiFi{SSID: ssid, Password: password}, there) == nil })
 		var now proto.WiFiStatus
 		eventually(t, "it has been tried", func() bool {
 			now, err = own.WiFi(t.Context(), false)
