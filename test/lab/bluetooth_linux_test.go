@@ -49,6 +49,7 @@ func (h *household) onAir() {
 // TestSetUpOverBluetooth: camd is the peripheral and camctl the central, by the real BlueZ
 // on two controllers: from a closed window to paired, and what goes wrong on the way.
 func TestSetUpOverBluetooth(t *testing.T) {
+	t.Parallel()
 	h, a := wireless(t, configuration("[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 180\nrate = 5\n[audio]\nsource = \"off\"\nspeaker = \"off\"\n[setup]\nble = \"hci0\"\n"), nil)
 	a.bluetooth()
 	must(t, a.Start(patient(t), "btmon", "/usr/bin/btmon", "-T"))

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/lab/agent"
 )
 
@@ -115,6 +117,7 @@ func (u *unboxed) asBefore(after string) {
 // TestFromTheBoxToALivePicture: the button is held, a phone sets the camera up over Bluetooth,
 // and the owner sees a live picture through the Wi-Fi just set up.
 func TestFromTheBoxToALivePicture(t *testing.T) {
+	t.Parallel()
 	u := unbox(t, usbVideo) // a camera that encodes by itself leaves the processor to the radios
 	u.asBefore("unboxing")
 	began := time.Now()
@@ -129,14 +132,43 @@ func TestFromTheBoxToALivePicture(t *testing.T) {
 	w := u.watch()
 	w.more(second{}, 1)
 	t.Logf("%.1f s from the button to a live picture", time.Since(began).Seconds())
-	u.point.vanish()
-	u.condition("broker", "failed")
-	u.point.again()
-	u.condition("broker", "ok")
+	u.movesHouse()
 	u.powerCycle()
 	u.condition("broker", "ok")
 	u.watch().more(second{}, 1)
 	u.stop()
+}
+
+// movesHouse has the owner change the camera's Wi-Fi while it is online: to a WPA3 network,
+// which then vanishes and comes back; with a wrong password and to one that leads nowhere, and
+// each time it is in the former network again; and back to the first.
+func (u *unboxed) movesHouse() {
+	u.t.Helper()
+	attic := u.air.on(accessPoint{SSID: "attic", Password: "battery staple", Security: wpa3})
+	u.wifi(attic.SSID, attic.Password, "")
+	attic.vanish()
+	u.condition("broker", "failed")
+	attic.again()
+	u.condition("broker", "ok")
+	u.wifi(u.point.SSID, "wrong horse", proto.CodeWiFiPassword.Sentence())
+	u.point.addresses(false)
+	u.wifi(u.point.SSID, u.point.Password, proto.CodeWiFiNoAddress.Sentence())
+	u.point.addresses(true)
+	u.wifi(u.point.SSID, u.point.Password, "")
+}
+
+// wifi has the owner's camctl change the camera's Wi-Fi, which must work, or fail with why.
+func (u *unboxed) wifi(ssid, password, why string) {
+	u.t.Helper()
+	file := filepath.Join(u.t.TempDir(), "password")
+	must(u.t, os.WriteFile(file, []byte(password+"\n"), 0o600))
+	began := time.Now()
+	_, problems, err := u.try("wifi", "--join", ssid, "--password-file", file)
+	if (err == nil) != (why == "") || !strings.Contains(string(problems), why) {
+		u.t.Fatalf("camctl wifi --join %s: %v, want %q\n%s", ssid, err, why, problems)
+	}
+	u.t.Logf("after %.1f s in %s: %s", time.Since(began).Seconds(), ssid, cmp.Or(why, "in it"))
+	u.condition("broker", "ok")
 }
 
 // powerCycle cuts the power, and switches the camera on again.

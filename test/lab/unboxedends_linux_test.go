@@ -11,6 +11,7 @@ import (
 // TestSetUpIsWholeOrNothing: in whichever step camd is killed or the power is cut, and whatever
 // else ends a set-up, the camera is as before, and can be set up as soon as that is over.
 func TestSetUpIsWholeOrNothing(t *testing.T) {
+	t.Parallel()
 	u := unbox(t, usbVideo)
 
 	u.point.off()

@@ -19,6 +19,7 @@ import (
 // TestFromTheBoxByTheLens: a client without Bluetooth shows a code, the camera reads it in the
 // pictures of its own kernel device, joins the Wi-Fi, and its receipt comes through the broker.
 func TestFromTheBoxByTheLens(t *testing.T) {
+	t.Parallel()
 	u := unbox(t, strings.Replace(usbVideo, "h264", "mjpeg", 1))
 	dir := t.TempDir()
 	password := filepath.Join(dir, "password")
