@@ -25,16 +25,18 @@ const (
 type unboxed struct {
 	*household
 	air   *air
+	home  security
 	point *accessPoint
 }
 
-// unbox boots a camera that nobody has set up, with what video says of its camera. The
-// household's authority is in the guest, too, for whoever sets it up there.
-func unbox(t *testing.T, video string) *unboxed {
+// unbox boots a camera that nobody has set up, with what video says of its camera, in the
+// home's Wi-Fi of that security. The household's authority is in the guest, too, for whoever
+// sets it up there.
+func unbox(t *testing.T, video string, home security) *unboxed {
 	t.Helper()
 	config := fmt.Sprintf("[device]\nname = \"lab\"\nstate = %q\nsocket = %q\nlog_level = \"debug\"\n%s%s%s", statePath, socketPath, video, silent, panel)
 	h, a := wireless(t, config, []Disk{disk(t)}, append([]string{"uinput", "evdev"}, usb...)...)
-	u := &unboxed{household: h, air: a}
+	u := &unboxed{household: h, air: a, home: home}
 	u.label = h.identity("off")
 	u.switchOn()
 	return u
@@ -48,7 +50,7 @@ func (u *unboxed) switchOn() {
 	u.air.bluetooth()
 	u.air.besides("neighbour")
 	u.air.wifi()
-	u.point = u.air.on(accessPoint{SSID: "home", Password: homePassword, Security: transition})
+	u.point = u.air.on(accessPoint{SSID: "home", Password: homePassword, Security: u.home})
 	must(u.t, u.Keyboard(patient(u.t), agent.Keyboard{Name: buttons, Keys: []uint16{pairKey, eyeKey}}))
 	must(u.t, u.Plug(patient(u.t), clipPath))
 	u.startCamd()
@@ -118,7 +120,7 @@ func (u *unboxed) asBefore(after string) {
 // and the owner sees a live picture through the Wi-Fi just set up.
 func TestFromTheBoxToALivePicture(t *testing.T) {
 	t.Parallel()
-	u := unbox(t, usbVideo) // a camera that encodes by itself leaves the processor to the radios
+	u := unbox(t, usbVideo, transition) // a camera that encodes by itself leaves the processor to the radios
 	u.asBefore("unboxing")
 	began := time.Now()
 	u.setUp(homePassword)

@@ -12,7 +12,7 @@ import (
 // else ends a set-up, the camera is as before, and can be set up as soon as that is over.
 func TestSetUpIsWholeOrNothing(t *testing.T) {
 	t.Parallel()
-	u := unbox(t, usbVideo)
+	u := unbox(t, usbVideo, transition)
 
 	u.point.off()
 	u.dies("while it looks for the network", proto.StepWiFi, u.killed)

@@ -20,7 +20,7 @@ import (
 // pictures of its own kernel device, joins the Wi-Fi, and its receipt comes through the broker.
 func TestFromTheBoxByTheLens(t *testing.T) {
 	t.Parallel()
-	u := unbox(t, strings.Replace(usbVideo, "h264", "mjpeg", 1))
+	u := unbox(t, strings.Replace(usbVideo, "h264", "mjpeg", 1), wpa2)
 	dir := t.TempDir()
 	password := filepath.Join(dir, "password")
 	must(t, os.WriteFile(password, []byte(homePassword+"\n"), 0o600))
