@@ -71,8 +71,8 @@ func (c caSignCmd) Run(env *environment) error {
 		return err
 	}
 	return env.print(map[string]string{"device": string(id), "certificate": path},
-		"The certificate of the camera %s is %s.\nOf a request that camctl certificate request printed, it goes to the camera by: camctl certificate set --chain %s\n"+
-			"Of identity/device.csr, it goes to identity/operational.crt in the camera's state folder.", id, path, path)
+		"The certificate of the camera %s is %s.\nIf camctl certificate request printed the request, give the certificate to the camera with: camctl certificate set --chain %s\n"+
+			"If the request is identity/device.csr, copy the certificate to identity/operational.crt in the camera's state folder.", id, path, path)
 }
 
 // openAuthority opens the folder that camctl ca init or camops pki init made.

@@ -26,12 +26,12 @@ import (
 // setupFlags say how a camera reaches its broker.
 type setupFlags struct {
 	SetUp            bool   `arg:"--set-up" help:"set up a camera that is set up already: give it the broker of --broker"`
-	ViewerBroker     string `arg:"--viewer-broker" help:"address of the broker for clients, where it is another than the camera's" placeholder:"URL"`
+	ViewerBroker     string `arg:"--viewer-broker" help:"address of the broker for clients, where it is another than the camera's: mqtts://host:8884 with the files of camctl ca init" placeholder:"URL"`
 	WiFi             string `arg:"--wifi" help:"name of the Wi-Fi network that the camera is to join" placeholder:"NAME"`
 	WiFiPasswordFile string `arg:"--wifi-password-file" help:"file with its password; a dash reads it from standard input" placeholder:"FILE"`
 	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network does not tell its name"`
 	WiFiOpen         bool   `arg:"--wifi-open" help:"join it although it is open: everyone near it can be in it"`
-	CA               string `arg:"--ca" help:"folder of the household's authority, which signs the camera's certificate and this client's login" placeholder:"DIR"`
+	CA               string `arg:"--ca" help:"folder of the household's authority, of camctl ca init, which signs the camera's certificate and this client's login" placeholder:"DIR"`
 	EST              string `arg:"--est" help:"enrolment server (RFC 7030) that makes the camera's certificate instead, known by the broker's authority" placeholder:"URL"`
 	ESTUser          string `arg:"--est-user" help:"the user that it gave for this camera" placeholder:"NAME"`
 	ESTPasswordFile  string `arg:"--est-password-file" help:"file with its one-time password; a dash reads it from standard input (default: it is asked for)" placeholder:"FILE"`
@@ -160,7 +160,7 @@ func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
 func (s *setUp) broker() (*proto.SetupBroker, error) {
 	b := &proto.SetupBroker{URL: s.login.URL, ViewerURL: s.flags.ViewerBroker, ServerName: s.login.ServerName, CA: s.login.CA}
 	if b.URL == "" && s.ask == nil {
-		return nil, errors.New("the camera is not set up yet. Name its broker with --broker and its authority with --broker-ca, or run this at a terminal to be asked")
+		return nil, errors.New("the camera is not set up yet. Name its broker with --broker and --viewer-broker, and the folder of its authority with --ca or, where an operator has signed for the camera, that authority's certificate with --broker-ca")
 	}
 	var err error
 	if b.URL == "" {

@@ -124,7 +124,7 @@ func printIdentity(out io.Writer, cfg config.Config, identity auth.Identity) err
 		return err
 	}
 	_, err := fmt.Fprintf(out, "label:   %s\ntyped:   %s\ndevice:  %s, %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
-		"For the broker, have %s signed and put the certificate at\n%s.\n",
+		"If its owner runs the broker, camctl pair does the rest. If an operator does, have\n%s signed and put the certificate at\n%s.\n",
 		label.Text(), label.TypedText(), identity.DeviceID(), proto.IdentityWords(identity.Class()),
 		filepath.Join(cfg.Device.State, "identity", "device.csr"), certificatePath(cfg))
 	return err

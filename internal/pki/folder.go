@@ -67,7 +67,7 @@ func Create(dir, name string) (*Folder, error) {
 	case errors.Is(err, fs.ErrExist) && !exists(filepath.Join(dir, keyFile)): // Create was cut short, or it is no Folder
 		return nil, fmt.Errorf("%s %w and holds no authority: remove it, or name another folder with --dir", dir, ErrExists)
 	case errors.Is(err, fs.ErrExist):
-		return nil, fmt.Errorf("%s %w", dir, ErrExists)
+		return nil, fmt.Errorf("%s %w and holds an authority: use it, or name another folder with --dir", dir, ErrExists)
 	case err != nil:
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
@@ -118,7 +118,7 @@ func (f *Folder) fill() error {
 func Open(dir string) (*Folder, error) {
 	text, err := os.ReadFile(filepath.Join(dir, keyFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no authority in %s: make one with camops pki init, or name its folder with --dir", dir)
+		return nil, fmt.Errorf("there is no authority in %s: make one with camops pki init, or name the folder of the one that there is", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the authority's key: %w", err)

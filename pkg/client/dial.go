@@ -190,7 +190,7 @@ func certificateReason(b Broker, err error) string {
 	case errors.As(err, &authority):
 		pinned := "the authority that is pinned"
 		if b.CA == "" {
-			pinned = "no authority that this computer knows"
+			pinned = "any authority that this computer knows"
 		}
 		return fmt.Sprintf("shows a certificate that was issued by %s, not by %s; it may be another broker than the one you paired with",
 			printable(tlsend.Issuer(cmp.Or(tlsend.Leaf(err), authority.Cert))), pinned)

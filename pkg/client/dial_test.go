@@ -39,7 +39,7 @@ func TestWhyABrokerCantBeUsed(t *testing.T) {
 		want   string
 	}{
 		"not the pinned":        {pinned, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{server}, Err: x509.UnknownAuthorityError{Cert: server}}, `issued by "Evil CA", not by the authority that is pinned`},
-		"not a public one":      {bare, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{server}, Err: x509.UnknownAuthorityError{Cert: server}}, "no authority that this computer knows"},
+		"not a public one":      {bare, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{server}, Err: x509.UnknownAuthorityError{Cert: server}}, "not by any authority that this computer knows"},
 		"other name":            {pinned, x509.HostnameError{Certificate: server, Host: "b.example"}, "another name than b.example"},
 		"expired":               {pinned, x509.CertificateInvalidError{Cert: server, Reason: x509.Expired}, "not valid now"},
 		"other use":             {pinned, x509.CertificateInvalidError{Cert: server, Reason: x509.IncompatibleUsage}, "is not valid"},

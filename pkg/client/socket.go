@@ -127,7 +127,7 @@ func explainSocket(socket string, err error) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return problem(err, "No camd answers at %s. Start it, or name its socket with --socket.", socket)
 	case errors.Is(err, fs.ErrPermission):
-		return problem(err, "This user may not use %s. Become root or a member of the group camd.", socket)
+		return problem(err, "This user may not use %s. Join the group camd there, by: sudo usermod -a -G camd \"$USER\", and log in anew.", socket)
 	}
 	return problem(err, "camd at %s can't be asked: %v.", socket, err)
 }
