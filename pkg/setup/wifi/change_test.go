@@ -91,3 +91,25 @@ func TestAChangeThroughTheRadio(t *testing.T) {
 	f.restart()
 	eventually(t, "it is there again", func() bool { ssid, by := f.how(); return ssid == "home" && by == "SAE" })
 }
+
+// TestTheWayBackIsTriedAgain: what Keep could not do for now is not left as it is, or a
+// camera would stay in a network that leads nowhere.
+func TestTheWayBackIsTriedAgain(t *testing.T) {
+	f := newFake(t)
+	f.raise(point{ssid: "former", security: proto.SecurityWPA2, password: homeKey})
+	f.raise(point{ssid: "cellar", security: proto.SecurityWPA2, password: homeKey})
+	radio := f.radio(New(quiet(), nil))
+	run(t, radio)
+	former := &proto.WiFi{SSID: "former", Password: homeKey}
+	must(t, radio.Keep(t.Context(), former))
+	eventually(t, "it is in the network", func() bool { ssid, _ := f.how(); return ssid == "former" })
+	_, err := radio.Join(t.Context(), proto.WiFi{SSID: "cellar", Password: homeKey}, noSteps)
+	must(t, err)
+	f.mu.Lock()
+	f.failRemove = true
+	f.mu.Unlock()
+	if err := radio.Keep(t.Context(), former); err == nil {
+		t.Error("wpa_supplicant refused, and Keep did not say so")
+	}
+	eventually(t, "it is in the former network again", func() bool { ssid, _ := f.how(); return ssid == "former" })
+}

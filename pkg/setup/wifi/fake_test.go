@@ -85,6 +85,8 @@ type fake struct {
 	waiting   []chan struct{}
 	failAdd   bool
 	liar      *dbus.Conn
+
+	failRemove bool // once
 }
 
 type network struct {

@@ -92,6 +92,10 @@ func (f *fake) leave() {
 func (f *fake) RemoveNetwork(at dbus.ObjectPath) *dbus.Error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.failRemove {
+		f.failRemove = false
+		return errorf("UnknownError", "busy")
+	}
 	n := f.byPath(at)
 	if n == nil {
 		return errorf("NetworkUnknown", string(at))

@@ -40,7 +40,7 @@ func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.Setu
 			r.log.Warn("the Wi-Fi network was not joined", "ssid", foreign.Name(string(w.SSID)), "error", err)
 			return err
 		}
-		r.joined = b
+		r.joined, r.trial = b, true
 		w = as(w, n)
 		return nil
 	})

@@ -190,9 +190,9 @@ func (w *watcher) tend(ctx context.Context) {
 }
 
 // trying reports whether a network was joined of which Keep has not yet said whether it
-// stays.
+// stays. Once it has, Run goes on with what Keep could not do.
 func (r *Radio) trying(ctx context.Context, s *session, c card) bool {
-	if r.joined.owner == "" {
+	if !r.trial {
 		return false
 	}
 	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "Networks")

@@ -56,6 +56,7 @@ type Radio struct {
 	kept   *proto.WiFi
 	put    block // the kept network in wpa_supplicant
 	joined block // one that was joined and is not kept yet
+	trial  bool  // of joined it is not yet said whether it stays
 	tried  int   // grows whenever another network is tried
 }
 
@@ -164,7 +165,7 @@ func (r *Radio) Keep(ctx context.Context, w *proto.WiFi) error {
 		return err
 	}
 	defer r.end()
-	r.kept, r.told = w, true
+	r.kept, r.told, r.trial = w, true, false
 	s, c, err := r.open(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // Run puts it there when it can, and says why it can't
