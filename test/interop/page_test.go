@@ -215,9 +215,9 @@ func TestThePagesWords(t *testing.T) {
 
 // docs/protocol.md 1.5, 2.6.
 func TestThePageReadsStrictly(t *testing.T) {
-	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + "}" }
 	taken := []string{`{"a":1,"b":{"a":2},"c":[{"a":3},"a"]}`, `{"a":"\"a\":","b":"{"}`, deep(32), `{"a\\":1,"a":2}`}
-	refused := []string{`{"a":1,"a":2}`, `{"a":1,"A":2}`, `{"a":1,"\u0061":2}`, `[{"x":{"a":1, "b":2, "a" :3}}]`, deep(33), `{} {}`, "\ufeff{}", ``}
+	refused := []string{`{"a":1,"a":2}`, `{"a":1,"A":2}`, `{"a":1,"\u0061":2}`, `{"y":[{"x":{"a":1, "b":2, "a" :3}}]}`, deep(33), `null`, `[]`, `1`, `"a"`, `{} {}`, "\ufeff{}", ``}
 	got := page[[]bool](t, append(slices.Clone(taken), refused...), `import { json } from './setup/bytes.js';
 		const output = input.map((text) => { try { json(new TextEncoder().encode(text)); return true; } catch { return false; } });`)
 	for i, ok := range got {

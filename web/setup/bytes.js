@@ -60,10 +60,11 @@ export function fromBase32(text) {
 
 const deepest = 32;
 
-// json reads what a peer sent, bytes or text.
+// json reads an object that a peer sent, in bytes or text.
 export function json(from) {
   const text = typeof from === 'string' ? from : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(from);
   const value = JSON.parse(text);
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Error('not an object');
   const open = []; // of each object the names that it has so far, of each array nothing
   for (const [token, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs)) {
     if (token === '{' || token === '[') open.push(token === '{' ? new Set() : null);

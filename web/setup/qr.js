@@ -166,6 +166,7 @@ const partTime = 400; // docs/protocol.md 3.12.5
 
 // show draws the parts of a code one after the other, again and again, until signal ends it.
 export function show(canvas, parts, signal) {
+  if (signal.aborted) return;
   let next = 0;
   const step = () => draw(canvas, parts[next++ % parts.length]);
   step();
