@@ -77,7 +77,7 @@ func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (see
 			return n, nil
 		}
 	}
-	return seen{}, new(trail).verdict(w.SSID, false)
+	return seen{}, new(trail).verdict(false)
 }
 
 // enter has wpa_supplicant take the network and no other.
@@ -161,7 +161,7 @@ func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
 				return nil
 			}
 			if t.sure() {
-				return t.verdict(b.wifi.SSID, true)
+				return t.verdict(true)
 			}
 			if t.wrong > wrong { // it would wait ten seconds by itself
 				if err := s.call(ctx, c.at, interfaze+".SelectNetwork", []any{b.at}); err != nil {
@@ -181,7 +181,7 @@ func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
 func (r *Radio) lost(ctx context.Context, s *session, c card, b block, t trail) error {
 	all, err := heard(ctx, s, c)
 	_, ok := find(all, b.wifi.SSID)
-	return t.verdict(b.wifi.SSID, ok || err != nil)
+	return t.verdict(ok || err != nil)
 }
 
 // in reports whether the interface is in the network now.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -210,7 +209,7 @@ func (w *watcher) why(ctx context.Context) error {
 	w.trail.by = w.r.put.by
 	n, ok := find(all, kept.SSID)
 	if !ok {
-		return w.trail.verdict(kept.SSID, false)
+		return w.trail.verdict(false)
 	}
 	by, err := choose(kept, n)
 	if err != nil {
@@ -220,7 +219,7 @@ func (w *watcher) why(ctx context.Context) error {
 		w.r.put = block{}
 		w.r.wakeUp()
 	}
-	return w.trail.verdict(kept.SSID, true)
+	return w.trail.verdict(true)
 }
 
 // view is what there is to say about Wi-Fi.
@@ -234,7 +233,8 @@ type view struct {
 	why      error       // what keeps it from the network
 }
 
-// condition is what people read of it.
+// condition is what people read of it. Every member does, guests too: so it names no network,
+// by which a home could be found.
 func (v view) condition() (health.State, string) {
 	switch {
 	case v.kept == nil && !v.present:
@@ -250,13 +250,13 @@ func (v view) condition() (health.State, string) {
 	case v.ssid != "" && v.address:
 		return health.OK, ""
 	case v.settling && v.ssid == "":
-		return health.Starting, "The camera joins the Wi-Fi network " + foreign.Name(string(v.kept.SSID)) + "."
+		return health.Starting, "The camera joins its Wi-Fi network."
 	case v.settling:
 		return health.Starting, "The camera waits for an address in the Wi-Fi network."
 	case v.ssid != "":
-		return health.Failed, fmt.Sprintf("The camera is in the Wi-Fi network %s but has no address there. Look at the router, or start it again.", foreign.Name(string(v.ssid)))
+		return health.Failed, "The camera is in its Wi-Fi network but has no address there. Look at the router, or start it again."
 	}
-	return health.Failed, fmt.Sprintf("The camera can't get into the Wi-Fi network %s, and goes on trying. %v", foreign.Name(string(v.kept.SSID)), v.why)
+	return health.Failed, fmt.Sprintf("The camera can't get into its Wi-Fi network, and goes on trying. %v", v.why)
 }
 
 func (r *Radio) say(v view) {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -93,11 +92,11 @@ func (t *trail) answer(code int) {
 // sure reports whether it is no use to go on.
 func (t *trail) sure() bool { return t.wrong >= wrongTimes || t.refused >= refusedTimes }
 
-// verdict is why a network was not joined, for people.
-func (t *trail) verdict(ssid proto.SSID, heard bool) *proto.SetupProblem {
-	name := foreign.Name(string(ssid))
-	refused := func(text string, args ...any) *proto.SetupProblem {
-		return &proto.SetupProblem{Code: proto.CodeWiFiRefused, Detail: fmt.Sprintf(text, args...)}
+// verdict is why a network was not joined, for people. It does not name the network: guests
+// read it in the status.
+func (t *trail) verdict(heard bool) *proto.SetupProblem {
+	refused := func(text string) *proto.SetupProblem {
+		return &proto.SetupProblem{Code: proto.CodeWiFiRefused, Detail: text}
 	}
 	switch {
 	case t.wrong > 0:
@@ -105,9 +104,9 @@ func (t *trail) verdict(ssid proto.SSID, heard bool) *proto.SetupProblem {
 	case !heard:
 		return &proto.SetupProblem{Code: proto.CodeWiFiNotFound}
 	case t.refused > 0 && t.status == statusFull:
-		return refused("The Wi-Fi network %s takes no more devices. Switch another one off, or start the router again.", name)
+		return refused("The Wi-Fi network takes no more devices. Switch another one off, or start the router again.")
 	case t.refused > 0:
-		return refused("The Wi-Fi network %s refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", name, t.status)
+		return refused(fmt.Sprintf("The Wi-Fi network refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", t.status))
 	}
-	return refused("The Wi-Fi network %s does not answer the camera, though it is heard. Bring the camera closer, or start the router again.", name)
+	return refused("The Wi-Fi network does not answer the camera, though it is heard. Bring the camera closer, or start the router again.")
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -25,22 +24,21 @@ const rawKey = 64 // IEEE 802.11-2020 annex J.4.1, in hexadecimal
 // SAE is taken only where nothing else is offered: on networks that offer both, some drivers
 // do not get it done. What is weaker than what was asked for is not taken.
 func choose(w proto.WiFi, n seen) (way, error) {
-	name := foreign.Name(string(w.SSID))
 	switch {
 	case n.Security == proto.SecurityOther:
-		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network %s lets nobody in by WPA2 or WPA3 with a password, and this camera knows no other way.", name)
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network lets nobody in by WPA2 or WPA3 with a password, and this camera knows no other way.")
 	case n.Security == proto.SecurityOpen && (w.Password != "" || w.Security != "" && w.Security != proto.SecurityOpen):
-		return 0, problem(proto.CodeWiFiOpen, "The Wi-Fi network %s takes no password, so it may be someone else's of the same name. To join an open network give no password, and say that you mean it.", name)
+		return 0, problem(proto.CodeWiFiOpen, "The Wi-Fi network takes no password, so it may be someone else's of the same name. To join an open network give no password, and say that you mean it.")
 	case n.Security == proto.SecurityOpen && !w.OpenOK:
 		return 0, &proto.SetupProblem{Code: proto.CodeWiFiOpen}
 	case n.Security == proto.SecurityOpen:
 		return wayOpen, nil
 	case w.Password == "":
-		return 0, problem(proto.CodeWiFiPassword, "The Wi-Fi network %s needs a password. Type it.", name)
+		return 0, problem(proto.CodeWiFiPassword, "The Wi-Fi network needs a password. Type it.")
 	case n.Security == proto.SecurityWPA3 || n.Security == proto.SecurityTransition && w.Security == proto.SecurityWPA3:
 		return waySAE, nil
 	case w.Security == proto.SecurityWPA3:
-		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network %s was one of WPA3 and is now heard with WPA2 only, which someone else may have set up. Choose it again if that is meant.", name)
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network was one of WPA3 and is now heard with WPA2 only, which someone else may have set up. Choose it again if that is meant.")
 	case n.sha256:
 		return wayPSK256, nil
 	}
