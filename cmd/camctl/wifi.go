@@ -133,7 +133,7 @@ func awaitWiFi(ctx context.Context, camera wifier, before *proto.WiFiChange) (*p
 	}
 }
 
-// away tells of errors of a camera that may come back.
+// away reports whether an error is that of a camera that may come back.
 func away(err error) bool {
 	return errors.Is(err, client.ErrNoAnswer) || errors.Is(err, client.ErrOffline) || errors.Is(err, client.ErrLost)
 }

@@ -17,7 +17,7 @@ import (
 // maxChain bounds the certificates of a device's hello.
 const maxChain = 4
 
-// codeForm tells whether c looks like a code, those of later versions too. Without
+// codeForm reports whether c looks like a code, those of later versions too. Without
 // regexp, which would be in camd for this alone: 200 kB.
 func codeForm(c proto.Code) bool {
 	return len(c) >= 1 && len(c) <= 40 && strings.Trim(string(c), "abcdefghijklmnopqrstuvwxyz_") == ""

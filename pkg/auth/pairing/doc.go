@@ -4,10 +4,10 @@
 // docs/protocol.md 3.
 //
 // It knows no transport: a Conn carries whole messages, over the local socket or
-// later over BLE. It decides nothing about membership: the Enroll callback does,
-// and only its success makes a receipt. The window in which pairing is allowed,
-// and how many failures close it, are the caller's; the sentinel errors are there
-// to be counted.
+// over Bluetooth LE. It decides nothing about membership: the Enroll and Setup
+// callbacks do, and only their success makes a receipt. The window in which pairing
+// is allowed, and how many failures close it, are the caller's; the sentinel errors
+// are there to be counted.
 //
 // It refuses a peer without the label's secret at the first message. A client
 // verifies the device's identity key against the label before it sends anything

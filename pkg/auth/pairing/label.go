@@ -91,7 +91,7 @@ func (l Label) TypedText() string {
 	return strings.Join(append(groups, all), "-")
 }
 
-// matches tells whether the identity key with this SPKI is the label's.
+// matches reports whether the identity key with this SPKI is the label's.
 func (l Label) matches(spki []byte) bool {
 	digest := sha256.Sum256(spki)
 	if l.typed != "" {

@@ -86,8 +86,8 @@ func (b *bluez) choose(ctx context.Context, name string) (dbus.ObjectPath, error
 	return "", errors.New("this machine has no Bluetooth adapter")
 }
 
-// next looks for a camera that was not tried yet, or not often enough. It listens no longer than that: some
-// adapters can't listen and connect at once.
+// next looks for a camera that was not tried yet, or not often enough. It listens no longer
+// than that: some adapters can't listen and connect at once.
 func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]int) (dbus.ObjectPath, error) {
 	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le"), "UUIDs": dbus.MakeVariant([]string{uuidService})}
 	if err := b.call(ctx, b.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {

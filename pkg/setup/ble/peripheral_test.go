@@ -84,12 +84,13 @@ func (r *rig) join(_ context.Context, c ble.Conn) error {
 	return err
 }
 
-// says waits until the condition is this.
+// says waits until the condition is this, its reason one that contains reason; empty: there is
+// none.
 func (r *rig) says(state health.State, reason string) {
 	r.t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		s := r.board.Snapshot()[0]
-		if s.State == state && strings.Contains(s.Reason, reason) {
+		if s.State == state && strings.Contains(s.Reason, reason) && (reason == "") == (s.Reason == "") {
 			return
 		}
 		if time.Now().After(end) {

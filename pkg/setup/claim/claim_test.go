@@ -246,6 +246,27 @@ func TestRenewalByTheCamera(t *testing.T) {
 	}
 }
 
+// While an owner gives the camera a certificate, that it does not renew one itself is no
+// fault to report.
+func TestRenewalWhileAnOwnerGivesOne(t *testing.T) {
+	root := claimtest.NewAuthority(t, "root", nil)
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, root.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, w, board := newClaim(t, Config{URL: "https://127.0.0.1:1", CA: ca}, root, time.Hour)
+	now := time.Now().Add(50 * time.Minute)
+	c.deps.Clock = func() (time.Time, bool) { return now, true }
+	w.fail["try"] = errors.New("no")
+	w.trial = func() { c.look(t.Context()) }
+	if err := c.Set(t.Context(), signed(t, c, root), w); err == nil || w.done() != "try" {
+		t.Errorf("Set() = %v", err)
+	}
+	if h, s := board.Snapshot()[0], c.Status(); h.State == health.Degraded || s.Problem != "" {
+		t.Errorf("%+v, %q", h, s.Problem)
+	}
+}
+
 // Nothing renews it: the camera says so when it has ended.
 func TestTheEnd(t *testing.T) {
 	root := claimtest.NewAuthority(t, "root", nil)

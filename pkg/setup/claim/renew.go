@@ -42,7 +42,7 @@ func (c *Claim) look(ctx context.Context) time.Duration {
 		switch {
 		case err == nil:
 			again = ownPause
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, errors.Is(err, ErrBusy): // an owner is giving it one: that is no trouble
 			return again
 		case errors.As(err, &later):
 			again = later.After

@@ -66,7 +66,6 @@ func TestCodesAreReadInTheLightOfAHallway(t *testing.T) {
 	}
 }
 
-// What is behind the limits: nothing is read rather than something else.
 // TestCodesThatLookLikeTheirOwnMarks: the library reads none of these as they are held, in
 // whatever light; each was one of some hundred.
 func TestCodesThatLookLikeTheirOwnMarks(t *testing.T) {
@@ -90,6 +89,7 @@ func TestCodesThatLookLikeTheirOwnMarks(t *testing.T) {
 	}
 }
 
+// What is behind the limits: nothing is read rather than something else.
 func TestWhatCantBeReadIsNothing(t *testing.T) {
 	part := testCode(t).Parts()[0]
 	for name, shot := range map[string]lenstest.Shot{

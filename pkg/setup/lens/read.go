@@ -30,8 +30,10 @@ type Reader struct {
 // picture in two ways: as it last found a code, and in one of the others in turn. Where it
 // finds none the next picture is turned upside down: what is in a code may look like one of
 // the marks by which codes are found, so that one of two hundred would never be read, and
-// then the library comes upon the marks in another order. The library may panic on a picture that it wasn't made for: so Read is called in a process
-// of its own, by Serve.
+// then the library comes upon the marks in another order.
+//
+// The library may panic on a picture that it wasn't made for, so Read is called in a
+// process of its own, by Serve.
 func (r *Reader) Read(m *image.Gray) string {
 	if r.down {
 		m = upsideDown(m)
