@@ -128,6 +128,9 @@ func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, n
 	if err := set.login.For(keys.ID()); err != nil {
 		return client.Record{}, err
 	}
+	if err := set.prepare(); err != nil {
+		return client.Record{}, err
+	}
 	conn, closer, device, err := at(ctx, label)
 	if err != nil {
 		return client.Record{}, err

@@ -79,10 +79,25 @@ type setUp struct {
 	login  client.Broker // as the flags have it
 	client proto.ClientID
 	device proto.DeviceID
-	ask    *questions // nil: nobody is there to be asked
-	est    *proto.EST // as the flags have it; nil: no server makes the certificate
+	ask    *questions  // nil: nobody is there to be asked
+	est    *proto.EST  // as the flags have it; nil: no server makes the certificate
+	wifi   *proto.WiFi // of the flags; nil: they name none
 	state  proto.SetupState
 	said   proto.SetupStep
+}
+
+// prepare reads what the flags name, before there is a conversation that a wrong name of a
+// file would end: the camera counts those.
+func (s *setUp) prepare() (err error) {
+	if s.flags.WiFi != "" {
+		if s.wifi, err = s.flags.network(s.env.in); err != nil {
+			return err
+		}
+	}
+	if s.flags.CA != "" {
+		_, err = openAuthority(s.flags.CA)
+	}
+	return err
 }
 
 // talk sets up a camera that is not, or where the flags say so, and returns the login.
@@ -144,8 +159,8 @@ func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
 		}
 	}
 	switch {
-	case s.flags.WiFi != "":
-		set.WiFi, err = s.flags.network(s.env.in)
+	case s.wifi != nil:
+		set.WiFi = s.wifi
 	case s.state.WiFi && !s.state.Broker && s.ask != nil:
 		set.WiFi, err = s.chooseWiFi(t)
 	}
@@ -171,6 +186,11 @@ func (s *setUp) broker() (*proto.SetupBroker, error) {
 			if b.ViewerURL, err = s.ask.line("Its address for clients, if it is another one: "); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if b.CA == "" && s.flags.CA == "" && s.est == nil && s.ask != nil && s.login.URL == "" {
+		if s.flags.CA, err = s.ask.line("Folder of your own authority, of camctl ca init; empty if an operator has signed for the camera: "); err != nil {
+			return nil, err
 		}
 	}
 	if b.CA == "" && s.flags.CA != "" {

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -134,6 +135,9 @@ func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string
 	if b.typed != "" {
 		s.ask = &questions{env: s.env, in: bufio.NewReader(strings.NewReader(b.typed)), tty: -1}
 	}
+	if err := s.prepare(); err != nil {
+		b.t.Fatal(err)
+	}
 	r, err := client.SetUp(b.t.Context(), pairing.NewFramed(here), label, keys, nil, s.talk)
 	_ = here.Close()
 	<-done
@@ -215,12 +219,12 @@ func TestSettingUpByQuestions(t *testing.T) {
 		typed string
 		want  []*proto.WiFi
 	}{
-		"a number":    {"mqtts://b\n\n\n2\n correct horse \n", []*proto.WiFi{{SSID: "home", Security: proto.SecurityWPA2, Password: " correct horse "}}},
-		"a name":      {"mqtts://b\n\n\nattic\nhidden horse\n", []*proto.WiFi{&hidden}},
-		"a cable":     {"mqtts://b\n\n\n\n", []*proto.WiFi{nil}},
-		"open, meant": {"mqtts://b\n\n\n1\nyes\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen, OpenOK: true}}},
-		"open, not":   {"mqtts://b\n\n\n1\n\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen}}},
-		"twice": {"mqtts://b\n\n\n2\nwrong horse\n2\ncorrect horse\n", []*proto.WiFi{
+		"a number":    {"mqtts://b\n\n\n\n2\n correct horse \n", []*proto.WiFi{{SSID: "home", Security: proto.SecurityWPA2, Password: " correct horse "}}},
+		"a name":      {"mqtts://b\n\n\n\nattic\nhidden horse\n", []*proto.WiFi{&hidden}},
+		"a cable":     {"mqtts://b\n\n\n\n\n", []*proto.WiFi{nil}},
+		"open, meant": {"mqtts://b\n\n\n\n1\nyes\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen, OpenOK: true}}},
+		"open, not":   {"mqtts://b\n\n\n\n1\n\n", []*proto.WiFi{{SSID: "of\u202e fice", Security: proto.SecurityOpen}}},
+		"twice": {"mqtts://b\n\n\n\n2\nwrong horse\n2\ncorrect horse\n", []*proto.WiFi{
 			{SSID: "home", Security: proto.SecurityWPA2, Password: "wrong horse"}, {SSID: "home", Security: proto.SecurityWPA2, Password: "correct horse"}}},
 	} {
 		b := newBox(t)
@@ -248,6 +252,38 @@ func TestSettingUpByQuestions(t *testing.T) {
 		if strings.Contains(said, "horse") {
 			t.Errorf("%s: said %q", name, said)
 		}
+	}
+}
+
+// What can't be read ends a pairing before the camera is asked: it counts those that end later.
+func TestFilesAreReadFirst(t *testing.T) {
+	home, err := client.OpenHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for want, flags := range map[string]setupFlags{
+		"Wi-Fi password": {WiFi: "home", WiFiPasswordFile: nowhere},
+		"camctl ca init": {CA: nowhere},
+	} {
+		asked := false
+		at := func(context.Context, labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
+			asked = true
+			return nil, nil, "", errors.New("no camera")
+		}
+		_, err := pairAt(t.Context(), home, at, nil, "", &setUp{env: &environment{ctx: t.Context()}, flags: flags})
+		if err == nil || !strings.Contains(err.Error(), want) || asked {
+			t.Errorf("%v, want something of %q; the camera was asked: %v", err, want, asked)
+		}
+	}
+}
+
+// Where a household has an authority of its own, its folder is all that is to be named.
+func TestTheAuthorityIsAskedFor(t *testing.T) {
+	b, folder := newBox(t), household(t)
+	b.typed = "mqtts://b\nmqtts://b:8884\n" + folder.Path() + "\n"
+	if _, said, err := b.pair(setupFlags{}, client.Broker{}); err != nil || len(b.set) != 1 || len(b.set[0].Chain) == 0 || b.set[0].Broker.CA == "" || len(folder.Devices()) != 1 {
+		t.Errorf("%v, set %+v, signed for %q\n%s", err, b.set, folder.Devices(), said)
 	}
 }
 
