@@ -34,6 +34,9 @@ func (p pairCmd) Run(env *environment) error {
 	if err := cmp.Or(p.codeFlags.check(p.Broker, p.BLE), p.setupFlags.check()); err != nil {
 		return err
 	}
+	if p.Adapter != "" && !p.BLE {
+		return usageError("--adapter goes with --ble")
+	}
 	text := p.Label
 	if text == "-" {
 		data, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<10))

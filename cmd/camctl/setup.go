@@ -44,6 +44,8 @@ func (f setupFlags) check() error {
 		return usageError("--est and --ca are two ways to the camera's certificate; take one")
 	case f.EST == "" && (f.ESTUser != "" || f.ESTPasswordFile != ""):
 		return usageError("--est-user and --est-password-file go with --est")
+	case f.WiFi == "" && (f.WiFiPasswordFile != "" || f.WiFiHidden || f.WiFiOpen):
+		return usageError("--wifi-password-file, --wifi-hidden and --wifi-open go with --wifi")
 	}
 	return nil
 }

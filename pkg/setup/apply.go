@@ -35,7 +35,7 @@ func (s *Setup) Apply(ctx context.Context, client proto.ClientID, set proto.Setu
 	}
 	if err = s.try(ctx, client, set, &next, progress); err == nil {
 		progress(proto.StepSaving)
-		err = s.commit(client, s.renewed(set, next), enroll)
+		err = s.commit(client, set, next, enroll)
 	}
 	if err != nil {
 		s.log.Warn("settings were not kept", "reason", err)
@@ -174,7 +174,10 @@ func (s *Setup) renewed(set proto.SetupSettings, next Settings) Settings {
 }
 
 // commit keeps settings together with the enrolment. Each step is durable before the next.
-func (s *Setup) commit(client proto.ClientID, next Settings, enroll func() error) error {
+func (s *Setup) commit(client proto.ClientID, set proto.SetupSettings, next Settings, enroll func() error) error {
+	s.keeping.Lock() // a certificate that is renewed meanwhile waits, and goes into next
+	defer s.keeping.Unlock()
+	next = s.renewed(set, next)
 	if s.deps.Member(client) { // enroll only says so; one write is whole in itself
 		if err := enroll(); err != nil {
 			return err

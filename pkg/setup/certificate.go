@@ -25,6 +25,8 @@ func (r renewed) Keep(cert tls.Certificate) error {
 	if err != nil {
 		return fmt.Errorf("keep the key for the broker: %w", err)
 	}
+	r.keeping.Lock()
+	defer r.keeping.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.current

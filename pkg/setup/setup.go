@@ -83,6 +83,8 @@ type Setup struct {
 	busy    atomic.Bool // settings or a network are being tried
 	changes chan change // from Change to Run
 
+	keeping sync.Mutex // over each change of what is kept, from what it begins with; before mu
+
 	mu        sync.Mutex
 	current   Settings
 	next      *request          // the newest; nil: there is none
@@ -195,6 +197,9 @@ func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, 
 	case proto.SetupDoNetworks:
 		if s.deps.Radio == nil {
 			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
+		}
+		if s.busy.Load() { // the radio is at something
+			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeBusy}
 		}
 		l, err := s.deps.Radio.Networks(ctx)
 		return proto.SetupReply{Networks: l[:min(len(l), proto.MaxNetworks)]}, err

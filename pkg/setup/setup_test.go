@@ -413,6 +413,52 @@ func TestARenewedCertificate(t *testing.T) {
 	}
 }
 
+// A certificate that is renewed while a set-up is kept is not lost by it.
+func TestACertificateThatIsRenewedMeanwhile(t *testing.T) {
+	for _, member := range []bool{false, true} {
+		w := newWorld(t)
+		s := w.open()
+		w.members[anna] = member
+		kept := make(chan error, 1)
+		enroll := func() error {
+			go func() {
+				kept <- s.Keeper().Keep(tls.Certificate{Certificate: [][]byte{[]byte("renewed")}, PrivateKey: w.key})
+			}()
+			select {
+			case err := <-kept: // at once: it did not wait
+				kept <- err
+			case <-time.After(100 * time.Millisecond): // it waits, as it should
+			}
+			return w.enroll()
+		}
+		if err := s.Apply(t.Context(), anna, proto.SetupSettings{Broker: broker("new")}, none, enroll); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-kept; err != nil {
+			t.Fatal(err)
+		}
+		now := s.Settings()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for when, set := range map[string]Settings{"in force": now, "kept": w.open().Settings()} {
+			if len(set.Chain) != 1 || string(set.Chain[0]) != "renewed" || set.Broker == nil || set.Broker.URL != "mqtts://new" {
+				t.Errorf("%s, member %v: %q for %+v", when, member, set.Chain, set.Broker)
+			}
+		}
+	}
+}
+
+// While a change of the Wi-Fi is under way nobody else has the radio look around.
+func TestNetworksWhileTheRadioIsBusy(t *testing.T) {
+	s := newWorld(t).open()
+	s.busy.Store(true)
+	var problem *proto.SetupProblem
+	if _, err := s.Ask(t.Context(), proto.SetupAsk{Do: proto.SetupDoNetworks}); !errors.As(err, &problem) || problem.Code != proto.CodeBusy {
+		t.Errorf("Ask(networks) = %v", err)
+	}
+}
+
 // In a new network the clock takes a while.
 func TestTheClockHasTime(t *testing.T) {
 	for name, c := range map[string]struct {

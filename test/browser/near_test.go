@@ -117,7 +117,9 @@ func (n *near) window() {
 // serve begins a window's GATT service.
 func (n *near) serve() {
 	join := func(ctx context.Context, c ble.Conn) error { return n.authority.Join(ctx, c) }
-	about := ble.About{Device: n.authority.Identity().DeviceID(), Owned: n.authority.Owned()}
+	about := func() ble.About {
+		return ble.About{Device: n.authority.Identity().DeviceID(), Owned: n.authority.Owned()}
+	}
 	n.server = ble.NewServer(about, ble.Deps{Join: join, News: func(ble.Characteristic) {}, HangUp: n.hangUp})
 	n.t.Cleanup(n.server.Close)
 }

@@ -114,6 +114,7 @@ func (u *unboxed) asBefore(after string) {
 	if n := u.members(); n != 0 {
 		u.t.Errorf("after %s there are %d members", after, n)
 	}
+	eventually(u.t, "no Wi-Fi is in force after "+after, func() bool { return u.condition("wifi", "ok") == "no network is set up" })
 }
 
 // TestFromTheBoxToALivePicture: the button is held, a phone sets the camera up over Bluetooth,

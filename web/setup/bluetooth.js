@@ -134,11 +134,14 @@ export class Link {
         if (ended) throw ended;
       }
     };
-    const left = new Promise((_, fail) => { this.#signal?.addEventListener('abort', () => fail(this.#signal.reason)); });
+    let leave;
+    const left = new Promise((_, fail) => { leave = () => fail(this.#signal.reason); });
+    this.#signal?.addEventListener('abort', leave);
     try {
       return await Promise.race([work, watch(), left]);
     } finally {
       done = true;
+      this.#signal?.removeEventListener('abort', leave);
     }
   }
 

@@ -151,7 +151,7 @@ func (p *Peripheral) offer(ctx context.Context) error {
 		return err
 	}
 	var a *application
-	server := NewServer(p.about(), Deps{Join: p.join,
+	server := NewServer(p.about, Deps{Join: p.join,
 		News: func(c Characteristic) { a.news(c) }, HangUp: func(peer Peer) { a.hangUp(peer) }})
 	defer server.Close()
 	if a, err = newApplication(b, server); err != nil {

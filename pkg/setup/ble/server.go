@@ -48,7 +48,7 @@ type About struct {
 // goroutines.
 type Server struct {
 	deps   Deps
-	info   []byte
+	about  func() About
 	ctx    context.Context // ends with the window
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
@@ -65,17 +65,24 @@ type visit struct {
 	timer *time.Timer
 	state State // of its own conversation
 	why   Why
+	info  []byte // as it last began to read it
 }
 
-// NewServer makes the service of an open window. Close ends it.
-func NewServer(about About, deps Deps) *Server {
-	about.Version = version
-	info, err := json.Marshal(about)
+// info is the value of that characteristic: somebody may have paired since the window opened.
+func (s *Server) info() []byte {
+	a := s.about()
+	a.Version = version
+	b, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // a plain struct
 	}
+	return b
+}
+
+// NewServer makes the service of an open window. Close ends it.
+func NewServer(about func() About, deps Deps) *Server {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Server{deps: deps, info: info, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
+	return &Server{deps: deps, about: about, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
 }
 
 // Close ends the conversation and waits for its Join. Whatever comes later is refused.
@@ -134,7 +141,10 @@ func (s *Server) Read(p Peer, c Characteristic, offset, mtu int) ([]byte, error)
 	var value []byte
 	switch c {
 	case Info:
-		value = s.info
+		if offset == 0 || v.info == nil { // the parts of one value are read one after the other
+			v.info = s.info()
+		}
+		value = v.info
 	case Status:
 		value = s.status(p, v)
 	case TX:

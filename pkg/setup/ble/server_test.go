@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type world struct {
 	t *testing.T
 	*Server
 
+	owned  atomic.Bool
 	mu     sync.Mutex
 	hungUp []Peer
 	news   int
@@ -38,7 +40,7 @@ func (w *world) lost() []Peer {
 // open makes one. It must be closed within the bubble.
 func open(t *testing.T, join func(context.Context, Conn) error) *world {
 	w := &world{t: t}
-	w.Server = NewServer(About{Device: testDevice}, Deps{
+	w.Server = NewServer(func() About { return About{Device: testDevice, Owned: w.owned.Load()} }, Deps{
 		Join: join,
 		News: func(Characteristic) {
 			w.mu.Lock()
@@ -157,6 +159,27 @@ func TestInfoNamesTheCameraAndNobody(t *testing.T) {
 		}
 		if string(got) != want {
 			t.Errorf("info is %s", got)
+		}
+	})
+}
+
+// Who has paired in this window owns the camera for whoever comes next.
+func TestInfoSaysThatSomebodyHasPaired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, shout)
+		defer w.Close()
+		first, err := w.Read("a", Info, 0, 23)
+		w.owned.Store(true)
+		rest, errRest := w.Read("a", Info, 22, 23) // of what it has begun to read
+		next, errNext := w.Read("b", Info, 0, 185)
+		if err != nil || errRest != nil || errNext != nil {
+			t.Fatal(err, errRest, errNext)
+		}
+		if got := string(first[:22]) + string(rest); !strings.HasSuffix(got, `"owned":false}`) {
+			t.Errorf("info is %s", got)
+		}
+		if !strings.HasSuffix(string(next), `"owned":true}`) {
+			t.Errorf("for the next one it is %s", next)
 		}
 	})
 }
