@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test quick cover mutant race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom setup-image
+.PHONY: help build test quick cover mutant shape race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom setup-image
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ cover: setup-build ## how much of each package the unit tests run; the page is .
 mutant: setup-build ## one mutant of test/attack/mutants, by NAME, and the tests that must fail under it
 	@test -f 'test/attack/mutants/$(NAME).patch' || { echo "set NAME to one of test/attack/mutants, without .patch: make mutant NAME=t3-nonce"; exit 1; }
 	go test -count=1 -v -run 'TestEveryMutantIsCaught/^$(NAME)$$' ./test/attack
+
+shape: setup-build ## files, lines, functions, crumbs and arrows of each package; PACKAGES names some
+	@go run ./internal/shape $(PACKAGES)
 
 race: setup-build ## the unit tests with the race detector
 	go test -race $$(go list ./... | grep -v -e /test/lab -e /test/browser)

@@ -17,6 +17,7 @@ func TestOutputGoesOverTheScreen(t *testing.T) {
 		"cmd/camd/run.go":                     "a crash report, of camd's own stacks",
 		"pkg/auth/schedule/zonetable/main.go": "a generator that runs at build time",
 		"pkg/auth/naming/table/main.go":       "another",
+		"internal/shape/main.go":              "a measure for developers",
 	}
 	screens := map[string]int{}
 	eachGoFile(t, func(path string, f *ast.File, set *token.FileSet) {
