@@ -23,6 +23,7 @@ import (
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/health"
@@ -47,7 +48,7 @@ type box struct {
 func newBox(t *testing.T) *box {
 	t.Helper()
 	state := t.TempDir()
-	if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
+	if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	b := &box{t: t}

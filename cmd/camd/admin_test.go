@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -21,7 +22,7 @@ import (
 func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	state := t.TempDir()
-	if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
+	if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(_ context.Context, path string) error { return store.CheckFile(path) }
@@ -75,7 +76,7 @@ func TestWrongLocalCommands(t *testing.T) {
 	} {
 		log := slog.New(slog.DiscardHandler)
 		state := t.TempDir()
-		if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
+		if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
 			t.Fatal(err)
 		}
 		check := func(_ context.Context, path string) error { return store.CheckFile(path) }

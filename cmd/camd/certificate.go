@@ -16,6 +16,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/health"
@@ -29,16 +30,16 @@ func certificatePath(cfg config.Config) string {
 	return cmp.Or(cfg.Link.Certificate, filepath.Join(cfg.Device.State, "identity", "operational.crt"))
 }
 
-func certificateFile(cfg config.Config, identity auth.Identity) claim.File {
-	return claim.File{Path: certificatePath(cfg), Identity: identity.Signer()}
+func certificateFile(cfg config.Config, id *identity.Identity) claim.File {
+	return claim.File{Path: certificatePath(cfg), Identity: id.Signer()}
 }
 
 // requestPath is where the factory left the identity's request.
 func requestPath(state string) string { return filepath.Join(state, "identity", "device.csr") }
 
 // supplied names the certificate in the file; empty: none that can be used is there.
-func supplied(cfg config.Config, identity auth.Identity) string {
-	cert, err := certificateFile(cfg, identity).Load()
+func supplied(cfg config.Config, id *identity.Identity) string {
+	cert, err := certificateFile(cfg, id).Load()
 	if err != nil {
 		return ""
 	}
@@ -50,11 +51,11 @@ func supplied(cfg config.Config, identity auth.Identity) string {
 // show. What was given last goes first: one that the configuration names, and one that
 // somebody has put beside the identity since, go before it; and so does any that is there
 // if the configuration has come to name a broker, and it was set up with one of its own.
-func ownGoes(cfg config.Config, identity auth.Identity, own setup.Settings) bool {
+func ownGoes(cfg config.Config, id *identity.Identity, own setup.Settings) bool {
 	if cfg.Link.Certificate != "" || len(own.Chain) == 0 {
 		return false
 	}
-	there := supplied(cfg, identity)
+	there := supplied(cfg, id)
 	elsewhere := cfg.Link.Broker != "" && own.Broker != nil
 	return there == "" || !elsewhere && (own.Over == "" || own.Over == there)
 }
@@ -62,11 +63,11 @@ func ownGoes(cfg config.Config, identity auth.Identity, own setup.Settings) bool
 // operational is the certificate that is shown to the broker, with its key: the one that
 // the device was set up with, or that lies in a file, made by the broker's operator or
 // renewed since.
-func operational(cfg config.Config, identity auth.Identity, own setup.Settings) (tls.Certificate, error) {
-	if ownGoes(cfg, identity, own) {
+func operational(cfg config.Config, id *identity.Identity, own setup.Settings) (tls.Certificate, error) {
+	if ownGoes(cfg, id, own) {
 		return own.Certificate()
 	}
-	file := certificateFile(cfg, identity)
+	file := certificateFile(cfg, id)
 	cert, err := file.Load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return tls.Certificate{}, fmt.Errorf("no certificate for the broker at %s: have %s signed by the broker's operator and put the result there",
@@ -165,11 +166,11 @@ func askCertificate(ctx context.Context, c claimer, q proto.CertificateRequest, 
 }
 
 // certificate tells how long the certificate for the broker lasts.
-func (r *report) certificate(cfg config.Config, identity auth.Identity, own setup.Settings) {
-	if identity == nil {
+func (r *report) certificate(cfg config.Config, id *identity.Identity, own setup.Settings) {
+	if id == nil {
 		return
 	}
-	cert, err := operational(cfg, identity, own)
+	cert, err := operational(cfg, id, own)
 	if err != nil {
 		return // r.broker said so
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/link"
@@ -46,12 +47,12 @@ func (c checkCmd) Run(env *environment) error {
 	r.cameras(env.ctx, cfg)
 	r.sound(cfg.Audio)
 	r.parts(cfg)
-	identity := r.identity(cfg)
+	id := r.identity(cfg)
 	own := r.setup(env.ctx, cfg)
-	r.broker(env.ctx, cfg, identity, own)
-	r.certificate(cfg, identity, own)
+	r.broker(env.ctx, cfg, id, own)
+	r.certificate(cfg, id, own)
 	r.meeting(reach(cfg.Link, own))
-	r.keys(cfg, identity)
+	r.keys(cfg, id)
 	r.stores(cfg)
 	r.buttons(cfg.Panel)
 	r.leds(cfg.Panel)
@@ -84,9 +85,9 @@ func (r *report) fail(what, detail string) {
 	r.line(what, "WRONG", detail)
 }
 
-func (r *report) identity(cfg config.Config) auth.Identity {
-	identity, err := auth.LoadIdentity(cfg.Device.State, cfg.Device.TPM)
-	if errors.Is(err, auth.ErrNoIdentity) {
+func (r *report) identity(cfg config.Config) *identity.Identity {
+	id, err := identity.Load(cfg.Device.State, cfg.Device.TPM)
+	if errors.Is(err, identity.ErrMissing) {
 		r.fail("identity", "none yet: run camd factory init")
 		return nil
 	}
@@ -95,12 +96,12 @@ func (r *report) identity(cfg config.Config) auth.Identity {
 		return nil
 	}
 	digest := sha256.Sum256([]byte("camd check"))
-	if _, err := identity.Signer().Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+	if _, err := id.Signer().Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		r.fail("identity", err.Error())
 		return nil
 	}
-	r.line("identity", "ok", fmt.Sprintf("%s, %s", identity.DeviceID(), proto.IdentityWords(identity.Class())))
-	return identity
+	r.line("identity", "ok", fmt.Sprintf("%s, %s", id.DeviceID(), proto.IdentityWords(id.Class())))
+	return id
 }
 
 // setup is what the camera was set up with.
@@ -112,8 +113,8 @@ func (r *report) setup(ctx context.Context, cfg config.Config) setup.Settings {
 	return own
 }
 
-func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Identity, own setup.Settings) {
-	if identity == nil {
+func (r *report) broker(ctx context.Context, cfg config.Config, id *identity.Identity, own setup.Settings) {
+	if id == nil {
 		r.line("broker", "?", "can't be tried without an identity")
 		return
 	}
@@ -126,14 +127,14 @@ func (r *report) broker(ctx context.Context, cfg config.Config, identity auth.Id
 		r.line("broker", "-", notSetUp)
 		return
 	}
-	cert, err := operational(cfg, identity, own)
+	cert, err := operational(cfg, id, own)
 	if err != nil {
 		r.fail("broker", err.Error())
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	if err := link.Check(ctx, reached, link.Login{Certificate: cert, Identity: identity.Signer()}); err != nil {
+	if err := link.Check(ctx, reached, link.Login{Certificate: cert, Identity: id.Signer()}); err != nil {
 		r.fail("broker", err.Error())
 		return
 	}
@@ -155,12 +156,12 @@ func (r *report) running(a adminAnswer) {
 }
 
 // keys looks at what a household has before it has members: its keys.
-func (r *report) keys(cfg config.Config, identity auth.Identity) {
-	if identity == nil {
+func (r *report) keys(cfg config.Config, id *identity.Identity) {
+	if id == nil {
 		r.line("household", "?", "can't be judged without an identity")
 		return
 	}
-	err := auth.CheckKeys(cfg.Device.State, identity)
+	err := auth.CheckKeys(cfg.Device.State, id)
 	switch {
 	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrMissing):
 		r.fail("household", err.Error()+": camd run will begin a new epoch, and everyone pairs again")

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/store"
@@ -35,7 +36,7 @@ func TestCheckOfTheKeys(t *testing.T) {
 		"no household so far": {func(state string) error { return os.RemoveAll(filepath.Join(state, "household")) }, "ok"},
 	} {
 		state := t.TempDir()
-		_, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff})
+		_, err := identity.Init(state, identity.TPM{Use: identity.TPMOff})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,13 +46,13 @@ func TestCheckOfTheKeys(t *testing.T) {
 		if err == nil {
 			err = errors.Join(a.Close(), c.harm(state))
 		}
-		identity, loaded := auth.LoadIdentity(state, "")
+		id, loaded := identity.Load(state, "")
 		if err := errors.Join(err, loaded); err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
 		r := &report{w: tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)}
-		r.keys(config.Config{Device: config.Device{State: state}}, identity)
+		r.keys(config.Config{Device: config.Device{State: state}}, id)
 		if err := r.w.Flush(); err != nil {
 			t.Fatal(err)
 		}

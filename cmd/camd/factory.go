@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/proto"
@@ -23,10 +23,12 @@ type factoryCmd struct {
 
 // tpmFlag says where a new identity key lies.
 type tpmFlag struct {
-	TPM auth.TPMUse `arg:"--tpm" help:"where a new identity key lies: auto is in the TPM 2.0 where there is one, require nowhere else, off in a file" default:"auto" placeholder:"USE"`
+	TPM identity.TPMUse `arg:"--tpm" help:"where a new identity key lies: auto is in the TPM 2.0 where there is one, require nowhere else, off in a file" default:"auto" placeholder:"USE"`
 }
 
-func (f tpmFlag) of(cfg config.Config) auth.TPM { return auth.TPM{Path: cfg.Device.TPM, Use: f.TPM} }
+func (f tpmFlag) of(cfg config.Config) identity.TPM {
+	return identity.TPM{Path: cfg.Device.TPM, Use: f.TPM}
+}
 
 type factoryInitCmd struct {
 	configFlag
@@ -43,22 +45,22 @@ func (f factoryInitCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	identity, made, err := f.identity(cfg)
+	id, made, err := f.identity(cfg)
 	if err != nil {
 		return err
 	}
 	if f.Record != "" {
-		if err := writeRecord(f.Record, cfg, identity); err != nil {
+		if err := writeRecord(f.Record, cfg, id); err != nil {
 			return err
 		}
 	}
 	switch {
 	case f.JSON:
-		return printRecord(env.out, cfg, identity)
+		return printRecord(env.out, cfg, id)
 	case !made:
 		_, err = fmt.Fprintf(env.out, "This device has its identity already, and keeps it. ")
 	default:
-		err = printIdentity(env.out, cfg, identity)
+		err = printIdentity(env.out, cfg, id)
 	}
 	if err == nil && f.Record != "" {
 		_, err = fmt.Fprintf(env.out, "The record is %s. It holds the label's secret: guard it like the label.\n", f.Record)
@@ -67,24 +69,24 @@ func (f factoryInitCmd) Run(env *environment) error {
 }
 
 // identity makes the identity, or, for its record, returns the one that there is.
-func (f factoryInitCmd) identity(cfg config.Config) (id auth.Identity, made bool, err error) {
-	id, err = auth.InitFactory(cfg.Device.State, f.of(cfg))
-	if !errors.Is(err, auth.ErrExists) {
+func (f factoryInitCmd) identity(cfg config.Config) (id *identity.Identity, made bool, err error) {
+	id, err = identity.Init(cfg.Device.State, f.of(cfg))
+	if !errors.Is(err, identity.ErrExists) {
 		return id, err == nil, err
 	}
 	if f.Record == "" {
 		return nil, false, fmt.Errorf("this device has its identity already, in %s; its label stays as it is", filepath.Join(cfg.Device.State, "identity"))
 	}
-	id, err = auth.LoadIdentity(cfg.Device.State, cfg.Device.TPM)
-	if err == nil && f.TPM == auth.TPMRequire && id.Class() != proto.ClassTPM {
+	id, err = identity.Load(cfg.Device.State, cfg.Device.TPM)
+	if err == nil && f.TPM == identity.TPMRequire && id.Class() != proto.ClassTPM {
 		return nil, false, errors.New("this device has its identity already, and its key is a file, not in a TPM as --tpm require asks")
 	}
 	return id, false, err
 }
 
 // writeRecord writes the device's record, and never over another device's.
-func writeRecord(path string, cfg config.Config, identity auth.Identity) error {
-	r, err := auth.FactoryRecord(cfg.Device.State, identity, version)
+func writeRecord(path string, cfg config.Config, id *identity.Identity) error {
+	r, err := id.Record(cfg.Device.State, version)
 	if err != nil {
 		return err
 	}
@@ -96,7 +98,7 @@ func writeRecord(path string, cfg config.Config, identity auth.Identity) error {
 		return fmt.Errorf("%s is no file; --json prints the record", path)
 	}
 	if there, err := os.ReadFile(path); err == nil {
-		if old, err := record.Parse(there); err != nil || old.Label.Device != identity.DeviceID() {
+		if old, err := record.Parse(there); err != nil || old.Label.Device != id.DeviceID() {
 			return fmt.Errorf("%s is there already, and is not this device's record; name another file", path)
 		}
 	}
@@ -104,8 +106,8 @@ func writeRecord(path string, cfg config.Config, identity auth.Identity) error {
 }
 
 // printRecord prints the device's record.
-func printRecord(out io.Writer, cfg config.Config, identity auth.Identity) error {
-	r, err := auth.FactoryRecord(cfg.Device.State, identity, version)
+func printRecord(out io.Writer, cfg config.Config, id *identity.Identity) error {
+	r, err := id.Record(cfg.Device.State, version)
 	if err != nil {
 		return err
 	}
@@ -118,14 +120,14 @@ func printRecord(out io.Writer, cfg config.Config, identity auth.Identity) error
 }
 
 // printIdentity prints the label and what else is to be done with it.
-func printIdentity(out io.Writer, cfg config.Config, identity auth.Identity) error {
-	label := identity.Label()
+func printIdentity(out io.Writer, cfg config.Config, id *identity.Identity) error {
+	label := id.Label()
 	if err := command.PrintQR(out, label.Text()); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "label:   %s\ntyped:   %s\ndevice:  %s, %s\n\nPrint the label and put it on the device: it lets someone at the device pair.\n"+
 		"If its owner runs the broker, camctl pair does the rest. If an operator does, have\n%s signed and put the certificate at\n%s.\n",
-		label.Text(), label.TypedText(), identity.DeviceID(), proto.IdentityWords(identity.Class()),
+		label.Text(), label.TypedText(), id.DeviceID(), proto.IdentityWords(id.Class()),
 		filepath.Join(cfg.Device.State, "identity", "device.csr"), certificatePath(cfg))
 	return err
 }
@@ -147,7 +149,7 @@ func (f factoryRepairCmd) Run(env *environment) error {
 		return err
 	}
 	defer state.Close() //nolint:errcheck // nothing was written
-	r, err := auth.PlanRepair(cfg.Device.State, f.of(cfg))
+	r, err := identity.PlanRepair(cfg.Device.State, f.of(cfg))
 	if err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (f factoryRepairCmd) Run(env *environment) error {
 	if !f.Yes && !typed(env, "repair") {
 		return errors.New("nothing was done")
 	}
-	identity, err := r.Do()
+	id, err := r.Do()
 	if err != nil {
 		return err
 	}
@@ -171,11 +173,11 @@ func (f factoryRepairCmd) Run(env *environment) error {
 		_, err := fmt.Fprintln(env.out, "Done. Nothing else has to be done.")
 		return err
 	}
-	return printIdentity(env.out, cfg, identity)
+	return printIdentity(env.out, cfg, id)
 }
 
 // whatIsLost tells a person what a repair means.
-func whatIsLost(r *auth.Repair) string {
+func whatIsLost(r *identity.Repair) string {
 	switch {
 	case r.NewDevice:
 		return "The camera's key or its identifier is lost, so it becomes another device: it gets a new identifier and a new label, " +

@@ -14,6 +14,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
@@ -60,7 +61,7 @@ func (w windowOf) Await(ctx context.Context) (context.Context, error) {
 
 // taker is what becomes of a code that was read.
 type taker interface {
-	Identity() auth.Identity
+	Identity() *identity.Identity
 	Show(ctx context.Context, s auth.Shown, progress func(proto.SetupStep)) error
 	ShowWrong(code string)
 }
@@ -102,8 +103,8 @@ func (s *shownCodes) refuse(sealed code.Sealed, err error) {
 
 // open reads what a code says. Only this camera's label has the secret for it.
 func (s *shownCodes) open(sealed code.Sealed) (auth.Shown, error) {
-	identity := s.authority.Identity()
-	body, err := code.Open(identity.Label().Secret, identity.DeviceID(), sealed)
+	id := s.authority.Identity()
+	body, err := code.Open(id.Label().Secret, id.DeviceID(), sealed)
 	if err != nil {
 		return auth.Shown{}, err
 	}

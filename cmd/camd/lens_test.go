@@ -12,13 +12,14 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/code"
 )
 
 // fakeTaker keeps what it is given.
 type fakeTaker struct {
-	auth.Identity
+	*identity.Identity
 	shown []auth.Shown
 	wrong []string
 	err   error
@@ -33,7 +34,7 @@ func (f *fakeTaker) ShowWrong(code string) { f.wrong = append(f.wrong, code) }
 
 type identified struct{ *fakeTaker }
 
-func (i identified) Identity() auth.Identity { return i.fakeTaker.Identity }
+func (i identified) Identity() *identity.Identity { return i.fakeTaker.Identity }
 
 // clientBody is what a client puts into a code, but for what is set.
 func clientBody(t *testing.T) code.Body {
@@ -58,18 +59,18 @@ func clientBody(t *testing.T) code.Body {
 }
 
 func TestShownCodes(t *testing.T) {
-	identity, err := auth.InitFactory(t.TempDir(), auth.TPM{Use: auth.TPMOff})
+	id, err := identity.Init(t.TempDir(), identity.TPM{Use: identity.TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}
 	seal := func(secret [16]byte, b code.Body) code.Sealed {
-		s, err := code.Seal(secret, identity.DeviceID(), b)
+		s, err := code.Seal(secret, id.DeviceID(), b)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	own := identity.Label().Secret
+	own := id.Label().Secret
 	good := clientBody(t)
 	good.WiFi = &code.WiFi{SSID: []byte("\xff home"), Password: "correct horse", Hidden: true, OpenOK: true}
 	good.Broker = &code.Broker{URL: "mqtts://b", ViewerURL: "mqtts://v", ServerName: "n", CA: []byte{0x30, 0}}
@@ -91,7 +92,7 @@ func TestShownCodes(t *testing.T) {
 		"refused":                {seal(own, good), proto.Refuse(proto.CodeOwned), false, 1, 0}, // Show has counted it
 		"with a window too late": {seal(own, good), auth.ErrWindowClosed, true, 1, 0},
 	} {
-		f := &fakeTaker{Identity: identity, err: c.err}
+		f := &fakeTaker{Identity: id, err: c.err}
 		told := &feedback{say: func(string) {}}
 		s := &shownCodes{authority: identified{f}, told: told, log: slog.New(slog.DiscardHandler)}
 		done := s.Take(t.Context(), c.sealed)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/proto"
@@ -20,7 +21,7 @@ import (
 // service holds the handlers: thin joints between the gate and the parts.
 type service struct {
 	started   time.Time
-	identity  auth.Identity
+	identity  *identity.Identity
 	board     *health.Board
 	sessions  *live.Server
 	desk      *talk.Desk

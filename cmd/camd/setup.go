@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
@@ -54,17 +55,17 @@ func (m *meetingPlace) login(id proto.ClientID) envelope.BrokerLogin {
 	return login(id)
 }
 
-func setupConfig(cfg config.Config, identity auth.Identity, check func(context.Context, string) error) setup.Config {
-	return setup.Config{State: cfg.Device.State, Device: identity.DeviceID(), Check: check,
+func setupConfig(cfg config.Config, id *identity.Identity, check func(context.Context, string) error) setup.Config {
+	return setup.Config{State: cfg.Device.State, Device: id.DeviceID(), Check: check,
 		FixedBroker: cfg.Link.Broker != "", FixedCertificate: cfg.Link.Certificate != ""}
 }
 
 func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, board *health.Board, end anew) setup.Deps {
-	identity := authority.Identity()
+	id := authority.Identity()
 	return setup.Deps{
 		Radio: radio, HasWiFi: radio.Present, InNetwork: radio.Current, NotTaken: authority.WiFiNotTaken, Board: board,
-		Broker: trial{cfg, identity}, Claim: certifier{identity.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
-		Supplied: func() string { return supplied(cfg, identity) },
+		Broker: trial{cfg, id}, Claim: certifier{id.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
+		Supplied: func() string { return supplied(cfg, id) },
 		Member:   func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
 		Window:   authority.Window,
 		Again:    end.now,
@@ -74,7 +75,7 @@ func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, 
 // trial connects to a broker by settings that are not in force.
 type trial struct {
 	cfg      config.Config
-	identity auth.Identity
+	identity *identity.Identity
 }
 
 // Try implements setup.Broker.

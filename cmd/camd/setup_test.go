@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/internal/pki"
-	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
@@ -45,16 +45,16 @@ func TestReach(t *testing.T) {
 func TestOperational(t *testing.T) {
 	cfg := config.Default()
 	cfg.Device.State = t.TempDir()
-	identity := newIdentity(t, cfg)
-	_, own := certified(t, identity)
-	if cert, err := operational(cfg, identity, own); err != nil || string(cert.Certificate[0]) != string(own.Chain[0]) {
+	id := newIdentity(t, cfg)
+	_, own := certified(t, id)
+	if cert, err := operational(cfg, id, own); err != nil || string(cert.Certificate[0]) != string(own.Chain[0]) {
 		t.Errorf("set up: %+v, %v", cert, err)
 	}
-	if _, err := operational(cfg, identity, setup.Settings{}); err == nil || !strings.Contains(err.Error(), requestPath(cfg.Device.State)) {
+	if _, err := operational(cfg, id, setup.Settings{}); err == nil || !strings.Contains(err.Error(), requestPath(cfg.Device.State)) {
 		t.Errorf("neither: %v", err)
 	}
 	cfg.Link.Certificate = filepath.Join(t.TempDir(), "nowhere")
-	if _, err := operational(cfg, identity, own); err == nil {
+	if _, err := operational(cfg, id, own); err == nil {
 		t.Error("the configuration's file does not go before it")
 	}
 }
@@ -63,20 +63,20 @@ func TestOperational(t *testing.T) {
 func TestWhichCertificateGoesFirst(t *testing.T) {
 	cfg := config.Default()
 	cfg.Device.State = t.TempDir()
-	identity := newIdentity(t, cfg)
-	ca, own := certified(t, identity)
+	id := newIdentity(t, cfg)
+	ca, own := certified(t, id)
 	put := func() (name string) {
 		t.Helper()
-		cert, err := ca.Device(identity.DeviceID(), identity.Signer())
+		cert, err := ca.Device(id.DeviceID(), id.Signer())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(certificatePath(cfg), pki.CertificatePEM(cert), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return supplied(cfg, identity)
+		return supplied(cfg, id)
 	}
-	if supplied(cfg, identity) != "" {
+	if supplied(cfg, id) != "" {
 		t.Error("what is not there has a name")
 	}
 	first := put()
@@ -100,33 +100,33 @@ func TestWhichCertificateGoesFirst(t *testing.T) {
 	} {
 		cfg.Link.Broker = c.broker
 		own.Over, own.Broker = c.over, c.own
-		cert, err := operational(cfg, identity, own)
-		if err != nil || ownGoes(cfg, identity, own) != c.want || (string(cert.Certificate[0]) == string(own.Chain[0])) != c.want {
-			t.Errorf("%s: %v, what was set up goes first: %v", name, err, ownGoes(cfg, identity, own))
+		cert, err := operational(cfg, id, own)
+		if err != nil || ownGoes(cfg, id, own) != c.want || (string(cert.Certificate[0]) == string(own.Chain[0])) != c.want {
+			t.Errorf("%s: %v, what was set up goes first: %v", name, err, ownGoes(cfg, id, own))
 		}
 	}
 	if err := os.WriteFile(certificatePath(cfg), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !ownGoes(cfg, identity, own) {
+	if !ownGoes(cfg, id, own) {
 		t.Error("a damaged file goes first")
 	}
 }
 
-func newIdentity(t *testing.T, cfg config.Config) auth.Identity {
+func newIdentity(t *testing.T, cfg config.Config) *identity.Identity {
 	t.Helper()
-	if _, err := auth.InitFactory(cfg.Device.State, auth.TPM{Use: auth.TPMOff}); err != nil {
+	if _, err := identity.Init(cfg.Device.State, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
-	identity, err := auth.LoadIdentity(cfg.Device.State, "")
+	id, err := identity.Load(cfg.Device.State, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return identity
+	return id
 }
 
 // certified is an authority, and settings with a certificate that it made.
-func certified(t *testing.T, identity auth.Identity) (*pki.CA, setup.Settings) {
+func certified(t *testing.T, id *identity.Identity) (*pki.CA, setup.Settings) {
 	t.Helper()
 	ca, err := pki.NewCA("household")
 	if err != nil {
@@ -136,7 +136,7 @@ func certified(t *testing.T, identity auth.Identity) (*pki.CA, setup.Settings) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := ca.Device(identity.DeviceID(), key)
+	cert, err := ca.Device(id.DeviceID(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +151,8 @@ func certified(t *testing.T, identity auth.Identity) (*pki.CA, setup.Settings) {
 func TestTrialProblems(t *testing.T) {
 	cfg := config.Default()
 	cfg.Device.State = t.TempDir()
-	identity := newIdentity(t, cfg)
-	ca, own := certified(t, identity)
+	id := newIdentity(t, cfg)
+	ca, own := certified(t, id)
 	broker := &proto.SetupBroker{URL: "mqtts://127.0.0.1:1", CA: string(ca.PEM())}
 	with := func(b *proto.SetupBroker) setup.Settings {
 		own := own
@@ -167,7 +167,7 @@ func TestTrialProblems(t *testing.T) {
 		"nobody there":   {with(broker), proto.CodeBrokerUnreachable},
 		"no authority":   {with(&proto.SetupBroker{URL: "mqtts://127.0.0.1:1", CA: "x"}), proto.CodeBrokerCertificate},
 	} {
-		err := trial{cfg, identity}.Try(t.Context(), c.own)
+		err := trial{cfg, id}.Try(t.Context(), c.own)
 		var p *proto.SetupProblem
 		if !errors.As(err, &p) || p.Code != c.code || !strings.HasSuffix(err.Error(), ".") {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
@@ -175,7 +175,7 @@ func TestTrialProblems(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (trial{cfg, identity}).Try(ctx, with(broker)); !errors.Is(err, context.Canceled) {
+	if err := (trial{cfg, id}).Try(ctx, with(broker)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -195,7 +195,7 @@ func (r *reached) Try(context.Context, setup.Settings) error {
 func TestAOneTimePasswordIsSpentOnce(t *testing.T) {
 	cfg := config.Default()
 	cfg.Device.State = t.TempDir()
-	authority, err := auth.InitFactory(cfg.Device.State, auth.TPM{Use: auth.TPMOff})
+	authority, err := identity.Init(cfg.Device.State, identity.TPM{Use: identity.TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/link/linktest"
 )
@@ -14,7 +14,7 @@ import (
 // From nothing to a removed member, by the commands alone.
 func TestPKI(t *testing.T) {
 	t.Chdir(t.TempDir())
-	identity, err := auth.InitFactory("state", auth.TPM{Use: auth.TPMOff})
+	id, err := identity.Init("state", identity.TPM{Use: identity.TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestPKI(t *testing.T) {
 		{"member -- " + name, 1, "0 cameras have a certificate here"},
 		{"device no.csr", 1, "no.csr can't be read: no such file or directory"},
 		{"device camd-pki/ca.key", 1, "this is no certificate request"},
-		{"device state/identity/device.csr", 0, "camd-pki/devices/" + string(identity.DeviceID()) + ".crt"},
+		{"device state/identity/device.csr", 0, "camd-pki/devices/" + string(id.DeviceID()) + ".crt"},
 		{"device state/identity/device.csr", 1, "--renew replaces it"},
 		{"member anna", 1, "This is no key"},
 		{"member -- " + key[:len(key)-5], 1, "cut short"},
@@ -63,7 +63,7 @@ func TestPKI(t *testing.T) {
 		{"remove -- " + string(linktest.NewClientID()), 1, "no certificate was made for"},
 		{"remove -- " + key, 0, "systemctl restart mosquitto"},
 		{"remove -- -" + unknown[1:], 1, "no certificate was made for -" + unknown[1:]}, // a name may begin with a hyphen
-		{"remove -- " + string(identity.DeviceID()), 0, "crl.pem"},
+		{"remove -- " + string(id.DeviceID()), 0, "crl.pem"},
 	} {
 		code, out, errOut := run(t, append([]string{"pki"}, strings.Fields(c.args)...)...)
 		if code != c.code || !strings.Contains(out+errOut, c.want) || strings.Count(errOut, "\n") > 1 {

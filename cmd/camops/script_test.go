@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/camd-project/camd/internal/publish/publishtest"
-	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/auth/identity"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"camops": main}) }
@@ -27,9 +27,9 @@ func TestScripts(t *testing.T) {
 			// record FILE makes a device, and its record as camd factory init does.
 			"record": func(ts *testscript.TestScript, _ bool, args []string) {
 				state := ts.MkAbs(args[0]) + ".state"
-				id, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff})
+				id, err := identity.Init(state, identity.TPM{Use: identity.TPMOff})
 				ts.Check(err)
-				r, err := auth.FactoryRecord(state, id, "1.2.3")
+				r, err := id.Record(state, "1.2.3")
 				ts.Check(err)
 				text, err := r.Encode()
 				ts.Check(err)

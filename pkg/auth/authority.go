@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/health"
@@ -39,7 +41,7 @@ type Authority struct {
 	cfg Config
 	log *slog.Logger
 
-	identity  Identity
+	identity  *identity.Identity
 	household *household
 	trust     *store.DB
 	logs      *store.DB
@@ -68,7 +70,7 @@ type Authority struct {
 // else that goes wrong is an error, and nothing is changed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board) (*Authority, error) {
 	log = log.With("component", "auth")
-	id, err := LoadIdentity(cfg.State, cfg.TPM)
+	id, err := identity.Load(cfg.State, cfg.TPM)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func (a *Authority) Close() error {
 }
 
 // Identity is the device's.
-func (a *Authority) Identity() Identity { return a.identity }
+func (a *Authority) Identity() *identity.Identity { return a.identity }
 
 // Epoch is the household epoch and why it began.
 func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.household.reason }

@@ -1,43 +1,20 @@
 package auth
 
 import (
-	"bytes"
-	"crypto/rand"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+	"github.com/camd-project/camd/pkg/store/storetest"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
-
-// harms is what can become of a file.
-var harms = map[string]func(path string, content []byte) error{
-	"missing": func(path string, _ []byte) error { return os.Remove(path) },
-	"empty":   func(path string, _ []byte) error { return os.Truncate(path, 0) },
-	"short":   func(path string, b []byte) error { return os.Truncate(path, int64(len(b)/2)) },
-	"long": func(path string, b []byte) error {
-		return os.WriteFile(path, append(bytes.Clone(b), b...), 0o600)
-	},
-	"huge": func(path string, _ []byte) error { return os.Truncate(path, 1<<30) },
-	"garbage": func(path string, b []byte) error {
-		_, _ = rand.Read(b)
-		return os.WriteFile(path, b, 0o600)
-	},
-	"a folder": func(path string, _ []byte) error {
-		return errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "in it"), 0o700))
-	},
-	"a link to nothing": func(path string, _ []byte) error {
-		return errors.Join(os.Remove(path), os.Symlink("nothing", path))
-	},
-	"a pipe": func(path string, _ []byte) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) },
-}
 
 // unreadable makes a file that can't be read, by root neither: a link to itself.
 func unreadable(path string) error {
@@ -115,7 +92,7 @@ func TestDamageOfEachFile(t *testing.T) {
 	h := newHomes(t)
 	for _, evicted := range []bool{false, true} {
 		for _, file := range stateFiles(evicted) {
-			for harm, do := range harms {
+			for harm, do := range storetest.Harms {
 				state := h.owned(t, evicted)
 				path := filepath.Join(state, file)
 				content, err := os.ReadFile(path)
@@ -219,7 +196,7 @@ func TestWhatCantBeReadIsNoDamage(t *testing.T) {
 		if err := unreadable(filepath.Join(state, file)); err != nil {
 			t.Fatal(err)
 		}
-		before := tree(t, state)
+		before := storetest.Tree(t, state)
 		_, err := open(t, state)
 		if !errors.Is(err, syscall.ELOOP) {
 			t.Errorf("%s: camd starts, or says %v", file, err)
@@ -227,38 +204,10 @@ func TestWhatCantBeReadIsNoDamage(t *testing.T) {
 		if file == "household/1/sig.key" || filepath.Dir(file) == "household/1" {
 			continue // the databases were opened by then
 		}
-		if after := tree(t, state); after != before {
+		if after := storetest.Tree(t, state); after != before {
 			t.Errorf("%s: it changed\n%s\nto\n%s", file, before, after)
 		}
 	}
-}
-
-// tree lists what there is, with the content of small files.
-func tree(t *testing.T, dir string) string {
-	t.Helper()
-	var b bytes.Buffer
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		b.WriteString(path + " " + d.Type().String())
-		if d.Type().IsRegular() && filepath.Ext(path) != ".db" {
-			f, err := os.Open(path)
-			if err != nil {
-				return err
-			}
-			_, err = io.CopyN(&b, f, 64<<10) // some are made huge
-			if err := errors.Join(f.Close(), err); err != nil && !errors.Is(err, io.EOF) {
-				return err
-			}
-		}
-		b.WriteByte('\n')
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 // An identity that is damaged is no dead end. Where the key is whole, nobody has to pair
@@ -266,15 +215,15 @@ func tree(t *testing.T, dir string) string {
 func TestDamageOfTheIdentity(t *testing.T) {
 	h := newHomes(t)
 	for file, lost := range map[string]struct{ device, label bool }{
-		fileDeviceID: {false, false}, fileKey: {true, true}, fileCert: {false, false}, fileLabel: {false, true},
+		"device-id": {false, false}, "identity.key": {true, true}, "identity.crt": {false, false}, "label": {false, true},
 	} {
-		for harm, do := range harms {
+		for harm, do := range storetest.Harms {
 			state := h.owned(t, false)
-			old, err := LoadIdentity(state, "")
+			old, err := identity.Load(state, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(state, identityFolder, file)
+			path := filepath.Join(state, "identity", file)
 			content, err := os.ReadFile(path)
 			if err == nil {
 				err = do(path, content)
@@ -283,22 +232,22 @@ func TestDamageOfTheIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := file + ", " + harm
-			before := tree(t, state)
-			if _, err := open(t, state); err == nil && (file == fileKey || file == fileCert) && harm == "long" {
+			before := storetest.Tree(t, state)
+			if _, err := open(t, state); err == nil && (file == "identity.key" || file == "identity.crt") && harm == "long" {
 				continue // PEM may be followed by more
-			} else if !errors.Is(err, ErrIdentity) {
+			} else if !errors.Is(err, identity.ErrDamaged) {
 				t.Errorf("%s: camd starts, or says %v", name, err)
 				continue
 			}
-			if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrIdentity) {
+			if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); !errors.Is(err, identity.ErrDamaged) {
 				t.Errorf("%s: factory init says %v", name, err)
 			}
-			r, err := PlanRepair(state, TPM{Use: TPMOff})
+			r, err := identity.PlanRepair(state, identity.TPM{Use: identity.TPMOff})
 			if err != nil || r.NewDevice != lost.device || r.NewLabel != lost.label || len(r.Damage) == 0 {
 				t.Errorf("%s: the plan is %+v, %v", name, r, err)
 				continue
 			}
-			if after := tree(t, state); after != before {
+			if after := storetest.Tree(t, state); after != before {
 				t.Errorf("%s: the plan changed something", name)
 			}
 			id, err := r.Do()
@@ -309,7 +258,7 @@ func TestDamageOfTheIdentity(t *testing.T) {
 			if (id.DeviceID() == old.DeviceID()) == lost.device || (id.Label().Text() == old.Label().Text()) == lost.label {
 				t.Errorf("%s: the device was %s and is %s", name, old.DeviceID(), id.DeviceID())
 			}
-			checkModes(t, state)
+			storetest.CheckModes(t, filepath.Join(state, "identity"))
 			a, err := open(t, state)
 			if err != nil {
 				t.Errorf("%s: after the repair: %v", name, err)
@@ -318,7 +267,7 @@ func TestDamageOfTheIdentity(t *testing.T) {
 			if epoch, _ := a.Epoch(); a.Owned() == lost.device || (epoch > 1) != lost.device {
 				t.Errorf("%s: after the repair: epoch %d, owned %v", name, epoch, a.Owned())
 			}
-			if r, err := PlanRepair(state, TPM{Use: TPMOff}); err != nil || len(r.Damage) > 0 {
+			if r, err := identity.PlanRepair(state, identity.TPM{Use: identity.TPMOff}); err != nil || len(r.Damage) > 0 {
 				t.Errorf("%s: after the repair: %+v, %v", name, r, err)
 			}
 		}

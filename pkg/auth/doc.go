@@ -1,6 +1,5 @@
-// Package auth decides who may do what. It owns the device's identity, the
-// household's keys and their epoch, the members, the pairing window, and Gate:
-// the one way in for a request. docs/protocol.md 2, 5 and 11.
+// Package auth decides who may do what. It owns the household's keys and their
+// epoch, the members, the pairing window, and Gate: the one way in for a request. docs/protocol.md 2, 5 and 11.
 //
 // It refuses everything that is not a fresh request, signed by an enrolled key
 // for this device and this epoch, from a member who holds the scopes; and it

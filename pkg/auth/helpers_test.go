@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
@@ -57,7 +59,7 @@ func tryOpenWith(t testing.TB, cfg Config) (*Authority, error) {
 func newState(t testing.TB) string {
 	t.Helper()
 	state := t.TempDir()
-	if _, err := InitFactory(state, TPM{Use: TPMOff}); err != nil {
+	if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	return state

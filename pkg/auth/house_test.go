@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
@@ -105,7 +107,7 @@ func newHouse(t *testing.T) *house {
 	h.senses.h = h
 	h.cfg = Config{Abort: func(string) {}, State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
 		Check: checkHere, Broker: testBroker}
-	if _, err := InitFactory(h.cfg.State, TPM{Use: TPMOff}); err != nil {
+	if _, err := identity.Init(h.cfg.State, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	h.wall.set(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) // a Monday

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/store"
@@ -64,14 +66,14 @@ func epochFolder(state string, epoch uint64) string {
 }
 
 // makeHousehold makes the keys of an epoch, durably, and loads them.
-func makeHousehold(state string, id Identity, epoch uint64, reason string) (*household, error) {
+func makeHousehold(state string, id *identity.Identity, epoch uint64, reason string) (*household, error) {
 	h, err := newHousehold(id, epoch, reason)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{fileTrio: h.trio, fileReason: []byte(reason)}
 	for name, key := range map[string]any{fileSig: h.sig, fileEnc: h.enc, fileLog: h.log} {
-		if files[name], err = encodeKey(key); err != nil {
+		if files[name], err = identity.EncodeKey(key); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +87,7 @@ func makeHousehold(state string, id Identity, epoch uint64, reason string) (*hou
 	return h, store.WriteDir(dir, files)
 }
 
-func newHousehold(id Identity, epoch uint64, reason string) (*household, error) {
+func newHousehold(id *identity.Identity, epoch uint64, reason string) (*household, error) {
 	h := &household{epoch: epoch, reason: reason}
 	var err error
 	if h.sig, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
@@ -108,7 +110,7 @@ func newHousehold(id Identity, epoch uint64, reason string) (*household, error) 
 
 // CheckKeys reports what is wrong with the household's keys and the sealing key, for
 // camd check: nil too where there are none yet. It changes nothing.
-func CheckKeys(state string, id Identity) error {
+func CheckKeys(state string, id *identity.Identity) error {
 	epoch, err := newestEpoch(state)
 	if err != nil || epoch == 0 {
 		return err
@@ -122,7 +124,7 @@ func CheckKeys(state string, id Identity) error {
 
 // loadHousehold reads the keys of an epoch. Files that can be read and hold
 // something else than they should are damage; files that can't be read are not.
-func loadHousehold(state string, id Identity, epoch uint64) (*household, error) {
+func loadHousehold(state string, id *identity.Identity, epoch uint64) (*household, error) {
 	dir := epochFolder(state, epoch)
 	files := map[string][]byte{}
 	for _, name := range []string{fileSig, fileEnc, fileLog, fileTrio, fileReason} {
@@ -149,15 +151,15 @@ func loadHousehold(state string, id Identity, epoch uint64) (*household, error) 
 }
 
 func (h *household) parse(files map[string][]byte) error {
-	sig, err := parseKey(files[fileSig])
+	sig, err := identity.ParseKey(files[fileSig])
 	if err != nil {
 		return err
 	}
-	enc, err := parseKey(files[fileEnc])
+	enc, err := identity.ParseKey(files[fileEnc])
 	if err != nil {
 		return err
 	}
-	log, err := parseKey(files[fileLog])
+	log, err := identity.ParseKey(files[fileLog])
 	if err != nil {
 		return err
 	}
@@ -178,7 +180,7 @@ func (h *household) parse(files map[string][]byte) error {
 }
 
 // verify proves that the trio names this device, this epoch and these keys.
-func (h *household) verify(id Identity) error {
+func (h *household) verify(id *identity.Identity) error {
 	key, ok := id.Signer().Public().(*ecdsa.PublicKey)
 	if !ok {
 		return errors.New("the identity has no ECDSA key")

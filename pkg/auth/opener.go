@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/camd-project/camd/pkg/auth/identity"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -45,7 +47,7 @@ func StoreFiles(state string) []string {
 type opener struct {
 	cfg      Config
 	log      *slog.Logger
-	identity Identity
+	identity *identity.Identity
 	sealer   *store.Sealer
 
 	household *household

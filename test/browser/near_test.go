@@ -12,6 +12,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/ble"
@@ -87,7 +88,7 @@ func (s *settable) all() []proto.SetupSettings {
 func newNear(t *testing.T, b *tab, mtu int) *near {
 	t.Helper()
 	state, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	if _, err := auth.InitFactory(state, auth.TPM{Use: auth.TPMOff}); err != nil {
+	if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	authority, err := auth.Open(t.Context(), auth.Config{State: state, Household: auth.DefaultHousehold(),

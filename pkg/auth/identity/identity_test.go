@@ -1,4 +1,4 @@
-package auth
+package identity
 
 import (
 	"bytes"
@@ -14,11 +14,21 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store/storetest"
 )
+
+func newState(t *testing.T) string {
+	t.Helper()
+	state := t.TempDir()
+	if _, err := Init(state, TPM{Use: TPMOff}); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
 
 func TestFactory(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "camd")
-	id, err := InitFactory(state, TPM{Use: TPMOff})
+	id, err := Init(state, TPM{Use: TPMOff})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +47,7 @@ func TestFactory(t *testing.T) {
 	if leaf.Subject.CommonName != string(id.DeviceID()) || len(leaf.URIs) != 1 || leaf.URIs[0].String() != urn || leaf.NotAfter.Year() != 9999 {
 		t.Errorf("certificate: %v %v %v", leaf.Subject, leaf.URIs, leaf.NotAfter)
 	}
-	text, err := os.ReadFile(filepath.Join(state, identityFolder, fileRequest))
+	text, err := os.ReadFile(filepath.Join(state, folder, fileRequest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,36 +59,19 @@ func TestFactory(t *testing.T) {
 	if key, ok := csr.PublicKey.(*ecdsa.PublicKey); !ok || !key.Equal(id.Signer().Public()) {
 		t.Error("the request is for another key")
 	}
-	checkModes(t, state)
-}
-
-func checkModes(t *testing.T, state string) {
-	t.Helper()
-	err := filepath.WalkDir(filepath.Join(state, identityFolder), func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil && info.Mode().Type() != os.ModeSymlink && info.Mode().Perm()&0o077 != 0 { // a link has none of its own
-			t.Errorf("%s has mode %v", path, info.Mode())
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	storetest.CheckModes(t, filepath.Join(state, folder))
 }
 
 func TestFactoryRunsOnce(t *testing.T) {
 	state := newState(t)
-	before, err := LoadIdentity(state, "")
+	before, err := Load(state, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrExists) {
+	if _, err := Init(state, TPM{Use: TPMOff}); !errors.Is(err, ErrExists) {
 		t.Errorf("second run: %v", err)
 	}
-	after, err := LoadIdentity(state, "")
+	after, err := Load(state, "")
 	if err != nil || after.Label().Text() != before.Label().Text() {
 		t.Errorf("the identity changed: %v", err)
 	}
@@ -94,10 +87,10 @@ func TestFactoryAfterPowerCut(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(half, fileKey), []byte("half a key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadIdentity(state, ""); !errors.Is(err, ErrNoIdentity) {
+	if _, err := Load(state, ""); !errors.Is(err, ErrMissing) {
 		t.Errorf("half an identity: %v", err)
 	}
-	if _, err := InitFactory(state, TPM{Use: TPMOff}); err != nil {
+	if _, err := Init(state, TPM{Use: TPMOff}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
@@ -109,7 +102,7 @@ func TestLoadIdentityRefuses(t *testing.T) {
 	other := newState(t)
 	copyFrom := func(name string) func(string) error {
 		return func(dir string) error {
-			b, err := os.ReadFile(filepath.Join(other, identityFolder, name))
+			b, err := os.ReadFile(filepath.Join(other, folder, name))
 			if err != nil {
 				return err
 			}
@@ -142,10 +135,10 @@ func TestLoadIdentityRefuses(t *testing.T) {
 		"no label at all": {write(fileLabel, "hello"), "holds no label"},
 	} {
 		state := newState(t)
-		if err := c.change(filepath.Join(state, identityFolder)); err != nil {
+		if err := c.change(filepath.Join(state, folder)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadIdentity(state, ""); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Load(state, ""); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -154,11 +147,11 @@ func TestLoadIdentityRefuses(t *testing.T) {
 // Whatever lies in the folder's place is kept, and another identity made.
 func TestRepairOfAFileInTheFoldersPlace(t *testing.T) {
 	state := newState(t)
-	dir := filepath.Join(state, identityFolder)
+	dir := filepath.Join(state, folder)
 	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := InitFactory(state, TPM{Use: TPMOff}); !errors.Is(err, ErrIdentity) {
+	if _, err := Init(state, TPM{Use: TPMOff}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("init says %v", err)
 	}
 	r, err := PlanRepair(state, TPM{Use: TPMOff})
@@ -176,11 +169,11 @@ func TestRepairOfAFileInTheFoldersPlace(t *testing.T) {
 // The identifier of another device is mended from the certificate, which the key proves.
 func TestRepairOfAnotherDevicesIdentifier(t *testing.T) {
 	state := newState(t)
-	before, err := LoadIdentity(state, "")
+	before, err := Load(state, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(state, identityFolder, fileDeviceID), []byte(proto.NewDeviceID()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(state, folder, fileDeviceID), []byte(proto.NewDeviceID()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, err := PlanRepair(state, TPM{Use: TPMOff})
@@ -193,10 +186,13 @@ func TestRepairOfAnotherDevicesIdentifier(t *testing.T) {
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	a := openAuthority(t, newState(t))
-	text, _, _ := strings.Cut(a.Identity().Label().Text(), "&k=")
+	id, err := Load(newState(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := strings.Cut(id.Label().Text(), "&k=")
 	_, secret, _ := strings.Cut(text, "&s=")
-	if bytes.Contains([]byte(a.Identity().Label().String()), []byte(secret)) {
+	if bytes.Contains([]byte(id.Label().String()), []byte(secret)) {
 		t.Error("the label prints its secret")
 	}
 }

@@ -1,4 +1,4 @@
-package auth
+package identity
 
 import (
 	"crypto"
@@ -8,41 +8,40 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Repair is what becomes of an identity of which files are damaged or missing.
+// Repair is the plan for an identity of which files are damaged or missing.
 type Repair struct {
-	Damage []string // sentences' beginnings: which file is what
+	Damage []string // the beginning of a sentence for each file: which file, and what is wrong
 
 	NewDevice bool // the key or the identifier is lost: this becomes another device
 	NewLabel  bool // the label's secret is lost: the one on the housing fits no more
 
 	state  string
-	tpm    TPM // for a key that is made anew
+	tpm    TPM // for a new key
 	device proto.DeviceID
 	key    crypto.Signer
-	files  []string // names of those that are made anew
+	files  []string // names of those to make again
 }
 
-// PlanRepair looks at the identity and changes nothing. Nothing is to be repaired where
-// Damage is empty. What can't be read is no damage, but an error, and so is a TPM that does
-// not answer; with TPMOff what lies in a TPM is lost.
+// PlanRepair looks at the identity and changes nothing. If Damage is empty, there is
+// nothing to repair. A file that can't be read is not damage but an error, and so is a TPM
+// that does not answer. With TPMOff a key in a TPM is lost.
 func PlanRepair(state string, t TPM) (*Repair, error) {
-	dir := filepath.Join(state, identityFolder)
-	if err := private(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoIdentity
+	dir := filepath.Join(state, folder)
+	if err := checkPrivate(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrMissing
 	} else if err != nil {
 		return nil, err
 	}
-	r := &Repair{state: state, tpm: t.after(dir)}
+	r := &Repair{state: state, tpm: t.replacing(dir)}
 	key, err := loadKey(dir, t)
 	if r.lost(fileKey, err) != nil {
 		return nil, err
 	}
-	r.key = key.key
+	r.key = key.signer
 	if r.device, err = loadDevice(dir); r.lost(fileDeviceID, err) != nil {
 		return nil, err
 	}
@@ -65,7 +64,7 @@ func PlanRepair(state string, t TPM) (*Repair, error) {
 		return r, nil
 	}
 	_, err = loadLabel(dir, r.device, r.key.Public())
-	r.NewLabel = errors.Is(err, ErrIdentity)
+	r.NewLabel = errors.Is(err, ErrDamaged)
 	if r.lost(fileLabel, err) != nil {
 		return nil, err
 	}
@@ -73,16 +72,16 @@ func PlanRepair(state string, t TPM) (*Repair, error) {
 	return r, r.lost(fileRequest, err)
 }
 
-// lost notes a file that is damaged. Any other error is returned.
+// lost notes a file that is damaged, and returns any other error.
 func (r *Repair) lost(name string, err error) error {
-	if !errors.Is(err, ErrIdentity) {
+	if !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	r.Damage, r.files = append(r.Damage, err.Error()), append(r.files, name)
 	return nil
 }
 
-// deviceOf is the identifier in certificates of ours; empty if there is none.
+// deviceOf returns the identifier in our own certificates; empty if there is none.
 func deviceOf(chain [][]byte) proto.DeviceID {
 	if len(chain) == 0 {
 		return ""
@@ -94,22 +93,22 @@ func deviceOf(chain [][]byte) proto.DeviceID {
 	return proto.DeviceID(leaf.Subject.CommonName)
 }
 
-// Do makes anew what is lost, and what does not fit without it. Of another device's
-// identity all is made anew, and what was there is set aside: the household begins a new
-// epoch at the next start, since its keys are signed by the identity that is gone.
-func (r *Repair) Do() (Identity, error) {
-	dir := filepath.Join(r.state, identityFolder)
+// Do makes again what is lost, and what depends on it. For a new device all files are
+// made again, and the old folder is set aside: the household begins a new epoch at the next
+// start, since its keys are signed by the identity that is gone.
+func (r *Repair) Do() (*Identity, error) {
+	dir := filepath.Join(r.state, folder)
 	if r.NewDevice {
-		files, err := newIdentity(proto.NewDeviceID(), r.tpm) // first, since the TPM may be away
+		files, err := newFiles(r.tpm) // first, since the TPM may be away
 		if err != nil {
 			return nil, err
 		}
 		if _, err := store.SetAside(dir); err != nil {
 			return nil, err
 		}
-		return writeIdentity(r.state, files, r.tpm.Path)
+		return write(r.state, files, r.tpm.Path)
 	}
-	made, err := r.remake()
+	made, err := filesFor(r.device, r.key)
 	if err != nil {
 		return nil, err
 	}
@@ -127,22 +126,5 @@ func (r *Repair) Do() (Identity, error) {
 			return nil, err
 		}
 	}
-	return LoadIdentity(r.state, r.tpm.Path)
-}
-
-// remake makes all files that follow from key and identifier.
-func (r *Repair) remake() (map[string][]byte, error) {
-	cert, err := selfSigned(r.device, r.key)
-	if err != nil {
-		return nil, err
-	}
-	request, err := signingRequest(r.device, r.key)
-	if err != nil {
-		return nil, err
-	}
-	label, err := pairing.NewLabel(r.device, pairing.NewSecret(), r.key.Public())
-	if err != nil {
-		return nil, err
-	}
-	return map[string][]byte{fileDeviceID: []byte(r.device), fileCert: cert, fileRequest: request, fileLabel: []byte(label.Text())}, nil
+	return Load(r.state, r.tpm.Path)
 }

@@ -1,8 +1,7 @@
-package auth
+package identity
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -11,19 +10,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/tpm"
 	"github.com/camd-project/camd/pkg/auth/tpm/tpmtest"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store/storetest"
 )
 
 // newTPMState makes an identity in a TPM.
 func newTPMState(t *testing.T) (state string, chip *tpmtest.TPM) {
 	t.Helper()
 	chip, state = tpmtest.New(t), t.TempDir()
-	id, err := InitFactory(state, TPM{Path: chip.Path, Use: TPMRequire})
+	id, err := Init(state, TPM{Path: chip.Path, Use: TPMRequire})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,60 +31,15 @@ func newTPMState(t *testing.T) (state string, chip *tpmtest.TPM) {
 	return state, chip
 }
 
-func openAt(t *testing.T, state string, chip *tpmtest.TPM) *Authority {
-	t.Helper()
-	a, err := tryOpenWith(t, Config{Abort: func(string) {}, State: state, TPM: chip.Path, Check: checkHere, Household: DefaultHousehold(),
-		Clock: func() (time.Time, bool) { return time.Now(), true }, Broker: testBroker})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() }) // a second Close does no harm
-	return a
-}
-
-// All that the identity signs, it signs in the TPM, and the household goes on with it.
-func TestIdentityInATPM(t *testing.T) {
-	state, chip := newTPMState(t)
-	a := openAt(t, state, chip)
-	key, ok := a.Identity().Signer().Public().(*ecdsa.PublicKey)
-	if !ok {
-		t.Fatal("no ECDSA key")
-	}
-	if trio, err := envelope.VerifyTrio(a.Trio(), key); err != nil || trio.Device != a.Identity().DeviceID() {
-		t.Errorf("the trio: %+v, %v", trio, err)
-	}
-	statement, err := a.Statement()
-	if err == nil {
-		_, err = envelope.VerifyEpoch([]byte(statement), key)
-	}
-	if err != nil {
-		t.Errorf("the statement: %v", err)
-	}
-	openWindow(t, a, time.Minute)
-	if client, device := pair(t, a, a.Identity().Label(), newKeys(t)); client != nil || device != nil {
-		t.Fatal(client, device)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	chip.PowerOff()
-	chip.PowerOn()
-	again := openAt(t, state, chip)
-	if epoch, _ := again.Epoch(); epoch != 1 || !again.Owned() {
-		t.Errorf("after a power cut: epoch %d, owned %v", epoch, again.Owned())
-	}
-	checkModes(t, state)
-}
-
 // The request for the broker's certificate is by the TPM's key, and no private key lies in
 // the folder.
 func TestWhatTheFactoryLeavesOfATPM(t *testing.T) {
 	state, chip := newTPMState(t)
-	id, err := LoadIdentity(state, chip.Path)
+	id, err := Load(state, chip.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := FactoryRecord(state, id, "1.2.3")
+	r, err := id.Record(state, "1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +50,7 @@ func TestWhatTheFactoryLeavesOfATPM(t *testing.T) {
 	if err != nil || request.CheckSignature() != nil {
 		t.Errorf("the request: %v", err)
 	}
-	err = filepath.WalkDir(filepath.Join(state, identityFolder), func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(state, folder), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -117,10 +70,10 @@ func TestWhatTheFactoryLeavesOfATPM(t *testing.T) {
 // Where a TPM was asked for, a key in a file is no identity.
 func TestARequiredTPMIsNeverAFile(t *testing.T) {
 	state := t.TempDir()
-	if id, err := InitFactory(state, TPM{Path: filepath.Join(state, "none"), Use: TPMRequire}); !errors.Is(err, tpm.ErrNone) {
+	if id, err := Init(state, TPM{Path: filepath.Join(state, "none"), Use: TPMRequire}); !errors.Is(err, tpm.ErrNone) {
 		t.Errorf("without a TPM there is %v, %v", id, err)
 	}
-	if _, err := os.Stat(filepath.Join(state, identityFolder)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(state, folder)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("there is an identity: %v", err)
 	}
 }
@@ -132,18 +85,18 @@ func TestATPMThatFailsIsNotPassedOver(t *testing.T) {
 	if err := os.WriteFile(broken, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	id, err := InitFactory(state, TPM{Path: broken})
+	id, err := Init(state, TPM{Path: broken})
 	if err == nil || !strings.HasSuffix(err.Error(), "; --tpm off makes a key in a file instead") {
 		t.Errorf("with a TPM that fails there is %v, %v", id, err)
 	}
-	if id, err := InitFactory(state, TPM{Path: broken, Use: TPMOff}); err != nil || id.Class() != proto.ClassFile {
+	if id, err := Init(state, TPM{Path: broken, Use: TPMOff}); err != nil || id.Class() != proto.ClassFile {
 		t.Errorf("off: %v, %v", id, err)
 	}
-	if id, err := InitFactory(t.TempDir(), TPM{Path: filepath.Join(state, "none")}); err != nil || id.Class() != proto.ClassFile {
+	if id, err := Init(t.TempDir(), TPM{Path: filepath.Join(state, "none")}); err != nil || id.Class() != proto.ClassFile {
 		t.Errorf("without a TPM: %v, %v", id, err)
 	}
 	chip := tpmtest.New(t)
-	if id, err := InitFactory(t.TempDir(), TPM{Path: chip.Path}); err != nil || id.Class() != proto.ClassTPM {
+	if id, err := Init(t.TempDir(), TPM{Path: chip.Path}); err != nil || id.Class() != proto.ClassTPM {
 		t.Errorf("with a TPM: %v, %v", id, err)
 	}
 }
@@ -152,21 +105,21 @@ func TestATPMThatFailsIsNotPassedOver(t *testing.T) {
 func TestDamageOfAnIdentityInATPM(t *testing.T) {
 	made, chip := newTPMState(t)
 	at := TPM{Path: chip.Path}
-	old, err := LoadIdentity(made, chip.Path)
+	old, err := Load(made, chip.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for file, lost := range map[string]struct{ device, label bool }{
 		fileDeviceID: {false, false}, fileKey: {true, true}, fileCert: {false, false}, fileLabel: {false, true}, fileRequest: {false, false},
 	} {
-		for harm, do := range harms {
+		for harm, do := range storetest.Harms {
 			name := file + ", " + harm
 			state := filepath.Join(t.TempDir(), "state")
 			if err := os.CopyFS(state, os.DirFS(made)); err != nil {
 				t.Fatal(err)
 			}
 			closeModes(t, state)
-			path := filepath.Join(state, identityFolder, file)
+			path := filepath.Join(state, folder, file)
 			content, err := os.ReadFile(path)
 			if err == nil {
 				err = do(path, content)
@@ -174,8 +127,8 @@ func TestDamageOfAnIdentityInATPM(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := LoadIdentity(state, chip.Path); (err == nil) != (file == fileRequest || harm == "long" && (file == fileKey || file == fileCert)) ||
-				err != nil && !errors.Is(err, ErrIdentity) {
+			if _, err := Load(state, chip.Path); (err == nil) != (file == fileRequest || harm == "long" && (file == fileKey || file == fileCert)) ||
+				err != nil && !errors.Is(err, ErrDamaged) {
 				t.Errorf("%s: loaded: %v", name, err)
 			}
 			r, err := PlanRepair(state, at)
@@ -194,7 +147,7 @@ func TestDamageOfAnIdentityInATPM(t *testing.T) {
 			if (id.DeviceID() == old.DeviceID()) == lost.device || (id.Label().Text() == old.Label().Text()) == lost.label || id.Class() != proto.ClassTPM {
 				t.Errorf("%s: the device was %s and is %s, class %s", name, old.DeviceID(), id.DeviceID(), id.Class())
 			}
-			checkModes(t, state)
+			storetest.CheckModes(t, filepath.Join(state, folder))
 		}
 	}
 }
@@ -218,10 +171,10 @@ func closeModes(t *testing.T, state string) {
 func TestALostTPM(t *testing.T) {
 	state, chip := newTPMState(t)
 	at := TPM{Path: chip.Path}
-	before := tree(t, state)
+	before := storetest.Tree(t, state)
 	chip.PowerOff()
-	_, err := LoadIdentity(state, chip.Path)
-	if err == nil || errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), "lies in a TPM, and there is no TPM at "+chip.Path+"; start camd where the TPM is") {
+	_, err := Load(state, chip.Path)
+	if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "lies in a TPM, and there is no TPM at "+chip.Path+"; start camd where the TPM is") {
 		t.Errorf("without its TPM: %v", err)
 	}
 	if r, err := PlanRepair(state, at); err == nil {
@@ -230,12 +183,12 @@ func TestALostTPM(t *testing.T) {
 	if r, err := PlanRepair(state, TPM{Path: chip.Path, Use: TPMOff}); err != nil || !r.NewDevice {
 		t.Errorf("given up: %+v, %v", r, err)
 	}
-	if after := tree(t, state); after != before {
+	if after := storetest.Tree(t, state); after != before {
 		t.Error("something changed")
 	}
 	chip.PowerOn()
 	chip.Clear()
-	if _, err := LoadIdentity(state, chip.Path); !errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), "was cleared since it made the key, or is another one") {
+	if _, err := Load(state, chip.Path); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "was cleared since it made the key, or is another one") {
 		t.Errorf("cleared: %v", err)
 	}
 	r, err := PlanRepair(state, at)
@@ -246,7 +199,7 @@ func TestALostTPM(t *testing.T) {
 	if id, err := r.Do(); !errors.Is(err, tpm.ErrNone) {
 		t.Errorf("a key of a TPM becomes %v, %v", id, err)
 	}
-	if after := tree(t, state); after != before {
+	if after := storetest.Tree(t, state); after != before {
 		t.Error("a repair that failed changed something")
 	}
 	chip.PowerOn()

@@ -1,4 +1,4 @@
-package auth
+package identity
 
 import (
 	"crypto"
@@ -16,77 +16,64 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
-	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// InitFactory makes the identity of a device once, in <state>/identity, and returns it;
-// its key lies where t says. The folder appears whole or not at all, so a power cut leaves
-// a device on which it can be run again: a TPM keeps nothing of a key. The error is
-// ErrExists when there is an identity.
-func InitFactory(state string, t TPM) (Identity, error) {
-	dir := filepath.Join(state, identityFolder)
+// Init makes the identity of a device in <state>/identity, and returns it; its key is
+// where t says. The folder appears whole or not at all, so after a power cut Init can be
+// called again: a TPM keeps nothing of a key. The error is ErrExists if there is an
+// identity, ErrDamaged if that is damaged.
+func Init(state string, t TPM) (*Identity, error) {
+	dir := filepath.Join(state, folder)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		if _, wrong := LoadIdentity(state, t.Path); errors.Is(wrong, ErrIdentity) {
+		if _, wrong := Load(state, t.Path); errors.Is(wrong, ErrDamaged) {
 			return nil, wrong
 		}
 		return nil, errors.Join(err, fmt.Errorf("%s: %w", dir, ErrExists))
 	}
-	files, err := newIdentity(proto.NewDeviceID(), t)
+	files, err := newFiles(t)
 	if err != nil {
 		return nil, err
 	}
-	return writeIdentity(state, files, t.Path)
+	return write(state, files, t.Path)
 }
 
-// writeIdentity writes the folder of an identity, where there is none, and reads it again.
-func writeIdentity(state string, files map[string][]byte, tpmPath string) (Identity, error) {
-	dir := filepath.Join(state, identityFolder)
+// write writes the folder of an identity, where there is none, and loads it. What a power
+// cut left of an earlier attempt is removed before.
+func write(state string, files map[string][]byte, tpmPath string) (*Identity, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("make state folder: %w", err)
 	}
-	if err := removeHalfMade(dir); err != nil {
-		return nil, err
-	}
-	if err := store.WriteDir(dir, files); err != nil {
-		return nil, err
-	}
-	return LoadIdentity(state, tpmPath)
-}
-
-// FactoryRecord returns what the maker keeps of the identity in the state folder; version
-// is camd's.
-func FactoryRecord(state string, id Identity, version string) (record.Record, error) {
-	text, err := readPrivate(filepath.Join(state, identityFolder), fileRequest)
-	if err != nil {
-		return record.Record{}, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return record.Record{}, damaged(filepath.Join(state, identityFolder), fileRequest, "holds no certificate request")
-	}
-	return record.Record{Label: id.Label(), Class: id.Class(), Certificate: id.Chain()[0], Request: block.Bytes, Camd: version}, nil
-}
-
-// removeHalfMade removes what a power cut left of store.WriteDir.
-func removeHalfMade(dir string) error {
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".*"))
+	left, err := filepath.Glob(filepath.Join(state, "."+folder+".*"))
 	for _, path := range left {
 		err = errors.Join(err, os.RemoveAll(path))
 	}
 	if err != nil {
-		return fmt.Errorf("remove what an interrupted start left: %w", err)
+		return nil, fmt.Errorf("remove what an interrupted start left: %w", err)
 	}
-	return nil
+	if err := store.WriteDir(filepath.Join(state, folder), files); err != nil {
+		return nil, err
+	}
+	return Load(state, tpmPath)
 }
 
-func newIdentity(device proto.DeviceID, t TPM) (map[string][]byte, error) {
-	made, keyText, err := t.newKey()
+// newFiles makes all files of a new device.
+func newFiles(t TPM) (map[string][]byte, error) {
+	key, text, err := t.newKey()
 	if err != nil {
 		return nil, err
 	}
-	key := made.key
+	files, err := filesFor(proto.NewDeviceID(), key.signer)
+	if err != nil {
+		return nil, err
+	}
+	files[fileKey] = text
+	return files, nil
+}
+
+// filesFor makes all files that follow from identifier and key.
+func filesFor(device proto.DeviceID, key crypto.Signer) (map[string][]byte, error) {
 	cert, err := selfSigned(device, key)
 	if err != nil {
 		return nil, err
@@ -99,13 +86,10 @@ func newIdentity(device proto.DeviceID, t TPM) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make label: %w", err)
 	}
-	return map[string][]byte{
-		fileDeviceID: []byte(device), fileKey: keyText, fileCert: cert,
-		fileRequest: request, fileLabel: []byte(label.Text()),
-	}, nil
+	return map[string][]byte{fileDeviceID: []byte(device), fileCert: cert, fileRequest: request, fileLabel: []byte(label.Text())}, nil
 }
 
-// urn is the URI that names a device in certificates.
+// urn returns the URI that names a device in certificates.
 func urn(device proto.DeviceID) *url.URL {
 	return &url.URL{Scheme: "urn", Opaque: "camd:device:" + string(device)}
 }
@@ -132,7 +116,7 @@ func selfSigned(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
-// signingRequest asks a fleet's CA for the operational certificate (PKCS #10).
+// signingRequest makes the request for an operational certificate of a fleet's CA (PKCS #10).
 func signingRequest(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
 	t := &x509.CertificateRequest{
 		Subject: pkix.Name{CommonName: string(device)},
