@@ -113,7 +113,7 @@ var (
 	leaves   = []string{"pkg/proto", "pkg/media", "pkg/store", "pkg/health", "pkg/supervise", "pkg/foreign", "pkg/logging", "pkg/watchdog"}
 	// What both sides must read alike, or must not take from a broker, is shared.
 	client = []string{"pkg/proto", "pkg/media", "pkg/auth/envelope", "pkg/auth/pairing", "pkg/auth/accesslog",
-		"pkg/auth/naming", "pkg/auth/schedule", "pkg/link/mqttframe", "pkg/link/tlsend", "pkg/foreign", "pkg/setup/code", "pkg/setup/frame", "pkg/client"}
+		"pkg/auth/naming", "pkg/auth/schedule", "pkg/link/mqttframe", "pkg/link/tlsend", "pkg/live/rtc", "pkg/foreign", "pkg/setup/code", "pkg/setup/frame", "pkg/client"}
 )
 
 // allowed lists the folders of ours that the package at path may import.

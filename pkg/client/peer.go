@@ -4,25 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
-	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 const (
-	videoRate = 90000 // RTP clock of H.264 (RFC 6184 section 8.2.1)
-	audioRate = 48000 // RTP clock of Opus (RFC 7587 section 4.1)
-
-	playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+	videoRate = rtc.VideoClock
+	audioRate = rtc.AudioClock
 )
 
 // ICE: the waits keep a better path from being overtaken by a worse one that
@@ -51,8 +47,14 @@ type ICEServer struct {
 
 // newPeer makes a PeerConnection that receives H.264 and Opus and nothing else.
 func newPeer(o WatchOptions, log *slog.Logger) (*webrtc.PeerConnection, error) {
-	m := &webrtc.MediaEngine{}
-	if err := registerCodecs(m); err != nil {
+	var formats []rtc.H264
+	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
+	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
+		fmtp := "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile
+		formats = append(formats, rtc.H264{PayloadType: uint8(102 + i), FMTP: fmtp})
+	}
+	m, err := rtc.MediaEngine("minptime=10;useinbandfec=1", formats...)
+	if err != nil {
 		return nil, err
 	}
 	interceptors := &interceptor.Registry{}
@@ -71,43 +73,14 @@ func newPeer(o WatchOptions, log *slog.Logger) (*webrtc.PeerConnection, error) {
 }
 
 func settings(log *slog.Logger) webrtc.SettingEngine {
-	e := webrtc.SettingEngine{LoggerFactory: logFactory{log}}
-	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	e.DisableActiveTCP(true)
-	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	own := proto.OwnNetworks()
+	e := rtc.Settings(rtc.Log(log, nil), own, own.MayBePeer)
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetSrflxAcceptanceMinWait(srflxWait)
 	e.SetRelayAcceptanceMinWait(relayWait)
 	e.SetICETimeouts(disconnected, failed, keepalive)
-	own := proto.OwnNetworks()
-	e.SetIncludeLoopbackCandidate(own.OnlyLoopback())
-	e.SetRemoteIPFilter(func(ip net.IP) bool {
-		a, _ := netip.AddrFromSlice(ip)
-		return own.MayBePeer(a)
-	})
 	e.SetSRTPReplayProtectionWindow(replayWindow)
 	return e
-}
-
-func registerCodecs(m *webrtc.MediaEngine) error {
-	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
-	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
-	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
-		c := webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(102 + i), RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, RTCPFeedback: feedback,
-			SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile,
-		}}
-		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
-			return fmt.Errorf("register H.264: %w", err)
-		}
-	}
-	opus := webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
-	}}
-	if err := m.RegisterCodec(opus, webrtc.RTPCodecTypeAudio); err != nil {
-		return fmt.Errorf("register Opus: %w", err)
-	}
-	return m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
 }
 
 func (o WatchOptions) configuration() webrtc.Configuration {

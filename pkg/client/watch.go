@@ -180,9 +180,7 @@ func (s *Session) addCandidates(body json.RawMessage) {
 		return
 	}
 	for _, c := range l.Candidates {
-		err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: c.SDPMid,
-			SDPMLineIndex: c.SDPMLineIndex, UsernameFragment: c.UsernameFragment})
-		if err != nil {
+		if err := s.pc.AddICECandidate(webrtc.ICECandidateInit(c)); err != nil {
 			s.camera.log.Info("candidate can't be used", "error", err)
 		}
 	}
@@ -258,7 +256,5 @@ func (b *batch) add(c *webrtc.ICECandidate) {
 		b.Done = true
 		return
 	}
-	j := c.ToJSON()
-	b.Candidates.Candidates = append(b.Candidates.Candidates, proto.Candidate{Candidate: j.Candidate,
-		SDPMid: j.SDPMid, SDPMLineIndex: j.SDPMLineIndex, UsernameFragment: j.UsernameFragment})
+	b.Candidates.Candidates = append(b.Candidates.Candidates, proto.Candidate(c.ToJSON()))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/srtp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 )
 
@@ -81,7 +82,7 @@ func encryptor(t testing.TB, profile srtp.ProtectionProfile) webrtc.TrackLocalWr
 		salt = salt[:12]
 	}
 	here, _ := net.Pipe()
-	quiet := logFactory{slog.New(slog.DiscardHandler), &relayTrouble{}}
+	quiet := rtc.Log(slog.New(slog.DiscardHandler), nil)
 	keys := srtp.SessionKeys{LocalMasterKey: key, LocalMasterSalt: salt, RemoteMasterKey: key, RemoteMasterSalt: salt}
 	s, err := srtp.NewSessionSRTP(sink{here}, &srtp.Config{Keys: keys, Profile: profile, LoggerFactory: quiet})
 	must(t, err)

@@ -2,7 +2,6 @@ package live
 
 import (
 	"io"
-	"net"
 	"net/netip"
 	"sync"
 
@@ -57,8 +56,8 @@ func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCl
 // that was signalled, or an address from which a check came that carries the session's
 // password. Counting checks instead would miss those that pion keeps and refuses for
 // their role.
-func (b *bounds) address(ip net.IP) bool {
-	if a, _ := netip.AddrFromSlice(ip); !b.own.MayBePeer(a) {
+func (b *bounds) address(a netip.Addr) bool {
+	if !b.own.MayBePeer(a) {
 		return false
 	}
 	b.mu.Lock()

@@ -16,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -227,7 +228,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, PayloadType: 96}, webrtc.RTPCodecTypeAudio))
 	if !o.noExt {
-		must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo))
+		must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtc.PlayoutDelay}, webrtc.RTPCodecTypeVideo))
 	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(e), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	c := webrtc.Configuration{ICEServers: o.servers}
@@ -329,7 +330,7 @@ func (p *peer) begin(r *rig, session, text string) {
 }
 
 func candidateInit(c proto.Candidate) webrtc.ICECandidateInit {
-	return webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: c.SDPMid, SDPMLineIndex: c.SDPMLineIndex, UsernameFragment: c.UsernameFragment}
+	return webrtc.ICECandidateInit(c)
 }
 
 func watch(t testing.TB, r *rig, session string, o peerOptions) *peer {

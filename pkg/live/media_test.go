@@ -15,6 +15,7 @@ import (
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
@@ -84,7 +85,7 @@ func TestPacketsAskForImmediatePlayout(t *testing.T) {
 				}
 				last = x
 			}
-			if want := strings.Contains(p.answer, playoutDelayURI); want == o.noExt {
+			if want := strings.Contains(p.answer, rtc.PlayoutDelay); want == o.noExt {
 				t.Errorf("answer has the extension: %v", want)
 			}
 		})

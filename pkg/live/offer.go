@@ -19,8 +19,6 @@ const (
 	minTIAS       = 100_000 // bit/s; a lower wish of one would spoil it for all
 )
 
-const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-
 // h264 is one offered H.264 payload type in packetization-mode 1.
 type h264 struct {
 	payloadType    uint8

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,4 +150,30 @@ func (n *sessionNet) resolve(network, address string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	return netip.AddrPortFrom(ips[0].Unmap(), uint16(port)), nil
+}
+
+// relayTrouble keeps pion's warnings that say why a relay can't be had, each once:
+// pion reports that nowhere else.
+type relayTrouble struct {
+	mu   sync.Mutex
+	said []string
+}
+
+const maxTrouble = 8 // messages
+
+func (r *relayTrouble) note(msg string) {
+	if !strings.Contains(msg, "relay") && !strings.Contains(msg, "TURN") && !strings.Contains(msg, "TCP address") {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.said) < maxTrouble && !slices.Contains(r.said, msg) {
+		r.said = append(r.said, msg)
+	}
+}
+
+func (r *relayTrouble) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.said, "; ")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/health"
@@ -278,7 +279,7 @@ func (s *Server) open(x *Session, o offer) (string, error) {
 }
 
 // api makes pion's API for a session, and the shared socket unless all goes by relay.
-func (s *Server) api(x *Session, format h264, log logFactory) (*socket, *webrtc.API, error) {
+func (s *Server) api(x *Session, format h264, log logging.LoggerFactory) (*socket, *webrtc.API, error) {
 	var socket *socket
 	var mux ice.UDPMux
 	if !s.cfg.RelayOnly {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -154,7 +155,7 @@ func (s *Session) open(o offer, format h264, force bool) (answer string, err err
 	if s.net, err = newSessionNet(s.ctx); err != nil {
 		return "", err
 	}
-	log := logFactory{s.log, &s.relay}
+	log := rtc.Log(s.log, s.relay.note)
 	socket, api, err := s.server.api(s, format, log)
 	if err != nil {
 		return "", err
@@ -359,8 +360,7 @@ func (s *Session) addCandidates(c proto.Candidates) error {
 		if x.Candidate == "" {
 			continue // Chromium's way to say that there are no more
 		}
-		c := webrtc.ICECandidateInit{Candidate: x.Candidate, SDPMid: x.SDPMid, SDPMLineIndex: x.SDPMLineIndex, UsernameFragment: x.UsernameFragment}
-		if err := s.pc.AddICECandidate(c); err != nil {
+		if err := s.pc.AddICECandidate(webrtc.ICECandidateInit(x)); err != nil {
 			s.log.Debug("candidate refused", "error", err)
 			return proto.Refuse(proto.CodeBadRequest)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
 // track is one stream to one viewer, as pion wants to see it. Bind, which pion calls
@@ -44,7 +46,7 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 // extend asks the viewer to show pictures at once. An id beyond 14 would need the
 // two-byte form (RFC 8285 section 4.3), which not every viewer reads.
 func (t *track) extend(e webrtc.RTPHeaderExtensionParameter) error {
-	if e.URI != playoutDelayURI || e.ID < 1 || e.ID > 14 {
+	if e.URI != rtc.PlayoutDelay || e.ID < 1 || e.ID > 14 {
 		return nil
 	}
 	none, err := rtp.PlayoutDelayExtension{}.Marshal()

@@ -29,10 +29,7 @@ func (t *trickle) add(c *webrtc.ICECandidate) {
 	if c == nil {
 		t.done = true
 	} else {
-		init := c.ToJSON()
-		t.own = append(t.own, proto.Candidate{
-			Candidate: init.Candidate, SDPMid: init.SDPMid, SDPMLineIndex: init.SDPMLineIndex, UsernameFragment: init.UsernameFragment,
-		})
+		t.own = append(t.own, proto.Candidate(c.ToJSON()))
 		t.seen++
 		t.relay = t.relay || c.Typ == webrtc.ICECandidateTypeRelay
 	}
