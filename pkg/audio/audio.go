@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio/opus"
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media"
 )
@@ -84,7 +84,8 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 		<-ctx.Done()
 		return nil
 	}
-	found, pause := false, firstPause
+	found := false
+	pause := backoff.Backoff{First: firstPause, Max: maxPause}
 	for ctx.Err() == nil {
 		began := time.Now()
 		use := m.session
@@ -96,7 +97,7 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 		err := m.shutter.Use(ctx, use)
 		if found = err == nil; found {
 			m.works()
-			pause = firstPause
+			pause.Reset()
 			continue
 		}
 		if errors.Is(err, media.ErrHeld) {
@@ -104,11 +105,10 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 			continue
 		}
 		if time.Since(began) > maxPause {
-			pause = firstPause // it went well for a while: this is a new fault
+			pause.Reset() // it went well for a while: this is a new fault
 		}
 		m.report(err)
-		m.wait(ctx, time.After(pause/2+rand.N(pause))) //nolint:gosec // jitter, not a secret
-		pause = min(2*pause, maxPause)
+		m.wait(ctx, time.After(pause.Next()))
 	}
 	return nil
 }

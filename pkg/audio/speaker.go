@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio/jitter"
 	"github.com/camd-project/camd/pkg/audio/opus"
 	"github.com/camd-project/camd/pkg/audio/paced"
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/health"
 )
 
@@ -177,15 +177,14 @@ func (s *Speaker) Run(ctx context.Context, ready func()) error {
 		<-ctx.Done()
 		return nil
 	}
-	pause := firstPause
+	pause := backoff.Backoff{First: firstPause, Max: maxPause}
 	for err := s.look(); ; {
 		s.report(err)
 		var again <-chan time.Time
 		if err == nil {
-			pause = firstPause
+			pause.Reset()
 		} else {
-			again = time.After(pause/2 + rand.N(pause)) //nolint:gosec // jitter, not a secret
-			pause = min(2*pause, maxPause)
+			again = time.After(pause.Next())
 		}
 		select {
 		case <-ctx.Done():

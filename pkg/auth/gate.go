@@ -136,12 +136,12 @@ type Gate struct {
 	turns  watchdog.Loop
 	codes  codes
 
-	mu      sync.Mutex
-	root    context.Context // of every right; nil before Run and after its end
-	barred  proto.Code      // why nothing may start any more; empty while it may
-	peers   map[proto.ClientID]*peer
-	budgets map[string]*budget // by account
-	wg      sync.WaitGroup     // workers, and what waits for the end of what is living
+	mu     sync.Mutex
+	root   context.Context // of every right; nil before Run and after its end
+	barred proto.Code      // why nothing may start any more; empty while it may
+	peers  map[proto.ClientID]*peer
+	limits map[string]limits // by account
+	wg     sync.WaitGroup    // workers, and what waits for the end of what is living
 }
 
 // nobody is who a gate sends to before there is a link.
@@ -159,7 +159,7 @@ func (a *Authority) NewGate(to Sender) *Gate {
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
 		journal: a.journal, sender: to, log: a.log,
 		ops: map[proto.Op]operation{}, turns: watchdog.NewLoop(),
-		peers: map[proto.ClientID]*peer{}, budgets: map[string]*budget{},
+		peers: map[proto.ClientID]*peer{}, limits: map[string]limits{},
 	}
 	g.nonces.rotate()
 	g.register()

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -35,12 +37,9 @@ type peer struct {
 	gone    atomic.Bool // dismissed: what waits in its queue is of a membership that is over
 }
 
-// budget is what a member, or all guests of one together, may make the device log: an
-// adult could invite sixty keys of its own. Gate.mu guards it.
-type budget struct {
-	refused time.Time // when a refusal was last logged
-	started time.Time // up to when starts are used up; each takes startEvery
-}
+// limits bounds what a member, or all guests of one together, may make the device log:
+// an adult could invite sixty keys of its own.
+type limits struct{ starts, refusals *rate.Limiter }
 
 // account names what a member draws on. Guests never use up what their parent has.
 func (m *member) account() string {
@@ -58,46 +57,28 @@ func (m *member) sponsor() proto.ClientID {
 	return m.id
 }
 
-func (g *Gate) budget(m *member) *budget {
-	b := g.budgets[m.account()]
-	if b == nil {
-		b = &budget{}
-		g.budgets[m.account()] = b
+// limitsOf returns the limits of m. g.mu is held.
+func (g *Gate) limitsOf(m *member) limits {
+	l, ok := g.limits[m.account()]
+	if !ok {
+		l = limits{rate.NewLimiter(rate.Every(startEvery), maxStarts), rate.NewLimiter(rate.Every(refusalsPerLog), 1)}
+		g.limits[m.account()] = l
 	}
-	return b
+	return l
 }
 
-// whole tells of a budget that is like a new one.
-func (b *budget) whole() bool {
-	return time.Since(b.started) >= maxStarts*startEvery && time.Since(b.refused) >= refusalsPerLog
-}
-
-// mayStart tells whether m may start something that is logged, and counts it.
+// mayStart reports whether m may start something that is logged, and counts it.
 func (g *Gate) mayStart(m *member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b, now := g.budget(m), time.Now()
-	earliest := now.Add(-maxStarts * startEvery)
-	if b.started.Before(earliest) {
-		b.started = earliest
-	}
-	if b.started.Add(startEvery).After(now) {
-		return false
-	}
-	b.started = b.started.Add(startEvery)
-	return true
+	return g.limitsOf(m).starts.Allow()
 }
 
-// mayRefuse tells whether a refusal of m is logged, and counts it.
+// mayRefuse reports whether a refusal of m is logged, and counts it.
 func (g *Gate) mayRefuse(m *member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b := g.budget(m)
-	if !b.refused.IsZero() && time.Since(b.refused) < refusalsPerLog {
-		return false
-	}
-	b.refused = time.Now()
-	return true
+	return g.limitsOf(m).refusals.Allow()
 }
 
 // job is an admitted request on its way to the worker.
@@ -218,11 +199,13 @@ func (g *Gate) dismiss() {
 	}
 }
 
-// forget drops the budgets that are like new ones.
+// forget drops the limits that are like new ones.
 func (g *Gate) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.budgets, func(_ string, b *budget) bool { return b.whole() })
+	maps.DeleteFunc(g.limits, func(_ string, l limits) bool {
+		return l.starts.Tokens() >= maxStarts && l.refusals.Tokens() >= 1
+	})
 }
 
 // find looks for a request that was executed or is in flight.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/schedule"
@@ -22,12 +24,12 @@ const (
 	stepEvery = 6 * time.Hour
 )
 
-// steps bounds the entries about updates. Each kind has an allowance of its own, so that
+// steps bounds the entries about updates. Each kind has a limit of its own, so that
 // many of one never keep another out.
 type steps struct {
-	mu    sync.Mutex
-	last  map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
-	spent map[proto.UpdateStepKind]time.Time        // up to when the allowance is used up; each step takes stepEvery
+	mu     sync.Mutex
+	last   map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
+	limits map[proto.UpdateStepKind]*rate.Limiter
 }
 
 // take reports whether a step is news, and whether it may be logged, and counts it.
@@ -37,18 +39,16 @@ func (b *steps) take(s proto.UpdateStep) (news, may bool) {
 	if last, ok := b.last[s.Kind]; ok && last == s && repeats(s.Kind) {
 		return false, false
 	}
-	now := time.Now()
-	spent := b.spent[s.Kind]
-	if earliest := now.Add(-maxSteps * stepEvery); spent.Before(earliest) {
-		spent = earliest
+	if b.last == nil {
+		b.last, b.limits = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]*rate.Limiter{}
 	}
-	if spent.Add(stepEvery).After(now) {
+	if b.limits[s.Kind] == nil {
+		b.limits[s.Kind] = rate.NewLimiter(rate.Every(stepEvery), maxSteps)
+	}
+	if !b.limits[s.Kind].Allow() {
 		return true, false
 	}
-	if b.last == nil {
-		b.last, b.spent = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]time.Time{}
-	}
-	b.last[s.Kind], b.spent[s.Kind] = s, spent.Add(stepEvery)
+	b.last[s.Kind] = s
 	return true, true
 }
 
@@ -60,7 +60,7 @@ func repeats(k proto.UpdateStepKind) bool {
 // Updated logs a step of the camera's own update, and so tells every member. What is to
 // happen only if the log holds it, as StepInstalling, must wait for a nil error. Of
 // StepAvailable, StepRefused and StepFork a repetition is no news, and is left out; so is
-// what is over the allowance, but for StepInstalling, which is refused.
+// what is over the limit, but for StepInstalling, which is refused.
 func (a *Authority) Updated(s proto.UpdateStep) error {
 	s.Version, s.Reason = fitVersion(s.Version), fitReason(s.Reason)
 	news, may := a.steps.take(s)

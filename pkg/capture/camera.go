@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/media"
@@ -134,24 +134,23 @@ func (c *Camera) setFormat(f media.VideoFormat) {
 // condition of health, not a failure of the component.
 func (c *Camera) Run(ctx context.Context, ready func()) error {
 	ready()
-	pause := firstPause
+	pause := backoff.Backoff{First: firstPause, Max: maxPause}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := c.shutter.Use(ctx, c.capture)
 		if errors.Is(err, media.ErrHeld) {
 			c.held(ctx)
-			pause = firstPause
+			pause.Reset()
 			continue
 		}
 		if errors.Is(err, errOtherWay) {
 			continue // at once: who waits for a picture gets one
 		}
 		if time.Since(began) > goodSpell {
-			pause = firstPause
+			pause.Reset()
 		}
 		c.forget()
-		c.pause(ctx, err, pause)
-		pause = min(2*pause, maxPause)
+		c.pause(ctx, err, pause.Next())
 	}
 	return nil
 }
@@ -170,14 +169,13 @@ func (c *Camera) held(ctx context.Context) {
 	}
 }
 
-// pause reports a fault and waits about d, unless ctx has ended or a hold begins.
+// pause reports a fault and waits for d, unless ctx has ended or a hold begins.
 func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
 	on, changed := c.shutter.Held()
 	if ctx.Err() != nil || on {
 		return
 	}
 	c.report(err)
-	d = d/2 + rand.N(d) //nolint:gosec // jitter, not a secret
 	select {
 	case <-ctx.Done():
 	case <-changed:

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -78,7 +80,7 @@ type Events struct {
 	deps     Deps
 	keeper   *keeper // nil: nothing can be kept
 	rings    chan ring
-	presses  presses
+	limiter  ringLimiter
 	waiting  waiting
 	sounding atomic.Bool // the bell sounds
 }
@@ -88,7 +90,8 @@ type Events struct {
 func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board, deps Deps) *Events {
 	e := &Events{
 		log: log.With("component", "event"), health: board.Condition("events"), deps: deps,
-		rings: make(chan ring, ringQueue), waiting: waiting{of: map[proto.ClientID]taken{}},
+		limiter: ringLimiter{told: rate.NewLimiter(rate.Every(ringEvery), ringBurst)},
+		rings:   make(chan ring, ringQueue), waiting: waiting{of: map[proto.ClientID]taken{}},
 	}
 	k, err := openKeeper(ctx, cfg, e.log)
 	if err != nil {

@@ -7,46 +7,44 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Presses of the bell. Whoever holds on to it must fill neither the access log nor the
-// members' phones: after allowance rings one a minute is told. docs/protocol.md 9.3.
+// Presses of the doorbell. Whoever keeps pressing must fill neither the access log nor
+// the members' phones: after ringBurst rings members are told of one a minute.
+// docs/protocol.md 9.3.
 const (
 	sameRing  = 3 * time.Second
-	allowance = 60
-	refill    = time.Minute
+	ringBurst = 60
+	ringEvery = time.Minute
 )
 
-// presses decides which presses are rings, and which rings are told.
-type presses struct {
-	mu    sync.Mutex
-	last  time.Time // of the last ring
-	spent float64   // of the allowance, as of last
+// ringLimiter decides which presses are rings, and which rings are told.
+type ringLimiter struct {
+	told *rate.Limiter
+
+	mu   sync.Mutex
+	last time.Time // of the last ring
 }
 
-// take tells whether a press is a ring of its own, and whether members are told of it.
-func (p *presses) take(now time.Time) (rings, told bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	since := now.Sub(p.last)
-	if !p.last.IsZero() && since < sameRing {
+// take reports whether a press is a ring of its own, and whether members are told of it.
+func (l *ringLimiter) take(now time.Time) (rings, told bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.last.IsZero() && now.Sub(l.last) < sameRing {
 		return false, false
 	}
-	p.spent = max(p.spent-float64(since)/float64(refill), 0)
-	p.last = now
-	if p.spent > allowance-1 {
-		return true, false
-	}
-	p.spent++
-	return true, true
+	l.last = now
+	return true, l.told.AllowN(now, 1)
 }
 
 // Ring is a press of the bell. When it returns nil, the ring is in the access log and its
 // notices are on their way, or it belongs to the ring before; the bell sounds in any case,
 // and what needs the camera comes after.
 func (e *Events) Ring(context.Context) error {
-	rings, told := e.presses.take(time.Now())
+	rings, told := e.limiter.take(time.Now())
 	if !rings {
 		return nil
 	}
@@ -70,9 +68,9 @@ func (e *Events) Ring(context.Context) error {
 
 // Ringing tells whether someone rang within the last two minutes.
 func (e *Events) Ringing() bool {
-	e.presses.mu.Lock()
-	defer e.presses.mu.Unlock()
-	return !e.presses.last.IsZero() && time.Since(e.presses.last) < ringHold
+	e.limiter.mu.Lock()
+	defer e.limiter.mu.Unlock()
+	return !e.limiter.last.IsZero() && time.Since(e.limiter.last) < ringHold
 }
 
 // chime sounds the bell, unless it sounds already.

@@ -67,7 +67,11 @@ func TestAnewWithoutABroker(t *testing.T) {
 // Pauses are short while somebody waits, and a long one that has begun ends.
 func TestPausesWhileSomebodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pauses{next: longPause, over: make(chan struct{}, 1)}
+		p := newPauses()
+		p.begun = true
+		for range 10 { // up to longPause
+			p.backoff.Next()
+		}
 		done := make(chan time.Duration)
 		pause := func() {
 			began := time.Now()

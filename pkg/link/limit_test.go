@@ -9,16 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-func TestBucket(t *testing.T) {
+func TestRateLimiter(t *testing.T) {
 	now := time.Unix(1000, 0)
-	var b bucket
-	a := allowance{perSecond: 2, burst: 3}
+	b := rate.NewLimiter(2, 3)
 	take := func(n int) (passed int) {
 		for range n {
-			if b.take(now, a) {
+			if b.AllowN(now, 1) {
 				passed++
 			}
 		}
@@ -46,15 +47,15 @@ func client(i int) proto.ClientID { return proto.ClientID(fmt.Sprintf("%043d", i
 func TestLimiterIsFairAndBounded(t *testing.T) {
 	now := time.Unix(1000, 0)
 	known := func(c proto.ClientID) (string, bool) { return string(c), c < client(10) }
-	l := limiter{known: map[string]*bucket{}}
+	l := newLimiter()
 	passed := 0
 	for i := range 5000 { // each from another stranger
 		if l.allow(now, client(10+i%900), known) {
 			passed++
 		}
 	}
-	if want := int(strangerAllowance.burst); passed != want || len(l.known) != 0 {
-		t.Errorf("%d strangers pass and have %d buckets, want %d and none", passed, len(l.known), want)
+	if want := strangerBurst; passed != want || len(l.known) != 0 {
+		t.Errorf("%d strangers pass and have %d limiters, want %d and none", passed, len(l.known), want)
 	}
 	for i := range 10 {
 		if !l.allow(now, client(i), known) {
@@ -68,12 +69,12 @@ func TestLimiterIsFairAndBounded(t *testing.T) {
 		t.Error("one member's flood is not its own")
 	}
 	all := func(c proto.ClientID) (string, bool) { return string(c), true }
-	for i := range keptBuckets { // members that come ...
+	for i := range keptLimiters { // members that come ...
 		l.allow(now, client(100+i), all)
 	}
 	l.allow(now.Add(time.Minute), client(1000), all) // ... and have been quiet since
 	if len(l.known) > 1 {
-		t.Errorf("%d buckets are kept, want those that are not full", len(l.known))
+		t.Errorf("%d limiters are kept, want those that are not full", len(l.known))
 	}
 }
 
@@ -86,28 +87,28 @@ func TestLimiterCountsByAccount(t *testing.T) {
 		}
 		return "guests of parent", true
 	}
-	l := limiter{known: map[string]*bucket{}}
+	l := newLimiter()
 	passed := 0
 	for i := range 5000 {
 		if l.allow(now, client(1+i%60), account) {
 			passed++
 		}
 	}
-	if passed != int(knownAllowance.burst) || !l.allow(now, client(0), account) {
-		t.Errorf("%d requests of one member's guests pass, want %v, and the member's own too", passed, knownAllowance.burst)
+	if passed != knownBurst || !l.allow(now, client(0), account) {
+		t.Errorf("%d requests of one member's guests pass, want %v, and the member's own too", passed, knownBurst)
 	}
 }
 
 // Else one member's burst would crowd everyone's requests out of the inbox.
 func TestABurstLeavesRoomInTheInbox(t *testing.T) { // T18
-	if burst := int(knownAllowance.burst + strangerAllowance.burst); inboxLength < burst+20 {
+	if burst := knownBurst + strangerBurst; inboxLength < burst+20 {
 		t.Errorf("the inbox has %d places, and at once may come %d messages", inboxLength, burst)
 	}
 }
 
 func TestPausesGrowWithJitterAndStartAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p pauses
+		p := newPauses()
 		measure := func(ctx context.Context, served time.Duration) time.Duration {
 			began := time.Now()
 			p.wait(ctx, served)

@@ -48,7 +48,7 @@ type Link struct {
 
 	drops   drops
 	limiter limiter       // used by the MQTT library's handler alone
-	pauses  pauses        // between the attempts of the MQTT library's connecting goroutine
+	pauses  *pauses       // between the attempts of the MQTT library's connecting goroutine
 	inbox   chan message  // from the handler to deliver
 	changed chan struct{} // holds one: the connection may have changed
 	taken   chan struct{} // holds one: there is another certificate
@@ -87,8 +87,8 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		device:    device,
 		log:       log.With("component", "link"),
 		condition: board.Condition("broker"),
-		limiter:   limiter{known: map[string]*bucket{}},
-		pauses:    pauses{over: make(chan struct{}, 1)},
+		limiter:   newLimiter(),
+		pauses:    newPauses(),
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
 		budget:    budget{bytes: map[string]int{}},

@@ -2,9 +2,10 @@ package link
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/camd-project/camd/pkg/backoff"
 )
 
 const (
@@ -16,17 +17,21 @@ const (
 )
 
 // pauses spaces the attempts to connect: the first at once, then after about half
-// a second, doubling up to a minute. Each is stretched or shortened by up to a
-// half, so that a thousand devices don't come back to a broker in one moment.
+// a second, doubling up to a minute.
 //
 // A session that served shows that broker and network are well. Whoever ends it again
 // and again, by taking it over, must not keep the device away for a minute each time;
 // and of two devices with one identity each ends the other's session, every few
 // seconds and no faster.
 type pauses struct {
-	next  time.Duration // the connecting goroutine's alone
-	hurry atomic.Int32  // how many wait for the next session
-	over  chan struct{} // holds one: the pause that there is ends now
+	backoff backoff.Backoff // only the connecting goroutine uses it, and begun
+	begun   bool            // the first attempt was made
+	hurry   atomic.Int32    // how many wait for the next session
+	over    chan struct{}   // holds one: the pause that there is ends now
+}
+
+func newPauses() *pauses {
+	return &pauses{backoff: backoff.Backoff{First: firstPause, Max: longPause}, over: make(chan struct{}, 1)}
 }
 
 // wait pauses before an attempt, or until ctx ends. served is for how long the last
@@ -34,24 +39,25 @@ type pauses struct {
 func (p *pauses) wait(ctx context.Context, served time.Duration) {
 	switch {
 	case served > stableAfter:
-		p.next = firstPause
+		p.backoff.Reset()
 	case served > 0:
-		p.next = min(p.next, servedPause)
+		p.backoff.Limit(servedPause)
 	}
 	if p.hurry.Load() > 0 {
-		p.next = min(p.next, hurryPause)
+		p.backoff.Limit(hurryPause)
 	}
-	if p.next > 0 {
-		t := time.NewTimer(p.next/2 + rand.N(p.next)) //nolint:gosec // jitter, not a secret
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		case <-p.over:
-			p.next = 0
-		}
+	if !p.begun {
+		p.begun = true
+		return
 	}
-	p.next = min(max(2*p.next, firstPause), longPause)
+	t := time.NewTimer(p.backoff.Next())
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-p.over:
+		p.backoff.Reset()
+	}
 }
 
 // end ends the pause that there is.

@@ -8,11 +8,11 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
 	"github.com/pion/transport/v5"
+	"golang.org/x/time/rate"
 )
 
 // Bounds of a batch: the kernel takes 64 segments and one IP packet's worth of bytes.
@@ -24,9 +24,11 @@ const (
 // Bounds of what is let in: pion queues without bound what its readers have not
 // taken yet. Sixteen viewers with open microphones send about a quarter of it.
 const (
-	inflowRate  = 4000 // packets a second
-	inflowBurst = 1000 // packets
+	inboundRate  = 4000 // packets a second
+	inboundBurst = 1000 // packets
 )
+
+func newInbound() *rate.Limiter { return rate.NewLimiter(inboundRate, inboundBurst) }
 
 // socket is the UDP socket that all sessions share, as pion's mux wants it. It
 // sends what a viewer's frame writes as one batch. It is told apart by its RTP
@@ -34,7 +36,7 @@ const (
 type socket struct {
 	*net.UDPConn
 	segmenter
-	inflow  inflow                            // of the mux's reading goroutine
+	inbound *rate.Limiter
 	batches atomic.Pointer[map[uint32]*batch] // copy on write, under mu
 
 	mu sync.Mutex
@@ -50,27 +52,10 @@ func openSocket() (*socket, error) {
 			return nil, fmt.Errorf("open UDP socket: %w", errors.Join(err, err4))
 		}
 	}
-	s := &socket{UDPConn: conn}
+	s := &socket{UDPConn: conn, inbound: newInbound()}
 	s.batches.Store(&map[uint32]*batch{})
 	s.probe(conn)
 	return s, nil
-}
-
-// inflow is a token bucket.
-type inflow struct {
-	credit time.Duration // that packets have left, each costing its share of a second
-	last   time.Time
-}
-
-func (f *inflow) allow(now time.Time) bool {
-	const cost = time.Second / inflowRate
-	f.credit = min(f.credit+now.Sub(f.last), inflowBurst*cost)
-	f.last = now
-	if f.credit < cost {
-		return false
-	}
-	f.credit -= cost
-	return true
 }
 
 // ReadFromAddrPort and WriteToAddrPort are pion's way around allocations. A flood
@@ -78,7 +63,7 @@ func (f *inflow) allow(now time.Time) bool {
 func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := s.ReadFromUDPAddrPort(b)
-		if err != nil || s.inflow.allow(time.Now()) {
+		if err != nil || s.inbound.Allow() {
 			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
 		}
 	}

@@ -136,25 +136,25 @@ func TestBatchIsSplitByDestination(t *testing.T) {
 	}
 }
 
-func TestInflowIsBounded(t *testing.T) {
-	var f inflow
+func TestInboundIsBounded(t *testing.T) {
+	f := newInbound()
 	now := time.Now()
 	taken := func(n int, every time.Duration) (k int) {
 		for range n {
 			now = now.Add(every)
-			if f.allow(now) {
+			if f.AllowN(now, 1) {
 				k++
 			}
 		}
 		return k
 	}
-	if got := taken(100_000, 0); got != inflowBurst {
-		t.Errorf("%d at once, want %d", got, inflowBurst)
+	if got := taken(100_000, 0); got != inboundBurst {
+		t.Errorf("%d at once, want %d", got, inboundBurst)
 	}
-	if got := taken(100_000, 10*time.Microsecond); got < inflowRate-1 || got > inflowRate+1 {
-		t.Errorf("%d in a second, want %d", got, inflowRate)
+	if got := taken(100_000, 10*time.Microsecond); got < inboundRate-1 || got > inboundRate+1 {
+		t.Errorf("%d in a second, want %d", got, inboundRate)
 	}
-	if got := taken(1000, 2*time.Second/inflowRate); got != 1000 {
+	if got := taken(1000, 2*time.Second/inboundRate); got != 1000 {
 		t.Errorf("%d of 1000 at half the rate", got)
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/camd-project/camd/pkg/backoff"
 )
 
 // Component is a part of the daemon with a life of its own.
@@ -69,7 +70,7 @@ func Run(ctx context.Context, log *slog.Logger, allReady func(), parts ...Part) 
 
 // keep runs one part; it returns an error only for a required part that failed.
 func keep(ctx context.Context, log *slog.Logger, p Part, ready func()) error {
-	pause := firstPause
+	pause := backoff.Backoff{First: firstPause, Max: maxPause}
 	for {
 		began := time.Now()
 		err := p.Run(ctx, ready)
@@ -86,15 +87,14 @@ func keep(ctx context.Context, log *slog.Logger, p Part, ready func()) error {
 			return err
 		}
 		if time.Since(began) > maxPause {
-			pause = firstPause // it served well for a while: this is a new fault
+			pause.Reset() // it served well for a while: this is a new fault
 		}
-		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, not a secret
+		wait := pause.Next()
 		log.Warn("part failed, restarting", "part", p.String(), "error", err, "pause", wait)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
 		}
-		pause = min(2*pause, maxPause)
 	}
 }

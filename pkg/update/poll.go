@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"time"
 
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/update/release"
@@ -62,7 +62,7 @@ func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
 		next = min(next, later<<min(u.live.missed, 10))
 		u.live.missed++
 	}
-	u.live.nextPoll = time.Now().Add(next*4/5 + rand.N(next*2/5)) //nolint:gosec // jitter, not a secret
+	u.live.nextPoll = time.Now().Add(backoff.Jitter(next, next/5))
 	return offer, err
 }
 

@@ -3,9 +3,9 @@ package claim
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/health"
 )
 
@@ -35,7 +35,7 @@ func (c *Claim) Run(ctx context.Context, ready func()) error {
 
 // look returns when to look again. A fleet does not do so at one moment.
 func (c *Claim) look(ctx context.Context) time.Duration {
-	again := lookEvery/2 + rand.N(lookEvery) //nolint:gosec // no secret
+	again := backoff.Jitter(lookEvery, lookEvery/2)
 	if c.est != nil && c.due() {
 		err := c.renew(ctx)
 		var later *RetryError
