@@ -83,7 +83,7 @@ func TestRecorded(t *testing.T) {
 		sound[2*i], sound[2*i+1] = byte(s), byte(s>>8)
 	}
 	for _, name := range required() {
-		write(name+".wav", wav(formatPCM, 1, 22050, 16, sound))
+		write(name+".wav", wavFile(formatPCM, 1, 22050, 16, sound))
 	}
 	write("README", []byte("recorded on a Sunday"))
 	r, err := OpenRecorded(dir)
