@@ -94,10 +94,10 @@ type senses struct {
 	events     *event.Events
 }
 
-// Hold returns when both devices are closed, and nothing of what they gave is kept.
-func (s senses) Hold(on bool) {
-	s.camera.Hold(on)
-	s.microphone.Hold(on)
+// SetPrivacy returns when both devices are closed, and nothing of what they gave is kept.
+func (s senses) SetPrivacy(on bool) {
+	s.camera.SetPrivacy(on)
+	s.microphone.SetPrivacy(on)
 	if on {
 		s.sessions.Forget()
 		s.events.Forget()

@@ -12,8 +12,8 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// heldSentence is the reason of health while Hold is on.
-const heldSentence = "Privacy mode is on: the microphone is closed."
+// privacySentence is the reason of health in privacy mode.
+const privacySentence = "Privacy mode is on: the microphone is closed."
 
 // Microphone publishes Opus frames while its feed is wanted.
 type Microphone struct {
@@ -71,9 +71,9 @@ func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
 
 func (*Microphone) String() string { return "audio" }
 
-// Hold closes the sound card and keeps it closed until Hold(false), for privacy
-// mode. Hold(true) returns once the card is closed and its last frame published.
-func (m *Microphone) Hold(on bool) { m.shutter.Hold(on) }
+// SetPrivacy closes the sound card and keeps it closed until SetPrivacy(false), for privacy
+// mode. SetPrivacy(true) returns once the card is closed and its last frame published.
+func (m *Microphone) SetPrivacy(on bool) { m.shutter.SetClosed(on) }
 
 // Run serves at once: without demand it waits, having looked whether there is a
 // microphone at all.
@@ -100,8 +100,8 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 			pause.Reset()
 			continue
 		}
-		if errors.Is(err, media.ErrHeld) {
-			m.held(ctx)
+		if errors.Is(err, media.ErrPrivacy) {
+			m.shutter.WaitOpen(ctx, func() { m.health.Set(health.OK, privacySentence) })
 			continue
 		}
 		if time.Since(began) > maxPause {
@@ -111,19 +111,6 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 		m.wait(ctx, time.After(pause.Next()))
 	}
 	return nil
-}
-
-// held waits until the card may be opened again.
-func (m *Microphone) held(ctx context.Context) {
-	on, changed := m.shutter.Held()
-	if !on {
-		return
-	}
-	m.health.Set(health.OK, heldSentence)
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	}
 }
 
 // rest waits until sound may be wanted, with the card closed.
@@ -159,9 +146,9 @@ func (m *Microphone) works() {
 	m.health.Set(health.OK, "")
 }
 
-// wait returns when demand or a hold may have changed, ctx has ended or timeout fires.
+// wait returns when demand or privacy mode may have changed, ctx has ended or timeout fires.
 func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
-	on, changed := m.shutter.Held()
+	on, changed := m.shutter.Closed()
 	if on {
 		return
 	}

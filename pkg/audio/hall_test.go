@@ -262,12 +262,12 @@ func TestOtherCardsAreDucked(t *testing.T) {
 func TestNoDelayFoundDucks(t *testing.T) {
 	inHall(t, func(h *hall) { h.deaf = true }, func(h *hall) {
 		h.talk(3 * time.Second)
-		h.mic.Hold(true)
+		h.mic.SetPrivacy(true)
 		if d := &h.mic.duplex; d.handling != EchoDuck || d.warm != 0 {
 			h.stage.t.Errorf("handling is %s with %+v, want %s", d.handling, d.trust, EchoDuck)
 		}
 		h.deaf = false // the volume is turned up
-		h.mic.Hold(false)
+		h.mic.SetPrivacy(false)
 		time.Sleep(3 * time.Second)
 		h.talk(3 * time.Second)
 		h.stop()
@@ -283,10 +283,10 @@ func TestPrivacyWhileEchoIsCancelled(t *testing.T) {
 		h.announce(h.notice())
 		v := h.voice(context.Background())
 		time.Sleep(time.Second)
-		if h.mic.Hold(true); h.mic.duplex.canceller != nil {
+		if h.mic.SetPrivacy(true); h.mic.duplex.canceller != nil {
 			h.stage.t.Error("the canceller outlives the card")
 		}
-		h.mic.Hold(false)
+		h.mic.SetPrivacy(false)
 		time.Sleep(time.Second)
 		v.Close()
 		h.stop()

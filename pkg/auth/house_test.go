@@ -70,7 +70,7 @@ func (w *wall) unsynchronise(lost bool) {
 // eyes notes what became of the senses.
 type eyes struct{ h *house }
 
-func (e eyes) Hold(on bool) {
+func (e eyes) SetPrivacy(on bool) {
 	what := map[bool]string{true: "closed", false: "opened"}[on]
 	e.h.did(what)
 	if e.h.held != nil {

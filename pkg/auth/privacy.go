@@ -9,21 +9,21 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Senses are the camera's eye and ear. Hold(true) returns when both devices are
-// closed; they stay so until Hold(false).
-type Senses interface{ Hold(on bool) }
+// Senses are the camera's eye and ear. SetPrivacy(true) returns when both devices are
+// closed; they stay so until SetPrivacy(false).
+type Senses interface{ SetPrivacy(on bool) }
 
 // noSenses is what there is before Govern.
 type noSenses struct{}
 
-func (noSenses) Hold(bool) {}
+func (noSenses) SetPrivacy(bool) {}
 
 // Govern hands over the senses, and closes them if privacy mode is on. Call it before
 // anything runs.
 func (a *Authority) Govern(s Senses) {
 	a.senses = s
 	if a.policy.privacy.Load() {
-		s.Hold(true)
+		s.SetPrivacy(true)
 	}
 }
 
@@ -32,7 +32,7 @@ func (a *Authority) SetPrivacy(on bool) error {
 	if on { // at once, whatever else is being changed; setPrivacy makes it last
 		a.policy.privacy.Store(true)
 		a.gate.endAll(proto.CodePrivacy, sensing)
-		a.senses.Hold(true)
+		a.senses.SetPrivacy(true)
 	}
 	defer a.change()()
 	_, err := a.setPrivacy(atDevice, on)
@@ -59,7 +59,7 @@ func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
 func (a *Authority) close(by actor) (*uint64, error) {
 	a.policy.privacy.Store(true)
 	a.wait(a.gate.endAll(proto.CodePrivacy, sensing))
-	a.senses.Hold(true)
+	a.senses.SetPrivacy(true)
 	if a.policy.chosen.Load().Privacy {
 		return nil, nil
 	}
@@ -83,7 +83,7 @@ func (a *Authority) open(by actor) (*uint64, error) {
 		}
 	}
 	a.policy.privacy.Store(false)
-	a.senses.Hold(false)
+	a.senses.SetPrivacy(false)
 	return entry, nil
 }
 

@@ -31,11 +31,11 @@ const (
 // minBitrate is the least that SetBitrate can ask for: below, no picture is left.
 const minBitrate = 50_000
 
-// heldSentence is the reason of health while Hold is on.
-const heldSentence = "Privacy mode is on: the camera is closed."
+// privacySentence is the reason of health in privacy mode.
+const privacySentence = "Privacy mode is on: the camera is closed."
 
 // Camera publishes what its source gives. Its goroutine is the one that calls Run;
-// the other methods may be called from any and, Hold aside, never block.
+// the other methods may be called from any and, SetPrivacy aside, never block.
 type Camera struct {
 	cfg    Config
 	log    *slog.Logger
@@ -99,9 +99,9 @@ func (c *Camera) RequestKeyframe() { c.keyframe.Store(true) }
 // to that. It stays through a reopening of the camera.
 func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
 
-// Hold closes the camera and keeps it closed until Hold(false), for privacy mode.
-// Hold(true) returns once the device is closed and its last picture published.
-func (c *Camera) Hold(on bool) { c.shutter.Hold(on) }
+// SetPrivacy closes the camera and keeps it closed until SetPrivacy(false), for privacy mode.
+// SetPrivacy(true) returns once the device is closed and its last picture published.
+func (c *Camera) SetPrivacy(on bool) { c.shutter.SetClosed(on) }
 
 // Format tells the encoding; ok is false until it is known. It stays known while a
 // camera that failed is away.
@@ -138,8 +138,10 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := c.shutter.Use(ctx, c.capture)
-		if errors.Is(err, media.ErrHeld) {
-			c.held(ctx)
+		if errors.Is(err, media.ErrPrivacy) {
+			if c.shutter.WaitOpen(ctx, func() { c.health.Set(health.OK, privacySentence) }) {
+				c.health.Set(health.Starting, "")
+			}
 			pause.Reset()
 			continue
 		}
@@ -155,23 +157,9 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// held waits until the camera may be opened again.
-func (c *Camera) held(ctx context.Context) {
-	on, changed := c.shutter.Held()
-	if !on {
-		return
-	}
-	c.health.Set(health.OK, heldSentence)
-	select {
-	case <-ctx.Done():
-	case <-changed:
-		c.health.Set(health.Starting, "")
-	}
-}
-
-// pause reports a fault and waits for d, unless ctx has ended or a hold begins.
+// pause reports a fault and waits for d, unless ctx has ended or privacy mode begins.
 func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
-	on, changed := c.shutter.Held()
+	on, changed := c.shutter.Closed()
 	if ctx.Err() != nil || on {
 		return
 	}

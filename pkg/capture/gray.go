@@ -28,7 +28,7 @@ func (c *Camera) Gray(ctx context.Context) (*image.Gray, error) {
 	if s.raw == nil {
 		return nil, ErrCoded
 	}
-	if held, _ := c.shutter.Held(); held { // began meanwhile
+	if closed, _ := c.shutter.Closed(); closed { // began meanwhile
 		return nil, proto.Refuse(proto.CodePrivacy)
 	}
 	return &image.Gray{Pix: s.raw.Y, Stride: s.raw.YStride, Rect: s.raw.Rect}, nil

@@ -25,7 +25,7 @@ func TestGray(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Hold(true)
+	b.SetPrivacy(true)
 	_, held := b.Gray(t.Context())
 	b.end()
 	if m.Rect.Dx() != 64 || m.Rect.Dy() != 48 || m.Stride != 64 || len(m.Pix) != 64*48 {

@@ -42,8 +42,8 @@ func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err err
 		kind = proto.PictureMP4
 		data, err = movie(s.unit)
 	}
-	switch held, _ := c.shutter.Held(); {
-	case held: // began meanwhile
+	switch closed, _ := c.shutter.Closed(); {
+	case closed: // began meanwhile
 		return nil, "", proto.Refuse(proto.CodePrivacy)
 	case err != nil:
 		return nil, "", fmt.Errorf("make a picture: %w", err)
@@ -56,8 +56,8 @@ func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err err
 
 // shoot asks the camera's goroutine and waits.
 func (c *Camera) shoot(ctx context.Context) (shot, error) {
-	held, changed := c.shutter.Held()
-	if held {
+	closed, changed := c.shutter.Closed()
+	if closed {
 		return shot{}, proto.Refuse(proto.CodePrivacy)
 	}
 	to := make(chan shot, 1)

@@ -159,13 +159,13 @@ func playable(t *testing.T, data []byte, w, h int) {
 func TestNoPictureInPrivacyMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, &fakeSource{script: endless})
-		b.Hold(true)
+		b.SetPrivacy(true)
 		b.run(t)
 		defer b.end()
 		if _, _, err := b.Picture(t.Context()); refused(err) != proto.CodePrivacy {
 			t.Errorf("Picture() = %v", err)
 		}
-		b.Hold(false)
+		b.SetPrivacy(false)
 		time.Sleep(time.Second)
 		if _, _, err := b.Picture(t.Context()); err != nil {
 			t.Errorf("after privacy mode: %v", err)
@@ -184,7 +184,7 @@ func TestPrivacyModeEndsTheWaitForAPicture(t *testing.T) {
 			got <- err
 		}()
 		time.Sleep(time.Second)
-		b.Hold(true)
+		b.SetPrivacy(true)
 		if err := <-got; refused(err) != proto.CodePrivacy {
 			t.Errorf("Picture() = %v", err)
 		}

@@ -6,25 +6,25 @@ import (
 	"sync"
 )
 
-// ErrHeld says that a device was not used, or no longer, because a Shutter is held.
-var ErrHeld = errors.New("held closed by privacy mode")
+// ErrPrivacy means that a device was not used, or no longer is, because its Shutter is closed.
+var ErrPrivacy = errors.New("closed by privacy mode")
 
 // Shutter keeps a device closed while privacy mode is on. Its zero value lets the
 // device be opened.
 type Shutter struct {
 	mu      sync.Mutex
-	held    bool
-	changed chan struct{}      // closed when held changes; nil: nobody has asked since
+	closed  bool
+	changed chan struct{}      // closed when closed changes; nil: nobody has asked since
 	end     context.CancelFunc // of the use under way
 	done    chan struct{}      // closed when that is over; nil: there is none
 }
 
-// Hold closes the shutter, or opens it again. Hold(true) ends the use under way and
+// SetClosed closes the shutter, or opens it again. SetClosed(true) ends the use under way and
 // returns once that is over; it must not be called from within it.
-func (s *Shutter) Hold(on bool) {
+func (s *Shutter) SetClosed(on bool) {
 	s.mu.Lock()
-	if s.held != on {
-		s.held = on
+	if s.closed != on {
+		s.closed = on
 		if s.changed != nil {
 			close(s.changed)
 			s.changed = nil
@@ -38,29 +38,45 @@ func (s *Shutter) Hold(on bool) {
 	}
 }
 
-// Held tells whether the shutter is closed; changed is closed when that changes.
-func (s *Shutter) Held() (on bool, changed <-chan struct{}) {
+// Closed reports whether the shutter is closed; changed is closed when that changes.
+func (s *Shutter) Closed() (on bool, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return s.held, s.changed
+	return s.closed, s.changed
+}
+
+// WaitOpen calls closed and waits while the shutter is closed. It reports whether it was
+// opened: not if it was open before, or if ctx ended.
+func (s *Shutter) WaitOpen(ctx context.Context, closed func()) bool {
+	on, changed := s.Closed()
+	if !on {
+		return false
+	}
+	closed()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-changed:
+		return true
+	}
 }
 
 // Use runs use, which alone may have the device open and has closed it when it
 // returns. Its context ends when the shutter closes; then, or when it is closed
-// already, the error is ErrHeld. One goroutine at a time may call Use.
+// already, the error is ErrPrivacy. One goroutine at a time may call Use.
 func (s *Shutter) Use(ctx context.Context, use func(context.Context) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !s.enter(cancel) {
-		return ErrHeld
+		return ErrPrivacy
 	}
 	defer s.leave()
 	err := use(inner)
 	if inner.Err() != nil && ctx.Err() == nil {
-		return ErrHeld
+		return ErrPrivacy
 	}
 	return err
 }
@@ -68,7 +84,7 @@ func (s *Shutter) Use(ctx context.Context, use func(context.Context) error) erro
 func (s *Shutter) enter(end context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held {
+	if s.closed {
 		return false
 	}
 	s.end, s.done = end, make(chan struct{})

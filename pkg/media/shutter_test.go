@@ -26,37 +26,37 @@ func TestShutterEndsTheUseAndWaitsForIt(t *testing.T) {
 		var waiters sync.WaitGroup
 		for range 3 {
 			waiters.Go(func() {
-				s.Hold(true)
+				s.SetClosed(true)
 				if closed.IsZero() {
-					t.Error("Hold returned while the device was open")
+					t.Error("SetClosed returned while the device was open")
 				}
 			})
 		}
-		if err := <-used; !errors.Is(err, ErrHeld) {
-			t.Errorf("Use() = %v, want ErrHeld", err)
+		if err := <-used; !errors.Is(err, ErrPrivacy) {
+			t.Errorf("Use() = %v, want ErrPrivacy", err)
 		}
 		waiters.Wait()
 	})
 }
 
-func TestShutterLetsNobodyInWhileItIsHeld(t *testing.T) {
+func TestShutterLetsNobodyInWhileItIsClosed(t *testing.T) {
 	var s Shutter
-	s.Hold(true)
-	s.Hold(true) // and nobody uses the device: returns at once
-	if err := s.Use(t.Context(), func(context.Context) error { t.Error("used while held"); return nil }); !errors.Is(err, ErrHeld) {
-		t.Errorf("Use() = %v, want ErrHeld", err)
+	s.SetClosed(true)
+	s.SetClosed(true) // and nobody uses the device: returns at once
+	if err := s.Use(t.Context(), func(context.Context) error { t.Error("used while closed"); return nil }); !errors.Is(err, ErrPrivacy) {
+		t.Errorf("Use() = %v, want ErrPrivacy", err)
 	}
-	on, changed := s.Held()
+	on, changed := s.Closed()
 	if !on {
-		t.Error("Held() is false")
+		t.Error("Closed() is false")
 	}
-	s.Hold(false)
+	s.SetClosed(false)
 	<-changed
 	want := errors.New("a fault")
 	if err := s.Use(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
-		t.Errorf("Use() = %v after the hold, want the error of the use", err)
+		t.Errorf("Use() = %v after it was opened, want the error of the use", err)
 	}
-	s.Hold(true) // the use is over
+	s.SetClosed(true) // the use is over
 }
 
 func TestShutterPassesTheEndOfTheContextOn(t *testing.T) {

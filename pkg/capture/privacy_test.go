@@ -18,22 +18,22 @@ func endless(int) (*fakeStream, error) {
 func (b *bench) expectHeld(t *testing.T) {
 	t.Helper()
 	synctest.Wait()
-	if s := b.status(); s.State != health.OK || s.Reason != heldSentence {
-		t.Errorf("health is %s %q while held", s.State, s.Reason)
+	if s := b.status(); s.State != health.OK || s.Reason != privacySentence {
+		t.Errorf("health is %s %q in privacy mode", s.State, s.Reason)
 	}
 }
 
-func TestHoldClosesTheCameraAndReleaseOpensIt(t *testing.T) {
+func TestPrivacyClosesTheCameraAndReleaseOpensIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{script: endless}
 		b := newBench(t, src)
 		b.run(t)
 		time.Sleep(time.Second)
 		for range 2 {
-			b.Hold(true)
+			b.SetPrivacy(true)
 			if s := src.streams[len(src.streams)-1]; s.closedAt.IsZero() {
 				b.end()
-				t.Fatal("Hold returned while the camera was open")
+				t.Fatal("SetPrivacy returned while the camera was open")
 			}
 			n, opens := len(b.got), len(src.opens)
 			b.expectHeld(t)
@@ -43,27 +43,27 @@ func TestHoldClosesTheCameraAndReleaseOpensIt(t *testing.T) {
 			if len(b.got) != n || len(src.opens) != opens || b.status().Since != since {
 				t.Errorf("in a day of privacy: %d pictures, %d opened, health since %v", len(b.got)-n, len(src.opens)-opens, b.status().Since)
 			}
-			b.Hold(false)
+			b.SetPrivacy(false)
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if s := b.status(); s.State != health.OK || s.Reason != "" || len(b.got) <= n || !b.got[n].Key {
-				t.Errorf("after the hold: %+v, %d pictures", s, len(b.got)-n)
+				t.Errorf("after privacy mode: %+v, %d pictures", s, len(b.got)-n)
 			}
 		}
 		b.end()
 	})
 }
 
-func TestHoldBeforeRunNeverOpensTheCamera(t *testing.T) {
+func TestPrivacyBeforeRunNeverOpensTheCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{script: endless}
 		b := newBench(t, src)
-		b.Hold(true)
+		b.SetPrivacy(true)
 		b.run(t)
 		time.Sleep(time.Hour)
 		b.expectHeld(t)
 		b.end()
-		b.Hold(true) // Run has ended: there is nothing to wait for
+		b.SetPrivacy(true) // Run has ended: there is nothing to wait for
 		if len(src.opens) != 0 {
 			t.Errorf("opened %d times", len(src.opens))
 		}
@@ -78,14 +78,14 @@ func TestAPictureOnItsWayIsNotPublishedAfterHold(t *testing.T) {
 		b := newBench(t, slowSource{src})
 		b.run(t)
 		time.Sleep(150 * time.Millisecond) // within the second picture's way
-		b.Hold(true)
+		b.SetPrivacy(true)
 		n := len(b.got)
 		if n == 0 || !src.streams[0].closedAt.Equal(time.Now()) {
 			t.Errorf("%d pictures, closed at %v", n, src.streams[0].closedAt)
 		}
 		time.Sleep(time.Minute)
 		if len(b.got) != n {
-			t.Errorf("%d pictures after Hold returned", len(b.got)-n)
+			t.Errorf("%d pictures after SetPrivacy returned", len(b.got)-n)
 		}
 		b.end()
 	})
@@ -107,18 +107,18 @@ func (s slowStream) grab() (picture, error) {
 	return p, err
 }
 
-func TestHoldEndsThePauseAfterAFault(t *testing.T) {
+func TestPrivacyEndsThePauseAfterAFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{script: func(int) (*fakeStream, error) { return nil, syscall.ENODEV }}
 		b := newBench(t, src)
 		b.run(t)
 		time.Sleep(time.Minute)
-		b.Hold(true)
+		b.SetPrivacy(true)
 		b.expectHeld(t)
 		opens := len(src.opens)
 		src.script = endless
 		time.Sleep(time.Hour)
-		b.Hold(false)
+		b.SetPrivacy(false)
 		synctest.Wait()
 		if len(src.opens) != opens+1 {
 			t.Errorf("opened %d times at once after the hold, want once", len(src.opens)-opens)
@@ -127,7 +127,7 @@ func TestHoldEndsThePauseAfterAFault(t *testing.T) {
 	})
 }
 
-func TestHoldIsSafeFromManyGoroutines(t *testing.T) {
+func TestPrivacyIsSafeFromManyGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{script: endless}
 		b := newBench(t, src)
@@ -137,7 +137,7 @@ func TestHoldIsSafeFromManyGoroutines(t *testing.T) {
 		for i := range people {
 			go func() {
 				for j := range 20 {
-					b.Hold((i+j)%2 == 0)
+					b.SetPrivacy((i+j)%2 == 0)
 					time.Sleep(time.Duration(i+1) * 37 * time.Millisecond)
 				}
 				done <- struct{}{}
@@ -146,7 +146,7 @@ func TestHoldIsSafeFromManyGoroutines(t *testing.T) {
 		for range people {
 			<-done
 		}
-		b.Hold(true)
+		b.SetPrivacy(true)
 		for i, s := range src.streams {
 			if s.closedAt.IsZero() {
 				t.Errorf("stream %d is open", i)
