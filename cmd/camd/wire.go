@@ -15,6 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/naming"
+	"github.com/camd-project/camd/pkg/auth/trustedtime"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
@@ -79,7 +80,7 @@ func authConfig(cfg config.Config, log *logging.Log, broker func(proto.ClientID)
 }
 
 // clockOf is the wall clock, with what vouches for it.
-func clockOf(cfg config.Config) auth.Clock {
+func clockOf(cfg config.Config) trustedtime.Clock {
 	if cfg.Household.Clock == "battery" {
 		return func() (time.Time, bool) { return time.Now(), true }
 	}

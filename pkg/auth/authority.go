@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/identity"
+	"github.com/camd-project/camd/pkg/auth/trustedtime"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -26,8 +27,8 @@ type Config struct {
 	Broker func(proto.ClientID) envelope.BrokerLogin
 	Name   string // of the device, until the household chooses another
 	Household
-	Clock Clock     // the wall clock
-	Built time.Time // when this software was made; zero: unknown
+	Clock trustedtime.Clock // the wall clock
+	Built time.Time         // when this software was made; zero: unknown
 	// Abort ends the process at once, without a word to anyone: nothing that was not
 	// durable has happened. nil: panic.
 	Abort func(reason string)
@@ -98,7 +99,7 @@ func (a *Authority) begin() error {
 	if err != nil {
 		return err
 	}
-	times, err := loadTimekeeper(a.trust, a.cfg.Clock, a.cfg.Built, a.log)
+	times, err := trustedtime.Load(a.trust, a.cfg.Clock, a.cfg.Built, a.log)
 	if err != nil {
 		return err
 	}

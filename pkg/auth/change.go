@@ -77,7 +77,7 @@ func (a *Authority) apply(entry uint64, put putFunc, change changeFunc) error {
 				return err
 			}
 		}
-		return putNumber(tx, keyApplied, entry+1)
+		return meta.PutNumber(tx, keyApplied, entry+1)
 	})
 }
 
@@ -107,7 +107,7 @@ var errSetBack = fmt.Errorf("%w: it was set back to an earlier state", store.Err
 func compare(trust *store.DB, log *accesslog.Log) (cut *uint64, err error) {
 	var applied uint64
 	err = trust.View(func(tx *store.Tx) error {
-		applied, err = getNumber(tx, keyApplied)
+		applied, err = meta.Number(tx, keyApplied)
 		return err
 	})
 	if err != nil {

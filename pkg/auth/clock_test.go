@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/trustedtime"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/store"
 )
 
 // noon is when a house begins.
@@ -175,10 +177,10 @@ func TestForgedClock(t *testing.T) {
 				if other.over() {
 					t.Errorf("a right without a time ended: %s", other.reason)
 				}
-				before := h.a.policy.time.trusted()
+				before := h.a.policy.time.Floor()
 				bob.ask(proto.OpStatus, nil)
 				free.ask(proto.OpStatus, nil)
-				if got := h.a.policy.time.trusted(); !got.Equal(before) {
+				if got := h.a.policy.time.Floor(); !got.Equal(before) {
 					t.Errorf("the floor moved from %v to %v", before, got)
 				}
 				h.wall.unsynchronise(false)
@@ -220,7 +222,7 @@ func TestFloor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inHouse(t, func(t *testing.T, h *house) {
 				anna, bob, carl, _ := h.household()
-				before := h.a.policy.time.trusted()
+				before := h.a.policy.time.Floor()
 				h.wall.set(noon.Add(day))
 				h.wall.unsynchronise(c.lost)
 				p := map[string]*person{"Anna": anna, "Bob": bob, "Carl": carl}[c.who]
@@ -230,7 +232,7 @@ func TestFloor(t *testing.T) {
 					f = func(*proto.Request) {}
 				}
 				a := p.once(p.request(c.op, nil, f))
-				after := h.a.policy.time.trusted()
+				after := h.a.policy.time.Floor()
 				if after.After(before) != c.moves || after.Before(before) || c.moves && after.Unix() != noon.Add(day+c.drift).Unix() {
 					t.Errorf("the floor went from %v to %v", before, after)
 				}
@@ -247,18 +249,18 @@ func TestFloorIsKept(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna := h.owner("Anna")
 		h.restart()
-		if got := h.a.policy.time.trusted(); noon.Sub(got) > 24*time.Hour {
+		if got := h.a.policy.time.Floor(); noon.Sub(got) > 24*time.Hour {
 			t.Errorf("after a restart: %v", got)
 		}
 		h.wall.set(noon.Add(48 * time.Hour))
 		anna.must(proto.OpStatus, nil)
 		h.restart()
-		if got := h.a.policy.time.trusted(); got.Unix() != noon.Add(48*time.Hour).Unix() {
+		if got := h.a.policy.time.Floor(); got.Unix() != noon.Add(48*time.Hour).Unix() {
 			t.Errorf("two days later: %v", got)
 		}
 		h.cfg.Built = noon.Add(96 * time.Hour)
 		h.restart()
-		if got := h.a.policy.time.trusted(); !got.Equal(h.cfg.Built) {
+		if got := h.a.policy.time.Floor(); !got.Equal(h.cfg.Built) {
 			t.Errorf("newer software: %v", got)
 		}
 	})
@@ -267,11 +269,11 @@ func TestFloorIsKept(t *testing.T) {
 // Before an owner was ever heard, and without a time of the build, no clock is believed.
 func TestNoClockIsBelievedAtFirst(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
-		if _, ok := h.a.policy.time.now(); ok {
+		if _, ok := h.a.policy.time.Now(); ok {
 			t.Error("believed without a floor")
 		}
 		h.owner("Anna")
-		if _, ok := h.a.policy.time.now(); !ok {
+		if _, ok := h.a.policy.time.Now(); !ok {
 			t.Error("not believed after an owner agreed")
 		}
 	})
@@ -348,9 +350,18 @@ func TestSuspensionEndsASession(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna, _, carl, _ := h.household()
 		s, own := carl.watch("s1", proto.ScopeView), anna.watch("s1", proto.ScopeView)
-		h.a.policy.time.mu.Lock()
-		h.a.policy.time.alone = ownerAbsence - time.Minute
-		h.a.policy.time.mu.Unlock()
+		// As if no owner had been heard for 30 days less a minute.
+		err := h.a.trust.Update(func(tx *store.Tx) error {
+			return meta.PutNumber(tx, "alone", uint64((30*24*time.Hour-time.Minute)/time.Second))
+		})
+		if err == nil {
+			h.gate.mu.Lock() // which each review takes
+			h.a.policy.time, err = trustedtime.Load(h.a.trust, h.wall.now, time.Time{}, h.a.log)
+			h.gate.mu.Unlock()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(55 * time.Second)
 		if s.over() {
 			t.Fatalf("ended early: %s", s.reason)

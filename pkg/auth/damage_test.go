@@ -136,7 +136,7 @@ func TestDamageOfEachNumber(t *testing.T) {
 	for _, c := range []struct{ file, bucket, key string }{
 		{fileLogs, "state", "pruned"}, {fileLogs, "state", "noticed/1"}, {fileLogs, "state", "changes/1"}, {fileLogs, "state", "front/1"},
 		{fileLogs, "meta", keyEpoch}, {fileTrust, "meta", keyEpoch}, {fileTrust, "meta", keyApplied},
-		{fileTrust, "meta", keyFloor}, {fileTrust, "meta", keyOwner}, {fileTrust, "meta", keyAlone}, {fileTrust, "meta", keyDoubt},
+		{fileTrust, "meta", "timefloor"}, {fileTrust, "meta", "ownerseen"}, {fileTrust, "meta", "alone"}, {fileTrust, "meta", "doubt"},
 	} {
 		name := c.file + ", " + c.bucket + ", " + c.key
 		state := h.owned(t, false)

@@ -111,8 +111,8 @@ const keepTexts = 90 * 24 * time.Hour
 
 // tidy is the hourly housekeeping of store and log. What fails is tried again.
 func (a *Authority) tidy() {
-	a.policy.time.tick()
-	_, err := a.journal.log.DropBefore(a.policy.time.trusted().Add(-keepTexts))
+	a.policy.time.Tick()
+	_, err := a.journal.log.DropBefore(a.policy.time.Floor().Add(-keepTexts))
 	if err == nil {
 		_, err = a.journal.log.Merge()
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/camd-project/camd/pkg/auth/identity"
+	"github.com/camd-project/camd/pkg/auth/trustedtime"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/store"
@@ -216,7 +217,7 @@ func (o *opener) rest() error {
 	if _, err := readChoices(o.trust); err != nil {
 		return err
 	}
-	if _, err := loadTimekeeper(o.trust, o.cfg.Clock, o.cfg.Built, o.log); err != nil {
+	if _, err := trustedtime.Load(o.trust, o.cfg.Clock, o.cfg.Built, o.log); err != nil {
 		return err
 	}
 	return o.trust.View(func(tx *store.Tx) error { return eachDone(tx, func(string, done) {}) })

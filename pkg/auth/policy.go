@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/auth/trustedtime"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -17,7 +18,7 @@ import (
 // takes no lock that is held over I/O. docs/protocol.md 5.7.
 type policy struct {
 	members  *members
-	time     *timekeeper
+	time     *trustedtime.Keeper
 	defaults Household
 	name     string // of the device, until the household chooses
 	chosen   atomic.Pointer[choices]
@@ -131,7 +132,7 @@ func (p *policy) quiet() proto.Code {
 	if hours == "" {
 		return proto.CodeOK
 	}
-	now, believed := p.time.now()
+	now, believed := p.time.Now()
 	w, err := schedule.ParseDaily(hours)
 	switch {
 	case !believed:
@@ -158,7 +159,7 @@ func (p *policy) standing(m *member) proto.Code {
 		return proto.CodeRevoked
 	}
 	if m.Role == proto.RoleGuest {
-		if p.time.suspended() {
+		if p.time.OwnerAbsent() {
 			return proto.CodeSuspended
 		}
 		parent := p.members.get(m.Parent)
@@ -172,9 +173,9 @@ func (p *policy) standing(m *member) proto.Code {
 	if !m.timed() {
 		return proto.CodeOK
 	}
-	now, believed := p.time.now()
+	now, believed := p.time.Now()
 	switch {
-	case m.Until != 0 && p.time.trusted().Unix() >= m.Until:
+	case m.Until != 0 && p.time.Floor().Unix() >= m.Until:
 		return proto.CodeExpired // whatever the clock says
 	case !believed:
 		return proto.CodeClock

@@ -135,7 +135,7 @@ func (a *Authority) MayRestart() bool {
 	if hours == "" {
 		return true
 	}
-	now, believed := a.policy.time.now()
+	now, believed := a.policy.time.Now()
 	w, err := schedule.Parse(hours)
 	return err == nil && believed && w.Holds(now.In(a.policy.location()))
 }

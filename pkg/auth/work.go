@@ -81,7 +81,7 @@ func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outco
 	}
 	var clock int64
 	if m.Role == proto.RoleOwner {
-		clock = g.policy.time.heard(r.IssuedAt)
+		clock = g.policy.time.HeardOwner(r.IssuedAt)
 	}
 	o, executed = g.decide(root, p, m, r, op)
 	o.clock = clock

@@ -149,6 +149,25 @@ func (b Bucket) open(tx *Tx, key string, raw []byte) ([]byte, error) {
 	return v, nil
 }
 
+// Number reads a number that PutNumber stored; 0 if there is none.
+func (b Bucket) Number(tx *Tx, key string) (uint64, error) {
+	v, err := b.Get(tx, key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case len(v) != 8:
+		return 0, fmt.Errorf("%w: %s has %d bytes", ErrDamaged, key, len(v))
+	}
+	return binary.BigEndian.Uint64(v), nil
+}
+
+// PutNumber stores a number as eight bytes, big-endian.
+func (b Bucket) PutNumber(tx *Tx, key string, n uint64) error {
+	return b.Put(tx, key, binary.BigEndian.AppendUint64(nil, n))
+}
+
 // Key64 is n as a key that sorts by number: eight bytes, big-endian.
 func Key64(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 

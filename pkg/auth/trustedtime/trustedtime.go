@@ -1,7 +1,10 @@
-package auth
+// Package trustedtime decides how far the device's clock can be believed, and how long no
+// owner was heard. Network time is never evidence: only the time of the build and the
+// signed requests of owners move a floor, and a clock far from it is not believed.
+// docs/protocol.md 5.9.
+package trustedtime
 
 import (
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,8 +13,8 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Clock tells the wall clock, and whether something vouches for it: a time server,
-// or a clock with a battery.
+// Clock returns the wall clock, and whether something vouches for it: a time server, or a
+// clock with a battery.
 type Clock func() (now time.Time, synchronised bool)
 
 // Times of docs/protocol.md 5.9.
@@ -19,7 +22,7 @@ const (
 	clockSlack    = 24 * time.Hour      // how far an owner's clock and the device's may be apart
 	clockHorizon  = 30 * 24 * time.Hour // how far beyond the floor the clock is believed
 	ownerAbsence  = 30 * 24 * time.Hour // guests are suspended after it
-	saveEvery     = 24 * time.Hour      // what time-keeping writes when all is well
+	saveEvery     = 24 * time.Hour      // how often times are written while owners are heard
 	saveWhenAlone = time.Hour           // and while no owner is heard
 )
 
@@ -31,10 +34,11 @@ const (
 	keyDoubt = "doubt"     // 1: the last owner's clock contradicted the device's
 )
 
-// timekeeper knows what of the clock can be believed, and how long no owner has been
-// heard. Network time is never evidence: only the build, and owners' signed
-// requests, move the floor, below and far beyond which the clock is not believed.
-type timekeeper struct {
+var meta = store.Plain("meta")
+
+// Keeper keeps the floor and the time since an owner was heard. It is safe for concurrent
+// use.
+type Keeper struct {
 	clock Clock
 	db    *store.DB
 	log   *slog.Logger
@@ -50,17 +54,19 @@ type timekeeper struct {
 	heardNow bool // an owner was heard since the start
 }
 
-// times is what lies in the store.
+// times is what the store holds.
 type times struct{ floor, owner, alone, doubt int64 }
 
-func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger) (*timekeeper, error) {
+// Load reads what an earlier Keeper has stored in db. built is when this software was made,
+// zero if that is unknown. A nil clock is one that nothing vouches for.
+func Load(db *store.DB, clock Clock, built time.Time, log *slog.Logger) (*Keeper, error) {
 	if clock == nil {
 		clock = func() (time.Time, bool) { return time.Now(), false }
 	}
-	t := &timekeeper{clock: clock, db: db, log: log, since: time.Now()}
+	t := &Keeper{clock: clock, db: db, log: log, since: time.Now()}
 	err := db.View(func(tx *store.Tx) error {
 		for key, into := range map[string]*int64{keyFloor: &t.saved.floor, keyOwner: &t.saved.owner, keyAlone: &t.saved.alone, keyDoubt: &t.saved.doubt} {
-			n, err := getNumber(tx, key)
+			n, err := meta.Number(tx, key)
 			if err != nil {
 				return err
 			}
@@ -77,33 +83,32 @@ func loadTimekeeper(db *store.DB, clock Clock, built time.Time, log *slog.Logger
 	return t, nil
 }
 
-// now is the wall clock, and whether schedules may go by it.
-func (t *timekeeper) now() (time.Time, bool) {
+// Now returns the wall clock, and whether schedules may go by it.
+func (t *Keeper) Now() (now time.Time, believed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.believed()
+	return t.now()
 }
 
-func (t *timekeeper) believed() (time.Time, bool) {
+func (t *Keeper) now() (time.Time, bool) {
 	now, synchronised := t.clock()
 	floor := time.Unix(t.floor, 0)
 	return now, synchronised && !t.doubt && !now.Before(floor.Add(-clockSlack)) && !now.After(floor.Add(clockHorizon))
 }
 
-// heard takes note of an owner's request under a live nonce, signed at iat (Unix
-// seconds). It returns the device's clock in Unix seconds if the two clocks
-// contradict each other, else 0.
-func (t *timekeeper) heard(iat int64) (contradicts int64) {
-	contradicts, news := t.hear(iat)
-	if news {
-		t.save()
-	}
-	return contradicts
-}
-
-func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
+// Floor returns a time that has passed whatever the clock says: no attack on the clock
+// moves it.
+func (t *Keeper) Floor() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return time.Unix(t.floor, 0)
+}
+
+// HeardOwner takes note of an owner's request under a live nonce, signed at iat (Unix
+// seconds). If the owner's clock and the device's contradict each other, it returns the
+// device's in Unix seconds, else 0.
+func (t *Keeper) HeardOwner(iat int64) (contradicts int64) {
+	t.mu.Lock()
 	now, synchronised := t.clock()
 	if synchronised {
 		if off := now.Sub(time.Unix(iat, 0)); off.Abs() > clockSlack {
@@ -113,18 +118,23 @@ func (t *timekeeper) hear(iat int64) (contradicts int64, news bool) {
 		}
 	}
 	t.alone, t.since, t.heardNow = 0, time.Now(), true
-	if now, ok := t.believed(); ok {
+	if now, ok := t.now(); ok {
 		t.owner = now.Unix()
 	}
 	day := int64(saveEvery / time.Second)
-	return contradicts, t.doubt != (t.saved.doubt != 0) || t.saved.alone > 0 || t.floor-t.saved.floor > day || t.owner-t.saved.owner > day
+	due := t.doubt != (t.saved.doubt != 0) || t.saved.alone > 0 || t.floor-t.saved.floor > day || t.owner-t.saved.owner > day
+	t.mu.Unlock()
+	if due {
+		t.save()
+	}
+	return contradicts
 }
 
-// suspended tells whether guests have to rest: no owner was heard for 30 days. Since an
-// owner was heard uptime says so. For what was before the start, when the device may
-// have been off, a synchronised clock does too; it need not be believed, since 30 days
-// after an owner it no longer is.
-func (t *timekeeper) suspended() bool {
+// OwnerAbsent reports whether no owner was heard for 30 days, so that guests are suspended.
+// Uptime tells that for the time since an owner was heard. For the time before the start,
+// when the device may have been off, a synchronised clock does too; it need not be
+// believed, since 30 days after an owner it no longer is.
+func (t *Keeper) OwnerAbsent() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.count()
@@ -135,14 +145,14 @@ func (t *timekeeper) suspended() bool {
 	return !t.heardNow && synchronised && t.owner != 0 && now.Unix()-t.owner >= int64(ownerAbsence/time.Second)
 }
 
-func (t *timekeeper) count() {
+func (t *Keeper) count() {
 	now := time.Now()
 	t.alone += now.Sub(t.since)
 	t.since = now
 }
 
-// tick writes how long no owner was heard, now and then.
-func (t *timekeeper) tick() {
+// Tick stores how long no owner was heard, if that is due. It is to be called once an hour.
+func (t *Keeper) Tick() {
 	t.mu.Lock()
 	t.count()
 	unsaved := t.alone - time.Duration(t.saved.alone)*time.Second
@@ -153,15 +163,9 @@ func (t *timekeeper) tick() {
 	}
 }
 
-// trusted is a time that no clock attack has brought about.
-func (t *timekeeper) trusted() time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return time.Unix(t.floor, 0)
-}
-
-// save failing costs nothing now: what is in RAM decides, and it is tried again.
-func (t *timekeeper) save() {
+// save stores the times. If it fails, nothing is lost now, since the values in RAM decide;
+// it is tried again.
+func (t *Keeper) save() {
 	t.mu.Lock()
 	s := times{t.floor, t.owner, int64(t.alone / time.Second), 0}
 	if t.doubt {
@@ -170,7 +174,7 @@ func (t *timekeeper) save() {
 	t.mu.Unlock()
 	err := t.db.Update(func(tx *store.Tx) error {
 		for key, n := range map[string]int64{keyFloor: s.floor, keyOwner: s.owner, keyAlone: s.alone, keyDoubt: s.doubt} {
-			if err := putNumber(tx, key, uint64(n)); err != nil {
+			if err := meta.PutNumber(tx, key, uint64(n)); err != nil {
 				return err
 			}
 		}
@@ -183,22 +187,4 @@ func (t *timekeeper) save() {
 	t.mu.Lock()
 	t.saved = s
 	t.mu.Unlock()
-}
-
-// getNumber reads a number from the bucket meta; 0 if there is none.
-func getNumber(tx *store.Tx, key string) (n uint64, err error) {
-	v, err := meta.Get(tx, key)
-	switch {
-	case isNotFound(err):
-		return 0, nil
-	case err != nil:
-		return 0, err
-	case len(v) != 8:
-		return 0, fmt.Errorf("%w: %s has %d bytes", store.ErrDamaged, key, len(v))
-	}
-	return binary.BigEndian.Uint64(v), nil
-}
-
-func putNumber(tx *store.Tx, key string, n uint64) error {
-	return meta.Put(tx, key, []byte(store.Key64(n)))
 }
