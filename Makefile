@@ -24,7 +24,9 @@ build: setup-build ## camd, camctl and camops for this machine, in bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camd ./cmd/camctl ./cmd/camops
 
 demo: build ## a camera, a broker and a page with live picture and sound on this machine
-	@bin/camctl demo --camd bin/camd
+	@echo "== building bin/camdemo"
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/camdemo
+	@bin/camdemo --camd bin/camd
 
 test: setup-test release ## everything that proves the software here, browser and lab included
 	@scripts/test.sh

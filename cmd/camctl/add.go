@@ -52,7 +52,7 @@ func (a addCmd) Run(env *environment) error {
 	if err := home.Save(r); err != nil {
 		return err
 	}
-	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
+	return env.Print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
 		"by": invited.By, "words": words(invited.Signer), "replaced": changed},
 		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", foreign.Line(r.Title()), foreign.Line(r.Member), r.Role, foreign.Line(invited.By), r.Broker.URL)
 }
@@ -62,20 +62,20 @@ func (a addCmd) Run(env *environment) error {
 func (a addCmd) compared(env *environment, i client.Invitation, changed []change) error {
 	question := "Are they the same?"
 	if i.Known != nil {
-		_, _ = fmt.Fprintf(env.errOut, "The camera %s is known already. By this card\n", foreign.Line(i.Known.Title()))
+		_, _ = fmt.Fprintf(env.ErrOut, "The camera %s is known already. By this card\n", foreign.Line(i.Known.Title()))
 		for _, c := range changed {
-			_, _ = fmt.Fprintf(env.errOut, "   %s: %s, so far %s\n", c.What, foreign.Line(c.To), foreign.Line(c.From))
+			_, _ = fmt.Fprintf(env.ErrOut, "   %s: %s, so far %s\n", c.What, foreign.Line(c.To), foreign.Line(c.From))
 		}
 		question = "Are they the same, and is that to be changed?"
 		if len(changed) == 0 {
-			_, _ = fmt.Fprintln(env.errOut, "   nothing changes")
+			_, _ = fmt.Fprintln(env.ErrOut, "   nothing changes")
 			question = "Are they the same?"
 		}
 	}
 	if a.Yes {
 		return nil
 	}
-	_, _ = fmt.Fprintf(env.errOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
+	_, _ = fmt.Fprintf(env.ErrOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
 		foreign.Line(i.Record.Title()), foreign.Line(i.By), words(i.Signer))
 	return env.confirm(question)
 }

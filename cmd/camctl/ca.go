@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 )
 
@@ -29,7 +30,7 @@ type caInitCmd struct {
 // Run makes the folder and says where the files go.
 func (c caInitCmd) Run(env *environment) error {
 	if err := pki.CheckHosts(c.Hosts...); err != nil {
-		return usageError(err.Error())
+		return command.Usage(err.Error())
 	}
 	f, err := pki.Create(c.Dir, c.Name)
 	if err != nil {
@@ -38,7 +39,7 @@ func (c caInitCmd) Run(env *environment) error {
 	if err := f.MakeServer(false, c.Hosts...); err != nil {
 		return err
 	}
-	return env.print(map[string]any{"dir": f.Path(), "hosts": c.Hosts},
+	return env.Print(map[string]any{"dir": f.Path(), "hosts": c.Hosts},
 		"The authority lies in %s. Its key, %s, is not encrypted: whoever has it lets anyone into your broker, and nobody into a camera. Keep the folder to yourself.\n"+
 			"On the broker's machine, as root:\n"+
 			"    install -d -m 0750 -g mosquitto /etc/mosquitto/camd\n"+
@@ -70,7 +71,7 @@ func (c caSignCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return env.print(map[string]string{"device": string(id), "certificate": path},
+	return env.Print(map[string]string{"device": string(id), "certificate": path},
 		"The certificate of the camera %s is %s.\nIf camctl certificate request printed the request, give the certificate to the camera with: camctl certificate set --chain %s\n"+
 			"If the request is identity/device.csr, copy the certificate to identity/operational.crt in the camera's state folder.", id, path, path)
 }

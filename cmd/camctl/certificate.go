@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -60,24 +61,24 @@ func (c certificateCmd) Run(env *environment) error {
 		if err != nil {
 			return err
 		}
-		return env.print(now, "%s", proto.CertificateWords(now, time.Now()))
+		return env.Print(now, "%s", proto.CertificateWords(now, time.Now()))
 	}
 	now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoSet, Chain: chain})
 	if err != nil {
 		return err
 	}
-	return env.print(now, "The camera tried its new certificate with the broker, and took it: %s.", proto.CertificateWords(now, time.Now()))
+	return env.Print(now, "The camera tried its new certificate with the broker, and took it: %s.", proto.CertificateWords(now, time.Now()))
 }
 
 func (c certificateCmd) check() error {
 	set := string(proto.CertificateDoSet)
 	switch {
 	case !slices.Contains([]string{string(proto.CertificateDoStatus), certificateRenew, string(proto.CertificateDoRequest), set}, c.Do):
-		return usageError(fmt.Sprintf("certificate is status, renew, request or set, not %q", c.Do))
+		return command.Usage(fmt.Sprintf("certificate is status, renew, request or set, not %q", c.Do))
 	case (c.CA != "") != (c.Do == certificateRenew):
-		return usageError("certificate renew takes --ca, and nothing else does; without the authority at hand use certificate request, and certificate set")
+		return command.Usage("certificate renew takes --ca, and nothing else does; without the authority at hand use certificate request, and certificate set")
 	case (c.Chain != "") != (c.Do == set):
-		return usageError("certificate set takes --chain, and nothing else does")
+		return command.Usage("certificate set takes --chain, and nothing else does")
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func (c certificateCmd) request(env *environment, camera *connection) error {
 		return err
 	}
 	text := requestPEM(now.Request)
-	return env.print(now, "%s", lines(strings.TrimSuffix(string(text), "\n")))
+	return env.Print(now, "%s", command.Lines(strings.TrimSuffix(string(text), "\n")))
 }
 
 func requestPEM(der []byte) []byte {

@@ -11,7 +11,7 @@ import (
 // confirm asks whoever sits at the terminal. Anything but yes, an end of input too,
 // means no.
 func (e *environment) confirm(question string) error {
-	if _, err := fmt.Fprintf(e.errOut, "%s [y/N] ", question); err != nil {
+	if _, err := fmt.Fprintf(e.ErrOut, "%s [y/N] ", question); err != nil {
 		return err
 	}
 	answer := make(chan string, 1)

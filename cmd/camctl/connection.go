@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
@@ -85,20 +82,7 @@ func (c *connection) say(sentences []string) {
 	for _, s := range sentences {
 		if !c.said[s] {
 			c.said[s] = true
-			_, _ = fmt.Fprintf(c.env.errOut, "camctl: %s\n", foreign.Line(s))
+			_, _ = fmt.Fprintf(c.env.ErrOut, "camctl: %s\n", foreign.Line(s))
 		}
 	}
-}
-
-// zone is the household's time zone, by which people there understand times.
-func zone(ctx context.Context, camera *client.Camera) (*time.Location, error) {
-	s, err := camera.Settings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	loc, err := schedule.Zone(s.TimeZone)
-	if errors.Is(err, schedule.ErrZone) {
-		return nil, fmt.Errorf("the household's time zone %q is not known on this computer; update its time zones", s.TimeZone)
-	}
-	return loc, err
 }

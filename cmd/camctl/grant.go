@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
@@ -101,12 +102,12 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 		}
 	}
 	if g.Card == "" {
-		return env.print(done, text, grant.Name, grant.Role, may(grant.Scopes))
+		return env.Print(done, text, grant.Name, grant.Role, may(grant.Scopes))
 	}
 	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
 		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, client.Bare(err))
 	}
-	return env.print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
+	return env.Print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
 		grant.Name, grant.Role, may(grant.Scopes), g.Card)
 }
 
@@ -125,14 +126,14 @@ func unsure(ctx context.Context, camera *client.Camera, id proto.ClientID) bool 
 func (g grantCmd) compared(env *environment, id proto.ClientID, h hours) error {
 	if g.Yes {
 		if h.utc {
-			_, _ = fmt.Fprintln(env.errOut, "camctl: "+inUTC("These hours"))
+			_, _ = fmt.Fprintln(env.ErrOut, "camctl: "+inUTC("These hours"))
 		}
 		return nil
 	}
 	if h.text != "" {
-		_, _ = fmt.Fprintf(env.errOut, "%s is let in %s.\n", g.Name, h.text)
+		_, _ = fmt.Fprintf(env.ErrOut, "%s is let in %s.\n", g.Name, h.text)
 	}
-	_, _ = fmt.Fprintf(env.errOut, "The words of this key are\n\n   %s\n\nThey must be those that camctl id shows to %s.\n", words(id), g.Name)
+	_, _ = fmt.Fprintf(env.ErrOut, "The words of this key are\n\n   %s\n\nThey must be those that camctl id shows to %s.\n", words(id), g.Name)
 	if h.utc {
 		return env.confirm(inUTC("These hours") + " Are the words the same, and the hours meant so?")
 	}
@@ -149,20 +150,20 @@ func (g grantCmd) grant() (proto.Grant, error) {
 	p := proto.Grant{Name: g.Name, Role: g.Role, Scopes: g.Role.Preset(), Weekly: g.Weekly}
 	switch {
 	case g.To == "":
-		return p, usageError("--to is required")
+		return p, command.Usage("--to is required")
 	case g.Name == "":
-		return p, usageError("--name is required")
+		return p, command.Usage("--name is required")
 	case naming.Check(g.Name) != nil:
-		return p, usageError("--name: " + naming.Check(g.Name).Error())
+		return p, command.Usage("--name: " + naming.Check(g.Name).Error())
 	case p.Scopes == nil:
-		return p, usageError(fmt.Sprintf("--role is owner, adult or guest, not %q", g.Role))
+		return p, command.Usage(fmt.Sprintf("--role is owner, adult or guest, not %q", g.Role))
 	case g.Role == proto.RoleOwner && (g.Scopes != "" || g.From != "" || g.Until != "" || g.Weekly != ""):
-		return p, usageError("an owner may do everything, always: --scopes, --from, --until and --weekly are for adults and guests")
+		return p, command.Usage("an owner may do everything, always: --scopes, --from, --until and --weekly are for adults and guests")
 	}
 	if g.Weekly != "" {
 		w, err := schedule.Parse(g.Weekly)
 		if err != nil {
-			return p, usageError("--weekly: " + err.Error())
+			return p, command.Usage("--weekly: " + err.Error())
 		}
 		p.Weekly = w.String()
 	}
@@ -183,9 +184,9 @@ func parseScopes(list string, role proto.Role) (l []proto.Scope, err error) {
 		s := proto.Scope(strings.TrimSpace(name))
 		switch {
 		case !slices.Contains(proto.OwnerScopes(), s):
-			return nil, usageError(fmt.Sprintf("there is no scope %q; there are %s", s, scopes(proto.OwnerScopes())))
+			return nil, command.Usage(fmt.Sprintf("there is no scope %q; there are %s", s, scopes(proto.OwnerScopes())))
 		case !slices.Contains(role.Most(), s):
-			return nil, usageError(fmt.Sprintf("someone who is %s can't be given %s, at most %s", article(role), s, scopes(role.Most())))
+			return nil, command.Usage(fmt.Sprintf("someone who is %s can't be given %s, at most %s", article(role), s, scopes(role.Most())))
 		case !slices.Contains(l, s):
 			l = append(l, s)
 		}
@@ -203,7 +204,7 @@ func article(r proto.Role) string {
 // cardLogin is the login for the card, which only makes sense with one.
 func (g grantCmd) cardLogin() (client.Broker, error) {
 	if g.Card == "" && g.loginFlags != (loginFlags{}) {
-		return client.Broker{}, usageError("the flags for the broker go into the camera card: name it with --card")
+		return client.Broker{}, command.Usage("the flags for the broker go into the camera card: name it with --card")
 	}
 	return g.login()
 }
@@ -213,7 +214,7 @@ func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.
 	if g.From == "" && g.Until == "" && g.Weekly == "" {
 		return hours{}, nil
 	}
-	loc, err := zone(ctx, camera)
+	loc, err := camera.Location(ctx)
 	if err != nil {
 		return hours{}, err
 	}
@@ -224,7 +225,7 @@ func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.
 		return hours{}, err
 	}
 	if into.Until != 0 && into.Until <= max(into.From, time.Now().Unix()) {
-		return hours{}, usageError("--until is over already, or not after --from")
+		return hours{}, command.Usage("--until is over already, or not after --from")
 	}
 	h := hours{text: when(into.Weekly, into.From, into.Until, loc) + ", by the clock of " + loc.String()}
 	h.utc = loc.String() == "UTC" && (g.Weekly != "" || zoneless(g.From) || zoneless(g.Until))
@@ -249,7 +250,7 @@ func parseTime(flag, text string, loc *time.Location) (int64, error) {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || t.Unix() <= 0 {
-		return 0, usageError(fmt.Sprintf("%s: %q is no time; write it as 2026-12-03 12:00 or 2026-12-03T12:00:00+01:00", flag, text))
+		return 0, command.Usage(fmt.Sprintf("%s: %q is no time; write it as 2026-12-03 12:00 or 2026-12-03T12:00:00+01:00", flag, text))
 	}
 	return t.Unix(), nil
 }

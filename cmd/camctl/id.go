@@ -20,12 +20,12 @@ func (idCmd) Run(env *environment) error {
 		return err
 	}
 	key := client.FormatKey(card)
-	if command.Terminal(env.out) && !env.json {
-		if err := command.PrintQR(env.out, key); err != nil {
+	if command.Terminal(env.Out) && !env.JSON {
+		if err := command.PrintQR(env.Out, key); err != nil {
 			return err
 		}
 	}
-	return env.print(map[string]any{"client": keys.ID(), "words": words(keys.ID()), "key": key},
+	return env.Print(map[string]any{"client": keys.ID(), "words": words(keys.ID()), "key": key},
 		"name:   %s\nwords:  %s\n\n%s", keys.ID(), words(keys.ID()), key)
 }
 

@@ -46,7 +46,7 @@ func (k keptEvents) list() error {
 		return err
 	}
 	if len(l) > 0 {
-		k.env.note("The camera keeps:")
+		k.env.Note("The camera keeps:")
 	}
 	for _, ev := range l {
 		if err := k.show(ev); err != nil {
@@ -67,7 +67,7 @@ func (k keptEvents) show(ev proto.Event) error {
 	if ev.Picture != "" {
 		what = fmt.Sprintf("%s of %d bytes", kindName(ev.Picture), ev.Size)
 	}
-	return k.env.print(keptLine{ev, at.Format(time.RFC3339)}, "%6d  %-19s  %s, %s", ev.ID, at.Format(time.DateTime), ev.Kind, what)
+	return k.env.Print(keptLine{ev, at.Format(time.RFC3339)}, "%6d  %-19s  %s, %s", ev.ID, at.Format(time.DateTime), ev.Kind, what)
 }
 
 // save fetches the picture of an event, unless it was saved before.
@@ -90,7 +90,7 @@ func (k keptEvents) save(id uint64, at time.Time) error {
 	if err := savePicture(path, p, false); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return k.env.print(saved{File: path, Kind: p.Kind, Bytes: len(p.Data), Event: id}, "        saved %s", path)
+	return k.env.Print(saved{File: path, Kind: p.Kind, Bytes: len(p.Data), Event: id}, "        saved %s", path)
 }
 
 var errNoPicture = errors.New("the event has no picture")
@@ -111,9 +111,9 @@ func (k keptEvents) await(id uint64, at time.Time) {
 			return
 		}
 		if !errors.Is(err, errNoPicture) {
-			k.env.note("The picture of event %d was not saved: %v", id, err)
+			k.env.Note("The picture of event %d was not saved: %v", id, err)
 			return
 		}
 	}
-	k.env.note("Event %d has no picture.", id)
+	k.env.Note("Event %d has no picture.", id)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -31,13 +30,13 @@ func (l logCmd) Run(env *environment) error {
 	if l.Verify {
 		return verifyLog(env, camera)
 	}
-	loc, err := zone(env.ctx, camera.Camera)
+	loc, err := camera.Location(env.ctx)
 	if err != nil {
 		return err
 	}
 	var dropped gap
 	_, err = camera.ReadLog(env.ctx, l.From, client.Reader{Each: func(r proto.LogRecord) error {
-		if r.Text == "" && !env.json {
+		if r.Text == "" && !env.JSON {
 			return dropped.add(env, r.Index)
 		}
 		if err := dropped.end(env); err != nil {
@@ -45,7 +44,7 @@ func (l logCmd) Run(env *environment) error {
 		}
 		return env.printRecord(r, loc)
 	}, Forgot: func(f accesslog.Front) error {
-		return env.print(forgotLine{f.Size, f.Encode()}, "%6d  to %d: dropped for their age; common hashes of them are kept.", 0, f.Size-1)
+		return env.Print(forgotLine{f.Size, f.Encode()}, "%6d  to %d: dropped for their age; common hashes of them are kept.", 0, f.Size-1)
 	}})
 	if err != nil {
 		return err
@@ -71,7 +70,7 @@ func (l logCmd) acknowledge(env *environment) error {
 	if was {
 		text = "The alarm about the camera %s is over: what it showed then is believed from here on. What it was about is kept in the home, beside the camera's record."
 	}
-	return env.print(map[string]bool{"acknowledged": was}, text, record.Title())
+	return env.Print(map[string]bool{"acknowledged": was}, text, record.Title())
 }
 
 func verifyLog(env *environment, camera *connection) error {
@@ -82,7 +81,7 @@ func verifyLog(env *environment, camera *connection) error {
 	if a := camera.Alarm(); a != nil {
 		return fmt.Errorf("the access log is not verified while this alarm stands: %s", a.Sentence(camera.Record().Title()))
 	}
-	return env.print(report, "%s", verifiedText(report))
+	return env.Print(report, "%s", verifiedText(report))
 }
 
 func verifiedText(r client.LogReport) string {
@@ -99,38 +98,23 @@ func verifiedText(r client.LogReport) string {
 	return text
 }
 
-// entryLine is one line of JSON about an entry.
-type entryLine struct {
-	Index    uint64          `json:"n"`
-	Time     string          `json:"time,omitempty"` // RFC 3339, in the household's time zone
-	Sentence string          `json:"sentence,omitempty"`
-	Entry    json.RawMessage `json:"entry,omitempty"`
-	Hash     string          `json:"hash,omitempty"`
-	Missed   bool            `json:"missed,omitempty"` // events: others before it did not arrive
-}
-
-func newLine(index uint64, e accesslog.Entry, text string, loc *time.Location) entryLine {
-	return entryLine{Index: index, Time: time.UnixMilli(e.Time).In(loc).Format(time.RFC3339),
-		Sentence: accesslog.Sentence(e, loc), Entry: json.RawMessage(text)}
-}
-
 func (e *environment) printRecord(r proto.LogRecord, loc *time.Location) error {
 	entry, err := accesslog.Parse([]byte(r.Text))
 	switch {
 	case r.Text == "":
-		return e.printEntry(entryLine{Index: r.Index, Hash: r.Hash})
+		return e.printEntry(client.LogLine{Index: r.Index, Hash: r.Hash})
 	case err != nil:
-		return e.printEntry(entryLine{Index: r.Index, Sentence: "This entry is of a kind that this program can't read. Update it."})
+		return e.printEntry(client.LogLine{Index: r.Index, Sentence: "This entry is of a kind that this program can't read. Update it."})
 	}
-	return e.printEntry(newLine(r.Index, entry, r.Text, loc))
+	return e.printEntry(client.NewLogLine(r.Index, entry, r.Text, loc))
 }
 
-func (e *environment) printEntry(l entryLine) error {
+func (e *environment) printEntry(l client.LogLine) error {
 	at := ""
 	if t, err := time.Parse(time.RFC3339, l.Time); err == nil {
 		at = t.Format(time.DateTime)
 	}
-	return e.print(l, "%6d  %-19s  %s", l.Index, at, foreign.Line(l.Sentence))
+	return e.Print(l, "%6d  %-19s  %s", l.Index, at, foreign.Line(l.Sentence))
 }
 
 // forgotLine is one line of JSON about the oldest entries.
@@ -160,5 +144,5 @@ func (g *gap) end(env *environment) error {
 		return nil
 	}
 	g.open = false
-	return env.print(nil, "%6d  to %d: dropped for their age; their hashes are kept.", g.first, g.last)
+	return env.Print(nil, "%6d  to %d: dropped for their age; their hashes are kept.", g.first, g.last)
 }

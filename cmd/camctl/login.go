@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 )
 
@@ -24,7 +25,7 @@ type loginFlags struct {
 func (p loginFlags) login() (client.Broker, error) {
 	b := client.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
 	if (p.BrokerCert == "") != (p.BrokerKey == "") {
-		return b, usageError("--broker-cert and --broker-key go together")
+		return b, command.Usage("--broker-cert and --broker-key go together")
 	}
 	if p.Broker != "" {
 		if err := b.Check(); err != nil {
@@ -32,7 +33,7 @@ func (p loginFlags) login() (client.Broker, error) {
 		}
 	}
 	if (p.BrokerUser == "") != (p.BrokerPasswordFile == "") {
-		return b, usageError("--broker-user and --broker-password-file go together")
+		return b, command.Usage("--broker-user and --broker-password-file go together")
 	}
 	for _, f := range []struct {
 		path string
@@ -43,7 +44,7 @@ func (p loginFlags) login() (client.Broker, error) {
 		}
 		data, err := os.ReadFile(f.path)
 		if err != nil {
-			return b, usageError(fmt.Sprintf("%s can't be read: %v", f.path, errors.Unwrap(err)))
+			return b, command.Usage(fmt.Sprintf("%s can't be read: %v", f.path, errors.Unwrap(err)))
 		}
 		*f.into = string(data)
 	}

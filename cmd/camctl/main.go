@@ -1,7 +1,7 @@
 // Command camctl is the owner's tool: it pairs with a camera, decides who may see
-// and hear what, reads its access log, watches and records it, speaks through it,
-// and runs a demo of the whole on one machine. It owns the command line only; what it does is
-// pkg/client's. Keys and cameras are kept in one folder, --home.
+// and hear what, reads its access log, watches and records it, and speaks through it. It
+// owns the command line only; what it does is pkg/client's. Keys and cameras are kept in one
+// folder, --home.
 //
 // Exit codes: 0 done, 1 failed (one sentence on standard error says why), 2 wrong
 // usage. An alarm about a camera's access log, and a removal that it has not
@@ -11,15 +11,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
@@ -53,7 +47,6 @@ type cli struct {
 	Log         *logCmd         `arg:"subcommand:log" help:"read the access log, or verify it"`
 	Events      *eventsCmd      `arg:"subcommand:events" help:"tell what happened in the household since the last time, what happens, and which rings are kept"`
 	CA          *caCmd          `arg:"subcommand:ca" help:"a household's own authority for its broker: init, sign"`
-	Demo        *demoCmd        `arg:"subcommand:demo" help:"a camera, a broker and a page with live picture and sound on this machine"`
 	Version     *versionCmd     `arg:"subcommand:version" help:"print the version"`
 }
 
@@ -62,14 +55,13 @@ func (cli) Description() string { return "The owner's tool for cameras that run 
 
 // environment is what commands get from the process.
 type environment struct {
-	ctx         context.Context
-	in          io.Reader
-	out, errOut io.Writer // each a foreign.Screen
-	raw         io.Writer // out without one
-	json        bool
-	verbose     bool
-	dir         string // --home
-	log         *slog.Logger
+	command.Output
+	ctx     context.Context
+	in      io.Reader
+	raw     io.Writer // Out without a screen
+	verbose bool
+	dir     string // --home
+	log     *slog.Logger
 }
 
 func main() { command.Main(execute) }
@@ -81,79 +73,12 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	raw := out
-	out, errOut = foreign.Screen(out), foreign.Screen(errOut)
-	env := c.environment(ctx, out, errOut)
-	env.raw = raw
-	return exitCode(run.Run(env), errOut)
-}
-
-func (c cli) environment(ctx context.Context, out, errOut io.Writer) *environment {
-	env := &environment{ctx: ctx, in: os.Stdin, out: out, errOut: errOut, json: c.JSON, verbose: c.Verbose, dir: c.Home, log: slog.New(slog.DiscardHandler)}
+	env := &environment{Output: command.Output{Out: foreign.Screen(out), ErrOut: foreign.Screen(errOut), JSON: c.JSON},
+		ctx: ctx, in: os.Stdin, raw: out, verbose: c.Verbose, dir: c.Home, log: slog.New(slog.DiscardHandler)}
 	if c.Verbose {
-		env.log = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		env.log = slog.New(slog.NewTextHandler(env.ErrOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	return env
-}
-
-// usageError is a command line that only the command could tell to be wrong.
-type usageError string
-
-func (u usageError) Error() string { return string(u) }
-
-func exitCode(err error, errOut io.Writer) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(errOut, "camctl: interrupted")
-		return 1
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(errOut, "camctl: %v; see camctl --help\n", err)
-		return 2
-	}
-	_, _ = fmt.Fprintf(errOut, "camctl: %s\n", foreign.Line(strings.ReplaceAll(err.Error(), "\n", " ")))
-	return 1
-}
-
-// print writes v as a line of JSON, or text for people.
-func (e *environment) print(v any, text string, args ...any) error {
-	if e.json {
-		return json.NewEncoder(e.out).Encode(v)
-	}
-	_, err := fmt.Fprintf(e.out, text+"\n", inLine(args)...)
-	return err
-}
-
-// note tells a person what goes on; programs that read JSON don't get it.
-func (e *environment) note(text string, args ...any) {
-	if !e.json {
-		_, _ = fmt.Fprintf(e.errOut, text+"\n", inLine(args)...)
-	}
-}
-
-// lines is a text of several lines, each of which is known to be one.
-type lines string
-
-var oneLine = strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)
-
-// inLine keeps what is filled into a sentence in its line: a camera, or who made its card,
-// could put lines of its own before a person. The screen sees to the rest.
-func inLine(args []any) []any {
-	l := slices.Clone(args)
-	for i, a := range l {
-		switch v := a.(type) {
-		case lines:
-		case error:
-			l[i] = oneLine.Replace(v.Error())
-		default:
-			if s := reflect.ValueOf(a); s.Kind() == reflect.String {
-				l[i] = oneLine.Replace(s.String())
-			}
-		}
-	}
-	return l
+	return command.ExitCode("camctl", run.Run(env), env.ErrOut)
 }
 
 func (e *environment) home() (*client.Home, error) {
@@ -181,5 +106,5 @@ type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run(env *environment) error {
-	return env.print(map[string]string{"version": version}, "camctl %s", version)
+	return env.Print(map[string]string{"version": version}, "camctl %s", version)
 }

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -25,19 +26,19 @@ func (m membersCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	loc, err := zone(env.ctx, camera.Camera)
+	loc, err := camera.Location(env.ctx)
 	if err != nil {
 		return err
 	}
-	if env.json {
+	if env.JSON {
 		for _, one := range members {
-			if err := env.print(one, ""); err != nil {
+			if err := env.Print(one, ""); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return env.print(nil, "%s", lines(membersText(members, loc, env.verbose)))
+	return env.Print(nil, "%s", command.Lines(membersText(members, loc, env.verbose)))
 }
 
 func membersText(members []proto.Member, loc *time.Location, verbose bool) string {

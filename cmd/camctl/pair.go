@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/client/ble"
@@ -29,13 +30,13 @@ type pairCmd struct {
 // Run pairs and keeps what the camera said.
 func (p pairCmd) Run(env *environment) error {
 	if p.Label == "" {
-		return usageError("--label is required")
+		return command.Usage("--label is required")
 	}
 	if err := cmp.Or(p.codeFlags.check(p.Broker, p.BLE), p.setupFlags.check()); err != nil {
 		return err
 	}
 	if p.Adapter != "" && !p.BLE {
-		return usageError("--adapter goes with --ble")
+		return command.Usage("--adapter goes with --ble")
 	}
 	text := p.Label
 	if text == "-" {
@@ -68,7 +69,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return env.print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
+	return env.Print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL},
 		"Paired with camera %s as %s (%s). %s", r.Title(), r.Member, r.Role, brokerText(r.Broker))
 }
 
@@ -109,12 +110,12 @@ func bySocket(path string) joining {
 // shows in the pairing.
 func (p pairCmd) byBLE(env *environment) joining {
 	return func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
-		env.note("Looking for a camera whose pairing window is open.")
+		env.Note("Looking for a camera whose pairing window is open.")
 		wanted := func(d proto.DeviceID) bool {
 			l, err := label(d)
 			return err == nil && l.Device == d
 		}
-		c, err := ble.Dial(ctx, ble.Options{Adapter: p.Adapter, Wanted: wanted, Note: env.note})
+		c, err := ble.Dial(ctx, ble.Options{Adapter: p.Adapter, Wanted: wanted, Note: env.Note})
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -175,4 +176,4 @@ func readLabel(text string) (labelOf, error) {
 	return func(proto.DeviceID) (pairing.Label, error) { return label, nil }, nil
 }
 
-func badLabel(err error) error { return usageError(strings.TrimSuffix(pairing.Sentence(err), ".")) }
+func badLabel(err error) error { return command.Usage(strings.TrimSuffix(pairing.Sentence(err), ".")) }

@@ -34,11 +34,11 @@ type codeFlags struct {
 func (f codeFlags) check(broker string, ble bool) error {
 	switch {
 	case f.QR && ble:
-		return usageError("--qr and --ble are two ways; take one")
+		return command.Usage("--qr and --ble are two ways; take one")
 	case !f.QR && (f.PNG != "" || f.Device != ""):
-		return usageError("--png and --device go with --qr")
+		return command.Usage("--png and --device go with --qr")
 	case f.QR && broker == "":
-		return usageError("--qr needs --broker, the address at which the camera will answer")
+		return command.Usage("--qr needs --broker, the address at which the camera will answer")
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (f codeFlags) check(broker string, ble bool) error {
 func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, login client.Broker, est *proto.EST) (client.Record, error) {
 	label, err := read(proto.DeviceID(p.Device))
 	if p.Device == "" && err != nil {
-		return client.Record{}, usageError("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
+		return client.Record{}, command.Usage("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
 	}
 	if err != nil {
 		return client.Record{}, badLabel(err)
@@ -106,7 +106,7 @@ func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.Device
 		return set, login, err
 	}
 	if est != nil && set.Broker.CA == "" { // a camera could not say so to who shows it a code
-		return set, login, usageError("--est needs --broker-ca, the authority by which the camera knows the enrolment server and its broker")
+		return set, login, command.Usage("--est needs --broker-ca, the authority by which the camera knows the enrolment server and its broker")
 	}
 	if p.WiFi != "" {
 		if set.WiFi, err = p.network(env.in); err != nil {
@@ -142,7 +142,7 @@ func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.Device
 func (p pairCmd) renew(env *environment, r client.Record) {
 	err := certificateCmd{Do: certificateRenew, Camera: string(r.Device), CA: p.CA}.Run(env)
 	if err != nil {
-		env.note("The camera's certificate is good for a day, and it has no other yet: %v. Try camctl certificate renew --ca %s.", err, p.CA)
+		env.Note("The camera's certificate is good for a day, and it has no other yet: %v. Try camctl certificate renew --ca %s.", err, p.CA)
 	}
 }
 
@@ -154,18 +154,18 @@ func (p pairCmd) show(ctx context.Context, env *environment, sealed client.Code)
 	case p.PNG != "":
 		close(done)
 		return done, writeParts(env, p.PNG, sealed)
-	case env.json:
+	case env.JSON:
 		close(done)
-		return done, env.print(map[string]any{"code": sealed.Parts(), "milliseconds": partTime.Milliseconds()}, "")
-	case !command.Terminal(env.out):
-		return nil, usageError("a code can only be shown at a terminal; write it as pictures with --png, or print what is in it with --json")
+		return done, env.Print(map[string]any{"code": sealed.Parts(), "milliseconds": partTime.Milliseconds()}, "")
+	case !command.Terminal(env.Out):
+		return nil, command.Usage("a code can only be shown at a terminal; write it as pictures with --png, or print what is in it with --json")
 	}
 	frames, columns, lines, err := drawParts(sealed)
 	if err != nil {
 		return nil, err
 	}
-	if w, h, ok := command.Size(env.out); ok && (w < columns || h < lines) {
-		return nil, usageError(fmt.Sprintf("the code needs a window of %d columns and %d lines, and this one has %d and %d; make it larger, or write the code as pictures with --png", columns, lines, w, h))
+	if w, h, ok := command.Size(env.Out); ok && (w < columns || h < lines) {
+		return nil, command.Usage(fmt.Sprintf("the code needs a window of %d columns and %d lines, and this one has %d and %d; make it larger, or write the code as pictures with --png", columns, lines, w, h))
 	}
 	go func() {
 		defer close(done)
@@ -199,7 +199,7 @@ func writeParts(env *environment, dir string, sealed client.Code) error {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
 	}
-	env.note("The code is in %s, in %d pictures. Show them to the camera one after the other, again and again, each for about half a second, while its pairing window is open.", dir, len(parts))
+	env.Note("The code is in %s, in %d pictures. Show them to the camera one after the other, again and again, each for about half a second, while its pairing window is open.", dir, len(parts))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 )
 
@@ -38,7 +39,7 @@ func TestACodeIsShownInTurn(t *testing.T) {
 
 func TestACodeIsWrittenAsPictures(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "code")
-	env := &environment{json: true}
+	env := &environment{Output: command.Output{JSON: true}}
 	for _, n := range []int{200, 65} { // what is left of a longer one must not be shown with it
 		if err := writeParts(env, dir, client.Code(make([]byte, n))); err != nil {
 			t.Fatal(err)

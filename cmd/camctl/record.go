@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -74,14 +75,14 @@ func (r recordCmd) Run(env *environment) error {
 
 func (r recordCmd) arguments(env *environment) (camera, path string, err error) {
 	if r.Seconds <= 0 || r.Seconds > 7*24*3600 {
-		return "", "", usageError("--seconds must be more than 0 and at most a week")
+		return "", "", command.Usage("--seconds must be more than 0 and at most a week")
 	}
 	return env.cameraAndFile(r.First, r.Second, "out.mp4")
 }
 
 // cameraAndFile returns which of the words of a command is the camera and which the file.
 func (e *environment) cameraAndFile(first, second, example string) (camera, path string, err error) {
-	missing := usageError("name the file to make, such as " + example)
+	missing := command.Usage("name the file to make, such as " + example)
 	switch {
 	case second != "":
 		return first, second, nil
@@ -115,7 +116,7 @@ func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path strin
 	if !rec.full {
 		text = "Stopped early and kept %.1f s in %s: %d pictures, %d packets of sound."
 	}
-	return env.print(result, text, result.Seconds, path, rec.pictures, rec.sounds)
+	return env.Print(result, text, result.Seconds, path, rec.pictures, rec.sounds)
 }
 
 // run records until the length is reached, env's context ends, or the session does. The
@@ -149,7 +150,7 @@ func (r *recording) run(env *environment, camera *client.Camera, o client.WatchO
 		session.Close()
 	}()
 	r.wantSound = slices.Contains(session.Scopes(), proto.ScopeListen) && sound
-	env.note("Recording %s.", camera.Record().Title())
+	env.Note("Recording %s.", camera.Record().Title())
 	return 0, r.follow(env, session, frames, full)
 }
 
@@ -170,7 +171,7 @@ func (r *recording) follow(env *environment, session *client.Session, frames <-c
 		case <-look.C:
 			was := silent
 			if silent = session.Stats().Silent > 0; silent && !was {
-				env.note("Nothing comes any more.")
+				env.Note("Nothing comes any more.")
 			}
 		case <-deadline.C:
 			return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
@@ -40,7 +41,7 @@ func (r revokeCmd) Run(env *environment) error {
 	if err := camera.change(proto.OpRevoke, what, func() (err error) { answer, err = camera.Revoke(env.ctx, what); return err }); err != nil {
 		return err
 	}
-	return env.print(answer, "%s", lines(revokedText(answer, members)))
+	return env.Print(answer, "%s", command.Lines(revokedText(answer, members)))
 }
 
 // member finds one by name, as the camera tells names apart, or by its key's name, which

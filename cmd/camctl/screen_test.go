@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
@@ -45,16 +46,16 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 	}
 	out.Reset()
 	errOut.Reset()
-	env := &environment{out: foreign.Screen(&out), errOut: foreign.Screen(&errOut)}
-	env.note("%s %v", proto.Role(evil), errors.New(evil))
+	env := &environment{Output: command.Output{Out: foreign.Screen(&out), ErrOut: foreign.Screen(&errOut)}}
+	env.Note("%s %v", proto.Role(evil), errors.New(evil))
 	kept := keptEvents{env: env, loc: time.UTC}
-	if err := errors.Join(env.print(nil, "%s %s", evil, proto.Scope(evil)), kept.show(proto.Event{Kind: evil})); err != nil {
+	if err := errors.Join(env.Print(nil, "%s %s", evil, proto.Scope(evil)), kept.show(proto.Event{Kind: evil})); err != nil {
 		t.Error(err)
 	}
 	harmless("sentences", out.String(), 2)
 	harmless("a note", errOut.String(), 1)
 	var said bytes.Buffer
-	(&connection{env: &environment{errOut: foreign.Screen(&said)}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil), client.TalkEndSentence(evil)})
+	(&connection{env: &environment{Output: command.Output{ErrOut: foreign.Screen(&said)}}, said: map[string]bool{}}).say([]string{proto.Code(evil).Sentence(), client.EndSentence(evil), client.TalkEndSentence(evil)})
 	harmless("remarks", said.String(), 3)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -19,7 +20,7 @@ type privacyCmd struct {
 // unless the household chose otherwise there.
 func (p privacyCmd) Run(env *environment) error {
 	if p.To != "on" && p.To != "off" {
-		return usageError(fmt.Sprintf("privacy is on or off, not %q", p.To))
+		return command.Usage(fmt.Sprintf("privacy is on or off, not %q", p.To))
 	}
 	camera, err := env.dial(p.Camera)
 	if err != nil {
@@ -31,7 +32,7 @@ func (p privacyCmd) Run(env *environment) error {
 	if err := camera.change(proto.OpPrivacy, proto.Privacy{On: on}, func() (err error) { now, err = camera.Privacy(env.ctx, on); return err }); err != nil {
 		return err
 	}
-	return env.print(now, "%s", privacyText(now.On))
+	return env.Print(now, "%s", privacyText(now.On))
 }
 
 func privacyText(on bool) string {
@@ -73,30 +74,30 @@ func (s settingsCmd) Run(env *environment) error {
 	}
 	for name, hours := range map[string]*string{"Quiet hours": s.QuietHours, "Update hours": s.UpdateHours} {
 		if hours != nil && *hours != "" && now.TimeZone == "UTC" {
-			env.note("camctl: %s", inUTC(name))
+			env.Note("camctl: %s", inUTC(name))
 		}
 	}
-	return env.print(now, "%s", lines(settingsText(now)))
+	return env.Print(now, "%s", command.Lines(settingsText(now)))
 }
 
 func (s settingsCmd) change() (proto.SettingsChange, error) {
 	if s.PrivacyOff != nil && *s.PrivacyOff != proto.PrivacyOffDevice && *s.PrivacyOff != proto.PrivacyOffMembers {
-		return proto.SettingsChange{}, usageError("--privacy-off is device or members")
+		return proto.SettingsChange{}, command.Usage("--privacy-off is device or members")
 	}
 	if s.Talk != nil && *s.Talk != proto.TalkAnnounced && *s.Talk != proto.TalkAccepted {
-		return proto.SettingsChange{}, usageError("--talk is announced or accepted")
+		return proto.SettingsChange{}, command.Usage("--talk is announced or accepted")
 	}
 	if s.QuietHours != nil && *s.QuietHours != "" {
 		if _, err := schedule.ParseDaily(*s.QuietHours); err != nil {
-			return proto.SettingsChange{}, usageError("--quiet-hours: " + err.Error())
+			return proto.SettingsChange{}, command.Usage("--quiet-hours: " + err.Error())
 		}
 	}
 	if s.UpdateHours != nil && *s.UpdateHours != "" {
 		if _, err := schedule.Parse(*s.UpdateHours); err != nil {
-			return proto.SettingsChange{}, usageError("--update-hours: " + err.Error())
+			return proto.SettingsChange{}, command.Usage("--update-hours: " + err.Error())
 		}
 		if len(*s.UpdateHours) > proto.MaxUpdateHours {
-			return proto.SettingsChange{}, usageError(fmt.Sprintf("--update-hours takes at most %d characters", proto.MaxUpdateHours))
+			return proto.SettingsChange{}, command.Usage(fmt.Sprintf("--update-hours takes at most %d characters", proto.MaxUpdateHours))
 		}
 	}
 	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk, UpdateHours: s.UpdateHours}, nil

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
@@ -41,11 +42,11 @@ type setupFlags struct {
 func (f setupFlags) check() error {
 	switch {
 	case f.EST != "" && f.CA != "":
-		return usageError("--est and --ca are two ways to the camera's certificate; take one")
+		return command.Usage("--est and --ca are two ways to the camera's certificate; take one")
 	case f.EST == "" && (f.ESTUser != "" || f.ESTPasswordFile != ""):
-		return usageError("--est-user and --est-password-file go with --est")
+		return command.Usage("--est-user and --est-password-file go with --est")
 	case f.WiFi == "" && (f.WiFiPasswordFile != "" || f.WiFiHidden || f.WiFiOpen):
-		return usageError("--wifi-password-file, --wifi-hidden and --wifi-open go with --wifi")
+		return command.Usage("--wifi-password-file, --wifi-hidden and --wifi-open go with --wifi")
 	}
 	return nil
 }
@@ -68,7 +69,7 @@ func (f setupFlags) est(env *environment) (e *proto.EST, err error) {
 	}
 	ask := env.questions()
 	if ask == nil {
-		return nil, usageError("there is no terminal at which the one-time password could be asked for; name a file with --est-password-file")
+		return nil, command.Usage("there is no terminal at which the one-time password could be asked for; name a file with --est-password-file")
 	}
 	e.Password, err = ask.password("One-time password of the enrolment server: ")
 	return e, err
@@ -139,7 +140,7 @@ func (s *setUp) set(t *pairing.Talk) (client.Broker, error) {
 		if !errors.As(err, &problem) || s.ask == nil || settings.WiFi == nil || !strings.Contains(string(problem.Code), "wifi") {
 			return login, err
 		}
-		s.env.note("%s", problem.Error())
+		s.env.Note("%s", problem.Error())
 		if settings.WiFi, err = s.chooseWiFi(t); err != nil {
 			return login, err
 		}
@@ -150,7 +151,7 @@ func (s *setUp) set(t *pairing.Talk) (client.Broker, error) {
 func (s *setUp) progress(step proto.SetupStep) {
 	if step != s.said {
 		s.said = step
-		s.env.note("%s", step.Sentence())
+		s.env.Note("%s", step.Sentence())
 	}
 }
 
@@ -235,7 +236,7 @@ func readSecret(path string, in io.Reader, what string) (proto.Secret, error) {
 		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return "", usageError(fmt.Sprintf("%s can't be read: %v", what, err))
+		return "", command.Usage(fmt.Sprintf("%s can't be read: %v", what, err))
 	}
 	return proto.Secret(strings.TrimRight(string(data), "\r\n")), nil
 }
@@ -243,18 +244,18 @@ func readSecret(path string, in io.Reader, what string) (proto.Secret, error) {
 // chooseWiFi lets a person choose one of the networks that the camera hears. No answer
 // means a cable.
 func (s *setUp) chooseWiFi(t *pairing.Talk) (*proto.WiFi, error) {
-	s.env.note("The camera looks for Wi-Fi networks.")
+	s.env.Note("The camera looks for Wi-Fi networks.")
 	r, err := t.Ask(proto.SetupDoNetworks)
 	var problem *proto.SetupProblem
 	if errors.As(err, &problem) {
-		s.env.note("%s", problem.Error())
+		s.env.Note("%s", problem.Error())
 		return nil, nil //nolint:nilnil // a cable
 	}
 	if err != nil {
 		return nil, err
 	}
 	for i, n := range r.Networks {
-		s.env.note("%3d  %s, %s, %s GHz, %d dBm", i+1, foreign.Name(string(n.SSID)), n.Security, foreign.Line(n.Band), n.Signal)
+		s.env.Note("%3d  %s, %s, %s GHz, %d dBm", i+1, foreign.Name(string(n.SSID)), n.Security, foreign.Line(n.Band), n.Signal)
 	}
 	answer, err := s.ask.line("Number of the Wi-Fi network, or its name; empty for a cable: ")
 	if err != nil || answer == "" {
@@ -308,7 +309,7 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 	path, err := folder.MakeMember(s.client, false, s.device)
 	switch {
 	case err == nil:
-		s.env.note("On the broker's machine put %s in the place of the one that is there, and have the broker read it again: then you see whether the camera is online.", folder.Path("broker", "viewers.acl"))
+		s.env.Note("On the broker's machine put %s in the place of the one that is there, and have the broker read it again: then you see whether the camera is online.", folder.Path("broker", "viewers.acl"))
 	case !errors.Is(err, pki.ErrExists):
 		return err
 	}
@@ -336,14 +337,14 @@ type questions struct {
 // questions is nil where nobody can be asked.
 func (e *environment) questions() *questions {
 	f, ok := e.in.(*os.File)
-	if !ok || e.json || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
+	if !ok || e.JSON || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
 		return nil
 	}
 	return &questions{env: e, in: bufio.NewReader(f), tty: int(f.Fd())} //nolint:gosec // the same
 }
 
 func (q *questions) line(question string) (string, error) {
-	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
+	if _, err := fmt.Fprint(q.env.ErrOut, question); err != nil {
 		return "", err
 	}
 	text, err := q.answer(func() (string, error) { return q.in.ReadString('\n') })
@@ -352,7 +353,7 @@ func (q *questions) line(question string) (string, error) {
 
 // password is not shown while it is typed.
 func (q *questions) password(question string) (proto.Secret, error) {
-	if _, err := fmt.Fprint(q.env.errOut, question); err != nil {
+	if _, err := fmt.Fprint(q.env.ErrOut, question); err != nil {
 		return "", err
 	}
 	if q.tty < 0 {
@@ -368,7 +369,7 @@ func (q *questions) password(question string) (proto.Secret, error) {
 		b, err := term.ReadPassword(q.tty)
 		return string(b), err
 	})
-	_, _ = fmt.Fprintln(q.env.errOut)
+	_, _ = fmt.Fprintln(q.env.ErrOut)
 	return proto.Secret(text), err
 }
 

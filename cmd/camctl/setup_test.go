@@ -20,6 +20,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -127,7 +128,7 @@ func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string
 	}()
 	var said bytes.Buffer
 	label := b.authority.Identity().Label()
-	env := &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), errOut: &said}
+	env := &environment{ctx: b.t.Context(), in: strings.NewReader("correct horse\n"), Output: command.Output{ErrOut: &said}}
 	est, err := flags.est(env)
 	if err != nil {
 		b.t.Fatal(err)
@@ -206,7 +207,7 @@ func TestSettingUpByAnEnrolmentServer(t *testing.T) {
 		if err == nil {
 			_, err = f.est(&environment{in: strings.NewReader("")})
 		}
-		if wrong := usageError(""); !errors.As(err, &wrong) {
+		if wrong := command.Usage(""); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

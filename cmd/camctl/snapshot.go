@@ -50,12 +50,12 @@ func (c snapshotCmd) Run(env *environment) error {
 	}
 	right := pictureName(path, p.Kind)
 	if filepath.Ext(path) != "" && right != path {
-		env.note("The camera's picture is %s, so it goes into %s.", kindName(p.Kind), right)
+		env.Note("The camera's picture is %s, so it goes into %s.", kindName(p.Kind), right)
 	}
 	if err := savePicture(right, p, c.Force); err != nil {
 		return err
 	}
-	return env.print(saved{File: right, Kind: p.Kind, Bytes: len(p.Data)}, "Saved a picture of %d bytes in %s.", len(p.Data), right)
+	return env.Print(saved{File: right, Kind: p.Kind, Bytes: len(p.Data)}, "Saved a picture of %d bytes in %s.", len(p.Data), right)
 }
 
 func kindName(kind string) string {

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -29,7 +30,7 @@ func (s statusCmd) Run(env *environment) error {
 	if err := json.Unmarshal(answer.Body, &status); err != nil {
 		return fmt.Errorf("the camera's answer can't be read: %w", err)
 	}
-	return env.print(status, "%s", lines(statusText(status)))
+	return env.Print(status, "%s", command.Lines(statusText(status)))
 }
 
 func statusText(s proto.StatusAnswer) string {

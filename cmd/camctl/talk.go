@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 )
 
@@ -24,7 +25,7 @@ type talkCmd struct {
 // Run asks to talk, and then sends until the sound or the talk ends.
 func (t talkCmd) Run(env *environment) error {
 	if t.File != "" && t.Device != "" {
-		return usageError("--file and --device exclude each other")
+		return command.Usage("--file and --device exclude each other")
 	}
 	o, err := t.options()
 	if err != nil {
@@ -64,7 +65,7 @@ type talkLine struct {
 }
 
 func (t talkCmd) talk(env *environment, session *client.Session, from sound) error {
-	if err := env.print(talkLine{State: "announcing"}, "The camera announces you: its chime sounds, and it says who speaks. Wait."); err != nil {
+	if err := env.Print(talkLine{State: "announcing"}, "The camera announces you: its chime sounds, and it says who speaks. Wait."); err != nil {
 		return err
 	}
 	talk, err := session.Talk(env.ctx)
@@ -76,12 +77,12 @@ func (t talkCmd) talk(env *environment, session *client.Session, from sound) err
 	if t.File != "" {
 		text = "You are live: " + t.File + " is being sent. Ctrl-C ends it."
 	}
-	if err := env.print(talkLine{State: "live"}, "%s", text); err != nil {
+	if err := env.Print(talkLine{State: "live"}, "%s", text); err != nil {
 		return err
 	}
 	sent, err := speak(env.ctx, talk, from)
 	seconds := sent.Seconds()
-	return errors.Join(err, env.print(talkLine{State: "ended", Seconds: seconds, Reason: talk.Reason()}, "Sent %.1f s of sound.", seconds))
+	return errors.Join(err, env.Print(talkLine{State: "ended", Seconds: seconds, Reason: talk.Reason()}, "Sent %.1f s of sound.", seconds))
 }
 
 // sound is where packets of Opus come from.

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -20,10 +21,10 @@ type updateCmd struct {
 // Run asks the camera, and prints how its update stands then.
 func (u updateCmd) Run(env *environment) error {
 	if !slices.Contains([]proto.UpdateDo{proto.UpdateDoStatus, proto.UpdateDoCheck, proto.UpdateDoInstall, proto.UpdateDoPostpone}, u.Do) {
-		return usageError(fmt.Sprintf("update is status, check, install or postpone, not %q", u.Do))
+		return command.Usage(fmt.Sprintf("update is status, check, install or postpone, not %q", u.Do))
 	}
 	if u.Until != "" && u.Do != proto.UpdateDoPostpone {
-		return usageError("--until is for update postpone")
+		return command.Usage("--until is for update postpone")
 	}
 	camera, err := env.dial(u.Camera)
 	if err != nil {
@@ -44,14 +45,14 @@ func (u updateCmd) Run(env *environment) error {
 			return err
 		}
 		if q.Until <= time.Now().Unix() {
-			return usageError("--until is over already")
+			return command.Usage("--until is over already")
 		}
 	}
 	now, err := camera.Update(env.ctx, q)
 	if err != nil {
 		return err
 	}
-	return env.print(now, "%s", lines(updateText(now, loc)))
+	return env.Print(now, "%s", command.Lines(updateText(now, loc)))
 }
 
 func updateText(s proto.UpdateStatus, loc *time.Location) string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -30,7 +31,7 @@ type mediaFlags struct {
 
 func (m mediaFlags) options() (client.WatchOptions, error) {
 	if m.MaxKbps < 0 {
-		return client.WatchOptions{}, usageError("--max-kbps is 0 or more; 0 leaves it to the camera")
+		return client.WatchOptions{}, command.Usage("--max-kbps is 0 or more; 0 leaves it to the camera")
 	}
 	o, err := m.pathFlags.options()
 	o.MaxBitrate = 1000 * m.MaxKbps
@@ -41,11 +42,11 @@ func (m pathFlags) options() (client.WatchOptions, error) {
 	o := client.WatchOptions{RelayOnly: m.RelayOnly}
 	for _, u := range m.ICEServer {
 		if scheme, host, _ := strings.Cut(u, ":"); host == "" || !slices.Contains([]string{"stun", "stuns", "turn", "turns"}, scheme) {
-			return o, usageError(fmt.Sprintf("--ice-server is a STUN or TURN server, such as turn:host:3478?transport=tcp, not %q", u))
+			return o, command.Usage(fmt.Sprintf("--ice-server is a STUN or TURN server, such as turn:host:3478?transport=tcp, not %q", u))
 		}
 	}
 	if m.RelayOnly && !slices.ContainsFunc(m.ICEServer, func(u string) bool { return strings.HasPrefix(u, "turn") }) {
-		return o, usageError("--relay-only needs a TURN server: name it with --ice-server turn:HOST:PORT")
+		return o, command.Usage("--relay-only needs a TURN server: name it with --ice-server turn:HOST:PORT")
 	}
 	if len(m.ICEServer) == 0 {
 		return o, nil
@@ -76,7 +77,7 @@ func (w watchCmd) Run(env *environment) error {
 		return err
 	}
 	if w.Seconds < 0 {
-		return usageError("--seconds is 0 or more; 0 is until Ctrl-C")
+		return command.Usage("--seconds is 0 or more; 0 is until Ctrl-C")
 	}
 	o.Video = func(client.Frame) {}
 	if !w.Mute {
@@ -91,7 +92,7 @@ func (w watchCmd) Run(env *environment) error {
 	if err != nil {
 		return w.hint(err)
 	}
-	env.note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
+	env.Note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
 	ctx, cancel := context.WithCancel(env.ctx)
 	v := &viewing{env: env, ctx: ctx, camera: camera.Camera, options: o, once: w.Once, session: session, before: session.Stats()}
 	defer v.end()
@@ -144,9 +145,9 @@ func (e *environment) printStats(kind string, now, before client.Stats) error {
 		Jitter: ms(now.Video.Jitter), RTT: ms(now.RTT), Path: now.Path, Frames: now.Video.Frames, Keyframes: now.Video.Keyframes,
 		Dropped: now.Video.Dropped, AudioFrames: now.Audio.Frames}
 	if now.Video.Frames == 0 {
-		return e.print(l, "waiting for the first picture")
+		return e.Print(l, "waiting for the first picture")
 	}
-	return e.print(l, "%dx%d  %5.1f fps  %6.0f kbit/s video  %4.0f kbit/s sound  %.1f %% lost  jitter %.1f ms  round trip %.1f ms  first picture %.0f ms  (%s)",
+	return e.Print(l, "%dx%d  %5.1f fps  %6.0f kbit/s video  %4.0f kbit/s sound  %.1f %% lost  jitter %.1f ms  round trip %.1f ms  first picture %.0f ms  (%s)",
 		l.Width, l.Height, l.FPS, l.VideoKbps, l.AudioKbps, 100*l.Loss, l.Jitter, l.RTT, l.FirstFrame, l.Path)
 }
 

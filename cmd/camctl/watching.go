@@ -99,7 +99,7 @@ func (v *viewing) line() error {
 	}
 	if now.Silent > 0 {
 		v.silent = true
-		return v.env.print(silentLine{Kind: "silent", Seconds: now.Silent.Seconds()}, "nothing has come for %.0f s", now.Silent.Seconds())
+		return v.env.Print(silentLine{Kind: "silent", Seconds: now.Silent.Seconds()}, "nothing has come for %.0f s", now.Silent.Seconds())
 	}
 	before := v.before
 	v.before = now
@@ -117,7 +117,7 @@ func (v *viewing) notice() error {
 		v.silent, v.before = false, now
 	case now.Silent > 0 && !v.silent:
 		v.silent = true
-		return v.env.print(silentLine{Kind: "silent", Seconds: now.Silent.Seconds()}, "nothing comes any more")
+		return v.env.Print(silentLine{Kind: "silent", Seconds: now.Silent.Seconds()}, "nothing comes any more")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (v *viewing) lost(why error) error {
 	if v.once || !client.Passing(why) || v.session.Stats().Video.Frames == 0 && v.pause == 0 {
 		return why
 	}
-	if err := v.env.print(silentLine{Kind: "lost", Reason: why.Error()}, "%s It is asked again until it is back.", why); err != nil {
+	if err := v.env.Print(silentLine{Kind: "lost", Reason: why.Error()}, "%s It is asked again until it is back.", why); err != nil {
 		return err
 	}
 	old := v.session
@@ -179,7 +179,7 @@ func (v *viewing) resume(a asked) error {
 	switch {
 	case a.err == nil:
 		v.session, v.before = a.session, a.session.Stats()
-		v.env.note("Watching %s again.", v.camera.Record().Title())
+		v.env.Note("Watching %s again.", v.camera.Record().Title())
 		return nil
 	case v.env.ctx.Err() != nil:
 		return nil //nolint:nilerr // follow ends

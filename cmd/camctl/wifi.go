@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
@@ -25,10 +26,10 @@ type wifiCmd struct {
 // Run shows the camera's Wi-Fi, or changes it.
 func (c wifiCmd) Run(env *environment) error {
 	if c.Join == "" && (c.PasswordFile != "" || c.Hidden || c.Open) {
-		return usageError("--password-file, --hidden and --open are for wifi --join")
+		return command.Usage("--password-file, --hidden and --open are for wifi --join")
 	}
 	if c.Open && c.PasswordFile != "" {
-		return usageError("--open is for a network without a password")
+		return command.Usage("--open is for a network without a password")
 	}
 	camera, err := env.dial(c.Camera)
 	if err != nil {
@@ -43,12 +44,12 @@ func (c wifiCmd) Run(env *environment) error {
 		return c.join(env, camera, now)
 	}
 	if now.Trying == "" {
-		env.note("The camera looks for Wi-Fi networks.")
+		env.Note("The camera looks for Wi-Fi networks.")
 		if now, err = camera.WiFi(env.ctx, proto.WiFiRequest{Do: proto.WiFiDoNetworks}); err != nil {
 			return err
 		}
 	}
-	return env.print(now, "%s", lines(wifiText(now)))
+	return env.Print(now, "%s", command.Lines(wifiText(now)))
 }
 
 // wifier is the camera as this command asks it.
@@ -66,11 +67,11 @@ func (c wifiCmd) join(env *environment, camera wifier, before proto.WiFiStatus) 
 	_, err = camera.WiFi(env.ctx, proto.WiFiRequest{Do: proto.WiFiDoJoin, WiFi: w})
 	switch {
 	case away(err): // its answer may be lost, and the camera on its way
-		env.note("The camera does not answer. It may be changing its network already.")
+		env.Note("The camera does not answer. It may be changing its network already.")
 	case err != nil:
 		return err
 	default:
-		env.note("The camera leaves its network and tries %s. Within two minutes it is back, in one of them.", name)
+		env.Note("The camera leaves its network and tries %s. Within two minutes it is back, in one of them.", name)
 	}
 	last, err := awaitWiFi(env.ctx, camera, before.Last)
 	switch {
@@ -79,7 +80,7 @@ func (c wifiCmd) join(env *environment, camera wifier, before proto.WiFiStatus) 
 	case last.Code != proto.CodeOK:
 		return fmt.Errorf("the camera is in its former Wi-Fi network again, since %s did not work: %s", name, last.Reason)
 	}
-	return env.print(last, "The camera has reached its broker through the Wi-Fi network %s, and stays in it.", name)
+	return env.Print(last, "The camera has reached its broker through the Wi-Fi network %s, and stays in it.", name)
 }
 
 // network is what the command line names, with its password, which is never on it.
@@ -91,7 +92,7 @@ func (c wifiCmd) network(env *environment) (*proto.WiFi, error) {
 	if !c.Open && c.PasswordFile == "" {
 		ask := env.questions()
 		if ask == nil {
-			return nil, usageError("name a file with the network's password by --password-file, or run this at a terminal to be asked; --open is for a network without one")
+			return nil, command.Usage("name a file with the network's password by --password-file, or run this at a terminal to be asked; --open is for a network without one")
 		}
 		if w.Password, err = ask.password("Password of the Wi-Fi network " + foreign.Name(c.Join) + ": "); err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -74,7 +75,7 @@ func TestWaitingForAnotherNetwork(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out, notes bytes.Buffer
-				env := &environment{ctx: t.Context(), in: strings.NewReader(""), out: &out, errOut: &notes}
+				env := &environment{ctx: t.Context(), in: strings.NewReader(""), Output: command.Output{Out: &out, ErrOut: &notes}}
 				began := time.Now()
 				err := wifiCmd{Join: "at\u202etic", PasswordFile: password, Hidden: true}.join(env, &c.camera, proto.WiFiStatus{Last: before})
 				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || !strings.Contains(out.String(), c.says) || !strings.Contains(notes.String(), c.notes) {
@@ -107,7 +108,7 @@ func TestNetworksThatCannotBe(t *testing.T) {
 		"the Wi-Fi password can't be rea": {Join: "home", PasswordFile: short + "x"},
 	} {
 		var r roamer
-		env := &environment{ctx: t.Context(), in: strings.NewReader(""), out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
+		env := &environment{ctx: t.Context(), in: strings.NewReader(""), Output: command.Output{Out: &bytes.Buffer{}, ErrOut: &bytes.Buffer{}}}
 		if err := c.join(env, &r, proto.WiFiStatus{}); err == nil || !strings.Contains(err.Error(), want) || r.asked.WiFi != nil {
 			t.Errorf("%q: %v, asked %+v", want, err, r.asked)
 		}

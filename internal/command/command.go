@@ -1,5 +1,5 @@
-// Package command parses the command lines of camd, camctl and camops alike: help and
-// usage errors go where a person looks, with exit code 0 and 2. Main alone ends the process.
+// Package command is what camd, camctl, camops and camdemo have in common: it parses command
+// lines, writes what a command says, and ends the process with its exit code.
 package command
 
 import (
@@ -15,7 +15,7 @@ import (
 // Runner is what every subcommand is: it runs in an environment E of the program.
 type Runner[E any] interface{ Run(env E) error }
 
-// Parse reads args into grammar, a pointer to a struct with go-arg's tags whose
+// Parse reads args into grammar, a pointer to a struct with go-arg's tags. It or its
 // subcommands are Runners. A nil Runner means that there is nothing to run: help
 // was printed (code 0), or what is wrong with args (code 2).
 func Parse[E any](name string, grammar any, args []string, out, errOut io.Writer) (r Runner[E], code int) {
@@ -30,7 +30,10 @@ func Parse[E any](name string, grammar any, args []string, out, errOut io.Writer
 		}
 		return nil, 0
 	}
-	r, _ = p.Subcommand().(Runner[E])
+	r, ok := p.Subcommand().(Runner[E])
+	if !ok {
+		r, _ = grammar.(Runner[E])
+	}
 	if err == nil && r == nil {
 		err = fmt.Errorf("expected one of %s", strings.Join(subcommands(grammar, p.SubcommandNames()), ", "))
 	}

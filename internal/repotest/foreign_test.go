@@ -45,7 +45,7 @@ func TestOutputGoesOverTheScreen(t *testing.T) {
 			return true
 		})
 	})
-	for _, path := range []string{"cmd/camd/main.go", "cmd/camctl/main.go", "cmd/camops/main.go"} {
+	for _, path := range []string{"cmd/camd/main.go", "cmd/camctl/main.go", "cmd/camdemo/main.go", "cmd/camops/main.go"} {
 		if screens[path] != 2 {
 			t.Errorf("%s puts %d screens over its outputs, want 2", path, screens[path])
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// demo is a running camctl demo.
+// demo is a running camdemo.
 type demo struct {
 	t       *testing.T
 	camctl  string
@@ -31,12 +31,11 @@ type demo struct {
 	stopped func() error // once
 }
 
-// startDemo runs camctl demo until the test ends or stop is called.
+// startDemo runs camdemo until the test ends or stop is called.
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	path := rig.Build(t, "camctl")
-	d := &demo{t: t, camctl: path}
-	d.cmd = exec.Command(path, "--json", "demo", "--synthetic", "--address", "127.0.0.1:0", "--camd", rig.Program(t))
+	d := &demo{t: t, camctl: rig.Build(t, "camctl")}
+	d.cmd = exec.Command(rig.Build(t, "camdemo"), "--json", "--synthetic", "--address", "127.0.0.1:0", "--camd", rig.Program(t))
 	d.cmd.Stderr = &d.errOut
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {

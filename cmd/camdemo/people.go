@@ -102,9 +102,11 @@ func (d *demo) letIn(p person, role proto.Role) error {
 const commandsFile = "people.sh"
 
 func (d *demo) writeCommands() error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("camctl's own place is not known: %w", err)
+	camctl := "camctl" // of PATH, unless there is one beside camdemo
+	if self, err := os.Executable(); err == nil {
+		if beside := filepath.Join(filepath.Dir(self), camctl); isFile(beside) {
+			camctl = beside
+		}
 	}
 	program, err := filepath.Abs(d.program)
 	if err != nil {
@@ -113,10 +115,15 @@ func (d *demo) writeCommands() error {
 	var b strings.Builder
 	for _, name := range []string{demoOwner, demoSecond, demoGuest, demoOther} {
 		base := strings.ToLower(name)
-		fmt.Fprintf(&b, "%s() { %s --home %s \"$@\"; }\n", base, quoted(self), quoted(filepath.Join(d.dir, base)))
+		fmt.Fprintf(&b, "%s() { %s --home %s \"$@\"; }\n", base, quoted(camctl), quoted(filepath.Join(d.dir, base)))
 	}
 	fmt.Fprintf(&b, "atcamera() { %s \"$@\" --config %s; }\n", quoted(program), quoted(filepath.Join(d.dir, configFile)))
 	return os.WriteFile(filepath.Join(d.dir, commandsFile), []byte(b.String()), 0o600)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // quoted writes a word for the shell (POSIX 2.2.2).

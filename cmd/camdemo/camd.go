@@ -107,7 +107,7 @@ ble = "off"
 broker = %q
 ca = %q
 certificate = %q
-`, demoCamera, f.state, f.socket, s.video, s.audio, speaker, d.played, d.brokerURL(), f.ca, f.certificate)
+`, cameraName, f.state, f.socket, s.video, s.audio, speaker, d.played, d.brokerURL(), f.ca, f.certificate)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		return f, fmt.Errorf("camd's configuration can't be written: %w", err)
 	}
@@ -160,7 +160,7 @@ type process struct {
 }
 
 // startProcess runs camd in a process group of its own, so that a Ctrl-C at the
-// terminal reaches only camctl, which then ends it in order.
+// terminal reaches only camdemo, which then ends it in order.
 func startProcess(program, log string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

@@ -77,9 +77,9 @@ func (p *page) privacy(w http.ResponseWriter, r *http.Request) {
 
 // eventLine is one line of the stream of household events.
 type eventLine struct {
-	Event   *entryLine `json:"event,omitempty"`
-	Warning string     `json:"warning,omitempty"`
-	Over    string     `json:"over,omitempty"` // the last line: why no more come
+	Event   *client.LogLine `json:"event,omitempty"`
+	Warning string          `json:"warning,omitempty"`
+	Over    string          `json:"over,omitempty"` // the last line: why no more come
 }
 
 // events streams what happens in the household while the page is open, after what
@@ -95,30 +95,15 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
 	send := func(l eventLine) error { return errors.Join(out.Encode(l), flush()) }
-	camera := p.camera.Load()
-	e := &events{ctx: r.Context(), camera: camera,
-		emit: func(l entryLine) error { return send(eventLine{Event: &l}) },
-		warn: func(sentence string) error { return send(eventLine{Warning: sentence}) }}
-	if err := followOn(e, camera); err != nil && r.Context().Err() == nil {
+	f := &client.Follower{Camera: p.camera.Load(), Recent: pageHistory, Always: true,
+		Entry: func(l client.LogLine) error { return send(eventLine{Event: &l}) },
+		Warn:  func(sentence string) error { return send(eventLine{Warning: sentence}) }}
+	defer f.Close()
+	err := f.CatchUp(r.Context())
+	if err == nil {
+		err = f.Follow(r.Context())
+	}
+	if err != nil && r.Context().Err() == nil {
 		_ = send(eventLine{Over: sayError(err)}) // the browser went away
 	}
-}
-
-// followOn tells of the last entries, and then of each as it comes.
-func followOn(e *events, camera *client.Camera) error {
-	notices, cancel, err := camera.Notices(e.ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	if err := e.know(); err != nil {
-		return err
-	}
-	if err := e.back(pageHistory); err != nil {
-		return err
-	}
-	if err := e.catchUp(); err != nil {
-		return err
-	}
-	return e.follow(notices)
 }

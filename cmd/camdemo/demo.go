@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/internal/broker"
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
@@ -21,16 +22,23 @@ import (
 )
 
 const (
-	demoWindow  = time.Minute
-	demoPorts   = 20 // tried after the one that is busy
-	demoCamera  = "Demo camera"
-	demoPicture = 20 * time.Second // for the first picture
+	pairingWindow = time.Minute
+	morePorts     = 20 // tried after the one that is busy
+	cameraName    = "Demo camera"
+	firstPicture  = 20 * time.Second // how long it may take
 )
 
 type demoCmd struct {
 	Address   string `arg:"--address" help:"where the page is served" default:"127.0.0.1:8088" placeholder:"HOST:PORT"`
-	Camd      string `arg:"--camd" help:"the camd program (default: beside camctl)" placeholder:"FILE"`
+	Camd      string `arg:"--camd" help:"the camd program (default: beside camdemo)" placeholder:"FILE"`
 	Synthetic bool   `arg:"--synthetic" help:"use the test pattern and the tone even where there is a camera"`
+	JSON      bool   `arg:"--json" help:"print the page's address and more as a line of JSON"`
+	Verbose   bool   `arg:"-v,--verbose" help:"log to standard error what happens"`
+}
+
+// Description is the first line of the help.
+func (demoCmd) Description() string {
+	return "A camera, a broker and a page with live picture and sound on this machine."
 }
 
 // demo is everything that the command started, for its end.
@@ -76,11 +84,11 @@ func (c demoCmd) program() (string, error) {
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", fmt.Errorf("camctl's own place is not known; name camd with --camd: %w", err)
+		return "", fmt.Errorf("camdemo's own place is not known; name camd with --camd: %w", err)
 	}
 	beside := filepath.Join(filepath.Dir(self), "camd")
 	if _, err := os.Stat(beside); err != nil {
-		return "", fmt.Errorf("there is no camd beside camctl (%s); build it with make build, or name it with --camd", beside)
+		return "", fmt.Errorf("there is no camd beside camdemo (%s); build it with make build, or name it with --camd", beside)
 	}
 	return beside, nil
 }
@@ -90,13 +98,13 @@ func (c demoCmd) listen(env *environment) (net.Listener, error) {
 	host, portText, err := net.SplitHostPort(c.Address)
 	port, numeric := strconv.Atoi(portText)
 	if err != nil || numeric != nil || !loopback(host) {
-		return nil, usageError("--address must be a loopback address and a port, such as 127.0.0.1:8088: the page has no login")
+		return nil, command.Usage("--address must be a loopback address and a port, such as 127.0.0.1:8088: the page has no login")
 	}
-	for n := range demoPorts {
+	for n := range morePorts {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port+n)))
 		switch {
 		case err == nil && n > 0:
-			env.note("Port %d is busy; the page is on port %d.", port, port+n)
+			env.Note("Port %d is busy; the page is on port %d.", port, port+n)
 			return l, nil
 		case err == nil:
 			return l, nil
@@ -104,7 +112,7 @@ func (c demoCmd) listen(env *environment) (net.Listener, error) {
 			return nil, fmt.Errorf("the page can't be served on %s: %w", c.Address, err)
 		}
 	}
-	return nil, fmt.Errorf("ports %d to %d are all busy; name another with --address", port, port+demoPorts-1)
+	return nil, fmt.Errorf("ports %d to %d are all busy; name another with --address", port, port+morePorts-1)
 }
 
 func loopback(host string) bool {
@@ -117,24 +125,24 @@ func (d *demo) start(synthetic bool) (first time.Duration, err error) {
 	if d.dir, err = os.MkdirTemp("", "camd-demo-"); err != nil {
 		return 0, fmt.Errorf("no folder for the demo can be made: %w", err)
 	}
-	d.env.note("== making keys and certificates, starting a broker")
+	d.env.Note("== making keys and certificates, starting a broker")
 	if err := d.startBroker(); err != nil {
 		return 0, err
 	}
 	source := chooseSources(synthetic)
-	d.env.note("== starting camd: %s", source)
+	d.env.Note("== starting camd: %s", source)
 	if d.label, err = d.startCamd(source); err != nil {
 		return 0, err
 	}
-	d.env.note("== pairing as an owner does, with the label's text, and letting others in")
+	d.env.Note("== pairing as an owner does, with the label's text, and letting others in")
 	if err := d.pair(d.label); err != nil {
 		return 0, err
 	}
 	if err := d.gather(); err != nil {
 		return 0, err
 	}
-	d.env.note("== asking for a picture")
-	return d.firstPicture()
+	d.env.Note("== asking for a picture")
+	return d.awaitPicture()
 }
 
 func (d *demo) startBroker() (err error) {
@@ -181,21 +189,30 @@ func (d *demo) pair(label pairing.Label) error {
 		return err
 	}
 	socket := filepath.Join(d.dir, socketName)
-	if err := client.OpenWindow(d.env.ctx, socket, demoWindow, demoOwner); err != nil {
+	if err := client.OpenWindow(d.env.ctx, socket, pairingWindow, demoOwner); err != nil {
 		return err
 	}
-	record, err := pairAt(d.env.ctx, owner.home, bySocket(socket), func(proto.DeviceID) (pairing.Label, error) { return label, nil }, demoCamera, &setUp{env: d.env, login: owner.login})
+	j, err := client.Join(d.env.ctx, socket)
 	if err != nil {
+		return err
+	}
+	defer func() { _ = j.Close() }() // the pairing may have closed it
+	record, err := client.Pair(d.env.ctx, j.Conn, label, owner.keys, owner.login, owner.home.Known(label.Device))
+	if err != nil {
+		return err
+	}
+	record.Name = cameraName
+	if err := owner.home.Save(record); err != nil {
 		return err
 	}
 	d.camera, err = client.Dial(d.env.ctx, owner.home, owner.keys, record, d.env.log)
 	return err
 }
 
-// firstPicture watches until one came: it proves the whole way before anyone is
+// awaitPicture watches until one came: it proves the whole way before anyone is
 // asked to open the page. A camera needs a moment to start, so it asks again.
-func (d *demo) firstPicture() (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(d.env.ctx, demoPicture)
+func (d *demo) awaitPicture() (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(d.env.ctx, firstPicture)
 	defer cancel()
 	for {
 		took, err := d.tryPicture(ctx)
@@ -244,7 +261,7 @@ func (d *demo) explain(err error) error {
 		return errors.Join(err, d.env.ctx.Err())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no picture came within %v", demoPicture)
+		err = fmt.Errorf("no picture came within %v", firstPicture)
 	}
 	ctx, cancel := context.WithTimeout(d.env.ctx, time.Second)
 	defer cancel()
@@ -263,7 +280,7 @@ func (d *demo) explain(err error) error {
 
 // end stops everything in the reverse order of starting.
 func (d *demo) end() error {
-	d.env.note("== stopping")
+	d.env.Note("== stopping")
 	if d.camera != nil {
 		d.camera.Close()
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/web"
@@ -50,9 +51,9 @@ func (d *demo) serve(l net.Listener, first time.Duration) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { failed <- server.Serve(l) })
 	wg.Go(func() { p.speaker.bound(ctx) })
-	url := p.address(l.Addr())
-	if err := d.env.print(map[string]any{"address": url, "first_picture_ms": ms(first), "device": d.camera.Record().Device, "directory": d.dir},
-		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, ms(first), lines(d.script())); err != nil {
+	url, milliseconds := p.address(l.Addr()), float64(first.Microseconds())/1000
+	if err := d.env.Print(map[string]any{"address": url, "first_picture_ms": milliseconds, "device": d.camera.Record().Device, "directory": d.dir},
+		"\n   %s\n\nOpen it in a browser. The first picture took %.0f ms from asking. Ctrl-C ends the demo.\n\n%s\n", url, milliseconds, command.Lines(d.script())); err != nil {
 		return err
 	}
 	err := d.watch(ctx, p, failed)
@@ -78,7 +79,7 @@ func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
 	}
 	var once sync.Once
 	p.seen = func(milliseconds float64) {
-		once.Do(func() { env.note("The page's first picture took %.0f ms from asking.", milliseconds) })
+		once.Do(func() { env.Note("The page's first picture took %.0f ms from asking.", milliseconds) })
 	}
 	return p
 }
@@ -125,7 +126,7 @@ func (p *page) guard(next http.Handler) http.Handler {
 		case !p.hosts[r.Host], origin != "" && origin != "http://"+r.Host:
 			refuse(w, http.StatusForbidden, "This page is for the browser on this computer only.")
 		case subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) != 1:
-			refuse(w, http.StatusNotFound, "Open the whole address that camctl demo has printed.")
+			refuse(w, http.StatusNotFound, "Open the whole address that the demo has printed.")
 		case path != "" && site != "" && site != "same-origin":
 			refuse(w, http.StatusForbidden, "This page is not for other pages.")
 		default:

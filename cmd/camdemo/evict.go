@@ -28,7 +28,7 @@ func evicted(ctx context.Context, camera *client.Camera) (<-chan struct{}, error
 
 // again pairs anew after everyone was removed at the camera.
 func (d *demo) again(p *page) error {
-	d.env.note("== everyone was removed at the camera: the household has ended")
+	d.env.Note("== everyone was removed at the camera: the household has ended")
 	old := d.camera
 	d.camera = nil
 	old.Close()
@@ -36,7 +36,7 @@ func (d *demo) again(p *page) error {
 		return fmt.Errorf("the demo ends, since the camera can't be paired with anew: %w", err)
 	}
 	p.camera.Store(d.camera)
-	d.env.note("== %s has paired anew, as the first owner. To the camera %s, %s and %s are strangers now: try ben status.",
+	d.env.Note("== %s has paired anew, as the first owner. To the camera %s, %s and %s are strangers now: try ben status.",
 		demoOwner, demoSecond, demoGuest, demoOther)
 	return nil
 }

@@ -13,13 +13,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/web"
 )
 
 // served is a page without a camera behind it.
 func served(t *testing.T) *page {
 	t.Helper()
-	env := &environment{out: io.Discard, errOut: io.Discard, log: slog.New(slog.DiscardHandler)}
+	env := &environment{Output: command.Output{Out: io.Discard, ErrOut: io.Discard}, log: slog.New(slog.DiscardHandler)}
 	return newPage(nil, env, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8088})
 }
 
@@ -93,7 +94,7 @@ func TestBusyPortIsPassedOver(t *testing.T) {
 	}
 	defer func() { _ = busy.Close() }()
 	var said strings.Builder
-	l, err := demoCmd{Address: busy.Addr().String()}.listen(&environment{errOut: &said})
+	l, err := demoCmd{Address: busy.Addr().String()}.listen(&environment{Output: command.Output{ErrOut: &said}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,6 @@ func (p *page) loudspeaker(w http.ResponseWriter, r *http.Request) {
 		return out.Flush()
 	})
 	if err != nil && r.Context().Err() == nil {
-		p.env.note("%v.", err)
+		p.env.Note("%v.", err)
 	}
 }
