@@ -62,7 +62,7 @@ type adminAnswer struct {
 // there was one.
 type room interface {
 	Accept() bool
-	Hush() bool
+	EndTalk() bool
 	Block() bool
 }
 
@@ -214,7 +214,7 @@ func (a *admin) press(what string) adminAnswer {
 		return adminAnswer{Error: "talk takes press: accept or end"}
 	case what == "accept" && !a.room.Accept():
 		return adminAnswer{Error: "Nobody waits to be let speak."}
-	case what == "end" && !a.room.Hush() && !a.room.Block():
+	case what == "end" && !a.room.EndTalk() && !a.room.Block():
 		return adminAnswer{Error: "Nobody speaks through the camera."}
 	}
 	return adminAnswer{OK: true}

@@ -94,13 +94,13 @@ func (a *announcer) speak(ctx context.Context, u *utterance) error {
 
 // say has a clip spoken, or a sentence.
 func (a *announcer) say(packets [][]byte, err error) {
-	a.calm()
+	a.stopPrompt()
 	a.put(&utterance{packets: packets}, err)
 }
 
-// tell has something long spoken, until calm or something else is to be heard.
+// tell has something long spoken, until stopPrompt or something else is to be heard.
 func (a *announcer) tell(packets [][]byte, err error) {
-	a.calm()
+	a.stopPrompt()
 	u := &utterance{packets: packets}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	a.mu.Lock()
@@ -111,8 +111,8 @@ func (a *announcer) tell(packets [][]byte, err error) {
 	}
 }
 
-// calm stops what is long, and tells whether anything was.
-func (a *announcer) calm() bool {
+// stopPrompt stops what is long, and reports whether anything was.
+func (a *announcer) stopPrompt() bool {
 	a.mu.Lock()
 	u := a.long
 	a.mu.Unlock()
@@ -158,6 +158,6 @@ func (a *announcer) Chime(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.calm()
+	a.stopPrompt()
 	return a.speaker.Prompt(ctx, packets)
 }

@@ -73,7 +73,7 @@ func TestAnAuditGivesWay(t *testing.T) {
 		then func(*announcer)
 		want string
 	}{
-		"to a press":             {func(a *announcer) { a.calm() }, "begins audit"},
+		"to a press":             {func(a *announcer) { a.stopPrompt() }, "begins audit"},
 		"to a prompt":            {func(a *announcer) { a.say(speech("evicting", 2), nil) }, "heard evicting"},
 		"to one while it waits":  {func(a *announcer) { a.tell(speech("audit", 100), nil); a.say(speech("evicting", 2), nil) }, "heard evicting"},
 		"to the bell":            {func(a *announcer) { _ = a.Chime(context.Background()) }, "heard "},
@@ -89,7 +89,7 @@ func TestAnAuditGivesWay(t *testing.T) {
 				if last := heard[len(heard)-1]; !strings.HasPrefix(last, c.want) || slices.Contains(heard, "heard audit") {
 					t.Errorf("at last %q, want %q", last, c.want)
 				}
-				if a.calm() {
+				if a.stopPrompt() {
 					t.Error("there is still something to stop")
 				}
 			})
@@ -109,7 +109,7 @@ func TestAnAuditIsHeardOut(t *testing.T) {
 	speaking(t, func(a *announcer, s *slowSpeaker) {
 		a.tell(speech("audit", 10), nil)
 		time.Sleep(time.Minute)
-		if heard := s.happened(); a.calm() || !slices.Equal(heard, []string{"begins audit", "heard audit"}) {
+		if heard := s.happened(); a.stopPrompt() || !slices.Equal(heard, []string{"begins audit", "heard audit"}) {
 			t.Errorf("%q, or it can be stopped", heard)
 		}
 	})

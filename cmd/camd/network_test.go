@@ -169,7 +169,7 @@ func TestTheLinkProvesAnotherNetwork(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	var problem *proto.SetupProblem
-	if err := (session{l}).Anew(soon); !errors.As(err, &problem) || problem.Detail == "" {
+	if err := (session{l}).Reconnect(soon); !errors.As(err, &problem) || problem.Detail == "" {
 		t.Errorf("without a broker: %v", err)
 	}
 }

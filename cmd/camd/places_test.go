@@ -29,9 +29,9 @@ func (h crowded) Join(ctx context.Context, _ pairing.Conn) error {
 
 type quietRoom struct{}
 
-func (quietRoom) Accept() bool { return true }
-func (quietRoom) Hush() bool   { return true }
-func (quietRoom) Block() bool  { return true }
+func (quietRoom) Accept() bool  { return true }
+func (quietRoom) EndTalk() bool { return true }
+func (quietRoom) Block() bool   { return true }
 
 // serveCrowd serves a socket; the function that it returns connects to it.
 func serveCrowd(t *testing.T) (connect func(line string) *bufio.Reader, joins chan struct{}) {

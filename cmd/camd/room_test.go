@@ -50,7 +50,7 @@ func (c *crowd) sends(ctx context.Context, voice [][]byte) {
 // talker asks again and again, and loses the right at some moment or says bye.
 type talker struct {
 	id    proto.ClientID
-	desk  *talk.Desk
+	floor *talk.Floor
 	rand  *rand.Rand
 	heard atomic.Int64
 }
@@ -64,8 +64,8 @@ func (k *talker) once(ctx context.Context) time.Duration {
 	ended := make(chan time.Time, 1)
 	revoke := time.AfterFunc(k.upTo(20*time.Second), func() { ended <- time.Now(); cancel(proto.Refuse(proto.CodePrivacy)) })
 	defer revoke.Stop()
-	bye := time.AfterFunc(k.upTo(40*time.Second), func() { k.desk.Bye(k.id, "t") })
-	t, err := k.desk.Start(ctx, talk.Request{Client: k.id, Account: string(k.id), ID: "t", Live: "l",
+	bye := time.AfterFunc(k.upTo(40*time.Second), func() { k.floor.Bye(k.id, "t") })
+	t, err := k.floor.Start(ctx, talk.Request{Client: k.id, Account: string(k.id), ID: "t", Live: "l",
 		Member: talk.Member{Name: "Anna"}, Accept: k.rand.IntN(2) == 0, Ended: func(string) {}})
 	defer bye.Stop()
 	if err == nil {
@@ -100,7 +100,7 @@ func TestTheRoomUnderEverythingAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		say, sessions := newAnnouncer(log, loudspeaker{speaker}, archive), &crowd{}
-		desk := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
+		floor := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup
@@ -109,7 +109,7 @@ func TestTheRoomUnderEverythingAtOnce(t *testing.T) {
 		wg.Go(func() { sessions.sends(ctx, voice) })
 		talkers := make([]*talker, 4)
 		for n := range talkers {
-			k := &talker{id: proto.ClientID(rune('a' + n)), desk: desk, rand: rand.New(rand.NewPCG(1, uint64(n)))}
+			k := &talker{id: proto.ClientID(rune('a' + n)), floor: floor, rand: rand.New(rand.NewPCG(1, uint64(n)))}
 			talkers[n] = k
 			wg.Go(func() {
 				for ctx.Err() == nil {
@@ -121,7 +121,7 @@ func TestTheRoomUnderEverythingAtOnce(t *testing.T) {
 			})
 		}
 		acts := []func(){
-			func() { desk.Accept() }, func() { desk.Accept() }, func() { say.clip("phrase/stopped") }, func() { say.calm() },
+			func() { floor.Accept() }, func() { floor.Accept() }, func() { say.clip("phrase/stopped") }, func() { say.stopPrompt() },
 			func() { say.tell(archive.Audit(someone, someone)) }, func() { wg.Go(func() { _ = say.Chime(ctx) }) },
 		}
 		// Four minutes, and until someone was heard: what happens when is left to chance.
@@ -135,7 +135,7 @@ func TestTheRoomUnderEverythingAtOnce(t *testing.T) {
 		for n := 1; time.Since(begun) < 4*time.Minute || heard() == 0 && time.Since(begun) < time.Hour; n++ {
 			acts[rand.IntN(len(acts))]()
 			if n%60 == 0 {
-				desk.Hush()
+				floor.EndTalk()
 			}
 			time.Sleep(rand.N(4 * time.Second))
 		}

@@ -7,7 +7,7 @@ import (
 
 // scene is what the status LED shows. It is asked several times a second.
 func (s *service) scene() panel.Scene {
-	speaker, _ := s.desk.Speaker()
+	speaker, _ := s.floor.Speaker()
 	scene := panel.Scene{
 		Live:    len(s.sessions.Viewers()) > 0,
 		Talk:    speaker != "",

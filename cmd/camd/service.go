@@ -24,7 +24,7 @@ type service struct {
 	identity  *identity.Identity
 	board     *health.Board
 	sessions  *live.Server
-	desk      *talk.Desk
+	floor     *talk.Floor
 	authority *auth.Authority
 	updates   *updates
 	pairing   *feedback
@@ -99,7 +99,7 @@ func (s *service) status() proto.StatusAnswer {
 		c := s.certificate.Status()
 		a.Certificate = &c
 	}
-	speaker, through := s.desk.Speaker()
+	speaker, through := s.floor.Speaker()
 	for _, v := range s.sessions.Viewers() {
 		l := scopes(v)
 		if v.Client == speaker && v.Session == through {

@@ -107,8 +107,8 @@ func unreached(err error) error {
 // session is the link's, by which setup reaches the broker.
 type session struct{ *link.Link }
 
-// Anew implements setup.Link.
-func (s session) Anew(ctx context.Context) error { return unreached(s.Link.Anew(ctx)) }
+// Reconnect implements setup.Link.
+func (s session) Reconnect(ctx context.Context) error { return unreached(s.Link.Reconnect(ctx)) }
 
 // certifier is how the device comes to its certificate for the broker.
 type certifier struct {

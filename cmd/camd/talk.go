@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/talk"
 )
 
-// loudspeaker is the camera's as the desk wants it.
+// loudspeaker is the camera's as the floor wants it.
 type loudspeaker struct{ *audio.Speaker }
 
 // Voice lets a voice in.
@@ -68,7 +68,7 @@ func (s *service) talkRule() auth.Rule {
 	return auth.Rule{
 		Scopes: talkScopes,
 		Logged: true, Slow: true,
-		Check: func(r auth.Request) error { return s.desk.Check(member(r)) },
+		Check: func(r auth.Request) error { return s.floor.Check(member(r)) },
 	}
 }
 
@@ -98,7 +98,7 @@ func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error)
 	if err != nil {
 		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
 	}
-	t, err := s.desk.Start(ctx, talk.Request{
+	t, err := s.floor.Start(ctx, talk.Request{
 		Client: r.Caller.Client, Account: r.Caller.Account, ID: r.Session, Live: q.Live, Member: member(r),
 		Accept: s.authority.Settings().Talk == proto.TalkAccepted,
 		Ended: func(reason string) {
@@ -115,7 +115,7 @@ func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error)
 
 // bye ends a session of the caller's own, or its talk.
 func (s *service) bye(_ context.Context, r auth.Request) (auth.Result, error) {
-	if s.desk.Bye(r.Caller.Client, r.Session) {
+	if s.floor.Bye(r.Caller.Client, r.Session) {
 		return auth.Result{}, nil
 	}
 	return auth.Result{}, s.sessions.Bye(r.Caller.Client, r.Session)

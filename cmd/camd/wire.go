@@ -155,12 +155,12 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	authority.Govern(senses{camera, microphone, sessions, events})
 	gate := authority.NewGate(outward)
 	outward.Deliver(gate)
-	desk := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
+	floor := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
 	updates, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, desk: desk, authority: authority, updates: updates, certificate: certificate, pairing: told}
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, floor: floor, authority: authority, updates: updates, certificate: certificate, pairing: told}
 	s.register(gate)
 	registerWiFi(gate, own, authority)
 	registerEvents(gate, events)
@@ -177,7 +177,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, desk, announcements, events, end))
+	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, floor, announcements, events, end))
 	if err != nil {
 		return nil, inTable("panel", err)
 	}
@@ -202,7 +202,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: indicator},
 			{Component: light},
 			{Component: codes},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: desk, bell: events, updates: updates, status: s.status, beginAnew: end.now,
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: floor, bell: events, updates: updates, status: s.status, beginAnew: end.now,
 				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
 		}, append(updating, radio...)...),
@@ -210,7 +210,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 }
 
 // actions is what the buttons do.
-func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events *event.Events, end anew) panel.Actions {
+func actions(authority *auth.Authority, floor *talk.Floor, say *announcer, events *event.Events, end anew) panel.Actions {
 	over := func(how func() error) func(context.Context) error {
 		return func(context.Context) error {
 			err := how()
@@ -226,12 +226,12 @@ func actions(authority *auth.Authority, desk *talk.Desk, say *announcer, events 
 		Evict:         over(authority.Evict),
 		Reset:         over(authority.Reset),
 		Ring:          events.Ring,
-		Accept:        desk.Accept,
-		Hush:          desk.Hush,
+		Accept:        floor.Accept,
+		EndTalk:       floor.EndTalk,
 		Say:           say.clip,
 		Audit:         func(context.Context) error { say.tell(say.archive.Audit(present(authority))); return nil },
-		Block:         desk.Block,
-		Calm:          say.calm,
+		Block:         floor.Block,
+		StopPrompt:    say.stopPrompt,
 	}
 }
 

@@ -19,7 +19,7 @@ var (
 	errRival     = errors.New("the session was taken over")
 	errStopping  = errors.New("camd is stopping")
 	errTaken     = errors.New("there is another certificate")
-	errAnew      = errors.New("there is another network")
+	errReconnect = errors.New("there is another network")
 )
 
 // Problem is why the broker can't be reached. Error is a sentence for people;

@@ -50,7 +50,7 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 		return "camd is stopping."
 	case errors.Is(err, errTaken):
 		return fmt.Sprintf("camd connects to the broker %s anew, with the new certificate.", t.address())
-	case errors.Is(err, errAnew):
+	case errors.Is(err, errReconnect):
 		return fmt.Sprintf("camd connects to the broker %s anew.", t.address())
 	case errors.Is(err, errProxy):
 		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), tlsend.Root(err))

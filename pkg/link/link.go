@@ -70,7 +70,7 @@ type Link struct {
 	rivals rivals
 
 	attempt context.CancelCauseFunc // ends the newest attempt to connect
-	renewal *renewal                // nil unless Anew waits
+	renewal *renewal                // nil unless Reconnect waits
 }
 
 // New validates and starts nothing. The certificate's common name must be device. birth is the status while the device

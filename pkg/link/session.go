@@ -23,8 +23,8 @@ func (l *Link) open(ctx context.Context) (net.Conn, error) {
 	l.mu.Unlock()
 	c, err := l.dialer.Load().open(ctx)
 	if err != nil {
-		if errors.Is(context.Cause(ctx), errAnew) {
-			err = errAnew
+		if errors.Is(context.Cause(ctx), errReconnect) {
+			err = errReconnect
 		}
 		return nil, err
 	}

@@ -29,9 +29,9 @@ type Actions struct {
 	// These return at once; what they begin goes on. One that is nil does nothing.
 	Ring, Audit func(context.Context) error // the bell; who the members are and who watches, spoken
 	Accept      func() bool                 // whether someone asked to speak, and now may
-	Hush        func() bool                 // whether someone spoke, and now may not
+	EndTalk     func() bool                 // whether someone spoke, and now may not
 	Block       func() bool                 // whether someone spoke a moment ago, and now may not again
-	Calm        func() bool                 // whether what Audit began was still spoken, and now is not
+	StopPrompt  func() bool                 // whether what Audit began was still spoken, and now is not
 	Say         func(clip string)           // speaks one of the prompts' archive
 }
 
@@ -48,14 +48,14 @@ func (a Actions) complete() Actions {
 	if a.Accept == nil {
 		a.Accept = nobody
 	}
-	if a.Hush == nil {
-		a.Hush = nobody
+	if a.EndTalk == nil {
+		a.EndTalk = nobody
 	}
 	if a.Block == nil {
 		a.Block = nobody
 	}
-	if a.Calm == nil {
-		a.Calm = nobody
+	if a.StopPrompt == nil {
+		a.StopPrompt = nobody
 	}
 	if a.Say == nil {
 		a.Say = func(string) {}
@@ -205,7 +205,7 @@ func (p *Panel) answer() bool {
 	switch {
 	case p.actions.Accept():
 		return p.done("let in who asked to speak", nil)
-	case p.actions.Hush():
+	case p.actions.EndTalk():
 		return p.done("end the talk", nil)
 	}
 	return false
@@ -240,7 +240,7 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 
 // short acts on a short press of the pairing button.
 func (p *Panel) short(ctx context.Context, e edge) {
-	if p.answer() || p.actions.Block() || p.actions.Calm() {
+	if p.answer() || p.actions.Block() || p.actions.StopPrompt() {
 		p.presses = nil
 		return
 	}

@@ -103,7 +103,7 @@ func newBench(t *testing.T, cfg Config, d *fakeDriver) *bench {
 			}
 			return b.asks
 		},
-		Hush: func() bool {
+		EndTalk: func() bool {
 			if b.talks {
 				_ = note("hush")
 			}
@@ -115,8 +115,8 @@ func newBench(t *testing.T, cfg Config, d *fakeDriver) *bench {
 			}
 			return b.spoke
 		},
-		Calm: func() bool { was := b.audits; b.audits = false; return was },
-		Say:  func(clip string) { b.said = append(b.said, fmt.Sprintf("%s at %v", clip, time.Since(b.zero))) },
+		StopPrompt: func() bool { was := b.audits; b.audits = false; return was },
+		Say:        func(clip string) { b.said = append(b.said, fmt.Sprintf("%s at %v", clip, time.Since(b.zero))) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -20,9 +20,9 @@ const (
 
 // Link is the connection to the broker.
 type Link interface {
-	// Anew makes another session, over whatever network there is now, and returns when it
+	// Reconnect makes another session, over whatever network there is now, and returns when it
 	// serves. What a person can do something about is a *proto.SetupProblem.
-	Anew(ctx context.Context) error
+	Reconnect(ctx context.Context) error
 }
 
 // Journal is the access log, for one change.
@@ -149,7 +149,7 @@ func (s *Setup) change(ctx context.Context, c change) {
 	s.deps.NotTaken(c.as.Entry)
 	ctx, cancel := context.WithTimeout(ctx, returnTime)
 	defer cancel()
-	if err := s.link.Anew(ctx); err != nil {
+	if err := s.link.Reconnect(ctx); err != nil {
 		s.log.Warn("the way back to the broker", "error", err) // the link goes on, with pauses
 	}
 }
@@ -162,7 +162,7 @@ func (s *Setup) prove(ctx context.Context, w proto.WiFi) (joined proto.WiFi, err
 	joined, err = s.deps.Radio.Join(within, w, func(now proto.SetupStep) { step = now })
 	if err == nil {
 		step = proto.StepBroker
-		err = s.link.Anew(within)
+		err = s.link.Reconnect(within)
 	}
 	if err == nil { // and not through the one of before, as after a restart of what works the radio
 		var in *proto.Network

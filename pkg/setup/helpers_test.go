@@ -144,8 +144,8 @@ func (w *world) current(context.Context) (*proto.Network, error) {
 	return &proto.Network{SSID: in, Security: proto.SecurityWPA2, Signal: -50, Band: "5"}, nil
 }
 
-// Anew is the link's.
-func (w *world) Anew(ctx context.Context) error {
+// Reconnect is the link's.
+func (w *world) Reconnect(ctx context.Context) error {
 	w.did("anew in " + string(w.where()))
 	if w.anew == nil {
 		return nil

@@ -14,10 +14,10 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// room is a desk's surroundings, which note in order what happens.
+// room is a floor's surroundings, which note in order what happens.
 type room struct {
-	t    *testing.T
-	desk *Desk
+	t     *testing.T
+	floor *Floor
 
 	mu       sync.Mutex
 	events   []string
@@ -37,7 +37,7 @@ type room struct {
 
 func newRoom(t *testing.T) *room {
 	r := &room{t: t, over: make(chan struct{}), failed: make(chan struct{}), duration: 2 * time.Second}
-	r.desk = New(slog.New(slog.DiscardHandler), r, r, r)
+	r.floor = New(slog.New(slog.DiscardHandler), r, r, r)
 	return r
 }
 
@@ -126,7 +126,7 @@ func (r *room) says(text string) {
 func (r *room) start(ctx context.Context, accept bool) <-chan outcome {
 	out := make(chan outcome, 1)
 	go func() {
-		t, err := r.desk.Start(ctx, Request{Client: "anna", ID: "t", Member: Member{Name: "Anna"}, Live: "s", Accept: accept, Ended: func(reason string) { r.note("told " + reason) }})
+		t, err := r.floor.Start(ctx, Request{Client: "anna", ID: "t", Member: Member{Name: "Anna"}, Live: "s", Accept: accept, Ended: func(reason string) { r.note("told " + reason) }})
 		out <- outcome{t, err}
 	}()
 	synctest.Wait()
@@ -154,8 +154,8 @@ func (r *room) refused(o outcome, want proto.Code) {
 	if !errors.As(o.err, &refusal) || refusal.Code != want {
 		r.t.Fatalf("Start: %v, want %s", o.err, want)
 	}
-	if who, _ := r.desk.Speaker(); who != "" {
-		r.t.Error("who was refused still holds the desk")
+	if who, _ := r.floor.Speaker(); who != "" {
+		r.t.Error("who was refused still holds the floor")
 	}
 }
 
@@ -172,7 +172,7 @@ func (r *room) ended(t *Talk, want string) {
 	if h := r.happened(); !slices.Equal(h[len(h)-3:], []string{"deaf", "voice closed", "told " + want}) {
 		r.t.Errorf("the end: %q", h)
 	}
-	if who, _ := r.desk.Speaker(); who != "" {
-		r.t.Error("the desk is still taken")
+	if who, _ := r.floor.Speaker(); who != "" {
+		r.t.Error("the floor is still taken")
 	}
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Talk is one member's speaking, from the announcement on.
+// Talk is one member's turn to speak, from the announcement on.
 type Talk struct {
 	request Request
 
-	ctx      context.Context // ends with the right, or by the desk
+	ctx      context.Context // ends with the right, or is ended by the floor
 	cancel   context.CancelCauseFunc
-	accepted chan struct{} // closed by a press
-	waiting  bool          // for one; guarded by Desk.mu
+	accepted chan struct{} // closed by Accept
+	waiting  bool          // for Accept; guarded by Floor.mu
 
-	announced bool // the room may have heard of it
+	announced bool // the room may have heard the announcement
 
 	voice Voice
-	stop  func()          // no packet of the session comes any more
+	stop  func()          // stops the packets of the session
 	over  <-chan struct{} // the session has ended
 
 	done   chan struct{}
@@ -30,75 +30,75 @@ type Talk struct {
 // Done is closed when nothing of the voice is played any more.
 func (t *Talk) Done() <-chan struct{} { return t.done }
 
-// Reason is why the talk ended; it holds after Done.
+// Reason returns why the talk ended. It may be called after Done is closed.
 func (t *Talk) Reason() string { return t.reason }
 
-// begin is the order on which everything rests: somebody lets it in, the room hears who
-// it is, and only then is there a voice to hand packets to.
-func (t *Talk) begin(d *Desk) error {
+// begin keeps the order that everybody relies on: the room accepts, it hears who speaks,
+// and only then is there a voice that takes packets.
+func (t *Talk) begin(f *Floor) error {
 	r := t.request
-	if err := d.sessions.MayHear(r.Client, r.Live); err != nil {
+	if err := f.sessions.MayHear(r.Client, r.Live); err != nil {
 		return err // before the room hears of it
 	}
 	if r.Accept {
-		if err := t.ask(d); err != nil {
+		if err := t.ask(f); err != nil {
 			return err
 		}
 	}
-	clip, err := d.prompts.Speaking(r.Member)
+	clip, err := f.prompts.Speaking(r.Member)
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
 	t.announced = true
 	for range notices {
-		if err = t.admit(d, clip); !errors.Is(err, ErrStale) {
+		if err = t.admit(f, clip); !errors.Is(err, ErrStale) {
 			break
 		}
 	}
 	if err != nil {
 		return err
 	}
-	t.stop, t.over, err = d.sessions.Hear(r.Client, r.Live, t.voice.Packet)
+	t.stop, t.over, err = f.sessions.Hear(r.Client, r.Live, t.voice.Packet)
 	if err != nil {
 		t.voice.Close()
 	}
 	return err
 }
 
-// admit has the room hear who it is, and then lets the voice in.
-func (t *Talk) admit(d *Desk, clip [][]byte) (err error) {
-	if err := d.speaker.Announce(t.ctx, clip); err != nil {
+// admit announces who speaks, and then starts the voice.
+func (t *Talk) admit(f *Floor, clip [][]byte) (err error) {
+	if err := f.speaker.Announce(t.ctx, clip); err != nil {
 		return err
 	}
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	t.voice, err = d.speaker.Voice(t.ctx)
+	t.voice, err = f.speaker.Voice(t.ctx)
 	return err
 }
 
-// ask waits for a press in the room.
-func (t *Talk) ask(d *Desk) error {
-	clip, err := d.prompts.Asking(t.request.Member)
+// ask plays the question and waits until someone in the room accepts.
+func (t *Talk) ask(f *Floor) error {
+	clip, err := f.prompts.Asking(t.request.Member)
 	if err != nil {
 		return proto.Refuse(proto.CodeNoChime)
 	}
-	d.mu.Lock()
-	may := d.asks.take(t.request.Account, time.Now())
-	d.mu.Unlock()
+	f.mu.Lock()
+	may := f.asks.take(t.request.Account, time.Now())
+	f.mu.Unlock()
 	if !may {
 		return proto.Refuse(proto.CodeNotAccepted)
 	}
-	if err := d.speaker.Announce(t.ctx, clip); err != nil {
+	if err := f.speaker.Announce(t.ctx, clip); err != nil {
 		return err
 	}
-	d.mu.Lock()
+	f.mu.Lock()
 	t.waiting = true
-	d.mu.Unlock()
+	f.mu.Unlock()
 	defer func() {
-		d.mu.Lock()
+		f.mu.Lock()
 		t.waiting = false
-		d.mu.Unlock()
+		f.mu.Unlock()
 	}()
 	select {
 	case <-t.accepted:
@@ -110,9 +110,8 @@ func (t *Talk) ask(d *Desk) error {
 	}
 }
 
-// run waits for whatever ends the talk, and ends it: first no packet comes any more,
-// then nothing is played.
-func (t *Talk) run(d *Desk) {
+// run waits for what ends the talk, and ends it: first packets stop, then playing.
+func (t *Talk) run(f *Floor) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for t.ctx.Err() == nil {
@@ -131,13 +130,13 @@ func (t *Talk) run(d *Desk) {
 	t.stop()
 	t.voice.Close()
 	t.reason = why(t.ctx)
-	d.log.Info("the room hears the voice no more", "reason", t.reason)
-	d.leave(t)
+	f.log.Info("the room hears the voice no more", "reason", t.reason)
+	f.leave(t)
 	t.request.Ended(t.reason)
 	close(t.done)
 }
 
-// refusal is what the member is answered whose talk did not begin.
+// refusal returns the answer to a member whose talk did not begin.
 func (t *Talk) refusal(err error) error {
 	var own endReason
 	var refusal *proto.Refusal

@@ -58,7 +58,7 @@ func (r *roaming) current(context.Context) (*proto.Network, error) {
 	return &proto.Network{SSID: r.in}, nil
 }
 
-func (r *roaming) Anew(ctx context.Context) error {
+func (r *roaming) Reconnect(ctx context.Context) error {
 	if in, _ := r.current(ctx); in.SSID == "old" || r.leads {
 		return nil
 	}

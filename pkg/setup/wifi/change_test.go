@@ -21,7 +21,7 @@ type reach struct {
 	took    atomic.Int64 // entries that were taken back
 }
 
-func (r *reach) Anew(context.Context) error {
+func (r *reach) Reconnect(context.Context) error {
 	if ssid, _ := r.f.how(); ssid == r.through {
 		return nil
 	}

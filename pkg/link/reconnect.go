@@ -12,11 +12,11 @@ type renewal struct {
 	came chan struct{} // closed when another one serves
 }
 
-// Anew connects to the broker once more, over whatever network there is now, and returns
+// Reconnect connects to the broker once more, over whatever network there is now, and returns
 // when that session serves. Until then attempts follow one another soon; the present
 // connection, which may be dead without anybody having noticed, is ended at once. If ctx
 // ends before, the error is a *Problem. One caller at a time may wait.
-func (l *Link) Anew(ctx context.Context) error {
+func (l *Link) Reconnect(ctx context.Context) error {
 	if l.waits != "" {
 		return &Problem{Sentence: l.waits}
 	}
@@ -24,14 +24,14 @@ func (l *Link) Anew(ctx context.Context) error {
 	defer l.pauses.hurry.Add(-1)
 	r := &renewal{came: make(chan struct{})}
 	l.mu.Lock()
-	r.not, l.renewal, l.last = l.conn, r, errAnew
+	r.not, l.renewal, l.last = l.conn, r, errReconnect
 	stop := l.attempt
 	l.mu.Unlock()
 	if r.not != nil {
-		r.not.cut(errAnew)
+		r.not.cut(errReconnect)
 	}
 	if stop != nil {
-		stop(errAnew)
+		stop(errReconnect)
 	}
 	l.pauses.end()
 	select {
@@ -43,7 +43,7 @@ func (l *Link) Anew(ctx context.Context) error {
 	defer l.mu.Unlock()
 	l.renewal = nil
 	why := l.last
-	if why == nil || errors.Is(why, errAnew) {
+	if why == nil || errors.Is(why, errReconnect) {
 		why = context.DeadlineExceeded // it was not even refused
 	}
 	return l.dialer.Load().explain(why, time.Now())

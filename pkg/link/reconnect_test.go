@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// In another network the old connection is dead, and nobody says so. Anew makes another
+// In another network the old connection is dead, and nobody says so. Reconnect makes another
 // one, and says so when that one serves.
 func TestAnotherNetwork(t *testing.T) {
 	t.Parallel()
@@ -23,8 +23,8 @@ func TestAnotherNetwork(t *testing.T) {
 		r := newRig(t, config(t, proxy.Address(), s.CA), s.CA, nil).run().awaitOnline()
 		proxy.Hold()
 		first := r.link.session.Load()
-		if err := r.link.Anew(t.Context()); err != nil {
-			t.Fatalf("Anew() = %v", err)
+		if err := r.link.Reconnect(t.Context()); err != nil {
+			t.Fatalf("Reconnect() = %v", err)
 		}
 		if now := r.link.session.Load(); now == nil || now == first {
 			t.Errorf("the session is %v, and was %v", now, first)
@@ -36,7 +36,7 @@ func TestAnotherNetwork(t *testing.T) {
 	})
 }
 
-// While there is no way to the broker Anew waits, and in the end says why. When there is
+// While there is no way to the broker Reconnect waits, and in the end says why. When there is
 // one again, it is taken within no more than a moment, however long the pauses were.
 func TestNoBrokerInAnotherNetwork(t *testing.T) {
 	t.Parallel()
@@ -47,20 +47,20 @@ func TestNoBrokerInAnotherNetwork(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // whatever comes of it, it was refused
 	defer cancel()
 	var p *Problem
-	if err := r.link.Anew(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
-		t.Errorf("Anew() = %v", err)
+	if err := r.link.Reconnect(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
+		t.Errorf("Reconnect() = %v", err)
 	}
 	s.Start()
-	if err := r.link.Anew(t.Context()); err != nil {
-		t.Errorf("Anew() = %v", err)
+	if err := r.link.Reconnect(t.Context()); err != nil {
+		t.Errorf("Reconnect() = %v", err)
 	}
 }
 
 // A device without a broker says why there is none.
-func TestAnewWithoutABroker(t *testing.T) {
+func TestReconnectWithoutABroker(t *testing.T) {
 	l := Waiting("It is not set up.", health.NewBoard(slog.New(slog.DiscardHandler)))
-	if err := l.Anew(t.Context()); err == nil || err.Error() != "It is not set up." {
-		t.Errorf("Anew() = %v", err)
+	if err := l.Reconnect(t.Context()); err == nil || err.Error() != "It is not set up." {
+		t.Errorf("Reconnect() = %v", err)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestPausesWhileSomebodyWaits(t *testing.T) {
 }
 
 // An attempt that was made in the network of before, and waits for nothing there, ends.
-func TestAnewEndsTheAttemptOfBefore(t *testing.T) {
+func TestReconnectEndsTheAttemptOfBefore(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,10 +115,10 @@ func TestAnewEndsTheAttemptOfBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var p *Problem
-	if err := r.link.Anew(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
-		t.Errorf("Anew() = %v", err)
+	if err := r.link.Reconnect(ctx); !errors.As(err, &p) || p.Code() != proto.CodeBrokerUnreachable {
+		t.Errorf("Reconnect() = %v", err)
 	}
-	if err := <-attempt; !errors.Is(err, errAnew) {
+	if err := <-attempt; !errors.Is(err, errReconnect) {
 		t.Errorf("the attempt ended with %v", err)
 	}
 }

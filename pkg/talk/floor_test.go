@@ -21,7 +21,7 @@ func TestTheRoomHearsWhoItIsBeforeTheVoice(t *testing.T) {
 		}
 		talk := r.begun(out)
 		r.says("hello")
-		if !r.desk.Bye("anna", "t") {
+		if !r.floor.Bye("anna", "t") {
 			t.Error("the talk is not found by its name")
 		}
 		r.ended(talk, proto.EndBye)
@@ -51,7 +51,7 @@ func TestTheRoomIsToldAnewAfterSomethingElse(t *testing.T) {
 			if o.err != nil {
 				t.Fatal(o.err)
 			}
-			r.desk.Bye("anna", "t")
+			r.floor.Bye("anna", "t")
 			r.ended(o.talk, proto.EndBye)
 		})
 	}
@@ -81,7 +81,7 @@ func TestStartRefuses(t *testing.T) {
 				}
 				r.broken, r.noVoice, r.missing, r.noHear, r.deaf = nil, nil, nil, nil, nil
 				r.begun(r.start(t.Context(), false)) // the next one may
-				r.desk.Bye("anna", "t")
+				r.floor.Bye("anna", "t")
 			})
 		})
 	}
@@ -96,18 +96,18 @@ func TestCheck(t *testing.T) {
 		"muted":          {func(r *room) { r.mute = errors.New("level 0") }, proto.CodeNoSpeaker},
 		"no chime":       {func(r *room) { r.missing = errors.New("no chime") }, proto.CodeNoChime},
 		"someone speaks": {func(r *room) { r.begun(r.start(r.t.Context(), false)) }, proto.CodeTalking},
-		"blocked":        {func(r *room) { r.begun(r.start(r.t.Context(), false)); r.desk.Hush() }, proto.CodeBlocked},
+		"blocked":        {func(r *room) { r.begun(r.start(r.t.Context(), false)); r.floor.EndTalk() }, proto.CodeBlocked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoom(t)
 				c.spoil(r)
-				err := r.desk.Check(Member{Name: "Ben"})
+				err := r.floor.Check(Member{Name: "Ben"})
 				var refusal *proto.Refusal
 				if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &refusal) || refusal.Code != c.want) {
 					t.Errorf("Check: %v, want %q", err, c.want)
 				}
-				r.desk.Bye("anna", "t")
+				r.floor.Bye("anna", "t")
 			})
 		})
 	}
@@ -122,7 +122,7 @@ func TestWhatEndsATalk(t *testing.T) {
 		"quiet hours":         {func(_ *room, cancel context.CancelCauseFunc) { cancel(proto.Refuse(proto.CodeQuiet)) }, "quiet_hours"},
 		"the live session":    {func(r *room, _ context.CancelCauseFunc) { close(r.over) }, proto.EndBye},
 		"the speaker":         {func(r *room, _ context.CancelCauseFunc) { close(r.failed) }, proto.EndSpeaker},
-		"a press":             {func(r *room, _ context.CancelCauseFunc) { r.desk.Hush() }, proto.EndPressed},
+		"a press":             {func(r *room, _ context.CancelCauseFunc) { r.floor.EndTalk() }, proto.EndPressed},
 		"a minute of silence": {func(r *room, _ context.CancelCauseFunc) { r.mu.Lock(); r.silent = idleTime; r.mu.Unlock() }, proto.EndIdle},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,18 +143,18 @@ func TestNobodyElseSpeaksMeanwhile(t *testing.T) {
 		r := newRoom(t)
 		out := r.start(t.Context(), false) // while it is announced, too
 		for range 2 {
-			_, err := r.desk.Start(t.Context(), Request{Client: "ben", ID: "t", Member: Member{Name: "Ben"}, Live: "s", Ended: func(string) {}})
+			_, err := r.floor.Start(t.Context(), Request{Client: "ben", ID: "t", Member: Member{Name: "Ben"}, Live: "s", Ended: func(string) {}})
 			var refusal *proto.Refusal
 			if !errors.As(err, &refusal) || refusal.Code != proto.CodeTalking {
 				t.Errorf("the second one: %v", err)
 			}
-			if r.desk.Bye("ben", "t") {
+			if r.floor.Bye("ben", "t") {
 				t.Error("somebody else's talk is ended")
 			}
 			time.Sleep(3 * time.Second)
 		}
 		talk := r.begun(out)
-		r.desk.Bye("anna", "t")
+		r.floor.Bye("anna", "t")
 		r.ended(talk, proto.EndBye)
 		if slices.Contains(r.happened(), "announcing Ben") {
 			t.Error("the second one was announced")
@@ -165,12 +165,12 @@ func TestNobodyElseSpeaksMeanwhile(t *testing.T) {
 func TestAPressEndsAndBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)
-		if r.desk.Hush() {
+		if r.floor.EndTalk() {
 			t.Error("there was nothing to end")
 		}
 		out := r.start(t.Context(), false)
 		time.Sleep(time.Second) // amid the announcement
-		if !r.desk.Hush() {
+		if !r.floor.EndTalk() {
 			t.Error("there was a talk to end")
 		}
 		r.refused(<-out, proto.CodeBlocked)
@@ -178,7 +178,7 @@ func TestAPressEndsAndBlocks(t *testing.T) {
 		r.refused(<-r.start(t.Context(), false), proto.CodeBlocked)
 		time.Sleep(2 * time.Second)
 		talk := r.begun(r.start(t.Context(), false))
-		r.desk.Bye("anna", "t")
+		r.floor.Bye("anna", "t")
 		r.ended(talk, proto.EndBye)
 		if h := r.happened(); slices.Index(h, "voice") < slices.Index(h, "announced Anna") {
 			t.Errorf("happened: %q", h)
@@ -189,7 +189,7 @@ func TestAPressEndsAndBlocks(t *testing.T) {
 func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)
-		if r.desk.Accept() {
+		if r.floor.Accept() {
 			t.Error("nobody waits")
 		}
 		r.refused(<-r.start(t.Context(), true), proto.CodeNotAccepted)
@@ -197,15 +197,15 @@ func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 			t.Errorf("happened: %q", h)
 		}
 		out := r.start(t.Context(), true)
-		if r.desk.Accept() {
+		if r.floor.Accept() {
 			t.Error("a press amid the question counts, which was not heard yet")
 		}
 		time.Sleep(r.duration + acceptTime/2)
-		if !r.desk.Accept() || r.desk.Accept() {
+		if !r.floor.Accept() || r.floor.Accept() {
 			t.Error("one press lets it in")
 		}
 		talk := r.begun(out)
-		r.desk.Bye("anna", "t")
+		r.floor.Bye("anna", "t")
 		r.ended(talk, proto.EndBye)
 	})
 }
@@ -228,24 +228,24 @@ func TestAPressJustAfterATalkBlocksTheNext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoom(t)
-				if r.desk.Block() {
+				if r.floor.Block() {
 					t.Error("nobody has spoken yet")
 				}
 				out := r.start(t.Context(), c.accept)
 				time.Sleep(c.ends)
-				r.desk.Bye("anna", "t")
+				r.floor.Bye("anna", "t")
 				if o := <-out; o.err == nil {
 					<-o.talk.Done()
 				}
 				time.Sleep(c.wait)
-				if got := r.desk.Block(); got != c.want {
+				if got := r.floor.Block(); got != c.want {
 					t.Errorf("blocked: %v", got)
 				}
-				if r.desk.Block() {
+				if r.floor.Block() {
 					t.Error("a second press does it again")
 				}
 				var refusal *proto.Refusal
-				if err := r.desk.Check(Member{Name: "Anna"}); errors.As(err, &refusal) != c.want || c.want && refusal.Code != proto.CodeBlocked {
+				if err := r.floor.Check(Member{Name: "Anna"}); errors.As(err, &refusal) != c.want || c.want && refusal.Code != proto.CodeBlocked {
 					t.Errorf("then: %v", err)
 				}
 			})
@@ -262,16 +262,16 @@ func TestTheRoomIsNotAskedOverAndOver(t *testing.T) {
 			before := len(r.happened())
 			out := make(chan error, 1)
 			go func() {
-				talk, err := r.desk.Start(t.Context(), Request{Client: client, Account: account, ID: "t", Member: Member{Name: string(client)}, Live: "s", Accept: true, Ended: func(string) {}})
+				talk, err := r.floor.Start(t.Context(), Request{Client: client, Account: account, ID: "t", Member: Member{Name: string(client)}, Live: "s", Accept: true, Ended: func(string) {}})
 				if err == nil {
-					r.desk.Bye(client, "t")
+					r.floor.Bye(client, "t")
 					<-talk.Done()
 				}
 				out <- err
 			}()
 			time.Sleep(r.duration / 2)
 			if client == "taker-back" {
-				r.desk.Bye(client, "t")
+				r.floor.Bye(client, "t")
 			}
 			err = <-out
 			return len(r.happened()) > before, err
@@ -297,7 +297,7 @@ func TestTheRoomIsNotAskedOverAndOver(t *testing.T) {
 		}
 		time.Sleep(askWithin)
 		for range 2 * maxAsks { // whoever is let in may ask again
-			go func() { time.Sleep(r.duration + acceptTime/2); r.desk.Accept() }()
+			go func() { time.Sleep(r.duration + acceptTime/2); r.floor.Accept() }()
 			if _, err := ask("anna", "account"); err != nil {
 				t.Error(err)
 			}
@@ -310,7 +310,7 @@ func TestByeAmidTheNoticeLetsNothingIn(t *testing.T) {
 		r := newRoom(t)
 		out := r.start(t.Context(), false)
 		time.Sleep(time.Second)
-		if !r.desk.Bye("anna", "t") {
+		if !r.floor.Bye("anna", "t") {
 			t.Error("the talk is not found by its name")
 		}
 		r.refused(<-out, proto.CodeNoSession)
