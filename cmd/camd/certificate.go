@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
@@ -116,25 +115,16 @@ type claimer interface {
 	Set(ctx context.Context, chain [][]byte, journal claim.Journal) error
 }
 
-// registerCertificate lets members see how long the camera's certificate for its broker
-// lasts, and owners give it another one. docs/protocol.md 13.1.
-func registerCertificate(g *auth.Gate, c claimer, authority *auth.Authority) {
-	g.Handle(proto.OpCertificate, auth.CertificateRule(), func(ctx context.Context, r auth.Request) (auth.Result, error) {
-		var q proto.CertificateRequest
-		if envelope.Decode(r.Body, &q) != nil {
-			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
-		entry := authority.CertificateTaken(&r)
-		now, err := askCertificate(ctx, c, q, entry)
-		if err != nil {
-			return auth.Result{}, err
-		}
-		res := auth.Result{Body: now}
-		if q.Do == proto.CertificateDoSet && now.Problem == "" {
-			res.Entry = &entry.Entry
-		}
-		return res, nil
-	})
+// brokerCertificate says how long the camera's certificate for its broker lasts, or takes
+// another one. docs/protocol.md 13.1.
+func (s *service) brokerCertificate(ctx context.Context, r auth.Request, q proto.CertificateRequest) (auth.Result, error) {
+	entry := s.authority.CertificateTaken(&r)
+	now, err := askCertificate(ctx, s.certificate, q, entry)
+	res := auth.Result{Body: now}
+	if q.Do == proto.CertificateDoSet && now.Problem == "" {
+		res.Entry = &entry.Entry
+	}
+	return res, err
 }
 
 // askCertificate does what is asked. Why a certificate was not taken is a part of the

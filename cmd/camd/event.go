@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
 	"github.com/camd-project/camd/pkg/proto"
@@ -23,52 +20,17 @@ func eventConfig(cfg config.Config, authority *auth.Authority, check func(contex
 	}
 }
 
-// registerEvents lets members take pictures and fetch what is kept. docs/protocol.md 9.
-func registerEvents(g *auth.Gate, e *event.Events) {
-	g.Handle(proto.OpSnapshot, auth.Rule{Scopes: snapshotScopes, Logged: true}, func(ctx context.Context, r auth.Request) (auth.Result, error) {
-		p, err := e.Snapshot(ctx, r.Caller.Client, r.Session)
-		if err != nil {
-			return auth.Result{}, err
-		}
-		return auth.Result{Body: p}, nil // nothing goes on living: the gate logs the end at once
-	})
-	g.Handle(proto.OpEvents, auth.Rule{Scopes: eventsScopes}, func(_ context.Context, r auth.Request) (auth.Result, error) {
-		q, err := eventsRequest(r.Body)
-		if err != nil {
-			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
-		a, err := e.Answer(r.Caller.Client, q)
-		if err != nil {
-			return auth.Result{}, err
-		}
-		return auth.Result{Body: a}, nil
-	})
+// snapshot takes a picture. Nothing goes on after it: the gate logs the end at once.
+func (s *service) snapshot(ctx context.Context, r auth.Request, _ auth.None) (any, auth.Running, error) {
+	p, err := s.events.Snapshot(ctx, r.Caller.Client, r.Session)
+	return p, nil, err
 }
 
-func snapshotScopes(json.RawMessage) ([]proto.Scope, error) {
-	return []proto.Scope{proto.ScopeSnapshot}, nil
-}
-
-// eventsScopes tells which right a request for events needs.
-func eventsScopes(body json.RawMessage) ([]proto.Scope, error) {
-	q, err := eventsRequest(body)
-	if err != nil {
-		return nil, err
-	}
-	return q.Scopes(), nil
-}
-
-func eventsRequest(body json.RawMessage) (q proto.EventsRequest, err error) {
-	if len(body) == 0 {
-		return q, nil
-	}
-	if err := envelope.Decode(body, &q); err != nil {
-		return q, err
-	}
-	if !q.Valid() {
-		return q, errors.New("a request for events asks for one thing")
-	}
-	return q, nil
+// keptEvents answers with a page of the kept events, or a part of a picture.
+// docs/protocol.md 9.4.
+func (s *service) keptEvents(_ context.Context, r auth.Request, q proto.EventsRequest) (auth.Result, error) {
+	a, err := s.events.Answer(r.Caller.Client, q)
+	return auth.Result{Body: a}, err
 }
 
 type ringCmd struct{ configFlag }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
@@ -17,18 +16,12 @@ type changer interface {
 	Change(w proto.WiFi, journal setup.Journal) error
 }
 
-// registerWiFi lets owners see in which Wi-Fi network the camera is, and have it try another
-// one. docs/protocol.md 15.1.
-func registerWiFi(g *auth.Gate, c changer, authority *auth.Authority) {
-	g.Handle(proto.OpWiFi, auth.WiFiRule(), func(ctx context.Context, r auth.Request) (auth.Result, error) {
-		var q proto.WiFiRequest
-		if envelope.Decode(r.Body, &q) != nil {
-			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
-		entry := &begun{Journal: authority.ChangesWiFi(r)}
-		now, err := askWiFi(ctx, c, q, entry)
-		return auth.Result{Body: now, Entry: entry.made}, err
-	})
+// wifi says in which Wi-Fi network the camera is, or has it try another one.
+// docs/protocol.md 15.1.
+func (s *service) wifi(ctx context.Context, r auth.Request, q proto.WiFiRequest) (auth.Result, error) {
+	entry := &begun{Journal: s.authority.ChangesWiFi(r)}
+	now, err := askWiFi(ctx, s.network, q, entry)
+	return auth.Result{Body: now, Entry: entry.made}, err
 }
 
 // begun keeps the number of a change's entry for the answer.

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/identity"
+	"github.com/camd-project/camd/pkg/event"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/proto"
@@ -28,58 +25,27 @@ type service struct {
 	authority *auth.Authority
 	updates   *updates
 	pairing   *feedback
+	events    *event.Events
+	network   changer
 
 	certificate *claim.Claim // nil: there is none yet
 }
 
-func (s *service) register(g *auth.Gate) {
-	g.Handle(proto.OpStatus, auth.Rule{}, func(context.Context, auth.Request) (auth.Result, error) {
-		return auth.Result{Body: s.status()}, nil
-	})
-	g.Handle(proto.OpLive, auth.Rule{Scopes: liveScopes, Logged: true}, s.live)
-	g.Handle(proto.OpCandidate, auth.Rule{Rested: true}, func(_ context.Context, r auth.Request) (auth.Result, error) {
-		var c proto.Candidates
-		if envelope.Decode(r.Body, &c) != nil {
-			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
-		return auth.Result{}, s.sessions.AddCandidates(r.Caller.Client, r.Session, c)
-	})
-	g.Handle(proto.OpTalk, s.talkRule(), s.talk)
-	g.Handle(proto.OpBye, auth.Rule{Rested: true}, s.bye)
-}
-
-// liveScopes tells which rights a live request needs. docs/protocol.md 7.1.
-func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
-	var q proto.LiveRequest
-	if err := envelope.Decode(body, &q); err != nil {
-		return nil, fmt.Errorf("read live request: %w", err)
-	}
-	for i, scope := range q.Scopes {
-		if scope != proto.ScopeView && scope != proto.ScopeListen || slices.Contains(q.Scopes[:i], scope) {
-			return nil, fmt.Errorf("a live session carries view and listen, not %.40q", q.Scopes)
-		}
-	}
-	if len(q.Scopes) == 0 {
-		return nil, errors.New("a live session needs view, listen or both")
-	}
-	return q.Scopes, nil
-}
-
 // live starts a session. The gate has decided and logged when it is called.
-func (s *service) live(ctx context.Context, r auth.Request) (auth.Result, error) {
-	var q proto.LiveRequest
-	if err := envelope.Decode(r.Body, &q); err != nil {
-		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+func (s *service) live(ctx context.Context, r auth.Request, q proto.LiveRequest) (any, auth.Running, error) {
 	session, sdp, err := s.sessions.Start(ctx, live.Offer{
 		Client: r.Caller.Client, Sponsor: r.Caller.Sponsor, Owner: r.Caller.Role == proto.RoleOwner,
 		Session: r.Session, SDP: q.SDP, Signal: r.Signal,
 		View: slices.Contains(q.Scopes, proto.ScopeView), Listen: slices.Contains(q.Scopes, proto.ScopeListen),
 	})
 	if err != nil {
-		return auth.Result{}, err
+		return nil, nil, err
 	}
-	return auth.Result{Body: proto.LiveAnswer{SDP: sdp, Scopes: q.Scopes}, Running: session}, nil
+	return proto.LiveAnswer{SDP: sdp, Scopes: q.Scopes}, session, nil
+}
+
+func (s *service) candidate(_ context.Context, r auth.Request, c proto.Candidates) (auth.Result, error) {
+	return auth.Result{}, s.sessions.AddCandidates(r.Caller.Client, r.Session, c)
 }
 
 // status is what members and the local socket see.

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/talk"
 )
@@ -63,43 +61,14 @@ func present(authority *auth.Authority) (all, watching []prompt.Person) {
 	return all, watching
 }
 
-// talkRule is what a talk needs. docs/protocol.md 8.
-func (s *service) talkRule() auth.Rule {
-	return auth.Rule{
-		Scopes: talkScopes,
-		Logged: true, Slow: true,
-		Check: func(r auth.Request) error { return s.floor.Check(member(r)) },
-	}
-}
-
-func member(r auth.Request) talk.Member {
-	return talk.Member{Name: r.Caller.Name, Role: r.Caller.Role}
-}
-
-// talkScopes refuses what is no request before anything is logged.
-func talkScopes(body json.RawMessage) ([]proto.Scope, error) {
-	if _, err := talkRequest(body); err != nil {
-		return nil, err
-	}
-	return []proto.Scope{proto.ScopeTalk}, nil
-}
-
-func talkRequest(body json.RawMessage) (q proto.TalkRequest, err error) {
-	if err = envelope.Decode(body, &q); err == nil && q.Live == "" {
-		err = errors.New("a talk needs a live session")
-	}
-	return q, err
-}
+// speaker is a member as the floor knows it.
+func speaker(c auth.Caller) talk.Member { return talk.Member{Name: c.Name, Role: c.Role} }
 
 // talk lets a member speak. The gate has decided, logged and told everyone when it is
 // called; it returns when the room hears the voice.
-func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error) {
-	q, err := talkRequest(r.Body)
-	if err != nil {
-		return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+func (s *service) talk(ctx context.Context, r auth.Request, q proto.TalkRequest) (any, auth.Running, error) {
 	t, err := s.floor.Start(ctx, talk.Request{
-		Client: r.Caller.Client, Account: r.Caller.Account, ID: r.Session, Live: q.Live, Member: member(r),
+		Client: r.Caller.Client, Account: r.Caller.Account, ID: r.Session, Live: q.Live, Member: speaker(r.Caller),
 		Accept: s.authority.Settings().Talk == proto.TalkAccepted,
 		Ended: func(reason string) {
 			if reason != proto.EndBye {
@@ -108,13 +77,13 @@ func (s *service) talk(ctx context.Context, r auth.Request) (auth.Result, error)
 		},
 	})
 	if err != nil {
-		return auth.Result{}, err
+		return nil, nil, err // not a nil *Talk in an interface
 	}
-	return auth.Result{Running: t}, nil
+	return nil, t, nil
 }
 
 // bye ends a session of the caller's own, or its talk.
-func (s *service) bye(_ context.Context, r auth.Request) (auth.Result, error) {
+func (s *service) bye(_ context.Context, r auth.Request, _ auth.None) (auth.Result, error) {
 	if s.floor.Bye(r.Caller.Client, r.Session) {
 		return auth.Result{}, nil
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
 	"github.com/camd-project/camd/pkg/health"
@@ -132,19 +131,13 @@ func refusedUpdate(err error) error {
 	return err
 }
 
-// registerUpdate lets members follow the camera's own update, and decide about it.
-func registerUpdate(g *auth.Gate, u *updates) {
-	g.Handle(proto.OpUpdate, auth.Rule{Scopes: auth.UpdateScopes}, func(ctx context.Context, r auth.Request) (auth.Result, error) {
-		var q proto.UpdateRequest
-		if envelope.Decode(r.Body, &q) != nil {
-			return auth.Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
-		entry, err := u.do(ctx, &r, q)
-		if err != nil {
-			return auth.Result{}, err
-		}
-		return auth.Result{Body: u.status(), Entry: entry}, nil
-	})
+// update answers what a member asks about the camera's own update.
+func (s *service) update(ctx context.Context, r auth.Request, q proto.UpdateRequest) (auth.Result, error) {
+	entry, err := s.updates.do(ctx, &r, q)
+	if err != nil {
+		return auth.Result{}, err
+	}
+	return auth.Result{Body: s.updates.status(), Entry: entry}, nil
 }
 
 // family is the household as the updater has to respect it.

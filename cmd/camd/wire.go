@@ -160,13 +160,11 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	if err != nil {
 		return nil, err
 	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, floor: floor, authority: authority, updates: updates, certificate: certificate, pairing: told}
-	s.register(gate)
-	registerWiFi(gate, own, authority)
-	registerEvents(gate, events)
-	registerUpdate(gate, updates)
+	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, floor: floor, authority: authority, updates: updates, certificate: certificate, pairing: told, events: events, network: own}
+	for op, o := range s.operations() {
+		gate.Handle(op, o)
+	}
 	if certificate != nil {
-		registerCertificate(gate, certificate, authority)
 		updating = append(updating, supervise.Part{Component: certificate})
 	}
 	radio, err := bluetooth(cfg.Setup.BLE, log, board, authority)

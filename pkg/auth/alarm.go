@@ -5,18 +5,16 @@ import (
 	"errors"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// opAlarm tells the household that a client holds two checkpoints, both signed by this
-// log's key, of which this log continues at most one. docs/protocol.md 6.9.
-func (a *Authority) opAlarm(_ context.Context, r Request) (Result, error) {
-	var q proto.Alarm
-	if envelope.Decode(r.Body, &q) != nil {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+// OpAlarm returns the operation by which a client proves to the household that it holds two
+// checkpoints, both signed by this log's key, of which this log continues at most one.
+// docs/protocol.md 6.9.
+func (a *Authority) OpAlarm() Operation { return Change[proto.Alarm]{Apply: a.alarm} }
+
+func (a *Authority) alarm(_ context.Context, r Request, q proto.Alarm) (Result, error) {
 	contradicted := false
 	for _, note := range []string{q.Have, q.Got} {
 		_, _, _, err := a.journal.log.Prove(note, nil)

@@ -30,10 +30,10 @@ func benchGate(b *testing.B, members int) (*Gate, keys, heard) {
 		enrol(b, a, newKeys(b), proto.OwnerScopes()...)
 	}
 	out := make(heard, 2*members)
-	g := a.NewGate(out)
-	g.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) {
+	g := newGate(a, out)
+	g.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 		return Result{Body: proto.StatusAnswer{Device: g.device, Version: "1.0.0"}}, nil
-	})
+	}))
 	ctx, cancel := context.WithCancel(b.Context())
 	ended, ready := make(chan error, 1), make(chan struct{})
 	go func() { ended <- g.Run(ctx, func() { close(ready) }) }()

@@ -1,40 +1,21 @@
 package auth
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// CertificateRule is what OpCertificate needs: seeing how long the certificate lasts needs
-// nothing, and asking for another one is for owners alone, whatever scopes others have. Who
-// gave a bad one could put the camera out of everyone's reach. docs/protocol.md 13.1.
-func CertificateRule() Rule { return Rule{Scopes: certificateScopes, Check: checkOwner} }
-
-func certificateScopes(body json.RawMessage) ([]proto.Scope, error) {
-	var q proto.CertificateRequest
-	if err := envelope.Decode(body, &q); err != nil {
-		return nil, err
+// CheckCertificate is for the field Check of OpCertificate: every member may see how long
+// the certificate lasts, but only owners ask for another one, whatever scopes others have.
+// Who gave a bad one could put the camera out of everyone's reach. docs/protocol.md 13.1.
+func CheckCertificate(c Caller, q proto.CertificateRequest) error {
+	if q.Do == proto.CertificateDoStatus {
+		return nil
 	}
-	if !q.Valid() {
-		return nil, errors.New("a request about the certificate asks for one thing that there is")
-	}
-	return q.Scopes(), nil
-}
-
-func checkOwner(r Request) error {
-	var q proto.CertificateRequest
-	if envelope.Decode(r.Body, &q) != nil {
-		return proto.Refuse(proto.CodeBadRequest)
-	}
-	if q.Do != proto.CertificateDoStatus && r.Caller.Role != proto.RoleOwner {
-		return proto.Refuse(proto.CodeScope)
-	}
-	return nil
+	return OwnersOnly(c, q)
 }
 
 // CertificateLog logs that the camera takes another certificate for its broker, and so

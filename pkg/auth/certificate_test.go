@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -16,11 +15,7 @@ import (
 // while one is tried.
 func (h *house) withCertificate(until time.Time, meanwhile func()) {
 	h.stop()
-	h.gate.Handle(proto.OpCertificate, CertificateRule(), func(_ context.Context, r Request) (Result, error) {
-		var q proto.CertificateRequest
-		if envelope.Decode(r.Body, &q) != nil {
-			return Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
+	h.gate.Handle(proto.OpCertificate, Query[proto.CertificateRequest]{Scopes: proto.CertificateRequest.Scopes, Check: CheckCertificate, Answer: func(_ context.Context, r Request, q proto.CertificateRequest) (Result, error) {
 		h.did(string(q.Do))
 		if q.Do != proto.CertificateDoSet {
 			return Result{}, nil
@@ -31,7 +26,7 @@ func (h *house) withCertificate(until time.Time, meanwhile func()) {
 			return Result{}, err
 		}
 		return Result{Entry: &log.Entry}, nil
-	})
+	}})
 	h.run()
 }
 

@@ -36,72 +36,28 @@ type Caller struct {
 // Request is a request that was verified, is fresh, and is allowed.
 type Request struct {
 	Caller  Caller
-	Op      proto.Op
 	Session string
 	ID      string
-	Body    json.RawMessage
 	// Signal signs, seals and sends a signal of the session; their index rises in
 	// the order of the calls. Safe from any goroutine; does nothing outside a
-	// session that a logged operation began.
+	// session of the caller's.
 	Signal func(kind proto.SignalKind, body any)
 
 	member *member
-	jws    []byte // as it was signed
+	body   json.RawMessage // as it was sent
+	jws    []byte          // as it was signed
 }
 
-// Running is what goes on living after its handler has returned.
+// Running is what goes on after the answer to a Session.
 type Running interface {
 	Done() <-chan struct{} // closed when the last write is done
 	Reason() string        // why it ended; called after Done
 }
 
-// Result is what a handler gives back.
+// Result is what came of a Query or a Change.
 type Result struct {
-	Body    any     // of the answer, as JSON; nil for none
-	Running Running // nil unless something goes on living
-	Entry   *uint64 // its entry in the access log, if it made one
-}
-
-// Handler carries out a request. An error that is a *proto.Refusal chooses the
-// code of the answer, any other becomes CodeInternal. ctx ends when the right
-// does; for what goes on living that is not when the handler returns.
-type Handler func(ctx context.Context, r Request) (Result, error)
-
-// Rule is what an operation needs.
-type Rule struct {
-	// Scopes tells which scopes a body asks for; nil: every member may. An error
-	// refuses the request with CodeBadRequest.
-	Scopes func(body json.RawMessage) ([]proto.Scope, error)
-	// Check tells what speaks against a request that the member has the right to make,
-	// before it is logged as begun; nil: nothing ever does. Its error is the answer.
-	Check func(Request) error
-	// Logged operations begin a session: their entry in the access log is durable
-	// before the handler is called, and another one follows when they end.
-	Logged bool
-	// Slow is for a logged operation whose handler waits for people: the client's other
-	// requests are carried out meanwhile.
-	Slow bool
-	// Rested operations are carried out for a member whose rights rest, too.
-	Rested bool
-	// narrows tells of operations that may take something away: what does not widen is
-	// carried out for a member whose rights only rest, and never refused as busy.
-	narrows bool
-	// awake operations are not carried out for a guest whose right rests, though they
-	// narrow: they take something from the others, too.
-	awake bool
-
-	// widens tells whether a body asks for more than there was: then its sender must
-	// have seen the newest change. nil: no body does.
-	widens func(body json.RawMessage) bool
-	// changes tells of operations that change the household and so append to the access
-	// log. They are decided and carried out one at a time, under Authority.changes: who
-	// was removed, or has not seen the newest change, changes nothing any more.
-	changes bool
-}
-
-type operation struct {
-	rule    Rule
-	handler Handler
+	Body  any     // of the answer, as JSON; nil for none
+	Entry *uint64 // its entry in the access log, if it made one
 }
 
 // Timing of Run. docs/protocol.md 5.3, 5.4.
@@ -130,7 +86,7 @@ type Gate struct {
 	sender    Sender
 	log       *slog.Logger
 
-	ops    map[proto.Op]operation // not changed once Run is called
+	ops    map[proto.Op]Operation // not changed once Run is called
 	nonces nonces
 	drops  drops
 	turns  watchdog.Loop
@@ -158,46 +114,17 @@ func (a *Authority) NewGate(to Sender) *Gate {
 	g := &Gate{
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
 		journal: a.journal, sender: to, log: a.log,
-		ops: map[proto.Op]operation{}, turns: watchdog.NewLoop(),
+		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(),
 		peers: map[proto.ClientID]*peer{}, limits: map[string]limits{},
 	}
 	g.nonces.rotate()
-	g.register()
 	a.gate = g
 	a.journal.failed = func() { g.endAll(proto.CodeStorage, everyScope) }
 	return g
 }
 
-// register registers the operations by which the household decides about itself.
-func (g *Gate) register() {
-	a := g.authority
-	needs := func(s ...proto.Scope) func(json.RawMessage) ([]proto.Scope, error) {
-		return func(json.RawMessage) ([]proto.Scope, error) { return s, nil }
-	}
-	g.Handle(proto.OpMembers, Rule{}, a.opMembers)
-	g.Handle(proto.OpGrant, Rule{Scopes: needs(proto.ScopeMembers), widens: always, changes: true}, a.opGrant)
-	g.Handle(proto.OpRevoke, Rule{widens: keepsGuests, narrows: true, changes: true}, a.opRevoke)
-	g.Handle(proto.OpSettings, Rule{}, a.opSettings)
-	g.Handle(proto.OpSetSettings, Rule{Scopes: needs(proto.ScopeSettings), widens: always, changes: true}, a.opSetSettings)
-	g.Handle(proto.OpPrivacy, Rule{widens: opensEyes, narrows: true, awake: true, changes: true}, a.opPrivacy)
-	g.Handle(proto.OpLog, Rule{}, a.opLog)
-	g.Handle(proto.OpAlarm, Rule{changes: true}, a.opAlarm)
-}
-
-func always(json.RawMessage) bool { return true }
-
-func keepsGuests(body json.RawMessage) bool {
-	var q proto.Revoke
-	return envelope.Decode(body, &q) == nil && q.KeepGuests
-}
-
-func opensEyes(body json.RawMessage) bool {
-	var q proto.Privacy
-	return envelope.Decode(body, &q) == nil && !q.On
-}
-
-// Handle sets the handler of an operation. Call it before Run.
-func (g *Gate) Handle(op proto.Op, rule Rule, h Handler) { g.ops[op] = operation{rule, h} }
+// Handle adds an operation. Call it before Run.
+func (g *Gate) Handle(op proto.Op, o Operation) { g.ops[op] = o }
 
 // String names the component.
 func (g *Gate) String() string { return "auth" }

@@ -17,10 +17,15 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// opGrant lets a key in, or changes what it may do. docs/protocol.md 5.7.
-func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
+// OpGrant returns the operation that lets a key in, or changes what it may do.
+// docs/protocol.md 5.7.
+func (a *Authority) OpGrant() Operation {
+	return Change[proto.Grant]{Scopes: Needs[proto.Grant](proto.ScopeMembers), Effect: widens[proto.Grant], Apply: a.grant}
+}
+
+func (a *Authority) grant(_ context.Context, r Request, q proto.Grant) (Result, error) {
 	by := r.member
-	m, err := readGrant(r.Body)
+	m, err := readGrant(q)
 	if err != nil {
 		return Result{}, err
 	}
@@ -44,11 +49,7 @@ func (a *Authority) opGrant(_ context.Context, r Request) (Result, error) {
 }
 
 // readGrant checks what does not depend on who grants.
-func readGrant(body json.RawMessage) (*member, error) {
-	var g proto.Grant
-	if envelope.Decode(body, &g) != nil {
-		return nil, proto.Refuse(proto.CodeBadRequest)
-	}
+func readGrant(g proto.Grant) (*member, error) {
 	m := &member{Card: g.Card, Name: g.Name, Role: g.Role, Scopes: g.Scopes, From: g.From, Until: g.Until}
 	weekly, err := canonical(g.Weekly)
 	m.Weekly = weekly
@@ -159,7 +160,7 @@ func (a *Authority) lastOwner(m *member) bool {
 // often it is repeated, and after a restart too.
 func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
 	return a.commit(func(tx *store.Tx, index uint64) error {
-		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.Body)})
+		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.body)})
 	}, func(all *roll, index uint64) {
 		m.Entry = index
 		all.put(m)

@@ -242,10 +242,32 @@ type live struct {
 func (l *live) Done() <-chan struct{} { return l.done }
 func (l *live) Reason() string        { return l.reason }
 
-func liveScopes(body json.RawMessage) ([]proto.Scope, error) {
-	var r proto.LiveRequest
-	err := json.Unmarshal(body, &r)
-	return r.Scopes, err
+// anyLive is a LiveRequest for whatever scopes.
+type anyLive proto.LiveRequest
+
+// forSession is an operation like live, but for whatever scopes.
+func forSession(begin func(context.Context, Request) (any, Running, error)) Operation {
+	return Session[anyLive]{
+		Scopes: func(q anyLive) []proto.Scope { return q.Scopes },
+		Begin:  func(ctx context.Context, r Request, _ anyLive) (any, Running, error) { return begin(ctx, r) },
+	}
+}
+
+// forQuery is an operation that takes no body and needs no scope.
+func forQuery(answer func(context.Context, Request) (Result, error)) Operation {
+	return Query[None]{Answer: func(ctx context.Context, r Request, _ None) (Result, error) { return answer(ctx, r) }}
+}
+
+// newGate is a gate with the operations by which a household decides about itself.
+func newGate(a *Authority, to Sender) *Gate {
+	g := a.NewGate(to)
+	for op, o := range map[proto.Op]Operation{
+		proto.OpMembers: a.OpMembers(), proto.OpGrant: a.OpGrant(), proto.OpRevoke: a.OpRevoke(), proto.OpSettings: a.OpSettings(),
+		proto.OpSetSettings: a.OpSetSettings(), proto.OpPrivacy: a.OpPrivacy(), proto.OpLog: a.OpLog(), proto.OpAlarm: a.OpAlarm(),
+	} {
+		g.Handle(op, o)
+	}
+	return g
 }
 
 // newWorld starts a gate. Its handlers record that they were called: "live"
@@ -259,18 +281,18 @@ func newWorld(t *testing.T, scopes ...proto.Scope) *world {
 		scopes = proto.OwnerScopes()
 	}
 	enrol(t, a, w.anna, scopes...)
-	w.gate = a.NewGate(w.out)
+	w.gate = newGate(a, w.out)
 	w.gate.journal = w.journal
-	w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(context.Context, Request) (Result, error) {
+	w.gate.Handle(proto.OpLive, forSession(func(context.Context, Request) (any, Running, error) {
 		w.did("live")
-		return Result{Body: "started"}, nil
-	})
+		return "started", nil, nil
+	}))
 	n := 0
-	w.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) {
+	w.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 		n++
 		w.did("status")
 		return Result{Body: n}, nil
-	})
+	}))
 	return w
 }
 

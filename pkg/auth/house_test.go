@@ -143,10 +143,10 @@ func (h *house) start() {
 	h.a, h.out = a, &inbox{}
 	h.line = &line{to: h.out}
 	a.Govern(h.senses)
-	h.gate = a.NewGate(h.line)
-	h.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, h.live)
-	h.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil })
-	h.gate.Handle(proto.OpBye, Rule{Rested: true}, func(context.Context, Request) (Result, error) { return Result{}, nil })
+	h.gate = newGate(a, h.line)
+	h.gate.Handle(proto.OpLive, forSession(h.live))
+	h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil }))
+	h.gate.Handle(proto.OpBye, Query[None]{Always: true, Answer: func(context.Context, Request, None) (Result, error) { return Result{}, nil }})
 	h.run()
 }
 
@@ -197,7 +197,7 @@ func (h *house) deeds() []string {
 }
 
 // live is the handler of live.
-func (h *house) live(ctx context.Context, r Request) (Result, error) {
+func (h *house) live(ctx context.Context, r Request) (any, Running, error) {
 	h.mu.Lock()
 	linger, entered := h.linger, h.entered
 	ctx, bye := context.WithCancel(ctx)
@@ -220,7 +220,7 @@ func (h *house) live(ctx context.Context, r Request) (Result, error) {
 		h.did("last packet")
 		close(s.ended)
 	}()
-	return Result{Body: "started", Running: s}, nil
+	return "started", s, nil
 }
 
 // entries are the log's from an index on.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -102,15 +101,22 @@ func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	return &index, nil
 }
 
-// opPrivacy answers privacy: on by any member, a guest while its right is in force.
-func (a *Authority) opPrivacy(_ context.Context, r Request) (Result, error) {
-	var q proto.Privacy
-	if envelope.Decode(r.Body, &q) != nil {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
+// OpPrivacy returns the operation that switches privacy mode: on by any member, a guest
+// only while its right is in force, since it takes something from the others.
+func (a *Authority) OpPrivacy() Operation {
+	return Change[proto.Privacy]{
+		Effect: func(q proto.Privacy) Effect {
+			if q.On {
+				return Narrows
+			}
+			return Widens
+		},
+		Apply: func(_ context.Context, r Request, q proto.Privacy) (Result, error) {
+			entry, err := a.setPrivacy(actor{r.member}, q.On)
+			if err != nil {
+				return Result{}, err
+			}
+			return Result{Body: proto.Privacy{On: a.policy.privacy.Load()}, Entry: entry}, nil
+		},
 	}
-	entry, err := a.setPrivacy(actor{r.member}, q.On)
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Body: proto.Privacy{On: a.policy.privacy.Load()}, Entry: entry}, nil
 }

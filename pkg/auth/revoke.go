@@ -4,17 +4,21 @@ import (
 	"context"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// opRevoke removes a member. It answers when the change is durable and the last
-// packet to everyone whom it removes has left. docs/protocol.md 5.7.
-func (a *Authority) opRevoke(_ context.Context, r Request) (Result, error) {
-	var q proto.Revoke
-	if envelope.Decode(r.Body, &q) != nil || !q.Client.Valid() {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+// OpRevoke returns the operation that removes a member. It is answered when the change is
+// durable and the last packet to everyone whom it removes has left. docs/protocol.md 5.7.
+func (a *Authority) OpRevoke() Operation {
+	return Change[proto.Revoke]{Effect: func(q proto.Revoke) Effect {
+		if q.KeepGuests {
+			return Widens // who revokes becomes their parent
+		}
+		return Narrows
+	}, SuspendedGuests: true, Apply: a.removeMember}
+}
+
+func (a *Authority) removeMember(_ context.Context, r Request, q proto.Revoke) (Result, error) {
 	by, m := r.member, a.members.get(q.Client)
 	switch {
 	case m == nil: // gone already, perhaps by the first sending of this request

@@ -246,12 +246,12 @@ func TestRevokeEmptiesTheQueue(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		release, calls := make(chan struct{}), 0
 		h.stop()
-		h.gate = h.a.NewGate(h.out)
-		h.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) {
+		h.gate = newGate(h.a, h.out)
+		h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 			calls++
 			<-release
 			return Result{Body: "members only"}, nil
-		})
+		}))
 		h.run()
 		close(release)
 		anna := h.owner("Anna")
@@ -369,7 +369,7 @@ func TestNothingOfBeforeARemovalCounts(t *testing.T) {
 	t.Run("in the queue", func(t *testing.T) {
 		inHouse(t, func(t *testing.T, h *house) {
 			release := make(chan struct{})
-			h.gate.ops["slow"] = operation{Rule{}, func(context.Context, Request) (Result, error) { <-release; return Result{}, nil }}
+			h.gate.ops["slow"] = forQuery(func(context.Context, Request) (Result, error) { <-release; return Result{}, nil })
 			anna, _, carl, _ := h.household()
 			carl.send(carl.request("slow", nil))
 			carl.send(carl.request(proto.OpLive, view(proto.ScopeView), in("s1")))

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,27 +9,20 @@ import (
 	"testing/synctest"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // withPictures has the camera take pictures, of which the longest part is fetched.
 func (h *house) withPictures() {
 	h.stop()
-	h.gate.Handle(proto.OpSnapshot, Rule{Logged: true, Scopes: func(json.RawMessage) ([]proto.Scope, error) {
-		return []proto.Scope{proto.ScopeSnapshot}, nil
-	}}, func(context.Context, Request) (Result, error) {
-		return Result{Body: proto.Picture{Kind: proto.PictureJPEG, Size: proto.PicturePage}}, nil
-	})
-	h.gate.Handle(proto.OpEvents, Rule{Scopes: func(body json.RawMessage) ([]proto.Scope, error) {
-		var q proto.EventsRequest
-		err := envelope.Decode(body, &q)
-		return q.Scopes(), err
-	}}, func(context.Context, Request) (Result, error) {
+	h.gate.Handle(proto.OpSnapshot, Session[None]{Scopes: Needs[None](proto.ScopeSnapshot), Begin: func(context.Context, Request, None) (any, Running, error) {
+		return proto.Picture{Kind: proto.PictureJPEG, Size: proto.PicturePage}, nil, nil
+	}})
+	h.gate.Handle(proto.OpEvents, Query[proto.EventsRequest]{Scopes: proto.EventsRequest.Scopes, Answer: func(context.Context, Request, proto.EventsRequest) (Result, error) {
 		return Result{Body: proto.EventsAnswer{Part: &proto.PicturePart{
 			Picture: proto.Picture{Kind: proto.PictureJPEG, Size: proto.MaxPicture}, Offset: proto.MaxPicture, Data: make([]byte, proto.PicturePage),
 		}}}, nil
-	})
+	}})
 	h.run()
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -34,13 +33,13 @@ func (a *Authority) describe(m *member) proto.Member {
 		Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.watching(m.id)}
 }
 
-// opMembers answers members. Who may neither decide nor read the log sees itself and
-// who let it in.
-func (a *Authority) opMembers(_ context.Context, r Request) (Result, error) {
-	var q proto.MembersRequest
-	if len(r.Body) > 0 && envelope.Decode(r.Body, &q) != nil || q.From < 0 {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+// OpMembers returns the operation members. Who may neither decide nor read the log sees
+// itself and who let it in.
+func (a *Authority) OpMembers() Operation {
+	return Query[proto.MembersRequest]{Optional: true, Answer: a.listMembers}
+}
+
+func (a *Authority) listMembers(_ context.Context, r Request, q proto.MembersRequest) (Result, error) {
 	all := a.Members()
 	if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
 		all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
@@ -129,12 +128,12 @@ func (p *logPage) add(r accesslog.Record) bool {
 	return true
 }
 
-// opLog answers log. Who lacks audit reads what is about itself.
-func (a *Authority) opLog(_ context.Context, r Request) (Result, error) {
-	var q proto.LogRequest
-	if len(r.Body) > 0 && envelope.Decode(r.Body, &q) != nil {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
-	}
+// OpLog returns the operation log. Who lacks audit reads what is about itself.
+func (a *Authority) OpLog() Operation {
+	return Query[proto.LogRequest]{Optional: true, Answer: a.readLog}
+}
+
+func (a *Authority) readLog(_ context.Context, r Request, q proto.LogRequest) (Result, error) {
 	var mine func(accesslog.Entry) bool
 	if !r.member.holds(auditScope) {
 		mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }

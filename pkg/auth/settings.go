@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -181,20 +180,23 @@ func (by actor) loosens(strict, loose string) func(string) proto.Code {
 	}
 }
 
-// opSettings answers settings.get.
-func (a *Authority) opSettings(context.Context, Request) (Result, error) {
-	return Result{Body: a.Settings()}, nil
+// OpSettings returns the operation that reads the settings.
+func (a *Authority) OpSettings() Operation {
+	return Query[None]{Answer: func(context.Context, Request, None) (Result, error) {
+		return Result{Body: a.Settings()}, nil
+	}}
 }
 
-// opSetSettings answers settings.set.
-func (a *Authority) opSetSettings(_ context.Context, r Request) (Result, error) {
-	var c proto.SettingsChange
-	if envelope.Decode(r.Body, &c) != nil {
-		return Result{}, proto.Refuse(proto.CodeBadRequest)
+// OpSetSettings returns the operation that changes settings. docs/protocol.md 5.11.
+func (a *Authority) OpSetSettings() Operation {
+	return Change[proto.SettingsChange]{
+		Scopes: Needs[proto.SettingsChange](proto.ScopeSettings), Effect: widens[proto.SettingsChange],
+		Apply: func(_ context.Context, r Request, c proto.SettingsChange) (Result, error) {
+			entry, err := a.setSettings(actor{r.member}, c)
+			if err != nil {
+				return Result{}, err
+			}
+			return Result{Body: a.Settings(), Entry: &entry}, nil
+		},
 	}
-	entry, err := a.setSettings(actor{r.member}, c)
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Body: a.Settings(), Entry: &entry}, nil
 }

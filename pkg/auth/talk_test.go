@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"encoding/json"
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,10 +12,10 @@ import (
 )
 
 // talks lets the house's members talk; what check returns is the device's own refusal.
-func (h *house) talks(check func(Request) error) {
+func (h *house) talks(check func(Caller, proto.TalkRequest) error) {
 	h.stop()
-	scopes := func(json.RawMessage) ([]proto.Scope, error) { return []proto.Scope{proto.ScopeTalk}, nil }
-	h.gate.Handle(proto.OpTalk, Rule{Scopes: scopes, Logged: true, Slow: true, Check: check}, h.live)
+	h.gate.Handle(proto.OpTalk, Session[proto.TalkRequest]{Scopes: Needs[proto.TalkRequest](proto.ScopeTalk), Slow: true, Check: check,
+		Begin: func(ctx context.Context, r Request, _ proto.TalkRequest) (any, Running, error) { return h.live(ctx, r) }})
 	h.run()
 }
 
@@ -87,9 +87,9 @@ func TestTalkIsAnAccess(t *testing.T) {
 func TestTalkThatTheDeviceRefuses(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		_, bob, _, _ := h.household()
-		h.talks(func(r Request) error {
-			if r.Caller.Client != bob.id {
-				t.Errorf("the caller is %+v", r.Caller)
+		h.talks(func(by Caller, _ proto.TalkRequest) error {
+			if by.Client != bob.id {
+				t.Errorf("the caller is %+v", by)
 			}
 			return proto.Refuse(proto.CodeNoSpeaker)
 		})

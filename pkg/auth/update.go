@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
@@ -138,16 +136,4 @@ func (a *Authority) MayRestart() bool {
 	now, believed := a.policy.time.Now()
 	w, err := schedule.Parse(hours)
 	return err == nil && believed && w.Holds(now.In(a.policy.location()))
-}
-
-// UpdateScopes tells which right a request about the update needs.
-func UpdateScopes(body json.RawMessage) ([]proto.Scope, error) {
-	var q proto.UpdateRequest
-	if err := envelope.Decode(body, &q); err != nil {
-		return nil, err
-	}
-	if !q.Valid() {
-		return nil, errors.New("a request about the update asks for one thing that there is")
-	}
-	return q.Scopes(), nil
 }

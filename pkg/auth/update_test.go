@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -156,17 +155,13 @@ func TestAskUpdate(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna, bob, _, _ := h.household()
 		h.stop()
-		h.gate.Handle(proto.OpUpdate, Rule{Scopes: UpdateScopes}, func(_ context.Context, r Request) (Result, error) {
-			var q proto.UpdateRequest
-			if envelope.Decode(r.Body, &q) != nil {
-				return Result{}, proto.Refuse(proto.CodeBadRequest)
-			}
+		h.gate.Handle(proto.OpUpdate, Query[proto.UpdateRequest]{Scopes: proto.UpdateRequest.Scopes, Answer: func(_ context.Context, r Request, q proto.UpdateRequest) (Result, error) {
 			if q.Do == proto.UpdateDoStatus {
 				return Result{}, nil
 			}
 			entry, err := h.a.AskUpdate(&r, proto.UpdateStep{Kind: proto.StepPostponed, Version: "1.2.0", Until: q.Until})
 			return Result{Entry: &entry}, err
-		})
+		}})
 		h.run()
 		anna.hello()
 		bob.hello()

@@ -1,37 +1,11 @@
 package auth
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
-
-// WiFiRule is what OpWiFi needs: it is for owners alone, whatever scopes others have. Who
-// chose a bad network could put the camera out of everyone's reach, and the names of the
-// networks around tell where it stands. docs/protocol.md 15.1.
-func WiFiRule() Rule { return Rule{Scopes: wifiScopes, Check: anOwner} }
-
-func wifiScopes(body json.RawMessage) ([]proto.Scope, error) {
-	var q proto.WiFiRequest
-	if err := envelope.Decode(body, &q); err != nil {
-		return nil, err
-	}
-	if !q.Valid() {
-		return nil, errors.New("a request about Wi-Fi asks for one thing that there is")
-	}
-	return []proto.Scope{proto.ScopeSettings}, nil
-}
-
-func anOwner(r Request) error {
-	if r.Caller.Role != proto.RoleOwner {
-		return proto.Refuse(proto.CodeScope)
-	}
-	return nil
-}
 
 // WiFiChange logs that a member changes the camera's Wi-Fi, and so tells every other.
 type WiFiChange struct {

@@ -7,18 +7,13 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // withWiFi has the gate begin changes of Wi-Fi; meanwhile runs before each is logged.
 func (h *house) withWiFi(meanwhile func()) {
 	h.stop()
-	h.gate.Handle(proto.OpWiFi, WiFiRule(), func(_ context.Context, r Request) (Result, error) {
-		var q proto.WiFiRequest
-		if envelope.Decode(r.Body, &q) != nil {
-			return Result{}, proto.Refuse(proto.CodeBadRequest)
-		}
+	h.gate.Handle(proto.OpWiFi, Query[proto.WiFiRequest]{Scopes: Needs[proto.WiFiRequest](proto.ScopeSettings), Check: OwnersOnly[proto.WiFiRequest], Answer: func(_ context.Context, r Request, q proto.WiFiRequest) (Result, error) {
 		h.did(string(q.Do))
 		if q.Do != proto.WiFiDoJoin {
 			return Result{}, nil
@@ -29,7 +24,7 @@ func (h *house) withWiFi(meanwhile func()) {
 			return Result{}, err
 		}
 		return Result{Entry: &entry}, nil
-	})
+	}})
 	h.run()
 }
 

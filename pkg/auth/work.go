@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// session is what a logged operation began. Its context is the right.
+// session is a session that was begun. Its context is the right.
 type session struct {
 	id     string
 	scopes []proto.Scope
@@ -34,7 +34,7 @@ func (g *Gate) work(root context.Context, p *peer) {
 			g.reply(p, j, j.first.outcome) // nobody writes it any more
 			continue
 		}
-		o, executed := g.carryOut(root, p, j.request)
+		o, executed := g.execute(root, p, j.request)
 		if o.later != nil {
 			g.wg.Go(func() { g.finish(p, j, o.later(), true) })
 			continue
@@ -65,93 +65,86 @@ func (g *Gate) addressee(p *peer) (m *member, highest uint64) {
 	return p.member, p.highest
 }
 
-// carryOut decides about one request and executes it. executed is false when
-// nothing was done and the same request may be tried again.
-func (g *Gate) carryOut(root context.Context, p *peer, r proto.Request) (o outcome, executed bool) {
+// execute decides about one request and carries it out, in the order of
+// docs/protocol.md 5.1 from step 10 on. executed is false when nothing was done and the
+// same request may be sent again.
+func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcome, executed bool) {
 	op, ok := g.ops[r.Op]
 	if !ok {
 		return coded(proto.CodeUnknownOp), false
 	}
-	if op.rule.changes {
+	c := op.read(r.Body)
+	if c.kind == kindChange {
 		defer g.authority.change()()
 	}
 	m := g.members.get(r.Issuer)
 	if m == nil || p.gone.Load() {
 		return coded(proto.CodeRevoked), false
 	}
-	var clock int64
 	if m.Role == proto.RoleOwner {
-		clock = g.policy.time.HeardOwner(r.IssuedAt)
+		clock := g.policy.time.HeardOwner(r.IssuedAt)
+		defer func() { o.clock = clock }()
 	}
-	o, executed = g.decide(root, p, m, r, op)
-	o.clock = clock
-	return o, executed
-}
-
-// decide is the decision about a request, and its execution.
-func (g *Gate) decide(root context.Context, p *peer, m *member, r proto.Request, op operation) (o outcome, executed bool) {
-	if r.Session != "" && !validToken(r.Session) || r.Session == "" && op.rule.Logged {
+	if r.Session != "" && !validToken(r.Session) || r.Session == "" && c.kind == kindSession {
 		return coded(proto.CodeBadRequest), false
 	}
 	if d, ok := g.authority.granted(r); ok {
 		o := d.again(r)
 		return o, o.code == proto.CodeOK // another body must not take the place of the first
 	}
-	var scopes []proto.Scope
-	if op.rule.Scopes != nil {
-		var err error
-		if scopes, err = op.rule.Scopes(r.Body); err != nil || !validScopes(scopes) {
-			return coded(proto.CodeBadRequest), false
-		}
-	}
-	widens := op.rule.widens != nil && op.rule.widens(r.Body)
-	narrows := op.rule.narrows && !widens
-	if code := g.policy.decide(m, scopes); code != proto.CodeOK && !op.rule.Rested && !(narrows && op.rule.mayRest(m) && rests(code)) {
-		g.logRefusal(m, r, scopes, code)
+	if code := g.decide(m, r, c); code != proto.CodeOK {
 		return coded(code), false
 	}
-	if widens && !g.authority.journal.knows(r.Checkpoint) {
-		return coded(proto.CodeStateChanged), false
-	}
-	if (op.rule.Logged || op.rule.changes) && !narrows && !g.mayStart(m) {
-		g.drops.count(dropBusy)
-		return coded(proto.CodeBusy), false
-	}
-	if op.rule.Check != nil {
-		if o := g.outcome(r, Result{}, op.rule.Check(g.request(m, r, nil))); o.code != proto.CodeOK {
-			g.logRefusal(m, r, scopes, o.code)
-			return o, false
-		}
-	}
-	if op.rule.Logged {
-		return g.begin(root, p, m, r, op, scopes)
+	if c.kind == kindSession {
+		return g.begin(root, p, m, r, c)
 	}
 	ctx, cancel := context.WithCancel(root)
 	defer cancel()
-	res, err := op.handler(ctx, g.request(m, r, g.session(p, r.Session)))
+	res, err := c.answer(ctx, g.request(m, r, g.session(p, r.Session)))
 	o = g.outcome(r, res, err)
 	if o.code == proto.CodeScope {
-		g.logRefusal(m, r, scopes, o.code)
+		g.logRefusal(m, r, c.scopes, o.code)
 	}
 	return o, !undone(o.code)
 }
 
-// mayRest reports whether what narrows is carried out while m's right rests.
-func (r Rule) mayRest(m *member) bool { return !r.awake || m.Role != proto.RoleGuest }
+// decide reports whether a request may be carried out, or why not. It counts what is
+// limited, and logs a refusal.
+func (g *Gate) decide(m *member, r proto.Request, c call) proto.Code {
+	if c.bad || !validScopes(c.scopes) {
+		return proto.CodeBadRequest
+	}
+	code := g.policy.decide(m, c.scopes)
+	whileSuspended := c.effect == Narrows && suspended(code) && (c.suspendedGuests || m.Role != proto.RoleGuest)
+	if code != proto.CodeOK && !c.always && !whileSuspended {
+		g.logRefusal(m, r, c.scopes, code)
+		return code
+	}
+	if c.effect == Widens && !g.authority.journal.knows(r.Checkpoint) {
+		return proto.CodeStateChanged
+	}
+	if c.kind != kindQuery && c.effect != Narrows && !g.mayStart(m) {
+		g.drops.count(dropBusy)
+		return proto.CodeBusy
+	}
+	if c.check != nil {
+		if o := g.outcome(r, Result{}, c.check(m.caller())); o.code != proto.CodeOK {
+			g.logRefusal(m, r, c.scopes, o.code)
+			return o.code
+		}
+	}
+	return proto.CodeOK
+}
 
-// rests tells of the codes of a right that will come back.
-func rests(c proto.Code) bool {
+// suspended reports whether c is the code of a right that will come back.
+func suspended(c proto.Code) bool {
 	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
 }
 
-// undone tells of the codes with which a change answers that has changed nothing, as
-// far as is known, so that the request may be sent again.
+// undone reports whether c is a code with which a change answers that has changed nothing,
+// as far as is known, so that the request may be sent again.
 func undone(c proto.Code) bool {
-	switch c {
-	case proto.CodeStorage, proto.CodeStateChanged, proto.CodeInternal:
-		return true
-	}
-	return false
+	return c == proto.CodeStorage || c == proto.CodeStateChanged || c == proto.CodeInternal
 }
 
 // validScopes refuses scopes that there are not and repeated ones: they come from
@@ -165,37 +158,37 @@ func validScopes(l []proto.Scope) bool {
 	return true
 }
 
-// begin executes a logged operation: first the entry, durably, then the handler.
-func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, op operation, scopes []proto.Scope) (outcome, bool) {
+// begin begins a session: first the entry, durably, then the session itself.
+func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, c call) (outcome, bool) {
 	if g.session(p, r.Session) != nil {
 		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
 	}
 	entry, err := g.journal.Append(accesslog.Entry{Kind: accesslog.Kind(r.Op), Client: m.id, Name: m.Name,
-		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session})
+		Op: r.Op, Scopes: c.scopes, Network: accesslog.NetMQTT, Session: r.Session})
 	if err != nil {
 		return coded(proto.CodeStorage), false
 	}
 	ctx, cancel := context.WithCancelCause(root)
-	s := &session{id: r.Session, scopes: scopes, cancel: cancel, entry: entry, ended: make(chan struct{})}
+	s := &session{id: r.Session, scopes: c.scopes, cancel: cancel, entry: entry, ended: make(chan struct{})}
 	if code := g.enlist(p, m, s); code != proto.CodeOK {
 		g.end(p, m, r, s, string(code))
 		return coded(code), true
 	}
 	run := func() outcome {
-		res, err := op.handler(ctx, g.request(m, r, s))
-		o := g.outcome(r, res, err)
+		answer, running, err := c.begin(ctx, g.request(m, r, s))
+		o := g.outcome(r, Result{Body: answer, Entry: &entry}, err)
 		o.entry = &entry
-		if err != nil || res.Running == nil {
+		if err != nil || running == nil {
 			g.end(p, m, r, s, string(o.code))
 			return o
 		}
 		g.wg.Go(func() {
-			<-res.Running.Done()
-			g.end(p, m, r, s, res.Running.Reason())
+			<-running.Done()
+			g.end(p, m, r, s, running.Reason())
 		})
 		return o
 	}
-	if op.rule.Slow {
+	if c.slow {
 		return outcome{later: run}, true
 	}
 	return run(), true
@@ -255,14 +248,16 @@ func (g *Gate) session(p *peer, id string) *session {
 }
 
 func (g *Gate) request(m *member, r proto.Request, s *session) Request {
-	return Request{Caller: m.caller(), Op: r.Op, Session: r.Session, ID: r.ID, Body: r.Body, member: m, jws: r.JWS,
-		Signal: func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }}
+	q := Request{Caller: m.caller(), Session: r.Session, ID: r.ID, Signal: noSignal, member: m, body: r.Body, jws: r.JWS}
+	if s != nil {
+		q.Signal = func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }
+	}
+	return q
 }
 
+func noSignal(proto.SignalKind, any) {}
+
 func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index++

@@ -70,10 +70,10 @@ func TestHandlerErrors(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				var right context.Context
-				w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(ctx context.Context, _ Request) (Result, error) {
+				w.gate.Handle(proto.OpLive, forSession(func(ctx context.Context, _ Request) (any, Running, error) {
 					right = ctx
-					return Result{}, c.err
-				})
+					return nil, nil, c.err
+				}))
 				w.run()
 				a := w.ask(forLive("s1", proto.ScopeView))
 				if a.Code != c.want || a.Body != nil {
@@ -96,10 +96,10 @@ func TestRunningIsLoggedWhenItEnds(t *testing.T) {
 		w := newWorld(t)
 		l := &live{make(chan struct{}), proto.EndBye}
 		var right context.Context
-		w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(ctx context.Context, _ Request) (Result, error) {
+		w.gate.Handle(proto.OpLive, forSession(func(ctx context.Context, _ Request) (any, Running, error) {
 			right = ctx
-			return Result{Running: l}, nil
-		})
+			return nil, l, nil
+		}))
 		w.run()
 		w.ask(forLive("s1", proto.ScopeView))
 		if len(w.journal.all()) != 1 || right.Err() != nil {
@@ -124,7 +124,7 @@ func TestRunningIsLoggedWhenItEnds(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(ctx context.Context, _ Request) (Result, error) {
+		w.gate.Handle(proto.OpLive, forSession(func(ctx context.Context, _ Request) (any, Running, error) {
 			l := &live{make(chan struct{}), proto.EndRevoked}
 			go func() {
 				<-ctx.Done()
@@ -132,8 +132,8 @@ func TestShutdown(t *testing.T) {
 				w.did("last write")
 				close(l.done)
 			}()
-			return Result{Running: l}, nil
-		})
+			return nil, l, nil
+		}))
 		w.run()
 		w.ask(forLive("s1", proto.ScopeView))
 		late := w.seal(w.request(nil))
@@ -168,11 +168,11 @@ func TestShutdownStartsNothing(t *testing.T) {
 // slow makes status block until the returned function is called.
 func (w *world) slow() (release func()) {
 	gate := make(chan struct{})
-	w.gate.Handle(proto.OpStatus, Rule{}, func(_ context.Context, r Request) (Result, error) {
+	w.gate.Handle(proto.OpStatus, forQuery(func(_ context.Context, r Request) (Result, error) {
 		<-gate
 		w.did(r.ID)
 		return Result{}, nil
-	})
+	}))
 	return func() { close(gate) }
 }
 
@@ -356,15 +356,15 @@ func TestSignals(t *testing.T) {
 		w := newWorld(t)
 		l := &live{make(chan struct{}), proto.EndBye}
 		signals := map[proto.Op]func(proto.SignalKind, any){}
-		w.gate.Handle(proto.OpLive, Rule{Scopes: liveScopes, Logged: true}, func(_ context.Context, r Request) (Result, error) {
-			signals[r.Op] = r.Signal
+		w.gate.Handle(proto.OpLive, forSession(func(_ context.Context, r Request) (any, Running, error) {
+			signals[proto.OpLive] = r.Signal
 			r.Signal(proto.SignalCandidate, proto.Candidates{})
-			return Result{Running: l}, nil
-		})
-		w.gate.Handle(proto.OpCandidate, Rule{}, func(_ context.Context, r Request) (Result, error) {
-			signals[r.Op] = r.Signal
+			return nil, l, nil
+		}))
+		w.gate.Handle(proto.OpCandidate, forQuery(func(_ context.Context, r Request) (Result, error) {
+			signals[proto.OpCandidate] = r.Signal
 			return Result{}, nil
-		})
+		}))
 		w.run()
 		w.gate.Receive(t.Context(), w.anna.id, w.seal(w.request(forLive("s1", proto.ScopeView))))
 		w.gate.Receive(t.Context(), w.anna.id, w.seal(w.request(func(r *proto.Request) { r.Op, r.Session = proto.OpCandidate, "s1" })))
@@ -391,10 +391,10 @@ func TestSignals(t *testing.T) {
 func TestNoSignalOutsideASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.gate.Handle(proto.OpCandidate, Rule{}, func(_ context.Context, r Request) (Result, error) {
+		w.gate.Handle(proto.OpCandidate, forQuery(func(_ context.Context, r Request) (Result, error) {
 			r.Signal(proto.SignalEnd, nil)
 			return Result{}, nil
-		})
+		}))
 		w.run()
 		w.gate.Receive(t.Context(), w.anna.id, w.seal(w.request(func(r *proto.Request) { r.Op, r.Session = proto.OpCandidate, "s9" })))
 		synctest.Wait()
@@ -407,9 +407,9 @@ func TestNoSignalOutsideASession(t *testing.T) {
 func TestAnswerThatIsTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.gate.Handle(proto.OpStatus, Rule{}, func(context.Context, Request) (Result, error) {
+		w.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 			return Result{Body: strings.Repeat("x", proto.MaxMessage)}, nil
-		})
+		}))
 		w.run()
 		if a := w.ask(nil); a.Code != proto.CodeInternal || a.Body != nil {
 			t.Errorf("answer: %+v", a)

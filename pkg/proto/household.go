@@ -34,6 +34,9 @@ type Revoke struct {
 	KeepGuests bool     `json:"keep_guests,omitempty"`
 }
 
+// Valid reports whether it names a client.
+func (q Revoke) Valid() bool { return q.Client.Valid() }
+
 // RevokeAnswer is the body of the answer to OpRevoke: who is no member any more,
 // whose last packet has left. Revoking who is gone succeeds with an empty list.
 // docs/protocol.md 4.11.
@@ -46,6 +49,9 @@ type RevokeAnswer struct {
 type MembersRequest struct {
 	From int `json:"from,omitempty"`
 }
+
+// Valid reports whether there can be such a page.
+func (q MembersRequest) Valid() bool { return q.From >= 0 }
 
 // MembersAnswer is the body of the answer to OpMembers. Next is where the next page
 // begins; 0: this was the last. docs/protocol.md 4.10.

@@ -1,6 +1,9 @@
 package proto
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // MaxMessage is the largest sealed message that either side accepts, in bytes.
 // docs/protocol.md 4.1.
@@ -127,6 +130,16 @@ type Status struct {
 type LiveRequest struct {
 	SDP    string  `json:"sdp"`    // an RFC 8866 offer
 	Scopes []Scope `json:"scopes"` // what of view and listen the viewer wants
+}
+
+// Valid reports whether it asks for view, listen or both.
+func (q LiveRequest) Valid() bool {
+	for i, scope := range q.Scopes {
+		if scope != ScopeView && scope != ScopeListen || slices.Contains(q.Scopes[:i], scope) {
+			return false
+		}
+	}
+	return len(q.Scopes) > 0
 }
 
 // LiveAnswer is the body of the answer to OpLive. docs/protocol.md 4.4, 7.2.

@@ -8,6 +8,9 @@ type TalkRequest struct {
 	Live string `json:"live"`
 }
 
+// Valid reports whether it names a live session.
+func (q TalkRequest) Valid() bool { return q.Live != "" }
+
 // Why a talk ended, besides the End constants, for the log and for people.
 // docs/protocol.md 8.4.
 const (

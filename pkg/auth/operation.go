@@ -1,0 +1,167 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Operation is something that a member can ask of the camera: a Query, a Change or a
+// Session. Its functions get the body of the request as a B, which was decoded before
+// anything was decided. Where *B has a method Valid() bool, it has returned true.
+type Operation interface {
+	// read decodes the body of one request.
+	read(body json.RawMessage) call
+}
+
+// None is the body of an operation that takes none. What a request has as its body is not
+// looked at.
+type None struct{}
+
+// Query is an operation that is answered, and then is over.
+type Query[B any] struct {
+	Optional bool                  // a request may have no body: it counts as the zero B
+	Scopes   func(B) []proto.Scope // the scopes that a body needs; nil: none
+	Check    func(Caller, B) error // what else speaks against it; nil: nothing
+	Always   bool                  // answered for every member, whatever rights it has now
+	// Answer answers it. ctx ends with the call, or earlier if camd stops. An error that is
+	// a *proto.Refusal chooses the code of the answer, any other becomes CodeInternal.
+	Answer func(ctx context.Context, r Request, body B) (Result, error)
+}
+
+// Change is an operation that changes the household, and so appends to the access log.
+// Changes are decided and made one at a time: who was removed, or has not seen the newest
+// change, changes nothing any more.
+type Change[B any] struct {
+	Scopes func(B) []proto.Scope // as in Query
+	Effect func(B) Effect        // nil: always Neutral
+	// SuspendedGuests reports whether a guest whose right is suspended may ask for what
+	// narrows, too.
+	SuspendedGuests bool
+	Apply           func(ctx context.Context, r Request, body B) (Result, error) // as Query.Answer
+}
+
+// Effect is what a change does to what is possible.
+type Effect int
+
+// The effects. What widens is carried out only for a member that has seen the newest
+// change. What narrows is carried out also for a member whose rights are suspended, and
+// however many other changes it has made.
+const (
+	Neutral Effect = iota
+	Widens
+	Narrows
+)
+
+// Session is an operation that begins something which goes on after the answer. The access
+// log has its begin before it begins, and its end after the last write.
+type Session[B any] struct {
+	Scopes func(B) []proto.Scope // as in Query; they are decided again while the session lasts
+	Check  func(Caller, B) error // as in Query
+	Slow   bool                  // Begin waits for people: other requests of the client don't wait for it
+	// Begin begins it. ctx ends when the member's right does, or the session. Without a
+	// Running the session is over when Begin returns. Errors are as of Query.Answer.
+	Begin func(ctx context.Context, r Request, body B) (answer any, running Running, err error)
+}
+
+// Needs returns a function for the field Scopes of an operation that always needs the same.
+func Needs[B any](scopes ...proto.Scope) func(B) []proto.Scope {
+	return func(B) []proto.Scope { return scopes }
+}
+
+// widens is the Effect of changes that always widen.
+func widens[B any](B) Effect { return Widens }
+
+// OwnersOnly is for the field Check of an operation that is for owners, whatever scopes
+// other members have.
+func OwnersOnly[B any](c Caller, _ B) error {
+	if c.Role != proto.RoleOwner {
+		return proto.Refuse(proto.CodeScope)
+	}
+	return nil
+}
+
+// kind is which kind of operation a call is for.
+type kind int
+
+const (
+	kindQuery kind = iota
+	kindChange
+	kindSession
+)
+
+// call is one request for an operation, of which the body was read.
+type call struct {
+	kind            kind
+	bad             bool // the body is not one that the operation takes
+	scopes          []proto.Scope
+	check           func(Caller) error // nil: nothing speaks against it
+	always          bool
+	effect          Effect
+	suspendedGuests bool
+	slow            bool
+	answer          func(context.Context, Request) (Result, error)       // of a query or a change
+	begin           func(context.Context, Request) (any, Running, error) // of a session
+}
+
+func (q Query[B]) read(text json.RawMessage) call {
+	body := new(B)
+	c := call{kind: kindQuery, always: q.Always}
+	if c.bad = !decode(text, q.Optional, body); c.bad {
+		return c
+	}
+	if q.Scopes != nil {
+		c.scopes = q.Scopes(*body)
+	}
+	if q.Check != nil {
+		c.check = func(by Caller) error { return q.Check(by, *body) }
+	}
+	c.answer = func(ctx context.Context, r Request) (Result, error) { return q.Answer(ctx, r, *body) }
+	return c
+}
+
+func (h Change[B]) read(text json.RawMessage) call {
+	body := new(B)
+	c := call{kind: kindChange, suspendedGuests: h.SuspendedGuests}
+	if c.bad = !decode(text, false, body); c.bad {
+		return c
+	}
+	if h.Scopes != nil {
+		c.scopes = h.Scopes(*body)
+	}
+	if h.Effect != nil {
+		c.effect = h.Effect(*body)
+	}
+	c.answer = func(ctx context.Context, r Request) (Result, error) { return h.Apply(ctx, r, *body) }
+	return c
+}
+
+func (s Session[B]) read(text json.RawMessage) call {
+	body := new(B)
+	c := call{kind: kindSession, slow: s.Slow}
+	if c.bad = !decode(text, false, body); c.bad {
+		return c
+	}
+	if s.Scopes != nil {
+		c.scopes = s.Scopes(*body)
+	}
+	if s.Check != nil {
+		c.check = func(by Caller) error { return s.Check(by, *body) }
+	}
+	c.begin = func(ctx context.Context, r Request) (any, Running, error) { return s.Begin(ctx, r, *body) }
+	return c
+}
+
+// decode reads a body and reports whether it is one that the operation takes.
+func decode(text json.RawMessage, optional bool, body any) bool {
+	if _, none := body.(*None); none || optional && len(text) == 0 {
+		return true
+	}
+	if envelope.Decode(text, body) != nil {
+		return false
+	}
+	v, ok := body.(interface{ Valid() bool })
+	return !ok || v.Valid()
+}
