@@ -8,33 +8,15 @@ import (
 	"github.com/pion/srtp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// The stages of a frame's way, for docs/performance.md; BenchmarkBatch is the last.
+// The stages of a frame's way, for docs/performance.md, after package packets'
+// BenchmarkPacketize; BenchmarkBatch is the last.
 // The frame is one of 1080p30 at 4 Mbit/s.
 const benchFrame = 16_600 // bytes
-
-// publisher appends frames as Server.picture does.
-func publisher(r *ring) (publish func()) {
-	z := packetizer{next: r.add}
-	unit := appendUnit(nil, true, benchFrame)
-	return func() { r.append(media.Now(), idr, func() { z.accessUnit(unit) }) }
-}
-
-func BenchmarkPacketize(bench *testing.B) {
-	r := newRing(90000, true)
-	publish := publisher(r)
-	for range 2 * maxPackets { // until every slot has its buffer
-		publish()
-	}
-	from := r.next
-	for bench.ResetTimer(); bench.Loop(); {
-		publish()
-	}
-	perPacket(bench, r.next-from)
-}
 
 func BenchmarkWalk(bench *testing.B) { benchWalk(bench, discardWire{}) }
 
@@ -50,12 +32,16 @@ func BenchmarkWalkAndEncrypt(bench *testing.B) {
 // benchWalk measures what a viewer costs for each frame. Frames are published
 // while the clock stands.
 func benchWalk(bench *testing.B, w webrtc.TrackLocalWriter) {
-	r := newRing(90000, true)
-	publish := publisher(r)
+	r := packets.New(90000, true)
+	unit := &media.AccessUnit{Data: appendUnit(nil, true, benchFrame), Key: true}
+	publish := func() {
+		unit.PTS = media.Now()
+		r.AppendUnit(unit)
+	}
 	v := testViewer(w, r)
 	publish()
-	v.lanes[0].walker.join(false)
-	for range 2 * maxPackets {
+	v.tracks[0].cursor.Join(false)
+	for range 10_000 { // until every slot has its buffer
 		publish()
 		v.drain(bench.Context())
 	}

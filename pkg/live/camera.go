@@ -4,14 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-const (
-	formatWait  = 3 * time.Second        // for the camera's first picture
-	keyframeGap = 500 * time.Millisecond // between two requests for a key frame
-)
+const formatWait = 3 * time.Second // for the camera's first picture
 
 // Camera is what live needs of the source of pictures. No method blocks.
 type Camera interface {
@@ -45,7 +43,7 @@ func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
 func (s *Server) keyframe() {
 	s.mu.Lock()
 	now := time.Now()
-	due := now.Sub(s.requested) >= keyframeGap
+	due := now.Sub(s.requested) >= packets.KeyframeGap
 	if due {
 		s.requested = now
 	}

@@ -9,9 +9,9 @@ import (
 // not fit is asked for again by the receiver.
 const nackQueue = 64
 
-// feedback reads what the viewer reports on one track, until the session closes it.
-// Any report shows that the viewer lives.
-func (v *viewer) feedback(s *webrtc.RTPSender, l *lane) {
+// readFeedback reads the viewer's reports on one track until the session closes it.
+// Any report shows that the viewer is alive.
+func (v *viewer) readFeedback(s *webrtc.RTPSender, t *trackSender) {
 	buf := make([]byte, 1500)
 	for {
 		n, _, err := s.Read(buf)
@@ -22,37 +22,34 @@ func (v *viewer) feedback(s *webrtc.RTPSender, l *lane) {
 		if err != nil {
 			continue // pion has authenticated it, so it is a viewer's mistake
 		}
-		v.heard.Store(true)
+		v.reported.Store(true)
 		for _, p := range packets {
-			v.heed(p, l)
+			v.handle(p, t)
 		}
 	}
 }
 
-func (v *viewer) heed(p rtcp.Packet, l *lane) {
+// handle passes NACKs on to the viewer's goroutine, since only that one sends.
+func (v *viewer) handle(p rtcp.Packet, t *trackSender) {
 	switch p := p.(type) {
 	case *rtcp.TransportLayerNack:
-		if l.video() && p.MediaSSRC == l.track.ssrc {
-			v.nacked(p.Nacks)
+		if !t.video() || p.MediaSSRC != t.track.ssrc {
+			return
+		}
+		for _, pair := range p.Nacks {
+			pair.Range(func(seq uint16) bool {
+				v.counters.nacks.Add(1)
+				select {
+				case v.nacks <- seq:
+					return true
+				default:
+					return false
+				}
+			})
 		}
 	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 		v.counters.keyframes.Add(1)
-		v.begs.Store(true)
+		v.asked.Store(true)
 		v.keyframe()
-	}
-}
-
-// nacked hands requests to the viewer's goroutine, which alone sends.
-func (v *viewer) nacked(pairs []rtcp.NackPair) {
-	for _, p := range pairs {
-		p.Range(func(seq uint16) bool {
-			v.counters.nacks.Add(1)
-			select {
-			case v.nacks <- seq:
-				return true
-			default:
-				return false
-			}
-		})
 	}
 }

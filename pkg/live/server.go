@@ -14,6 +14,8 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/watchdog"
@@ -64,8 +66,7 @@ type Server struct {
 	deps   Deps
 	health *health.Condition
 
-	video, audio *ring
-	packetizer   packetizer    // of the video's producer
+	video, audio *packets.Buffer
 	connect      time.Duration // how long a session may take to connect
 	lightCheck   time.Duration
 	certificates chan webrtc.Certificate
@@ -89,12 +90,11 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 	}
 	s := &Server{
 		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
-		video: newRing(90000, true), audio: newRing(48000, false),
+		video: packets.New(rtc.VideoClock, true), audio: packets.New(rtc.AudioClock, false),
 		connect:      connectTimeout,
 		lightCheck:   lightCheck,
 		certificates: make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
-	s.packetizer.next = s.video.add
 	return s, nil
 }
 
@@ -103,11 +103,11 @@ func (s *Server) String() string { return "live" }
 // Turn returns nil when the loop of Run has come round, and sessions could be looked at.
 func (s *Server) Turn(ctx context.Context) error { return s.turns.Turn(ctx) }
 
-// Run fills the rings and serves until ctx ends; then it ends every session and
+// Run fills the packet buffers and serves until ctx ends; then it ends every session and
 // waits for their last write.
 func (s *Server) Run(ctx context.Context, ready func()) error {
-	defer s.deps.Video.Subscribe(s.picture)()
-	defer s.deps.Audio.Subscribe(s.sound)()
+	defer s.deps.Video.Subscribe(s.video.AppendUnit)()
+	defer s.deps.Audio.Subscribe(s.audio.AppendAudio)()
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
@@ -123,26 +123,12 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
-func (s *Server) picture(u *media.AccessUnit) {
-	s.video.append(u.PTS, startOf(u), func() { s.packetizer.accessUnit(u.Data) })
-}
-
-func (s *Server) sound(f *media.AudioFrame) {
-	if len(f.Data) == 0 || len(f.Data) > maxPayload {
-		return // no Opus packet of 20 ms at a bitrate that is allowed
-	}
-	s.audio.append(f.PTS, idr, func() {
-		p := s.audio.add()
-		p.payload = append(p.payload, f.Data...)
-	})
-}
-
-// Forget gives up the pictures and the sound that are kept for viewers who join and
-// for packets that are asked for again. With the sources held (privacy mode), nobody
-// who comes later gets anything from before.
+// Forget drops the pictures and the sound that are kept for new viewers and for NACKs.
+// If the sources are closed (privacy mode), nobody who comes later gets anything from
+// before.
 func (s *Server) Forget() {
-	s.video.forget()
-	s.audio.forget()
+	s.video.Clear()
+	s.audio.Clear()
 }
 
 // stop refuses new sessions, ends all and waits for them.

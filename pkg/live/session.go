@@ -14,6 +14,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -178,7 +179,7 @@ func (s *Session) negotiate(o offer, format h264, socket *socket, force bool) (s
 		return "", &badOffer{err}
 	}
 	s.viewer = newViewer(&s.counters, s.server.keyframe, force)
-	s.viewer.report = s.report
+	s.viewer.writeRTCP = s.pc.WriteRTCP
 	if err := s.addTracks(o); err != nil {
 		return "", err
 	}
@@ -213,41 +214,41 @@ func (s *Session) addTracks(o offer) error {
 	return nil
 }
 
-func (s *Session) addTrack(t *track, r *ring) error {
+func (s *Session) addTrack(t *track, b *packets.Buffer) error {
 	sender, err := s.pc.AddTrack(t)
 	if err != nil {
 		return fmt.Errorf("add %s track: %w", t.id, err)
 	}
-	l := newLane(t, r)
-	s.viewer.lanes = append(s.viewer.lanes, l)
-	s.readers.Go(func() { s.viewer.feedback(sender, l) })
+	ts := newTrackSender(t, b)
+	s.viewer.tracks = append(s.viewer.tracks, ts)
+	s.readers.Go(func() { s.viewer.readFeedback(sender, ts) })
 	return nil
 }
 
 // addBatches lets video leave in batches; an audio frame is one packet.
 func (s *Session) addBatches(k *socket) error {
-	for _, l := range s.viewer.lanes {
-		if l.track.writer == nil {
+	for _, t := range s.viewer.tracks {
+		if t.track.writer == nil {
 			return &badOffer{errNoCodec}
 		}
-		if k == nil || !l.video() {
+		if k == nil || !t.video() {
 			continue
 		}
-		b, err := k.batch(l.track.ssrc)
+		b, err := k.batch(t.track.ssrc)
 		if err != nil {
 			return err
 		}
-		l.batch = b
-		s.release = append(s.release, func() { k.drop(l.track.ssrc) })
+		t.batch = b
+		s.release = append(s.release, func() { k.drop(t.track.ssrc) })
 	}
 	return nil
 }
 
 // tune prepares for the viewer's voice, if its sound goes both ways. It opens nothing.
 func (s *Session) tune(o offer) {
-	for _, l := range s.viewer.lanes {
-		if !l.video() && o.speaks {
-			s.ear.tune(o, l.track.header.PayloadType)
+	for _, t := range s.viewer.tracks {
+		if !t.video() && o.speaks {
+			s.ear.tune(o, t.track.header.PayloadType)
 		}
 	}
 }
@@ -271,10 +272,6 @@ func (s *Session) abandon() {
 	s.readers.Wait()
 	s.free()
 	close(s.done)
-}
-
-func (s *Session) report(l *lane, now time.Duration) {
-	_ = s.pc.WriteRTCP(senderReport(l, now)) // fails only on a closed connection
 }
 
 // state is called by pion, each time on a goroutine of its own.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 )
 
@@ -57,17 +59,17 @@ func TestNTPTime(t *testing.T) {
 // Both tracks' reports lay their RTP clocks on one wall clock: a moment of capture
 // gets the same wall time by either.
 func TestSenderReportsMapToOneClock(t *testing.T) {
-	video := newLane(&track{ssrc: 1, stream: "s"}, newRing(90000, true))
-	audio := newLane(&track{ssrc: 2, stream: "s"}, newRing(48000, false))
+	video := newTrackSender(&track{ssrc: 1, stream: "s"}, packets.New(rtc.VideoClock, true))
+	audio := newTrackSender(&track{ssrc: 2, stream: "s"}, packets.New(rtc.AudioClock, false))
 	moment := 100 * time.Second // of capture
-	wall := func(l *lane, at time.Duration) time.Duration {
-		r := senderReport(l, at)[0].(*rtcp.SenderReport)
-		ticks := int32(l.walker.ring.timestamp(moment) - r.RTPTime)
-		since := time.Duration(ticks) * time.Second / time.Duration(l.walker.ring.rate)
+	wall := func(l *trackSender, clock int, at time.Duration) time.Duration {
+		r := l.report(at)[0].(*rtcp.SenderReport)
+		ticks := int32(l.buffer.Timestamp(moment) - r.RTPTime)
+		since := time.Duration(ticks) * time.Second / time.Duration(clock)
 		return time.Duration(r.NTPTime>>32)*time.Second + time.Duration(r.NTPTime&0xffffffff)*time.Second>>32 + since
 	}
-	v := wall(video, moment+3*time.Second+777*time.Microsecond)
-	a := wall(audio, moment+4*time.Second+123*time.Microsecond)
+	v := wall(video, rtc.VideoClock, moment+3*time.Second+777*time.Microsecond)
+	a := wall(audio, rtc.AudioClock, moment+4*time.Second+123*time.Microsecond)
 	want := time.Duration(ntpTime(media.Wall(moment))>>32) * time.Second
 	if d := v - a; d < -30*time.Microsecond || d > 30*time.Microsecond {
 		t.Errorf("video and audio differ by %v, want less than a tick of each", d)
@@ -75,7 +77,7 @@ func TestSenderReportsMapToOneClock(t *testing.T) {
 	if d := v - want; d < 0 || d > time.Second {
 		t.Errorf("reports are %v off the wall clock", d)
 	}
-	sdes := senderReport(video, moment)[1].(*rtcp.SourceDescription)
+	sdes := video.report(moment)[1].(*rtcp.SourceDescription)
 	if got := sdes.Chunks[0]; got.Source != 1 || got.Items[0].Text != "s" {
 		t.Errorf("source description %+v", got)
 	}

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtp"
+	"github.com/pion/rtcp"
 
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
@@ -20,57 +20,41 @@ const (
 	resendRate = 256 // packets sent again in a second. docs/protocol.md 7.4.3
 )
 
-// viewer sends to one session. Its goroutine alone writes: media, what is sent
-// again, and reports; so when run has returned, nothing leaves any more.
+// viewer sends to one session. Only its goroutine writes: media, what is sent again,
+// and reports. So nothing leaves once run has returned.
 type viewer struct {
-	lanes    []*lane                          // video first
-	report   func(l *lane, now time.Duration) // writes the lane's sender report
-	keyframe func()                           // asks the encoder for a key frame
-	force    bool                             // the encoder answers it
+	tracks    []*trackSender              // video first
+	writeRTCP func(p []rtcp.Packet) error // fails only on a closed connection
+	keyframe  func()                      // asks the encoder for a key frame
+	force     bool                        // the encoder answers it
 
 	wake     chan struct{}
 	nacks    chan uint16 // sequence numbers of video that are asked for again
-	heard    atomic.Bool // a report has come since the last second
-	begs     atomic.Bool // and one that asks for a key frame
+	reported atomic.Bool // a report has come in this second
+	asked    atomic.Bool // and one that asks for a key frame
 	counters *counters
 
-	budget  int  // packets that may be sent again now
+	resends int  // packets that may be sent again in this second
 	burst   int  // bytes sent since the last pause or the last frame in time
 	paused  bool // until the pause after a burst is over
-	sent    int  // packets sent since the last second
+	sent    int  // packets sent in this second
 	silence int  // seconds with media and without a report
-	hunger  hunger
-}
-
-// lane is one track and the viewer's place in its ring.
-type lane struct {
-	track  *track
-	walker *walker
-	batch  *batch // nil: packets leave singly
-
-	packet, again packet
-	header        rtp.Header
-	packets       uint32 // sent, for the sender report
-	bytes         uint32 // of payload
-}
-
-func newLane(t *track, r *ring) *lane {
-	return &lane{track: t, walker: newWalker(r)}
+	picture pictureTimeout
 }
 
 func newViewer(c *counters, keyframe func(), force bool) *viewer {
 	return &viewer{
 		counters: c,
-		keyframe: keyframe, force: force, budget: resendRate,
+		keyframe: keyframe, force: force, resends: resendRate,
 		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
 	}
 }
 
-// run sends until ctx ends. It returns why it ended by itself, nil if it did not.
+// run sends until ctx ends, and then returns nil. An error says why it ended by itself.
 func (v *viewer) run(ctx context.Context) error {
-	for _, l := range v.lanes {
-		defer l.walker.ring.watch(v.wake)()
-		if l.walker.join(v.force && l.video()) {
+	for _, t := range v.tracks {
+		defer t.buffer.Notify(v.wake)()
+		if t.cursor.Join(v.force && t.video()) {
 			v.keyframe()
 		}
 	}
@@ -90,7 +74,7 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 		case <-pause.C:
 			v.burst, v.paused = 0, false
 		case seq := <-v.nacks:
-			v.resend(ctx, v.lanes[0], seq) // video alone is asked for again
+			v.resend(ctx, v.tracks[0], seq) // NACKs for audio are not kept
 		case <-tick:
 			if err := v.second(); err != nil {
 				return err
@@ -105,20 +89,20 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 }
 
 // second does what is due once a second. An error says why the session ends: the viewer
-// has been silent, or waits in vain for a picture to begin with.
+// has been silent, or has waited too long for a picture to start with.
 func (v *viewer) second() error {
-	v.budget = resendRate
+	v.resends = resendRate
 	now := media.Now()
-	for _, l := range v.lanes {
-		if l.packets > 0 {
-			v.report(l, now)
+	for _, t := range v.tracks {
+		if t.packets > 0 {
+			_ = v.writeRTCP(t.report(now))
 		}
-		l.walker.settle()
-		if l.video() && v.hunger.second(l.walker, v.begs.Swap(false)) {
+		t.cursor.Settle()
+		if t.video() && v.picture.second(t, v.asked.Swap(false)) {
 			return endReason(proto.EndPicture)
 		}
 	}
-	if v.heard.Swap(false) {
+	if v.reported.Swap(false) {
 		v.silence = 0
 	} else if v.sent > 0 {
 		v.silence++
@@ -130,95 +114,77 @@ func (v *viewer) second() error {
 	return nil
 }
 
-// drain sends what the rings hold for this viewer, and stops when a pause is due.
+// drain sends what the buffers hold for this viewer, and stops when a pause is due.
 func (v *viewer) drain(ctx context.Context) {
-	for _, l := range v.lanes {
-		for v.burst < burstBytes && ctx.Err() == nil && v.frame(ctx, l) {
+	for _, t := range v.tracks {
+		for v.burst < burstBytes && ctx.Err() == nil && v.frame(ctx, t) {
 		}
 	}
 }
 
-// frame sends one frame, or what there is of it and a burst allows, as one batch.
-func (v *viewer) frame(ctx context.Context, l *lane) (more bool) {
-	l.batch.begin()
-	defer l.batch.flush()
+// frame sends one frame, or what a burst allows of it, as one batch. It reports whether
+// there may be more.
+func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
+	t.batch.begin()
+	defer t.batch.flush()
 	for v.burst < burstBytes && ctx.Err() == nil {
-		skips := l.walker.skips
-		ok, newest := l.walker.pull(&l.packet)
-		if n := l.walker.skips - skips; n > 0 {
-			v.skipped(n, l)
+		skips := t.cursor.Skips()
+		seq, ok := t.cursor.Next(&t.packet)
+		if n := t.cursor.Skips() - skips; n > 0 {
+			v.counters.skips.Add(uint64(n))
+			if t.cursor.Waiting() && v.force && t.video() {
+				v.keyframe()
+			}
 		}
 		if !ok {
 			return false
 		}
-		l.send(&l.packet, l.walker.seq)
-		l.walker.advance()
-		v.count(l)
-		if l.packet.last {
-			l.batch.flush()
-			v.ended(l, newest)
+		t.send(&t.packet, seq)
+		v.count(t, len(t.packet.Payload))
+		if t.packet.Last {
+			t.batch.flush()
+			v.frameSent(t)
 			return true
 		}
 	}
 	return false
 }
 
-func (v *viewer) skipped(n int, l *lane) {
-	v.counters.skips.Add(uint64(n))
-	if l.walker.waiting && v.force && l.video() {
-		v.keyframe()
-	}
-}
-
-func (v *viewer) count(l *lane) {
-	n := len(l.packet.payload)
-	l.packets++
-	l.bytes += uint32(n)
+func (v *viewer) count(t *trackSender, payload int) {
+	t.packets++
+	t.bytes += uint32(payload)
 	v.sent++
 	v.counters.packets.Add(1)
-	v.counters.bytes.Add(uint64(n))
-	v.burst += n
+	v.counters.bytes.Add(uint64(payload))
+	v.burst += payload
 }
 
-func (v *viewer) ended(l *lane, newest bool) {
+func (v *viewer) frameSent(t *trackSender) {
 	v.counters.frames.Add(1)
-	if !newest {
+	if !t.packet.Newest {
 		return
 	}
 	v.burst = 0
-	if l.video() {
-		v.counters.delay.add(media.Now() - l.packet.published)
+	if t.video() {
+		v.counters.delay.add(media.Now() - t.packet.Published)
 	}
 }
 
-// resend answers a NACK, and those that wait behind it, out of the ring.
-func (v *viewer) resend(ctx context.Context, l *lane, seq uint16) {
-	l.batch.begin()
-	defer l.batch.flush()
+// resend answers a NACK, and those that wait behind it, out of the buffer.
+func (v *viewer) resend(ctx context.Context, t *trackSender, wire uint16) {
+	t.batch.begin()
+	defer t.batch.flush()
 	for ctx.Err() == nil {
-		full, ok := l.walker.again(seq, &l.again)
-		if ok && v.budget > 0 {
-			v.budget--
+		seq, ok := t.cursor.Sent(wire, &t.resent)
+		if ok && v.resends > 0 {
+			v.resends--
 			v.counters.resent.Add(1)
-			l.send(&l.again, full)
+			t.send(&t.resent, seq)
 		}
 		select {
-		case seq = <-v.nacks:
+		case wire = <-v.nacks:
 		default:
 			return
 		}
 	}
-}
-
-func (l *lane) video() bool { return l.walker.ring.markers }
-
-// send writes one packet. The header of a packet is the same each time: AES-GCM
-// must never see two under one number (RFC 7714 section 8.4). An error is the
-// transport's, whose state ends the session.
-func (l *lane) send(p *packet, seq uint64) {
-	l.header = l.track.header
-	l.header.SequenceNumber = uint16(seq)
-	l.header.Timestamp = p.timestamp
-	l.header.Marker = p.marker
-	_, _ = l.track.writer.WriteRTP(&l.header, p.payload)
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -11,10 +12,11 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// wire is where a lane's packets go instead of to SRTP.
+// wire is where a track's packets go instead of to SRTP.
 type wire struct {
 	mu      sync.Mutex
 	headers []rtp.Header
@@ -40,19 +42,28 @@ func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func (w *wire) Write([]byte) (int, error) { return 0, nil }
 
-func testViewer(w webrtc.TrackLocalWriter, r *ring) *viewer {
+func testViewer(w webrtc.TrackLocalWriter, b *packets.Buffer) *viewer {
 	v := newViewer(&counters{}, func() {}, false)
-	v.report = func(*lane, time.Duration) {}
-	v.lanes = []*lane{newLane(&track{writer: w, ssrc: 1, header: rtp.Header{Version: 2, SSRC: 1}}, r)}
+	v.writeRTCP = func([]rtcp.Packet) error { return nil }
+	v.tracks = []*trackSender{newTrackSender(&track{kind: webrtc.RTPCodecTypeVideo, writer: w, ssrc: 1, header: rtp.Header{Version: 2, SSRC: 1}}, b)}
 	return v
 }
 
+// frame appends a frame of n packets of size bytes.
+func frame(b *packets.Buffer, pts time.Duration, key bool, n, size int) {
+	u := &media.AccessUnit{PTS: pts, Key: key}
+	for range n {
+		u.Data = append(append(u.Data, 0, 0, 0, 1, 0x41), bytes.Repeat([]byte{0xab}, size-1)...)
+	}
+	b.AppendUnit(u)
+}
+
 func TestAStalledViewerHoldsNobodyUpAndGoesOnAtAKeyFrame(t *testing.T) {
-	r := newRing(90000, true)
+	r := packets.New(90000, true)
 	good := &wire{}
 	bad := &wire{gate: make(chan struct{}), entered: make(chan struct{}, 1)}
 	start := media.Now()
-	frame(r, start, true, 3)
+	frame(r, start, true, 3, 2)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	a, b := testViewer(good, r), testViewer(bad, r)
@@ -62,7 +73,7 @@ func TestAStalledViewerHoldsNobodyUpAndGoesOnAtAKeyFrame(t *testing.T) {
 	get(t, bad.entered)
 	const frames = 300
 	for i := 1; i < frames; i++ {
-		frame(r, start+time.Duration(i)*33*time.Millisecond, i%60 == 0, 3)
+		frame(r, start+time.Duration(i)*33*time.Millisecond, i%60 == 0, 3, 2)
 		eventually(t, "the good viewer has the frame", func() bool { return a.counters.packets.Load() == uint64(3*(i+1)) })
 	}
 	close(bad.gate)
@@ -94,15 +105,15 @@ func eventually(t testing.TB, what string, done func() bool) {
 }
 
 func TestResendIsBounded(t *testing.T) {
-	r := newRing(90000, true)
+	r := packets.New(90000, true)
 	w := &wire{}
 	v := testViewer(w, r)
-	frame(r, media.Now(), true, 10)
-	v.lanes[0].walker.join(false)
+	frame(r, media.Now(), true, 10, 2)
+	v.tracks[0].cursor.Join(false)
 	v.drain(t.Context())
 	sent := w.headers
 	for range 2 * resendRate {
-		v.resend(t.Context(), v.lanes[0], sent[4].SequenceNumber)
+		v.resend(t.Context(), v.tracks[0], sent[4].SequenceNumber)
 	}
 	if got := len(w.headers) - len(sent); got != resendRate {
 		t.Errorf("%d packets sent again at once, want %d", got, resendRate)
@@ -113,35 +124,36 @@ func TestResendIsBounded(t *testing.T) {
 		}
 	}
 	must(t, v.second())
-	v.resend(t.Context(), v.lanes[0], sent[4].SequenceNumber)
+	v.resend(t.Context(), v.tracks[0], sent[4].SequenceNumber)
 	if got := len(w.headers) - len(sent); got != resendRate+1 {
 		t.Errorf("nothing is sent again after a second")
 	}
 }
 
 func TestNACKsBeyondTheQueueAreLeft(t *testing.T) {
-	v := testViewer(&wire{}, newRing(90000, true))
+	v := testViewer(&wire{}, packets.New(90000, true))
 	var pairs []rtcp.NackPair
 	for i := range 1000 {
 		pairs = append(pairs, rtcp.NackPair{PacketID: uint16(17 * i), LostPackets: 0xffff})
 	}
-	v.heed(&rtcp.TransportLayerNack{MediaSSRC: 2, Nacks: pairs}, v.lanes[0])
+	v.handle(&rtcp.TransportLayerNack{MediaSSRC: 2, Nacks: pairs}, v.tracks[0])
 	if len(v.nacks) != 0 {
 		t.Error("took a NACK for another stream")
 	}
-	v.heed(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: pairs}, v.lanes[0])
+	v.handle(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: pairs}, v.tracks[0])
 	if len(v.nacks) != nackQueue {
 		t.Errorf("%d wait, want %d", len(v.nacks), nackQueue)
 	}
 }
 
 func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
-	v := testViewer(&wire{}, newRing(90000, true))
-	v.lanes[0].walker.waiting = false
+	v := testViewer(&wire{}, packets.New(90000, true))
+	frame(v.tracks[0].buffer, media.Now(), true, 1, 2)
+	v.drain(t.Context()) // it has a picture to start with
 	seconds := func(n, sent int, heard bool) (silent bool) {
 		for range n {
 			v.sent = sent
-			v.heard.Store(heard)
+			v.reported.Store(heard)
 			silent = v.second() != nil
 		}
 		return silent
@@ -161,19 +173,14 @@ func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
 }
 
 func TestThePastIsSentWithPauses(t *testing.T) {
-	r := newRing(90000, true)
+	r := packets.New(90000, true)
 	w := &wire{}
 	v := testViewer(w, r)
 	now := media.Now()
 	for i := range 30 {
-		r.append(now-time.Duration(30-i)*time.Millisecond, keyed(i == 0), func() {
-			for range 4 {
-				p := r.add()
-				p.payload = append(p.payload, make([]byte, 1000)...)
-			}
-		})
+		frame(r, now-time.Duration(30-i)*time.Millisecond, i == 0, 4, 1000)
 	}
-	v.lanes[0].walker.join(false)
+	v.tracks[0].cursor.Join(false)
 	v.drain(t.Context())
 	if got := 1000 * len(w.headers); got < burstBytes || got > burstBytes+1000 {
 		t.Errorf("%d bytes before the first pause, want about %d", got, burstBytes)
@@ -188,15 +195,10 @@ func TestThePastIsSentWithPauses(t *testing.T) {
 }
 
 func TestALargeKeyFrameIsSentWithPauses(t *testing.T) {
-	r := newRing(90000, true)
+	r := packets.New(90000, true)
 	v := testViewer(&wire{}, r)
-	r.append(media.Now(), idr, func() {
-		for range 100 {
-			p := r.add()
-			p.payload = append(p.payload, make([]byte, 1000)...)
-		}
-	})
-	v.lanes[0].walker.join(false)
+	frame(r, media.Now(), true, 100, 1000)
+	v.tracks[0].cursor.Join(false)
 	pauses := 0
 	for v.drain(t.Context()); v.burst > 0 && pauses < 10; v.drain(t.Context()) {
 		if v.burst > burstBytes+1000 {
@@ -211,14 +213,13 @@ func TestALargeKeyFrameIsSentWithPauses(t *testing.T) {
 }
 
 func TestFrameToAViewerAllocatesNothing(t *testing.T) {
-	r := newRing(90000, true)
-	z := packetizer{next: r.add}
+	r := packets.New(90000, true)
 	v := testViewer(discardWire{}, r)
-	v.lanes[0].walker.join(false)
-	unit := appendUnit(nil, true, 20000)
-	key := true
+	v.tracks[0].cursor.Join(false)
+	unit := &media.AccessUnit{Data: appendUnit(nil, true, 20000), Key: true}
 	one := func() {
-		r.append(media.Now(), keyed(key), func() { z.accessUnit(unit) })
+		unit.PTS = media.Now()
+		r.AppendUnit(unit)
 		v.drain(t.Context())
 		v.burst = 0
 	}

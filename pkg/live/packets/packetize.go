@@ -1,4 +1,4 @@
-package live
+package packets
 
 import (
 	"slices"
@@ -23,7 +23,7 @@ const (
 // packetizer cuts access units into RTP payloads: RFC 6184 in packetization-mode 1,
 // with single NAL unit packets, STAP-A for parameter sets and SEI, and FU-A.
 type packetizer struct {
-	next  func() *packet // gives the packet to fill, its payload emptied
+	next  func() *Packet // gives the packet to fill, its payload emptied
 	small [][]byte       // parameter sets that wait to leave together
 	size  int            // of their STAP-A payload
 }
@@ -44,7 +44,7 @@ func (z *packetizer) accessUnit(annexB []byte) {
 	z.flush()
 }
 
-// gather puts a small NAL unit aside, to share a packet with its neighbours.
+// gather keeps a small NAL unit back, so that it shares a packet with its neighbours.
 func (z *packetizer) gather(nal []byte) {
 	need := 2 + len(nal)
 	if 1+z.size+need > maxPayload {
@@ -80,10 +80,10 @@ func (z *packetizer) aggregate() {
 		nri = max(nri, nal[0]&nriMask)
 	}
 	p := z.next()
-	p.payload = append(p.payload, f|nri|typeSTAPA)
+	p.Payload = append(p.Payload, f|nri|typeSTAPA)
 	for _, nal := range z.small {
-		p.payload = append(p.payload, byte(len(nal)>>8), byte(len(nal)))
-		p.payload = append(p.payload, nal...)
+		p.Payload = append(p.Payload, byte(len(nal)>>8), byte(len(nal)))
+		p.Payload = append(p.Payload, nal...)
 	}
 }
 
@@ -92,7 +92,7 @@ func (z *packetizer) aggregate() {
 func (z *packetizer) nal(nal []byte) {
 	if len(nal) <= maxPayload {
 		p := z.next()
-		p.payload = append(p.payload, nal...)
+		p.Payload = append(p.Payload, nal...)
 		return
 	}
 	indicator, header := nal[0]&(forbidden|nriMask)|typeFUA, nal[0]&0x1f|fuStart
@@ -102,8 +102,8 @@ func (z *packetizer) nal(nal []byte) {
 			header |= fuEnd
 		}
 		p := z.next()
-		p.payload = append(slices.Grow(p.payload, 2+n), indicator, header)
-		p.payload = append(p.payload, body[:n]...)
+		p.Payload = append(slices.Grow(p.Payload, 2+n), indicator, header)
+		p.Payload = append(p.Payload, body[:n]...)
 		body, header = body[n:], header&^fuStart
 	}
 }

@@ -1,4 +1,4 @@
-package live
+package packets
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-func TestWalkerJoins(t *testing.T) {
+func TestCursorJoins(t *testing.T) {
 	now := media.Now()
 	type state struct {
 		key, head time.Duration // ago; 0: no such frame
@@ -28,67 +28,66 @@ func TestWalkerJoins(t *testing.T) {
 		"the past, forced once": {state{time.Minute, 3 * time.Second}, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRing(90000, true)
+			r := New(90000, true)
 			if c.state.head > 0 {
 				frame(r, now-c.state.key, true, 2)
 				frame(r, now-c.state.head, false, 2)
 			}
-			w := newWalker(r)
-			if ask := w.join(c.force); ask != c.ask {
+			w := r.NewCursor()
+			if ask := w.Join(c.force); ask != c.ask {
 				t.Errorf("ask = %v, want %v", ask, c.ask)
 			}
-			var p packet
-			if ok, _ := w.pull(&p); ok != c.start {
+			var p Packet
+			if _, ok := w.Next(&p); ok != c.start {
 				t.Errorf("starts at once: %v, want %v", ok, c.start)
 			}
 		})
 	}
 }
 
-func TestWalkerSettlesWhenTheEncoderDoesNotAnswer(t *testing.T) {
-	r := newRing(90000, true)
+func TestCursorSettlesWhenTheEncoderDoesNotAnswer(t *testing.T) {
+	r := New(90000, true)
 	now := media.Now()
 	frame(r, now-time.Second, true, 2)
 	frame(r, now, false, 2)
-	w := newWalker(r)
-	w.join(true)
-	var p packet
-	if ok, _ := w.pull(&p); ok {
+	w := r.NewCursor()
+	w.Join(true)
+	var p Packet
+	if _, ok := w.Next(&p); ok {
 		t.Fatal("began before the key frame that was asked for")
 	}
-	w.settle()
-	if ok, _ := w.pull(&p); !ok || p.index != 0 {
+	w.Settle()
+	if _, ok := w.Next(&p); !ok || p.index != 0 {
 		t.Errorf("after settling: %v, packet %d, want the old key frame", ok, p.index)
 	}
 }
 
 // walk sends all there is and records it by full sequence number.
-func walk(t *testing.T, w *walker, sent map[uint64]uint64) {
+func walk(t *testing.T, w *Cursor, sent map[uint64]uint64) {
 	t.Helper()
-	var p packet
+	var p Packet
 	for {
-		ok, _ := w.pull(&p)
+		seq, ok := w.Next(&p)
 		if !ok {
 			return
 		}
-		if _, twice := sent[w.seq]; twice {
-			t.Fatalf("sequence number %d twice", w.seq)
+		if _, twice := sent[seq]; twice {
+			t.Fatalf("sequence number %d twice", seq)
 		}
-		sent[w.seq] = p.index
-		w.advance()
+		sent[seq] = p.index
 	}
 }
 
 // A sequence number never names two packets, there is never a gap, and what is sent
 // again is what was sent under that number.
-func TestWalkerNumbers(t *testing.T) {
+func TestCursorNumbers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test
-	r := newRing(90000, true)
-	w := newWalker(r)
+	r := New(90000, true)
+	w := r.NewCursor()
 	first := w.seq
 	sent := map[uint64]uint64{}
 	var pts time.Duration
-	var p packet
+	var p Packet
 	for i := range 40000 {
 		pts += 33 * time.Millisecond
 		frame(r, pts, i%60 == 0, 1+rnd.IntN(12))
@@ -97,7 +96,7 @@ func TestWalkerNumbers(t *testing.T) {
 		}
 		walk(t, w, sent)
 		wire := uint16(w.seq - 1 - uint64(rnd.IntN(3000)))
-		if seq, ok := w.again(wire, &p); ok {
+		if seq, ok := w.Sent(wire, &p); ok {
 			if seq < w.floor || uint16(seq) != wire || sent[seq] != p.index {
 				t.Fatalf("%d sent again as packet %d, was %d", seq, p.index, sent[seq])
 			}
@@ -114,36 +113,36 @@ func TestWalkerNumbers(t *testing.T) {
 	}
 }
 
-func TestWalkerAnswersNothingFromBeforeASkip(t *testing.T) {
-	r := newRing(90000, true)
-	w := newWalker(r)
+func TestCursorAnswersNothingFromBeforeASkip(t *testing.T) {
+	r := New(90000, true)
+	w := r.NewCursor()
 	sent := map[uint64]uint64{}
 	frame(r, 0, true, 10)
 	walk(t, w, sent)
 	before := uint16(w.seq - 1)
-	var p packet
-	if _, ok := w.again(before, &p); !ok {
+	var p Packet
+	if _, ok := w.Sent(before, &p); !ok {
 		t.Fatal("a packet just sent can't be sent again")
 	}
 	frame(r, time.Millisecond, false, 10)
-	frame(r, time.Second, true, 10) // late: the walker goes on here
+	frame(r, time.Second, true, 10) // late: the cursor goes on here
 	walk(t, w, sent)
 	if w.skips != 1 {
 		t.Fatalf("%d skips, want 1", w.skips)
 	}
-	if _, ok := w.again(before, &p); ok {
+	if _, ok := w.Sent(before, &p); ok {
 		t.Error("answered a number from before the skip")
 	}
-	if _, ok := w.again(uint16(w.seq), &p); ok {
+	if _, ok := w.Sent(uint16(w.seq), &p); ok {
 		t.Error("answered a number that has not been sent")
 	}
 }
 
-func TestWalkerBeforeItsFirstPacketAnswersNothing(t *testing.T) {
-	w := newWalker(newRing(90000, true))
-	var p packet
+func TestCursorBeforeItsFirstPacketAnswersNothing(t *testing.T) {
+	w := New(90000, true).NewCursor()
+	var p Packet
 	for _, wire := range []uint16{0, uint16(w.seq), uint16(w.seq - 1), 0xffff} {
-		if _, ok := w.again(wire, &p); ok {
+		if _, ok := w.Sent(wire, &p); ok {
 			t.Errorf("answered %d", wire)
 		}
 	}

@@ -1,4 +1,4 @@
-package live
+package packets
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 
 // cut packetises one access unit into payloads of its own.
 func cut(annexB []byte) [][]byte {
-	var l []*packet
-	z := packetizer{next: func() *packet {
-		l = append(l, new(packet))
+	var l []*Packet
+	z := packetizer{next: func() *Packet {
+		l = append(l, new(Packet))
 		return l[len(l)-1]
 	}}
 	z.accessUnit(annexB)
 	var out [][]byte
 	for _, p := range l {
-		out = append(out, p.payload)
+		out = append(out, p.Payload)
 	}
 	return out
 }
