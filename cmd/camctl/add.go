@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
@@ -25,11 +25,11 @@ func (a addCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	home, keys, err := env.keys()
+	h, keys, err := env.keys()
 	if err != nil {
 		return err
 	}
-	invited, err := home.OpenCard(card, keys)
+	invited, err := h.OpenCard(card, keys)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (a addCmd) Run(env *environment) error {
 	if invited.Known != nil { // a card need not bring a login
 		r.Broker = r.Broker.WithLogin(invited.Known.Broker)
 	}
-	if err := r.Broker.For(keys.ID()); err != nil {
+	if err := r.Broker.CheckFor(keys.ID()); err != nil {
 		return err
 	}
 	invited.Record = r
@@ -49,7 +49,7 @@ func (a addCmd) Run(env *environment) error {
 	if err := a.compared(env, invited, changed); err != nil {
 		return err
 	}
-	if err := home.Save(r); err != nil {
+	if err := h.Save(r); err != nil {
 		return err
 	}
 	return env.Print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
@@ -59,7 +59,7 @@ func (a addCmd) Run(env *environment) error {
 
 // compared makes sure that whoever made the card is known, and that what it replaces
 // is meant to go.
-func (a addCmd) compared(env *environment, i client.Invitation, changed []change) error {
+func (a addCmd) compared(env *environment, i home.Invitation, changed []change) error {
 	question := "Are they the same?"
 	if i.Known != nil {
 		_, _ = fmt.Fprintf(env.ErrOut, "The camera %s is known already. By this card\n", foreign.Line(i.Known.Title()))
@@ -88,7 +88,7 @@ type change struct {
 }
 
 // replaced lists what is changed of a camera that is known already.
-func replaced(i client.Invitation) (l []change) {
+func replaced(i home.Invitation) (l []change) {
 	if i.Known == nil {
 		return nil
 	}
@@ -110,4 +110,4 @@ func replaced(i client.Invitation) (l []change) {
 	return l
 }
 
-func epoch(r client.Record) string { return fmt.Sprintf("epoch %d", r.Epoch) }
+func epoch(r home.Record) string { return fmt.Sprintf("epoch %d", r.Epoch) }

@@ -14,14 +14,14 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // cardOf makes a camera card for keys by another member, whom nobody has to believe.
-func cardOf(t *testing.T, card envelope.CameraCard, identity *ecdsa.PrivateKey, keys *client.Keys) string {
+func cardOf(t *testing.T, card envelope.CameraCard, identity *ecdsa.PrivateKey, keys *home.Keys) string {
 	t.Helper()
-	by, err := client.NewKeys()
+	by, err := home.NewKeys()
 	fail(t, err)
 	own, err := by.Card()
 	fail(t, err)
@@ -50,9 +50,9 @@ func fail(t *testing.T, err error) {
 
 func TestCardSaysWhatItReplaces(t *testing.T) {
 	dir := t.TempDir()
-	home, err := client.OpenHome(dir)
+	h, err := home.Open(dir)
 	fail(t, err)
-	keys, err := home.Keys()
+	keys, err := h.Keys()
 	fail(t, err)
 	identity, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	fail(t, err)
@@ -82,7 +82,7 @@ func TestCardSaysWhatItReplaces(t *testing.T) {
 				}
 			}
 		}
-		r, err := home.Camera("")
+		r, err := h.Camera("")
 		fail(t, err)
 		if (r.Name == "Hall") != (flags == nil) {
 			t.Errorf("add %v leaves %q", flags, r.Name)

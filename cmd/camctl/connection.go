@@ -25,21 +25,21 @@ type connection struct {
 
 // dial connects to the camera that was named, or to the only one.
 func (e *environment) dial(which string) (*connection, error) {
-	home, err := e.home()
+	h, err := e.home()
 	if err != nil {
 		return nil, err
 	}
-	record, err := home.Camera(which)
+	record, err := h.Camera(which)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := home.Keys()
+	keys, err := h.Keys()
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{env: e, said: map[string]bool{}, stop: make(chan struct{})}
-	c.say(home.Remarks(record))
-	if c.Camera, err = client.Dial(e.ctx, home, keys, record, e.log); err != nil {
+	c.say(h.Warnings(record))
+	if c.Camera, err = client.Dial(e.ctx, h, keys, record, e.log); err != nil {
 		return nil, err
 	}
 	c.wg.Go(c.watchAlarms)
@@ -62,7 +62,7 @@ func (c *connection) watchAlarms() {
 func (c *connection) Close() {
 	close(c.stop)
 	c.wg.Wait()
-	c.say(c.Remarks(context.WithoutCancel(c.env.ctx)))
+	c.say(c.Warnings(context.WithoutCancel(c.env.ctx)))
 	c.Camera.Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -22,7 +23,7 @@ type eventsCmd struct {
 func (c eventsCmd) Run(env *environment) error {
 	if c.Save != "" {
 		if err := os.MkdirAll(c.Save, 0o700); err != nil {
-			return fmt.Errorf("pictures can't be saved in %s: %w", c.Save, client.Bare(err))
+			return fmt.Errorf("pictures can't be saved in %s: %w", c.Save, home.WithoutPath(err))
 		}
 	}
 	camera, err := env.dial(c.Camera)

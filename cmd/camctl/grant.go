@@ -15,6 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -84,8 +85,8 @@ func (g grantCmd) Run(env *environment) error {
 	return g.carryOut(env, camera, grant, h, to, login)
 }
 
-func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, h hours, to envelope.PublicKey, login client.Broker) error {
-	sealed, err := camera.MakeCard(to, grant.Name, grant.Role, login)
+func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, h hours, to envelope.PublicKey, login home.Broker) error {
+	sealed, err := camera.Record().Card(camera.Keys(), to, grant.Name, grant.Role, login)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 		return env.Print(done, text, grant.Name, grant.Role, may(grant.Scopes))
 	}
 	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
-		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, client.Bare(err))
+		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, home.WithoutPath(err))
 	}
 	return env.Print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
 		grant.Name, grant.Role, may(grant.Scopes), g.Card)
@@ -202,9 +203,9 @@ func article(r proto.Role) string {
 }
 
 // cardLogin is the login for the card, which only makes sense with one.
-func (g grantCmd) cardLogin() (client.Broker, error) {
+func (g grantCmd) cardLogin() (home.Broker, error) {
 	if g.Card == "" && g.loginFlags != (loginFlags{}) {
-		return client.Broker{}, command.Usage("the flags for the broker go into the camera card: name it with --card")
+		return home.Broker{}, command.Usage("the flags for the broker go into the camera card: name it with --card")
 	}
 	return g.login()
 }
@@ -274,7 +275,7 @@ func readKey(text string) (envelope.PublicKey, []byte, error) {
 		}
 		return envelope.PublicKey{}, nil, err
 	}
-	return client.ParseKey(text)
+	return home.ParseKey(text)
 }
 
 // keyMark is where a key begins among other text. docs/protocol.md 2.9.
@@ -283,14 +284,14 @@ const keyMark = "CAMD-KEY:"
 func readSmall(path string) ([]byte, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
+		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
 	}
 	if st.Size() > maxKeyFile {
 		return nil, fmt.Errorf("%s is too large for what is expected in it", path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
+		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
 	}
 	return data, nil
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -19,7 +19,7 @@ func (idCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	key := client.FormatKey(card)
+	key := home.FormatKey(card)
 	if command.Terminal(env.Out) && !env.JSON {
 		if err := command.PrintQR(env.Out, key); err != nil {
 			return err
@@ -29,4 +29,4 @@ func (idCmd) Run(env *environment) error {
 		"name:   %s\nwords:  %s\n\n%s", keys.ID(), words(keys.ID()), key)
 }
 
-func words(id proto.ClientID) string { return client.Words(id) }
+func words(id proto.ClientID) string { return home.Words(id) }

@@ -54,15 +54,15 @@ func (l logCmd) Run(env *environment) error {
 
 // acknowledge needs no connection.
 func (l logCmd) acknowledge(env *environment) error {
-	home, err := env.home()
+	h, err := env.home()
 	if err != nil {
 		return err
 	}
-	record, err := home.Camera(l.Camera)
+	record, err := h.Camera(l.Camera)
 	if err != nil {
 		return err
 	}
-	was, err := home.Acknowledge(record)
+	was, err := h.Acknowledge(record)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 )
 
 // loginFlags say how a client gets into the broker.
@@ -22,8 +22,8 @@ type loginFlags struct {
 }
 
 // login reads the files, so that a home needs nothing outside itself.
-func (p loginFlags) login() (client.Broker, error) {
-	b := client.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
+func (p loginFlags) login() (home.Broker, error) {
+	b := home.Broker{URL: p.Broker, ServerName: p.BrokerName, User: p.BrokerUser}
 	if (p.BrokerCert == "") != (p.BrokerKey == "") {
 		return b, command.Usage("--broker-cert and --broker-key go together")
 	}
@@ -53,7 +53,7 @@ func (p loginFlags) login() (client.Broker, error) {
 }
 
 // over puts what the flags name in place of what a camera card says.
-func over(flags, card client.Broker) client.Broker {
+func over(flags, card home.Broker) home.Broker {
 	if flags.URL != "" {
 		card.URL, card.ServerName = flags.URL, flags.ServerName
 	}

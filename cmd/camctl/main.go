@@ -16,7 +16,7 @@ import (
 	"os"
 
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
@@ -81,25 +81,25 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return command.ExitCode("camctl", run.Run(env), env.ErrOut)
 }
 
-func (e *environment) home() (*client.Home, error) {
+func (e *environment) home() (*home.Home, error) {
 	dir := e.dir
 	if dir == "" {
 		var err error
-		if dir, err = client.DefaultHome(); err != nil {
+		if dir, err = home.DefaultDir(); err != nil {
 			return nil, err
 		}
 	}
-	return client.OpenHome(dir)
+	return home.Open(dir)
 }
 
 // keys opens the home and reads the client's keys in it.
-func (e *environment) keys() (*client.Home, *client.Keys, error) {
-	home, err := e.home()
+func (e *environment) keys() (*home.Home, *home.Keys, error) {
+	h, err := e.home()
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := home.Keys()
-	return home, keys, err
+	keys, err := h.Keys()
+	return h, keys, err
 }
 
 type versionCmd struct{}

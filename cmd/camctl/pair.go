@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/client/ble"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -54,7 +55,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	home, err := env.home()
+	h, err := env.home()
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := p.pair(env, home, read, login, est)
+	r, err := p.pair(env, h, read, login, est)
 	if lost := new(ble.LostError); errors.As(err, &lost) {
 		return lost
 	}
@@ -73,19 +74,19 @@ func (p pairCmd) Run(env *environment) error {
 		"Paired with camera %s as %s (%s). %s", r.Title(), r.Member, r.Role, brokerText(r.Broker))
 }
 
-func (p pairCmd) pair(env *environment, home *client.Home, read labelOf, login client.Broker, est *proto.EST) (client.Record, error) {
+func (p pairCmd) pair(env *environment, h *home.Home, read labelOf, login home.Broker, est *proto.EST) (home.Record, error) {
 	if p.QR {
-		return p.pairByCode(env, home, read, login, est)
+		return p.pairByCode(env, h, read, login, est)
 	}
 	at := bySocket(p.Socket)
 	if p.BLE {
 		at = p.byBLE(env)
 	}
-	return pairAt(env.ctx, home, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions(), est: est})
+	return pairAt(env.ctx, h, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions(), est: est})
 }
 
 // brokerText says where the camera is met, and if that is not where it says itself.
-func brokerText(b client.Broker) string {
+func brokerText(b home.Broker) string {
 	if b.URL == b.Said {
 		return fmt.Sprintf("Its broker is %s.", b.URL)
 	}
@@ -124,35 +125,35 @@ func (p pairCmd) byBLE(env *environment) joining {
 }
 
 // pairAt pairs with a camera at hand, sets it up where it is not, and saves the record.
-func pairAt(ctx context.Context, home *client.Home, at joining, label labelOf, name string, set *setUp) (client.Record, error) {
-	keys, err := home.Keys()
+func pairAt(ctx context.Context, h *home.Home, at joining, label labelOf, name string, set *setUp) (home.Record, error) {
+	keys, err := h.Keys()
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
-	if err := set.login.For(keys.ID()); err != nil {
-		return client.Record{}, err
+	if err := set.login.CheckFor(keys.ID()); err != nil {
+		return home.Record{}, err
 	}
 	if err := set.prepare(); err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	conn, closer, device, err := at(ctx, label)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	defer func() { _ = closer.Close() }() // the pairing may have closed it
 	known, err := label(device)
 	if err != nil {
-		return client.Record{}, badLabel(err)
+		return home.Record{}, badLabel(err)
 	}
 	set.client, set.device = keys.ID(), known.Device
-	r, err := client.SetUp(ctx, conn, known, keys, home.Known(known.Device), set.talk)
+	r, err := client.SetUp(ctx, conn, known, keys, h.Known(known.Device), set.talk)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	if name != "" {
 		r.Name = name
 	}
-	return r, home.Save(r)
+	return r, h.Save(r)
 }
 
 // labelOf gives the label of the device that is at hand.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -44,47 +45,47 @@ func (f codeFlags) check(broker string, ble bool) error {
 }
 
 // pairByCode shows the code and waits for the camera at the broker.
-func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, login client.Broker, est *proto.EST) (client.Record, error) {
+func (p pairCmd) pairByCode(env *environment, h *home.Home, read labelOf, login home.Broker, est *proto.EST) (home.Record, error) {
 	label, err := read(proto.DeviceID(p.Device))
 	if p.Device == "" && err != nil {
-		return client.Record{}, command.Usage("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
+		return home.Record{}, command.Usage("a typed label needs --device, the camera's identifier: there is nothing yet that could tell it")
 	}
 	if err != nil {
-		return client.Record{}, badLabel(err)
+		return home.Record{}, badLabel(err)
 	}
-	keys, err := home.Keys()
+	keys, err := h.Keys()
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	set, login, err := p.inCode(env, keys, label.Device, login, est)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	sealed, err := client.NewCode(label, keys, set)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	waiting, err := client.Await(env.ctx, label, keys, login, env.log)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	defer waiting.Close()
 	ctx, cancel := context.WithTimeout(env.ctx, answerTime)
 	defer cancel()
 	shown, err := p.show(ctx, env, sealed)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
-	r, err := waiting.Receipt(ctx, sealed, home.Known(label.Device))
+	r, err := waiting.Receipt(ctx, sealed, h.Known(label.Device))
 	cancel()
 	<-shown
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	if p.Name != "" {
 		r.Name = p.Name
 	}
-	if err := home.Save(r); err != nil {
+	if err := h.Save(r); err != nil {
 		return r, err
 	}
 	if len(set.Chain) > 0 {
@@ -96,7 +97,7 @@ func (p pairCmd) pairByCode(env *environment, home *client.Home, read labelOf, l
 // inCode is what the code sets, and the login by which this client waits. Nobody can ask
 // the camera before, so it gets what the flags name, and a certificate for a day with a key
 // that the authority makes, or the enrolment server at which it gets one.
-func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.DeviceID, login client.Broker, est *proto.EST) (set proto.SetupSettings, own client.Broker, err error) {
+func (p pairCmd) inCode(env *environment, keys *home.Keys, device proto.DeviceID, login home.Broker, est *proto.EST) (set proto.SetupSettings, own home.Broker, err error) {
 	if !p.wanted() {
 		return set, login, nil
 	}
@@ -139,7 +140,7 @@ func (p pairCmd) inCode(env *environment, keys *client.Keys, device proto.Device
 }
 
 // renew gives the camera a certificate for a key of its own. What it has was on a screen.
-func (p pairCmd) renew(env *environment, r client.Record) {
+func (p pairCmd) renew(env *environment, r home.Record) {
 	err := certificateCmd{Do: certificateRenew, Camera: string(r.Device), CA: p.CA}.Run(env)
 	if err != nil {
 		env.Note("The camera's certificate is good for a day, and it has no other yet: %v. Try camctl certificate renew --ca %s.", err, p.CA)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -62,7 +63,7 @@ func (r recordCmd) Run(env *environment) error {
 	defer camera.Close()
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.part")
 	if err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), home.WithoutPath(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	rec := &recording{out: f, limit: time.Duration(r.Seconds * float64(time.Second))}
@@ -89,11 +90,11 @@ func (e *environment) cameraAndFile(first, second, example string) (camera, path
 	case first == "":
 		return "", "", missing
 	}
-	home, err := e.home()
+	h, err := e.home()
 	if err != nil {
 		return "", "", err
 	}
-	if _, err := home.Camera(first); err == nil && filepath.Ext(first) == "" {
+	if _, err := h.Camera(first); err == nil && filepath.Ext(first) == "" {
 		return "", "", missing // what is named is a camera
 	}
 	return "", first, nil
@@ -102,13 +103,13 @@ func (e *environment) cameraAndFile(first, second, example string) (camera, path
 // keep gives the file its name, if there is anything in it.
 func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path string, lost uint64) error {
 	if err := errors.Join(rec.close(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%s can't be written: %w", path, client.Bare(err))
+		return fmt.Errorf("%s can't be written: %w", path, home.WithoutPath(err))
 	}
 	if rec.pictures == 0 {
 		return errors.New("nothing was recorded: no complete picture came")
 	}
 	if err := giveName(f.Name(), path, r.Force); err != nil {
-		return fmt.Errorf("%s can't be made: %w", path, client.Bare(err))
+		return fmt.Errorf("%s can't be made: %w", path, home.WithoutPath(err))
 	}
 	result := recorded{File: path, Seconds: rec.length().Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
 		Lost: lost, Complete: rec.full}

@@ -19,7 +19,7 @@ import (
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -79,7 +79,7 @@ func (f setupFlags) est(env *environment) (e *proto.EST, err error) {
 type setUp struct {
 	env    *environment
 	flags  setupFlags
-	login  client.Broker // as the flags have it
+	login  home.Broker // as the flags have it
 	client proto.ClientID
 	device proto.DeviceID
 	ask    *questions  // nil: nobody is there to be asked
@@ -104,7 +104,7 @@ func (s *setUp) prepare() (err error) {
 }
 
 // talk sets up a camera that is not, or where the flags say so, and returns the login.
-func (s *setUp) talk(_ context.Context, t *pairing.Talk) (client.Broker, error) {
+func (s *setUp) talk(_ context.Context, t *pairing.Talk) (home.Broker, error) {
 	r, err := t.Ask(proto.SetupDoState)
 	var problem *proto.SetupProblem
 	switch {
@@ -125,7 +125,7 @@ func (s *setUp) talk(_ context.Context, t *pairing.Talk) (client.Broker, error) 
 }
 
 // set gives the camera what it lacks.
-func (s *setUp) set(t *pairing.Talk) (client.Broker, error) {
+func (s *setUp) set(t *pairing.Talk) (home.Broker, error) {
 	settings, err := s.settings(t)
 	if err != nil {
 		return s.login, err
@@ -324,7 +324,7 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 			s.login.Key += string(pem.EncodeToMemory(block))
 		}
 	}
-	return s.login.For(s.client)
+	return s.login.CheckFor(s.client)
 }
 
 // questions ask whoever sits at the terminal.

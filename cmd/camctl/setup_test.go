@@ -27,6 +27,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -110,12 +111,12 @@ func (b *box) Apply(_ context.Context, _ proto.ClientID, s proto.SetupSettings, 
 func (*box) Settled() {}
 
 // pair runs the conversation of camctl pair with these flags.
-func (b *box) pair(flags setupFlags, login client.Broker) (client.Record, string, error) {
+func (b *box) pair(flags setupFlags, login home.Broker) (home.Record, string, error) {
 	b.t.Helper()
 	if err := b.authority.OpenWindow(1e11, "Anna"); err != nil {
 		b.t.Fatal(err)
 	}
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func household(t *testing.T) *pki.Folder {
 
 func TestSettingUpByFlags(t *testing.T) {
 	b, folder := newBox(t), household(t)
-	r, said, err := b.pair(setupFlags{CA: folder.Path(), ViewerBroker: "mqtts://b:8884", WiFi: "home", WiFiPasswordFile: "-", WiFiHidden: true}, client.Broker{URL: "mqtts://b"})
+	r, said, err := b.pair(setupFlags{CA: folder.Path(), ViewerBroker: "mqtts://b:8884", WiFi: "home", WiFiPasswordFile: "-", WiFiHidden: true}, home.Broker{URL: "mqtts://b"})
 	if err != nil {
 		t.Fatal(err, said)
 	}
@@ -190,7 +191,7 @@ func TestSettingUpByFlags(t *testing.T) {
 func TestSettingUpByAnEnrolmentServer(t *testing.T) {
 	b := newBox(t)
 	flags := setupFlags{EST: "https://est.example", ESTUser: "camera", ESTPasswordFile: "-"}
-	if _, said, err := b.pair(flags, client.Broker{URL: "mqtts://b", CA: "authority"}); err != nil {
+	if _, said, err := b.pair(flags, home.Broker{URL: "mqtts://b", CA: "authority"}); err != nil {
 		t.Fatal(err, said)
 	}
 	if want := (&proto.EST{URL: "https://est.example", User: "camera", Password: "correct horse"}); len(b.set) != 1 || !reflect.DeepEqual(b.set[0].EST, want) {
@@ -235,7 +236,7 @@ func TestSettingUpByQuestions(t *testing.T) {
 		if name == "twice" {
 			b.password = "correct horse"
 		}
-		_, said, err := b.pair(setupFlags{}, client.Broker{})
+		_, said, err := b.pair(setupFlags{}, home.Broker{})
 		var got []*proto.WiFi
 		for _, s := range b.set {
 			got = append(got, s.WiFi)
@@ -259,7 +260,7 @@ func TestSettingUpByQuestions(t *testing.T) {
 
 // What can't be read ends a pairing before the camera is asked: it counts those that end later.
 func TestFilesAreReadFirst(t *testing.T) {
-	home, err := client.OpenHome(t.TempDir())
+	h, err := home.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +274,7 @@ func TestFilesAreReadFirst(t *testing.T) {
 			asked = true
 			return nil, nil, "", errors.New("no camera")
 		}
-		_, err := pairAt(t.Context(), home, at, nil, "", &setUp{env: &environment{ctx: t.Context()}, flags: flags})
+		_, err := pairAt(t.Context(), h, at, nil, "", &setUp{env: &environment{ctx: t.Context()}, flags: flags})
 		if err == nil || !strings.Contains(err.Error(), want) || asked {
 			t.Errorf("%v, want something of %q; the camera was asked: %v", err, want, asked)
 		}
@@ -284,7 +285,7 @@ func TestFilesAreReadFirst(t *testing.T) {
 func TestTheAuthorityIsAskedFor(t *testing.T) {
 	b, folder := newBox(t), household(t)
 	b.typed = "mqtts://b\nmqtts://b:8884\n" + folder.Path() + "\n"
-	if _, said, err := b.pair(setupFlags{}, client.Broker{}); err != nil || len(b.set) != 1 || len(b.set[0].Chain) == 0 || b.set[0].Broker.CA == "" || len(folder.Devices()) != 1 {
+	if _, said, err := b.pair(setupFlags{}, home.Broker{}); err != nil || len(b.set) != 1 || len(b.set[0].Chain) == 0 || b.set[0].Broker.CA == "" || len(folder.Devices()) != 1 {
 		t.Errorf("%v, set %+v, signed for %q\n%s", err, b.set, folder.Devices(), said)
 	}
 }
@@ -293,7 +294,7 @@ func TestTheAuthorityIsAskedFor(t *testing.T) {
 func TestOnlyTheCameraOfTheLabelIsSigned(t *testing.T) {
 	b, folder := newBox(t), household(t)
 	b.names = proto.NewDeviceID()
-	if _, _, err := b.pair(setupFlags{CA: folder.Path()}, client.Broker{URL: "mqtts://b"}); err == nil || !strings.Contains(err.Error(), "not its own") || len(folder.Devices()) > 0 || len(b.set) > 0 {
+	if _, _, err := b.pair(setupFlags{CA: folder.Path()}, home.Broker{URL: "mqtts://b"}); err == nil || !strings.Contains(err.Error(), "not its own") || len(folder.Devices()) > 0 || len(b.set) > 0 {
 		t.Errorf("%v, signed for %q", err, folder.Devices())
 	}
 }
@@ -303,15 +304,15 @@ func TestACameraThatIsSetUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		state proto.SetupState
 		flags setupFlags
-		login client.Broker
+		login home.Broker
 		want  []proto.SetupSettings
 		url   string
 	}{
-		"nothing to set":    {proto.SetupState{Broker: true}, setupFlags{}, client.Broker{}, nil, "mqtts://before"},
-		"the client's own":  {proto.SetupState{Broker: true, Fixed: true}, setupFlags{}, client.Broker{URL: "mqtts://mine"}, nil, "mqtts://mine"},
-		"set up again":      {proto.SetupState{Broker: true}, setupFlags{SetUp: true}, client.Broker{URL: "mqtts://new"}, []proto.SetupSettings{{Broker: &proto.SetupBroker{URL: "mqtts://new"}}}, "mqtts://new"},
-		"Wi-Fi alone":       {proto.SetupState{Broker: true, WiFi: true}, setupFlags{WiFi: "home", WiFiOpen: true}, client.Broker{}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home", OpenOK: true}}}, "mqtts://before"},
-		"Wi-Fi, when fixed": {proto.SetupState{Broker: true, Fixed: true, WiFi: true}, setupFlags{WiFi: "home"}, client.Broker{URL: "mqtts://mine"}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home"}}}, "mqtts://mine"},
+		"nothing to set":    {proto.SetupState{Broker: true}, setupFlags{}, home.Broker{}, nil, "mqtts://before"},
+		"the client's own":  {proto.SetupState{Broker: true, Fixed: true}, setupFlags{}, home.Broker{URL: "mqtts://mine"}, nil, "mqtts://mine"},
+		"set up again":      {proto.SetupState{Broker: true}, setupFlags{SetUp: true}, home.Broker{URL: "mqtts://new"}, []proto.SetupSettings{{Broker: &proto.SetupBroker{URL: "mqtts://new"}}}, "mqtts://new"},
+		"Wi-Fi alone":       {proto.SetupState{Broker: true, WiFi: true}, setupFlags{WiFi: "home", WiFiOpen: true}, home.Broker{}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home", OpenOK: true}}}, "mqtts://before"},
+		"Wi-Fi, when fixed": {proto.SetupState{Broker: true, Fixed: true, WiFi: true}, setupFlags{WiFi: "home"}, home.Broker{URL: "mqtts://mine"}, []proto.SetupSettings{{WiFi: &proto.WiFi{SSID: "home"}}}, "mqtts://mine"},
 	} {
 		b := newBox(t)
 		b.state = c.state
@@ -324,11 +325,11 @@ func TestACameraThatIsSetUp(t *testing.T) {
 
 func TestWhatTheCameraSaysIsWrong(t *testing.T) {
 	b := newBox(t)
-	if _, _, err := b.pair(setupFlags{}, client.Broker{}); err == nil || !strings.Contains(err.Error(), "Name its broker with --broker") {
+	if _, _, err := b.pair(setupFlags{}, home.Broker{}); err == nil || !strings.Contains(err.Error(), "Name its broker with --broker") {
 		t.Errorf("nothing named: %v", err)
 	}
 	b.problem = &proto.SetupProblem{Code: proto.CodeBrokerUnreachable, Detail: "Nobody\nis there."}
-	if _, _, err := b.pair(setupFlags{}, client.Broker{URL: "mqtts://b"}); err == nil || err.Error() != `Nobody\u000ais there.` {
+	if _, _, err := b.pair(setupFlags{}, home.Broker{URL: "mqtts://b"}); err == nil || err.Error() != `Nobody\u000ais there.` {
 		t.Errorf("a problem: %v", err)
 	}
 }

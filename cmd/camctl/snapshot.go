@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -37,7 +38,7 @@ func (c snapshotCmd) Run(env *environment) error {
 		return fmt.Errorf("%s is there already; no picture was taken. Name another file or use --force", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), home.WithoutPath(err))
 	}
 	camera, err := env.dial(which)
 	if err != nil {
@@ -88,18 +89,18 @@ func pictureName(path, kind string) string {
 func savePicture(path string, p client.Picture, force bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*.part")
 	if err != nil {
-		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), client.Bare(err))
+		return fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), home.WithoutPath(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already if it was kept
 	_, err = f.Write(p.Data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%s can't be written: %w", path, client.Bare(err))
+		return fmt.Errorf("%s can't be written: %w", path, home.WithoutPath(err))
 	}
 	switch err = giveName(f.Name(), path, force); {
 	case errors.Is(err, fs.ErrExist):
-		return &client.Problem{Sentence: path + " is there already; the picture was not saved. Name another file or use --force.", Cause: fs.ErrExist}
+		return &home.Problem{Sentence: path + " is there already; the picture was not saved. Name another file or use --force.", Cause: fs.ErrExist}
 	case err != nil:
-		return fmt.Errorf("%s can't be made: %w", path, client.Bare(err))
+		return fmt.Errorf("%s can't be made: %w", path, home.WithoutPath(err))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio/alsa"
 	"github.com/camd-project/camd/pkg/audio/opus"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/media/ogg"
 )
 
@@ -31,7 +31,7 @@ func newEncoder(why string) (*opus.Encoder, error) {
 func openSoundFile(path string) (sound, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
+		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
 	}
 	s, err := readSound(path, f)
 	if err != nil {
@@ -63,7 +63,7 @@ func readSound(path string, f io.ReadCloser) (sound, error) {
 	case errors.Is(err, ogg.ErrFamily):
 		return nil, fmt.Errorf("%s has more than two channels, which a camera does not play. ffmpeg mixes them: ffmpeg -i %s -ac 1 -c:a libopus talk.ogg", path, path)
 	case err != nil:
-		return nil, fmt.Errorf("%s can't be read: %w", path, client.Bare(err))
+		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
 	}
 	return &oggSound{path: path, file: f, in: r}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -55,7 +56,7 @@ func (m pathFlags) options() (client.WatchOptions, error) {
 	if m.ICECredentialFile != "" {
 		var err error
 		if credential, err = os.ReadFile(m.ICECredentialFile); err != nil {
-			return o, fmt.Errorf("%s can't be read: %w", m.ICECredentialFile, client.Bare(err))
+			return o, fmt.Errorf("%s can't be read: %w", m.ICECredentialFile, home.WithoutPath(err))
 		}
 	}
 	o.ICEServers = []client.ICEServer{{URLs: m.ICEServer, Username: m.ICEUser, Credential: strings.TrimRight(string(credential), "\r\n")}}

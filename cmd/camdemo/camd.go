@@ -15,7 +15,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -124,7 +124,7 @@ func (d *demo) factory(f files) (pairing.Label, error) {
 		if why := strings.TrimSpace(errOut.String()); why != "" {
 			return pairing.Label{}, fmt.Errorf("camd factory init failed: %s", strings.TrimPrefix(why, "camd: "))
 		}
-		return pairing.Label{}, fmt.Errorf("%s can't be run as camd: %w; name another with --camd, or build it with make build", d.program, client.Bare(err))
+		return pairing.Label{}, fmt.Errorf("%s can't be run as camd: %w; name another with --camd, or build it with make build", d.program, home.WithoutPath(err))
 	}
 	var made struct {
 		Label string `json:"label"`

@@ -47,7 +47,7 @@ func (p *page) status(w http.ResponseWriter, r *http.Request) {
 	if a := camera.Alarm(); a != nil {
 		state.Alarm = a.Sentence(camera.Record().Title())
 	}
-	for _, u := range camera.Unanswered() {
+	for _, u := range camera.PendingRevokes() {
 		state.Unanswered = append(state.Unanswered, u.Who())
 	}
 	reply(w, state)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/camd-project/camd/internal/pki"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -22,9 +22,9 @@ const (
 // person is one of them, with a home and a login for the broker.
 type person struct {
 	name  string
-	home  *client.Home
-	keys  *client.Keys
-	login client.Broker
+	home  *home.Home
+	keys  *home.Keys
+	login home.Broker
 }
 
 // person makes a home, and beside it what a person at a terminal needs: the login for
@@ -32,7 +32,7 @@ type person struct {
 func (d *demo) person(name string) (p person, err error) {
 	p.name = name
 	base := strings.ToLower(name)
-	if p.home, err = client.OpenHome(filepath.Join(d.dir, base)); err != nil {
+	if p.home, err = home.Open(filepath.Join(d.dir, base)); err != nil {
 		return p, err
 	}
 	if p.keys, err = p.home.Keys(); err != nil {
@@ -42,7 +42,7 @@ func (d *demo) person(name string) (p person, err error) {
 	if err != nil {
 		return p, err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, base+".txt"), []byte(client.FormatKey(card)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, base+".txt"), []byte(home.FormatKey(card)+"\n"), 0o600); err != nil {
 		return p, err
 	}
 	cert, err := d.ca.Viewer(p.keys.ID())
@@ -53,7 +53,7 @@ func (d *demo) person(name string) (p person, err error) {
 		return p, err
 	}
 	key, err := pki.KeyPEM(cert)
-	p.login = client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
+	p.login = home.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
 	return p, err
 }
 
@@ -83,11 +83,11 @@ func (d *demo) letIn(p person, role proto.Role) error {
 	if _, err := d.camera.Grant(d.env.ctx, proto.Grant{Card: string(card), Name: p.name, Role: role, Scopes: role.Preset()}); err != nil {
 		return fmt.Errorf("%s can't be let in: %w", p.name, err)
 	}
-	key, _, err := client.ParseKey(client.FormatKey(card))
+	key, _, err := home.ParseKey(home.FormatKey(card))
 	if err != nil {
 		return err
 	}
-	sealed, err := d.camera.MakeCard(key, p.name, role, p.login)
+	sealed, err := d.camera.Record().Card(d.camera.Keys(), key, p.name, role, p.login)
 	if err != nil {
 		return err
 	}

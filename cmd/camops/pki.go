@@ -11,7 +11,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/record"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -135,7 +135,7 @@ func (c *pkiMemberCmd) Run(env *environment) error {
 		"On the broker's machine, as root:\n"+
 		"    install -m 0640 -g mosquitto %s /etc/mosquitto/camd/\n"+
 		"    systemctl reload mosquitto",
-		id, path, client.Words(id), f.Path("broker", "viewers.acl"))
+		id, path, home.Words(id), f.Path("broker", "viewers.acl"))
 }
 
 // devices are those that were named, or the only one that was made.
@@ -210,7 +210,7 @@ func readKey(env *environment, text string) (proto.ClientID, error) {
 	if i := strings.Index(text, keyMark); i > 0 {
 		text = text[i:] // camctl id prints name and words before it
 	}
-	key, _, err := client.ParseKey(text)
+	key, _, err := home.ParseKey(text)
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/identity"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/link/linktest"
 )
 
@@ -18,7 +18,7 @@ func TestPKI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +26,8 @@ func TestPKI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, name := client.FormatKey(card), string(keys.ID())
-	if err := os.WriteFile("id.txt", []byte("name:   "+name+"\nwords:  "+client.Words(keys.ID())+"\n\n"+key+"\n"), 0o600); err != nil {
+	key, name := home.FormatKey(card), string(keys.ID())
+	if err := os.WriteFile("id.txt", []byte("name:   "+name+"\nwords:  "+home.Words(keys.ID())+"\n\n"+key+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	other, unknown := string(linktest.NewClientID()), string(linktest.NewClientID())
@@ -54,9 +54,9 @@ func TestPKI(t *testing.T) {
 		{"member anna", 1, "This is no key"},
 		{"member -- " + key[:len(key)-5], 1, "cut short"},
 		{"member --camera x -- " + name, 1, "is no device identifier"},
-		{"member --renew id.txt", 0, client.Words(keys.ID())},
+		{"member --renew id.txt", 0, home.Words(keys.ID())},
 		{"remove id.txt", 0, "systemctl restart mosquitto"},
-		{"member -- " + key, 0, client.Words(keys.ID())},
+		{"member -- " + key, 0, home.Words(keys.ID())},
 		{"member -- " + name, 1, "--renew makes a new one"},
 		{"member -- " + other, 0, "systemctl reload mosquitto"},
 		{"remove anna", 1, "This is no key"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -38,13 +39,13 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog
 			return end, err
 		}
 		if end.Note == "" {
-			if end, err = c.logOf.parse(a.Checkpoint); err != nil {
-				return end, problem(err, "The camera sent its access log without its signed state.")
+			if end, err = c.household.ParseCheckpoint(a.Checkpoint); err != nil {
+				return end, home.NewProblem(err, "The camera sent its access log without its signed state.")
 			}
 		}
 		var page proto.LogAnswer
 		if err := envelope.Decode(a.Body, &page); err != nil {
-			return end, problem(errors.Join(errAnswer, err), "The camera's access log can't be read. Update camctl, or the camera.")
+			return end, home.NewProblem(errors.Join(errAnswer, err), "The camera's access log can't be read. Update camctl, or the camera.")
 		}
 		if err := to.forgot(page, from); err != nil {
 			return end, err
@@ -75,7 +76,7 @@ func (r Reader) forgot(page proto.LogAnswer, from uint64) error {
 	case err != nil:
 		return err
 	case r.Forgot == nil:
-		return problem(ErrForgotten, "The camera keeps nothing any more of the first %d entries of its access log. Begin with a later one, or try again.", front.Size)
+		return home.NewProblem(ErrForgotten, "The camera keeps nothing any more of the first %d entries of its access log. Begin with a later one, or try again.", front.Size)
 	}
 	return r.Forgot(front)
 }
@@ -120,12 +121,12 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 		if said := c.demoted(ctx); said != nil {
 			return report, said
 		}
-		c.raise(ctx, proto.Request{Op: proto.OpLog}, end.Note, &breach{alarmTexts, end.Note, err})
+		c.raise(ctx, proto.Request{Op: proto.OpLog}, end.Note, &breach{home.AlarmTexts, end.Note, err})
 	}
 	if err == nil || !errors.Is(err, accesslog.ErrProof) {
 		return report, err
 	}
-	return report, problem(err, "The entries that the camera sent are not those that it signed.")
+	return report, home.NewProblem(err, "The entries that the camera sent are not those that it signed.")
 }
 
 // Audits tells whether the camera lets this client read the whole log.
@@ -151,14 +152,10 @@ func (c *Camera) demoted(ctx context.Context) error {
 	if err != nil || m.Name == "" || slices.Contains(m.Scopes, proto.ScopeAudit) {
 		return nil //nolint:nilerr // then it stays a contradiction
 	}
-	now := c.record
-	now.Role, now.Member = m.Role, m.Name
-	if c.home != nil {
-		if err := c.home.Save(now); err != nil {
-			c.log.Warn("can't keep the new role", "error", err)
-		}
+	if err := c.household.SetRole(m.Role, m.Name); err != nil {
+		c.log.Warn("can't keep the new role", "error", err)
 	}
-	return problem(ErrDemoted, "The camera says that you are no owner any more, but %s, and may not read its whole log. Ask the other members who did that.", m.Role)
+	return home.NewProblem(ErrDemoted, "The camera says that you are no owner any more, but %s, and may not read its whole log. Ask the other members who did that.", m.Role)
 }
 
 // recordOf takes the leaf of an entry: its text, or the hash that is left of it.

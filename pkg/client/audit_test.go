@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -78,7 +79,7 @@ func TestWholeLogIsComparedWithWhatWasSigned(t *testing.T) {
 			if (err != nil) != c.bad || got.Entries != 5 && !c.bad || got.Texts != c.texts && !c.bad || !got.Complete {
 				t.Errorf("VerifyLog = %+v, %v", got, err)
 			}
-			if a := camera.Alarm(); (a != nil) != c.bad || a != nil && a.Kind != alarmTexts {
+			if a := camera.Alarm(); (a != nil) != c.bad || a != nil && a.Kind != home.AlarmTexts {
 				t.Errorf("alarm %+v", a)
 			}
 		})
@@ -90,10 +91,10 @@ func accesslogLeaf(text string) [32]byte {
 }
 
 func TestMemberWithoutAuditVerifiesItsOwnEntries(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
 	r.Role = proto.RoleGuest
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindPrivacy, Reason: "on"}))
 	d.handle = d.pages([]proto.Scope{proto.ScopeView}, func(l []proto.LogRecord) []proto.LogRecord { return l[:1] })
@@ -116,9 +117,9 @@ func TestDemotedOwnerIsToldSo(t *testing.T) {
 			return d.pages(scopes, func(l []proto.LogRecord) []proto.LogRecord { return l[1:] })(r)
 		}
 		_, err := c.VerifyLog(t.Context())
-		kept := must(c.home.Camera(""))
+		kept := must(d.home.Camera(""))
 		if role == proto.RoleOwner {
-			if a := c.Alarm(); err == nil || a == nil || a.Kind != alarmTexts || kept.Member != "Anna" {
+			if a := c.Alarm(); err == nil || a == nil || a.Kind != home.AlarmTexts || kept.Member != "Anna" {
 				t.Errorf("of an owner: %v, alarm %+v, kept %q", err, a, kept.Member)
 			}
 			continue

@@ -9,6 +9,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -82,7 +83,7 @@ func (c *Camera) Call(ctx context.Context, op proto.Op, sid string, body any) (p
 // exchange sends a request that carries the checkpoint from, and verifies the answer.
 func (c *Camera) exchange(ctx context.Context, r proto.Request, from accesslog.Checkpoint) (proto.Answer, error) {
 	r.Checkpoint = from.Note
-	var seen cursor
+	var seen home.NoticeCursor
 	if err := c.do(ctx, func(s *state) { seen = s.notices.last }); err != nil {
 		return proto.Answer{}, err
 	}
@@ -96,7 +97,7 @@ func (c *Camera) exchange(ctx context.Context, r proto.Request, from accesslog.C
 	if a.Code == proto.CodeStateChanged {
 		c.held.Store(nil)
 		if c.Alarm() != nil { // what this client has seen is not what the camera says now: no look makes that good
-			return proto.Answer{}, problem(&Refused{Code: a.Code}, "The camera %s gives nobody any rights on your word while the alarm about its access log stands: "+
+			return proto.Answer{}, home.NewProblem(&Refused{Code: a.Code}, "The camera %s gives nobody any rights on your word while the alarm about its access log stands: "+
 				"what you have seen of the log is not what it shows now. camctl log --acknowledge ends the alarm.", c.record.Title())
 		}
 	}
@@ -149,11 +150,11 @@ func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) err
 	var failed error
 	err := c.do(ctx, func(s *state) {
 		if s.later != nil {
-			failed = c.record.moved(*s.later)
+			failed = moved(c.record, *s.later)
 			return
 		}
 		if !c.mqtt.IsConnectionOpen() {
-			failed = problem(ErrLost, "The connection to the broker %s is down. It is being tried again.", c.record.Broker.URL)
+			failed = home.NewProblem(ErrLost, "The connection to the broker %s is down. It is being tried again.", c.record.Broker.URL)
 			return
 		}
 		s.calls[r.ID] = to
@@ -163,7 +164,7 @@ func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) err
 }
 
 // stamp fills in what changes with each sending.
-func (s *state) stamp(r proto.Request, to Record) proto.Request {
+func (s *state) stamp(r proto.Request, to home.Record) proto.Request {
 	now := time.Now()
 	r.Audience, r.Epoch, r.IssuedAt = to.Device, to.Epoch, now.Unix()
 	if r.Op != proto.OpHello {
@@ -179,9 +180,9 @@ func (s *state) stamp(r proto.Request, to Record) proto.Request {
 // publish leaves the request to paho. It goes out with QoS 0: what is lost is
 // sent again by Call, and nothing may be delivered from a queue much later.
 func (c *Camera) publish(r proto.Request) error {
-	msg, err := envelope.SealRequest(r, c.keys.Signer(), c.trio.Enc)
+	msg, err := envelope.SealRequest(r, c.keys.Signer(), c.household.Keys.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
-		return problem(err, "The request is larger than the camera takes (%d bytes).", proto.MaxMessage)
+		return home.NewProblem(err, "The request is larger than the camera takes (%d bytes).", proto.MaxMessage)
 	}
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", r.Op, err)
@@ -231,14 +232,14 @@ func deliver(to chan<- reply, r reply) {
 // explainSilence says why there was no usable answer.
 func (c *Camera) explainSilence(ctx context.Context, last error) error {
 	if !errors.Is(last, ErrNoAnswer) {
-		return problem(last, "The camera %s kept asking to try again. Something between here and the camera delays or repeats messages.", c.record.Title())
+		return home.NewProblem(last, "The camera %s kept asking to try again. Something between here and the camera delays or repeats messages.", c.record.Title())
 	}
 	status, known := c.Status(ctx)
 	if known && !status.Online {
-		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
+		return home.NewProblem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s is offline: it has no connection to its broker. Look at its power and its network.", c.record.Title())
 	}
 	if !known {
-		return problem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s does not answer, and its broker %s does not say whether it is online. Look at its power and its network, and ask its owner whether you are still a member.", c.record.Title(), c.record.Broker.URL)
+		return home.NewProblem(errors.Join(ErrNoAnswer, ErrOffline), "The camera %s does not answer, and its broker %s does not say whether it is online. Look at its power and its network, and ask its owner whether you are still a member.", c.record.Title(), c.record.Broker.URL)
 	}
-	return problem(ErrNoAnswer, "The camera %s does not answer, though its broker says that it is online. It may be overloaded, or it no longer knows this key: then pair again.", c.record.Title())
+	return home.NewProblem(ErrNoAnswer, "The camera %s does not answer, though its broker says that it is online. It may be overloaded, or it no longer knows this key: then pair again.", c.record.Title())
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -29,21 +31,18 @@ type inbound struct {
 // Camera is a connection to one paired camera through its broker. It reconnects
 // by itself until Close. All its methods may be called from any goroutine.
 type Camera struct {
-	record Record
-	keys   *Keys
-	trio   envelope.Trio
-	logOf  logOf
-	kept   uint64 // of how many entries a camera keeps the hashes, at least
-	home   *Home  // nil: nothing is written
-	ledger *ledger
-	log    *slog.Logger
-	mqtt   mqtt.Client
+	record    home.Record
+	keys      *home.Keys
+	household *home.Household
+	kept      uint64 // the number of entries of which a camera keeps the hashes, at least
+	log       *slog.Logger
+	mqtt      mqtt.Client
 
 	acts       chan func(*state)
 	inbound    chan inbound
 	subscribed chan error
 	revoking   chan struct{} // full while a revocation is under way
-	alarms     chan Alarm
+	alarms     chan home.Alarm
 	stop       chan struct{}
 	done       chan struct{}
 	close      func()
@@ -72,22 +71,21 @@ type state struct {
 }
 
 // Dial connects to the broker of record and subscribes. The camera itself may be
-// offline. home keeps what must outlive the process, and what several share; it may
+// offline. h keeps what must outlive the process, and what several share; it may
 // be nil. A revocation that was not answered is repeated first.
-func Dial(ctx context.Context, home *Home, keys *Keys, record Record, log *slog.Logger) (*Camera, error) {
-	trio, err := record.check()
+func Dial(ctx context.Context, h *home.Home, keys *home.Keys, record home.Record, log *slog.Logger) (*Camera, error) {
+	household, err := home.OpenHousehold(h, record)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := record.Broker.tlsConfig()
+	cfg, err := tlsConfig(record.Broker)
 	if err != nil {
 		return nil, err
 	}
-	c := &Camera{record: record, keys: keys, trio: trio, home: home, ledger: newLedger(home, record.Device), log: log.With("component", "client"),
-		logOf: logOf{accesslog.Origin(record.Device, record.Epoch), trio.Log}, kept: accesslog.KeptHashes,
+	c := &Camera{record: record, keys: keys, household: household, kept: accesslog.KeptHashes, log: log.With("component", "client"),
 		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
-		revoking: make(chan struct{}, 1), alarms: make(chan Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
-	if _, err := c.ledger.checkpoint(c.logOf); err != nil {
+		revoking: make(chan struct{}, 1), alarms: make(chan home.Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	if _, err := c.household.Checkpoint(); err != nil {
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -128,10 +126,10 @@ func (c *Camera) connect(ctx context.Context) error {
 }
 
 // Record is what the connection was made with.
-func (c *Camera) Record() Record { return c.record }
+func (c *Camera) Record() home.Record { return c.record }
 
 // Keys are the client's.
-func (c *Camera) Keys() *Keys { return c.keys }
+func (c *Camera) Keys() *home.Keys { return c.keys }
 
 // Dropped counts messages that were refused unread or unverified.
 func (c *Camera) Dropped() uint64 { return c.dropped.Load() }
@@ -151,11 +149,9 @@ func (c *Camera) shutdown() {
 func (c *Camera) run() {
 	defer close(c.done)
 	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}, names: map[proto.ClientID]string{}}
-	s.notices = notices{last: c.ledger.noticeCursor(c.record.Epoch), grace: time.NewTimer(noticeGrace)}
+	s.notices = notices{last: c.household.NoticeCursor(), grace: time.NewTimer(noticeGrace)}
 	defer s.notices.grace.Stop()
-	if c.home != nil {
-		s.sequence = c.home.sequence(c.record.Device)
-	}
+	s.sequence = c.household.Sequence()
 	before := s.sequence
 	for {
 		select {
@@ -177,10 +173,10 @@ func (c *Camera) end(s *state, before uint64) {
 		close(live.out)
 	}
 	s.notices.close()
-	if c.home == nil || s.sequence == before {
+	if s.sequence == before {
 		return
 	}
-	if err := c.home.raiseSequence(c.record.Device, s.sequence); err != nil {
+	if err := c.household.RaiseSequence(s.sequence); err != nil {
 		c.log.Warn("can't keep the request number", "error", err)
 	}
 }
@@ -216,7 +212,7 @@ func (c *Camera) handle(s *state, m inbound) {
 		c.handleStatus(s, m.payload)
 		return
 	}
-	out, err := envelope.OpenOut(m.payload, c.keys.Opener(), c.trio.Sig)
+	out, err := envelope.OpenOut(m.payload, c.keys.Opener(), c.household.Keys.Sig)
 	switch {
 	case err != nil:
 		c.dropped.Add(1)
@@ -248,7 +244,7 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 		now := time.Now()
 		c.offline.Store(&now)
 	}
-	if e := c.record.laterEpoch(status); e != nil {
+	if e := laterEpoch(c.record, status); e != nil {
 		s.later = e
 		s.notices.close()
 	}
@@ -256,7 +252,7 @@ func (c *Camera) handleStatus(s *state, payload []byte) {
 		return
 	}
 	for _, to := range s.calls {
-		deliver(to, reply{err: c.record.moved(*s.later)})
+		deliver(to, reply{err: moved(c.record, *s.later)})
 	}
 }
 
@@ -265,4 +261,26 @@ func randomID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Verified returns the number of entries up to which the access log is verified.
+func (c *Camera) Verified() uint64 {
+	cp, err := c.household.Checkpoint()
+	if err != nil {
+		c.log.Warn("can't read the last checkpoint", "error", err)
+	}
+	return cp.Size
+}
+
+// Warnings returns those of the household, and what this connection found out.
+func (c *Camera) Warnings(ctx context.Context) []string {
+	out := c.household.Warnings()
+	_ = c.do(ctx, func(s *state) { // a camera that is closed has no more to say
+		out = append(out, s.settled...)
+		if s.clock != 0 {
+			out = append(out, fmt.Sprintf("The camera's clock says %s, which is more than a day off. Schedules and ends of grants go by it: look at its time server.",
+				time.Unix(s.clock, 0).Format(time.DateTime)))
+		}
+	})
+	return out
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -65,7 +66,7 @@ func TestEndlessStaleIsGivenUp(t *testing.T) {
 	d, c := dialled(t)
 	d.alwaysNo = true
 	_, err := c.Call(t.Context(), proto.OpStatus, "", nil)
-	var p *Problem
+	var p *home.Problem
 	if !errors.As(err, &p) || len(d.requests) != 1+maxAttempts {
 		t.Errorf("Call = %v after %d requests", err, len(d.requests))
 	}
@@ -109,8 +110,8 @@ func TestAnswersOfBeforeAreNotHeard(t *testing.T) {
 	old := proto.Answer{Issuer: d.id, Audience: c.keys.ID(), Epoch: 1, Re: "before", Code: proto.CodeOK, Nonce: "before", Clock: 1, Noticed: 7}
 	d.wait(d.mqtt.Publish(proto.TopicOut(d.id, c.keys.ID()), 1, false, must(envelope.SealAnswer(old, d.hhSig, d.client.Enc))))
 	status(t, c) // comes after it
-	if l := c.Remarks(t.Context()); len(l) != 0 {
-		t.Errorf("remarks: %q", l)
+	if l := c.Warnings(t.Context()); len(l) != 0 {
+		t.Errorf("warnings: %q", l)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,10 +122,10 @@ func TestAnswersOfBeforeAreNotHeard(t *testing.T) {
 
 // TestUsedUpSequenceEndsWithTheCameras has somebody use all numbers up under this key.
 func TestUsedUpSequenceEndsWithTheCameras(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
 	d.highest = maxSequence
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err == nil {
 		t.Error("a number above the highest")
 	}
@@ -132,7 +133,7 @@ func TestUsedUpSequenceEndsWithTheCameras(t *testing.T) {
 	d.mu.Lock()
 	d.highest = 0 // a restart
 	d.mu.Unlock()
-	c = must(Dial(t.Context(), home, keys, r, quiet))
+	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	status(t, c)
 }
@@ -208,15 +209,15 @@ func TestSignalsComeInOrderWithGapsCounted(t *testing.T) {
 }
 
 func TestSequenceOutlivesTheProcess(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
 	for want := 1; want <= 2; want++ {
-		c := must(Dial(t.Context(), home, keys, r, quiet))
+		c := must(Dial(t.Context(), h, keys, r, quiet))
 		if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		c.Close()
-		if got := home.sequence(d.id); got != d.highest {
+		if got := must(home.OpenHousehold(h, r)).Sequence(); got != d.highest {
 			t.Errorf("run %d left %d, the camera heard %d", want, got, d.highest)
 		}
 	}
@@ -229,28 +230,28 @@ func TestDialSaysWhyTheBrokerCantBeUsed(t *testing.T) {
 	elsewhere := must(d.ca.Viewer(proto.ClientID(strings.Repeat("A", 43))))
 	for _, c := range []struct {
 		name   string
-		change func(*Broker)
+		change func(*home.Broker)
 		want   string
 	}{
-		{"authority", func(b *Broker) { b.CA = string(other.PEM()) }, "not by the authority that is pinned"},
-		{"name", func(b *Broker) { b.ServerName = "camera.example" }, "for another name than camera.example"},
-		{"nothing there", func(b *Broker) { b.URL = "mqtts://127.0.0.1:1" }, "nothing listens"},
-		{"no certificate", func(b *Broker) { b.Certificate, b.Key = "", "" }, "and this client has none"},
-		{"foreign certificate", func(b *Broker) {
+		{"authority", func(b *home.Broker) { b.CA = string(other.PEM()) }, "not by the authority that is pinned"},
+		{"name", func(b *home.Broker) { b.ServerName = "camera.example" }, "for another name than camera.example"},
+		{"nothing there", func(b *home.Broker) { b.URL = "mqtts://127.0.0.1:1" }, "nothing listens"},
+		{"no certificate", func(b *home.Broker) { b.Certificate, b.Key = "", "" }, "and this client has none"},
+		{"foreign certificate", func(b *home.Broker) {
 			b.Certificate, b.Key = string(pki.CertificatePEM(stranger)), string(must(pki.KeyPEM(stranger)))
 		}, "does not accept this client's certificate"},
-		{"other client's certificate", func(b *Broker) {
+		{"other client's certificate", func(b *home.Broker) {
 			b.Certificate, b.Key = string(pki.CertificatePEM(elsewhere)), string(must(pki.KeyPEM(elsewhere)))
 		}, "does not accept this client's login"},
-		{"no authority", func(b *Broker) { b.CA = "x" }, "no certificate in PEM form"},
-		{"address", func(b *Broker) { b.URL = "http://x" }, "must look like mqtts://"},
-		{"half a pair", func(b *Broker) { b.Key = "" }, "one of them is missing"},
+		{"no authority", func(b *home.Broker) { b.CA = "x" }, "no certificate in PEM form"},
+		{"address", func(b *home.Broker) { b.URL = "http://x" }, "must look like mqtts://"},
+		{"half a pair", func(b *home.Broker) { b.Key = "" }, "one of them is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := good
 			c.change(&r.Broker)
 			_, err := Dial(t.Context(), nil, keys, r, quiet)
-			var p *Problem
+			var p *home.Problem
 			if !errors.As(err, &p) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Dial = %v, want %q", err, c.want)
 			}

@@ -23,6 +23,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
@@ -43,6 +44,8 @@ type device struct {
 	ca       *pki.CA
 	broker   *broker.Broker
 	mqtt     mqtt.Client
+	dir      string // of the client that paired
+	home     *home.Home
 
 	mu       sync.Mutex
 	gone     bool // the test is over: what still comes finds no log
@@ -161,9 +164,9 @@ func (d *device) pair(conn net.Conn) {
 }
 
 // login makes the client's broker certificate.
-func (d *device) login(id proto.ClientID) Broker {
+func (d *device) login(id proto.ClientID) home.Broker {
 	cert := must(d.ca.Viewer(id))
-	return Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(must(pki.KeyPEM(cert)))}
+	return home.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(must(pki.KeyPEM(cert)))}
 }
 
 func (d *device) receive(msg []byte) {
@@ -308,11 +311,12 @@ func (d *device) notice(e accesslog.Entry, lost bool) uint64 {
 }
 
 // paired pairs a fresh home with a fresh device and leaves the device offline.
-func paired(t *testing.T) (*device, *Home, *Keys, Record) {
+func paired(t *testing.T) (*device, *home.Home, *home.Keys, home.Record) {
 	t.Helper()
 	d := newDevice(t)
-	home := must(OpenHome(t.TempDir()))
-	keys := must(home.Keys())
+	d.dir = t.TempDir()
+	d.home = must(home.Open(d.dir))
+	keys := must(d.home.Keys())
 	ours, theirs := net.Pipe()
 	done := make(chan struct{})
 	go func() { defer close(done); d.pair(theirs) }()
@@ -321,18 +325,23 @@ func paired(t *testing.T) (*device, *Home, *Keys, Record) {
 	if err != nil {
 		t.Fatalf("Pair: %v", err)
 	}
-	if err := home.Save(r); err != nil {
+	if err := d.home.Save(r); err != nil {
 		t.Fatalf("Save: %v", err)
 	}
-	return d, home, keys, r
+	return d, d.home, keys, r
+}
+
+// file returns the name of a file that the client keeps of the device.
+func (d *device) file(ext string) string {
+	return filepath.Join(d.dir, "cameras", string(d.id)+ext)
 }
 
 // dialled is a device that is online and a client that is connected to it.
 func dialled(t *testing.T) (*device, *Camera) {
 	t.Helper()
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	c, err := Dial(t.Context(), home, keys, r, quiet)
+	c, err := Dial(t.Context(), h, keys, r, quiet)
 	if err != nil {
 		t.Fatalf("Dial: %v", err)
 	}

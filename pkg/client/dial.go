@@ -16,6 +16,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/link/mqttframe"
 	"github.com/camd-project/camd/pkg/link/tlsend"
 	"github.com/camd-project/camd/pkg/proto"
@@ -31,33 +32,25 @@ const (
 )
 
 // tlsConfig pins the broker's authority and shows the client's certificate.
-func (b Broker) tlsConfig() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: b.serverName()}
+func tlsConfig(b home.Broker) (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: serverName(b)}
 	if b.CA != "" {
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM([]byte(b.CA)) {
-			return nil, problem(nil, "The authority of the broker %s is no certificate in PEM form.", b.URL)
+			return nil, home.NewProblem(nil, "The authority of the broker %s is no certificate in PEM form.", b.URL)
 		}
 	}
 	if b.Certificate != "" {
 		cert, err := tls.X509KeyPair([]byte(b.Certificate), []byte(b.Key))
 		if err != nil {
-			return nil, problem(err, "The certificate or key for the broker %s can't be used: %v.", b.URL, err)
+			return nil, home.NewProblem(err, "The certificate or key for the broker %s can't be used: %v.", b.URL, err)
 		}
 		cfg.Certificates = []tls.Certificate{cert}
 	}
 	return cfg, nil
 }
 
-func (b Broker) host() string {
-	u, err := url.Parse(b.URL)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
-func (b Broker) address() string {
+func address(b home.Broker) string {
 	u, err := url.Parse(b.URL)
 	if err != nil {
 		return ""
@@ -85,7 +78,7 @@ func (c *Camera) options(cfg *tls.Config) *mqtt.ClientOptions {
 	return o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()
-		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", c.record.Broker.address())
+		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address(c.record.Broker))
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +108,7 @@ func (c *Camera) granted(t mqtt.Token) error {
 	}
 	for _, qos := range t.(*mqtt.SubscribeToken).Result() {
 		if qos != 0 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
-			return problem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
+			return home.NewProblem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
 		}
 	}
 	return nil
@@ -145,26 +138,26 @@ func waitToken(ctx context.Context, t mqtt.Token, limit time.Duration) error {
 }
 
 // explainDial says in a sentence why the broker can't be used.
-func explainDial(b Broker, err error) error {
-	var p *Problem
+func explainDial(b home.Broker, err error) error {
+	var p *home.Problem
 	if err == nil || errors.As(err, &p) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return problem(err, "The broker %s %s.", b.URL, dialReason(b, err))
+	return home.NewProblem(err, "The broker %s %s.", b.URL, dialReason(b, err))
 }
 
 // dialReason goes on after the broker's address.
-func dialReason(b Broker, err error) string {
-	for _, reason := range []func(Broker, error) string{loginReason, certificateReason, alertReason, networkReason} {
+func dialReason(b home.Broker, err error) string {
+	for _, reason := range []func(home.Broker, error) string{loginReason, certificateReason, alertReason, networkReason} {
 		if s := reason(b, err); s != "" {
 			return s
 		}
 	}
-	return "can't be used: " + printable(tlsend.Root(err).Error())
+	return "can't be used: " + home.Printable(tlsend.Root(err).Error())
 }
 
 // loginReason has what MQTT's CONNACK says. MQTT 3.1.1, 3.2.2.3.
-func loginReason(_ Broker, err error) string {
+func loginReason(_ home.Broker, err error) string {
 	var frame *mqttframe.Error
 	switch {
 	case errors.As(err, &frame):
@@ -180,7 +173,7 @@ func loginReason(_ Broker, err error) string {
 }
 
 // certificateReason has what this client does not accept.
-func certificateReason(b Broker, err error) string {
+func certificateReason(b home.Broker, err error) string {
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
@@ -193,9 +186,9 @@ func certificateReason(b Broker, err error) string {
 			pinned = "any authority that this computer knows"
 		}
 		return fmt.Sprintf("shows a certificate that was issued by %s, not by %s; it may be another broker than the one you paired with",
-			printable(tlsend.Issuer(cmp.Or(tlsend.Leaf(err), authority.Cert))), pinned)
+			home.Printable(tlsend.Issuer(cmp.Or(tlsend.Leaf(err), authority.Cert))), pinned)
 	case errors.As(err, &name):
-		return "shows a certificate for another name than " + b.serverName() + ". Name the right one with --broker-name"
+		return "shows a certificate for another name than " + serverName(b) + ". Name the right one with --broker-name"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "shows a certificate that is not valid now; look at its dates and at this computer's clock"
 	case errors.As(err, &invalid):
@@ -206,7 +199,7 @@ func certificateReason(b Broker, err error) string {
 
 // alertReason has what the broker does not accept, and what can be guessed where it
 // went without a word.
-func alertReason(b Broker, err error) string {
+func alertReason(b home.Broker, err error) string {
 	code := tlsend.Alert(err)
 	silent := tlsend.Closed(err) && errors.Is(err, tlsend.ErrUnheard)
 	switch {
@@ -231,7 +224,7 @@ func alertReason(b Broker, err error) string {
 const nameCertificate = "Pair, or add the camera card, with --broker-cert and --broker-key"
 
 // networkReason has name lookup, TCP, and who answers with something else than TLS.
-func networkReason(_ Broker, err error) string {
+func networkReason(_ home.Broker, err error) string {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
 	var timeout net.Error
@@ -256,9 +249,13 @@ func networkReason(_ Broker, err error) string {
 	return ""
 }
 
-func (b Broker) serverName() string {
+func serverName(b home.Broker) string {
 	if b.ServerName != "" {
 		return b.ServerName
 	}
-	return b.host()
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }

@@ -16,14 +16,15 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/camd-project/camd/internal/pki"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/link/linktest"
 	"github.com/camd-project/camd/pkg/link/mqttframe"
 	"github.com/camd-project/camd/pkg/link/tlsend"
 )
 
 func TestWhyABrokerCantBeUsed(t *testing.T) {
-	pinned := Broker{URL: "mqtts://b.example:8883", CA: "CA", Certificate: "c", Key: "k"}
-	bare := Broker{URL: "mqtts://b.example:8883"}
+	pinned := home.Broker{URL: "mqtts://b.example:8883", CA: "CA", Certificate: "c", Key: "k"}
+	bare := home.Broker{URL: "mqtts://b.example:8883"}
 	server := must(x509.ParseCertificate(must(must(pki.NewCA("Evil CA")).Server("b.example")).Certificate[0]))
 	alert := func(code uint8) error {
 		return &net.OpError{Op: "remote error", Err: errors.New(tls.AlertError(code).Error())}
@@ -34,7 +35,7 @@ func TestWhyABrokerCantBeUsed(t *testing.T) {
 	write := &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.ECONNRESET)}
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for name, c := range map[string]struct {
-		broker Broker
+		broker home.Broker
 		err    error
 		want   string
 	}{
@@ -87,7 +88,7 @@ func TestWhyABrokerCantBeUsed(t *testing.T) {
 func TestWithoutACertificate(t *testing.T) {
 	_, _, keys, r := paired(t)
 	r.Broker.Certificate, r.Broker.Key = "", ""
-	try := func(t *testing.T, r Record) {
+	try := func(t *testing.T, r home.Record) {
 		for range 40 {
 			_, err := Dial(t.Context(), nil, keys, r, quiet)
 			if err == nil || !strings.Contains(err.Error(), "a certificate, and this client has none. Pair, or add the camera card, with --broker-cert and --broker-key.") {

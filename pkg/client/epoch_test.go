@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -48,7 +49,7 @@ func TestOtherEpochsChangeNothing(t *testing.T) {
 		"another key":    d.epochStatus(2, d.id, other),
 		"garbage":        {Online: true, Epoch: "a.b.c"},
 	} {
-		if e := c.record.laterEpoch(s); e != nil {
+		if e := laterEpoch(c.record, s); e != nil {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
@@ -56,7 +57,7 @@ func TestOtherEpochsChangeNothing(t *testing.T) {
 }
 
 func FuzzEpochStatus(f *testing.F) {
-	identity := must(x509.MarshalPKIXPublicKey(must(NewKeys()).Signer().Public()))
+	identity := must(x509.MarshalPKIXPublicKey(must(home.NewKeys()).Signer().Public()))
 	f.Add([]byte(`{"online":true,"epoch":"a.b.c"}`))
 	f.Add([]byte(`{"online":false}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -64,18 +65,16 @@ func FuzzEpochStatus(f *testing.F) {
 		if json.Unmarshal(data, &s) != nil {
 			return
 		}
-		if e := (Record{Identity: identity}).laterEpoch(s); e != nil {
+		if e := laterEpoch(home.Record{Identity: identity}, s); e != nil {
 			t.Errorf("an epoch without a signature: %+v", e)
 		}
 	})
 }
 
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"first start": "first start", "a\nb\x1b[31m": "a b [31m", "\u202eabc": " abc", strings.Repeat("x", 300): strings.Repeat("x", maxReason),
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
-		}
-	}
+// trioOf is the keys of d's household as of another device and epoch.
+func trioOf(d *device, id proto.DeviceID, epoch uint64) []byte {
+	key := d.identity.PrivateKey.(*ecdsa.PrivateKey)
+	trio := must(envelope.VerifyTrio(d.trio, &key.PublicKey))
+	trio.Device, trio.Epoch = id, epoch
+	return must(envelope.SignTrio(trio, key))
 }

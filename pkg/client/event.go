@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -35,7 +36,7 @@ func (c *Camera) Snapshot(ctx context.Context) (Picture, error) {
 	}
 	var p proto.Picture
 	if err := envelope.Decode(a.Body, &p); err != nil {
-		return Picture{}, problem(errors.Join(errAnswer, err), "The camera's answer to snapshot can't be read. Update camctl, or the camera.")
+		return Picture{}, home.NewProblem(errors.Join(errAnswer, err), "The camera's answer to snapshot can't be read. Update camctl, or the camera.")
 	}
 	f, err := c.newFetch(p, proto.EventsRequest{Snapshot: sid})
 	if err != nil {
@@ -58,7 +59,7 @@ func (c *Camera) Events(ctx context.Context) ([]proto.Event, error) {
 		}
 		from = a.Next
 	}
-	return nil, problem(errAnswer, "The camera's list of events never ends.")
+	return nil, home.NewProblem(errAnswer, "The camera's list of events never ends.")
 }
 
 // EventPicture fetches the picture of an event by its number; *Refused with
@@ -70,7 +71,7 @@ func (c *Camera) EventPicture(ctx context.Context, id uint64) (Picture, error) {
 		return Picture{}, err
 	}
 	if a.Part == nil {
-		return Picture{}, problem(errAnswer, "The camera's answer to events can't be read. Update camctl, or the camera.")
+		return Picture{}, home.NewProblem(errAnswer, "The camera's answer to events can't be read. Update camctl, or the camera.")
 	}
 	f, err := c.newFetch(a.Part.Picture, q)
 	if err == nil {
@@ -99,7 +100,7 @@ type fetch struct {
 
 func (c *Camera) newFetch(p proto.Picture, q proto.EventsRequest) (*fetch, error) {
 	if p.Size <= 0 || p.Size > proto.MaxPicture || p.Kind != proto.PictureJPEG && p.Kind != proto.PictureMP4 {
-		return nil, problem(errAnswer, "The camera has a picture that this program can't take: %.40q of %d bytes. Update camctl, or the camera.", p.Kind, p.Size)
+		return nil, home.NewProblem(errAnswer, "The camera has a picture that this program can't take: %.40q of %d bytes. Update camctl, or the camera.", p.Kind, p.Size)
 	}
 	return &fetch{camera: c, what: q, is: p, data: make([]byte, p.Size)}, nil
 }
@@ -152,7 +153,7 @@ func (f *fetch) parts(ctx context.Context) error {
 // take puts a part into its place.
 func (f *fetch) take(offset int, p *proto.PicturePart) error {
 	if p == nil || p.Offset != offset || p.Picture != f.is || len(p.Data) != min(proto.PicturePage, f.is.Size-offset) {
-		return problem(errAnswer, "The camera sent another part of the picture than was asked for.")
+		return home.NewProblem(errAnswer, "The camera sent another part of the picture than was asked for.")
 	}
 	copy(f.data[offset:], p.Data)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -111,7 +112,7 @@ func TestSnapshotThatIsNotInTheLog(t *testing.T) {
 			if _, err := c.Snapshot(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if a := c.Alarm(); a == nil || a.Kind != alarmEntry {
+			if a := c.Alarm(); a == nil || a.Kind != home.AlarmEntry {
 				t.Errorf("alarm: %+v", a)
 			}
 		})

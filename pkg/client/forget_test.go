@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -120,7 +121,7 @@ func TestALogThatForgetsCantLie(t *testing.T) {
 		if _, err := c.VerifyLog(t.Context()); !errors.Is(err, accesslog.ErrProof) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if a := c.Alarm(); a == nil || a.Kind != alarmTexts {
+		if a := c.Alarm(); a == nil || a.Kind != home.AlarmTexts {
 			t.Errorf("%s: alarm %+v", name, a)
 		}
 	}
@@ -140,7 +141,7 @@ func TestACameraForgetsNothingNew(t *testing.T) {
 // What can't be proved any more is an alarm, which says whether being away may be why;
 // acknowledged, the log goes on.
 func TestAwayForLongerThanTheCameraRemembers(t *testing.T) {
-	for grown, want := range map[int]string{40: "", 400: alarmAway} {
+	for grown, want := range map[int]string{40: "", 400: home.AlarmAway} {
 		d, c := forgetful(t)
 		d.grow(10)
 		status(t, c)
@@ -152,7 +153,7 @@ func TestAwayForLongerThanTheCameraRemembers(t *testing.T) {
 		if want == "" {
 			continue
 		}
-		if _, err := c.home.Acknowledge(c.record); err != nil {
+		if _, err := d.home.Acknowledge(c.record); err != nil {
 			t.Fatal(err)
 		}
 		d.grow(10)
@@ -168,7 +169,7 @@ func TestAwayForLongerThanTheCameraRemembers(t *testing.T) {
 	d.tamper = func(_ proto.Request, a *proto.Answer) { a.Proof = nil }
 	d.mu.Unlock()
 	status(t, c)
-	if a := c.Alarm(); a == nil || a.Kind != alarmProof {
+	if a := c.Alarm(); a == nil || a.Kind != home.AlarmProof {
 		t.Errorf("alarm %+v", a)
 	}
 }
@@ -188,7 +189,7 @@ func TestAForgetfulLogThatWasPutBack(t *testing.T) {
 	d.log = before
 	d.mu.Unlock()
 	status(t, c)
-	if a := c.Alarm(); a == nil || a.Kind != alarmRollback {
+	if a := c.Alarm(); a == nil || a.Kind != home.AlarmRollback {
 		t.Errorf("alarm %+v", a)
 	}
 }

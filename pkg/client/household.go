@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -25,7 +26,7 @@ func request[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, e
 		return into, err
 	}
 	if err := envelope.Decode(a.Body, &into); err != nil {
-		return into, problem(errors.Join(errAnswer, err), "The camera's answer to %s can't be read. Update camctl, or the camera.", op)
+		return into, home.NewProblem(errors.Join(errAnswer, err), "The camera's answer to %s can't be read. Update camctl, or the camera.", op)
 	}
 	return into, nil
 }
@@ -44,7 +45,7 @@ func (c *Camera) Members(ctx context.Context) ([]proto.Member, error) {
 		}
 		from = a.Next
 	}
-	return nil, problem(errAnswer, "The camera's list of members never ends.")
+	return nil, home.NewProblem(errAnswer, "The camera's list of members never ends.")
 }
 
 // remember keeps the names for sentences about revocations.
@@ -87,9 +88,9 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 	}
 	switch refused.Code {
 	case proto.CodeAtDevice:
-		err = problem(err, "%s There, camd settings --privacy-off members lets owners switch privacy mode off, too.", refused)
+		err = home.NewProblem(err, "%s There, camd settings --privacy-off members lets owners switch privacy mode off, too.", refused)
 	case proto.CodeScope:
-		err = problem(err, "Only an owner, another member with the right to change settings, or someone at the camera can switch privacy mode off.")
+		err = home.NewProblem(err, "Only an owner, another member with the right to change settings, or someone at the camera can switch privacy mode off.")
 	}
 	return p, err
 }
@@ -105,7 +106,7 @@ func (c *Camera) Update(ctx context.Context, q proto.UpdateRequest) (proto.Updat
 func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatus, error) {
 	now, err := request[proto.WiFiStatus](ctx, c, proto.OpWiFi, q)
 	if err == nil && now.Problem != nil {
-		return now, problem(errNotTried, "%s", now.Problem.Reason)
+		return now, home.NewProblem(errNotTried, "%s", now.Problem.Reason)
 	}
 	return now, err
 }
@@ -115,7 +116,7 @@ func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatu
 func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (proto.CertificateStatus, error) {
 	now, err := request[proto.CertificateStatus](ctx, c, proto.OpCertificate, q)
 	if err == nil && q.Do == proto.CertificateDoSet && now.Problem != "" {
-		return now, problem(errNotTaken, "The camera did not take the certificate, and goes on with the one that it has: %s", now.Problem)
+		return now, home.NewProblem(errNotTaken, "The camera did not take the certificate, and goes on with the one that it has: %s", now.Problem)
 	}
 	return now, err
 }

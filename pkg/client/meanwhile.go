@@ -12,6 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -52,7 +53,7 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 		case looked != nil:
 			return meanwhile, err
 		case touched:
-			return meanwhile, problem(err, "Nothing was done, since the household was changed meanwhile in what this is about: %s Ask again if it is still to be done.", strings.Join(news, " "))
+			return meanwhile, home.NewProblem(err, "Nothing was done, since the household was changed meanwhile in what this is about: %s Ask again if it is still to be done.", strings.Join(news, " "))
 		}
 		meanwhile = append(meanwhile, news...)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -104,7 +105,7 @@ func changing(t *testing.T, scopes []proto.Scope) (*device, *Camera) {
 }
 
 func TestChangeIsAskedForAgainWhereNothingContradicts(t *testing.T) {
-	dora := must(NewKeys()).ID()
+	dora := must(home.NewKeys()).ID()
 	g, keys := guestCard(t)
 	for what, c := range map[string]struct {
 		entry  accesslog.Entry

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -30,45 +29,9 @@ type Notice struct {
 	Missed bool
 }
 
-// cursor is how far a client has come in the notices of one epoch.
-type cursor struct {
-	known bool
-	index uint64 // of the last one
-}
-
-// noticeCursor reads how far this home had come; one of another epoch counts for
-// nothing, and neither does what can't be read.
-func (l *ledger) noticeCursor(epoch uint64) cursor {
-	data, err := l.read(fileNotice)
-	if err != nil {
-		return cursor{}
-	}
-	return parseCursor(data, epoch)
-}
-
-func parseCursor(data []byte, epoch uint64) cursor {
-	of, rest, ok := strings.Cut(strings.TrimSpace(string(data)), " ")
-	ep, err := strconv.ParseUint(of, 10, 64)
-	if !ok || err != nil || ep != epoch {
-		return cursor{}
-	}
-	n, err := strconv.ParseUint(rest, 10, 64)
-	return cursor{known: err == nil, index: n}
-}
-
-// sawNotice never lowers what another process has written.
-func (l *ledger) sawNotice(epoch, index uint64) error {
-	return l.change(func() error {
-		if c := l.noticeCursor(epoch); c.known && c.index >= index {
-			return nil
-		}
-		return l.write(fileNotice, []byte(strconv.FormatUint(epoch, 10)+" "+strconv.FormatUint(index, 10)))
-	})
-}
-
 // notices is the owner goroutine's.
 type notices struct {
-	last      cursor
+	last      home.NoticeCursor
 	listeners []*listener
 	recent    [noticeQueue]string // entries of the last ones, by index modulo its length
 	announced uint64              // the newest one that an answer told of
@@ -108,7 +71,7 @@ func (c *Camera) Notices(ctx context.Context) (<-chan Notice, func(), error) {
 
 // LastNotice is the number of the last notice that this home has seen.
 func (c *Camera) LastNotice(ctx context.Context) (index uint64, known bool, err error) {
-	err = c.do(ctx, func(s *state) { index, known = s.notices.last.index, s.notices.last.known })
+	err = c.do(ctx, func(s *state) { index, known = s.notices.last.Index, s.notices.last.Known })
 	return index, known, err
 }
 
@@ -119,11 +82,11 @@ func (c *Camera) SawNotices(ctx context.Context, index uint64) error {
 
 // saw moves on, and writes down where to.
 func (c *Camera) saw(s *state, index uint64) {
-	if s.notices.last.known && index < s.notices.last.index {
+	if s.notices.last.Known && index < s.notices.last.Index {
 		return
 	}
-	s.notices.last = cursor{true, index}
-	if err := c.ledger.sawNotice(c.record.Epoch, index); err != nil {
+	s.notices.last = home.NoticeCursor{Known: true, Index: index}
+	if err := c.household.SetNoticeCursor(index); err != nil {
 		c.log.Warn("can't keep the number of the last notice", "error", err)
 	}
 }
@@ -141,7 +104,7 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 	case m.Index >= c.Verified()+noticeLead:
 		c.doubt() // if the log is that long, its proof says so, and what was missed
 		return errNotice
-	case n.last.known && m.Index <= n.last.index:
+	case n.last.Known && m.Index <= n.last.Index:
 		if *recent != m.Entry { // late, long gone, or of a log that was put back
 			c.doubt()
 		}
@@ -151,7 +114,7 @@ func (c *Camera) notice(s *state, m proto.Notice) error {
 	if err != nil || e.Epoch != m.Epoch {
 		return errors.Join(errNotice, err)
 	}
-	missed := n.last.known && m.Previous != n.last.index && m.Previous != m.Index // the last of an epoch names none before
+	missed := n.last.Known && m.Previous != n.last.Index && m.Previous != m.Index // the last of an epoch names none before
 	if m.Index >= c.Verified()+noticeLead/2 {
 		c.doubt()
 	}
@@ -182,10 +145,10 @@ func (c *Camera) doubt() {
 // heed takes from an answer, whose log was proved to have so many entries, up to where
 // there are notices. What was seen before that request, and is not in the log, is made
 // up: then nobody knows how far this home has come. docs/protocol.md 4.8.
-func (c *Camera) heed(s *state, seen cursor, noticed, size uint64) {
-	if seen.known && seen.index >= size && s.notices.last == seen {
-		s.notices.last = cursor{}
-		if err := c.ledger.change(func() error { return c.ledger.remove(fileNotice) }); err != nil {
+func (c *Camera) heed(s *state, seen home.NoticeCursor, noticed, size uint64) {
+	if seen.Known && seen.Index >= size && s.notices.last == seen {
+		s.notices.last = home.NoticeCursor{}
+		if err := c.household.ResetNoticeCursor(); err != nil {
 			c.log.Warn("can't forget the number of the last notice", "error", err)
 		}
 	}
@@ -198,9 +161,9 @@ func (c *Camera) heed(s *state, seen cursor, noticed, size uint64) {
 func (n *notices) announce(index uint64) {
 	switch {
 	case len(n.listeners) == 0 || index == 0:
-	case !n.last.known:
-		n.last = cursor{true, index} // the first that this home hears of
-	case index > n.last.index && index > n.announced:
+	case !n.last.Known:
+		n.last = home.NoticeCursor{Known: true, Index: index} // the first that this home hears of
+	case index > n.last.Index && index > n.announced:
 		n.announced = index
 		n.grace.Reset(noticeGrace)
 	}
@@ -209,7 +172,7 @@ func (n *notices) announce(index uint64) {
 // overdue says that an announced notice did not come.
 func (c *Camera) overdue(s *state) {
 	n := &s.notices
-	if len(n.listeners) == 0 || n.announced <= n.last.index {
+	if len(n.listeners) == 0 || n.announced <= n.last.Index {
 		return
 	}
 	c.saw(s, n.announced)

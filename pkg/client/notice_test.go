@@ -6,6 +6,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -37,7 +38,7 @@ func TestNoticesComeInOrderAndTellOfGaps(t *testing.T) {
 	if n := <-l; n.Index != fourth || n.Missed {
 		t.Errorf("notice %+v", n)
 	}
-	if got := c.ledger.noticeCursor(1); got != (cursor{true, fourth}) {
+	if got := c.household.NoticeCursor(); got != (home.NoticeCursor{Known: true, Index: fourth}) {
 		t.Errorf("kept %+v, want %d", got, fourth)
 	}
 }
@@ -115,9 +116,9 @@ func TestWithheldNoticeIsToldOfByTheNextAnswer(t *testing.T) {
 }
 
 func TestWhatTheLogShowedIsNotMissed(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	l := listening(t, c)
 	d.notice(privacyOn, false)
 	<-l
@@ -127,7 +128,7 @@ func TestWhatTheLogShowedIsNotMissed(t *testing.T) {
 	}
 	lost := d.notice(privacyOn, false) // nobody is there
 
-	c = must(Dial(t.Context(), home, keys, r, quiet))
+	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	if index, known, err := c.LastNotice(t.Context()); !known || err != nil || index != lost-1 {
 		t.Errorf("last notice %d, %v, %v", index, known, err)
@@ -143,7 +144,7 @@ func TestWhatTheLogShowedIsNotMissed(t *testing.T) {
 }
 
 func TestSlowListenerHearsOfItsGap(t *testing.T) {
-	n := notices{last: cursor{true, 1}}
+	n := notices{last: home.NoticeCursor{Known: true, Index: 1}}
 	slow := &listener{out: make(chan Notice, 1)}
 	n.listeners = []*listener{slow}
 	for i := range 3 {
@@ -205,18 +206,18 @@ func TestNumberThatIsMadeUpHidesNothing(t *testing.T) {
 
 // A number that another program, or an earlier one, has kept is not believed for ever.
 func TestKeptNumberThatIsMadeUpIsForgotten(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	if err := newLedger(home, d.id).sawNotice(1, 1<<40); err != nil {
+	if err := must(home.OpenHousehold(h, r)).SetNoticeCursor(1 << 40); err != nil {
 		t.Fatal(err)
 	}
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	status(t, c)
 	if index, known, err := c.LastNotice(t.Context()); known || err != nil {
 		t.Fatalf("last notice %d, %v, %v", index, known, err)
 	}
-	if got := c.ledger.noticeCursor(1); got.known {
+	if got := c.household.NoticeCursor(); got.Known {
 		t.Errorf("kept %+v", got)
 	}
 	l := listening(t, c)

@@ -1,13 +1,10 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"crypto/x509"
-	"fmt"
-	"time"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -16,11 +13,11 @@ import (
 // goes before what the camera tells of its broker and gives of a login. Of known, the
 // record of an earlier pairing, an address that was named then and what else the
 // camera does not give stay; nil: there is none.
-func Pair(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *Keys, login Broker, known *Record) (Record, error) {
-	if err := login.For(keys.ID()); err != nil {
-		return Record{}, err
+func Pair(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *home.Keys, login home.Broker, known *home.Record) (home.Record, error) {
+	if err := login.CheckFor(keys.ID()); err != nil {
+		return home.Record{}, err
 	}
-	return SetUp(ctx, conn, label, keys, known, func(_ context.Context, t *pairing.Talk) (Broker, error) {
+	return SetUp(ctx, conn, label, keys, known, func(_ context.Context, t *pairing.Talk) (home.Broker, error) {
 		return login, t.Set(proto.SetupSettings{}, nil)
 	})
 }
@@ -28,8 +25,8 @@ func Pair(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *Key
 // SetUp is Pair with a conversation in which the camera can be asked and set up
 // (docs/protocol.md 3.11). talk holds it, until Talk.Set has returned nil, and returns the
 // login.
-func SetUp(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *Keys, known *Record, talk func(context.Context, *pairing.Talk) (Broker, error)) (Record, error) {
-	var login Broker
+func SetUp(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *home.Keys, known *home.Record, talk func(context.Context, *pairing.Talk) (home.Broker, error)) (home.Record, error) {
+	var login home.Broker
 	var wrong error
 	p, err := pairing.Initiate(ctx, conn, pairing.Client{Label: label, Sig: keys.Signer(), Enc: keys.Opener().PublicKey(),
 		Setup: func(ctx context.Context, t *pairing.Talk) error {
@@ -38,27 +35,13 @@ func SetUp(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *Ke
 		}})
 	switch {
 	case wrong != nil && !pairing.IsFailure(wrong): // the client's own
-		return Record{}, wrong
+		return home.Record{}, wrong
 	case err != nil:
-		return Record{}, problem(err, "%s", pairing.Sentence(err))
+		return home.Record{}, home.NewProblem(err, "%s", pairing.Sentence(err))
 	}
-	return newRecord(p, label, login, known)
-}
-
-// newRecord is what to keep of a camera that has just paired.
-func newRecord(p pairing.Paired, label pairing.Label, login Broker, known *Record) (Record, error) {
-	identity, err := x509.MarshalPKIXPublicKey(p.Identity)
-	if err != nil {
-		return Record{}, fmt.Errorf("write identity key: %w", err)
+	var before *home.Broker
+	if known.IsOf(p.Identity) {
+		before = &known.Broker
 	}
-	said, name := p.Receipt.Broker, ""
-	if known != nil && bytes.Equal(known.Identity, identity) {
-		login, name = login.again(known.Broker, said), known.Name
-	}
-	login = login.or(said)
-	login.Said = said.URL
-	r := Record{Version: recordVersion, Device: label.Device, Name: name, Member: p.Receipt.Name, Role: p.Receipt.Role,
-		Identity: identity, Trio: string(p.TrioJWS), Epoch: p.Trio.Epoch, Paired: time.Now().Unix(), Broker: login}
-	_, err = r.check()
-	return r, err
+	return home.NewRecord(p, label.Device, login.Complete(before, p.Receipt.Broker), known)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -47,10 +48,10 @@ func TestAnsweredRevokeLeavesNothing(t *testing.T) {
 	if err != nil || !slices.Equal(a.Revoked, []proto.ClientID{ben}) {
 		t.Fatalf("Revoke = %v, %v", a, err)
 	}
-	if l := c.Unanswered(); len(l) != 0 {
+	if l := c.PendingRevokes(); len(l) != 0 {
 		t.Errorf("unanswered: %+v", l)
 	}
-	if _, err := os.Stat(c.home.file(d.id, filePending)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(d.file(".pending")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is left: %v", err)
 	}
 	calm(t, c)
@@ -58,10 +59,10 @@ func TestAnsweredRevokeLeavesNothing(t *testing.T) {
 
 // TestUnansweredRevokeGoesBeforeAllElse has the answer lost and the process end.
 func TestUnansweredRevokeGoesBeforeAllElse(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
 	d.handle = removes
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	if _, err := c.Members(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -74,15 +75,15 @@ func TestUnansweredRevokeGoesBeforeAllElse(t *testing.T) {
 		t.Fatalf("Revoke = %v", err)
 	}
 	c.Close()
-	if l := home.Remarks(r); len(l) != 1 || !strings.Contains(l[0], "not confirmed yet that these are removed: Ben") {
-		t.Errorf("remarks %q", l)
+	if l := h.Warnings(r); len(l) != 1 || !strings.Contains(l[0], "not confirmed yet that these are removed: Ben") {
+		t.Errorf("warnings %q", l)
 	}
 
 	d.mu.Lock()
 	id := d.requests[len(d.requests)-1].ID
 	d.deaf, d.requests, d.handle = 0, nil, removes
 	d.mu.Unlock()
-	c = must(Dial(t.Context(), home, keys, r, quiet))
+	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	status(t, c)
 	ops, ids := d.ops()
@@ -93,8 +94,8 @@ func TestUnansweredRevokeGoesBeforeAllElse(t *testing.T) {
 	if n := len(must(d.log.Read(0, 100))); n != 3 {
 		t.Errorf("%d entries, want one revocation beside 2", n)
 	}
-	if l := c.Remarks(t.Context()); len(l) != 1 || !strings.Contains(l[0], "now confirmed the removal of Ben") {
-		t.Errorf("remarks %q", l)
+	if l := c.Warnings(t.Context()); len(l) != 1 || !strings.Contains(l[0], "now confirmed the removal of Ben") {
+		t.Errorf("warnings %q", l)
 	}
 	calm(t, c)
 }
@@ -106,7 +107,7 @@ func TestRefusedRevokeIsAnswered(t *testing.T) {
 	if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben}); !errors.As(err, &refused) || refused.Code != proto.CodeLastOwner {
 		t.Errorf("Revoke = %v", err)
 	}
-	if l := c.Unanswered(); len(l) != 0 {
+	if l := c.PendingRevokes(); len(l) != 0 {
 		t.Errorf("unanswered: %+v", l)
 	}
 }
@@ -127,9 +128,9 @@ func TestBusyIsNoAnswerToARevoke(t *testing.T) {
 }
 
 func TestKeepingGuestsStaysBoundToWhatWasSeen(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	status(t, c)
 	d.mu.Lock()
 	d.handle = func(proto.Request) (proto.Code, any) { return proto.CodeBusy, nil }
@@ -143,7 +144,7 @@ func TestKeepingGuestsStaysBoundToWhatWasSeen(t *testing.T) {
 	first := d.requests[len(d.requests)-1]
 	d.requests, d.done, d.handle = nil, map[string]outcome{}, func(proto.Request) (proto.Code, any) { return proto.CodeStateChanged, nil }
 	d.mu.Unlock()
-	c = must(Dial(t.Context(), home, keys, r, quiet))
+	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	if err := c.settle(t.Context()); err != nil {
 		t.Fatal(err)
@@ -159,35 +160,25 @@ func TestKeepingGuestsStaysBoundToWhatWasSeen(t *testing.T) {
 // TestProcessesShareRevocations has another process of the home with one that is
 // unanswered: this one settles it.
 func TestProcessesShareRevocations(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
 	d.handle = removes
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	status(t, c)
-	other := newLedger(home, d.id)
-	u := Unanswered{ID: "other", Epoch: 1, Body: []byte(`{"client":"` + string(ben) + `"}`)}
-	if err := other.await(u); err != nil {
+	other := must(home.OpenHousehold(h, r))
+	p := home.PendingRevoke{ID: "other", Epoch: 1, Body: []byte(`{"client":"` + string(ben) + `"}`)}
+	if err := other.AddPending(p); err != nil {
 		t.Fatal(err)
 	}
 	status(t, c)
 	if ops, ids := d.ops(); !slices.Contains(ids, "other") || ops[len(ops)-1] != proto.OpStatus || ops[len(ops)-2] != proto.OpRevoke {
 		t.Errorf("sent %v", ops)
 	}
-	if l := must(other.pending(1)); len(l) != 0 {
+	if l := must(other.PendingRevokes()); len(l) != 0 {
 		t.Errorf("left %+v", l)
 	}
 	calm(t, c)
-}
-
-func TestRevocationsOfAnEarlierEpochAreMoot(t *testing.T) {
-	l := newLedger(must(OpenHome(t.TempDir())), proto.NewDeviceID())
-	if err := l.await(Unanswered{ID: "x", Epoch: 1, Body: []byte(`{"client":"` + string(ben) + `"}`)}); err != nil {
-		t.Fatal(err)
-	}
-	if got := must(l.pending(2)); len(got) != 0 {
-		t.Errorf("pending %+v", got)
-	}
 }
 
 // TestHeldAnswerToARevokeIsNoAlarm has a broker show, at the repetition, the answer to
@@ -226,7 +217,7 @@ func TestHeldAnswerToARevokeIsNoAlarm(t *testing.T) {
 	}
 	d.mu.Unlock()
 	status(t, c)
-	if n := len(c.Unanswered()); n != 0 {
+	if n := len(c.PendingRevokes()); n != 0 {
 		t.Errorf("%d are unanswered", n)
 	}
 	calm(t, c)
@@ -241,7 +232,7 @@ func TestRevokeStandsUntilItIsJudged(t *testing.T) {
 		if _, err := c.Revoke(t.Context(), proto.Revoke{Client: ben}); !errors.As(err, &refused) || refused.Code != code {
 			t.Errorf("%s: Revoke = %v", code, err)
 		}
-		left := c.Unanswered()
+		left := c.PendingRevokes()
 		if len(left) != 1 {
 			t.Fatalf("%s: the revocation is forgotten", code)
 		}
@@ -253,7 +244,7 @@ func TestRevokeStandsUntilItIsJudged(t *testing.T) {
 		if ops, ids := d.ops(); ops[0] != proto.OpRevoke || ids[0] != left[0].ID {
 			t.Errorf("%s: first came %s", code, ops[0])
 		}
-		if len(c.Unanswered()) != 0 {
+		if len(c.PendingRevokes()) != 0 {
 			t.Errorf("%s: it is unanswered still", code)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -50,7 +51,7 @@ func newSession(ctx context.Context, c *Camera, o WatchOptions) (*Session, error
 	began := time.Now()
 	pc, err := newPeer(o, c.log)
 	if err != nil {
-		return nil, problem(err, "WebRTC can't be started: %v.", err)
+		return nil, home.NewProblem(err, "WebRTC can't be started: %v.", err)
 	}
 	s := &Session{id: randomID(), camera: c, options: o, pc: pc, began: began,
 		candidates: make(chan *webrtc.ICECandidate, candidateQueue), done: make(chan struct{}), cancelSignals: func() {}}
@@ -90,11 +91,11 @@ func (s *Session) changed(state webrtc.PeerConnectionState) {
 		s.connected.CompareAndSwap(0, int64(time.Since(s.began)))
 	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 		if s.connected.Load() == 0 {
-			s.finish(problem(ErrLost, "There is no way for picture and sound between this computer and the camera. Both may be behind strict firewalls; a TURN server helps."))
+			s.finish(home.NewProblem(ErrLost, "There is no way for picture and sound between this computer and the camera. Both may be behind strict firewalls; a TURN server helps."))
 			return
 		}
 		// A camera that ends the session also says why, by another way.
-		time.AfterFunc(endGrace, func() { s.finish(problem(ErrLost, "The connection to the camera was lost.")) })
+		time.AfterFunc(endGrace, func() { s.finish(home.NewProblem(ErrLost, "The connection to the camera was lost.")) })
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -165,7 +166,7 @@ func TestUnusableAnswerIsSaidByeTo(t *testing.T) {
 		return proto.CodeOK, proto.LiveAnswer{SDP: "no SDP"}
 	}
 	_, err := c.Watch(t.Context(), WatchOptions{Video: func(Frame) {}})
-	var p *Problem
+	var p *home.Problem
 	if !errors.As(err, &p) || !strings.Contains(err.Error(), "can't be started") {
 		t.Errorf("Watch = %v", err)
 	}

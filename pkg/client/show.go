@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/code"
 )
@@ -23,7 +23,7 @@ type Code = code.Sealed
 
 // NewCode makes the code by which the camera of label lets this client in, and sets itself
 // up with s; what s leaves out stays as it is there. docs/protocol.md 3.12.
-func NewCode(label pairing.Label, keys *Keys, s proto.SetupSettings) (Code, error) {
+func NewCode(label pairing.Label, keys *home.Keys, s proto.SetupSettings) (Code, error) {
 	card, err := keys.Card()
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func NewCode(label pairing.Label, keys *Keys, s proto.SetupSettings) (Code, erro
 	}
 	sealed, err := code.Seal(label.Secret, label.Device, b)
 	if err != nil {
-		return nil, problem(err, "What the camera is to be told does not fit a code: %v.", err)
+		return nil, home.NewProblem(err, "What the camera is to be told does not fit a code: %v.", err)
 	}
 	return sealed, nil
 }
@@ -62,7 +62,7 @@ func loginOf(s proto.SetupSettings) (*code.Login, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Key)
 	key, ok := parsed.(*ecdsa.PrivateKey)
 	if err != nil || !ok {
-		return nil, problem(err, "A certificate fits a code only with its key, on P-256.")
+		return nil, home.NewProblem(err, "A certificate fits a code only with its key, on P-256.")
 	}
 	scalar, err := key.Bytes()
 	if err != nil {
@@ -78,10 +78,10 @@ func certificateOf(text string) ([]byte, error) {
 	}
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, problem(nil, "The authority of the broker is no certificate in PEM form.")
+		return nil, home.NewProblem(nil, "The authority of the broker is no certificate in PEM form.")
 	}
 	if more, _ := pem.Decode(rest); more != nil {
-		return nil, problem(nil, "The authority of the broker is several certificates, and a code has room for one. Name the one that signed the broker's.")
+		return nil, home.NewProblem(nil, "The authority of the broker is several certificates, and a code has room for one. Name the one that signed the broker's.")
 	}
 	_, err := x509.ParseCertificate(block.Bytes)
 	return block.Bytes, err
@@ -92,21 +92,21 @@ func certificateOf(text string) ([]byte, error) {
 type Awaiting struct {
 	camera *Camera // of which only the connection is used
 	label  pairing.Label
-	keys   *Keys
-	broker Broker
+	keys   *home.Keys
+	broker home.Broker
 }
 
 // Await connects to the broker by which the camera of label will answer, so that nothing it
 // says is lost, and before anything is shown.
-func Await(ctx context.Context, label pairing.Label, keys *Keys, broker Broker, log *slog.Logger) (*Awaiting, error) {
-	if err := errors.Join(broker.Check(), broker.For(keys.ID())); err != nil {
+func Await(ctx context.Context, label pairing.Label, keys *home.Keys, broker home.Broker, log *slog.Logger) (*Awaiting, error) {
+	if err := errors.Join(broker.Check(), broker.CheckFor(keys.ID())); err != nil {
 		return nil, err
 	}
-	cfg, err := broker.tlsConfig()
+	cfg, err := tlsConfig(broker)
 	if err != nil {
 		return nil, err
 	}
-	c := &Camera{record: Record{Device: label.Device, Broker: broker}, keys: keys, log: log.With("component", "client"),
+	c := &Camera{record: home.Record{Device: label.Device, Broker: broker}, keys: keys, log: log.With("component", "client"),
 		inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1)}
 	c.mqtt = mqtt.NewClient(c.options(cfg)) //nolint:contextcheck // it reconnects after ctx
 	a := &Awaiting{camera: c, label: label, keys: keys, broker: broker}
@@ -126,13 +126,13 @@ func (a *Awaiting) Close() { a.camera.mqtt.Disconnect(disconnectMS) }
 // Receipt waits for the camera to say that it took the code. Nothing is kept and nothing
 // counts before its identity key was found to be the label's. When ctx ends the error says
 // what can't be told from here. known is the record of an earlier pairing, or nil.
-func (a *Awaiting) Receipt(ctx context.Context, sealed Code, known *Record) (Record, error) {
+func (a *Awaiting) Receipt(ctx context.Context, sealed Code, known *home.Record) (home.Record, error) {
 	c := pairing.Client{Label: a.label, Sig: a.keys.Signer(), Enc: a.keys.Opener().PublicKey()}
 	var strange error
 	for {
 		m, ok := a.next(ctx)
 		if !ok {
-			return Record{}, a.unanswered(context.Cause(ctx), strange)
+			return home.Record{}, a.unanswered(context.Cause(ctx), strange)
 		}
 		if m.topic != proto.TopicOut(a.label.Device, a.keys.ID()) {
 			continue
@@ -140,7 +140,7 @@ func (a *Awaiting) Receipt(ctx context.Context, sealed Code, known *Record) (Rec
 		p, err := c.Confirmed(m.payload, a.keys.Opener(), sealed.Hash())
 		switch {
 		case err == nil:
-			return answered(p, a.label, a.broker, known)
+			return home.NewRecord(p, a.label.Device, a.broker, known)
 		case !errors.Is(err, pairing.ErrElse):
 			strange = err // whoever saw the code can say so, and the camera may still come
 		}
@@ -168,25 +168,9 @@ func (a *Awaiting) unanswered(end, strange error) error {
 	case errors.Is(end, context.Canceled):
 		return end
 	case errors.Is(strange, pairing.ErrIdentity):
-		return problem(strange, "Something at the broker %s knows the code that was shown, and it is not the camera on the label. Nothing is paired. Compare the label with the camera's, and show another code.", a.broker.URL)
+		return home.NewProblem(strange, "Something at the broker %s knows the code that was shown, and it is not the camera on the label. Nothing is paired. Compare the label with the camera's, and show another code.", a.broker.URL)
 	case strange != nil:
-		return problem(strange, "What answered at the broker %s can't be verified, so nothing is paired. Show another code.", a.broker.URL)
+		return home.NewProblem(strange, "What answered at the broker %s can't be verified, so nothing is paired. Show another code.", a.broker.URL)
 	}
-	return problem(end, "The camera has not answered at the broker %s, so nothing is paired yet. From here it can't be told whether it has read the code, or could not use what it says: look at its light. Open its pairing window again and show a new code; hold it still, a hand's width to an arm's length away.", a.broker.URL)
-}
-
-// answered is what to keep of a camera that did, at broker.
-func answered(p pairing.Paired, label pairing.Label, broker Broker, known *Record) (Record, error) {
-	identity, err := x509.MarshalPKIXPublicKey(p.Identity)
-	if err != nil {
-		return Record{}, fmt.Errorf("write identity key: %w", err)
-	}
-	broker.Said = p.Receipt.Broker.URL
-	r := Record{Version: recordVersion, Device: label.Device, Member: p.Receipt.Name, Role: p.Receipt.Role,
-		Identity: identity, Trio: string(p.TrioJWS), Epoch: p.Trio.Epoch, Paired: time.Now().Unix(), Broker: broker}
-	if known != nil && string(known.Identity) == string(identity) {
-		r.Name = known.Name
-	}
-	_, err = r.check()
-	return r, err
+	return home.NewProblem(end, "The camera has not answered at the broker %s, so nothing is paired yet. From here it can't be told whether it has read the code, or could not use what it says: look at its light. Open its pairing window again and show a new code; hold it still, a hand's width to an arm's length away.", a.broker.URL)
 }

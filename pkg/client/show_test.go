@@ -12,13 +12,14 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/code"
 )
 
 func TestACodeSaysWhatIsSet(t *testing.T) {
 	d := newDevice(t)
-	keys := must(NewKeys())
+	keys := must(home.NewKeys())
 	set := proto.SetupSettings{
 		WiFi:   &proto.WiFi{SSID: "\xff home", Password: "correct horse", Hidden: true, OpenOK: true},
 		Broker: &proto.SetupBroker{URL: "mqtts://broker:8883", ViewerURL: "mqtts://broker:8884", ServerName: "home", CA: string(d.ca.PEM())},
@@ -63,7 +64,7 @@ func TestACodeSaysWhatIsSet(t *testing.T) {
 }
 
 // waiting is a client that has shown a code to d.
-func (d *device) waiting(keys *Keys) (*Awaiting, Code) {
+func (d *device) waiting(keys *home.Keys) (*Awaiting, Code) {
 	d.t.Helper()
 	login := d.login(keys.ID())
 	login.URL, login.CA = "mqtts://"+d.broker.Address(), string(d.ca.PEM())
@@ -76,12 +77,12 @@ func (d *device) waiting(keys *Keys) (*Awaiting, Code) {
 }
 
 // confirm has the device, or who takes its place, answer a code.
-func (d *device) confirm(keys *Keys, sealed Code, change func(*pairing.Device)) {
+func (d *device) confirm(keys *home.Keys, sealed Code, change func(*pairing.Device)) {
 	d.t.Helper()
 	d.wait(d.mqtt.Publish(proto.TopicOut(d.id, keys.ID()), 0, false, d.confirmation(keys, sealed, change)))
 }
 
-func (d *device) confirmation(keys *Keys, sealed Code, change func(*pairing.Device)) []byte {
+func (d *device) confirmation(keys *home.Keys, sealed Code, change func(*pairing.Device)) []byte {
 	d.t.Helper()
 	p := pairing.Device{ID: d.id, Identity: d.identity.PrivateKey.(*ecdsa.PrivateKey), Chain: d.identity.Certificate, Trio: d.trio, Epoch: 1, Household: d.hhSig}
 	if change != nil {
@@ -95,7 +96,7 @@ func TestReceiptOfACode(t *testing.T) {
 	d := newDevice(t)
 	d.log = d.newLog("Anna")
 	d.connect()
-	keys := must(NewKeys())
+	keys := must(home.NewKeys())
 	a, sealed := d.waiting(keys)
 	other := must(NewCode(d.label, keys, proto.SetupSettings{}))
 	d.confirm(keys, other, nil) // of an earlier code
@@ -138,7 +139,7 @@ func TestCodeThatIsNotAnswered(t *testing.T) {
 		}, "not the camera on the label"},
 		"another household": {func(p *pairing.Device) { p.Household = newDevice(t).hhSig }, "can't be verified"},
 	} {
-		keys := must(NewKeys())
+		keys := must(home.NewKeys())
 		a, sealed := d.waiting(keys)
 		if c.change != nil {
 			a.camera.inbound <- inbound{proto.TopicOut(d.id, keys.ID()), d.confirmation(keys, sealed, c.change)}
@@ -146,7 +147,7 @@ func TestCodeThatIsNotAnswered(t *testing.T) {
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 		_, err := a.Receipt(ctx, sealed, nil)
 		cancel()
-		var p *Problem
+		var p *home.Problem
 		if !errors.As(err, &p) || !strings.Contains(p.Sentence, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}

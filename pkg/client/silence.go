@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -66,7 +67,7 @@ func (r *receiver) lastPacket() time.Time {
 func (s *Session) watchSilence() {
 	vigil(s.ctx, s.heard, s.camera.wentOffline, func() {
 		s.ended.Store(true)
-		s.finish(problem(errors.Join(ErrLost, ErrOffline), "The camera %s went offline: it lost its power or its network, or its software ended.", s.camera.record.Title()))
+		s.finish(home.NewProblem(errors.Join(ErrLost, ErrOffline), "The camera %s went offline: it lost its power or its network, or its software ended.", s.camera.record.Title()))
 	})
 }
 

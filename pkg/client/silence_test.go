@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -99,7 +100,7 @@ func TestWhatPasses(t *testing.T) {
 	}{
 		{nil, false}, {errors.New("x"), false}, {context.Canceled, false},
 		{ErrClosed, false}, {ErrNewEpoch, false}, {fmt.Errorf("%w: %w", ErrNoAnswer, ErrOffline), true},
-		{problem(ErrLost, "The connection was lost."), true},
+		{home.NewProblem(ErrLost, "The connection was lost."), true},
 		{&Refused{Code: proto.CodeNoMedia}, true}, {&Refused{Code: proto.CodeTooManySessions}, true}, {&Refused{Code: proto.CodeBusy}, true},
 		{&Refused{Code: proto.CodeRevoked}, false}, {&Refused{Code: proto.CodePrivacy}, false}, {&Refused{Code: proto.CodeScope}, false}, {&Refused{Code: proto.CodeNoLight}, false},
 		{explainEnd(proto.EndShutdown), true}, {explainEnd(proto.EndICE), true}, {explainEnd(proto.EndMedia), true},

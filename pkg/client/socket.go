@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -98,7 +99,7 @@ func exchange(conn io.ReadWriter, command any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("parse answer: %w", err)
 	}
 	if !head.OK {
-		return nil, problem(errLocal, "%s", head.Error)
+		return nil, home.NewProblem(errLocal, "%s", head.Error)
 	}
 	return line, nil
 }
@@ -120,14 +121,14 @@ func readLine(r io.Reader) ([]byte, error) {
 }
 
 func explainSocket(socket string, err error) error {
-	var p *Problem
+	var p *home.Problem
 	switch {
 	case errors.As(err, &p), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return problem(err, "No camd answers at %s. Start it, or name its socket with --socket.", socket)
+		return home.NewProblem(err, "No camd answers at %s. Start it, or name its socket with --socket.", socket)
 	case errors.Is(err, fs.ErrPermission):
-		return problem(err, "This user may not use %s. Join the group camd there, by: sudo usermod -a -G camd \"$USER\", and log in anew.", socket)
+		return home.NewProblem(err, "This user may not use %s. Join the group camd there, by: sudo usermod -a -G camd \"$USER\", and log in anew.", socket)
 	}
-	return problem(err, "camd at %s can't be asked: %v.", socket, err)
+	return home.NewProblem(err, "camd at %s can't be asked: %v.", socket, err)
 }

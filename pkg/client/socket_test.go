@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/camd-project/camd/pkg/client/home"
 )
 
 // daemon answers one command on a socket with line and then calls after.
@@ -72,7 +74,7 @@ func TestSocketTroubleIsASentence(t *testing.T) {
 		filepath.Join(t.TempDir(), "x"): "No camd answers at",
 	} {
 		_, err := Join(t.Context(), socket)
-		var p *Problem
+		var p *home.Problem
 		if !errors.As(err, &p) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Join = %v, want %q", err, want)
 		}

@@ -1,6 +1,8 @@
 package client
 
-import "time"
+import (
+	"time"
+)
 
 // TrackStats count since the session began.
 type TrackStats struct {

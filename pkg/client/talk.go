@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -64,7 +65,7 @@ func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
 	}
 	for _, v := range status.Sessions {
 		if slices.Contains(v.Scopes, proto.ScopeTalk) {
-			return problem(refused, "%s is speaking through the camera. Try again when they have stopped.", v.Name)
+			return home.NewProblem(refused, "%s is speaking through the camera. Try again when they have stopped.", v.Name)
 		}
 	}
 	return refused
@@ -75,7 +76,7 @@ func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
 // Call, such as *Refused with someone_speaks or quiet_hours.
 func (s *Session) Talk(ctx context.Context) (*Talk, error) {
 	if s.voice == nil {
-		return nil, problem(errMute, "This session carries no voice to the camera. Start another one for talking.")
+		return nil, home.NewProblem(errMute, "This session carries no voice to the camera. Start another one for talking.")
 	}
 	t, err := s.camera.AskToTalk(ctx, s.id)
 	if err != nil {
@@ -206,5 +207,5 @@ func explainTalkEnd(reason string) error {
 	if reason == proto.EndBye {
 		return nil
 	}
-	return problem(ErrLost, "%s", TalkEndSentence(reason))
+	return home.NewProblem(ErrLost, "%s", TalkEndSentence(reason))
 }

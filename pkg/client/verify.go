@@ -11,6 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/schedule"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -19,26 +20,26 @@ import (
 // to have seen something. docs/protocol.md 4.6.
 func (c *Camera) base(ctx context.Context, r proto.Request) (accesslog.Checkpoint, error) {
 	if !widens(r) {
-		return c.ledger.checkpoint(c.logOf)
+		return c.household.Checkpoint()
 	}
 	if held := c.held.Load(); held != nil {
 		return *held, nil
 	}
-	cp, err := c.ledger.checkpoint(c.logOf)
+	cp, err := c.household.Checkpoint()
 	if err != nil || cp.Note != "" {
 		return cp, err
 	}
 	if _, err := c.exchange(ctx, proto.Request{Op: proto.OpStatus, ID: randomID()}, cp); err != nil {
 		return cp, err
 	}
-	return c.ledger.checkpoint(c.logOf)
+	return c.household.Checkpoint()
 }
 
 // Hold binds what widens rights from here on to what was verified by now, so that
 // what a program looks up by itself does not count as seen by the person. The
 // camera's refusal state_changed ends it.
 func (c *Camera) Hold() error {
-	cp, err := c.ledger.checkpoint(c.logOf)
+	cp, err := c.household.Checkpoint()
 	if err == nil && cp.Note != "" {
 		c.held.Store(&cp)
 	}
@@ -73,8 +74,8 @@ func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Che
 	}
 	if err == nil {
 		var other *accesslog.Checkpoint
-		if other, err = c.ledger.advance(c.logOf, from, now); other != nil {
-			err = &breach{alarmFork, other.Note, accesslog.ErrFork}
+		if other, err = c.household.Advance(from, now); other != nil {
+			err = &breach{home.AlarmFork, other.Note, accesslog.ErrFork}
 		}
 	}
 	var b *breach
@@ -91,13 +92,13 @@ func (c *Camera) verify(ctx context.Context, r proto.Request, from accesslog.Che
 // continues proves that the answer's log is the one of before and only grew.
 func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog.Checkpoint, accesslog.Proof, error) {
 	var p accesslog.Proof
-	now, err := c.logOf.parse(a.Checkpoint)
+	now, err := c.household.ParseCheckpoint(a.Checkpoint)
 	if err != nil {
-		return now, p, &breach{alarmCheckpoint, from.Note, err}
+		return now, p, &breach{home.AlarmCheckpoint, from.Note, err}
 	}
 	if a.Proof != nil {
 		if err := envelope.Decode(a.Proof, &p); err != nil {
-			return now, p, &breach{alarmProof, from.Note, err}
+			return now, p, &breach{home.AlarmProof, from.Note, err}
 		}
 	}
 	if from.Note == "" {
@@ -106,13 +107,13 @@ func (c *Camera) continues(from accesslog.Checkpoint, a proto.Answer) (accesslog
 	err = accesslog.VerifyConsistency(from, now, p)
 	switch {
 	case errors.Is(err, accesslog.ErrRollback):
-		err = &breach{alarmRollback, from.Note, err}
+		err = &breach{home.AlarmRollback, from.Note, err}
 	case errors.Is(err, accesslog.ErrFork):
-		err = &breach{alarmFork, from.Note, err}
+		err = &breach{home.AlarmFork, from.Note, err}
 	case err != nil && len(p.Consistency) == 0 && now.Size-from.Size >= c.kept:
-		err = &breach{alarmAway, from.Note, err}
+		err = &breach{home.AlarmAway, from.Note, err}
 	case err != nil:
-		err = &breach{alarmProof, from.Note, err}
+		err = &breach{home.AlarmProof, from.Note, err}
 	}
 	return now, p, err
 }
@@ -139,7 +140,7 @@ func (c *Camera) included(r proto.Request, a proto.Answer, from, now accesslog.C
 	kind, recorded := entered[r.Op]
 	switch {
 	case p.Entry == nil && recorded && a.Code == proto.CodeOK && changed(r, a):
-		return &breach{alarmEntry, from.Note, fmt.Errorf("%w: there is none for %s", errEntry, r.Op)}
+		return &breach{home.AlarmEntry, from.Note, fmt.Errorf("%w: there is none for %s", errEntry, r.Op)}
 	case p.Entry == nil:
 		return nil
 	}
@@ -151,7 +152,7 @@ func (c *Camera) included(r proto.Request, a proto.Answer, from, now accesslog.C
 		err = fmt.Errorf("%w: it is of kind %s", errEntry, e.Kind)
 	}
 	if err != nil {
-		return &breach{alarmEntry, from.Note, err}
+		return &breach{home.AlarmEntry, from.Note, err}
 	}
 	return nil
 }

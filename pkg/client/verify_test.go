@@ -11,6 +11,7 @@ import (
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -33,12 +34,12 @@ func status(t *testing.T, c *Camera) {
 // kept is the checkpoint that lies in the home.
 func kept(t *testing.T, c *Camera) accesslog.Checkpoint {
 	t.Helper()
-	return must(c.ledger.checkpoint(c.logOf))
+	return must(c.household.Checkpoint())
 }
 
-func guestCard(t *testing.T) (proto.Grant, *Keys) {
+func guestCard(t *testing.T) (proto.Grant, *home.Keys) {
 	t.Helper()
-	keys := must(NewKeys())
+	keys := must(home.NewKeys())
 	card := must(envelope.NewKeyCard(keys.Signer(), keys.Opener().PublicKey()))
 	return proto.Grant{Card: string(card), Name: "Cara", Role: proto.RoleGuest, Scopes: []proto.Scope{proto.ScopeView}, Weekly: "Mo-Fr 08:00-17:00"}, keys
 }
@@ -72,35 +73,35 @@ func TestWhatALogIsCaughtAt(t *testing.T) {
 		hurt       func(*device)
 		tamper     func(*device, *proto.Answer)
 	}{
-		{"rolled back", alarmRollback, proto.OpStatus, func(d *device) { d.log = d.newLog("Anna") }, nil},
-		{"forked at the same size", alarmFork, proto.OpStatus, func(d *device) {
+		{"rolled back", home.AlarmRollback, proto.OpStatus, func(d *device) { d.log = d.newLog("Anna") }, nil},
+		{"forked at the same size", home.AlarmFork, proto.OpStatus, func(d *device) {
 			d.log = d.newLog("Eve")
 			must(d.log.Append(accesslog.Entry{Kind: accesslog.KindPrivacy, Reason: "off"}))
 		}, nil},
-		{"forked and longer", alarmProof, proto.OpStatus, func(d *device) {
+		{"forked and longer", home.AlarmProof, proto.OpStatus, func(d *device) {
 			d.log = d.newLog("Eve")
 			for range 4 {
 				must(d.log.Append(accesslog.Entry{Kind: accesslog.KindPrivacy, Reason: "off"}))
 			}
 		}, nil},
-		{"no proof", alarmProof, proto.OpStatus, grown, func(_ *device, a *proto.Answer) { a.Proof = nil }},
-		{"garbled proof", alarmProof, proto.OpStatus, grown, func(_ *device, a *proto.Answer) { a.Proof = json.RawMessage(`{"con":["AA"]}`) }},
-		{"no checkpoint", alarmCheckpoint, proto.OpStatus, nil, func(_ *device, a *proto.Answer) { a.Checkpoint = "" }},
-		{"another camera's", alarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
+		{"no proof", home.AlarmProof, proto.OpStatus, grown, func(_ *device, a *proto.Answer) { a.Proof = nil }},
+		{"garbled proof", home.AlarmProof, proto.OpStatus, grown, func(_ *device, a *proto.Answer) { a.Proof = json.RawMessage(`{"con":["AA"]}`) }},
+		{"no checkpoint", home.AlarmCheckpoint, proto.OpStatus, nil, func(_ *device, a *proto.Answer) { a.Checkpoint = "" }},
+		{"another camera's", home.AlarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
 			a.Checkpoint = signedAs(d, accesslog.Origin(proto.NewDeviceID(), 1), d.logKey)
 		}},
-		{"another epoch's", alarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
+		{"another epoch's", home.AlarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
 			a.Checkpoint = signedAs(d, accesslog.Origin(d.id, 2), d.logKey)
 		}},
-		{"another key's", alarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
+		{"another key's", home.AlarmCheckpoint, proto.OpStatus, nil, func(d *device, a *proto.Answer) {
 			a.Checkpoint = signedAs(d, accesslog.Origin(d.id, 1), stranger)
 		}},
-		{"session that is not in it", alarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) { entry(d, a, nil) }},
-		{"somebody else's entry", alarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) { entry(d, a, new(uint64(1))) }},
-		{"entry of a refusal instead", alarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) {
+		{"session that is not in it", home.AlarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) { entry(d, a, nil) }},
+		{"somebody else's entry", home.AlarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) { entry(d, a, new(uint64(1))) }},
+		{"entry of a refusal instead", home.AlarmEntry, proto.OpLive, nil, func(d *device, a *proto.Answer) {
 			entry(d, a, new(must(d.log.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: d.client.ClientID(), Op: proto.OpLive, Session: "s"}))))
 		}},
-		{"entry beyond it", alarmEntry, proto.OpLive, nil, func(_ *device, a *proto.Answer) {
+		{"entry beyond it", home.AlarmEntry, proto.OpLive, nil, func(_ *device, a *proto.Answer) {
 			var p accesslog.Proof
 			_ = json.Unmarshal(a.Proof, &p)
 			p.Entry.Index++
@@ -238,7 +239,7 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 			if _, err := camera.Call(t.Context(), c.op, map[proto.Op]string{proto.OpLive: "s", proto.OpTalk: "s"}[c.op], c.body); err != nil {
 				t.Fatal(err)
 			}
-			if a := camera.Alarm(); (a != nil) != (c.wrong != nil) || a != nil && a.Kind != alarmEntry {
+			if a := camera.Alarm(); (a != nil) != (c.wrong != nil) || a != nil && a.Kind != home.AlarmEntry {
 				t.Errorf("alarm %+v", a)
 			}
 		})
@@ -246,9 +247,9 @@ func TestSessionsAndSettingsAreComparedWithTheirEntries(t *testing.T) {
 }
 
 func TestAlarmStaysUntilItIsAcknowledged(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	c := must(Dial(t.Context(), home, keys, r, quiet))
+	c := must(Dial(t.Context(), h, keys, r, quiet))
 	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindPrivacy, Reason: "on"}))
 	status(t, c)
 	d.log = d.newLog("Anna")
@@ -256,17 +257,17 @@ func TestAlarmStaysUntilItIsAcknowledged(t *testing.T) {
 	first := c.Alarm()
 	c.Close()
 
-	c = must(Dial(t.Context(), home, keys, r, quiet))
+	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
 	status(t, c)
-	if a := c.Alarm(); a == nil || a.Kind != alarmRollback || a.At != first.At {
+	if a := c.Alarm(); a == nil || a.Kind != home.AlarmRollback || a.At != first.At {
 		t.Fatalf("alarm %+v, want the first one", a)
 	}
-	if l := home.Remarks(r); len(l) != 1 || !strings.Contains(l[0], "shorter than it was") || !strings.Contains(l[0], "--acknowledge") {
-		t.Errorf("remarks %q", l)
+	if l := h.Warnings(r); len(l) != 1 || !strings.Contains(l[0], "shorter than it was") || !strings.Contains(l[0], "--acknowledge") {
+		t.Errorf("warnings %q", l)
 	}
 	for _, want := range []bool{true, false} {
-		if was, err := home.Acknowledge(r); err != nil || was != want {
+		if was, err := h.Acknowledge(r); err != nil || was != want {
 			t.Fatalf("Acknowledge = %v, %v", was, err)
 		}
 	}
@@ -276,7 +277,7 @@ func TestAlarmStaysUntilItIsAcknowledged(t *testing.T) {
 	if cp := kept(t, c); cp.Size < 2 || cp.Note == first.Have {
 		t.Errorf("the base is %d entries", cp.Size)
 	}
-	if _, err := os.Stat(home.file(r.Device, fileAcknowledged)); err != nil {
+	if _, err := os.Stat(d.file(".acknowledged")); err != nil {
 		t.Errorf("the evidence is gone: %v", err)
 	}
 }
@@ -311,9 +312,9 @@ func TestAlarmIsToldToTheOthersOnce(t *testing.T) {
 
 // TestProcessesShareTheCheckpoint has two processes of one home whose answers cross.
 func TestProcessesShareTheCheckpoint(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	a, b := must(Dial(t.Context(), home, keys, r, quiet)), must(Dial(t.Context(), home, keys, r, quiet))
+	a, b := must(Dial(t.Context(), h, keys, r, quiet)), must(Dial(t.Context(), h, keys, r, quiet))
 	defer a.Close()
 	defer b.Close()
 	done := make(chan error)
@@ -338,42 +339,15 @@ func TestProcessesShareTheCheckpoint(t *testing.T) {
 	}
 }
 
-// TestForkBetweenProcessesIsFound: each of two processes is shown another log.
-func TestForkBetweenProcessesIsFound(t *testing.T) {
-	d := newDevice(t)
-	l := newLedger(must(OpenHome(t.TempDir())), d.id)
-	of := logOf{accesslog.Origin(d.id, 1), d.logKey.Public().(ed25519.PublicKey)}
-	first := accesslog.Checkpoint{}
-	grown(d)
-	one := must(d.log.Checkpoint())
-	d.log = d.newLog("Eve")
-	grown(d)
-	other := must(d.log.Checkpoint())
-	if c, err := l.advance(of, first, one); c != nil || err != nil {
-		t.Fatal(c, err)
-	}
-	if c, err := l.advance(of, first, other); err != nil || c == nil || c.Note != one.Note {
-		t.Errorf("advance = %v, %v, want the first one", c, err)
-	}
-	later := other
-	later.Size++
-	if c, err := l.advance(of, first, later); c != nil || err != nil {
-		t.Errorf("advance = %v, %v", c, err)
-	}
-	if got := must(l.checkpoint(of)); got.Note != one.Note {
-		t.Error("a checkpoint that nothing links to the last one took its place")
-	}
-}
-
 func TestDamagedCheckpointIsNotPassedOver(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	path := home.file(r.Device, fileCheckpoint)
+	path := d.file(".cp")
 	for _, data := range []string{"", "junk", accesslog.Origin(d.id, 1) + "\n2\n"} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Dial(t.Context(), home, keys, r, quiet); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := Dial(t.Context(), h, keys, r, quiet); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: Dial = %v", data, err)
 		}
 		if got := must(os.ReadFile(path)); string(got) != data {
@@ -383,7 +357,7 @@ func TestDamagedCheckpointIsNotPassedOver(t *testing.T) {
 	if err := os.WriteFile(path, []byte(signedAs(d, accesslog.Origin(d.id, 7), d.logKey)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Dial(t.Context(), home, keys, r, quiet)
+	c, err := Dial(t.Context(), h, keys, r, quiet)
 	if err != nil {
 		t.Fatalf("another epoch's checkpoint: %v", err)
 	}
@@ -423,9 +397,9 @@ func TestWideningIsBoundToWhatWasSeen(t *testing.T) {
 }
 
 func TestRetriesKeepTheCheckpoint(t *testing.T) {
-	d, home, keys, r := paired(t)
+	d, h, keys, r := paired(t)
 	d.connect()
-	a, b := must(Dial(t.Context(), home, keys, r, quiet)), must(Dial(t.Context(), home, keys, r, quiet))
+	a, b := must(Dial(t.Context(), h, keys, r, quiet)), must(Dial(t.Context(), h, keys, r, quiet))
 	defer a.Close()
 	defer b.Close()
 	status(t, a)
@@ -443,28 +417,6 @@ func TestRetriesKeepTheCheckpoint(t *testing.T) {
 	if len(d.requests) != 2 || d.requests[0].Checkpoint != d.requests[1].Checkpoint || d.requests[0].ID != d.requests[1].ID {
 		t.Errorf("requests %+v", d.requests)
 	}
-}
-
-func FuzzLedger(f *testing.F) {
-	f.Add([]byte(`{"version":1,"kind":"fork","have":"a","got":"b"}`))
-	f.Add([]byte(`{"version":1,"revokes":[{"jti":"x","ep":1,"body":{"client":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}`))
-	f.Add([]byte("1 17"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if a, err := parseAlarm("f", data); err == nil {
-			_ = a.Sentence("Hall")
-		}
-		if l, err := parsePending("f", data); err == nil {
-			for _, u := range l {
-				if u.Who() == "" {
-					t.Error("a revocation of nobody")
-				}
-			}
-		}
-		_ = parseCursor(data, 1)
-		if _, err := (logOf{origin: "camd/x/1", key: make([]byte, ed25519.PublicKeySize)}).parse(string(data)); err == nil {
-			t.Error("a checkpoint without a signature")
-		}
-	})
 }
 
 func TestLostAnswerIsAskedForAgain(t *testing.T) {
@@ -489,7 +441,7 @@ func TestClockThatIsADayOffIsTold(t *testing.T) {
 	d, c := dialled(t)
 	d.tamper = func(_ proto.Request, a *proto.Answer) { a.Clock = 1000 }
 	status(t, c)
-	if l := c.Remarks(t.Context()); len(l) != 1 || !strings.Contains(l[0], "The camera's clock says 1970-01-01") {
-		t.Errorf("remarks %q", l)
+	if l := c.Warnings(t.Context()); len(l) != 1 || !strings.Contains(l[0], "The camera's clock says 1970-01-01") {
+		t.Errorf("warnings %q", l)
 	}
 }

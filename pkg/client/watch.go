@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -62,12 +63,12 @@ func (c *Camera) Watch(ctx context.Context, o WatchOptions) (*Session, error) {
 }
 
 func explainWatch(err error) error {
-	var p *Problem
+	var p *home.Problem
 	var refused *Refused
 	if errors.As(err, &p) || errors.As(err, &refused) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return problem(err, "The live session can't be started: %v.", err)
+	return home.NewProblem(err, "The live session can't be started: %v.", err)
 }
 
 // start sends the offer at once, without candidates: they follow, and a camera
@@ -245,7 +246,7 @@ func explainEnd(reason string) error {
 	if slices.Contains(endCodes, code) { // a right ended, and not the way
 		cause = errors.Join(ErrLost, &Refused{Code: code})
 	}
-	return problem(cause, "%s", EndSentence(reason))
+	return home.NewProblem(cause, "%s", EndSentence(reason))
 }
 
 // batch is Candidates under collection.

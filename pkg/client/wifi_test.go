@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -27,7 +28,7 @@ func TestWiFiThatIsNotTried(t *testing.T) {
 	if now, err := camera.WiFi(t.Context(), proto.WiFiRequest{Do: proto.WiFiDoJoin, WiFi: &proto.WiFi{SSID: "home"}}); err != nil || now.Trying != "home" {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if a := camera.Alarm(); a == nil || a.Kind != alarmEntry {
+	if a := camera.Alarm(); a == nil || a.Kind != home.AlarmEntry {
 		t.Errorf("alarm %+v", a)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/client/ble"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	camera "github.com/camd-project/camd/pkg/setup/ble"
@@ -23,7 +24,7 @@ import (
 const onAir = synthetic + "[setup]\nble = \"hci0\"\n"
 
 // joinNear pairs keys with label over Bluetooth.
-func joinNear(t *testing.T, r *rig.Rig, keys *client.Keys, label pairing.Label) (client.Record, error) {
+func joinNear(t *testing.T, r *rig.Rig, keys *home.Keys, label pairing.Label) (home.Record, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
@@ -49,7 +50,7 @@ func TestT10OverBluetooth(t *testing.T) {
 	r := rig.New(t, onAir)
 	r.Start()
 	r.Online()
-	h := &home{Rig: r, t: t}
+	h := &house{Rig: r, t: t}
 	attacker, owner := newKeys(t), newKeys(t)
 	unseen(t, b, "though no window was ever opened")
 
@@ -133,7 +134,7 @@ func TestT12OverBluetooth(t *testing.T) {
 	r := rig.New(t, onAir)
 	r.Start()
 	r.Online()
-	h := &home{Rig: r, t: t}
+	h := &house{Rig: r, t: t}
 	owner, visitor := newKeys(t), newKeys(t)
 	r.OpenWindow("Anna")
 	record, err := joinNear(t, r, owner, r.Label)

@@ -49,7 +49,7 @@ func TestT1BrokerAdministratorGetsNothing(t *testing.T) {
 
 // forgeries are ways to make a request of somebody without an enrolled key look like
 // the owner's.
-func forgeries(h *home, attacker *hostile.Client) map[string]func(*hostile.Forgery) {
+func forgeries(h *house, attacker *hostile.Client) map[string]func(*hostile.Forgery) {
 	h.t.Helper()
 	victim := h.probe.Keys.ID()
 	public, err := x509.MarshalPKIXPublicKey(h.probe.Keys.Signer().Public())
@@ -84,7 +84,7 @@ func forgeries(h *home, attacker *hostile.Client) map[string]func(*hostile.Forge
 
 // fresh gives the attacker what only a member is told: a nonce that is live. Its
 // numbers are high enough anyway.
-func fresh(c *hostile.Client, h *home) *hostile.Client {
+func fresh(c *hostile.Client, h *house) *hostile.Client {
 	c.Nonce = h.probe.Hello().Nonce
 	return c
 }
@@ -134,7 +134,7 @@ func TestT2SwappedFingerprintIsRefused(t *testing.T) {
 }
 
 // changedEnvelopes changes the owner's sealed offer in each of its parts.
-func (h *home) changedEnvelopes() {
+func (h *house) changedEnvelopes() {
 	h.t.Helper()
 	f := h.probe.Request(proto.OpLive, "honest", hostile.NewViewer(h.t).LiveRequest())
 	message := f.Seal()

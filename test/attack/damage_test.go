@@ -16,6 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -25,8 +26,8 @@ import (
 
 // known is a household that had Cara removed, and its state folder after that.
 type known struct {
-	*home
-	cara  *client.Keys
+	*house
+	cara  *home.Keys
 	state string
 }
 
@@ -162,7 +163,7 @@ func (k known) ended(reason string) {
 	// The keys of before do nothing in the new one.
 	fresh := k.Owner()
 	before := len(k.evil.Messages())
-	for _, keys := range []*client.Keys{k.owner.Keys(), k.cara} {
+	for _, keys := range []*home.Keys{k.owner.Keys(), k.cara} {
 		c := hostile.NewClient(k.t, k.evil, keys, fresh.Record())
 		c.Send(c.Request(proto.OpHello, "", nil))
 	}
@@ -175,7 +176,7 @@ func (k known) ended(reason string) {
 }
 
 // statement is what the identity says of the epoch, in the retained status.
-func (h *home) statement() (e envelope.Epoch) {
+func (h *house) statement() (e envelope.Epoch) {
 	h.t.Helper()
 	var status proto.Status
 	for _, m := range h.evil.Messages() {

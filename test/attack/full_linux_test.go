@@ -85,7 +85,7 @@ func TestT15SyncErrorShowsNothing(t *testing.T) {
 
 // readsNoCodes waits until camd has no child, and starts none: strace never lets go of a
 // process that is about to start one. The window is opened once more, to close soon.
-func (h *home) readsNoCodes() {
+func (h *house) readsNoCodes() {
 	h.t.Helper()
 	if out, err := h.Run("pair", "--window", "1s", "--name", "Nobody"); err != nil {
 		h.t.Fatalf("camd pair: %v\n%s", err, out)
@@ -130,7 +130,7 @@ func failing(t *testing.T, pid int, calls string) *exec.Cmd {
 
 // storageFails makes the storage fail while a member watches: that ends with the
 // reason, and nothing begins until the storage works again.
-func (h *home) storageFails(dora *client.Camera, fail, mend func()) {
+func (h *house) storageFails(dora *client.Camera, fail, mend func()) {
 	h.t.Helper()
 	s, err := dora.Watch(h.t.Context(), client.WatchOptions{Video: func(client.Frame) {}})
 	if err != nil {

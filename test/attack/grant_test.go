@@ -10,7 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
@@ -22,9 +22,9 @@ const silence proto.Code = ""
 // family is a household with one of each role: Ben is an adult who lacks snapshot,
 // Cara is his guest, Eve is Anna's.
 type family struct {
-	*home
+	*house
 	anna, ben, cara *hostile.Client
-	eve             *client.Keys
+	eve             *home.Keys
 }
 
 func newFamily(t *testing.T) *family {
@@ -32,7 +32,7 @@ func newFamily(t *testing.T) *family {
 	h := newHome(t)
 	ben := h.invite(h.probe, proto.Grant{Name: "Ben", Role: proto.RoleAdult,
 		Scopes: []proto.Scope{proto.ScopeView, proto.ScopeListen, proto.ScopeMembers, proto.ScopeAudit}})
-	f := &family{home: h, anna: h.probe, ben: h.as(ben), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
+	f := &family{house: h, anna: h.probe, ben: h.as(ben), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
 	f.cara = h.as(h.invite(f.ben, proto.Grant{Name: "Cara"}))
 	for _, c := range []*hostile.Client{f.anna, f.ben, f.cara} {
 		c.Settle()
@@ -61,7 +61,7 @@ func (f *family) attempt(name string, c *hostile.Client, g proto.Grant, change f
 func TestT13GrantThatItsGiverMayNotGive(t *testing.T) {
 	f := newFamily(t)
 	fresh := func(g proto.Grant) proto.Grant { return rig.Complete(t, newKeys(t), g) }
-	to := func(k *client.Keys, g proto.Grant) proto.Grant { return rig.Complete(t, k, g) }
+	to := func(k *home.Keys, g proto.Grant) proto.Grant { return rig.Complete(t, k, g) }
 	mixed, err := envelope.NewKeyCard(f.ben.Keys.Signer(), newKeys(t).Opener().PublicKey())
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func (f *family) repeat(given *hostile.Forgery, g proto.Grant, when string) {
 }
 
 // lastAnswer finds what a request was answered after a number of messages.
-func (h *home) lastAnswer(c *hostile.Client, after int, jti string) (code proto.Code) {
+func (h *house) lastAnswer(c *hostile.Client, after int, jti string) (code proto.Code) {
 	h.t.Helper()
 	for _, m := range h.evil.Messages()[after:] {
 		out, err := envelope.OpenOut(m.Payload, c.Keys.Opener(), c.Trio.Sig)

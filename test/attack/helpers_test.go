@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
@@ -33,8 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// home is a camera behind a broker that belongs to the attacker.
-type home struct {
+// house is a camera behind a broker that belongs to the attacker.
+type house struct {
 	*rig.Rig
 	t     *testing.T
 	evil  *hostile.Broker
@@ -44,21 +45,21 @@ type home struct {
 	probe *hostile.Client
 }
 
-func newHome(t *testing.T) *home {
+func newHome(t *testing.T) *house {
 	t.Helper()
 	return newHomeOf(t, newKeys(t))
 }
 
 // newHomeOf makes one whose owner has these keys.
-func newHomeOf(t *testing.T, keys *client.Keys) *home {
+func newHomeOf(t *testing.T, keys *home.Keys) *house {
 	t.Helper()
 	return newHomeWith(t, keys, synthetic)
 }
 
 // newHomeWith makes one whose camd has this configuration.
-func newHomeWith(t *testing.T, keys *client.Keys, tables string) *home {
+func newHomeWith(t *testing.T, keys *home.Keys, tables string) *house {
 	t.Helper()
-	h := &home{t: t}
+	h := &house{t: t}
 	h.Rig = rig.NewWith(t, tables, func(ca *pki.CA, _ string) (rig.Broker, error) {
 		h.evil = hostile.Start(t, ca)
 		return h.evil, nil
@@ -68,7 +69,7 @@ func newHomeWith(t *testing.T, keys *client.Keys, tables string) *home {
 }
 
 // pair starts camd, and the owner pairs.
-func (h *home) pair(keys *client.Keys) {
+func (h *house) pair(keys *home.Keys) {
 	h.t.Helper()
 	h.Start()
 	h.Online()
@@ -84,7 +85,7 @@ func (h *home) pair(keys *client.Keys) {
 
 // sees fails unless an honest member gets a picture and sound. This is the control
 // that an attack which fails needs: all would work for somebody who may.
-func (h *home) sees(who *client.Camera) {
+func (h *house) sees(who *client.Camera) {
 	h.t.Helper()
 	var pictures, sounds atomic.Int64
 	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
@@ -101,7 +102,7 @@ func (h *home) sees(who *client.Camera) {
 	h.Until("the member's session is over", func() bool { return len(h.sessions()) == 0 })
 }
 
-func (h *home) sessions() []proto.Viewer {
+func (h *house) sessions() []proto.Viewer {
 	h.t.Helper()
 	s, err := h.Status()
 	if err != nil {
@@ -112,7 +113,7 @@ func (h *home) sessions() []proto.Viewer {
 
 // nothingBegan fails if camd does anything for anyone now. Everything that was
 // published before has been decided about first.
-func (h *home) nothingBegan(after string) {
+func (h *house) nothingBegan(after string) {
 	h.t.Helper()
 	h.probe.Settle()
 	if l := h.sessions(); len(l) != 0 {
@@ -126,7 +127,7 @@ func (h *home) nothingBegan(after string) {
 }
 
 // silent fails if camd has said anything to a client.
-func (h *home) silent(to proto.ClientID) {
+func (h *house) silent(to proto.ClientID) {
 	h.t.Helper()
 	for _, m := range h.evil.Messages() {
 		if m.Topic == proto.TopicOut(h.Device, to) && m.Client != "" {
@@ -136,9 +137,9 @@ func (h *home) silent(to proto.ClientID) {
 }
 
 // newKeys makes a client's keys.
-func newKeys(t *testing.T) *client.Keys {
+func newKeys(t *testing.T) *home.Keys {
 	t.Helper()
-	k, err := client.NewKeys()
+	k, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
@@ -21,7 +22,7 @@ import (
 // pair is a household with two owners: Anna, whose broker holds back what she sends,
 // and Ben, who is heard.
 type pair struct {
-	*home
+	*house
 	ben *hostile.Client
 }
 
@@ -171,12 +172,12 @@ func TestT21OldAnswersAreNoAnswers(t *testing.T) {
 	if _, err := p.owner.Revoke(ctx, proto.Revoke{Client: dan.ID()}); err == nil {
 		t.Error("an old answer was taken for the answer")
 	}
-	if l := p.owner.Unanswered(); len(l) != 1 || !slices.Contains(p.names(), "Dan") {
+	if l := p.owner.PendingRevokes(); len(l) != 1 || !slices.Contains(p.names(), "Dan") {
 		t.Errorf("unanswered: %+v; members %v", l, p.names())
 	}
 	p.evil.Intercept(nil)
 	p.look(p.owner) // whatever it is that is asked next
-	if l := p.owner.Unanswered(); len(l) != 0 || slices.Contains(p.names(), "Dan") {
+	if l := p.owner.PendingRevokes(); len(l) != 0 || slices.Contains(p.names(), "Dan") {
 		t.Errorf("unanswered: %+v; members %v", l, p.names())
 	}
 }
@@ -244,9 +245,9 @@ func TestT21NoticesThatAreMissing(t *testing.T) {
 }
 
 // notice tells whether a message is a notice for someone; only that one can know.
-func (h *home) notice(m hostile.Message, to *client.Keys) bool { return h.tells(m, to, "") }
+func (h *house) notice(m hostile.Message, to *home.Keys) bool { return h.tells(m, to, "") }
 
-func (h *home) tells(m hostile.Message, to *client.Keys, text string) bool {
+func (h *house) tells(m hostile.Message, to *home.Keys, text string) bool {
 	out, err := envelope.OpenOut(m.Payload, to.Opener(), h.probe.Trio.Sig)
 	return err == nil && m.Client != "" && out.Notice != nil && strings.Contains(out.Notice.Entry, text) && out.Notice.Audience == to.ID()
 }

@@ -25,7 +25,7 @@ type change struct {
 
 // cut kills camd at its n-th write after the request, starts it again, and tells
 // whether the request was answered, and whether all its writes were carried out.
-func (h *home) cut(n int, c change) (answered, whole bool) {
+func (h *house) cut(n int, c change) (answered, whole bool) {
 	h.t.Helper()
 	c.before()
 	f := c.request()
@@ -66,7 +66,7 @@ func (h *home) cut(n int, c change) (answered, whole bool) {
 }
 
 // everyCut does that at one write after the other, and looks at what is there then.
-func (h *home) everyCut(witness *client.Camera, c change) {
+func (h *house) everyCut(witness *client.Camera, c change) {
 	h.t.Helper()
 	seen := map[string]int{}
 	for n, whole := 1, false; !whole; n++ {

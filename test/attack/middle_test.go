@@ -21,6 +21,7 @@ import (
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -133,7 +134,7 @@ func TestT11SomeoneInTheMiddleGetsNoByteOfTheClient(t *testing.T) {
 			ours, far := net.Pipe()
 			conn, keys, paired := &counted{Conn: pairing.NewFramed(ours)}, newKeys(t), make(chan error, 1)
 			go func() {
-				_, err := client.Pair(t.Context(), conn, r.Label, keys, client.Broker{}, nil)
+				_, err := client.Pair(t.Context(), conn, r.Label, keys, home.Broker{}, nil)
 				_ = ours.Close()
 				paired <- err
 			}()
@@ -153,7 +154,7 @@ func TestT11SomeoneInTheMiddleGetsNoByteOfTheClient(t *testing.T) {
 			}
 		})
 	}
-	h := &home{Rig: r, t: t}
+	h := &house{Rig: r, t: t}
 	h.sees(r.Owner())
 }
 

@@ -26,7 +26,7 @@ func (b thinLine) Address() string { return b.line.Address() }
 // else is told all the same, and nobody misses anything.
 func TestWatchingIsToldOverASlowLine(t *testing.T) {
 	var line *linktest.Proxy
-	h := &home{t: t}
+	h := &house{t: t}
 	h.Rig = rig.NewWith(t, synthetic, func(ca *pki.CA, _ string) (rig.Broker, error) {
 		h.evil = hostile.Start(t, ca)
 		line = linktest.NewProxy(t, h.evil.Address())
@@ -73,7 +73,7 @@ func TestWatchingIsToldOverASlowLine(t *testing.T) {
 }
 
 // heard waits until a member is told that Eve watches.
-func (h *home) heard(name string, l <-chan client.Notice) {
+func (h *house) heard(name string, l <-chan client.Notice) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), rig.Patience)
 	defer cancel()

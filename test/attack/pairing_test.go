@@ -13,7 +13,7 @@ import (
 )
 
 // members is what somebody at the device sees of the household.
-func (h *home) members() (l []proto.Member) {
+func (h *house) members() (l []proto.Member) {
 	h.t.Helper()
 	line, err := client.Ask(context.Background(), h.Socket, map[string]string{"cmd": "members"})
 	if err != nil {
@@ -61,7 +61,7 @@ func TestT10PairingOutsideTheWindowIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the owner can't pair in a new window: %v", err)
 	}
-	h := &home{Rig: r, t: t}
+	h := &house{Rig: r, t: t}
 	r.Online()
 	h.sees(r.Dial(owner, record))
 	if l := h.members(); len(l) != 1 || l[0].Client != owner.ID() {

@@ -12,7 +12,7 @@ import (
 
 // begin has the owner start a session and end it again, and gives the message that
 // began it, as the broker saw it.
-func (h *home) begin(session string) hostile.Message {
+func (h *house) begin(session string) hostile.Message {
 	h.t.Helper()
 	before := h.began()
 	h.probe.Hello()
@@ -31,7 +31,7 @@ func (h *home) begin(session string) hostile.Message {
 }
 
 // began counts the sessions that camd's access log and its own log know of.
-func (h *home) began() int { return strings.Count(h.Log(), `msg="session ended"`) }
+func (h *house) began() int { return strings.Count(h.Log(), `msg="session ended"`) }
 
 func TestT3ReplayStartsNothing(t *testing.T) {
 	h := newHome(t)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
@@ -23,7 +23,7 @@ type someone struct {
 }
 
 // watches has a member begin to watch.
-func (h *home) watches(keys *client.Keys) someone {
+func (h *house) watches(keys *home.Keys) someone {
 	h.t.Helper()
 	v, tap := hostile.NewTappedViewer(h.t)
 	c := h.as(keys)
@@ -35,7 +35,7 @@ func (h *home) watches(keys *client.Keys) someone {
 }
 
 // answeredAt is when a request's answer was at the broker.
-func (h *home) answeredAt(c *hostile.Client, f *hostile.Forgery) time.Time {
+func (h *house) answeredAt(c *hostile.Client, f *hostile.Forgery) time.Time {
 	h.t.Helper()
 	var at time.Time
 	for _, m := range h.evil.Messages() {
@@ -48,7 +48,7 @@ func (h *home) answeredAt(c *hostile.Client, f *hostile.Forgery) time.Time {
 }
 
 // removes has Anna remove someone, and returns when that was answered.
-func (h *home) removes(r proto.Revoke) time.Time {
+func (h *house) removes(r proto.Revoke) time.Time {
 	h.t.Helper()
 	h.probe.Settle()
 	f := h.probe.Request(proto.OpRevoke, "", r)
@@ -60,14 +60,14 @@ func (h *home) removes(r proto.Revoke) time.Time {
 
 // guests is Ben, an adult; Cara and Dan, his guests; and Eve, Anna's.
 type guests struct {
-	*home
-	ben, cara, dan, eve *client.Keys
+	*house
+	ben, cara, dan, eve *home.Keys
 }
 
 func newGuests(t *testing.T) guests {
 	t.Helper()
 	h := newHomeWith(t, newKeys(t), synthetic+"[live]\nmax_sessions = 8\n") // four of them an adult and its guests may have
-	g := guests{home: h, ben: h.invite(h.probe, proto.Grant{Name: "Ben", Role: proto.RoleAdult}), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
+	g := guests{house: h, ben: h.invite(h.probe, proto.Grant{Name: "Ben", Role: proto.RoleAdult}), eve: h.invite(h.probe, proto.Grant{Name: "Eve"})}
 	g.cara = h.invite(h.as(g.ben), proto.Grant{Name: "Cara"})
 	g.dan = h.invite(h.as(g.ben), proto.Grant{Name: "Dan"})
 	return g
@@ -181,8 +181,8 @@ func TestT5SessionThatIsBeingSetUp(t *testing.T) {
 		if l := g.sessions(); len(l) != 0 {
 			t.Errorf("sessions that began after the answer: %+v", l)
 		}
-		g.home.does(g.probe, proto.OpGrant, rig.Complete(t, g.ben, proto.Grant{Name: "Ben", Role: proto.RoleAdult}), proto.CodeOK)
-		g.home.does(ben, proto.OpGrant, rig.Complete(t, g.cara, proto.Grant{Name: "Cara"}), proto.CodeOK)
+		g.house.does(g.probe, proto.OpGrant, rig.Complete(t, g.ben, proto.Grant{Name: "Ben", Role: proto.RoleAdult}), proto.CodeOK)
+		g.house.does(ben, proto.OpGrant, rig.Complete(t, g.cara, proto.Grant{Name: "Cara"}), proto.CodeOK)
 	}
 	ended := 0
 	for _, e := range g.entries() {

@@ -18,7 +18,7 @@ import (
 const setBackSentence = "was set back to an earlier state"
 
 // look is what a person does who looks at the camera: the client compares.
-func (h *home) look(c *client.Camera) {
+func (h *house) look(c *client.Camera) {
 	h.t.Helper()
 	if _, err := c.Call(h.t.Context(), proto.OpStatus, "", nil); err != nil {
 		h.t.Fatalf("a member can't look: %v", err)
@@ -26,7 +26,7 @@ func (h *home) look(c *client.Camera) {
 }
 
 // follow counts the kinds of entries that a member is told of.
-func (h *home) follow(c *client.Camera) func(accesslog.Kind) bool {
+func (h *house) follow(c *client.Camera) func(accesslog.Kind) bool {
 	h.t.Helper()
 	notices, cancel, err := c.Notices(h.t.Context())
 	if err != nil {
@@ -43,7 +43,7 @@ func (h *home) follow(c *client.Camera) func(accesslog.Kind) bool {
 }
 
 // goesOn makes entries of the access log that change nothing.
-func (h *home) goesOn(sessions int) {
+func (h *house) goesOn(sessions int) {
 	h.t.Helper()
 	for i := range sessions {
 		h.probe.Hello()
@@ -97,7 +97,7 @@ func TestT15LogThatIsNotWhatItWas(t *testing.T) {
 }
 
 // noticed has the owner look, and wants everyone to know then.
-func (h *home) noticed(kinds []string, told func(accesslog.Kind) bool) {
+func (h *house) noticed(kinds []string, told func(accesslog.Kind) bool) {
 	h.t.Helper()
 	if h.owner.Alarm() != nil {
 		h.t.Errorf("an alarm before there is a reason: %+v", h.owner.Alarm())

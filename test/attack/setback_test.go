@@ -12,7 +12,7 @@ import (
 // earlier keeps the storage as it is before Cara is removed. Anna is the owner, Ben is
 // another, and Cara a guest.
 type earlier struct {
-	*home
+	*house
 	ben   *client.Camera
 	cara  *client.Camera
 	store string
@@ -21,7 +21,7 @@ type earlier struct {
 func newEarlier(t *testing.T) earlier {
 	t.Helper()
 	h := newHome(t)
-	e := earlier{home: h, store: filepath.Join(t.TempDir(), "store")}
+	e := earlier{house: h, store: filepath.Join(t.TempDir(), "store")}
 	e.ben = h.Invite(h.owner, proto.Grant{Name: "Ben", Role: proto.RoleOwner})
 	e.cara = h.Invite(h.owner, proto.Grant{Name: "Cara"})
 	h.look(e.cara)
@@ -66,14 +66,14 @@ func TestT22MembersOfLongBefore(t *testing.T) {
 	name := "Nursery"
 	e.does(e.probe, proto.OpSetSettings, proto.SettingsChange{Name: &name}, proto.CodeOK)
 	e.back("trust.db")
-	known{home: e.home, cara: e.cara.Keys()}.ended(setBackSentence)
+	known{house: e.house, cara: e.cara.Keys()}.ended(setBackSentence)
 }
 
 // The log alone is older: it does not know what the members' file does.
 func TestT22LogOfBeforeARemoval(t *testing.T) {
 	e := newEarlier(t)
 	e.back("log.db")
-	known{home: e.home, cara: e.cara.Keys()}.ended(setBackSentence)
+	known{house: e.house, cara: e.cara.Keys()}.ended(setBackSentence)
 }
 
 // All of the storage is older, so that it fits together: Cara is a member again. Who

@@ -11,6 +11,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -22,7 +23,7 @@ type outOfItsBox struct {
 }
 
 // setUp takes keys through the pairing, and sets broker and certificate.
-func (b outOfItsBox) setUp(keys *client.Keys) error {
+func (b outOfItsBox) setUp(keys *home.Keys) error {
 	ctx, cancel := context.WithTimeout(b.TB.Context(), rig.Patience)
 	defer cancel()
 	conn, err := client.Join(ctx, b.Socket)
@@ -30,14 +31,14 @@ func (b outOfItsBox) setUp(keys *client.Keys) error {
 		return err
 	}
 	defer conn.Close()
-	_, err = client.SetUp(ctx, conn, b.Label, keys, nil, func(_ context.Context, t *pairing.Talk) (client.Broker, error) {
+	_, err = client.SetUp(ctx, conn, b.Label, keys, nil, func(_ context.Context, t *pairing.Talk) (home.Broker, error) {
 		r, err := t.Ask(proto.SetupDoRequest)
 		if err != nil {
-			return client.Broker{}, err
+			return home.Broker{}, err
 		}
 		_, crt, err := b.CA.CertifyRequest(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: r.Request}))
 		if err != nil {
-			return client.Broker{}, err
+			return home.Broker{}, err
 		}
 		block, _ := pem.Decode(crt)
 		return b.Login(keys), t.Set(proto.SetupSettings{Broker: &proto.SetupBroker{URL: b.URL(), CA: string(b.CA.PEM())}, Chain: [][]byte{block.Bytes}}, nil)

@@ -100,7 +100,7 @@ func arrived(t *testing.T, c *net.TCPConn) int {
 }
 
 // queued is how many the camera's kernel holds back.
-func (h *home) queued(c *net.TCPConn) (n uint64) {
+func (h *house) queued(c *net.TCPConn) (n uint64) {
 	h.t.Helper()
 	for _, s := range h.Sockets() {
 		if s.Local.String() == c.RemoteAddr().String() {

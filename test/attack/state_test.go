@@ -10,13 +10,14 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
 )
 
 // as makes a hostile client that has the keys of a member, or of one who was.
-func (h *home) as(keys *client.Keys) *hostile.Client {
+func (h *house) as(keys *home.Keys) *hostile.Client {
 	h.t.Helper()
 	c := hostile.NewClient(h.t, h.evil, keys, h.owner.Record())
 	c.Nonce = h.probe.Hello().Nonce
@@ -24,7 +25,7 @@ func (h *home) as(keys *client.Keys) *hostile.Client {
 }
 
 // does has c carry out op as one who has just looked, and wants code for an answer.
-func (h *home) does(c *hostile.Client, op proto.Op, body any, code proto.Code) proto.Answer {
+func (h *house) does(c *hostile.Client, op proto.Op, body any, code proto.Code) proto.Answer {
 	h.t.Helper()
 	c.Settle()
 	a := c.Do(c.Request(op, "", body))
@@ -35,7 +36,7 @@ func (h *home) does(c *hostile.Client, op proto.Op, body any, code proto.Code) p
 }
 
 // invite lets a new key in, at the request of c.
-func (h *home) invite(c *hostile.Client, g proto.Grant) *client.Keys {
+func (h *house) invite(c *hostile.Client, g proto.Grant) *home.Keys {
 	h.t.Helper()
 	keys := newKeys(h.t)
 	h.does(c, proto.OpGrant, rig.Complete(h.t, keys, g), proto.CodeOK)
@@ -43,7 +44,7 @@ func (h *home) invite(c *hostile.Client, g proto.Grant) *client.Keys {
 }
 
 // local asks camd on its socket.
-func (h *home) local(cmd string, from uint64) (a struct {
+func (h *house) local(cmd string, from uint64) (a struct {
 	Members []proto.Member
 	Log     proto.LogAnswer
 },
@@ -60,7 +61,7 @@ func (h *home) local(cmd string, from uint64) (a struct {
 }
 
 // names lists the members' names, in order, as someone at the camera reads them.
-func (h *home) names() []string {
+func (h *house) names() []string {
 	h.t.Helper()
 	l := []string{}
 	for _, m := range h.local("members", 0).Members {
@@ -71,7 +72,7 @@ func (h *home) names() []string {
 }
 
 // entries reads the access log as someone at the camera does.
-func (h *home) entries() (l []accesslog.Entry) {
+func (h *house) entries() (l []accesslog.Entry) {
 	h.t.Helper()
 	for from := uint64(0); ; {
 		a := h.local("log", from).Log
@@ -89,7 +90,7 @@ func (h *home) entries() (l []accesslog.Entry) {
 }
 
 // entered counts the entries of a kind.
-func (h *home) entered(k accesslog.Kind) (n int) {
+func (h *house) entered(k accesslog.Kind) (n int) {
 	h.t.Helper()
 	for _, e := range h.entries() {
 		if e.Kind == k {
@@ -100,7 +101,7 @@ func (h *home) entered(k accesslog.Kind) (n int) {
 }
 
 // stop stops camd in good order.
-func (h *home) stop() {
+func (h *house) stop() {
 	h.t.Helper()
 	if err := h.Signal(syscall.SIGTERM); err != nil {
 		h.t.Fatalf("camd ended with %v", err)
@@ -108,7 +109,7 @@ func (h *home) stop() {
 }
 
 // again starts camd and waits until it is online.
-func (h *home) again() {
+func (h *house) again() {
 	h.t.Helper()
 	h.Start()
 	h.Online()

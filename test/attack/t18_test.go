@@ -83,7 +83,7 @@ const answers, atLeast = 5, 120
 
 // amid floods, and has the owner ask for the status meanwhile. It returns how often the
 // owner was answered.
-func (h *home) amid(from *hostile.Client, next func(i int) *hostile.Forgery) (n int) {
+func (h *house) amid(from *hostile.Client, next func(i int) *hostile.Forgery) (n int) {
 	h.t.Helper()
 	var over atomic.Bool
 	var wg sync.WaitGroup

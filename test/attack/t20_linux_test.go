@@ -29,7 +29,7 @@ const relayIP = "127.0.0.2"
 
 // wire is a household whose network is overheard, with all that must not be heard.
 type wire struct {
-	*home
+	*house
 	sniffer *hostile.Sniffer
 	relay   *hostile.Relay
 	planted map[string][][]byte // by what it is
@@ -64,7 +64,7 @@ func TestT20ASnifferAndARogueRelaySeeNothing(t *testing.T) {
 }
 
 func newWire(t *testing.T) *wire {
-	w := &wire{home: &home{t: t}, sniffer: hostile.Sniff(t, "lo"), relay: hostile.StartRelay(t, relayIP), planted: map[string][][]byte{}}
+	w := &wire{house: &house{t: t}, sniffer: hostile.Sniff(t, "lo"), relay: hostile.StartRelay(t, relayIP), planted: map[string][][]byte{}}
 	tables := synthetic + fmt.Sprintf("[[live.ice_servers]]\nurls = [%q, %q]\nusername = %q\ncredential = %q\n",
 		w.relay.UDP, w.relay.TCP, hostile.RelayUser, hostile.RelaySecret)
 	w.Rig = rig.NewWith(t, tables, func(ca *pki.CA, _ string) (rig.Broker, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio/opus"
 	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/sound"
@@ -22,7 +22,7 @@ import (
 
 // loud is a home whose speaker writes what it plays to a file, at the pace of a card.
 type loud struct {
-	*home
+	*house
 	played string
 }
 
@@ -45,7 +45,7 @@ type speaker struct {
 }
 
 // speaks has someone watch, in the session s, and send a loud tone without end.
-func (l *loud) speaks(keys *client.Keys) speaker {
+func (l *loud) speaks(keys *home.Keys) speaker {
 	l.t.Helper()
 	c := l.as(keys)
 	c.Hello()

@@ -17,6 +17,7 @@ import (
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -143,7 +144,7 @@ func (h *household) pair(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		return err
 	}
@@ -169,13 +170,13 @@ func (h *household) pair(ctx context.Context, text string) error {
 }
 
 // login is what the broker's operator gives a client.
-func (h *household) login(keys *client.Keys) (client.Broker, error) {
+func (h *household) login(keys *home.Keys) (home.Broker, error) {
 	cert, err := h.ca.Viewer(keys.ID())
 	if err != nil {
-		return client.Broker{}, err
+		return home.Broker{}, err
 	}
 	key, err := pki.KeyPEM(cert)
-	return client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}, err
+	return home.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}, err
 }
 
 func (h *household) close() {

@@ -16,7 +16,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -26,7 +26,7 @@ const startsADay = 24*60 + 120
 // flooder is a client that sends as fast as the broker takes it.
 type flooder struct {
 	mqtt mqtt.Client
-	keys *client.Keys
+	keys *home.Keys
 	trio envelope.Trio
 	to   proto.DeviceID
 
@@ -176,7 +176,7 @@ func (b *bench) flooder(h *household, who string) (f *flooder, err error) {
 	}
 	switch who {
 	case "stranger":
-		f.keys, err = client.NewKeys()
+		f.keys, err = home.NewKeys()
 	case "member":
 		f.keys, err = h.let(b.ctx, proto.RoleOwner)
 	}
@@ -202,7 +202,7 @@ func (b *bench) flooder(h *household, who string) (f *flooder, err error) {
 	return f, b.pause(refill)
 }
 
-func trioOf(r client.Record) (envelope.Trio, error) {
+func trioOf(r home.Record) (envelope.Trio, error) {
 	key, err := x509.ParsePKIXPublicKey(r.Identity)
 	if err != nil {
 		return envelope.Trio{}, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -16,8 +17,8 @@ import (
 const smallCamera = "source = \"synthetic\"\nwidth = 160\nheight = 90\nrate = 30\n"
 
 // let lets a new key in.
-func (h *household) let(ctx context.Context, role proto.Role) (*client.Keys, error) {
-	keys, err := client.NewKeys()
+func (h *household) let(ctx context.Context, role proto.Role) (*home.Keys, error) {
+	keys, err := home.NewKeys()
 	if err != nil {
 		return nil, err
 	}

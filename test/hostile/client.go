@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Client makes requests to one device over a hostile broker. It keeps to nothing:
 // not to its topic, and not to any form.
 type Client struct {
-	Keys   *client.Keys // its own, or stolen ones
+	Keys   *home.Keys // its own, or stolen ones
 	Device proto.DeviceID
 	Trio   envelope.Trio // of the household that it speaks to
 	Cp     string        // the last checkpoint that an answer brought
@@ -29,7 +29,7 @@ type Client struct {
 }
 
 // NewClient makes one that knows what record says, which need not be its own.
-func NewClient(tb testing.TB, b *Broker, keys *client.Keys, record client.Record) *Client {
+func NewClient(tb testing.TB, b *Broker, keys *home.Keys, record home.Record) *Client {
 	tb.Helper()
 	key, err := x509.ParsePKIXPublicKey(record.Identity)
 	if err != nil {
@@ -43,9 +43,9 @@ func NewClient(tb testing.TB, b *Broker, keys *client.Keys, record client.Record
 }
 
 // Stranger makes one with new keys that nobody has enrolled.
-func Stranger(tb testing.TB, b *Broker, record client.Record) *Client {
+func Stranger(tb testing.TB, b *Broker, record home.Record) *Client {
 	tb.Helper()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -87,11 +87,11 @@ func TestTheBrokersOwnerDecidesAboutEachMessage(t *testing.T) {
 
 // What an attack changes must be the only thing that is wrong with a request.
 func TestAForgeryIsWellFormedUntilItIsChanged(t *testing.T) {
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	household, err := client.NewKeys()
+	household, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

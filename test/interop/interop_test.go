@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -78,9 +78,9 @@ func (h hand) write(file string, data []byte) {
 }
 
 // guest makes the key of someone who is to be let in.
-func (h hand) guest(r *rig.Rig) *client.Keys {
+func (h hand) guest(r *rig.Rig) *home.Keys {
 	h.Helper()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func (h hand) guest(r *rig.Rig) *client.Keys {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.write("guest.key", []byte(client.FormatKey(card)))
+	h.write("guest.key", []byte(home.FormatKey(card)))
 	h.login(r, keys.ID(), "guest.crt", "guest-login.key")
 	return keys
 }
@@ -113,13 +113,13 @@ func (h hand) authority(r *rig.Rig) {
 }
 
 // isIn opens the camera card that the other client wrote, and uses it.
-func (h hand) isIn(r *rig.Rig, keys *client.Keys) {
+func (h hand) isIn(r *rig.Rig, keys *home.Keys) {
 	h.Helper()
 	card, err := os.ReadFile(filepath.Join(h.dir, "guest.card"))
 	if err != nil {
 		h.Fatal(err)
 	}
-	home, err := client.OpenHome(h.TempDir())
+	home, err := home.Open(h.TempDir())
 	if err != nil {
 		h.Fatal(err)
 	}

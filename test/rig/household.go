@@ -7,6 +7,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -15,7 +16,7 @@ import (
 // preset.
 func (r *Rig) Invite(by *client.Camera, grant proto.Grant) *client.Camera {
 	r.TB.Helper()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		r.TB.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func (r *Rig) Invite(by *client.Camera, grant proto.Grant) *client.Camera {
 }
 
 // Grant lets keys in, or changes what they may do.
-func (r *Rig) Grant(by *client.Camera, keys *client.Keys, grant proto.Grant) {
+func (r *Rig) Grant(by *client.Camera, keys *home.Keys, grant proto.Grant) {
 	r.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -38,7 +39,7 @@ func (r *Rig) Grant(by *client.Camera, keys *client.Keys, grant proto.Grant) {
 }
 
 // Complete fills in what a grant lacks.
-func Complete(tb testing.TB, keys *client.Keys, grant proto.Grant) proto.Grant {
+func Complete(tb testing.TB, keys *home.Keys, grant proto.Grant) proto.Grant {
 	tb.Helper()
 	card, err := envelope.NewKeyCard(keys.Signer(), keys.Opener().PublicKey())
 	if err != nil {
@@ -55,18 +56,18 @@ func Complete(tb testing.TB, keys *client.Keys, grant proto.Grant) proto.Grant {
 }
 
 // Card makes the camera card for keys and opens it, as camctl add does.
-func (r *Rig) Card(by *client.Camera, keys *client.Keys, grant proto.Grant) client.Record {
+func (r *Rig) Card(by *client.Camera, keys *home.Keys, grant proto.Grant) home.Record {
 	r.TB.Helper()
 	to := envelope.PublicKey{Sig: keys.Signer().Public().(*ecdsa.PublicKey), Enc: keys.Opener().PublicKey()}
-	card, err := by.MakeCard(to, grant.Name, grant.Role, r.Login(keys))
+	card, err := by.Record().Card(by.Keys(), to, grant.Name, grant.Role, r.Login(keys))
 	if err != nil {
 		r.TB.Fatal(err)
 	}
-	home, err := client.OpenHome(r.TB.TempDir())
+	h, err := home.Open(r.TB.TempDir())
 	if err != nil {
 		r.TB.Fatal(err)
 	}
-	in, err := home.OpenCard(card, keys)
+	in, err := h.OpenCard(card, keys)
 	if err != nil {
 		r.TB.Fatal(err)
 	}

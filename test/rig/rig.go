@@ -24,6 +24,7 @@ import (
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -366,23 +367,23 @@ func (r *Rig) OpenWindow(name string) {
 }
 
 // Join pairs keys with label on the local socket.
-func (r *Rig) Join(keys *client.Keys, label pairing.Label) (client.Record, error) {
+func (r *Rig) Join(keys *home.Keys, label pairing.Label) (home.Record, error) {
 	r.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	conn, err := client.Join(ctx, r.Socket)
 	if err != nil {
-		return client.Record{}, err
+		return home.Record{}, err
 	}
 	defer conn.Close()
 	return client.Pair(ctx, conn, label, keys, r.Login(keys), nil)
 }
 
 // Login is what the operator gives a viewer for the broker.
-func (r *Rig) Login(keys *client.Keys) client.Broker { return r.LoginOf(keys.ID()) }
+func (r *Rig) Login(keys *home.Keys) home.Broker { return r.LoginOf(keys.ID()) }
 
 // LoginOf is Login for whom only the name is known.
-func (r *Rig) LoginOf(who proto.ClientID) client.Broker {
+func (r *Rig) LoginOf(who proto.ClientID) home.Broker {
 	r.TB.Helper()
 	cert, err := r.CA.Viewer(who)
 	if err != nil {
@@ -392,13 +393,13 @@ func (r *Rig) LoginOf(who proto.ClientID) client.Broker {
 	if err != nil {
 		r.TB.Fatal(err)
 	}
-	return client.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
+	return home.Broker{Certificate: string(pki.CertificatePEM(cert)), Key: string(key)}
 }
 
 // Owner pairs a new owner and connects it.
 func (r *Rig) Owner() *client.Camera {
 	r.TB.Helper()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		r.TB.Fatal(err)
 	}
@@ -411,15 +412,15 @@ func (r *Rig) Owner() *client.Camera {
 }
 
 // Dial connects a client that has paired.
-func (r *Rig) Dial(keys *client.Keys, record client.Record) *client.Camera {
+func (r *Rig) Dial(keys *home.Keys, record home.Record) *client.Camera {
 	r.TB.Helper()
-	home, err := client.OpenHome(r.TB.TempDir())
+	h, err := home.Open(r.TB.TempDir())
 	if err != nil {
 		r.TB.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	c, err := client.Dial(ctx, home, keys, record, slog.New(slog.DiscardHandler))
+	c, err := client.Dial(ctx, h, keys, record, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.TB.Fatal(err)
 	}

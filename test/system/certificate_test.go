@@ -14,6 +14,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/claim/claimtest"
 	"github.com/camd-project/camd/test/rig"
@@ -77,7 +78,7 @@ func renews(t *testing.T, left time.Duration) {
 }
 
 // conversation pairs as Anna over the local socket, and sets what talk sets.
-func conversation(t *testing.T, r *rig.Rig, keys *client.Keys, talk func(*pairing.Talk) error) (client.Record, error) {
+func conversation(t *testing.T, r *rig.Rig, keys *home.Keys, talk func(*pairing.Talk) error) (home.Record, error) {
 	t.Helper()
 	r.OpenWindow("Anna")
 	ctx := patient(t)
@@ -86,7 +87,7 @@ func conversation(t *testing.T, r *rig.Rig, keys *client.Keys, talk func(*pairin
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }() // the pairing may have closed it
-	return client.SetUp(ctx, conn, r.Label, keys, nil, func(_ context.Context, t *pairing.Talk) (client.Broker, error) { return r.Login(keys), talk(t) })
+	return client.SetUp(ctx, conn, r.Label, keys, nil, func(_ context.Context, t *pairing.Talk) (home.Broker, error) { return r.Login(keys), talk(t) })
 }
 
 // signed is what the broker's authority makes of a request.
@@ -107,13 +108,13 @@ func TestACertificateOfACameraOutOfItsBox(t *testing.T) {
 	r := rig.NewBare(t, "[household]\nclock = \"battery\"\n"+synthetic)
 	s := claimtest.NewServerOf(t, claimtest.ReadAuthority(t, filepath.Join(r.PKI, "broker", "ca.crt"), filepath.Join(r.PKI, "ca.key")))
 	s.Password("camera", "once")
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Start()
 	broker := &proto.SetupBroker{URL: r.URL(), CA: string(s.Root.PEM())}
-	set := func(settings proto.SetupSettings) (client.Record, error) {
+	set := func(settings proto.SetupSettings) (home.Record, error) {
 		return conversation(t, r, keys, func(talk *pairing.Talk) error { return talk.Set(settings, nil) })
 	}
 	if _, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "guessed"}}); err == nil || !strings.Contains(err.Error(), "does not take the one-time password") {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/claim/claimtest"
 	"github.com/camd-project/camd/test/rig"
@@ -127,7 +128,7 @@ func TestPairingByTheLens(t *testing.T) {
 	s := p.show(t, dir, r.Label.Text())
 	r.OpenWindow("Anna")
 	s.paired(t, r)
-	home, err := client.OpenHome(filepath.Join(p.home, "camctl"))
+	home, err := home.Open(filepath.Join(p.home, "camctl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func TestTheReaderOfCodesRestsWhileSomebodyPairs(t *testing.T) {
 	r := rig.New(t, tables)
 	r.Start()
 	r.Online()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,10 +278,10 @@ func TestTheReaderOfCodesRestsWhileSomebodyPairs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.SetUp(patient(t), conn, r.Label, keys, nil, func(_ context.Context, talk *pairing.Talk) (client.Broker, error) {
+		_, err = client.SetUp(patient(t), conn, r.Label, keys, nil, func(_ context.Context, talk *pairing.Talk) (home.Broker, error) {
 			r.Until("codes are not read while somebody pairs", func() bool { return !readsCodes(t, r) })
 			if !set {
-				return client.Broker{}, errors.New("the phone went away")
+				return home.Broker{}, errors.New("the phone went away")
 			}
 			return r.Login(keys), talk.Set(proto.SetupSettings{}, nil)
 		})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/media/avc"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
@@ -118,7 +119,7 @@ func TestKeysThatDidNotPairGetNothing(t *testing.T) {
 	r.Start()
 	r.Online()
 	owner := r.Owner()
-	stranger, err := client.NewKeys()
+	stranger, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestKeysThatDidNotPairGetNothing(t *testing.T) {
 	}
 }
 
-func withLogin(b, login client.Broker) client.Broker {
+func withLogin(b, login home.Broker) home.Broker {
 	b.Certificate, b.Key = login.Certificate, login.Key
 	return b
 }
@@ -148,7 +149,7 @@ func withLogin(b, login client.Broker) client.Broker {
 func TestPairingIsRefused(t *testing.T) {
 	r := rig.New(t, synthetic)
 	r.Start()
-	keys, err := client.NewKeys()
+	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func TestPairingIsRefused(t *testing.T) {
 		if _, err := r.Join(keys, r.Label); err != nil {
 			t.Fatal(err)
 		}
-		second, err := client.NewKeys()
+		second, err := home.NewKeys()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package client
+package home
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ func TestKeysAreMadeOnceAndKept(t *testing.T) {
 	var wg sync.WaitGroup
 	ids := make([]proto.ClientID, 8)
 	for i := range ids { // all at once, as eight first uses
-		wg.Go(func() { ids[i] = must(must(OpenHome(dir)).Keys()).ID() })
+		wg.Go(func() { ids[i] = must(must(Open(dir)).Keys()).ID() })
 	}
 	wg.Wait()
 	for _, id := range ids {
@@ -49,7 +49,7 @@ func TestUnusableKeysAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "keys.json")
-			h := must(OpenHome(dir))
+			h := must(Open(dir))
 			if err := os.WriteFile(path, []byte(c.data), c.mode); err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +65,7 @@ func TestUnusableKeysAreLeftAlone(t *testing.T) {
 
 func TestKeysThatOthersCanReadAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	h := must(OpenHome(dir))
+	h := must(Open(dir))
 	must(h.Keys())
 	if err := os.Chmod(filepath.Join(dir, "keys.json"), 0o644); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestKeysThatOthersCanReadAreRefused(t *testing.T) {
 }
 
 func TestRecordIsFoundAgain(t *testing.T) {
-	_, home, _, r := paired(t)
+	home, _, r := saved(t)
 	r.Name = "Hall"
 	if err := home.Save(r); err != nil {
 		t.Fatal(err)
@@ -99,8 +99,8 @@ func TestRecordIsFoundAgain(t *testing.T) {
 
 // A card can't bring a camera that is taken for another one.
 func TestCamerasWhoseNamesLookAlike(t *testing.T) {
-	_, home, _, r := paired(t)
-	_, _, _, other := paired(t)
+	home, _, r := saved(t)
+	_, _, other := saved(t)
 	r.Name, other.Name = "Hall", "HaII"
 	for _, one := range []Record{r, other} {
 		if err := home.Save(one); err != nil {
@@ -113,13 +113,13 @@ func TestCamerasWhoseNamesLookAlike(t *testing.T) {
 }
 
 func TestNoCameraSaysWhatToDo(t *testing.T) {
-	if _, err := must(OpenHome(t.TempDir())).Camera(""); !errors.Is(err, ErrNoCamera) || !strings.Contains(err.Error(), "camctl pair") {
+	if _, err := must(Open(t.TempDir())).Camera(""); !errors.Is(err, ErrNoCamera) || !strings.Contains(err.Error(), "camctl pair") {
 		t.Errorf("Camera() = %v", err)
 	}
 }
 
 func TestBrokenRecordHidesNoOther(t *testing.T) {
-	_, home, _, r := paired(t)
+	home, _, r := saved(t)
 	bad := home.file(proto.NewDeviceID(), ".json")
 	if err := os.WriteFile(bad, []byte(`{"version":1}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestBrokenRecordHidesNoOther(t *testing.T) {
 }
 
 func TestNewerRecordIsNotOverwritten(t *testing.T) {
-	_, home, _, r := paired(t)
+	home, _, r := saved(t)
 	path := home.file(r.Device, ".json")
 	newer := []byte(`{"version":9,"treasure":1}`)
 	if err := os.WriteFile(path, newer, 0o600); err != nil {
@@ -149,8 +149,8 @@ func TestNewerRecordIsNotOverwritten(t *testing.T) {
 }
 
 func TestChangedRecordIsRefused(t *testing.T) {
-	_, _, _, r := paired(t)
-	_, _, _, other := paired(t)
+	_, _, r := saved(t)
+	_, _, other := saved(t)
 	for name, change := range map[string]func(*Record){
 		"device":   func(r *Record) { r.Device = other.Device },
 		"identity": func(r *Record) { r.Identity = other.Identity },
@@ -172,32 +172,32 @@ func TestChangedRecordIsRefused(t *testing.T) {
 }
 
 func TestSequenceIsNeverLowered(t *testing.T) {
-	h := must(OpenHome(t.TempDir()))
-	d := proto.NewDeviceID()
+	h, _, r := saved(t)
+	s := must(OpenHousehold(h, r))
 	for _, n := range []uint64{5, 3, 9} {
-		if err := h.raiseSequence(d, n); err != nil {
+		if err := s.RaiseSequence(n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := h.sequence(d); got != 9 {
+	if got := s.Sequence(); got != 9 {
 		t.Errorf("sequence %d, want 9", got)
 	}
-	if err := os.WriteFile(h.file(d, ".seq"), []byte("junk"), 0o600); err != nil {
+	if err := os.WriteFile(s.path(fileSequence), []byte("junk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.sequence(d); got != 0 {
+	if got := s.Sequence(); got != 0 {
 		t.Errorf("sequence of junk is %d, want 0", got)
 	}
 }
 
-func TestDefaultHome(t *testing.T) {
+func TestDefaultDir(t *testing.T) {
 	t.Setenv("HOME", "/home/anna")
 	t.Setenv("XDG_DATA_HOME", "/data")
-	if got := must(DefaultHome()); got != "/data/camd" {
+	if got := must(DefaultDir()); got != "/data/camd" {
 		t.Errorf("with XDG_DATA_HOME: %s", got)
 	}
 	t.Setenv("XDG_DATA_HOME", "relative/is/ignored")
-	if got := must(DefaultHome()); got != "/home/anna/.local/share/camd" {
+	if got := must(DefaultDir()); got != "/home/anna/.local/share/camd" {
 		t.Errorf("without: %s", got)
 	}
 }
@@ -234,5 +234,15 @@ func TestErrorsHoldNoTemporaryName(t *testing.T) {
 	}
 	if err := createFile(path, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("%v, want ErrExist", err)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"first start": "first start", "a\nb\x1b[31m": "a b [31m", "\u202eabc": " abc", strings.Repeat("x", 300): strings.Repeat("x", maxPrintable),
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
 	}
 }

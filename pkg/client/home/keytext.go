@@ -1,4 +1,4 @@
-package client
+package home
 
 import (
 	"slices"
@@ -29,20 +29,20 @@ func FormatKey(card []byte) string { return keyMark + keyVersion + string(card) 
 // comparing its words tells. An error is a Problem.
 func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
 	if len(text) > proto.MaxMessage {
-		return envelope.PublicKey{}, nil, problem(envelope.ErrOversized, "This is too long for a key. "+keyHelp)
+		return envelope.PublicKey{}, nil, NewProblem(envelope.ErrOversized, "This is too long for a key. "+keyHelp)
 	}
 	fields := strings.Fields(text)
 	rest, ok := strings.CutPrefix(strings.Join(fields, ""), keyMark)
 	if !ok {
-		return envelope.PublicKey{}, nil, problem(envelope.ErrGarbled, "%s "+keyHelp, whatInstead(fields))
+		return envelope.PublicKey{}, nil, NewProblem(envelope.ErrGarbled, "%s "+keyHelp, whatInstead(fields))
 	}
 	jws, ok := strings.CutPrefix(rest, keyVersion)
 	if !ok {
-		return envelope.PublicKey{}, nil, problem(ErrNewer, "This key is of a version that this program does not know. Update it.")
+		return envelope.PublicKey{}, nil, NewProblem(ErrNewer, "This key is of a version that this program does not know. Update it.")
 	}
 	card = []byte(jws)
 	if key, err = envelope.VerifyKeyCard(card); err != nil {
-		return envelope.PublicKey{}, nil, problem(err, "This key was cut short or changed on the way. Copy all of it, from "+keyMark+keyVersion+" to its end.")
+		return envelope.PublicKey{}, nil, NewProblem(err, "This key was cut short or changed on the way. Copy all of it, from "+keyMark+keyVersion+" to its end.")
 	}
 	return key, card, nil
 }

@@ -1,40 +1,38 @@
-package client
+package home
 
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Home is the folder of one client: keys.json, and cameras/<device>.json with what
-// changes often beside it, .seq and the ledger's files. Only its user can read it.
+// Home is the folder of one client: keys.json, and for each camera
+// cameras/<device>.json, with the files of its household beside it.
 type Home struct{ dir string }
 
-// DefaultHome is where the XDG base directory specification puts it.
-func DefaultHome() (string, error) {
+// DefaultDir returns the folder that the XDG base directory specification names.
+func DefaultDir() (string, error) {
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "camd"), nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", problem(err, "No home folder is known for this user. Name one with --home.")
+		return "", NewProblem(err, "No home folder is known for this user. Name one with --home.")
 	}
 	return filepath.Join(home, ".local", "share", "camd"), nil
 }
 
-// OpenHome makes the folder if it is missing.
-func OpenHome(dir string) (*Home, error) {
+// Open opens a folder, and makes it if it is missing.
+func Open(dir string) (*Home, error) {
 	h := &Home{dir: dir}
 	if err := os.MkdirAll(h.cameras(), 0o700); err != nil {
-		return nil, problem(err, "The folder %s can't be used for keys and cameras: %v.", dir, Bare(err))
+		return nil, NewProblem(err, "The folder %s can't be used for keys and cameras: %v.", dir, WithoutPath(err))
 	}
 	return h, nil
 }
@@ -45,14 +43,14 @@ func (h *Home) file(device proto.DeviceID, ext string) string {
 	return filepath.Join(h.cameras(), string(device)+ext)
 }
 
-// Keys reads the client's keys and makes them on first use.
+// Keys returns the client's keys, and makes them on first use.
 func (h *Home) Keys() (*Keys, error) { return loadKeys(filepath.Join(h.dir, "keys.json")) }
 
 // Save writes a camera's record, new or changed.
 func (h *Home) Save(r Record) error {
 	r.Version = recordVersion
 	path := h.file(r.Device, ".json")
-	if _, err := r.check(); err != nil {
+	if _, err := r.Verify(); err != nil {
 		return err
 	}
 	var old Record
@@ -64,12 +62,12 @@ func (h *Home) Save(r Record) error {
 		return err
 	}
 	if err := replaceFile(path, data); err != nil {
-		return problem(err, "What is known of the camera can't be written to %s: %v.", path, err)
+		return NewProblem(err, "What is known of the camera can't be written to %s: %v.", path, err)
 	}
 	return nil
 }
 
-// Known is what the home knows of a device; nil: nothing that can be used.
+// Known returns the record of a device, nil if there is none that can be used.
 func (h *Home) Known(device proto.DeviceID) *Record {
 	r, err := readRecord(h.file(device, ".json"), device)
 	if err != nil {
@@ -78,12 +76,12 @@ func (h *Home) Known(device proto.DeviceID) *Record {
 	return &r
 }
 
-// Cameras lists the records by device. A file that can't be used is no reason to
-// hide the others: what is good is returned along with the joined errors.
+// Cameras returns all records, sorted by device. A file that can't be used does not
+// hide the others: the good records are returned together with the joined errors.
 func (h *Home) Cameras() ([]Record, error) {
 	entries, err := os.ReadDir(h.cameras())
 	if err != nil {
-		return nil, problem(err, "The folder %s can't be read: %v.", h.cameras(), err)
+		return nil, NewProblem(err, "The folder %s can't be read: %v.", h.cameras(), err)
 	}
 	var good []Record
 	var bad []error
@@ -110,13 +108,12 @@ func readRecord(path string, device proto.DeviceID) (Record, error) {
 	return parseRecord(path, data, device)
 }
 
-// parseRecord is the reader of foreign bytes that the fuzz target drives.
 func parseRecord(path string, data []byte, device proto.DeviceID) (Record, error) {
 	var r Record
 	if err := parseVersioned(path, data, recordVersion, &r); err != nil {
 		return Record{}, err
 	}
-	if _, err := r.check(); err != nil {
+	if _, err := r.Verify(); err != nil {
 		return Record{}, broken(path, err)
 	}
 	if r.Device != device {
@@ -125,9 +122,9 @@ func parseRecord(path string, data []byte, device proto.DeviceID) (Record, error
 	return r, nil
 }
 
-// Camera finds a camera by device id, by the beginning of one, or by name. An
-// empty which means the only one. Names that look alike are one: who means the other
-// names the device.
+// Camera finds a camera by its device ID, by the beginning of it, or by its name. If
+// which is empty, it returns the only camera. Names that look alike count as the same
+// name, and only the device ID tells such cameras apart.
 func (h *Home) Camera(which string) (Record, error) {
 	all, bad := h.Cameras()
 	var hits []Record
@@ -142,13 +139,13 @@ func (h *Home) Camera(which string) (Record, error) {
 	case bad != nil: // it may be the one that was meant
 		return Record{}, bad
 	case len(all) == 0:
-		return Record{}, problem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair, or add the one of a card with camctl add.")
+		return Record{}, NewProblem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair, or add the one of a card with camctl add.")
 	case len(hits) == 0:
-		return Record{}, problem(ErrNoCamera, "No paired camera is called %q. Paired: %s.", which, titles(all))
+		return Record{}, NewProblem(ErrNoCamera, "No paired camera is called %q. Paired: %s.", which, titles(all))
 	case which == "":
-		return Record{}, problem(ErrNoCamera, "Several cameras are paired; name one of %s.", titles(all))
+		return Record{}, NewProblem(ErrNoCamera, "Several cameras are paired; name one of %s.", titles(all))
 	}
-	return Record{}, problem(ErrNoCamera, "Several paired cameras are called %q; use the device id: %s.", which, titles(hits))
+	return Record{}, NewProblem(ErrNoCamera, "Several paired cameras are called %q; use the device id: %s.", which, titles(hits))
 }
 
 func titles(l []Record) string {
@@ -161,31 +158,4 @@ func titles(l []Record) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
-}
-
-// sequence reads the last request number used with a camera. It lies in a file
-// of its own, so that what changes often can't damage what must last; if it is
-// lost or wrong, the clock, and the camera's answer, put it right.
-func (h *Home) sequence(device proto.DeviceID) uint64 {
-	data, err := readBounded(h.file(device, ".seq"))
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// raiseSequence never lowers what another process has written.
-func (h *Home) raiseSequence(device proto.DeviceID, n uint64) error {
-	if n <= h.sequence(device) {
-		return nil
-	}
-	err := replaceFile(h.file(device, ".seq"), strconv.AppendUint(nil, n, 10))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the home was removed meanwhile
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package client
+package home
 
 import (
 	"crypto"
@@ -128,7 +128,7 @@ func loadKeys(path string) (*Keys, error) {
 	case errors.Is(err, fs.ErrExist):
 		return readKeys(path)
 	case err != nil:
-		return nil, problem(err, "The client's keys can't be written to %s: %v.", path, err)
+		return nil, NewProblem(err, "The client's keys can't be written to %s: %v.", path, err)
 	}
 	return k, nil
 }
@@ -143,7 +143,7 @@ func readKeys(path string) (*Keys, error) {
 		return nil, broken(path, err)
 	}
 	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o077 != 0 {
-		return nil, problem(fs.ErrPermission, "%s can be read by other users of this computer. Run chmod 600 on it, and pair anew if they are not to be trusted.", path)
+		return nil, NewProblem(fs.ErrPermission, "%s can be read by other users of this computer. Run chmod 600 on it, and pair anew if they are not to be trusted.", path)
 	}
 	return k, nil
 }

@@ -1,4 +1,4 @@
-package client
+package home
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"unicode"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 )
@@ -20,11 +21,11 @@ const maxFile = 256 << 10
 func replaceFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
-		return Bare(err)
+		return WithoutPath(err)
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		_ = os.Remove(tmp)
-		return Bare(err)
+		return WithoutPath(err)
 	}
 	return syncDir(filepath.Dir(path))
 }
@@ -34,18 +35,18 @@ func replaceFile(path string, data []byte) error {
 func createFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
-		return Bare(err)
+		return WithoutPath(err)
 	}
 	defer func() { _ = os.Remove(tmp) }()
 	if err := os.Link(tmp, path); err != nil {
-		return Bare(err)
+		return WithoutPath(err)
 	}
 	return syncDir(filepath.Dir(path))
 }
 
-// Bare is an error of the system without the file's name: the sentence has it already, or
-// it is a temporary one that nobody knows.
-func Bare(err error) error {
+// WithoutPath returns an error of the system without the file's name: the sentence that
+// it becomes part of has the name already, or it is a temporary one that nobody knows.
+func WithoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -103,7 +104,7 @@ func readBounded(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() || st.Size() > maxFile {
-		return nil, problem(fs.ErrInvalid, "%s is not a file of camctl: it is no regular file or far too large.", path)
+		return nil, NewProblem(fs.ErrInvalid, "%s is not a file of camctl: it is no regular file or far too large.", path)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -120,7 +121,7 @@ func parseVersioned(path string, data []byte, want int, into any) error {
 		return broken(path, err)
 	}
 	if head.Version > want {
-		return problem(ErrNewer, "%s was written by a newer version of camctl (format %d, this one knows %d). Update camctl; nothing was changed.",
+		return NewProblem(ErrNewer, "%s was written by a newer version of camctl (format %d, this one knows %d). Update camctl; nothing was changed.",
 			path, head.Version, want)
 	}
 	if err := envelope.Decode(data, into); err != nil {
@@ -132,5 +133,20 @@ func parseVersioned(path string, data []byte, want int, into any) error {
 // broken says that a file of ours can't be used. It is never repaired or removed
 // here: it may be all that is left of a key.
 func broken(path string, cause error) error {
-	return problem(cause, "%s is damaged and was left as it is. Restore it from a backup, or move it away and pair again.", path)
+	return NewProblem(cause, "%s is damaged and was left as it is. Restore it from a backup, or move it away and pair again.", path)
+}
+
+const maxPrintable = 200 // bytes
+
+// Printable returns at most 200 bytes of s, with a blank for each character that is not
+// printable, so that what others wrote can't act on a terminal.
+func Printable(s string) string {
+	out := make([]rune, 0, len(s))
+	for _, r := range s[:min(len(s), maxPrintable)] {
+		if !unicode.IsPrint(r) { // no control of any kind, of the direction of writing neither
+			r = ' '
+		}
+		out = append(out, r)
+	}
+	return string(out)
 }

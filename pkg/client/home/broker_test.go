@@ -1,4 +1,4 @@
-package client
+package home
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ func TestWhatTheReceiptFillsIn(t *testing.T) {
 		"certificate":   {Broker{Certificate: "own", Key: "key"}, Broker{URL: said.URL, ServerName: "said", CA: "said CA", Certificate: "own", Key: "key"}},
 		"user":          {Broker{User: "own", Password: "word"}, Broker{URL: said.URL, ServerName: "said", CA: "said CA", User: "own", Password: "word"}},
 	} {
-		if got := c.named.or(said); got != c.want {
+		if got := c.named.Complete(nil, said); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestWhatIsKeptOfAnEarlierPairing(t *testing.T) {
 		"a password, and another authority": {Broker{}, Broker{URL: viewers, Said: viewers, CA: "CA", User: "anna", Password: "a"}, envelope.BrokerLogin{URL: viewers, CA: "new"},
 			Broker{URL: viewers, CA: "new"}},
 	} {
-		if got := c.named.again(c.known, c.said).or(c.said); got != c.want {
+		if got := c.named.Complete(&c.known, c.said); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
