@@ -151,7 +151,7 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	told := &feedback{Provisioner: own, say: announcements.clip}
 	authority.Provision(told)
 	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
-		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Light: indicator})
+		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Indicator: indicator})
 	authority.Govern(senses{camera, microphone, sessions, events})
 	gate := authority.NewGate(outward)
 	outward.Deliver(gate)

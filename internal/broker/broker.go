@@ -88,7 +88,7 @@ func (b *Broker) Address() string { return b.listener.Address() }
 // Close ends every connection and waits for what served them. It may be called again.
 func (b *Broker) Close() error { return b.close() }
 
-// mutual is TLS 1.3 with a client certificate, judged anew in every handshake: a
+// mutual is TLS 1.3 with a client certificate, judged again in every handshake: a
 // resumed session would outlive a certificate.
 func mutual(c *tls.Config) *tls.Config {
 	c = c.Clone()

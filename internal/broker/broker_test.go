@@ -77,7 +77,7 @@ func (c *client) send(pk packets.Packet, encode func(*packets.Packet, *bytes.Buf
 	if err := encode(&pk, &b); err != nil {
 		c.w.Fatal(err)
 	}
-	_, _ = c.Write(b.Bytes()) // the next read tells whether the broker took it
+	_, _ = c.Write(b.Bytes()) // the next read reports whether the broker took it
 }
 
 // read returns the first byte and the body of the next packet.

@@ -56,7 +56,7 @@ func (i identity) owns(clientID string) bool {
 	return ok && tail != "" && len(tail) <= 64
 }
 
-// mayPublish tells whether the holder may write a topic. docs/protocol.md 1.3.
+// mayPublish reports whether the holder may write a topic. docs/protocol.md 1.3.
 func (i identity) mayPublish(topic string) bool {
 	t, ok := split(topic)
 	switch {

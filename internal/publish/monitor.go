@@ -27,7 +27,7 @@ type Report struct {
 	Wrong     []string // what must not be, in sentences
 }
 
-// ErrWrong says that a Report has something wrong in it.
+// ErrWrong means that a Report has something wrong in it.
 var ErrWrong = errors.New("the published releases and the release log disagree")
 
 // Monitor reads a published folder, here or at a web server, as every camera does, and

@@ -10,7 +10,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// What lasts is left alone, what ends soon is made anew, and what people sign is theirs.
+// What lasts is left alone, what ends soon is made again, and what people sign is theirs.
 func TestRenewal(t *testing.T) {
 	f, err := Init(filepath.Join(t.TempDir(), "maker"), Options{Origin: "a.example/log"}, func(string, bool) ([]byte, error) { return nil, nil })
 	if err != nil {

@@ -140,7 +140,7 @@ func (f *Folder) writeRollouts(all map[string]release.Rollout) error {
 	return store.WriteFile(f.Path(rolloutFile), append(text, '\n'))
 }
 
-// renewRollout signs the rollout anew if it says something else, or ends soon.
+// renewRollout signs the rollout again if it says something else, or ends soon.
 func (f *Folder) renewRollout() error {
 	all, err := f.rollouts()
 	if err != nil {
@@ -236,7 +236,7 @@ func (f *Folder) snapshot() error {
 	return commit(f, metadata.SNAPSHOT, m.Signed.Version, m)
 }
 
-// timestamp says which snapshot is the newest. It is signed anew each time.
+// timestamp says which snapshot is the newest. It is signed again each time.
 func (f *Folder) timestamp() error {
 	s := metadata.Snapshot()
 	if _, err := latest(f, metadata.SNAPSHOT, s); err != nil {

@@ -126,7 +126,7 @@ var limits = []struct {
 	{"pkg/event", "waitingTime", minute, "9.2", "for 60 seconds"},
 	{"pkg/event", "waitingBytes", 4 << 20, "9.2", "at most 4 MiB"},
 	{"pkg/event", "sameRing", 3 * second, "9.3", "within 3 seconds"},
-	{"pkg/event", "ringHold", 2 * minute, "9.3", "for two minutes"},
+	{"pkg/event", "warmTime", 2 * minute, "9.3", "for two minutes"},
 	{"pkg/event", "ringBurst", 60, "9.3", "at most 60 rings"},
 	{"pkg/event", "maxEvents", 50, "9.4", "the newest 50 rings"},
 	{"pkg/event", "maxPictures", 4 << 20, "9.4", "at most 4 MiB"},

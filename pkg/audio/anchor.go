@@ -2,7 +2,7 @@ package audio
 
 import "time"
 
-// anchor tells when, on the capture clock, the first sample of a stream passed the
+// anchor estimates when, on the capture clock, the first sample of a stream passed the
 // air, if the card had always kept the pace it has now. What is measured can be late,
 // when the card tells its position in coarse steps or this thread had to wait, but not
 // early: hence the least of the last one or two seconds.

@@ -83,7 +83,7 @@ func (d *duplex) process(frame []int16, r *reader) {
 	}
 }
 
-// heard tells whether the run, or what the room makes of it, can be heard at a place.
+// heard reports whether the run, or what the room makes of it, can be heard at a place.
 func (d *duplex) heard(run *run, at int64) bool {
 	switch {
 	case run.number == 0 || !run.began.known:
@@ -94,12 +94,12 @@ func (d *duplex) heard(run *run, at int64) bool {
 	return at <= run.written+int64(d.trust.samples)+after
 }
 
-// place tells which sample of the run was heard when the frame's first was captured; a
+// place returns which sample of the run was heard when the frame's first was captured; a
 // negative one before the run.
 //
 // On one card both run by one crystal, and the offset between the two is constant: it
 // moves freely while it is being found, and then only if it has clearly changed, since
-// the canceller must begin anew after each move. On two cards it follows their drift.
+// the canceller must begin again after each move. On two cards it follows their drift.
 func (d *duplex) place(run *run, r *reader) int64 {
 	if !run.began.known {
 		return -rate
@@ -184,7 +184,7 @@ func (d *duplex) open() (err error) {
 	return nil
 }
 
-// aim tells the canceller where the echo is. Its filter then begins anew.
+// aim returns the canceller where the echo is. Its filter then begins again.
 func (d *duplex) aim() {
 	if d.shift = early; d.trust.known {
 		d.shift = d.trust.samples

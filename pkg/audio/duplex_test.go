@@ -199,7 +199,7 @@ func TestPlace(t *testing.T) {
 		t.Errorf("the place moved %d times after it was found", moves)
 	}
 	far.end()
-	r.read, r.began = opus.FrameSamples, anchor{} // the stream began anew
+	r.read, r.began = opus.FrameSamples, anchor{} // the stream began again
 	r.began.note(11 * time.Second)
 	run := far.now()
 	if off := d.place(&run, &r) - 10*rate; off < -rate/500 || off > rate/500 {

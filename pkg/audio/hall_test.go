@@ -100,7 +100,7 @@ func (e *ear) Restart() error {
 	return e.Mic.Restart()
 }
 
-// hear tells what there is in the hall from a place on, in the past.
+// hear reads what there is in the hall from a place on, in the past.
 func (h *hall) hear(samples []int16, from int) {
 	h.sound.Lock()
 	defer h.sound.Unlock()

@@ -27,7 +27,7 @@ type canceller interface {
 
 func newCanceller() (canceller, error) { return echo.New(tail) }
 
-// EchoHandling tells how the echo of a speaker in a microphone is dealt with, and why,
+// EchoHandling returns how the echo of a speaker in a microphone is dealt with, and why,
 // by the names of both devices. A speaker on the microphone's card may still turn out
 // to have no stable delay: then the microphone ducks.
 func EchoHandling(cfg Config, microphone, speaker string) (handling, why string) {

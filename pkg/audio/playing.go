@@ -69,7 +69,7 @@ func (p *playing) carry(r request) {
 	r.answer <- answer{v, err}
 }
 
-// why tells why the card is closed.
+// why returns why the card is closed.
 func (p *playing) why() error {
 	if p.ctx.Err() != nil {
 		return errStopped
@@ -130,7 +130,7 @@ func (p *playing) write() error {
 	return nil
 }
 
-// note tells the far end what the card was just given, and when that is heard. An
+// note gives the far end what the card was just given, and when that is heard. An
 // underrun that shows here is dealt with before the next frame.
 func (p *playing) note(samples []int16) {
 	p.s.deps.Far.put(samples)

@@ -15,7 +15,7 @@ type reader struct {
 	clock timeline
 	lost  *overruns
 
-	read  int64  // samples since the stream began, or began anew
+	read  int64  // samples since the stream began, or began again
 	began anchor // when the first of them was captured
 }
 

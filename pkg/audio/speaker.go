@@ -102,7 +102,7 @@ func NewSpeaker(cfg Config, log *slog.Logger, board *health.Board, deps SpeakerD
 
 func (*Speaker) String() string { return "speaker" }
 
-// Ready tells whether the card can be opened and its level is set, by doing so: an
+// Ready reports whether the card can be opened and its level is set, by doing so: an
 // announcement may follow.
 func (s *Speaker) Ready() error {
 	if s.open.Load() {

@@ -252,7 +252,7 @@ func sound(t *testing.T, packets [][]byte) (samples []int16) {
 	return samples
 }
 
-// contains tells where whole lies in samples, or -1.
+// contains returns where whole lies in samples, or -1.
 func contains(samples, whole []int16) int {
 	for i := 0; i+len(whole) <= len(samples); i++ {
 		if slices.Equal(samples[i:i+len(whole)], whole) {

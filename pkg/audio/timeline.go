@@ -11,7 +11,7 @@ const (
 	frameLen = opus.FrameSamples * time.Second / rate // 20 ms
 )
 
-// timeline tells when samples were captured. It counts samples, so that one frame
+// timeline computes when samples were captured. It counts samples, so that one frame
 // follows the other by exactly 20 ms, and only now and then moves to where the
 // capture clock says they are: a card's crystal differs from the machine's by up to
 // some 100 ppm. Moving at each frame would give RTP timestamps that jump by single

@@ -37,7 +37,7 @@ func newTone() *tone {
 	return t
 }
 
-// Restart begins anew with the 20 ms of the wall clock that run now.
+// Restart begins again with the 20 ms of the wall clock that run now.
 func (t *tone) Restart() error {
 	past := time.Duration(time.Now().UnixNano()) % frameLen
 	t.next, t.read = media.Now()-past, len(t.frame)

@@ -45,7 +45,7 @@ func (v *Voice) Packet(seq uint16, timestamp uint32, payload []byte) {
 	(*j).Put(seq, timestamp, payload, media.Now())
 }
 
-// Silent tells for how long nobody has spoken.
+// Silent returns for how long nobody has spoken.
 func (v *Voice) Silent() time.Duration { return media.Now() - time.Duration(v.spoke.Load()) }
 
 // Done is closed when the voice has ended: nothing of it is heard any more.

@@ -103,7 +103,7 @@ func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
 // SetPrivacy(true) returns once the device is closed and its last picture published.
 func (c *Camera) SetPrivacy(on bool) { c.shutter.SetClosed(on) }
 
-// Format tells the encoding; ok is false until it is known. It stays known while a
+// Format returns the encoding; ok is false until it is known. It stays known while a
 // camera that failed is away.
 func (c *Camera) Format() (media.VideoFormat, bool) {
 	if f := c.format.Load(); f != nil {
@@ -223,7 +223,7 @@ type stage interface {
 	take(p picture) (good bool, err error)
 	// trouble says what viewers miss though pictures come; OK and "" if nothing.
 	trouble() (health.State, string)
-	// close frees what take needs, and take makes it anew.
+	// close frees what take needs, and take makes it again.
 	close()
 }
 

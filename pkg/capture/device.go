@@ -161,7 +161,7 @@ func (s *search) skip(path string, dev v4l2.Device, err error) {
 	}
 }
 
-// configured tells whether the configuration means this device.
+// configured reports whether the configuration means this device.
 func (s *search) configured(path string, dev v4l2.Device) bool {
 	switch want := s.want.Device; {
 	case want == deviceAuto:
@@ -241,7 +241,7 @@ func (s *deviceStream) grab() (picture, error) {
 	return picture{data: f.Data, pts: f.PTS, lost: f.Lost, damaged: f.Damaged}, err
 }
 
-// describe tells what the driver set.
+// describe logs what the driver set.
 func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 	m, stride := s.Got()
 	rate := m.Rate

@@ -72,7 +72,7 @@ func (e *encode) begin() error {
 }
 
 // The rates that openh264 can be made for, and by how much the real one may be another
-// before it is made anew, which costs an IDR.
+// before it is made again, which costs an IDR.
 const (
 	minMade, maxMade = 1, 60
 	remake           = 1.3
@@ -88,7 +88,7 @@ func (e *encode) scaled() int {
 	return int(float64(e.target) * min(max(e.made/e.tempo.rate(), 1/remake), remake))
 }
 
-// outpaced reports whether the encoder is to be made anew.
+// outpaced reports whether the encoder is to be made again.
 func (e *encode) outpaced() bool {
 	r := e.pace()
 	return e.tempo.kept.n >= meterMemory && (r > e.made*remake || r < e.made/remake)
@@ -146,11 +146,11 @@ func (e *encode) due(now time.Duration) bool {
 	return !e.usable || now-e.looked >= lookEvery
 }
 
-// errResized says that one picture had another size than those before.
+// errResized means that one picture had another size than those before.
 var errResized = fmt.Errorf("picture of another size than those before: %w", h264.ErrDamaged)
 
 // picture converts a picture. A JPEG has the size that it says, and not the driver's;
-// a change counts when it comes twice, since an encoder is made anew for it.
+// a change counts when it comes twice, since an encoder is made again for it.
 func (e *encode) picture(p picture) (*image.YCbCr, error) {
 	first := e.looked == 0
 	e.looked, e.usable = p.pts, false
@@ -217,7 +217,7 @@ func (e *encode) publish(data []byte, p picture) error {
 
 var errNoSPS = errors.New("encoder made no parameter set")
 
-// learn tells the format of what the encoder makes.
+// learn publishes the format of what the encoder makes.
 func (e *encode) learn(data []byte) error {
 	sps := avc.SetsIn(data).SPS(data)
 	if sps == nil {

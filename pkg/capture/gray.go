@@ -8,7 +8,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// ErrCoded says that the camera gives its pictures as H.264 alone, which camd does not
+// ErrCoded means that the camera gives its pictures as H.264 alone, which camd does not
 // decode.
 var ErrCoded = errors.New("the camera gives its pictures as H.264 alone")
 

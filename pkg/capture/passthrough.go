@@ -109,7 +109,7 @@ func (p *passThrough) keyless(now time.Duration) bool {
 // errGarbled marks H.264 that can't be read.
 var errGarbled = errors.New("garbled H.264")
 
-// wholePictures tells whether a buffer begins where an access unit may.
+// wholePictures reports whether a buffer begins where an access unit may.
 func wholePictures(b []byte) bool {
 	head := b[:min(len(b), 8)] // a start code, a NAL header, and first_mb_in_slice
 	u, _ := avc.NextUnit(head)
@@ -254,7 +254,7 @@ func withoutDelimiter(unit []byte) []byte {
 	return unit
 }
 
-// describe tells the format that a key frame's SPS, if it has one, names.
+// describe publishes the format that a key frame's SPS, if it has one, names.
 func (p *passThrough) describe(sps []byte) error {
 	if sps == nil || bytes.Equal(sps, p.sps) {
 		return nil

@@ -84,7 +84,7 @@ func (c *Camera) shoot(ctx context.Context) (shot, error) {
 	}
 }
 
-// asked tells whether somebody waits for a picture. It costs a frame next to nothing.
+// asked reports whether somebody waits for a picture. It costs a frame next to nothing.
 func (c *Camera) asked() bool { return len(c.shots) > 0 }
 
 // hand gives everyone who waits a copy of their own. Only the camera's goroutine calls it.

@@ -36,7 +36,7 @@ type picture struct {
 	damaged bool
 }
 
-// shape tells what a stream gives.
+// shape is the kind of pictures that a stream gives.
 type shape struct {
 	where    string      // which camera, for people
 	coded    bool        // data is H.264; raw is not set

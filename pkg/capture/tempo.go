@@ -2,7 +2,7 @@ package capture
 
 import "time"
 
-// meter tells at which rate pictures really come, by their times. What a driver says
+// meter measures the rate at which pictures really come, by their times. What a driver says
 // is often wrong: cameras lower their rate in the dark, and some don't keep it at all.
 type meter struct {
 	last, interval time.Duration // interval is a mean in which older ones fade

@@ -104,7 +104,7 @@ func (w *watch) measure(pts time.Duration, lost int) {
 	if r := w.meter.rate(); pts-w.judged >= judgeEvery && r > 0 {
 		w.judged = pts
 		if math.Abs(r-w.rate) > rateShift*w.rate {
-			w.rate, w.format = r, nil // tell it anew
+			w.rate, w.format = r, nil // tell it again
 			w.hang = w.patience(r)
 		}
 	}

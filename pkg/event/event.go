@@ -13,80 +13,80 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Household tells its members. The entry of a ring is durable when Ring returns, and its
-// notices are on their way.
+// Household notifies its members. When Ring returns, the entry of the ring is durable, and
+// its notices are on their way.
 type Household interface {
 	Ring() (entry uint64, err error)
 }
 
-// Camera takes a picture of this moment: proto.PictureJPEG or proto.PictureMP4.
+// Camera takes a picture now; kind is proto.PictureJPEG or proto.PictureMP4.
 type Camera interface {
 	Picture(ctx context.Context) (data []byte, kind string, err error)
 }
 
-// Demand has the camera prepare its picture until release is called: a media.Feed.
+// Demand keeps the camera encoding until release is called; a media.Feed is one.
 type Demand interface {
 	Want() (release func())
 }
 
-// Chime sounds the bell at the device.
+// Chime plays the doorbell's chime at the device.
 type Chime interface {
 	Chime(ctx context.Context) error
 }
 
-// Light is the live light: On and Off count who needs it. Without it no picture is taken
-// for a member.
-type Light interface {
+// Indicator is the live indicator: On and Off count who needs it. Without it no picture is
+// taken for a member.
+type Indicator interface {
 	On() error
 	Off()
 }
 
-// Deps is what a ring and a snapshot need. Chime and Light may be nil.
+// Deps is what rings and snapshots need. Chime and Indicator may be nil.
 type Deps struct {
 	Household Household
 	Camera    Camera
 	Video     Demand
 	Chime     Chime
-	Light     Light
+	Indicator Indicator
 }
 
-// Config says where events are kept.
+// Config says where events are stored.
 type Config struct {
 	Path  string // of the database
-	Key   string // path of the file of the sealing key, made if it is not there; it goes with the epoch
-	Epoch uint64 // of the household; what was kept under another one is wiped
-	// Check judges the database before it is opened: store.ChildCheck.
+	Key   string // path of the sealing key, created if it is missing; it is deleted with the epoch
+	Epoch uint64 // of the household; events of another one are wiped
+	// Check checks the database before it is opened: store.ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
 
 const (
-	ringHold    = 2 * time.Minute
+	warmTime    = 2 * time.Minute // the camera is kept ready after a ring
 	ringQueue   = 4
 	pictureTime = 5 * time.Second  // for the picture of a ring
-	chimeTime   = 10 * time.Second // for the bell
+	chimeTime   = 10 * time.Second // for the chime
 	sweepEvery  = 5 * time.Second
 )
 
-// ring is a press of the bell that is one.
+// ring is a press of the doorbell that counts.
 type ring struct {
-	entry uint64 // 0: nobody was told
+	entry uint64 // in the access log; 0: there were too many rings to log this one
 	at    time.Time
 }
 
-// Events is the doorbell. Its methods may be called from any goroutine.
+// Events is the doorbell. It is safe for concurrent use.
 type Events struct {
 	log      *slog.Logger
 	health   *health.Condition
 	deps     Deps
-	keeper   *keeper // nil: nothing can be kept
+	keeper   *keeper // nil: nothing can be stored
 	rings    chan ring
 	limiter  ringLimiter
 	waiting  waiting
-	sounding atomic.Bool // the bell sounds
+	sounding atomic.Bool // the chime is being played
 }
 
-// Open opens what was kept. That it can't be read keeps nobody from ringing: then the
-// condition of health says so, and nothing is kept.
+// Open opens the stored events. If that fails the doorbell works all the same: its health
+// says so, and no events are stored.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board, deps Deps) *Events {
 	e := &Events{
 		log: log.With("component", "event"), health: board.Condition("events"), deps: deps,
@@ -104,7 +104,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	return e
 }
 
-// Close ends the use of the store, after Run.
+// Close closes the database. Call it after Run has returned.
 func (e *Events) Close() error {
 	if e.keeper == nil {
 		return nil
@@ -115,12 +115,12 @@ func (e *Events) Close() error {
 // String names the component.
 func (e *Events) String() string { return "event" }
 
-// Run does what rings ask for, until ctx ends.
+// Run serves rings until ctx ends.
 func (e *Events) Run(ctx context.Context, ready func()) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	h := newHold(e.deps.Video)
-	defer h.release()
+	warm := newKeepWarm(e.deps.Video)
+	defer warm.stop()
 	defer e.waiting.forget()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -130,47 +130,47 @@ func (e *Events) Run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			return nil
 		case r := <-e.rings:
-			h.begin()
+			warm.extend()
 			wg.Go(func() { e.chime(ctx) })
 			if r.entry != 0 {
 				wg.Go(func() { e.attach(ctx, r) })
 			}
-		case <-h.over.C:
-			h.release()
+		case <-warm.over.C:
+			warm.stop()
 		case <-sweep.C:
 			e.waiting.sweep(time.Now())
 		}
 	}
 }
 
-// hold keeps the camera wanted. It is Run's own.
-type hold struct {
-	video Demand
-	over  *time.Timer
-	end   func() // nil: not held
+// keepWarm keeps the camera encoding for a while after a ring. Only Run uses it.
+type keepWarm struct {
+	video   Demand
+	over    *time.Timer
+	release func() // nil: the camera is not wanted
 }
 
-func newHold(video Demand) *hold {
-	h := &hold{video: video, over: time.NewTimer(ringHold)}
-	h.over.Stop()
-	return h
+func newKeepWarm(video Demand) *keepWarm {
+	k := &keepWarm{video: video, over: time.NewTimer(warmTime)}
+	k.over.Stop()
+	return k
 }
 
-// begin holds for ringHold from now on.
-func (h *hold) begin() {
-	if h.end == nil {
-		h.end = h.video.Want()
+// extend keeps the camera encoding for warmTime from now on.
+func (k *keepWarm) extend() {
+	if k.release == nil {
+		k.release = k.video.Want()
 	}
-	h.over.Reset(ringHold)
+	k.over.Reset(warmTime)
 }
 
-func (h *hold) release() {
-	h.over.Stop()
-	if h.end != nil {
-		h.end()
-		h.end = nil
+func (k *keepWarm) stop() {
+	k.over.Stop()
+	if k.release != nil {
+		k.release()
+		k.release = nil
 	}
 }
 
-// Forget drops the pictures that wait to be fetched, for privacy mode. Kept events stay.
+// Forget drops the pictures that wait to be fetched, for privacy mode. Stored events stay.
 func (e *Events) Forget() { e.waiting.forget() }

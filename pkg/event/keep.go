@@ -12,15 +12,15 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Bounds of what is kept. Pictures go before their events do.
+// Bounds of what is stored. Pictures are deleted before their events.
 const (
 	maxEvents   = 50
 	maxPictures = 4 << 20  // bytes of pictures
 	maxFile     = 16 << 20 // free pages included
 )
 
-// The buckets, docs/protocol.md 11.2. Both have Key64 of the event's number as key;
-// pictures are as their event says.
+// The buckets, docs/protocol.md 11.2. The key in both is Key64 of the event's number; the
+// event names the format of its picture.
 var (
 	meta     = store.Plain("meta")
 	events   = store.Sealed("events")
@@ -29,15 +29,15 @@ var (
 
 const keyEpoch = "ep"
 
-// errOld says that what is kept is another epoch's.
+// errOld means that the events are of another epoch.
 var errOld = errors.New("kept under another epoch")
 
-// keeper keeps events in a database of their own: whatever becomes of it, who may do what
-// stays known.
+// keeper stores events in a database of their own, so that trouble with it never touches
+// the household's.
 type keeper struct{ db *store.DB }
 
-// openKeeper opens the database. What is damaged, or does not open with this epoch's key,
-// is overwritten, and an empty one takes its place.
+// openKeeper opens the database. One that is damaged, or that this epoch's key does not
+// open, is overwritten and replaced by an empty one.
 func openKeeper(ctx context.Context, cfg Config, log *slog.Logger) (*keeper, error) {
 	sealer, err := store.LoadSealer(cfg.Key)
 	if err != nil {
@@ -86,8 +86,8 @@ func openExisting(ctx context.Context, file store.Config, epoch uint64) (*keeper
 
 func (k *keeper) close() error { return k.db.Close() }
 
-// keep keeps an event, or what has become of it, and its picture if data is not nil. The
-// oldest make room.
+// keep stores an event, or replaces it, and its picture if data is not nil. The oldest are
+// deleted to make room.
 func (k *keeper) keep(ev proto.Event, data []byte) error {
 	return k.db.Update(func(tx *store.Tx) error {
 		if err := put(tx, ev); err != nil {
@@ -110,7 +110,7 @@ func put(tx *store.Tx, ev proto.Event) error {
 	return events.Put(tx, store.Key64(ev.ID), text)
 }
 
-// trim drops the oldest events beyond maxEvents, and the oldest pictures beyond
+// trim deletes the oldest events beyond maxEvents, and the oldest pictures beyond
 // maxPictures.
 func trim(tx *store.Tx) error {
 	all, err := list(tx)

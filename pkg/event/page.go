@@ -8,13 +8,13 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// listPage is how many events an answer lists: they fit an envelope.
+// listPage is how many events an answer lists, so that it fits into an envelope.
 const listPage = 32
 
 var errNoKeeper = errors.New("events can't be kept")
 
-// Answer answers a request for the list or for a part of a picture. The gate has decided,
-// by q.Scopes, when it is called.
+// Answer answers a request for the list or for a part of a picture. The gate has decided
+// before, by q.Scopes.
 func (e *Events) Answer(client proto.ClientID, q proto.EventsRequest) (proto.EventsAnswer, error) {
 	switch {
 	case !q.Valid():
@@ -59,7 +59,7 @@ func (e *Events) list(from uint64) (proto.EventsAnswer, error) {
 	return a, nil
 }
 
-// part cuts a picture.
+// part returns a part of a picture.
 func part(p picture, offset int) (proto.EventsAnswer, error) {
 	if offset >= len(p.data) {
 		return proto.EventsAnswer{}, proto.Refuse(proto.CodeBadRequest)

@@ -94,7 +94,7 @@ func TestWaitingPicturesAreBounded(t *testing.T) {
 func TestSnapshotThatFails(t *testing.T) {
 	h := &house{}
 	e := reopened(t, newDisk(t))
-	e.deps.Camera, e.deps.Light = h, h
+	e.deps.Camera, e.deps.Indicator = h, h
 	for want, err := range map[proto.Code]error{proto.CodePrivacy: proto.Refuse(proto.CodePrivacy), "": errors.New("boom")} {
 		h.shows = func(context.Context, int) ([]byte, error) { return nil, err }
 		if _, got := e.Snapshot(t.Context(), "anna", "s"); refused(got) != want || got == nil {

@@ -40,9 +40,9 @@ func (l *ringLimiter) take(now time.Time) (rings, told bool) {
 	return true, l.told.AllowN(now, 1)
 }
 
-// Ring is a press of the bell. When it returns nil, the ring is in the access log and its
-// notices are on their way, or it belongs to the ring before; the bell sounds in any case,
-// and what needs the camera comes after.
+// Ring handles a press of the doorbell. When it returns nil, the ring is in the access log
+// and its notices are on their way, or the press belongs to the ring before. Members are
+// notified before anything waits for the chime or the camera.
 func (e *Events) Ring(context.Context) error {
 	rings, told := e.limiter.take(time.Now())
 	if !rings {
@@ -66,14 +66,14 @@ func (e *Events) Ring(context.Context) error {
 	return nil
 }
 
-// Ringing tells whether someone rang within the last two minutes.
+// Ringing reports whether someone rang within the last two minutes.
 func (e *Events) Ringing() bool {
 	e.limiter.mu.Lock()
 	defer e.limiter.mu.Unlock()
-	return !e.limiter.last.IsZero() && time.Since(e.limiter.last) < ringHold
+	return !e.limiter.last.IsZero() && time.Since(e.limiter.last) < warmTime
 }
 
-// chime sounds the bell, unless it sounds already.
+// chime plays the chime, unless it is being played.
 func (e *Events) chime(ctx context.Context) {
 	if e.deps.Chime == nil || !e.sounding.CompareAndSwap(false, true) {
 		return
@@ -86,7 +86,7 @@ func (e *Events) chime(ctx context.Context) {
 	}
 }
 
-// attach keeps the event, first without and then with its picture.
+// attach stores the event, first without and then with its picture.
 func (e *Events) attach(ctx context.Context, r ring) {
 	if e.keeper == nil {
 		return
@@ -113,13 +113,13 @@ func (e *Events) keep(ev proto.Event, data []byte) {
 	}
 }
 
-// picture is one picture.
+// picture is a picture of the camera.
 type picture struct {
 	kind string
 	data []byte
 }
 
-// picture has the camera take one, within bounds.
+// picture takes a picture and checks its size.
 func (e *Events) picture(ctx context.Context) (picture, error) {
 	data, kind, err := e.deps.Camera.Picture(ctx)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestRing(t *testing.T) {
 		if h.count("chime") != 1 || h.wanted() != 1 || !e.Ringing() {
 			t.Errorf("%+v, %d wants", h.steps(), h.wanted())
 		}
-		time.Sleep(ringHold)
+		time.Sleep(warmTime)
 		synctest.Wait()
 		if h.wanted() != 0 || e.Ringing() {
 			t.Errorf("two minutes later: %d wants, ringing %v", h.wanted(), e.Ringing())
@@ -69,7 +69,7 @@ func TestPressesWithinThreeSecondsAreOneRing(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		ringOnce(t, e)
-		time.Sleep(ringHold - time.Second) // more than two minutes after the first
+		time.Sleep(warmTime - time.Second) // more than two minutes after the first
 		synctest.Wait()
 		if h.count("told") != 2 || h.wanted() != 1 || h.count("wanted") != 1 || !e.Ringing() {
 			t.Errorf("a ring within another's two minutes: %+v", h.steps())

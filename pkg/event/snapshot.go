@@ -23,14 +23,14 @@ type taken struct {
 	done func() // called when nobody can fetch it any more
 }
 
-// waiting holds them.
+// waiting holds the pictures that wait.
 type waiting struct {
 	mu   sync.Mutex
 	of   map[proto.ClientID]taken
-	gone []taken // whose done is to be called, without the lock
+	gone []taken // dropped; done is called without the lock
 }
 
-// with runs f on what waits at a moment, and ends what has gone then.
+// with drops what is too old, runs f with the lock, and calls done of all that was dropped.
 func (w *waiting) with(now time.Time, f func()) {
 	w.mu.Lock()
 	for c, t := range w.of {
@@ -47,7 +47,7 @@ func (w *waiting) with(now time.Time, f func()) {
 	}
 }
 
-// drop is called within with, like those below.
+// drop drops a member's picture. Only functions that run within with call it.
 func (w *waiting) drop(c proto.ClientID) {
 	if t, ok := w.of[c]; ok {
 		delete(w.of, c)
@@ -55,7 +55,7 @@ func (w *waiting) drop(c proto.ClientID) {
 	}
 }
 
-// add takes the place of the member's last one.
+// add replaces the member's last picture.
 func (w *waiting) add(client proto.ClientID, t taken) {
 	w.with(t.at, func() {
 		w.drop(client)
@@ -66,7 +66,7 @@ func (w *waiting) add(client proto.ClientID, t taken) {
 	})
 }
 
-// get finds the picture of a member's request.
+// get returns the picture of a member's request.
 func (w *waiting) get(client proto.ClientID, session string, now time.Time) (p picture, ok bool) {
 	w.with(now, func() {
 		t, there := w.of[client]
@@ -103,7 +103,7 @@ func (w *waiting) oldest() (client proto.ClientID) {
 }
 
 // Snapshot takes a picture for a member, who fetches it with Answer. The gate has decided
-// and logged when it is called; ctx ends with the right. The light shines from before the
+// and logged before; ctx ends with the right. The live indicator is on from before the
 // picture is taken until nobody can fetch it any more.
 func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session string) (proto.Picture, error) {
 	off, err := e.shine()
@@ -122,13 +122,13 @@ func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session st
 	return proto.Picture{Kind: p.kind, Size: len(p.data)}, nil
 }
 
-// shine switches the live light on, without which no picture is taken for anyone.
+// shine switches the live indicator on.
 func (e *Events) shine() (off func(), err error) {
-	if e.deps.Light == nil {
+	if e.deps.Indicator == nil {
 		return func() {}, nil
 	}
-	if err := e.deps.Light.On(); err != nil {
+	if err := e.deps.Indicator.On(); err != nil {
 		return nil, fmt.Errorf("switch the live light on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
 	}
-	return sync.OnceFunc(e.deps.Light.Off), nil
+	return sync.OnceFunc(e.deps.Indicator.Off), nil
 }

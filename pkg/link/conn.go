@@ -26,7 +26,7 @@ func newConn(by *dialer, t net.Conn) *conn {
 	return c
 }
 
-// Read tells why nothing comes any more.
+// Read notes the error after which nothing comes any more.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == nil {

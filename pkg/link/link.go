@@ -156,7 +156,7 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	var announced *conn
 	again := time.NewTimer(0) // to look once more, although nothing has changed
 	defer again.Stop()
-	var renew <-chan time.Time // when to connect anew, with another certificate
+	var renew <-chan time.Time // when to connect again, with another certificate
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():

@@ -61,7 +61,7 @@ func (l *Link) publishNotice(client mqtt.Client, n notice) {
 	l.acks <- unacknowledged{s, token, n.done} // has room for all that Notify takes
 }
 
-// acknowledge tells the senders of notices what became of them, until send has ended.
+// acknowledge reports to the senders of notices what became of them, until send has ended.
 func (l *Link) acknowledge() {
 	for u := range l.acks {
 		u.done(u.wait())

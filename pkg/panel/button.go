@@ -15,7 +15,7 @@ import (
 // lookEvery is how often a missing device is looked for.
 const lookEvery = 3 * time.Second
 
-// driver is evdev, or a test's.
+// driver is evdev, or a fake one in tests.
 type driver interface {
 	Devices() ([]evdev.Device, error)
 	Open(path string) (keys, error)
@@ -40,15 +40,15 @@ func (kernel) Open(path string) (keys, error) {
 	return k, nil
 }
 
-// report is what a button tells the panel: an edge, or how its device is.
+// report is a message of a button to the panel: an edge, or the state of its device.
 type report struct {
 	button  string // the key of the configuration
 	edge    edge
 	device  bool   // the device was found or lost
-	problem string // why it can't be used, a sentence; empty: it can
+	problem string // a sentence: why the device can't be used; empty: it can
 }
 
-// button reads one button for as long as its context lives.
+// button reads one button.
 type button struct {
 	name   string // the key of the configuration
 	spec   spec
@@ -62,7 +62,7 @@ func (b button) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		b.tell(ctx, report{device: true, problem: b.explain(err)})
+		b.send(ctx, report{device: true, problem: b.explain(err)})
 		select {
 		case <-ctx.Done():
 			return
@@ -71,8 +71,8 @@ func (b button) run(ctx context.Context) {
 	}
 }
 
-// tell hands a report over unless ctx ends.
-func (b button) tell(ctx context.Context, r report) {
+// send sends a report unless ctx ends.
+func (b button) send(ctx context.Context, r report) {
 	r.button = b.name
 	select {
 	case b.out <- r:
@@ -80,7 +80,7 @@ func (b button) tell(ctx context.Context, r report) {
 	}
 }
 
-// use finds the device and reads it until it fails or ctx ends.
+// use opens the device and reads it until it fails or ctx ends.
 func (b button) use(ctx context.Context) error {
 	k, err := b.find()
 	if err != nil {
@@ -95,7 +95,7 @@ func (b button) use(ctx context.Context) error {
 		}
 		_ = k.Close()
 	}()
-	b.tell(ctx, report{device: true})
+	b.send(ctx, report{device: true})
 	for p := (press{spec: b.spec}); ; {
 		events, err := k.Read()
 		if err != nil {
@@ -103,17 +103,17 @@ func (b button) use(ctx context.Context) error {
 		}
 		for _, e := range events {
 			if x := p.take(e); x.down || x.up {
-				b.tell(ctx, report{edge: x})
+				b.send(ctx, report{edge: x})
 			}
 		}
 	}
 }
 
-// missing says that no device has the name that is looked for.
+// missing is the error if no device has the name that is looked for.
 type missing struct {
 	name  string
-	found []string // what there is
-	err   error    // why one of them could not be looked at
+	found []string // the names that there are
+	err   error    // why one device could not be opened
 }
 
 func (m *missing) Error() string {
@@ -126,7 +126,7 @@ func (m *missing) Error() string {
 
 func (m *missing) Unwrap() error { return m.err }
 
-// find opens the first device that has the button's name.
+// find opens the first device with the button's name.
 func (b button) find() (keys, error) {
 	devices, err := b.driver.Devices()
 	if err != nil {
@@ -146,7 +146,7 @@ func (b button) find() (keys, error) {
 	return nil, m
 }
 
-// explain says why the device can't be used.
+// explain returns the sentence why the device can't be used.
 func (b button) explain(err error) string {
 	var m *missing
 	switch {

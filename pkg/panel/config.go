@@ -19,13 +19,13 @@ type Config struct {
 	StatusLED string `toml:"status_led" doc:"LED that shows how the device is: steady online, blinking fast while someone speaks, slowly while pairing is open, with short pauses while someone watches, with short flashes in privacy mode, with double flashes when something is wrong. NAME, or empty for none."`
 }
 
-// noLED is the name that says of a board that it has no live LED.
+// noLED is configured where a board has no live LED.
 const noLED = "none"
 
 // DefaultConfig is a device without buttons, and with nothing said about its LEDs.
 func DefaultConfig() Config { return Config{} }
 
-// buttons gives how each button is written, by its key.
+// buttons returns how each button is configured, by its key.
 func (c Config) buttons() map[string]string {
 	return map[string]string{pairingButton: c.PairingButton, privacyButton: c.PrivacyButton, bellButton: c.BellButton}
 }
@@ -35,8 +35,8 @@ const maxKey = 0x2ff
 
 var errConfig = errors.New("panel configuration")
 
-// leds checks the names of the LEDs.
-func (c Config) leds() error {
+// checkLEDs checks the names of the LEDs.
+func (c Config) checkLEDs() error {
 	for key, name := range map[string]string{"live_led": c.LiveLED, "status_led": c.StatusLED} {
 		if name != "" && !led.ValidName(name) {
 			return fmt.Errorf("%w: %s: %q can't be the name of an LED", errConfig, key, name)
@@ -48,15 +48,15 @@ func (c Config) leds() error {
 	return nil
 }
 
-// spec is which key of which device a button is.
+// spec identifies the key of a device that is a button.
 type spec struct {
 	name string // of the device; empty: there is no such button
 	key  uint16
 	any  bool // every key of the device
 }
 
-// parseSpec reads "NAME" or "NAME/KEYCODE". A name may hold slashes itself: what
-// follows the last one is a code only if it is a number.
+// parseSpec parses "NAME" or "NAME/KEYCODE". A name may contain slashes: what follows the
+// last one is a code only if it is a number.
 func parseSpec(s string) (spec, error) {
 	i := strings.LastIndexByte(s, '/')
 	if i < 0 || strings.Trim(s[i+1:], "0123456789") != "" || i+1 == len(s) {

@@ -8,10 +8,10 @@ import (
 
 const (
 	countdown   = 10 // seconds
-	lastSeconds = 5  // are spoken one by one; before, it is said what happens
+	lastSeconds = 5  // are spoken one by one
 )
 
-// pending is what is being counted down to.
+// pending is the action at the end of a countdown.
 type pending struct {
 	what   string
 	do     func(context.Context) error
@@ -19,7 +19,7 @@ type pending struct {
 	second *time.Ticker
 }
 
-// begin counts down to what can't be undone.
+// begin starts the countdown to an action that can't be undone.
 func (p *Panel) begin(what, clip string, do func(context.Context) error) {
 	p.pending = &pending{what: what, do: do, left: countdown, second: time.NewTicker(time.Second)}
 	p.tellTime()
@@ -44,7 +44,7 @@ func (p *Panel) count(ctx context.Context) {
 	p.done(now.what, now.do(ctx))
 }
 
-// cancel ends a countdown, if there is one.
+// cancel stops the countdown and reports whether there was one.
 func (p *Panel) cancel(why string) (was bool) {
 	if p.pending == nil {
 		return false

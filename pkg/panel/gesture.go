@@ -15,14 +15,14 @@ const (
 	resetHold = 20 * time.Second
 )
 
-// Short presses that follow one another within seriesTime, from the beginning of the
-// first to that of the last, are one gesture.
+// auditPresses short presses are one gesture if the last begins within seriesTime after
+// the first.
 const (
 	seriesTime   = 1500 * time.Millisecond
 	auditPresses = 3
 )
 
-// gesture is what a press of the pairing button means.
+// gesture is the meaning of a press of the pairing button.
 type gesture int
 
 const (
@@ -32,9 +32,8 @@ const (
 	reset
 )
 
-// meaning is what a long press of the pairing button means by its length. All is
-// decided at the release: a button that is stuck, or that something leans on, does
-// nothing.
+// meaning returns the gesture of a long press. It is decided when the button is released,
+// so that one that is stuck, or that something leans on, does nothing.
 func meaning(held time.Duration) gesture {
 	switch {
 	case held >= resetHold:
@@ -47,7 +46,7 @@ func meaning(held time.Duration) gesture {
 	return nothing
 }
 
-// edge is what happened to a button.
+// edge is a press or a release of a button.
 type edge struct {
 	down bool          // pressed
 	up   bool          // released, after held
@@ -55,7 +54,7 @@ type edge struct {
 	held time.Duration
 }
 
-// series is when the last short presses of a button began.
+// series holds when the last short presses of a button began.
 type series []time.Duration
 
 // add counts a short press and returns how many there are in a row.
@@ -73,8 +72,8 @@ type press struct {
 	since time.Duration
 }
 
-// take gives the edge that an event is. A press whose release or beginning was lost
-// is none; a second key of the same button does not count while one is down.
+// take returns the edge of an event, or none: of a press whose beginning or release was
+// lost, and of a second key of the same button while one is down.
 func (p *press) take(e evdev.Event) edge {
 	switch {
 	case e.Lost:

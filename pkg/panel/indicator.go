@@ -13,35 +13,35 @@ import (
 	"github.com/camd-project/camd/pkg/panel/led"
 )
 
-// What every status says of a board that shows nothing when someone watches.
+// What every status says where no LED shows that someone watches.
 const (
 	sayNoLED  = "This camera has no live LED: nothing at the device shows when someone watches."
 	sayUnsaid = "No live LED is configured: nothing at the device shows when someone watches. Set live_led in the configuration, to \"none\" if the board has none."
 )
 
-// lamp is a led.LED, or a test's.
-type lamp interface {
+// ledDevice is a led.LED, or a fake one in tests.
+type ledDevice interface {
 	Set(on bool) error
 	Is(on bool) error
 }
 
-// Indicator is the live LED: what people in the room see when someone watches or
-// listens. It is a supervise.Component, but works whether it runs or not: Run only
-// looks after the LED while nobody needs it.
+// Indicator is the live indicator: an LED that is on while someone watches or listens.
+// It is a supervise.Component, but works whether it runs or not: Run only checks the LED
+// while nobody needs it. It is safe for concurrent use.
 type Indicator struct {
 	name   string
 	log    *slog.Logger
 	health *health.Condition
-	lamp   lamp // nil: the board has none
+	led    ledDevice // nil: the board has none
 
-	order sync.Mutex // over the writes, so that the last wish is the last that is written
-	held  int        // by so many sessions
-	dark  bool       // it did not shine when it last should have, though it could be written
+	mu    sync.Mutex // held while the LED is written, so that writes keep their order
+	users int        // sessions that need the LED
+	dark  bool       // it did not light up when it last should have, though it could be written
 }
 
 // NewIndicator checks the configuration and opens nothing.
 func NewIndicator(cfg Config, log *slog.Logger, board *health.Board) (*Indicator, error) {
-	if err := cfg.leds(); err != nil {
+	if err := cfg.checkLEDs(); err != nil {
 		return nil, err
 	}
 	i := &Indicator{name: cfg.LiveLED, log: log.With("component", "live light"), health: board.Condition("live_led")}
@@ -51,7 +51,7 @@ func NewIndicator(cfg Config, log *slog.Logger, board *health.Board) (*Indicator
 	case "":
 		i.health.Set(health.Degraded, sayUnsaid)
 	default:
-		i.lamp = led.System.LED(cfg.LiveLED)
+		i.led = led.System.LED(cfg.LiveLED)
 	}
 	return i, nil
 }
@@ -59,9 +59,9 @@ func NewIndicator(cfg Config, log *slog.Logger, board *health.Board) (*Indicator
 // String names the component.
 func (i *Indicator) String() string { return "live light" }
 
-// Run keeps the LED off while no session needs it, and tells health whether it could.
+// Run keeps the LED off while no session needs it, and reports faults to health.
 func (i *Indicator) Run(ctx context.Context, ready func()) error {
-	i.rest()
+	i.keepOff()
 	ready()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -70,73 +70,73 @@ func (i *Indicator) Run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			i.rest()
+			i.keepOff()
 		}
 	}
 }
 
-// rest switches an LED off that shines for nobody. It is how a missing one is noticed
-// before someone wants to watch.
-func (i *Indicator) rest() {
-	i.order.Lock()
-	defer i.order.Unlock()
-	if i.lamp == nil || i.held > 0 {
+// keepOff switches the LED off if it is on though no session needs it. So a missing LED is
+// noticed before someone wants to watch.
+func (i *Indicator) keepOff() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.led == nil || i.users > 0 {
 		return
 	}
-	err := i.lamp.Is(false)
+	err := i.led.Is(false)
 	if errors.Is(err, led.ErrOther) {
-		err = i.lamp.Set(false)
+		err = i.led.Set(false)
 	}
 	if err == nil && i.dark {
-		return // that it can be dark says nothing about that
+		return // that it can be off does not show that it can be on
 	}
-	i.tell(err)
+	i.report(err)
 }
 
-// On switches the LED on for one more session. It fails unless the kernel says that it
-// is on, and then counts nothing. A board without an LED is always on.
+// On switches the LED on for one more session. It fails, and counts nothing, unless the
+// kernel says that the LED is on. A board without an LED never fails.
 func (i *Indicator) On() error {
-	i.order.Lock()
-	defer i.order.Unlock()
-	if i.lamp == nil {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.led == nil {
 		return nil
 	}
-	err := i.lamp.Set(true)
-	i.tell(err)
+	err := i.led.Set(true)
+	i.report(err)
 	i.dark = errors.Is(err, led.ErrOther)
 	if err == nil {
-		i.held++
-	} else if i.held == 0 {
-		_ = i.lamp.Set(false) // it is broken already
+		i.users++
+	} else if i.users == 0 {
+		_ = i.led.Set(false) // it is broken already
 	}
 	return err
 }
 
-// Off undoes one On; the last one switches the LED off.
+// Off undoes one On. The last one switches the LED off.
 func (i *Indicator) Off() {
-	i.order.Lock()
-	defer i.order.Unlock()
-	if i.lamp == nil || i.held == 0 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.led == nil || i.users == 0 {
 		return
 	}
-	if i.held--; i.held == 0 {
-		i.tell(i.lamp.Set(false))
+	if i.users--; i.users == 0 {
+		i.report(i.led.Set(false))
 	}
 }
 
-// Lit fails if sessions need the LED and the kernel does not say that it is on.
+// Lit returns an error if sessions need the LED and the kernel does not say that it is on.
 func (i *Indicator) Lit() error {
-	i.order.Lock()
-	defer i.order.Unlock()
-	if i.lamp == nil || i.held == 0 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.led == nil || i.users == 0 {
 		return nil
 	}
-	err := i.lamp.Is(true)
-	i.tell(err)
+	err := i.led.Is(true)
+	i.report(err)
 	return err
 }
 
-func (i *Indicator) tell(err error) {
+func (i *Indicator) report(err error) {
 	if err == nil {
 		i.health.Set(health.OK, "")
 		return
@@ -145,7 +145,7 @@ func (i *Indicator) tell(err error) {
 	i.health.Set(health.Failed, explainLED("live_led", i.name, err)+" Nobody can watch until it works.")
 }
 
-// explainLED says why an LED can't be used.
+// explainLED returns the sentence why an LED can't be used.
 func explainLED(key, name string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -19,8 +19,8 @@ import (
 	"github.com/camd-project/camd/pkg/panel/led"
 )
 
-// fakeLamp is an LED that does as it is told, until something else drives it or it goes.
-type fakeLamp struct {
+// fakeLED is an LED that does as it is told, until something else drives it or it goes.
+type fakeLED struct {
 	mu     sync.Mutex
 	on     bool
 	broken error // what every call gives
@@ -29,7 +29,7 @@ type fakeLamp struct {
 	writes []string // what was written, and when
 }
 
-func (l *fakeLamp) Set(on bool) error {
+func (l *fakeLED) Set(on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.broken != nil {
@@ -40,7 +40,7 @@ func (l *fakeLamp) Set(on bool) error {
 	return l.is(on)
 }
 
-func (l *fakeLamp) Is(on bool) error {
+func (l *fakeLED) Is(on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.broken != nil {
@@ -49,14 +49,14 @@ func (l *fakeLamp) Is(on bool) error {
 	return l.is(on)
 }
 
-func (l *fakeLamp) is(on bool) error {
+func (l *fakeLED) is(on bool) error {
 	if l.on != on {
 		return fmt.Errorf("%w: it is %v", led.ErrOther, l.on)
 	}
 	return nil
 }
 
-func (l *fakeLamp) change(f func()) {
+func (l *fakeLED) change(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
@@ -78,8 +78,8 @@ func sysfs(t *testing.T) led.LED {
 }
 
 // The fake keeps the contract of the real one.
-func TestLampsDoAsTheySay(t *testing.T) {
-	for name, l := range map[string]lamp{"fake": &fakeLamp{}, "sysfs": sysfs(t)} {
+func TestLEDsDoAsTheySay(t *testing.T) {
+	for name, l := range map[string]ledDevice{"fake": &fakeLED{}, "sysfs": sysfs(t)} {
 		for _, on := range []bool{true, true, false, true, false} {
 			if err := l.Set(on); err != nil {
 				t.Errorf("%s: Set(%v) = %v", name, on, err)
@@ -107,7 +107,7 @@ func condition(t *testing.T, b *health.Board, want health.State, reasons ...stri
 	}
 }
 
-func newIndicator(t *testing.T, cfg Config, l lamp) (*Indicator, *health.Board) {
+func newIndicator(t *testing.T, cfg Config, l ledDevice) (*Indicator, *health.Board) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	board := health.NewBoard(log)
@@ -115,21 +115,21 @@ func newIndicator(t *testing.T, cfg Config, l lamp) (*Indicator, *health.Board) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.lamp = l
+	i.led = l
 	return i, board
 }
 
 var lit = Config{LiveLED: "red:live"}
 
 func TestTheLastSessionSwitchesTheLiveLEDOff(t *testing.T) {
-	l := &fakeLamp{}
+	l := &fakeLED{}
 	i, board := newIndicator(t, lit, l)
 	for range 2 {
 		if err := i.On(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	i.rest() // leaves it on
+	i.keepOff() // leaves it on
 	i.Off()
 	if err := i.Lit(); err != nil || l.Is(true) != nil {
 		t.Errorf("Lit() = %v with one session left; the LED is on: %v", err, l.Is(true))
@@ -146,7 +146,7 @@ func TestTheLastSessionSwitchesTheLiveLEDOff(t *testing.T) {
 }
 
 func TestALiveLEDThatDoesNotShine(t *testing.T) {
-	l := &fakeLamp{dead: true}
+	l := &fakeLED{dead: true}
 	i, board := newIndicator(t, lit, l)
 	if err := i.On(); !errors.Is(err, led.ErrOther) {
 		t.Errorf("On() = %v, want ErrOther", err)
@@ -154,7 +154,7 @@ func TestALiveLEDThatDoesNotShine(t *testing.T) {
 	if err := i.Lit(); err != nil {
 		t.Errorf("Lit() = %v though nobody needs it", err)
 	}
-	i.rest() // that it can be dark is no good news
+	i.keepOff() // that it can be dark is no good news
 	condition(t, board, health.Failed, `"red:live"`, "does not stay", "Nobody can watch")
 	l.change(func() { l.dead = false })
 	if err := i.On(); err != nil {
@@ -170,7 +170,7 @@ func TestALiveLEDThatDoesNotShine(t *testing.T) {
 
 func TestTheLiveLEDIsLookedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &fakeLamp{on: true, broken: &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}} // on: camd was killed
+		l := &fakeLED{on: true, broken: &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}} // on: camd was killed
 		i, board := newIndicator(t, lit, l)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -213,7 +213,7 @@ func TestABoardWithoutALiveLED(t *testing.T) {
 				t.Error("without an LED nobody can watch")
 			}
 			i.Off()
-			i.rest()
+			i.keepOff()
 			condition(t, board, c.state, c.says)
 		})
 	}
@@ -262,7 +262,7 @@ func TestScenes(t *testing.T) {
 }
 
 // show runs a status LED in a bubble while the scene changes, and gives what was written.
-func show(t *testing.T, l *fakeLamp, scene *Scene, mu *sync.Mutex, script func(*health.Board)) {
+func show(t *testing.T, l *fakeLED, scene *Scene, mu *sync.Mutex, script func(*health.Board)) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	board := health.NewBoard(log)
@@ -275,7 +275,7 @@ func show(t *testing.T, l *fakeLamp, scene *Scene, mu *sync.Mutex, script func(*
 		t.Fatal(err)
 	}
 	l.zero = time.Now()
-	s.lamp = l
+	s.led = l
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx, func() {}) }()
@@ -302,7 +302,7 @@ func TestTheStatusLEDShowsTheScene(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &fakeLamp{}
+				l := &fakeLED{}
 				show(t, l, &c.scene, new(sync.Mutex), func(*health.Board) { time.Sleep(1400 * ms) })
 				if !slices.Equal(l.writes, c.want) {
 					t.Errorf("written: %q, want %q", l.writes, c.want)
@@ -315,7 +315,7 @@ func TestTheStatusLEDShowsTheScene(t *testing.T) {
 func TestTheStatusLEDFollowsTheScene(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		l, scene := &fakeLamp{}, Scene{Online: true}
+		l, scene := &fakeLED{}, Scene{Online: true}
 		show(t, l, &scene, &mu, func(*health.Board) {
 			time.Sleep(1500 * ms)
 			mu.Lock()
@@ -332,7 +332,7 @@ func TestTheStatusLEDFollowsTheScene(t *testing.T) {
 
 func TestAStatusLEDThatFailsIsNoEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, scene := &fakeLamp{broken: fs.ErrNotExist}, Scene{Online: true}
+		l, scene := &fakeLED{broken: fs.ErrNotExist}, Scene{Online: true}
 		show(t, l, &scene, new(sync.Mutex), func(b *health.Board) {
 			synctest.Wait()
 			condition(t, b, health.Degraded, `No LED is called "green:status"`, "status_led")

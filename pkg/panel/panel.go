@@ -19,23 +19,24 @@ const (
 	windowName = "owner" // of whoever pairs while nobody says another name
 )
 
-// Actions is what the buttons do. They are called one after the other, on the
-// panel's goroutine, which acts on no other press meanwhile.
+// Actions is what the buttons do. The panel's goroutine calls them one after the other, and
+// handles no other press meanwhile.
 type Actions struct {
 	OpenWindow    func(d time.Duration, name string) error // for pairing
 	TogglePrivacy func(context.Context) (on bool, err error)
 	Evict, Reset  func(context.Context) error // at once: the panel has counted down
 
-	// These return at once; what they begin goes on. One that is nil does nothing.
-	Ring, Audit func(context.Context) error // the bell; who the members are and who watches, spoken
-	Accept      func() bool                 // whether someone asked to speak, and now may
-	EndTalk     func() bool                 // whether someone spoke, and now may not
-	Block       func() bool                 // whether someone spoke a moment ago, and now may not again
-	StopPrompt  func() bool                 // whether what Audit began was still spoken, and now is not
-	Say         func(clip string)           // speaks one of the prompts' archive
+	// These return at once; what they begin goes on. A nil one does nothing. Those that
+	// return a bool report whether there was something to do.
+	Ring, Audit func(context.Context) error // a doorbell press; speak who the members are and who watches
+	Accept      func() bool                 // let the member speak who asks to
+	EndTalk     func() bool                 // end the talk
+	Block       func() bool                 // block the next talk just after one
+	StopPrompt  func() bool                 // stop what Audit began
+	Say         func(clip string)           // speak a clip of the prompts' archive
 }
 
-// complete puts something that does nothing where there is nil.
+// complete replaces each nil action by one that does nothing.
 func (a Actions) complete() Actions {
 	nothing := func(context.Context) error { return nil }
 	nobody := func() bool { return false }
@@ -63,7 +64,7 @@ func (a Actions) complete() Actions {
 	return a
 }
 
-// What is said at gestures: names of clips of the prompts' archive.
+// The clips of the prompts' archive that answer gestures.
 const (
 	sayPairing    = "phrase/pairing-open"
 	sayPrivacyOn  = "phrase/privacy-on"
@@ -82,21 +83,21 @@ type Panel struct {
 	driver  driver
 	buttons map[string]spec
 
-	// Run's own.
-	problems map[string]string // of each button that has one
-	pending  *pending          // nil: nothing is being counted down to
-	spent    bool              // the press that is under way ended a countdown, and means nothing else
-	presses  series            // short ones of the pairing button
+	// Only Run uses these.
+	problems map[string]string // by button
+	pending  *pending          // nil: there is no countdown
+	spent    bool              // the current press stopped a countdown and means nothing else
+	presses  series            // short presses of the pairing button
 }
 
-// The buttons, by their keys in the configuration.
+// Buttons, as the configuration names them.
 const (
 	pairingButton = "pairing_button"
 	privacyButton = "privacy_button"
 	bellButton    = "bell_button"
 )
 
-// New checks the configuration. Run opens what there is to open.
+// New checks the configuration and opens nothing.
 func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*Panel, error) {
 	p := &Panel{
 		log: log.With("component", "panel"), health: board.Condition("panel"), actions: actions.complete(), driver: kernel{},
@@ -114,16 +115,16 @@ func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*P
 	return p, nil
 }
 
-// Probe lists the input devices, for people to choose among.
+// Probe lists the input devices, for people to choose from.
 func Probe() ([]evdev.Device, error) { return evdev.Devices() }
 
-// ProbeLEDs lists the LEDs, for people to choose among. It writes nothing.
+// ProbeLEDs lists the LEDs, for people to choose from. It writes nothing.
 func ProbeLEDs() ([]led.Info, error) { return led.System.List() }
 
 // String names the component.
 func (p *Panel) String() string { return "panel" }
 
-// Run serves until ctx ends. Buttons that aren't there are a condition of health.
+// Run serves until ctx ends. A missing button is reported by health.
 func (p *Panel) Run(ctx context.Context, ready func()) error {
 	if len(p.buttons) == 0 {
 		p.health.Set(health.OK, "No button is configured.")
@@ -153,7 +154,7 @@ func (p *Panel) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// take acts on what a button reports.
+// take handles a report of a button.
 func (p *Panel) take(ctx context.Context, r report) {
 	switch {
 	case r.device:
@@ -167,7 +168,7 @@ func (p *Panel) take(ctx context.Context, r report) {
 	}
 }
 
-// device keeps health. Without its button a countdown can't be stopped, so it ends.
+// device updates health. A countdown ends if its button is gone, since nobody could stop it.
 func (p *Panel) device(r report) {
 	p.problems[r.button] = r.problem
 	if r.problem == "" {
@@ -192,15 +193,15 @@ func (p *Panel) privacy(ctx context.Context) {
 	}
 }
 
-// bell acts on the bell button: at the press, since nobody waits for a release.
+// bell handles the bell button: when it is pressed, since nobody waits for the release.
 func (p *Panel) bell(ctx context.Context, e edge) {
 	if e.down && !p.answer() {
 		p.done("ring", p.actions.Ring(ctx))
 	}
 }
 
-// answer lets in who asks to speak, or else ends a talk; a press that did so means
-// nothing else.
+// answer accepts a member who asks to speak, or ends a talk, and reports whether it did:
+// then the press means nothing else.
 func (p *Panel) answer() bool {
 	switch {
 	case p.actions.Accept():
@@ -211,7 +212,7 @@ func (p *Panel) answer() bool {
 	return false
 }
 
-// pairing acts on the pairing button.
+// pairing handles the pairing button.
 func (p *Panel) pairing(ctx context.Context, e edge) {
 	if e.down {
 		p.spent = p.cancel("the button was pressed")
@@ -238,7 +239,7 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 	}
 }
 
-// short acts on a short press of the pairing button.
+// short handles a short press of the pairing button.
 func (p *Panel) short(ctx context.Context, e edge) {
 	if p.answer() || p.actions.Block() || p.actions.StopPrompt() {
 		p.presses = nil
@@ -250,7 +251,7 @@ func (p *Panel) short(ctx context.Context, e edge) {
 	}
 }
 
-// done logs how an action went, and tells whether it did.
+// done logs the result of an action and reports whether it succeeded.
 func (p *Panel) done(what string, err error) bool {
 	if err != nil {
 		p.log.Error("the button's action failed", "to", what, "error", err)

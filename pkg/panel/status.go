@@ -9,23 +9,23 @@ import (
 	"github.com/camd-project/camd/pkg/panel/led"
 )
 
-// Scene is what goes on at the device, for the status LED.
+// Scene is the state of the device that the status LED shows.
 type Scene struct {
 	Online, Live, Talk, Pairing, Trouble, Privacy bool
 
 	// While Pairing.
-	Joined  bool // somebody pairs
-	Working bool // what they set is tried
-	Refused bool // it did not work, a moment ago
+	Joined  bool // somebody is pairing
+	Working bool // their settings are being tried
+	Refused bool // they failed a moment ago
 }
 
-// pattern is one round of what the status LED does: on, off, on and so on. No part is
-// longer than a second, because what goes on is looked at before each.
+// pattern is one round of the status LED: for how long it is on, off, on and so on. No part
+// is longer than a second, because the scene is read before each.
 type pattern []time.Duration
 
 const ms = time.Millisecond
 
-// The patterns. steady has no part that is off, dark none that is on.
+// steady has no part that is off, dark none that is on.
 var (
 	dark    = pattern{0, time.Second}
 	steady  = pattern{time.Second, 0}
@@ -38,7 +38,7 @@ var (
 	trouble = pattern{100 * ms, 150 * ms, 100 * ms, 900 * ms}
 )
 
-// pattern chooses one: what people in the room must know comes first.
+// pattern returns the pattern of a scene. What people in the room must know comes first.
 func (s Scene) pattern() pattern {
 	switch {
 	case s.Talk:
@@ -63,7 +63,7 @@ func (s Scene) pattern() pattern {
 	return dark
 }
 
-// same tells whether two patterns are one.
+// same reports whether p and q are the same pattern.
 func (p pattern) same(q pattern) bool { return len(p) > 0 && len(q) > 0 && &p[0] == &q[0] }
 
 // Status drives the status LED. It is a supervise.Component.
@@ -71,25 +71,25 @@ type Status struct {
 	name   string
 	log    *slog.Logger
 	health *health.Condition // nil: there is no LED
-	lamp   lamp              // nil: there is none
+	led    ledDevice         // nil: there is none
 	look   func() Scene
 
-	// Run's own.
+	// Only Run uses these.
 	now   pattern
 	at    int
-	known bool // on is what the LED was last set to
+	known bool // the LED was last set to on
 	on    bool
 }
 
-// NewStatus checks the configuration. look tells what goes on; it is called several
-// times a second and returns at once.
+// NewStatus checks the configuration. look returns the scene; it is called several times a
+// second and returns at once.
 func NewStatus(cfg Config, log *slog.Logger, board *health.Board, look func() Scene) (*Status, error) {
-	if err := cfg.leds(); err != nil {
+	if err := cfg.checkLEDs(); err != nil {
 		return nil, err
 	}
 	s := &Status{name: cfg.StatusLED, log: log.With("component", "status light"), look: look}
 	if s.name != "" && s.name != noLED {
-		s.lamp, s.health = led.System.LED(s.name), board.Condition("status_led")
+		s.led, s.health = led.System.LED(s.name), board.Condition("status_led")
 	}
 	return s, nil
 }
@@ -97,10 +97,10 @@ func NewStatus(cfg Config, log *slog.Logger, board *health.Board, look func() Sc
 // String names the component.
 func (s *Status) String() string { return "status light" }
 
-// Run shows what goes on until ctx ends; then the LED is dark.
+// Run drives the LED until ctx ends; then the LED is off.
 func (s *Status) Run(ctx context.Context, ready func()) error {
 	ready()
-	if s.lamp == nil {
+	if s.led == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -117,7 +117,7 @@ func (s *Status) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// step does the next part of the pattern and tells how long it lasts.
+// step begins the next part of the pattern and returns how long it lasts.
 func (s *Status) step() time.Duration {
 	if p := s.look().pattern(); !p.same(s.now) {
 		s.now, s.at = p, 0
@@ -130,12 +130,12 @@ func (s *Status) step() time.Duration {
 	return max(lasts, s.set(on))
 }
 
-// set switches the LED if that changes it, and tells how long not to try again.
+// set switches the LED if it is not so already, and returns how long to wait after a failure.
 func (s *Status) set(on bool) (pause time.Duration) {
 	if s.known && s.on == on {
 		return 0
 	}
-	err := s.lamp.Set(on)
+	err := s.led.Set(on)
 	s.known, s.on = err == nil, on
 	if err == nil {
 		s.health.Set(health.OK, "")

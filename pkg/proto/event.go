@@ -29,7 +29,7 @@ type EventsRequest struct {
 	Offset   int    `json:"offset,omitempty"`   // of the picture's part, in bytes
 }
 
-// Valid tells whether it asks for one thing.
+// Valid reports whether it asks for one thing.
 func (q EventsRequest) Valid() bool {
 	parts := q.Event != 0 || q.Snapshot != ""
 	return q.Offset >= 0 && (q.Event == 0 || q.Snapshot == "") && !(parts && q.From != 0) && (parts || q.Offset == 0)

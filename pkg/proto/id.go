@@ -30,12 +30,12 @@ func NewDeviceID() DeviceID {
 	return DeviceID(idEncoding.EncodeToString(b)[:deviceIDLen])
 }
 
-// Valid tells whether d has the form of a device identifier.
+// Valid reports whether d has the form of a device identifier.
 func (d DeviceID) Valid() bool {
 	return len(d) == deviceIDLen && strings.Trim(string(d), "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// Valid tells whether c has the form of a client identifier.
+// Valid reports whether c has the form of a client identifier.
 func (c ClientID) Valid() bool {
 	if len(c) != clientIDLen {
 		return false

@@ -64,7 +64,7 @@ type Deps struct {
 	Supplied func() string             // names the certificate that somebody has put there by hand; empty: there is none
 	Member   func(proto.ClientID) bool // whether a client is enrolled
 	Window   func() context.Context    // ends when the pairing window closes that is open
-	Again    func()                    // has camd begin anew
+	Again    func()                    // has camd begin again
 
 	Board     *health.Board
 	InNetwork func(context.Context) (*proto.Network, error) // in which the radio is; nil where Radio is
@@ -185,7 +185,7 @@ func (s *Setup) Settings() Settings {
 	return s.current
 }
 
-// Settled has camd begin anew.
+// Settled has camd begin again.
 func (s *Setup) Settled() { s.deps.Again() }
 
 // Ask answers a question of a client that pairs.
@@ -218,7 +218,7 @@ func (s *Setup) state() proto.SetupState {
 	}
 }
 
-// request is what is to be signed. Until a certificate is taken, or camd begins anew, it
+// request is what is to be signed. Until a certificate is taken, or camd begins again, it
 // is the same each time: whoever asks second does not spoil what is signed for the first.
 func (s *Setup) request() (proto.SetupReply, error) {
 	if s.cfg.FixedCertificate {

@@ -3,18 +3,18 @@ package store
 import "errors"
 
 var (
-	// ErrDamaged says that a completed check found wrong structure. The caller
+	// ErrDamaged means that a completed check found wrong structure. The caller
 	// sets the file aside and begins a new epoch.
 	ErrDamaged = errors.New("the file is damaged")
-	// ErrMissing says that there is no such file.
+	// ErrMissing means that there is no such file.
 	ErrMissing = errors.New("the file is missing")
-	// ErrLocked says that another process holds the file.
+	// ErrLocked means that another process holds the file.
 	ErrLocked = errors.New("another process holds it; is camd already running?")
-	// ErrNewer says that a newer camd wrote the file.
+	// ErrNewer means that a newer camd wrote the file.
 	ErrNewer = errors.New("it was written by a newer camd; install that version again")
-	// ErrNotFound says that a bucket has no such key.
+	// ErrNotFound means that a bucket has no such key.
 	ErrNotFound = errors.New("no such key")
-	// ErrSealed says that a sealed value does not open with this sealing key. It
+	// ErrSealed means that a sealed value does not open with this sealing key. It
 	// is damage: errors.Is(err, ErrDamaged) holds too.
 	ErrSealed = &sealError{}
 )

@@ -389,7 +389,7 @@ func folder(path string) error {
 	return errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "x"), 0o700))
 }
 
-// Nothing tells whether a version was confirmed whose state was damaged during its trial:
+// Nothing reports whether a version was confirmed whose state was damaged during its trial:
 // it is kept only once it has proved itself.
 func TestADamagedTrialIsNoConfirmation(t *testing.T) {
 	t.Parallel()

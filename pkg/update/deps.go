@@ -9,9 +9,9 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Catalog tells which release this device may install: pkg/update/catalog. Everything about
-// it but the bundle is verified. It ends within bounded time, however slow the server is.
-// Errors are sentences, and tell by release.ErrNone, ErrFork and ErrRefused what they mean.
+// Catalog finds the release that this device may install: pkg/update/catalog. Everything about
+// it but the bundle is verified. Latest returns within bounded time, however slow the server is.
+// Its errors are sentences and wrap release.ErrNone, ErrFork or ErrRefused.
 type Catalog interface {
 	Latest(ctx context.Context) (release.Offer, error)
 }
@@ -25,7 +25,7 @@ type Slots interface {
 	Mark(ctx context.Context, m Mark, slot string) error
 }
 
-// Bundles tells what a bundle says of itself, after its signature was verified.
+// Bundles reads what a bundle says of itself, after its signature was verified.
 type Bundles interface {
 	Inspect(ctx context.Context, path string) (Bundle, error)
 }

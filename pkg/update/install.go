@@ -31,7 +31,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 		return rest, nil
 	}
 	if reason := u.lacksSpace(s.Offer.Size); reason != "" {
-		u.hold(reason, false)
+		u.setReason(reason, false)
 		return later, nil
 	}
 	before := u.fetch.Have(u.dir.path(bundleFile))
@@ -48,7 +48,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 func (u *Updater) inspect(ctx context.Context, s state) (time.Duration, error) {
 	slots, err := u.where(ctx)
 	if err != nil {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return rest, nil //nolint:nilerr // said, and tried again
 	}
 	found, err := u.deps.Bundles.Inspect(ctx, u.dir.path(bundleFile))
@@ -56,7 +56,7 @@ func (u *Updater) inspect(ctx context.Context, s state) (time.Duration, error) {
 	case errors.Is(err, ErrRefused):
 		return look, u.brokenOff(s, err)
 	case err != nil:
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return rest, nil
 	}
 	if reason := mismatch(found, s); reason != "" {
@@ -97,10 +97,10 @@ func (u *Updater) get(ctx context.Context, s state) error {
 // notFetched says what kept a bundle from coming.
 func (u *Updater) notFetched(s state, err error) (time.Duration, error) {
 	if !errors.Is(err, download.ErrWrong) {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return later, nil
 	}
-	u.hold(sentence(err), true)
+	u.setReason(sentence(err), true)
 	return look, u.change(func(next *state) {
 		if next.Retry.Version != s.Offer.Version { // once for each release
 			next.tell(proto.StepRefused, s.Offer.Version, "what the server sent is not what was signed")
@@ -128,7 +128,7 @@ func mismatch(b Bundle, s state) string {
 // refuse ends an update that may not be installed. It is not tried again.
 func (u *Updater) refuse(s state, reason string) error {
 	u.log.Error("the update is refused", "version", s.Offer.Version, "reason", reason)
-	u.hold("The update was refused: "+reason, true)
+	u.setReason("The update was refused: "+reason, true)
 	err := u.change(func(next *state) {
 		next.fail(s.Offer.Version, short(reason))
 		next.tell(proto.StepRefused, s.Offer.Version, reason)
@@ -150,7 +150,7 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	if s.Retry.Version == s.Offer.Version && s.Retry.waits() {
 		return rest, nil
 	}
-	if err := u.get(ctx, s); err != nil { // the bundle was damaged since: it begins anew
+	if err := u.get(ctx, s); err != nil { // the bundle was damaged since: it begins again
 		wait, kept := u.notFetched(s, err)
 		return wait, errors.Join(kept, u.change(func(s *state) { s.Phase = offered }))
 	}
@@ -160,7 +160,7 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	case errors.Is(err, ErrRefused):
 		return look, u.brokenOff(s, err)
 	case err != nil:
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return rest, nil
 	}
 	u.log.Info("the update is installed", "version", s.Offer.Version, "slot", s.Into)
@@ -177,7 +177,7 @@ func (u *Updater) brokenOff(s state, err error) error {
 	if s.Torn+1 >= maxTries {
 		return u.refuse(s, sentence(err))
 	}
-	u.hold(sentence(err), true)
+	u.setReason(sentence(err), true)
 	return u.change(func(next *state) {
 		next.Phase, next.Torn = offered, next.Torn+1
 		next.putOff(s.Offer.Version, sentence(err))
@@ -193,7 +193,7 @@ func (u *Updater) awaitRestart(ctx context.Context, s state) (time.Duration, err
 	if s.Boot != u.boot {
 		slots, err := u.deps.Slots.Status(ctx)
 		if err != nil {
-			u.hold(sentence(err), false)
+			u.setReason(sentence(err), false)
 			return rest, nil //nolint:nilerr // said, and tried again
 		}
 		if s.Phase == restarting || slots.Primary != s.Into {
@@ -229,11 +229,11 @@ func (u *Updater) restart(s state) (time.Duration, error) {
 		return wait, nil
 	}
 	if !u.run.asked.IsZero() {
-		u.hold("The system was asked to restart, and did not: start the camera anew.", false)
+		u.setReason("The system was asked to restart, and did not: start the camera anew.", false)
 	}
 	u.run.asked = time.Now()
 	if err := u.deps.Restart(); err != nil {
-		u.hold("The system can't be asked to restart: "+err.Error(), false)
+		u.setReason("The system can't be asked to restart: "+err.Error(), false)
 	}
 	return restartTime, nil
 }

@@ -27,7 +27,7 @@ func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
 	case errors.Is(err, release.ErrNone):
 		failed := u.believe("")
 		if errors.Is(err, release.ErrBeyond) {
-			u.hold(sentence(err), false)
+			u.setReason(sentence(err), false)
 		}
 		return rest, failed
 	case errors.Is(err, release.ErrFork):
@@ -35,7 +35,7 @@ func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
 	case errors.Is(err, release.ErrRefused):
 		return rest, u.believe(sentence(err))
 	case err != nil:
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 	default:
 		return look, u.consider(ctx, offer)
 	}
@@ -69,7 +69,7 @@ func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
 // believe notes what the server's list is refused for, and tells the household once of each
 // reason; empty: it is as it should be.
 func (u *Updater) believe(refusal string) error {
-	u.hold(refusal, refusal != "")
+	u.setReason(refusal, refusal != "")
 	if s := u.read(); s.Doubt == short(refusal) && (refusal != "" || !s.Fork) {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (u *Updater) believe(refusal string) error {
 
 // forked tells the household once that the log contradicts itself.
 func (u *Updater) forked(err error) error {
-	u.hold(sentence(err), true)
+	u.setReason(sentence(err), true)
 	if u.read().Fork {
 		return nil
 	}
@@ -98,16 +98,16 @@ func (u *Updater) forked(err error) error {
 // consider begins with an offer that this camera may install, or says why it does not.
 func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	if release.Compare(o.Version, u.deps.Version) <= 0 {
-		u.hold("", false)
+		u.setReason("", false)
 		return nil
 	}
 	slots, err := u.where(ctx)
 	if err != nil {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried with the next poll
 	}
 	if reason, refused := u.unfit(o, slots); reason != "" {
-		u.hold(reason, refused)
+		u.setReason(reason, refused)
 		s := u.read()
 		u.mu.Lock()
 		if s.failedBefore(o.Version) != "" {
@@ -119,10 +119,10 @@ func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	s := u.read()
 	again := s.Retry.Version == o.Version
 	if again && s.Retry.waits() {
-		u.hold(s.Retry.Reason, false)
+		u.setReason(s.Retry.Reason, false)
 		return nil
 	}
-	u.hold("", false)
+	u.setReason("", false)
 	u.log.Info("a release was found", "version", o.Version, "security", o.Security)
 	return u.change(func(s *state) {
 		s.Phase, s.Offer, s.Since, s.Fork, s.Doubt = offered, &o, time.Now().Unix(), false, ""
@@ -189,7 +189,7 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	u.Check() // again: there may be another, or this does not come to its end
 	if s.Phase == installed {
 		if err := u.deps.Slots.Mark(ctx, MarkActive, s.From); err != nil {
-			u.hold(sentence(err), false)
+			u.setReason(sentence(err), false)
 			return true, nil //nolint:nilerr // said, and tried again
 		}
 	}
@@ -218,14 +218,14 @@ func (u *Updater) settle(ctx context.Context, from string) error {
 	}
 	slots, err := u.where(ctx)
 	if err != nil {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried again
 	}
 	if from != "" && slots.Booted != from {
 		return nil
 	}
 	if err := u.deps.Slots.Mark(ctx, MarkGood, slots.Booted); err != nil {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return nil //nolint:nilerr // said, and tried again
 	}
 	u.run.good = true

@@ -167,7 +167,7 @@ func trimLine(b []byte) []byte {
 	return b
 }
 
-// failedBefore tells why a version is not tried again; empty if it may be.
+// failedBefore returns why a version is not tried again; empty if it may be.
 func (s *state) failedBefore(version string) string {
 	for _, f := range s.Failed {
 		if f.Version == version {

@@ -73,7 +73,7 @@ func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 // back, and only then is the trial over. Each of these may be done twice.
 func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.deps.Slots.Mark(ctx, MarkGood, s.Into); err != nil {
-		u.hold(sentence(err), false)
+		u.setReason(sentence(err), false)
 		return rest, nil //nolint:nilerr // said, and tried again
 	}
 	u.run.good = true
@@ -94,7 +94,7 @@ func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
 		next.Retry = retry{}
 		next.tell(proto.StepConfirmed, s.Offer.Version, "")
 	})
-	u.hold("", false)
+	u.setReason("", false)
 	u.sweep()
 	return 0, err
 }
@@ -134,7 +134,7 @@ func (u *Updater) back(s state) (time.Duration, error) {
 	if s.Phase == trying { // it did not give up itself
 		return u.fellBack(s, "it did not stay up, and the boot loader went back to the previous version")
 	}
-	u.hold("", false)
+	u.setReason("", false)
 	err := u.change(func(s *state) { s.end() })
 	u.sweep()
 	return 0, err
@@ -143,7 +143,7 @@ func (u *Updater) back(s state) (time.Duration, error) {
 // fellBack notes that the boot loader, or the old version itself, decided.
 func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
 	u.log.Error("the new version has failed", "version", s.Offer.Version, "reason", reason)
-	u.hold("", false)
+	u.setReason("", false)
 	err := u.change(func(next *state) {
 		next.fail(s.Offer.Version, reason)
 		next.tell(proto.StepFailed, s.Offer.Version, reason)
@@ -170,7 +170,7 @@ func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 	if time.Since(u.run.begun) < u.cfg.brokerTime() {
 		return look, nil
 	}
-	u.hold("", false)
+	u.setReason("", false)
 	return 0, u.change(func(next *state) {
 		next.putOff(s.Offer.Version, "The broker could not be reached while the update was tried; it is tried again later.")
 		next.end()

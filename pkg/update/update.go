@@ -40,7 +40,7 @@ type Updater struct {
 	lowest  string // nothing older may be installed
 	live    live
 	run     run
-	unknown bool // the state was damaged: nothing tells whether this version was ever confirmed
+	unknown bool // the state was damaged: nothing reports whether this version was ever confirmed
 }
 
 // live is what a restart forgets, and Status tells.
@@ -185,7 +185,7 @@ func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 	return u.back(s) // trying or returning, and the old version runs
 }
 
-// where tells which slot runs, which never changes while it does.
+// where returns which slot runs, which never changes while it does.
 func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
 	if u.run.slots.Booted != "" {
 		return u.run.slots, nil
@@ -201,7 +201,7 @@ func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
 // does not work could never be confirmed, nor replaced: it fails. Without marks it is the
 // boot loader's counter that ends it.
 func (u *Updater) lost(ctx context.Context, s state, err error) (time.Duration, error) {
-	u.hold(sentence(err), false)
+	u.setReason(sentence(err), false)
 	switch {
 	case u.deps.Version != s.Offer.Version:
 		return rest, nil
@@ -243,8 +243,8 @@ func (u *Updater) durable() error {
 	return u.saved()
 }
 
-// hold says why an update goes no further.
-func (u *Updater) hold(reason string, refused bool) {
+// setReason keeps why an update goes no further.
+func (u *Updater) setReason(reason string, refused bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.live.reason, u.live.refused, u.live.failed, u.live.loading, u.live.percent = foreign.Line(reason), refused, "", false, 0
@@ -256,8 +256,8 @@ func (u *Updater) progress(percent int, loading bool) {
 	u.live.percent, u.live.loading, u.live.reason = percent, loading, ""
 }
 
-// tellAll tells the household what it is still to be told, in order. What can't be told
-// now is told later: only before a slot is written and before a restart it must be through.
+// tellAll reports to the household the steps that it does not know yet, in order. What
+// fails is tried later: only before a slot is written and before a restart it must succeed.
 func (u *Updater) tellAll() error {
 	for {
 		s := u.read()

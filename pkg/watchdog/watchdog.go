@@ -86,7 +86,7 @@ func (*Watch) String() string { return "watchdog" }
 
 // Run tells the service manager that camd serves when each part has answered once, and
 // from then on feeds the watchdog at half its time, each time once each part has answered
-// anew.
+// again.
 func (w *Watch) Run(ctx context.Context, ready func()) error {
 	ready()
 	for {

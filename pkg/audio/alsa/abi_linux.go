@@ -181,7 +181,7 @@ func call(fd uintptr, name string, request uintptr, arg unsafe.Pointer) error {
 	}
 }
 
-// errState says that the card isn't in a state for what was asked. A card that was
+// errState means that the card isn't in a state for what was asked. A card that was
 // unplugged a moment ago isn't in any.
 var errState = fmt.Errorf("it is in the wrong state: %w", ErrGone)
 

@@ -126,7 +126,7 @@ func TestRealMixersKeepWhatIsSet(t *testing.T) {
 	}
 }
 
-// setAll tells how many volumes the mixer of a device's card has.
+// setAll returns how many volumes the mixer of a device's card has.
 func setAll(t *testing.T, device string, way alsa.Way) (volumes int) {
 	card, _, err := alsa.ParseName(device)
 	if err != nil {

@@ -92,7 +92,7 @@ func (d *device) fault(err error) error {
 	return err
 }
 
-// Delay tells how many samples were captured, but not yet read, or written, but not
+// Delay returns how many samples were captured, but not yet read, or written, but not
 // yet heard, a moment ago.
 func (d *device) Delay() (int, error) {
 	if err := d.conn.Control(d.askDelay); err != nil {

@@ -31,23 +31,23 @@ const (
 )
 
 var (
-	// ErrXrun tells that the card wrote over samples that nobody had read, that it
+	// ErrXrun means that the card wrote over samples that nobody had read, that it
 	// had nothing to play, or that the machine slept meanwhile. Restart goes on with
 	// new ones.
 	ErrXrun = errors.New("samples were lost")
-	// ErrSilent tells that the card delivered nothing for two seconds.
+	// ErrSilent means that the card delivered nothing for two seconds.
 	ErrSilent = errors.New("it sends nothing")
-	// ErrStuck tells that the card played nothing for two seconds.
+	// ErrStuck means that the card played nothing for two seconds.
 	ErrStuck = errors.New("it plays nothing")
-	// ErrGone tells that the card was unplugged, or was never there.
+	// ErrGone means that the card was unplugged, or was never there.
 	ErrGone = errors.New("it is not plugged in")
-	// ErrBusy tells that another program has the card open.
+	// ErrBusy means that another program has the card open.
 	ErrBusy = errors.New("another program uses it")
-	// ErrFormat tells that the card doesn't know 16 bit at 48 kHz in one or two channels.
+	// ErrFormat means that the card doesn't know 16 bit at 48 kHz in one or two channels.
 	ErrFormat = errors.New("it has no 16 bit mono or stereo at 48 kHz")
-	// ErrLevel tells that a card didn't keep the level or switch that was set.
+	// ErrLevel means that a card didn't keep the level or switch that was set.
 	ErrLevel = errors.New("it does not keep the level that is set")
-	// ErrNoElement tells that a mixer has no element of that name. The error lists
+	// ErrNoElement means that a mixer has no element of that name. The error lists
 	// those that there are.
 	ErrNoElement = errors.New("its mixer has no element")
 )

@@ -26,7 +26,7 @@ func Open(name string) (*PCM, error) {
 	return p, nil
 }
 
-// Restart starts capturing anew, after ErrXrun or at any time. What the card still
+// Restart starts capturing again, after ErrXrun or at any time. What the card still
 // holds is lost.
 func (p *PCM) Restart() error {
 	return p.do(func(fd uintptr) error {

@@ -27,7 +27,7 @@ func OpenPlayback(name string) (*Playback, error) {
 	return p, nil
 }
 
-// Restart makes the card ready anew, after ErrXrun or at any time. What was written
+// Restart makes the card ready again, after ErrXrun or at any time. What was written
 // and not yet heard is never heard.
 func (p *Playback) Restart() error { return p.do(prepare) }
 

@@ -69,7 +69,7 @@ func (m *Mic) Read(samples []int16) (int, error) {
 	return int(n), nil
 }
 
-// Delay tells how many samples wait.
+// Delay returns how many samples wait.
 func (m *Mic) Delay() (int, error) {
 	if err := m.fault(); err != nil {
 		return 0, err
@@ -87,7 +87,7 @@ func (m *Mic) Restart() error {
 	return nil
 }
 
-// Closed tells whether the microphone is no longer open.
+// Closed reports whether the microphone is no longer open.
 func (m *Mic) Closed() bool { return m.closed.Load() }
 
 // Close ends a Read.

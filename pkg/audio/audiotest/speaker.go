@@ -36,7 +36,7 @@ type Run struct {
 	Samples []int16
 }
 
-// At tells when a sample of the run was heard.
+// At returns when a sample of the run was heard.
 func (r Run) At(sample int) time.Time {
 	return r.Began.Add(time.Duration(sample) * time.Second / rate)
 }
@@ -107,7 +107,7 @@ func (s *Speaker) fail(err error) {
 	}
 }
 
-// Delay tells how many samples were written and not yet heard.
+// Delay returns how many samples were written and not yet heard.
 func (s *Speaker) Delay() (int, error) {
 	if s.fault != nil {
 		return 0, s.fault
@@ -159,14 +159,14 @@ func (s *Speaker) Close() error {
 	return s.card.Close()
 }
 
-// Closed tells whether the speaker is no longer open.
+// Closed reports whether the speaker is no longer open.
 func (s *Speaker) Closed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed
 }
 
-// Restarts tells how often the card was restarted.
+// Restarts returns how often the card was restarted.
 func (s *Speaker) Restarts() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

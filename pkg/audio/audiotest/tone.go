@@ -11,7 +11,7 @@ func Sine(hz float64, amplitude int16, n int) []int16 {
 	return s
 }
 
-// Purity tells how much of the power of samples at 48 kHz lies in the tone of hz:
+// Purity returns how much of the power of samples at 48 kHz lies in the tone of hz:
 // 1 for that tone alone, about 0 for silence or anything else. The tone should
 // complete whole periods in them. (Goertzel's algorithm: one bin of a DFT.)
 func Purity(samples []int16, hz float64) float64 {

@@ -21,7 +21,7 @@ type Activity struct {
 	left  int     // samples that still count as speech
 }
 
-// Speech tells whether somebody speaks in a frame or has just done so.
+// Speech reports whether somebody speaks in a frame or has just done so.
 func (a *Activity) Speech(frame []int16) bool {
 	level := Level(frame)
 	if !a.begun {

@@ -36,7 +36,7 @@ func (d *Ducker) Duck(mic, far []int16) {
 	}
 }
 
-// Ducking tells whether the microphone is attenuated now.
+// Ducking reports whether the microphone is attenuated now.
 func (d *Ducker) Ducking() bool { return d.gain < 1 }
 
 func (d *Ducker) step() float64 {

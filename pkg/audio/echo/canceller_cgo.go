@@ -100,8 +100,8 @@ func New(tail time.Duration) (*Canceller, error) {
 	return &Canceller{c}, nil
 }
 
-// SetDelay tells by how many samples at 48 kHz what far holds is later in mic, as
-// Delay measures it: at most 500 ms. The filter then begins anew.
+// SetDelay sets by how many samples at 48 kHz what far holds is later in mic, as
+// Delay measures it: at most 500 ms. The filter then begins again.
 func (e *Canceller) SetDelay(samples int) {
 	C.camd_echo_delay(e.c, C.uint(min(max(0, samples/3-causal), reach)))
 }

@@ -41,7 +41,7 @@ func (b *Buffer) Put(seq uint16, ts uint32, payload []byte, at time.Duration) {
 }
 
 // Get fills frame with the sound that is due, mono at 48 kHz: call it for every 20
-// ms that the loudspeaker plays, from one goroutine. It tells whether somebody
+// ms that the loudspeaker plays, from one goroutine. It reports whether somebody
 // speaks in it; concealment and background noise are nobody.
 func (b *Buffer) Get(samples []int16) (voiced bool) {
 	for len(samples) > 0 {

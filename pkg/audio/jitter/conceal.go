@@ -57,7 +57,7 @@ func (c *concealer) begin() {
 	c.silent = !slices.ContainsFunc(last, func(s int16) bool { return s != 0 })
 }
 
-// fill conceals, and tells whether anything is still to be heard of it.
+// fill conceals, and reports whether anything is still to be heard of it.
 func (c *concealer) fill(out []int16) (audible bool) {
 	if c.period == 0 {
 		c.begin()

@@ -40,7 +40,7 @@ type delay struct {
 
 func (d *delay) reset() { d.n, d.target = 0, firstTarget }
 
-// fits tells whether a transit can be of the stream that was observed so far: not
+// fits reports whether a transit can be of the stream that was observed so far: not
 // a second away from the packet before.
 func (d *delay) fits(transit int64) bool {
 	return d.n == 0 || transit-d.last < rate && d.last-transit < rate

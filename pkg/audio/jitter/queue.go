@@ -11,7 +11,7 @@ const (
 	maxPayload = 1500              // bytes
 	maxSpan    = 500 * millisecond // that may wait
 	worth      = minPeriod         // what a gap has to last to be filled: the shortest packet
-	idle       = 60 * millisecond  // without a packet, after which the delay is set anew
+	idle       = 60 * millisecond  // without a packet, after which the delay is set again
 )
 
 // slot holds one packet, and after its turn the memory that it was there.
@@ -81,13 +81,13 @@ func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration)
 	}
 }
 
-// fits tells whether a sequence number is near the one that is next.
+// fits reports whether a sequence number is near the one that is next.
 func (q *queue) fits(seq int64) bool {
 	return seq > q.seq-window && seq < q.seq+window && q.last-seq < window
 }
 
-// second tells whether a packet that fits nothing follows another such: then the
-// stream has begun anew. One alone is a stray (RFC 3550, appendix A.1).
+// second reports whether a packet that fits nothing follows another such: then the
+// stream has begun again. One alone is a stray (RFC 3550, appendix A.1).
 func (q *queue) second(seq uint16) bool {
 	follows := q.stray.known && seq == q.stray.seq+1
 	q.stray.known, q.stray.seq = true, seq
@@ -133,7 +133,7 @@ func (q *queue) insert(seq, ts, samples int64, payload []byte) {
 	q.end = max(q.end, ts+samples)
 }
 
-// schedule sets when to play: after a pause anew, by what a packet of this transit
+// schedule sets when to play: after a pause again, by what a packet of this transit
 // still has to wait. It drops what is too much.
 func (q *queue) schedule(ts, transit int64) {
 	if q.none >= idle && q.waiting == 1 {
@@ -211,7 +211,7 @@ func (q *queue) fill(gap int64, hole bool) step {
 	return step{samples: n}
 }
 
-// due tells whether the next step is a packet.
+// due reports whether the next step is a packet.
 func (q *queue) due() bool {
 	s := q.slot(q.seq)
 	return q.waiting > 0 && s.state == waiting && s.seq == q.seq && s.ts-q.ts < worth

@@ -9,7 +9,7 @@ type Stats struct {
 	Lost      uint64 // were missing when their turn came, late ones included
 	Duplicate uint64
 	Garbled   uint64 // no Opus, or part of no stream that goes on
-	Overflow  uint64 // dropped unplayed: too much was waiting, or the stream began anew
+	Overflow  uint64 // dropped unplayed: too much was waiting, or the stream began again
 	Concealed uint64 // frames of 20 ms that hold concealment
 
 	Waiting int           // packets now
@@ -17,7 +17,7 @@ type Stats struct {
 	Target  time.Duration // what they should
 }
 
-// Stats tells the counts so far.
+// Stats returns the counts so far.
 func (b *Buffer) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()

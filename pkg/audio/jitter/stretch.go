@@ -34,7 +34,7 @@ func (l *line) grow(n int) []int16 {
 	return l.buf[l.end-n : l.end]
 }
 
-// pause tells whether nobody speaks in samples.
+// pause reports whether nobody speaks in samples.
 func pause(samples []int16, floor float64) bool {
 	return dynamics.Level(samples) < max(quiet, floor+6)
 }

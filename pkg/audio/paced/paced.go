@@ -36,11 +36,11 @@ func New() *Card {
 	return c
 }
 
-// Began tells when the first sample was heard that was written since the card was
+// Began returns when the first sample was heard that was written since the card was
 // ready; it is zero before that.
 func (c *Card) Began() time.Time { return c.began }
 
-// Heard tells how many samples were heard since the card was ready.
+// Heard returns how many samples were heard since the card was ready.
 func (c *Card) Heard() int { return min(c.written, c.elapsed()) }
 
 // elapsed is how many samples the card could have played since it began.
@@ -97,7 +97,7 @@ func (c *Card) closed() bool {
 	}
 }
 
-// Delay tells how many samples were written and not yet heard.
+// Delay returns how many samples were written and not yet heard.
 func (c *Card) Delay() (int, error) {
 	switch {
 	case c.closed():
@@ -127,7 +127,7 @@ func (c *Card) Drain(ctx context.Context) error {
 	}
 }
 
-// Restart makes the card ready anew. What wasn't heard is lost.
+// Restart makes the card ready again. What wasn't heard is lost.
 func (c *Card) Restart() error {
 	if c.closed() {
 		return os.ErrClosed

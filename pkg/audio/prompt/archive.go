@@ -134,7 +134,7 @@ func parseEntry(index []byte) (c clip, rest []byte, err error) {
 	return c, index[end+2:], nil
 }
 
-// ValidName tells whether a clip may have this name.
+// ValidName reports whether a clip may have this name.
 func ValidName(name string) bool {
 	if len(name) > maxName {
 		return false
@@ -183,7 +183,7 @@ func next(packets []byte) (packet, rest []byte, err error) {
 	return packets[head:end:end], packets[end:], nil
 }
 
-// oneFrame tells whether a packet's first byte says one mono frame of 20 ms
+// oneFrame reports whether a packet's first byte says one mono frame of 20 ms
 // (RFC 6716 section 3.1).
 func oneFrame(packet []byte) bool {
 	if len(packet) == 0 || packet[0]&7 != 0 { // stereo, or more frames than one

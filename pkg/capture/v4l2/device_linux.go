@@ -42,7 +42,7 @@ func Paths() ([]string, error) {
 	return paths, nil
 }
 
-// Identify tells name and place of a node without its formats. The error is a
+// Identify returns name and place of a node without its formats. The error is a
 // NotCamera for a node that is something else, such as the metadata node that each
 // USB camera has; the Device then has its name all the same.
 func Identify(path string) (Device, error) {

@@ -1,6 +1,6 @@
 package v4l2
 
-// Covers tells whether the size, or range of sizes, holds width x height.
+// Covers reports whether the size, or range of sizes, holds width x height.
 func (s Size) Covers(width, height int) bool {
 	return within(width, s.MinWidth, s.MaxWidth, s.StepWidth) && within(height, s.MinHeight, s.MaxHeight, s.StepHeight)
 }

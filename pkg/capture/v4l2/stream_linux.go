@@ -287,7 +287,7 @@ func (s *Stream) frame() (Frame, error) {
 	return Frame{Data: s.buffers[i][from:to], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || from == to}, nil
 }
 
-// payload tells where in its buffer the picture lies.
+// payload returns where in its buffer the picture lies.
 func (s *Stream) payload() (from, to int) {
 	if s.device.Multiplanar {
 		return int(s.got.plane.dataOffset), int(s.got.plane.bytesUsed)
@@ -338,7 +338,7 @@ func (s *Stream) Close() error {
 	return errors.Join(errs...)
 }
 
-// Has tells whether the driver has a control.
+// Has reports whether the driver has a control.
 func (s *Stream) Has(c Control) bool {
 	q := queryControl{id: uint32(c)}
 	return call(s.fd, vidiocQueryCtrl, &q) == nil && q.flags&controlDisabled == 0
@@ -358,6 +358,6 @@ func (s *Stream) Set(c Control, value int) error {
 	return nil
 }
 
-// Got tells what the driver really set: the mode, Rate 0 if it doesn't say, and the
+// Got returns what the driver really set: the mode, Rate 0 if it doesn't say, and the
 // bytes per line of the first plane, 0 for compressed formats.
 func (s *Stream) Got() (m Mode, stride int) { return s.mode, s.stride }

@@ -185,7 +185,7 @@ func (s *mosquitto) configure(cert tls.Certificate) string {
 		case "viewers.acl":
 			text += s.members
 		case "mosquitto.conf":
-			text += "log_type information\n" // tells when it reads its rules anew
+			text += "log_type information\n" // tells when it reads its rules again
 			if os.Geteuid() == 0 {
 				text = "user root\n" + text // it would give up the right to read the test's folder
 			}

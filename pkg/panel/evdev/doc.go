@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ErrUnsupported says that this system has no such devices.
+// ErrUnsupported means that this system has no such devices.
 var ErrUnsupported = errors.New("input devices are read on Linux only")
 
 // Device is one input device. Name is empty when Err says why it can't be opened.

@@ -1,10 +1,9 @@
 // Package led switches LEDs through the kernel's LED class in sysfs (the kernel's
 // Documentation/leds/leds-class.rst and Documentation/ABI/testing/sysfs-class-led).
 //
-// It owns no LED and keeps no file open, so an LED that goes and comes back is the
-// same one. Whatever it writes it reads back: what it reports is what the kernel says,
-// not what was asked for. It starts no goroutine. Where there is no sysfs, there is
-// no LED.
+// It keeps no file open, so an LED may be unplugged and plugged in again. What is written
+// is read back: the package reports what the kernel says, not what was asked for. It
+// starts no goroutine. Without sysfs there are no LEDs.
 package led
 
 import (
@@ -27,24 +26,24 @@ const System Class = "/sys/class/leds"
 // MaxName is the length of the longest name that the kernel gives.
 const MaxName = 63
 
-// ErrOther says that the kernel does not say of the LED what was written.
+// ErrOther means that the LED is not as it was set, or something else drives it.
 var ErrOther = errors.New("the kernel says otherwise")
 
-// How long a driver that writes on a work queue may take until it says what it did.
+// How long a driver that writes on a work queue may take to report the new state.
 const (
 	settleTime  = 200 * time.Millisecond
 	settleSteps = 20
 )
 
-// ValidName tells whether name can be the name of an LED.
+// ValidName reports whether name can be the name of an LED.
 func ValidName(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= MaxName && !strings.ContainsAny(name, "/\x00\n")
 }
 
-// Info is what the kernel tells of an LED.
+// Info describes an LED.
 type Info struct {
 	Name    string
-	Max     int    // the brightest
+	Max     int    // the greatest brightness
 	Trigger string // what drives it; "none": nothing but what is written
 	Err     error  // why it can't be read, or may not be written
 }
@@ -83,14 +82,14 @@ func (c Class) look(name string) Info {
 	return i
 }
 
-// LED is one LED, whether it is there or not.
+// LED is one LED, present or not.
 type LED struct{ dir string }
 
-// LED names one; the name is valid.
+// LED returns the LED with this name, which must be valid.
 func (c Class) LED(name string) LED { return LED{filepath.Join(string(c), name)} }
 
-// Set switches the LED on, as bright as it gets, or off, and returns when the kernel
-// says that it is so. A trigger that drives it is taken off first.
+// Set switches the LED to its greatest brightness, or off, and returns when the kernel
+// says that it is so. A trigger that drives it is removed first.
 func (l LED) Set(on bool) error {
 	bright := 0
 	if on {
@@ -119,8 +118,9 @@ func (l LED) settled(on bool) (err error) {
 	return err
 }
 
-// Is returns nil if the kernel says that the LED is on, or off. On is more than half of
-// its greatest brightness, because some drivers round; and no trigger drives it.
+// Is returns nil if the kernel says that the LED is on or off, as wanted, and that no
+// trigger drives it. On is more than half of the greatest brightness, because some drivers
+// round.
 func (l LED) Is(on bool) error {
 	top, err := l.number("max_brightness")
 	if err != nil {
@@ -142,10 +142,10 @@ func (l LED) Is(on bool) error {
 	return nil
 }
 
-// none is the trigger that is none.
+// none is the trigger of an LED that no trigger drives.
 const none = "none"
 
-// release takes a trigger off the LED.
+// release removes the LED's trigger.
 func (l LED) release() error {
 	by, err := l.trigger()
 	if err != nil || by == none {
@@ -154,8 +154,8 @@ func (l LED) release() error {
 	return l.write("trigger", none)
 }
 
-// trigger reads what drives the LED: the word in brackets of all that could. A kernel
-// without triggers has no such file.
+// trigger returns the LED's trigger: the word in brackets. A kernel without triggers has no
+// such file.
 func (l LED) trigger() (string, error) {
 	b, err := os.ReadFile(l.path("trigger"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +195,7 @@ func (l LED) number(file string) (int, error) {
 	return n, nil
 }
 
-// write never makes a file: outside sysfs there is nothing to switch.
+// write writes an existing file; it never creates one.
 func (l LED) write(file, text string) error {
 	f, err := os.OpenFile(l.path(file), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {

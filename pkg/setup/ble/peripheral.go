@@ -203,7 +203,7 @@ func (a *application) part() {
 	_ = b.call(ctx, b.owner, b.adapter, gattIface+".UnregisterApplication", []any{rootPath})
 }
 
-// follow tells the server of links that come up and go down, and returns when the service
+// follow passes links that come up and go down to the server, and returns when the service
 // is no longer offered.
 func (a *application) follow(ctx context.Context) error {
 	for {

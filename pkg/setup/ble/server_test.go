@@ -303,7 +303,7 @@ func TestTenSecondsWithoutProgressEndIt(t *testing.T) {
 		if !slices.Equal(w.lost(), []Peer{"a"}) {
 			t.Errorf("hung up on %v", w.lost())
 		}
-		// It was the link's end: whoever comes next, the same phone too, begins anew.
+		// It was the link's end: whoever comes next, the same phone too, begins again.
 		f = w.phone("a")
 		f.want(Free, WhyNone)
 		_ = f.say("bye")

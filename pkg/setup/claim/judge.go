@@ -18,7 +18,7 @@ const (
 	maxCertificate = 3 << 10
 )
 
-// Clock tells the wall clock, and whether something vouches for it.
+// Clock returns the wall clock, and whether it is synchronised.
 type Clock func() (now time.Time, synchronised bool)
 
 // Wanted is what a chain has to be for.

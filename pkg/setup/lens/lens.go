@@ -21,7 +21,7 @@ const (
 	blindFor = 5 * time.Second
 )
 
-// ErrCoded says that the camera gives its pictures in a form that camd doesn't decode.
+// ErrCoded means that the camera gives its pictures in a form that camd doesn't decode.
 var ErrCoded = errors.New("no pictures that can be read")
 
 // Eye is the camera.

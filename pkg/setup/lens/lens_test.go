@@ -192,7 +192,7 @@ func TestACodeIsTakenAndNoneIsLookedForAfterIt(t *testing.T) {
 	})
 }
 
-// camd ends, or begins anew, while the window is open.
+// camd ends, or begins again, while the window is open.
 func TestTheEndInAnOpenWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, numbered(1), "")

@@ -114,7 +114,7 @@ func TestWhatCantBeReadIsNothing(t *testing.T) {
 
 // FuzzRead: pictures that are none of a code, and almost one. Serve runs in a process
 // of its own, so a panic is not the end of camd; that there is none here says how often
-// that process has to be started anew.
+// that process has to be started again.
 func FuzzRead(f *testing.F) {
 	m, err := lenstest.Shot{Width: 64, Height: 64, Screen: 60}.Take("CAMDC1:AA")
 	if err != nil {

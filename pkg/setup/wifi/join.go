@@ -56,7 +56,7 @@ func as(w proto.WiFi, n seen) proto.WiFi {
 }
 
 // look finds the network in the air, as it is now: what wpa_supplicant remembers may be how a
-// router was before its owner set it up anew. One scan may miss it.
+// router was before its owner set it up again. One scan may miss it.
 func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (seen, error) {
 	for i := range r.wait.scans {
 		how := probing()

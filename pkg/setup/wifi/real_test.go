@@ -67,7 +67,7 @@ func (a *air) radio(r *Radio) *Radio {
 	return r
 }
 
-// addresses asks for one in each network anew, as systemd-networkd does in the image.
+// addresses asks for one in each network again, as systemd-networkd does in the image.
 func (a *air) addresses(ctx context.Context) {
 	last := ""
 	end := func() {}

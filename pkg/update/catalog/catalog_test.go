@@ -185,7 +185,7 @@ func TestDamagedState(t *testing.T) {
 	if left, _ := filepath.Glob(s.Temp("state/metadata/tuf_tmp*")); len(left) > 0 {
 		t.Errorf("%v are left", left)
 	}
-	// A kept root that is damaged is read anew with the next look.
+	// A kept root that is damaged is read again with the next look.
 	if err := os.WriteFile(s.Temp("state/metadata/roots/2.root.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

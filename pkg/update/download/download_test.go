@@ -286,7 +286,7 @@ func TestBadServers(t *testing.T) {
 	}
 }
 
-// Servers that can't or won't go on begin anew, and what was there before is not trusted.
+// Servers that can't or won't go on begin again, and what was there before is not trusted.
 func TestResumingOtherwise(t *testing.T) {
 	const size = 500_009
 	for name, change := range map[string]func(s *server, item download.Item){

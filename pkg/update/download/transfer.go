@@ -52,7 +52,7 @@ func (t *transfer) open() (resumed bool, err error) {
 	return t.have > 0, nil
 }
 
-// reset begins anew.
+// reset begins again.
 func (t *transfer) reset() error {
 	if err := t.file.Truncate(0); err != nil {
 		return storage(err)
@@ -144,7 +144,7 @@ func (t *transfer) request(ctx context.Context) error {
 	return t.receive(ctx, answer.Body, patience)
 }
 
-// begin decides from the answer's head whether it goes on or begins anew.
+// begin decides from the answer's head whether it goes on or begins again.
 func (t *transfer) begin(a *http.Response) error {
 	switch a.StatusCode {
 	case http.StatusPartialContent:

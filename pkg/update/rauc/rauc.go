@@ -94,7 +94,7 @@ func (s slot) text(key string) string {
 	return t
 }
 
-// Status tells which slot runs. Of those that boot there must be two.
+// Status returns which slot runs. Of those that boot there must be two.
 func (d *Driver) Status(ctx context.Context) (update.SlotStatus, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 
 // How a look for releases ends that offers none.
 var (
-	// ErrNone says that nothing newer is there, or that it is withheld from this device.
+	// ErrNone means that nothing newer is there, or that it is withheld from this device.
 	ErrNone = errors.New("there is no newer release for this device")
 	// ErrBeyond is an ErrNone: newer releases are there, but the running version is too old
 	// to update to one directly.
 	ErrBeyond = fmt.Errorf("%w that the running version can update to", ErrNone)
-	// ErrUnreachable says that the published files could not be read: later they may be.
+	// ErrUnreachable means that the published files could not be read: later they may be.
 	ErrUnreachable = errors.New("the update server can't be reached")
-	// ErrRefused says that what is published must not be trusted as it is.
+	// ErrRefused means that what is published must not be trusted as it is.
 	ErrRefused = errors.New("what the update server publishes is refused")
 	// ErrFork is of a release log of which two states are signed that no one log can
 	// have. Somebody whom the image trusts has lied to somebody: no release is taken from

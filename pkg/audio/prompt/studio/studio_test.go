@@ -114,7 +114,7 @@ func TestWithoutEspeak(t *testing.T) {
 	}
 }
 
-// TestDefaultIsWhatEspeakSays makes a few clips anew. Another version of espeak-ng or
+// TestDefaultIsWhatEspeakSays makes a few clips again. Another version of espeak-ng or
 // another processor may give other samples, but not another sound.
 func TestDefaultIsWhatEspeakSays(t *testing.T) {
 	if _, err := exec.LookPath("espeak-ng"); err != nil {
