@@ -57,18 +57,13 @@ type adminAnswer struct {
 	Seconds  int                 `json:"seconds,omitempty"` // until it happens
 }
 
-// room is what a press may do, for boards without a button: let a voice in that waits
-// for it, end one, or block the next after one that has just ended. Each tells whether
-// there was one.
-type room interface {
+// talkButton is what a press of the button does to a talk, for boards without a button:
+// Accept lets the voice in that waits for it, EndTalk ends a talk, and Block keeps the next
+// one out after one has just ended. Each reports whether there was a talk.
+type talkButton interface {
 	Accept() bool
 	EndTalk() bool
 	Block() bool
-}
-
-// bell is the doorbell, for boards whose bell is no input device.
-type bell interface {
-	Ring(ctx context.Context) error
 }
 
 // household is what the socket may ask of the authority.
@@ -84,21 +79,21 @@ type household interface {
 	Reset() error
 }
 
-// admin serves the one Unix socket: camd's only listening socket. Whoever opens
-// it is root or in the group camd: the file's mode says so, and nothing else does.
+// admin serves the Unix socket, the only socket that camd listens on. Only root and the
+// group camd can connect to it: the file's mode says so, and nothing else does.
 type admin struct {
 	path      string
 	device    proto.DeviceID
 	log       *slog.Logger
 	household household
-	room      room
-	bell      bell
+	talk      talkButton
+	ring      func(context.Context) error // for boards whose bell is no input device
 	updates   *updates
 	status    func() proto.StatusAnswer
-	beginAnew func() // makes camd begin anew
-	insight   *insight
+	restart   func() // starts all parts again
+	debug     *debugServer
 
-	places places
+	limit connLimit
 }
 
 func (a *admin) String() string { return "admin" }
@@ -125,15 +120,15 @@ func (a *admin) Run(ctx context.Context, ready func()) error {
 			return fmt.Errorf("accept on %s: %w", a.path, err)
 		}
 		// Here, so that the oldest is the one that came first.
-		if oldest := a.places.enter(c); oldest != nil {
+		if oldest := a.limit.add(c); oldest != nil {
 			turnAway(oldest)
 		}
 		wg.Go(func() { a.serve(ctx, c) })
 	}
 }
 
-// turnAway ends a connection for which there is no place. Its buffer is empty, so the
-// answer does not block.
+// turnAway closes a connection that is one too many. Its buffer is empty, so the answer
+// does not block.
 func turnAway(c net.Conn) {
 	answer(c, adminAnswer{Error: "camd is busy with other local connections; try again in a moment"})
 	c.Close() //nolint:errcheck // nothing to lose
@@ -148,7 +143,7 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	r := bufio.NewReaderSize(c, adminLine)
 	line, err := r.ReadSlice('\n')
 	if err != nil {
-		a.places.leave(c)
+		a.limit.remove(c)
 		if !errors.Is(err, io.EOF) {
 			answer(c, adminAnswer{Error: "expected one line of JSON, at most 4 KiB"})
 		}
@@ -156,28 +151,28 @@ func (a *admin) serve(ctx context.Context, c net.Conn) {
 	}
 	var q adminRequest
 	if err := json.Unmarshal(line, &q); err != nil {
-		a.places.leave(c)
+		a.limit.remove(c)
 		answer(c, adminAnswer{Error: "expected one line of JSON such as {\"cmd\":\"status\"}"})
 		return
 	}
-	if !a.places.begin(c, q.Cmd) {
+	if !a.limit.begin(c, q.Cmd) {
 		turnAway(c)
 		return
 	}
-	defer a.places.end(q.Cmd)
+	defer a.limit.end(q.Cmd)
 	switch q.Cmd {
 	case "join":
 		a.join(ctx, c, r)
 	case "evict", "reset":
 		a.countDown(ctx, c, q.Cmd)
 	case "debug":
-		a.insight.show(ctx, c, q)
+		a.debug.serve(ctx, c, q)
 	default:
 		answer(c, a.do(ctx, q))
 	}
 }
 
-// do carries out what takes no time.
+// do carries out a command that is done at once.
 func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 	switch q.Cmd {
 	case "status":
@@ -202,7 +197,7 @@ func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 	case "update":
 		return a.update(ctx, proto.UpdateRequest{Do: cmp.Or(q.Do, proto.UpdateDoStatus), Until: q.Until})
 	case "ring":
-		return orError(adminAnswer{OK: true}, a.bell.Ring(ctx))
+		return orError(adminAnswer{OK: true}, a.ring(ctx))
 	}
 	return adminAnswer{Error: fmt.Sprintf("unknown command %.40q; allowed: status, pair, join, members, log, settings, privacy, talk, ring, update, evict, reset, debug", q.Cmd)}
 }
@@ -212,9 +207,9 @@ func (a *admin) press(what string) adminAnswer {
 	switch {
 	case what != "accept" && what != "end":
 		return adminAnswer{Error: "talk takes press: accept or end"}
-	case what == "accept" && !a.room.Accept():
+	case what == "accept" && !a.talk.Accept():
 		return adminAnswer{Error: "Nobody waits to be let speak."}
-	case what == "end" && !a.room.EndTalk() && !a.room.Block():
+	case what == "end" && !a.talk.EndTalk() && !a.talk.Block():
 		return adminAnswer{Error: "Nobody speaks through the camera."}
 	}
 	return adminAnswer{OK: true}
@@ -234,8 +229,8 @@ func (a *admin) update(ctx context.Context, q proto.UpdateRequest) adminAnswer {
 	return orError(adminAnswer{OK: true, Update: &s}, err)
 }
 
-// orError gives the sentence of a refusal, or the error as it is: who asks is at the
-// device.
+// orError returns ok, or the sentence of a refusal, or the error as it is: whoever asks is
+// at the device.
 func orError(ok adminAnswer, err error) adminAnswer {
 	var refusal *proto.Refusal
 	switch {
@@ -247,8 +242,8 @@ func orError(ok adminAnswer, err error) adminAnswer {
 	return adminAnswer{Error: err.Error()}
 }
 
-// countDown ends the epoch after some seconds, each of which is a line, unless the
-// client closes the connection before.
+// countDown removes everyone after some seconds, each of which is a line of the answer,
+// unless the client closes the connection before.
 func (a *admin) countDown(ctx context.Context, c net.Conn, cmd string) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -271,7 +266,7 @@ func (a *admin) countDown(ctx context.Context, c net.Conn, cmd string) {
 	err := end()
 	answer(c, orError(adminAnswer{OK: true}, err))
 	if err == nil {
-		a.beginAnew()
+		a.restart()
 	}
 }
 
@@ -300,7 +295,7 @@ func (a *admin) join(ctx context.Context, c net.Conn, r *bufio.Reader) {
 	}
 }
 
-// joining is a pairing on the local socket. Each message has its time.
+// joining is a pairing on the local socket, with a time limit for each message.
 type joining struct {
 	pairing.Conn
 	c net.Conn

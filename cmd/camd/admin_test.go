@@ -39,7 +39,7 @@ func TestANewWindowEndsAHandshakeThatHangs(t *testing.T) {
 	go func() {
 		defer close(served)
 		a := &admin{log: log, household: authority}
-		a.places.enter(there)
+		a.limit.add(there)
 		a.serve(t.Context(), there)
 	}()
 	_ = here.SetDeadline(time.Now().Add(joinPatience / 2))
@@ -89,7 +89,7 @@ func TestWrongLocalCommands(t *testing.T) {
 		go func() {
 			defer close(served)
 			a := &admin{log: log, household: authority}
-			a.places.enter(there)
+			a.limit.add(there)
 			a.serve(t.Context(), there)
 		}()
 		go func() { _, _ = io.WriteString(here, line+"\n") }()

@@ -33,11 +33,11 @@ func (s *service) keptEvents(_ context.Context, r auth.Request, q proto.EventsRe
 	return auth.Result{Body: a}, err
 }
 
-type ringCmd struct{ configFlag }
+type ringCmd struct{ localFlags }
 
 // Run rings the bell.
 func (c ringCmd) Run(env *environment) error {
-	if _, err := (localCmd{configFlag: c.configFlag}).do(adminRequest{Cmd: "ring"}); err != nil {
+	if _, err := c.ask(adminRequest{Cmd: "ring"}); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(env.out, "The bell rings.")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,88 +10,59 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
-	"github.com/camd-project/camd/pkg/foreign"
-	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/auth/schedule"
 )
 
-// pairCmd asks the running camd to open its pairing window.
-type pairCmd struct {
+// localFlags are shared by the commands that ask the running camd through its local
+// socket.
+type localFlags struct {
 	configFlag
-	Window time.Duration `arg:"--window" help:"how long the window stays open" default:"5m" placeholder:"TIME"`
-	Name   string        `arg:"--name" help:"the name that the household will see for the new owner" default:"owner"`
 }
 
-// Run opens the window.
-func (p pairCmd) Run(env *environment) error {
-	cfg, err := p.load()
+// ask sends one command and returns the answer.
+func (f localFlags) ask(q adminRequest) (adminAnswer, error) {
+	cfg, err := f.load()
 	if err != nil {
-		return err
+		return adminAnswer{}, err
 	}
-	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "pair", WindowSeconds: int(p.Window.Seconds()), Name: p.Name}); err != nil {
-		return err
-	}
-	if _, err = fmt.Fprintf(env.out, "The pairing window is open until %s. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", time.Now().Add(p.Window).Format(time.TimeOnly), cfg.Device.Socket); err != nil {
-		return err
-	}
-	members, err := ask(cfg.Device.Socket, adminRequest{Cmd: "members"})
-	if err != nil || len(members.Members) == 0 {
-		return err
-	}
-	_, err = fmt.Fprintf(env.out, "The camera has an owner already: only keys that are members can pair again, under the names that they have. Everyone else is let in by an owner, with camctl grant; camd evict removes everyone first.\n")
-	return err
+	return ask(cfg.Device.Socket, q)
 }
 
-// statusCmd prints the running camd's status.
-type statusCmd struct {
-	configFlag
-	JSON bool `arg:"--json" help:"print JSON"`
-}
-
-// Run prints it.
-func (s statusCmd) Run(env *environment) error {
-	cfg, err := s.load()
+// dial connects to the running camd until ctx ends.
+func (f localFlags) dial(ctx context.Context) (net.Conn, error) {
+	cfg, err := f.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"})
+	c, err := dial(cfg.Device.Socket)
+	if err == nil {
+		context.AfterFunc(ctx, func() { c.Close() }) //nolint:errcheck // nothing to lose
+	}
+	return c, err
+}
+
+// zone returns the household's time zone, in which times are printed.
+func (f localFlags) zone() (*time.Location, error) {
+	a, err := f.ask(adminRequest{Cmd: "settings"})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if s.JSON {
-		return json.NewEncoder(env.out).Encode(a.Status)
+	loc, err := schedule.Zone(a.Settings.TimeZone)
+	if err != nil { // camd counts in UTC then
+		return time.UTC, nil //nolint:nilerr // there is a zone to show times in
 	}
-	return printStatus(env.out, a.Status)
+	return loc, nil
 }
 
-func printStatus(out io.Writer, s *proto.StatusAnswer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "device\t%s (%s)\n", s.Device, foreign.Line(s.Name))
-	fmt.Fprintf(w, "version\t%s, up %v\n", s.Version, time.Duration(s.Uptime)*time.Second)
-	fmt.Fprintf(w, "identity\t%s\n", proto.IdentityWords(s.Identity))
-	for _, c := range s.Conditions {
-		fmt.Fprintf(w, "%s\t%s since %s\t%s\n", foreign.Line(c.Name), c.State, time.Unix(c.Since, 0).Format(time.DateTime), foreign.Line(c.Reason))
-	}
-	if s.Update != nil {
-		fmt.Fprintf(w, "update\t%s\n", foreign.Line(proto.UpdateWords(*s.Update, time.Local)))
-	}
-	if s.Certificate != nil {
-		fmt.Fprintf(w, "certificate\t%s\n", foreign.Line(proto.CertificateWords(*s.Certificate, time.Now())))
-	}
-	for _, v := range s.Sessions {
-		fmt.Fprintf(w, "watching\t%s since %s\t%s\n", foreign.Line(v.Name), time.Unix(v.Since, 0).Format(time.DateTime), list(v.Scopes))
-	}
-	return w.Flush()
-}
-
-// ask sends one command to the running camd.
+// ask sends one command to the camd that serves socket.
 func ask(socket string, q adminRequest) (adminAnswer, error) {
-	c, err := net.DialTimeout("unix", socket, adminPatience)
+	c, err := dial(socket)
 	if err != nil {
-		return adminAnswer{}, explainDial(socket, err)
+		return adminAnswer{}, err
 	}
 	defer c.Close() //nolint:errcheck // nothing to lose
 	_ = c.SetDeadline(time.Now().Add(adminPatience))
@@ -111,12 +83,27 @@ func ask(socket string, q adminRequest) (adminAnswer, error) {
 	return a, nil
 }
 
-func explainDial(socket string, err error) error {
+func dial(socket string) (net.Conn, error) {
+	c, err := net.DialTimeout("unix", socket, adminPatience)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no camd is running on %s; start it with camd run", socket)
+		return nil, fmt.Errorf("no camd is running on %s; start it with camd run", socket)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%s is for root and the group camd; run this as one of them", socket)
+		return nil, fmt.Errorf("%s is for root and the group camd; run this as one of them", socket)
+	case err != nil:
+		return nil, fmt.Errorf("reach camd on %s: %w", socket, err)
 	}
-	return fmt.Errorf("reach camd on %s: %w", socket, err)
+	return c, nil
+}
+
+// typed asks for a word and reports whether it was typed.
+func typed(env *environment, word string) bool {
+	fmt.Fprintf(env.out, "Type %s to go on: ", word)
+	line, err := bufio.NewReader(io.LimitReader(env.in, 64)).ReadString('\n')
+	return err == nil && strings.TrimSpace(line) == word
+}
+
+// jsonFlag is shared by the commands that can print JSON.
+type jsonFlag struct {
+	JSON bool `arg:"--json" help:"print JSON"`
 }

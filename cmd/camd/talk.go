@@ -91,7 +91,7 @@ func (s *service) bye(_ context.Context, r auth.Request, _ auth.None) (auth.Resu
 }
 
 type talkCmd struct {
-	configFlag
+	localFlags
 	What string `arg:"positional,required" help:"accept or end" placeholder:"accept|end"`
 }
 
@@ -104,7 +104,7 @@ func (c talkCmd) Run(env *environment) error {
 	if !ok {
 		return &codedError{2, fmt.Errorf("talk is accept or end, not %q", c.What)}
 	}
-	if _, err := (localCmd{configFlag: c.configFlag}).do(adminRequest{Cmd: "talk", Press: c.What}); err != nil {
+	if _, err := c.ask(adminRequest{Cmd: "talk", Press: c.What}); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(env.out, said)

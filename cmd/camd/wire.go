@@ -200,8 +200,8 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 			{Component: indicator},
 			{Component: light},
 			{Component: codes},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, room: floor, bell: events, updates: updates, status: s.status, beginAnew: end.now,
-				insight: &insight{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
+			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, talk: floor, ring: events.Ring, updates: updates, status: s.status, restart: end.now,
+				debug: &debugServer{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
 			{Component: end, Required: true},
 		}, append(updating, radio...)...),
 	}, nil

@@ -1,55 +1,52 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// localCmd is shared by the commands that print what the running camd says.
-type localCmd struct {
-	configFlag
-	JSON bool `arg:"--json" help:"print JSON"`
+// pairCmd asks the running camd to open its pairing window.
+type pairCmd struct {
+	localFlags
+	Window time.Duration `arg:"--window" help:"how long the window stays open" default:"5m" placeholder:"TIME"`
+	Name   string        `arg:"--name" help:"the name that the household will see for the new owner" default:"owner"`
 }
 
-// do asks the running camd.
-func (l localCmd) do(q adminRequest) (adminAnswer, error) {
-	cfg, err := l.load()
+// Run opens the window.
+func (p pairCmd) Run(env *environment) error {
+	cfg, err := p.load()
 	if err != nil {
-		return adminAnswer{}, err
+		return err
 	}
-	return ask(cfg.Device.Socket, q)
+	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "pair", WindowSeconds: int(p.Window.Seconds()), Name: p.Name}); err != nil {
+		return err
+	}
+	if _, err = fmt.Fprintf(env.out, "The pairing window is open until %s. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", time.Now().Add(p.Window).Format(time.TimeOnly), cfg.Device.Socket); err != nil {
+		return err
+	}
+	members, err := ask(cfg.Device.Socket, adminRequest{Cmd: "members"})
+	if err != nil || len(members.Members) == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(env.out, "The camera has an owner already: only keys that are members can pair again, under the names that they have. Everyone else is let in by an owner, with camctl grant; camd evict removes everyone first.\n")
+	return err
 }
 
-// zone is the household's time zone, in which times are printed.
-func (l localCmd) zone() (*time.Location, error) {
-	a, err := l.do(adminRequest{Cmd: "settings"})
-	if err != nil {
-		return nil, err
-	}
-	loc, err := schedule.Zone(a.Settings.TimeZone)
-	if err != nil { // camd counts in UTC then
-		return time.UTC, nil //nolint:nilerr // there is a zone to show times in
-	}
-	return loc, nil
+type membersCmd struct {
+	localFlags
+	jsonFlag
 }
-
-type membersCmd struct{ localCmd }
 
 // Run prints the members.
 func (c membersCmd) Run(env *environment) error {
-	a, err := c.do(adminRequest{Cmd: "members"})
+	a, err := c.ask(adminRequest{Cmd: "members"})
 	if err != nil {
 		return err
 	}
@@ -108,7 +105,8 @@ func list(scopes []proto.Scope) string {
 }
 
 type logCmd struct {
-	localCmd
+	localFlags
+	jsonFlag
 	From  uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
 	Epoch uint64 `arg:"--epoch" help:"read the log of an earlier household, such as 1; 0 is that of now" default:"0" placeholder:"N"`
 }
@@ -120,7 +118,7 @@ func (c logCmd) Run(env *environment) error {
 		return err
 	}
 	for from := c.From; ; {
-		a, err := c.do(adminRequest{Cmd: "log", Epoch: c.Epoch, From: from})
+		a, err := c.ask(adminRequest{Cmd: "log", Epoch: c.Epoch, From: from})
 		if err != nil {
 			return err
 		}
@@ -148,7 +146,7 @@ func (c logCmd) print(out io.Writer, r proto.LogRecord, loc *time.Location) erro
 }
 
 type privacyCmd struct {
-	configFlag
+	localFlags
 	To string `arg:"positional,required" help:"on or off" placeholder:"on|off"`
 }
 
@@ -158,7 +156,7 @@ func (c privacyCmd) Run(env *environment) error {
 	if !on && c.To != "off" {
 		return &codedError{2, fmt.Errorf("privacy is on or off, not %q", c.To)}
 	}
-	if _, err := (localCmd{configFlag: c.configFlag}).do(adminRequest{Cmd: "privacy", On: &on}); err != nil {
+	if _, err := c.ask(adminRequest{Cmd: "privacy", On: &on}); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(env.out, map[bool]string{
@@ -169,7 +167,8 @@ func (c privacyCmd) Run(env *environment) error {
 }
 
 type settingsCmd struct {
-	localCmd
+	localFlags
+	jsonFlag
 	Name        *string `arg:"--name" help:"what members see as this camera's name"`
 	TimeZone    *string `arg:"--time-zone" help:"time zone of schedules and quiet hours, such as Europe/Berlin" placeholder:"ZONE"`
 	QuietHours  *string `arg:"--quiet-hours" help:"when nobody may speak through the camera, such as 22:00-07:00; empty is never" placeholder:"TIMES"`
@@ -184,7 +183,7 @@ func (c settingsCmd) Run(env *environment) error {
 	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk, UpdateHours: c.UpdateHours}); set != (proto.SettingsChange{}) {
 		q.Set = &set
 	}
-	a, err := c.do(q)
+	a, err := c.ask(q)
 	if err != nil {
 		return err
 	}
@@ -217,71 +216,4 @@ func settingLines(s proto.Settings) (l []string) {
 		l = append(l, f[0]+"\t"+f[1]+"\t"+by)
 	}
 	return append(l, fmt.Sprintf("privacy\t%s\t", map[bool]string{true: "on", false: "off"}[s.Privacy]))
-}
-
-type endCmd struct {
-	configFlag
-	Yes bool `arg:"--yes" help:"do not ask"`
-}
-
-type evictCmd struct{ endCmd }
-
-// Run removes everyone.
-func (c evictCmd) Run(env *environment) error {
-	return c.end(env, "evict", "This removes everyone from the camera: owners, adults and guests. Broker and settings stay.")
-}
-
-type resetCmd struct{ endCmd }
-
-// Run removes everyone and wipes the storage.
-func (c resetCmd) Run(env *environment) error {
-	return c.end(env, "reset", "This removes everyone and wipes members, settings and the access log.")
-}
-
-func (c endCmd) end(env *environment, cmd, what string) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(env.out, what)
-	if !c.Yes && !typed(env, cmd) {
-		return errors.New("nothing was done")
-	}
-	conn, err := net.DialTimeout("unix", cfg.Device.Socket, adminPatience)
-	if err != nil {
-		return explainDial(cfg.Device.Socket, err)
-	}
-	defer conn.Close()                                          //nolint:errcheck // nothing to lose
-	defer context.AfterFunc(env.ctx, func() { conn.Close() })() //nolint:errcheck // nothing to lose
-	return follow(env, conn, adminRequest{Cmd: cmd})
-}
-
-// typed asks for a word and reports whether it was typed.
-func typed(env *environment, word string) bool {
-	fmt.Fprintf(env.out, "Type %s to go on: ", word)
-	line, err := bufio.NewReader(io.LimitReader(env.in, 64)).ReadString('\n')
-	return err == nil && strings.TrimSpace(line) == word
-}
-
-// follow prints the countdown. Ctrl-C closes the connection, which cancels it.
-func follow(env *environment, conn net.Conn, q adminRequest) error {
-	if err := json.NewEncoder(conn).Encode(q); err != nil {
-		return errors.New("camd hung up; look at its log")
-	}
-	answers := json.NewDecoder(conn)
-	for {
-		var a adminAnswer
-		switch err := answers.Decode(&a); {
-		case env.ctx.Err() != nil:
-			return errors.New("cancelled: nothing was done")
-		case err != nil:
-			return errors.New("camd hung up; look at its log")
-		case !a.OK:
-			return errors.New(a.Error)
-		case a.Seconds == 0:
-			_, err := fmt.Fprintln(env.out, "Done. The camera belongs to nobody now. Pair an owner with camd pair.\nThe logins at the broker are another matter: have its operator end them, with camops pki remove.")
-			return err
-		}
-		fmt.Fprintf(env.out, "in %d s (Ctrl-C stops it)\n", a.Seconds)
-	}
 }

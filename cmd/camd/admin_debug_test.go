@@ -18,12 +18,12 @@ import (
 )
 
 // look asks for something and returns all that comes.
-func look(t *testing.T, i *insight, q adminRequest) (answer, shown string) {
+func look(t *testing.T, i *debugServer, q adminRequest) (answer, shown string) {
 	t.Helper()
 	here, there := net.Pipe()
 	go func() {
 		defer there.Close() //nolint:errcheck // nothing to lose
-		i.show(t.Context(), there, q)
+		i.serve(t.Context(), there, q)
 	}()
 	defer here.Close() //nolint:errcheck // nothing to lose
 	_ = here.SetDeadline(time.Now().Add(time.Minute))
@@ -39,11 +39,11 @@ func look(t *testing.T, i *insight, q adminRequest) (answer, shown string) {
 	return answer, string(rest)
 }
 
-func newInsight(t *testing.T, uid int, err error) *insight {
+func newInsight(t *testing.T, uid int, err error) *debugServer {
 	t.Helper()
 	l := logging.New(io.Discard)
 	t.Cleanup(func() { l.Close(time.Minute) })
-	return &insight{log: l, level: "info", uid: func(net.Conn) (int, error) { return uid, err }}
+	return &debugServer{log: l, level: "info", uid: func(net.Conn) (int, error) { return uid, err }}
 }
 
 // Who is in the group camd may decide about the household, and not look into memory.
@@ -119,7 +119,7 @@ func TestDebugFollowsTheLog(t *testing.T) {
 	go func() {
 		defer close(done)
 		defer there.Close() //nolint:errcheck // nothing to lose
-		i.show(t.Context(), there, adminRequest{What: "log", Level: "debug"})
+		i.serve(t.Context(), there, adminRequest{What: "log", Level: "debug"})
 	}()
 	_ = here.SetDeadline(time.Now().Add(time.Minute))
 	r := bufio.NewReader(here)

@@ -27,18 +27,18 @@ func (h crowded) Join(ctx context.Context, _ pairing.Conn) error {
 	return ctx.Err()
 }
 
-type quietRoom struct{}
+type quietButton struct{}
 
-func (quietRoom) Accept() bool  { return true }
-func (quietRoom) EndTalk() bool { return true }
-func (quietRoom) Block() bool   { return true }
+func (quietButton) Accept() bool  { return true }
+func (quietButton) EndTalk() bool { return true }
+func (quietButton) Block() bool   { return true }
 
 // serveCrowd serves a socket; the function that it returns connects to it.
 func serveCrowd(t *testing.T) (connect func(line string) *bufio.Reader, joins chan struct{}) {
 	t.Helper()
 	joins = make(chan struct{})
 	a := &admin{path: filepath.Join(t.TempDir(), "s"), log: slog.New(slog.DiscardHandler),
-		household: crowded{joins: joins}, room: quietRoom{}}
+		household: crowded{joins: joins}, talk: quietButton{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, served := make(chan struct{}), make(chan error, 1)
 	go func() { served <- a.Run(ctx, func() { close(ready) }) }()
@@ -90,7 +90,7 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 	}
 }
 
-// Nor does what others are having done: each command has places of its own.
+// Nor does what others are having done: each command has a limit of its own.
 func TestEachCommandHasPlaces(t *testing.T) {
 	connect, joins := serveCrowd(t)
 	for range adminEach {
@@ -109,18 +109,18 @@ func TestEachCommandHasPlaces(t *testing.T) {
 
 // A place is given back.
 func TestPlacesAreGivenBack(t *testing.T) {
-	var p places
+	var p connLimit
 	for range 100 {
 		c, _ := net.Pipe()
-		if p.enter(c) != nil || !p.begin(c, "join") {
+		if p.add(c) != nil || !p.begin(c, "join") {
 			t.Fatal("no place")
 		}
 		if p.begin(c, "join") {
 			t.Fatal("one that had to go is served")
 		}
 		p.end("join")
-		p.enter(c)
-		p.leave(c)
+		p.add(c)
+		p.remove(c)
 	}
 	if len(p.idle) != 0 || len(p.busy) != 0 {
 		t.Errorf("left: %d, %v", len(p.idle), p.busy)
