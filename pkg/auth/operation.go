@@ -107,31 +107,16 @@ type call struct {
 }
 
 func (q Query[B]) read(text json.RawMessage) call {
-	body := new(B)
-	c := call{kind: kindQuery, always: q.Always}
-	if c.bad = !decode(text, q.Optional, body); c.bad {
-		return c
-	}
-	if q.Scopes != nil {
-		c.scopes = q.Scopes(*body)
-	}
-	if q.Check != nil {
-		c.check = func(by Caller) error { return q.Check(by, *body) }
-	}
+	c, body := newCall(text, q.Optional, q.Scopes, q.Check)
+	c.kind, c.always = kindQuery, q.Always
 	c.answer = func(ctx context.Context, r Request) (Result, error) { return q.Answer(ctx, r, *body) }
 	return c
 }
 
 func (h Change[B]) read(text json.RawMessage) call {
-	body := new(B)
-	c := call{kind: kindChange, suspendedGuests: h.SuspendedGuests}
-	if c.bad = !decode(text, false, body); c.bad {
-		return c
-	}
-	if h.Scopes != nil {
-		c.scopes = h.Scopes(*body)
-	}
-	if h.Effect != nil {
+	c, body := newCall(text, false, h.Scopes, nil)
+	c.kind, c.suspendedGuests = kindChange, h.SuspendedGuests
+	if h.Effect != nil && !c.bad {
 		c.effect = h.Effect(*body)
 	}
 	c.answer = func(ctx context.Context, r Request) (Result, error) { return h.Apply(ctx, r, *body) }
@@ -139,19 +124,25 @@ func (h Change[B]) read(text json.RawMessage) call {
 }
 
 func (s Session[B]) read(text json.RawMessage) call {
-	body := new(B)
-	c := call{kind: kindSession, slow: s.Slow}
-	if c.bad = !decode(text, false, body); c.bad {
-		return c
-	}
-	if s.Scopes != nil {
-		c.scopes = s.Scopes(*body)
-	}
-	if s.Check != nil {
-		c.check = func(by Caller) error { return s.Check(by, *body) }
-	}
+	c, body := newCall(text, false, s.Scopes, s.Check)
+	c.kind, c.slow = kindSession, s.Slow
 	c.begin = func(ctx context.Context, r Request) (any, Running, error) { return s.Begin(ctx, r, *body) }
 	return c
+}
+
+// newCall decodes a body and asks what it needs.
+func newCall[B any](text json.RawMessage, optional bool, scopes func(B) []proto.Scope, check func(Caller, B) error) (c call, body *B) {
+	body = new(B)
+	switch {
+	case !decode(text, optional, body):
+		c.bad = true
+	case scopes != nil:
+		c.scopes = scopes(*body)
+	}
+	if check != nil {
+		c.check = func(by Caller) error { return check(by, *body) }
+	}
+	return c, body
 }
 
 // decode reads a body and reports whether it is one that the operation takes.
