@@ -16,11 +16,6 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-const (
-	videoRate = rtc.VideoClock
-	audioRate = rtc.AudioClock
-)
-
 // ICE: the waits keep a better path from being overtaken by a worse one that
 // answers first. pion's own, of a second and more, are far above a round trip.
 const (

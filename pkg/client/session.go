@@ -6,9 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/client/receive"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -38,10 +40,11 @@ type Session struct {
 	ended         atomic.Bool // by the camera: it needs no bye
 	connected     atomic.Int64
 
-	video, audio receiver
+	video, audio *receive.Track
 	voice        *voice // nil: the camera hears nothing of this session
 
 	mu     sync.Mutex
+	tracks map[webrtc.RTPCodecType]bool // that came
 	over   bool
 	err    error
 	closed bool
@@ -54,10 +57,9 @@ func newSession(ctx context.Context, c *Camera, o WatchOptions) (*Session, error
 		return nil, home.NewProblem(err, "WebRTC can't be started: %v.", err)
 	}
 	s := &Session{id: randomID(), camera: c, options: o, pc: pc, began: began,
-		candidates: make(chan *webrtc.ICECandidate, candidateQueue), done: make(chan struct{}), cancelSignals: func() {}}
+		candidates: make(chan *webrtc.ICECandidate, candidateQueue), done: make(chan struct{}), tracks: map[webrtc.RTPCodecType]bool{}, cancelSignals: func() {}}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.video = receiver{rate: videoRate, began: began, clock: senderClock{rate: videoRate}}
-	s.audio = receiver{rate: audioRate, began: began, clock: senderClock{rate: audioRate}}
+	s.video, s.audio = receive.NewVideo(began), receive.NewAudio(began)
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
 		select {
 		case s.candidates <- c:
@@ -97,6 +99,60 @@ func (s *Session) changed(state webrtc.PeerConnectionState) {
 		// A camera that ends the session also says why, by another way.
 		time.AfterFunc(endGrace, func() { s.finish(home.NewProblem(ErrLost, "The connection to the camera was lost.")) })
 	}
+}
+
+// receive is run by pion in a goroutine for each track, until the track ends.
+func (s *Session) receive(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
+	r, give := s.video, s.options.Video
+	if t.Kind() == webrtc.RTPCodecTypeAudio {
+		r, give = s.audio, s.options.Audio
+	}
+	if give == nil || !s.join(t.Kind()) {
+		return
+	}
+	defer s.wg.Done()
+	reports := make(chan struct{})
+	go func() {
+		defer close(reports)
+		for {
+			packets, _, err := from.ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, p := range packets {
+				if report, ok := p.(*rtcp.SenderReport); ok {
+					r.Report(report)
+				}
+			}
+		}
+	}()
+	for {
+		p, _, err := t.ReadRTP()
+		if err != nil {
+			break
+		}
+		if !r.Packet(p, time.Now(), give) {
+			continue
+		}
+		if err := s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(t.SSRC())}}); err != nil {
+			s.camera.log.Debug("keyframe was not asked for", "error", err)
+		}
+	}
+	<-reports
+}
+
+// join reports whether a track may be received: the first of its kind, in a session
+// that has not ended.
+func (s *Session) join(kind webrtc.RTPCodecType) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := s.tracks[kind]
+	s.tracks[kind] = true
+	if again || s.over {
+		return false
+	}
+	s.wg.Add(1)
+	return true
 }
 
 // finish ends the session once; the first reason stays.

@@ -11,9 +11,12 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/client/receive"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -38,8 +41,8 @@ func newCamera(t *testing.T) (*camera, *Camera) {
 			t.Error(err)
 		}
 	})
-	cam.video = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: videoRate}, "video", "camera"))
-	cam.audio = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2}, "audio", "camera"))
+	cam.video = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: rtc.VideoClock}, "video", "camera"))
+	cam.audio = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: rtc.AudioClock, Channels: 2}, "audio", "camera"))
 	must(cam.pc.AddTrack(cam.video))
 	must(cam.pc.AddTrack(cam.audio))
 	cam.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -176,8 +179,8 @@ func TestUnusableAnswerIsSaidByeTo(t *testing.T) {
 }
 
 func TestRates(t *testing.T) {
-	before := Stats{At: time.Unix(0, 0), Video: TrackStats{Frames: 10, Bytes: 1000, Packets: 100, Lost: 1}}
-	now := Stats{At: time.Unix(2, 0), Video: TrackStats{Frames: 40, Bytes: 251000, Packets: 190, Lost: 11}, Audio: TrackStats{Bytes: 8000}}
+	before := Stats{At: time.Unix(0, 0), Video: receive.Stats{Frames: 10, Bytes: 1000, Packets: 100, Lost: 1}}
+	now := Stats{At: time.Unix(2, 0), Video: receive.Stats{Frames: 40, Bytes: 251000, Packets: 190, Lost: 11}, Audio: receive.Stats{Bytes: 8000}}
 	want := Rates{FPS: 15, VideoKbps: 1000, AudioKbps: 32, Loss: 0.1}
 	if got := now.Since(before); got != want {
 		t.Errorf("Since = %+v, want %+v", got, want)
@@ -201,3 +204,36 @@ func TestEndSentences(t *testing.T) {
 		}
 	}
 }
+
+// nal makes a NAL unit of a type whose slice begins a picture, n bytes long.
+func nal(typ byte, n int) []byte {
+	b := bytes.Repeat([]byte{0xab}, n)
+	b[0], b[1] = 0x60|typ, 0x88
+	return b
+}
+
+func annexB(nals ...[]byte) []byte {
+	var out []byte
+	for _, n := range nals {
+		out = append(append(out, 0, 0, 0, 1), n...)
+	}
+	return out
+}
+
+// packetise cuts access units as pion does, each 3000 ticks after the last.
+func packetise(units ...[]byte) []*rtp.Packet {
+	var l []*rtp.Packet
+	for i, u := range units {
+		parts := (&codecs.H264Payloader{}).Payload(1000, u)
+		for j, part := range parts {
+			l = append(l, &rtp.Packet{Payload: part, Header: rtp.Header{SequenceNumber: uint16(len(l)),
+				Timestamp: uint32(i * 3000), Marker: j == len(parts)-1}})
+		}
+	}
+	return l
+}
+
+var (
+	idr   = annexB(nal(7, 12), nal(8, 6), nal(5, 5000))
+	delta = annexB(nal(1, 2500))
+)

@@ -50,17 +50,11 @@ func silence(last, now time.Time) time.Duration {
 
 // heard is when the last packet of media came; zero before the first.
 func (s *Session) heard() time.Time {
-	v, a := s.video.lastPacket(), s.audio.lastPacket()
+	v, a := s.video.LastPacket(), s.audio.LastPacket()
 	if a.After(v) {
 		return a
 	}
 	return v
-}
-
-func (r *receiver) lastPacket() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.last
 }
 
 // watchSilence ends the session when the camera has gone. It needs no bye then.

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/client/receive"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -67,26 +68,27 @@ func TestVigilEndsOnlyWhatHasGone(t *testing.T) {
 // TestSilenceIsKnownWithinTwoSeconds is the clock by which a person is told.
 func TestSilenceIsKnownWithinTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Session{video: receiver{rate: videoRate}, audio: receiver{rate: audioRate}}
+		s := &Session{video: receive.NewVideo(time.Now()), audio: receive.NewAudio(time.Now())}
+		give := func(receive.Frame) {}
 		silent := func() time.Duration { return silence(s.heard(), time.Now()) }
 		time.Sleep(time.Minute)
 		if d := silent(); d != 0 {
 			t.Errorf("silent for %v before anything came", d)
 		}
 		for range 10 {
-			s.video.note(&rtp.Packet{}, time.Now())
+			s.video.Packet(&rtp.Packet{}, time.Now(), give)
 			time.Sleep(time.Second) // a camera of one picture a second
 			if d := silent(); d != 0 {
 				t.Errorf("silent for %v at a picture a second", d)
 			}
 		}
-		s.video.note(&rtp.Packet{}, time.Now())
-		s.audio.note(&rtp.Packet{}, time.Now())
+		s.video.Packet(&rtp.Packet{}, time.Now(), give)
+		s.audio.Packet(&rtp.Packet{}, time.Now(), give)
 		time.Sleep(2*time.Second - silentLook)
 		if d := silent(); d != 2*time.Second-silentLook {
 			t.Errorf("silent for %v", d)
 		}
-		s.audio.note(&rtp.Packet{}, time.Now())
+		s.audio.Packet(&rtp.Packet{}, time.Now(), give)
 		if d := silent(); d != 0 {
 			t.Errorf("silent for %v with sound", d)
 		}

@@ -2,38 +2,23 @@ package client
 
 import (
 	"time"
-)
 
-// TrackStats count since the session began.
-type TrackStats struct {
-	FirstPacket time.Duration // from asking to the first packet; 0: none yet
-	FirstFrame  time.Duration // from asking to the first frame that was handed over
-	Packets     uint64
-	Bytes       uint64 // of payload
-	Lost        uint64 // packets that no repetition brought
-	Late        uint64 // packets that came twice or after they were given up
-	Frames      uint64 // handed over
-	Keyframes   uint64
-	Dropped     uint64 // access units that were incomplete or could not be shown
-	Jitter      time.Duration
-	Waiting     bool // for a picture to begin with
-	Width       int  // luma samples
-	Height      int
-}
+	"github.com/camd-project/camd/pkg/client/receive"
+)
 
 // Stats is a session at a moment.
 type Stats struct {
 	At           time.Time
-	Connected    time.Duration // from asking to the DTLS connection; 0: not yet
+	Connected    time.Duration // from the request to the DTLS connection; 0: not yet
 	RTT          time.Duration // of the last ICE check; 0: not known
 	Path         string        // kinds of the candidates in use, ours and the camera's
 	Silent       time.Duration // nothing has come for so long; 0: packets come, or none has come yet
-	Video, Audio TrackStats
+	Video, Audio receive.Stats
 }
 
-// Stats reads the counters.
+// Stats returns the counters.
 func (s *Session) Stats() Stats {
-	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.stats(), Audio: s.audio.stats()}
+	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.Stats(), Audio: s.audio.Stats()}
 	st.Silent = silence(s.heard(), st.At)
 	tracks := s.pc.GetTransceivers()
 	if len(tracks) == 0 || st.Connected == 0 { // before that, pion's transport may still be starting
@@ -49,13 +34,7 @@ func (s *Session) Stats() Stats {
 	return st
 }
 
-func (r *receiver) stats() TrackStats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.counts
-}
-
-// Rates are what happened between two Stats.
+// Rates are the changes between two Stats.
 type Rates struct {
 	FPS       float64
 	VideoKbps float64
@@ -63,7 +42,7 @@ type Rates struct {
 	Loss      float64 // lost packets out of all, 0 to 1
 }
 
-// Since compares with earlier ones of the same session.
+// Since returns the rates since before, earlier Stats of the same session.
 func (s Stats) Since(before Stats) Rates {
 	seconds := s.At.Sub(before.At).Seconds()
 	if seconds <= 0 {

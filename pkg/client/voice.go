@@ -7,6 +7,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
 // voice is the way of sound to the camera (RFC 7587): silent until a talk writes, and
@@ -21,7 +23,7 @@ type voice struct {
 // newVoice begins at a random sequence number in the lower half (RFC 3711 section
 // 3.3.1) and a random timestamp.
 func newVoice() (*voice, error) {
-	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2}, "voice", randomID())
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: rtc.AudioClock, Channels: 2}, "voice", randomID())
 	if err != nil {
 		return nil, err
 	}

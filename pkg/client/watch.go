@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/client/receive"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -27,13 +27,7 @@ type WatchOptions struct {
 }
 
 // Frame is one access unit of H.264 in Annex B form, or one Opus packet.
-type Frame struct {
-	Data      []byte
-	Timestamp int64     // RTP timestamp, counting on beyond 32 bits: 90 kHz, sound 48 kHz
-	Captured  time.Time // by the camera's clock; zero until it has sent a report
-	Arrived   time.Time // of its last packet
-	Key       bool      // a decoder can begin here, at an IDR or a recovery point, and has the parameter sets for it
-}
+type Frame = receive.Frame
 
 func (o WatchOptions) scopes() []proto.Scope {
 	var l []proto.Scope

@@ -1,4 +1,4 @@
-package client
+package receive
 
 import (
 	"time"
@@ -6,18 +6,18 @@ import (
 	"github.com/pion/rtp"
 )
 
-// How long, and over how many packets, a lost packet may be repaired: some round
-// trips of NACK and repetition. A second of 4 Mbit/s is about 450 packets.
+// A lost packet can be retransmitted for so long, and over so many packets: some round
+// trips of NACK and retransmission. A second of 4 Mbit/s is about 450 packets.
 const (
 	reorderSize = 512 // a power of two
 	reorderWait = 500 * time.Millisecond
 )
 
-// reorder hands RTP packets over in the order of their sequence numbers
-// (RFC 3550 section 5.1) and gives up on a missing one after reorderWait.
+// reorder puts RTP packets in the order of their sequence numbers (RFC 3550 section
+// 5.1), and gives up a missing one after reorderWait.
 type reorder struct {
-	ring    [reorderSize]*rtp.Packet
-	next    uint16 // the number to hand over next
+	ring    [reorderSize]*rtp.Packet // by sequence number modulo reorderSize
+	next    uint16                   // the number to hand over next
 	started bool
 	held    int       // packets in ring
 	missing time.Time // when next was first seen to be missing
@@ -25,8 +25,8 @@ type reorder struct {
 	received, lost, late uint64
 }
 
-// push takes the packet that arrived at now. take gets what is due; gap says that
-// packets before it are lost for good.
+// push takes the packet that arrived at now, and calls take with each packet whose turn
+// it is. If gap is true, packets before it are lost for good.
 func (r *reorder) push(p *rtp.Packet, now time.Time, take func(p *rtp.Packet, gap bool)) {
 	r.received++
 	if !r.started {
@@ -84,8 +84,8 @@ func (r *reorder) skip() {
 	}
 }
 
-// jump makes room for a number too far ahead: everything held goes out, and what
-// lies between is lost.
+// jump makes room for a number too far ahead: all packets in the ring go out, and those
+// between are lost.
 func (r *reorder) jump(to uint16, take func(*rtp.Packet, bool)) {
 	for r.held > 0 {
 		r.skip()

@@ -1,4 +1,4 @@
-package client
+package receive
 
 import (
 	"math"
@@ -7,7 +7,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// unwrap makes 32-bit RTP timestamps (RFC 3550 section 5.1) count on.
+// unwrap continues 32-bit RTP timestamps (RFC 3550 section 5.1) beyond their range.
 type unwrap struct {
 	last    int64
 	started bool
@@ -22,8 +22,8 @@ func (u *unwrap) add(timestamp uint32) int64 {
 	return u.last
 }
 
-// senderClock lays RTP timestamps on the camera's wall clock, by its last sender
-// report (RFC 3550 section 6.4.1). Picture and sound meet there.
+// senderClock converts RTP timestamps to the camera's wall clock, by its last sender
+// report (RFC 3550 section 6.4.1). Picture and sound are synchronized by it.
 type senderClock struct {
 	rate int
 	wall time.Time // zero: no report yet
@@ -32,7 +32,7 @@ type senderClock struct {
 
 func (c *senderClock) report(r *rtcp.SenderReport) { c.wall, c.rtp = fromNTP(r.NTPTime), r.RTPTime }
 
-// at is zero while no report was heard.
+// at returns the time of an RTP timestamp; zero before the first report.
 func (c *senderClock) at(timestamp uint32) time.Time {
 	if c.wall.IsZero() {
 		return time.Time{}
@@ -44,7 +44,7 @@ func (c *senderClock) at(timestamp uint32) time.Time {
 // ntpEpoch is 1 January 1900 in Unix seconds.
 const ntpEpoch = -2208988800
 
-// fromNTP reads a 32.32 fixed point time (RFC 5905 section 6).
+// fromNTP converts a 32.32 fixed point time (RFC 5905 section 6).
 func fromNTP(t uint64) time.Time {
 	return time.Unix(int64(t>>32)+ntpEpoch, int64((t&math.MaxUint32)*1e9>>32))
 }

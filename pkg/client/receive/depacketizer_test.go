@@ -1,4 +1,4 @@
-package client
+package receive
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
 // nal makes a NAL unit of a type whose slice begins a picture, n bytes long.
@@ -45,16 +47,16 @@ var (
 )
 
 // assemble plays packets without those at the given indexes.
-func assemble(l []*rtp.Packet, missing ...int) ([]assembled, *assembler) {
-	var a assembler
-	var got []assembled
+func assemble(l []*rtp.Packet, missing ...int) ([]unit, *depacketizer) {
+	var a depacketizer
+	var got []unit
 	gap := false
 	for i, p := range l {
 		if len(missing) > 0 && missing[0] == i {
 			missing, gap = missing[1:], true
 			continue
 		}
-		a.push(p, gap, func(u assembled) { got = append(got, u) })
+		a.push(p, gap, func(u unit) { got = append(got, u) })
 		gap = false
 	}
 	return got, &a
@@ -117,10 +119,10 @@ func TestAssembleBeginsAtARecoveryPoint(t *testing.T) {
 }
 
 func TestAssembleBoundsAUnit(t *testing.T) {
-	var a assembler
+	var a depacketizer
 	p := &rtp.Packet{Payload: append([]byte{0x7c, 0x05}, make([]byte, 1<<20)...)} // a fragment without an end
 	for range 20 {
-		a.push(p, false, func(assembled) { t.Error("gave a unit") })
+		a.push(p, false, func(unit) { t.Error("gave a unit") })
 	}
 	if !a.damaged || a.bytes > 2*maxUnit {
 		t.Errorf("took %d bytes, damaged %v", a.bytes, a.damaged)
@@ -143,7 +145,7 @@ func TestSenderReportsPutBothTracksOnOneClock(t *testing.T) {
 	// 2026-11-23 12:00:00.5 UTC.
 	wall := time.Date(2026, 11, 23, 12, 0, 0, 5e8, time.UTC)
 	ntp := uint64(wall.Unix()-ntpEpoch)<<32 | 1<<31
-	video, audio := senderClock{rate: videoRate}, senderClock{rate: audioRate}
+	video, audio := senderClock{rate: rtc.VideoClock}, senderClock{rate: rtc.AudioClock}
 	if !video.at(5).IsZero() {
 		t.Error("a time before any report")
 	}
@@ -152,8 +154,8 @@ func TestSenderReportsPutBothTracksOnOneClock(t *testing.T) {
 	if got := video.at(1<<32 - 1).Sub(wall).Abs(); got > time.Microsecond {
 		t.Errorf("the report's own time is off by %v", got)
 	}
-	later := video.at(videoRate - 1) // one second on, across the wrap
-	if d := later.Sub(audio.at(480000 + audioRate)).Abs(); d > time.Microsecond {
+	later := video.at(rtc.VideoClock - 1) // one second on, across the wrap
+	if d := later.Sub(audio.at(480000 + rtc.AudioClock)).Abs(); d > time.Microsecond {
 		t.Errorf("picture and sound of one moment are %v apart", d)
 	}
 }
@@ -162,8 +164,8 @@ func TestJitterOfASteadyStreamIsNone(t *testing.T) {
 	var steady, rough jitter
 	at := time.Unix(0, 0)
 	for i := range 100 {
-		steady.add(uint32(i)*3000-150000, at, videoRate) // wraps on the way
-		rough.add(uint32(i)*3000, at.Add(time.Duration(i%2)*10*time.Millisecond), videoRate)
+		steady.add(uint32(i)*3000-150000, at, rtc.VideoClock) // wraps on the way
+		rough.add(uint32(i)*3000, at.Add(time.Duration(i%2)*10*time.Millisecond), rtc.VideoClock)
 		at = at.Add(time.Second / 30)
 	}
 	if steady.value > 1 || rough.value < 800 || rough.value > 1000 {

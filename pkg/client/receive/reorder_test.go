@@ -1,4 +1,4 @@
-package client
+package receive
 
 import (
 	"slices"
@@ -68,7 +68,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 3, 0x65, 0x88, 1, 1, 2, 5, 0x7c, 0x85, 1, 2, 3})
 	f.Add([]byte{9, 0, 1, 1, 0x78, 9, 0, 2, 6, 24, 0, 2, 0x67, 1, 0, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := receiver{rate: videoRate, clock: senderClock{rate: videoRate}}
+		r := NewVideo(time.Unix(0, 0))
 		now, number := time.Unix(0, 0), uint16(0)
 		keyed := false
 		for len(data) >= 4 {
@@ -77,7 +77,7 @@ func FuzzReceive(f *testing.F) {
 			p := &rtp.Packet{Header: rtp.Header{SequenceNumber: number, Timestamp: uint32(data[1]) << 24, Marker: data[2]&1 != 0}, Payload: data[4 : 4+n]}
 			now = now.Add(time.Duration(data[2]) * time.Millisecond)
 			data = data[4+n:]
-			r.takeVideo(p, now, func(f Frame) {
+			r.Packet(p, now, func(f Frame) {
 				keyed = keyed || f.Key
 				if !keyed || len(f.Data) == 0 {
 					t.Fatalf("a frame before any IDR, or an empty one: %+v", f)
