@@ -15,7 +15,7 @@ const maxStreams = 32
 
 // maxAddresses is how many a viewer may have: its candidates, and as many that only
 // its checks show, since a NAT may give it another one now and then.
-const maxAddresses = 2 * maxCandidates
+const maxAddresses = 128 // twice sdp.MaxCandidates
 
 // bounds counts what pion makes, and keeps, for whatever a viewer sends: a buffer
 // for each synchronisation source, a candidate for each address. A viewer that

@@ -17,10 +17,10 @@ const rtcpQueue = 16 << 10
 
 // engine makes pion's API for one session: the socket, the network and the payload
 // types are the session's own.
-func engine(n *sessionNet, mux ice.UDPMux, format h264, limit *bounds, log logging.LoggerFactory) (*webrtc.API, error) {
+func engine(n *sessionNet, mux ice.UDPMux, format rtc.H264, limit *bounds, log logging.LoggerFactory) (*webrtc.API, error) {
 	var formats []rtc.H264 // the one that was chosen from the offer
-	if format.fmtp != "" {
-		formats = []rtc.H264{{PayloadType: format.payloadType, FMTP: format.fmtp}}
+	if format.FMTP != "" {
+		formats = []rtc.H264{format}
 	}
 	m, err := rtc.MediaEngine("", formats...)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +22,13 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
+
+// chromium is the shape of an offer of Chromium 156 with one H.264 and Opus chosen.
+//
+//go:embed sdp/testdata/chromium.sdp
+var chromium string
+
+func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 
 const patience = 20 * time.Second // for what must come; nothing is measured by it
 

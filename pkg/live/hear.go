@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/camd-project/camd/pkg/live/sdp"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -78,11 +79,11 @@ type ear struct {
 func newEar(c *counters) *ear { return &ear{counters: c, closed: make(chan struct{})} }
 
 // tune makes an ear that may be opened, for what was negotiated.
-func (e *ear) tune(o offer, kind uint8) {
+func (e *ear) tune(o sdp.Offer, kind uint8) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.able, e.kind = true, kind
-	e.named, e.ssrc = o.named, o.ssrc
+	e.named, e.ssrc = o.Named, o.SSRC
 }
 
 func (e *ear) open(sink Sink) (stop func(), err error) {

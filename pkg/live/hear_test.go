@@ -12,6 +12,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/sdp"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -223,7 +224,7 @@ func TestAFloodOfSourcesEndsASessionThatIsHeard(t *testing.T) {
 // openEar has no session around it.
 func openEar(sink Sink) (*ear, func()) {
 	e := newEar(&counters{})
-	e.tune(offer{named: true, ssrc: 7}, 111)
+	e.tune(sdp.Offer{Named: true, SSRC: 7}, 111)
 	stop, _ := e.open(sink)
 	return e, stop
 }

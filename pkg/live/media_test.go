@@ -103,7 +103,7 @@ type lossy struct {
 func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := l.PacketConn.ReadFrom(b)
-		if err != nil || !isRTP(b[:n]) || b[1]&0x7f != 108 {
+		if err != nil || n < 12 || b[0]>>6 != 2 || b[1]&0x7f != 108 {
 			return n, from, err
 		}
 		l.mu.Lock()

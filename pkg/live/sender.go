@@ -8,6 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/media"
 )
 
@@ -16,7 +17,7 @@ type trackSender struct {
 	track  *track
 	buffer *packets.Buffer
 	cursor *packets.Cursor
-	batch  *batch // nil: packets leave one by one
+	batch  *udp.Batch // nil: packets leave one by one
 
 	packet, resent packets.Packet
 	header         rtp.Header

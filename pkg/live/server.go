@@ -16,6 +16,8 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/rtc"
+	"github.com/camd-project/camd/pkg/live/sdp"
+	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/watchdog"
@@ -71,7 +73,7 @@ type Server struct {
 	lightCheck   time.Duration
 	certificates chan webrtc.Certificate
 	turns        watchdog.Loop
-	sockets      sockets
+	socket       sharedSocket
 
 	mu        sync.Mutex
 	ctx       context.Context // of Run; nil while it does not run
@@ -152,7 +154,7 @@ func (s *Server) stopping() bool {
 // session lives under ctx; what is gathered after the answer goes out by o.Signal.
 // Errors are *proto.Refusal where the viewer may know the cause.
 func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
-	parsed, err := parseOffer(o.SDP)
+	parsed, err := sdp.Parse(o.SDP)
 	if err != nil {
 		s.log.Info("offer refused", "client", o.Client, "error", brief(err))
 		return nil, "", proto.Refuse(proto.CodeBadRequest)
@@ -191,17 +193,17 @@ func refusal(err error) error {
 }
 
 // reserve takes one of the places, before anything is made for the session.
-func (s *Server) reserve(ctx context.Context, o Offer, parsed offer) (*Session, error) {
+func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Session, error) {
 	key := sessionKey{o.Client, o.Session}
 	x := &Session{
 		server: s, offer: o, since: time.Now(),
 		log:    s.log.With("client", o.Client, "session", o.Session),
 		opened: make(chan struct{}), connected: make(chan struct{}, 1), done: make(chan struct{}),
-		trickle: trickle{wake: make(chan struct{}, 1), remote: parsed.candidates},
+		trickle: trickle{wake: make(chan struct{}, 1), remote: parsed.Candidates},
 		bounds:  bounds{own: proto.OwnNetworks()},
 	}
 	if o.View {
-		x.tias = parsed.tias
+		x.tias = parsed.TIAS
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,15 +233,15 @@ func (s *Server) forget(k sessionKey) {
 }
 
 // open does what needs no lock: the camera's format, demand, and the connection.
-func (s *Server) open(x *Session, o offer) (string, error) {
-	video, audio := o.video && x.offer.View, o.audio && x.offer.Listen
+func (s *Server) open(x *Session, o sdp.Offer) (string, error) {
+	video, audio := o.Video && x.offer.View, o.Audio && x.offer.Listen
 	if !video && !audio {
 		return "", &badOffer{errors.New("nothing of what it can receive is granted")}
 	}
 	if err := s.shine(x); err != nil {
 		return "", err
 	}
-	var format h264
+	var format rtc.H264
 	var force bool
 	if video {
 		x.release = append(x.release, s.deps.Video.Want())
@@ -248,7 +250,7 @@ func (s *Server) open(x *Session, o offer) (string, error) {
 			return "", err
 		}
 		var ok bool
-		if format, ok = choose(f.ProfileLevelID, o.h264); !ok {
+		if format, ok = o.Choose(f.ProfileLevelID); !ok {
 			s.log.Info("viewer can't decode the camera's profile", "profile", f.ProfileLevelID, "client", x.offer.Client)
 			return "", proto.Refuse(proto.CodeCodec)
 		}
@@ -265,16 +267,16 @@ func (s *Server) open(x *Session, o offer) (string, error) {
 }
 
 // api makes pion's API for a session, and the shared socket unless all goes by relay.
-func (s *Server) api(x *Session, format h264, log logging.LoggerFactory) (*socket, *webrtc.API, error) {
-	var socket *socket
+func (s *Server) api(x *Session, format rtc.H264, log logging.LoggerFactory) (*udp.Socket, *webrtc.API, error) {
+	var socket *udp.Socket
 	var mux ice.UDPMux
 	if !s.cfg.RelayOnly {
 		var err error
-		if socket, mux, err = s.sockets.acquire(x.net, log.NewLogger("mux")); err != nil {
+		if socket, mux, err = s.socket.acquire(x.net, log.NewLogger("mux")); err != nil {
 			return nil, nil, err
 		}
 		x.release = append(x.release, func() {
-			if err := s.sockets.release(); err != nil {
+			if err := s.socket.release(); err != nil {
 				s.log.Warn("close UDP socket", "error", err)
 			}
 		})

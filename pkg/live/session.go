@@ -16,6 +16,8 @@ import (
 
 	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/rtc"
+	"github.com/camd-project/camd/pkg/live/sdp"
+	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -152,7 +154,7 @@ func (s *Session) free() {
 
 // open makes the PeerConnection and answers the offer. After an error the caller
 // calls abandon.
-func (s *Session) open(o offer, format h264, force bool) (answer string, err error) {
+func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string, err error) {
 	if s.net, err = newSessionNet(s.ctx); err != nil {
 		return "", err
 	}
@@ -169,8 +171,8 @@ func (s *Session) open(o offer, format h264, force bool) (answer string, err err
 	return s.negotiate(o, format, socket, force)
 }
 
-func (s *Session) negotiate(o offer, format h264, socket *socket, force bool) (string, error) {
-	text, err := o.under(format)
+func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, force bool) (string, error) {
+	text, err := o.With(format)
 	if err != nil {
 		return "", &badOffer{err}
 	}
@@ -199,15 +201,15 @@ func (s *Session) negotiate(o offer, format h264, socket *socket, force bool) (s
 }
 
 // addTracks adds what the viewer may have and can receive.
-func (s *Session) addTracks(o offer) error {
+func (s *Session) addTracks(o sdp.Offer) error {
 	stream := rand.Text() // a CNAME that tells nothing (RFC 7022)
-	if o.video && s.offer.View {
+	if o.Video && s.offer.View {
 		t := &track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}
 		if err := s.addTrack(t, s.server.video); err != nil {
 			return err
 		}
 	}
-	if o.audio && s.offer.Listen {
+	if o.Audio && s.offer.Listen {
 		t := &track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}
 		return s.addTrack(t, s.server.audio)
 	}
@@ -226,7 +228,7 @@ func (s *Session) addTrack(t *track, b *packets.Buffer) error {
 }
 
 // addBatches lets video leave in batches; an audio frame is one packet.
-func (s *Session) addBatches(k *socket) error {
+func (s *Session) addBatches(k *udp.Socket) error {
 	for _, t := range s.viewer.tracks {
 		if t.track.writer == nil {
 			return &badOffer{errNoCodec}
@@ -234,20 +236,20 @@ func (s *Session) addBatches(k *socket) error {
 		if k == nil || !t.video() {
 			continue
 		}
-		b, err := k.batch(t.track.ssrc)
+		b, err := k.Batch(t.track.ssrc)
 		if err != nil {
 			return err
 		}
 		t.batch = b
-		s.release = append(s.release, func() { k.drop(t.track.ssrc) })
+		s.release = append(s.release, b.Close)
 	}
 	return nil
 }
 
 // tune prepares for the viewer's voice, if its sound goes both ways. It opens nothing.
-func (s *Session) tune(o offer) {
+func (s *Session) tune(o sdp.Offer) {
 	for _, t := range s.viewer.tracks {
-		if !t.video() && o.speaks {
+		if !t.video() && o.Speaks {
 			s.ear.tune(o, t.track.header.PayloadType)
 		}
 	}
@@ -326,9 +328,9 @@ func (s *Session) answer() string {
 			}
 		}
 	}
-	sdp := s.pc.LocalDescription().SDP
-	s.trickle.forget(func(c proto.Candidate) bool { return strings.Contains(sdp, c.Candidate) })
-	return sdp
+	answer := s.pc.LocalDescription().SDP
+	s.trickle.forget(func(c proto.Candidate) bool { return strings.Contains(answer, c.Candidate) })
+	return answer
 }
 
 // sendCandidates trickles what has been gathered since the last time.

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/sdp"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -102,7 +103,7 @@ func TestRefusals(t *testing.T) {
 	refused(t, start(Offer{Session: "s", SDP: vp8, View: true}), proto.CodeCodec)
 	r.camera.format.ProfileLevelID = "640028"
 	refused(t, start(Offer{Session: "s", SDP: good, View: true}), proto.CodeCodec)
-	if r.video.Wanted() || len(r.Viewers()) != 0 || r.sockets.users != 0 {
+	if r.video.Wanted() || len(r.Viewers()) != 0 || r.socket.users != 0 {
 		t.Error("a refused session left something behind")
 	}
 	r.stop()
@@ -257,7 +258,7 @@ func makeUpAddresses(t *testing.T, role stun.Setter) {
 	p := watch(t, r, "one", peerOptions{})
 	get(t, p.video)
 	own, theirs := iceLine.FindAllStringSubmatch(p.answer, 2), iceLine.FindStringSubmatch(p.pc.LocalDescription().SDP)
-	to := &net.UDPAddr{IP: net.ParseIP(ownAddress()), Port: r.sockets.socket.LocalAddr().(*net.UDPAddr).Port}
+	to := &net.UDPAddr{IP: net.ParseIP(ownAddress()), Port: r.socket.socket.LocalAddr().(*net.UDPAddr).Port}
 	for i := 0; p.session.ctx.Err() == nil; i++ {
 		if i > 100*maxAddresses {
 			t.Fatalf("the session lives after checks from %d addresses", i)
@@ -327,7 +328,7 @@ func TestCandidatesTrickle(t *testing.T) {
 	}
 	bad := proto.Candidates{Candidates: []proto.Candidate{{Candidate: "candidate:x"}}}
 	refused(t, r.AddCandidates("c", "one", bad), proto.CodeBadRequest)
-	many := proto.Candidates{Candidates: make([]proto.Candidate, maxCandidates)}
+	many := proto.Candidates{Candidates: make([]proto.Candidate, sdp.MaxCandidates)}
 	refused(t, r.AddCandidates("c", "one", many), proto.CodeBadRequest)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/sdp"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -78,5 +79,5 @@ func (t *trickle) allow(n int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remote += n
-	return t.remote <= maxCandidates
+	return t.remote <= sdp.MaxCandidates
 }

@@ -125,8 +125,8 @@ func (v *viewer) drain(ctx context.Context) {
 // frame sends one frame, or what a burst allows of it, as one batch. It reports whether
 // there may be more.
 func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
-	t.batch.begin()
-	defer t.batch.flush()
+	t.batch.Begin()
+	defer t.batch.Flush()
 	for v.burst < burstBytes && ctx.Err() == nil {
 		skips := t.cursor.Skips()
 		seq, ok := t.cursor.Next(&t.packet)
@@ -142,7 +142,7 @@ func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
 		t.send(&t.packet, seq)
 		v.count(t, len(t.packet.Payload))
 		if t.packet.Last {
-			t.batch.flush()
+			t.batch.Flush()
 			v.frameSent(t)
 			return true
 		}
@@ -172,8 +172,8 @@ func (v *viewer) frameSent(t *trackSender) {
 
 // resend answers a NACK, and those that wait behind it, out of the buffer.
 func (v *viewer) resend(ctx context.Context, t *trackSender, wire uint16) {
-	t.batch.begin()
-	defer t.batch.flush()
+	t.batch.Begin()
+	defer t.batch.Flush()
 	for ctx.Err() == nil {
 		seq, ok := t.cursor.Sent(wire, &t.resent)
 		if ok && v.resends > 0 {

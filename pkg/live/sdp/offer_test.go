@@ -1,103 +1,62 @@
-package live
+package sdp
 
 import (
+	_ "embed"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // chromium is the shape of an offer of Chromium 156 with one H.264 and Opus chosen.
-const chromium = `v=0
-o=- 4611731400430051336 2 IN IP4 127.0.0.1
-s=-
-t=0 0
-a=group:BUNDLE 0 1
-a=extmap-allow-mixed
-a=msid-semantic: WMS
-m=video 9 UDP/TLS/RTP/SAVPF 103 107 109
-c=IN IP4 0.0.0.0
-b=TIAS:800000
-a=rtcp:9 IN IP4 0.0.0.0
-a=ice-ufrag:EOhS
-a=ice-pwd:lpfWhnTiJv6nTKwUSS1UHFva
-a=ice-options:trickle
-a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E
-a=setup:actpass
-a=mid:0
-a=extmap:12 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
-a=recvonly
-a=rtcp-mux
-a=rtcp-rsize
-a=rtpmap:103 H264/90000
-a=rtcp-fb:103 nack
-a=rtcp-fb:103 nack pli
-a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f
-a=rtpmap:107 H264/90000
-a=fmtp:107 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f
-a=rtpmap:109 H264/90000
-a=fmtp:109 level-asymmetry-allowed=1; packetization-mode=1; profile-level-id=42e01f
-m=audio 9 UDP/TLS/RTP/SAVPF 111
-c=IN IP4 0.0.0.0
-a=rtcp:9 IN IP4 0.0.0.0
-a=candidate:1 1 udp 2122260223 192.0.2.7 54321 typ host
-a=ice-ufrag:EOhS
-a=ice-pwd:lpfWhnTiJv6nTKwUSS1UHFva
-a=ice-options:trickle
-a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E
-a=setup:actpass
-a=mid:1
-a=sendrecv
-a=msid:- 4a3b
-a=ssrc:3735928559 cname:x
-a=rtcp-mux
-a=rtpmap:111 opus/48000/2
-a=fmtp:111 minptime=10;useinbandfec=1
-`
+//
+//go:embed testdata/chromium.sdp
+var chromium string
 
 func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 
 func TestParseOffer(t *testing.T) {
-	o, err := parseOffer(crlf(chromium))
+	o, err := Parse(crlf(chromium))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.video || !o.audio || o.tias != 800000 || o.candidates != 1 {
+	if !o.Video || !o.Audio || o.TIAS != 800000 || o.Candidates != 1 {
 		t.Errorf("got %+v", o)
 	}
-	if !o.speaks || !o.named || o.ssrc != 3735928559 {
+	if !o.Speaks || !o.Named || o.SSRC != 3735928559 {
 		t.Errorf("voice: %+v, want that of the first source", o)
 	}
-	if len(o.h264) != 2 || o.h264[0].payloadType != 103 || o.h264[1].payloadType != 109 || o.h264[1].profileLevelID != "42e01f" {
-		t.Errorf("H.264: %+v, want payload types 103 and 109", o.h264)
+	if len(o.formats) != 2 || o.formats[0].PayloadType != 103 || o.formats[1].PayloadType != 109 || o.formats[1].profileLevelID != "42e01f" {
+		t.Errorf("H.264: %+v, want payload types 103 and 109", o.formats)
 	}
 }
 
 func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
 	for name, c := range map[string]struct {
 		old, new string
-		want     func(offer) bool
+		want     func(Offer) bool
 	}{
-		"viewer shows nothing":       {"a=recvonly", "a=inactive", func(o offer) bool { return !o.video }},
-		"viewer hears nothing":       {"a=sendrecv", "a=sendonly", func(o offer) bool { return !o.audio }},
-		"no direction is sendrecv":   {"a=recvonly\n", "", func(o offer) bool { return o.video }},
-		"viewer only hears":          {"a=sendrecv", "a=recvonly", func(o offer) bool { return o.audio && !o.speaks }},
-		"viewer only speaks":         {"a=sendrecv", "a=sendonly", func(o offer) bool { return !o.audio && !o.speaks }},
-		"two directions":             {"a=sendrecv", "a=sendrecv\na=recvonly", func(o offer) bool { return !o.speaks }},
-		"several sources":            {"a=ssrc:37", "a=ssrc:17 cname:x\na=ssrc:37", func(o offer) bool { return o.named && o.ssrc == 17 }},
-		"no direction of sound":      {"a=sendrecv\n", "", func(o offer) bool { return !o.speaks }},
-		"source not named":           {"a=ssrc:", "a=x:", func(o offer) bool { return o.speaks && !o.named }},
-		"source is no number":        {"a=ssrc:3735928559", "a=ssrc:4294967296", func(o offer) bool { return o.speaks && !o.named }},
-		"no wish":                    {"b=TIAS:800000\n", "", func(o offer) bool { return o.tias == 0 }},
-		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o offer) bool { return o.tias == 0 }},
-		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o offer) bool { return o.tias == minTIAS }},
-		"the session says it too":    {"a=group", "a=setup:actpass\na=group", func(o offer) bool { return o.video }},
-		"other audio codec":          {"opus/48000/2", "PCMU/8000", func(o offer) bool { return !o.audio }},
-		"other video codec":          {"H264/90000", "VP8/90000", func(o offer) bool { return len(o.h264) == 0 }},
+		"viewer shows nothing":       {"a=recvonly", "a=inactive", func(o Offer) bool { return !o.Video }},
+		"viewer hears nothing":       {"a=sendrecv", "a=sendonly", func(o Offer) bool { return !o.Audio }},
+		"no direction is sendrecv":   {"a=recvonly\n", "", func(o Offer) bool { return o.Video }},
+		"viewer only hears":          {"a=sendrecv", "a=recvonly", func(o Offer) bool { return o.Audio && !o.Speaks }},
+		"viewer only speaks":         {"a=sendrecv", "a=sendonly", func(o Offer) bool { return !o.Audio && !o.Speaks }},
+		"two directions":             {"a=sendrecv", "a=sendrecv\na=recvonly", func(o Offer) bool { return !o.Speaks }},
+		"several sources":            {"a=ssrc:37", "a=ssrc:17 cname:x\na=ssrc:37", func(o Offer) bool { return o.Named && o.SSRC == 17 }},
+		"no direction of sound":      {"a=sendrecv\n", "", func(o Offer) bool { return !o.Speaks }},
+		"source not named":           {"a=ssrc:", "a=x:", func(o Offer) bool { return o.Speaks && !o.Named }},
+		"source is no number":        {"a=ssrc:3735928559", "a=ssrc:4294967296", func(o Offer) bool { return o.Speaks && !o.Named }},
+		"no wish":                    {"b=TIAS:800000\n", "", func(o Offer) bool { return o.TIAS == 0 }},
+		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o Offer) bool { return o.TIAS == 0 }},
+		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o Offer) bool { return o.TIAS == minTIAS }},
+		"the session says it too":    {"a=group", "a=setup:actpass\na=group", func(o Offer) bool { return o.Video }},
+		"other audio codec":          {"opus/48000/2", "PCMU/8000", func(o Offer) bool { return !o.Audio }},
+		"other video codec":          {"H264/90000", "VP8/90000", func(o Offer) bool { return len(o.formats) == 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, err := parseOffer(crlf(strings.ReplaceAll(chromium, c.old, c.new)))
+			o, err := Parse(crlf(strings.ReplaceAll(chromium, c.old, c.new)))
 			if err != nil || !c.want(o) {
 				t.Errorf("got %+v, %v", o, err)
 			}
@@ -142,11 +101,11 @@ func TestParseOfferRefuses(t *testing.T) {
 		"SDES keys":               {"a=mid:0", "a=mid:0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"},
 		"simulcast":               {"a=mid:0", "a=mid:0\na=rid:1 send"},
 		"too many candidates": {"a=mid:0", "a=mid:0" +
-			strings.Repeat("\na=candidate:1 1 udp 1 192.0.2.7 5 typ host", maxCandidates)},
+			strings.Repeat("\na=candidate:1 1 udp 1 192.0.2.7 5 typ host", MaxCandidates)},
 		"too large": {"a=mid:0", "a=mid:0" + strings.Repeat("\na=x", proto.MaxOffer/4)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if o, err := parseOffer(crlf(strings.ReplaceAll(chromium, c.old, c.new))); err == nil {
+			if o, err := Parse(crlf(strings.ReplaceAll(chromium, c.old, c.new))); err == nil {
 				t.Errorf("accepted: %+v", o)
 			}
 		})
@@ -158,11 +117,11 @@ func FuzzParseOffer(f *testing.F) {
 	f.Add(crlf(strings.ReplaceAll(chromium, "a=group", "a=ice-lite\na=group")))
 	f.Add("v=0\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		o, err := parseOffer(s)
+		o, err := Parse(s)
 		if err != nil {
 			return
 		}
-		if len(s) > proto.MaxOffer || o.candidates > maxCandidates || o.tias != 0 && o.tias < minTIAS {
+		if len(s) > proto.MaxOffer || o.Candidates > MaxCandidates || o.TIAS != 0 && o.TIAS < minTIAS {
 			t.Errorf("accepted beyond bounds: %+v", o)
 		}
 	})
@@ -187,9 +146,10 @@ func TestProfileOf(t *testing.T) {
 // without profile-level-id. The usual offers of browsers show every camera.
 func TestChoose(t *testing.T) {
 	const chromium, safari, firefox = "42001f 42e01f 4d001f f4001f 64001f", "640c1f 42e01f", "42e01f"
-	offered := func(ids string) (l []h264) {
+	offered := func(ids string) (l []format) {
 		for id := range strings.FieldsSeq(ids) {
-			l = append(l, h264{profileLevelID: strings.Trim(id, "-")})
+			id = strings.Trim(id, "-")
+			l = append(l, format{rtc.H264{FMTP: id}, id})
 		}
 		return l
 	}
@@ -234,9 +194,10 @@ func TestChoose(t *testing.T) {
 		{"42c01f", "", ""},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			got, ok := choose(c.camera, offered(c.offered))
-			if got.profileLevelID != strings.Trim(c.want, "-") || ok != (c.want != "") {
-				t.Errorf("got %q, %v", got.profileLevelID, ok)
+			o := Offer{formats: offered(c.offered)}
+			got, ok := o.Choose(c.camera)
+			if got.FMTP != strings.Trim(c.want, "-") || ok != (c.want != "") {
+				t.Errorf("got %q, %v", got.FMTP, ok)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package live
+package udp
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package live
+package udp
 
 import (
 	"os"
@@ -26,7 +26,7 @@ func TestSocketTakesIPv4(t *testing.T) {
 	if err := forbidTCP(); err != nil {
 		t.Fatalf("seccomp: %v", err)
 	}
-	s, err := openSocket()
+	s, err := Open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
-package live
+package sdp
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
+)
 
 // profile is an H.264 profile, or the part of one that constraint flags name
 // (H.264 clause A.2, RFC 6184 section 8.1).
@@ -15,10 +19,10 @@ const (
 	constrainedHigh
 	high
 	highAsMain // High that says it keeps to Main
-	unsaid     // an offer that names none
+	unsaid     // an offer names none
 )
 
-// profile_idc and the constraint flags that tell profiles apart (clause A.2).
+// profile_idc and the constraint flags that distinguish profiles (clause A.2).
 const (
 	idcBaseline = 66
 	idcMain     = 77
@@ -46,8 +50,8 @@ var decodes = map[profile][]profile{
 	extended:            {extended},
 }
 
-// profileOf reads a profile-level-id. Flags that mean nothing for a profile_idc are
-// passed over, as decoders do (H.264 clause 7.4.2.1.1): cameras set them.
+// profileOf returns the profile of a profile-level-id. It ignores flags that mean
+// nothing for a profile_idc, as decoders do (H.264 clause 7.4.2.1.1): cameras set them.
 func profileOf(profileLevelID string) profile {
 	if profileLevelID == "" {
 		return unsaid
@@ -66,7 +70,15 @@ func profileOf(profileLevelID string) profile {
 		}
 		return main
 	case idcExtended:
-		return extendedBut(has(keepsToBaseline), has(keepsToMain))
+		switch {
+		case has(keepsToBaseline | keepsToMain):
+			return constrainedBaseline
+		case has(keepsToBaseline):
+			return baseline
+		case has(keepsToMain):
+			return main
+		}
+		return extended
 	case idcHigh:
 		if has(noFields | noB) {
 			return constrainedHigh
@@ -79,20 +91,7 @@ func profileOf(profileLevelID string) profile {
 	return unknownProfile
 }
 
-// extendedBut is what is left of Extended.
-func extendedBut(keepsToBaseline, keepsToMain bool) profile {
-	switch {
-	case keepsToBaseline && keepsToMain:
-		return constrainedBaseline
-	case keepsToBaseline:
-		return baseline
-	case keepsToMain:
-		return main
-	}
-	return extended
-}
-
-// constraints takes a profile-level-id apart; idc is 0 if it is malformed.
+// constraints returns the parts of a profile-level-id; idc is 0 if it is malformed.
 func constraints(profileLevelID string) (idc, flags byte) {
 	b, err := hex.DecodeString(profileLevelID)
 	if err != nil || len(b) != 3 {
@@ -101,29 +100,29 @@ func constraints(profileLevelID string) (idc, flags byte) {
 	return b[0], b[1]
 }
 
-// choose picks among the offered formats the one to send the camera's H.264 under:
+// Choose picks among the offered formats the one to send a camera's H.264 under:
 // by profile, else by profile_idc where that is all that is known of it, else one
 // that names none. That would be Baseline at level 1 (RFC 6184 section 8.1), but who
 // leaves it out doesn't mean that: libwebrtc takes it for Constrained Baseline at 3.1,
 // and decoders look at the stream. The level is not looked at.
-func choose(camera string, offered []h264) (h264, bool) {
-	for _, want := range decodes[profileOf(camera)] {
-		for _, o := range offered {
-			if profileOf(o.profileLevelID) == want {
-				return o, true
+func (o *Offer) Choose(profileLevelID string) (rtc.H264, bool) {
+	for _, want := range decodes[profileOf(profileLevelID)] {
+		for _, f := range o.formats {
+			if profileOf(f.profileLevelID) == want {
+				return f.H264, true
 			}
 		}
 	}
-	idc, _ := constraints(camera)
-	for _, o := range offered {
-		if same, _ := constraints(o.profileLevelID); idc != 0 && same == idc {
-			return o, true
+	idc, _ := constraints(profileLevelID)
+	for _, f := range o.formats {
+		if same, _ := constraints(f.profileLevelID); idc != 0 && same == idc {
+			return f.H264, true
 		}
 	}
-	for _, o := range offered {
-		if profileOf(o.profileLevelID) == unsaid {
-			return o, true
+	for _, f := range o.formats {
+		if profileOf(f.profileLevelID) == unsaid {
+			return f.H264, true
 		}
 	}
-	return h264{}, false
+	return rtc.H264{}, false
 }

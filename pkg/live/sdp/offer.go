@@ -1,4 +1,9 @@
-package live
+// Package sdp reads a viewer's offer: it refuses what is not exactly of the form that
+// docs/protocol.md 7.1 describes, and chooses the format under which the camera's H.264
+// can be sent.
+//
+// It starts no goroutine and keeps nothing.
+package sdp
 
 import (
 	"encoding/hex"
@@ -10,72 +15,72 @@ import (
 
 	"github.com/pion/sdp/v3"
 
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Bounds of an offer. docs/protocol.md 7.1.
 const (
-	maxCandidates = 64      // of one session, trickled ones included
-	minTIAS       = 100_000 // bit/s; a lower wish of one would spoil it for all
+	MaxCandidates = 64      // of one session, trickled ones included
+	minTIAS       = 100_000 // bit/s; a lower wish of one viewer would spoil it for all
 )
 
-// h264 is one offered H.264 payload type in packetization-mode 1.
-type h264 struct {
-	payloadType    uint8
-	fmtp           string
-	profileLevelID string
-}
+// Offer is an offer that has been checked.
+type Offer struct {
+	Video, Audio bool   // the viewer can receive it
+	Speaks       bool   // its audio goes both ways
+	Named        bool   // it names the synchronisation source of its audio
+	SSRC         uint32 // which is this one (RFC 5576 section 4.1)
+	TIAS         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
+	Candidates   int    // how many there are
 
-// offer is what a checked offer asks for.
-type offer struct {
-	video, audio bool   // the viewer can receive it
-	speaks       bool   // its audio goes both ways
-	named        bool   // it says with which synchronisation source
-	ssrc         uint32 // this one (RFC 5576 section 4.1)
-	h264         []h264 // what its decoder takes
-	tias         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
-	candidates   int
-
+	formats     []format // of H.264
 	description sdp.SessionDescription
 }
 
-// parseOffer checks an offer against docs/protocol.md 7.1.
-func parseOffer(text string) (offer, error) {
+// format is one offered H.264 payload type in packetization-mode 1.
+type format struct {
+	rtc.H264
+	profileLevelID string
+}
+
+// Parse checks an offer against docs/protocol.md 7.1.
+func Parse(text string) (Offer, error) {
 	if len(text) > proto.MaxOffer {
-		return offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), proto.MaxOffer)
+		return Offer{}, fmt.Errorf("offer has %d bytes, at most %d are allowed", len(text), proto.MaxOffer)
 	}
-	var o offer
+	var o Offer
 	d := &o.description
 	if err := d.UnmarshalString(text); err != nil {
-		return offer{}, fmt.Errorf("parse offer: %w", err)
+		return Offer{}, fmt.Errorf("parse offer: %w", err)
 	}
 	if err := checkTransport(d); err != nil {
-		return offer{}, err
+		return Offer{}, err
 	}
 	for _, m := range d.MediaDescriptions {
 		if err := o.section(m); err != nil {
-			return offer{}, fmt.Errorf("%.20s section: %w", m.MediaName.Media, err)
+			return Offer{}, fmt.Errorf("%.20s section: %w", m.MediaName.Media, err)
 		}
 	}
-	if o.candidates > maxCandidates {
-		return offer{}, errors.New("too many candidates")
+	if o.Candidates > MaxCandidates {
+		return Offer{}, errors.New("too many candidates")
 	}
 	return o, nil
 }
 
-// under is the offer as if its video could be sent under one format alone, so that
+// With returns the offer as if its video could be sent under one format alone, so that
 // the answer names that one and pion, which compares bytes of the profile, no other.
-func (o *offer) under(format h264) (string, error) {
+func (o *Offer) With(video rtc.H264) (string, error) {
 	for _, m := range o.description.MediaDescriptions {
-		if m.MediaName.Media == "video" && format.fmtp != "" {
-			m.MediaName.Formats = []string{strconv.Itoa(int(format.payloadType))}
+		if m.MediaName.Media == "video" && video.FMTP != "" {
+			m.MediaName.Formats = []string{strconv.Itoa(int(video.PayloadType))}
 		}
 	}
 	text, err := o.description.Marshal()
 	return string(text), err
 }
 
-// checkTransport demands one transport for all sections, with one certificate.
+// checkTransport requires one transport for all sections, with one certificate.
 func checkTransport(d *sdp.SessionDescription) error {
 	if n := len(d.MediaDescriptions); n < 1 || n > 2 {
 		return fmt.Errorf("%d media sections, want audio, video or both", n)
@@ -144,7 +149,7 @@ func isSHA256(fingerprint string) bool {
 	return strings.EqualFold(algorithm, "sha-256") && err == nil && len(b) == 32 && len(value) == 95
 }
 
-// attributes finds a section's values of key and the session's. A section may repeat
+// attributes returns a section's values of key and the session's. A section may repeat
 // the session's value, but not replace it: pion would look at the session's.
 func attributes(d *sdp.SessionDescription, m *sdp.MediaDescription, key string) []string {
 	own, session := values(m.Attributes, key), values(d.Attributes, key)
@@ -163,7 +168,7 @@ func values(attributes []sdp.Attribute, key string) (l []string) {
 	return l
 }
 
-// bundled tells whether one BUNDLE group holds exactly the sections (RFC 9143).
+// bundled reports whether one BUNDLE group holds exactly the sections (RFC 9143).
 func bundled(d *sdp.SessionDescription, mids map[string]bool) bool {
 	groups := values(d.Attributes, "group")
 	if len(groups) != 1 {
@@ -181,8 +186,8 @@ func bundled(d *sdp.SessionDescription, mids map[string]bool) bool {
 	return true
 }
 
-func (o *offer) section(m *sdp.MediaDescription) error {
-	o.candidates += len(values(m.Attributes, "candidate"))
+func (o *Offer) section(m *sdp.MediaDescription) error {
+	o.Candidates += len(values(m.Attributes, "candidate"))
 	receives := true
 	for _, a := range m.Attributes {
 		if a.Key == "sendonly" || a.Key == "inactive" {
@@ -191,34 +196,34 @@ func (o *offer) section(m *sdp.MediaDescription) error {
 	}
 	switch m.MediaName.Media {
 	case "audio":
-		o.audio = receives && offersOpus(m)
-		o.speaks = o.audio && direction(m) == "sendrecv"
-		o.ssrc, o.named = source(m)
+		o.Audio = receives && offersOpus(m)
+		o.Speaks = o.Audio && direction(m) == "sendrecv"
+		o.SSRC, o.Named = source(m)
 	case "video":
-		o.video = receives
-		o.h264 = offeredH264(m)
-		o.tias = tias(m)
+		o.Video = receives
+		o.formats = offeredH264(m)
+		o.TIAS = tias(m)
 	default:
 		return errors.New("only audio and video are served")
 	}
 	return nil
 }
 
-// direction is what a section says of its direction; none or two are no word.
-func direction(m *sdp.MediaDescription) (word string) {
+// direction returns a section's direction, or nothing if it states none or two.
+func direction(m *sdp.MediaDescription) (direction string) {
 	for _, a := range m.Attributes {
 		switch a.Key {
 		case "sendrecv", "sendonly", "recvonly", "inactive":
-			if word != "" {
+			if direction != "" {
 				return ""
 			}
-			word = a.Key
+			direction = a.Key
 		}
 	}
-	return word
+	return direction
 }
 
-// source is the first that a section names.
+// source returns the first synchronisation source that a section names.
 func source(m *sdp.MediaDescription) (ssrc uint32, named bool) {
 	for _, v := range values(m.Attributes, "ssrc") {
 		id, _, _ := strings.Cut(v, " ")
@@ -240,7 +245,7 @@ func offersOpus(m *sdp.MediaDescription) bool {
 
 // offeredH264 lists the payload types that take fragments (RFC 6184 section 8.1:
 // without packetization-mode a decoder takes none).
-func offeredH264(m *sdp.MediaDescription) (l []h264) {
+func offeredH264(m *sdp.MediaDescription) (l []format) {
 	formats := map[string]string{}
 	for _, v := range values(m.Attributes, "fmtp") {
 		if pt, params, ok := strings.Cut(v, " "); ok {
@@ -255,7 +260,7 @@ func offeredH264(m *sdp.MediaDescription) (l []h264) {
 		}
 		params := parameters(formats[pt])
 		if params["packetization-mode"] == "1" {
-			l = append(l, h264{uint8(n), formats[pt], params["profile-level-id"]})
+			l = append(l, format{rtc.H264{PayloadType: uint8(n), FMTP: formats[pt]}, params["profile-level-id"]})
 		}
 	}
 	return l
@@ -270,7 +275,7 @@ func parameters(fmtp string) map[string]string {
 	return m
 }
 
-// tias reads b=TIAS (RFC 3890), the lowest if there are several.
+// tias returns b=TIAS (RFC 3890), the lowest if there are several.
 func tias(m *sdp.MediaDescription) int {
 	lowest := 0
 	for _, b := range m.Bandwidth {

@@ -1,4 +1,4 @@
-package live
+package udp
 
 import (
 	"bytes"
@@ -10,6 +10,13 @@ import (
 	"time"
 )
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func receiver(t testing.TB, network, address string) (*net.UDPConn, netip.AddrPort) {
 	t.Helper()
 	c, err := net.ListenPacket(network, address)
@@ -18,7 +25,7 @@ func receiver(t testing.TB, network, address string) (*net.UDPConn, netip.AddrPo
 	}
 	u := c.(*net.UDPConn)
 	must(t, u.SetReadBuffer(4<<20))
-	must(t, u.SetReadDeadline(time.Now().Add(patience)))
+	must(t, u.SetReadDeadline(time.Now().Add(20*time.Second)))
 	t.Cleanup(func() { _ = c.Close() })
 	return u, u.LocalAddr().(*net.UDPAddr).AddrPort()
 }
@@ -31,9 +38,9 @@ func rtpPacket(ssrc uint32, n, size int) []byte {
 	return b
 }
 
-func testSocket(t testing.TB) *socket {
+func testSocket(t testing.TB) *Socket {
 	t.Helper()
-	s, err := openSocket()
+	s, err := Open()
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -51,9 +58,9 @@ func TestBatchArrivesAsItWasWritten(t *testing.T) {
 	}
 }
 
-func batchArrives(t *testing.T, s *socket, network, address string) {
+func batchArrives(t *testing.T, s *Socket, network, address string) {
 	to, addr := receiver(t, network, address)
-	b, err := s.batch(7)
+	b, err := s.Batch(7)
 	must(t, err)
 	var sizes []int
 	sizes = append(sizes, 40) // parameter sets
@@ -61,12 +68,12 @@ func batchArrives(t *testing.T, s *socket, network, address string) {
 		sizes = append(sizes, 1196)
 	}
 	sizes = append(sizes, 300, 1196, 1196, 300, 300, 12) // ends of NAL units
-	b.begin()
+	b.Begin()
 	for i, n := range sizes {
 		_, err := s.WriteToAddrPort(rtpPacket(7, i, n), addr)
 		must(t, err)
 	}
-	b.flush()
+	b.Flush()
 	buf := make([]byte, 2000)
 	for i, n := range sizes {
 		k, _, err := to.ReadFromUDPAddrPort(buf)
@@ -80,12 +87,12 @@ func batchArrives(t *testing.T, s *socket, network, address string) {
 func TestOnlyAnOpenBatchCollects(t *testing.T) {
 	s := testSocket(t)
 	to, addr := receiver(t, "udp4", "127.0.0.1:0")
-	b, err := s.batch(7)
+	b, err := s.Batch(7)
 	must(t, err)
 	stun := append([]byte{0, 1, 0, 0}, bytes.Repeat([]byte{1}, 20)...)
 	report := rtpPacket(7, 3, 20)
 	report[1] = 200
-	b.begin()
+	b.Begin()
 	for _, p := range [][]byte{rtpPacket(7, 1, 100), rtpPacket(8, 2, 100), report, stun} {
 		_, err := s.WriteToAddrPort(p, addr)
 		must(t, err)
@@ -98,7 +105,7 @@ func TestOnlyAnOpenBatchCollects(t *testing.T) {
 			t.Fatalf("got %x, want %x at once", buf[:n], want)
 		}
 	}
-	b.flush()
+	b.Flush()
 	n, _, err := to.ReadFromUDPAddrPort(buf)
 	must(t, err)
 	if !bytes.Equal(buf[:n], rtpPacket(7, 1, 100)) {
@@ -110,9 +117,9 @@ func TestBatchIsSplitByDestination(t *testing.T) {
 	s := testSocket(t)
 	one, addr1 := receiver(t, "udp4", "127.0.0.1:0")
 	two, addr2 := receiver(t, "udp4", "127.0.0.1:0")
-	b, err := s.batch(7)
+	b, err := s.Batch(7)
 	must(t, err)
-	b.begin()
+	b.Begin()
 	for i := range 6 { // the path changes in the middle of a frame
 		to := addr1
 		if i >= 3 {
@@ -121,7 +128,7 @@ func TestBatchIsSplitByDestination(t *testing.T) {
 		_, err := s.WriteToAddrPort(rtpPacket(7, i, 500), to)
 		must(t, err)
 	}
-	b.flush()
+	b.Flush()
 	buf := make([]byte, 2000)
 	for i := range 6 {
 		c := one
@@ -161,14 +168,14 @@ func TestInboundIsBounded(t *testing.T) {
 
 func TestTwoStreamsNeverShareABatch(t *testing.T) {
 	s := testSocket(t)
-	_, err := s.batch(7)
+	b, err := s.Batch(7)
 	must(t, err)
-	if _, err := s.batch(7); err == nil {
+	if _, err := s.Batch(7); err == nil {
 		t.Fatal("a second batch for one synchronisation source")
 	}
-	s.drop(7)
-	if _, err := s.batch(7); err != nil {
-		t.Errorf("after drop: %v", err)
+	b.Close()
+	if _, err := s.Batch(7); err != nil {
+		t.Errorf("after Close: %v", err)
 	}
 }
 
@@ -178,15 +185,15 @@ func TestBatchAllocatesNothing(t *testing.T) {
 			s := testSocket(t)
 			prefer(t, s, way)
 			_, addr := receiver(t, "udp4", "127.0.0.1:0")
-			b, err := s.batch(7)
+			b, err := s.Batch(7)
 			must(t, err)
 			p := rtpPacket(7, 1, 1196)
 			if n := testing.AllocsPerRun(100, func() {
-				b.begin()
+				b.Begin()
 				for range 15 {
 					_, _ = s.WriteToAddrPort(p, addr)
 				}
-				b.flush()
+				b.Flush()
 			}); n != 0 {
 				t.Errorf("%v allocations per batch, want 0", n)
 			}
@@ -195,9 +202,9 @@ func TestBatchAllocatesNothing(t *testing.T) {
 }
 
 func TestNilBatchDoesNothing(t *testing.T) {
-	var b *batch
-	b.begin()
-	b.flush()
+	var b *Batch
+	b.Begin()
+	b.Flush()
 	if b != nil {
 		t.Fatal("unreachable")
 	}
@@ -209,23 +216,23 @@ func BenchmarkBatch(bench *testing.B) {
 			s := testSocket(bench)
 			prefer(bench, s, way)
 			_, addr := receiver(bench, "udp4", "127.0.0.1:0")
-			b, err := s.batch(7)
+			b, err := s.Batch(7)
 			must(bench, err)
 			p := rtpPacket(7, 1, 1196)
 			for bench.Loop() {
 				if way != "singly" {
-					b.begin()
+					b.Begin()
 				}
 				for range 15 {
 					_, _ = s.WriteToAddrPort(p, addr)
 				}
-				b.flush()
+				b.Flush()
 			}
 		})
 	}
 }
 
-func prefer(t testing.TB, s *socket, way string) {
+func prefer(t testing.TB, s *Socket, way string) {
 	t.Helper()
 	if err := preferWay(s, way); err != nil {
 		t.Skipf("%s on %s: %v", way, runtime.GOOS, err)

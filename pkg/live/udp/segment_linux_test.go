@@ -1,4 +1,4 @@
-package live
+package udp
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func preferWay(s *socket, way string) error {
+func preferWay(s *Socket, way string) error {
 	switch {
 	case way == "sendmmsg":
 		s.noGSO.Store(true)

@@ -1,0 +1,105 @@
+// Package udp is the one UDP socket of all sessions: it sends the packets of a frame as
+// one batch, with one system call where the kernel can do that, and limits how many
+// packets are let in.
+//
+// The steady state allocates nothing, and the package starts no goroutine.
+package udp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+)
+
+// Bounds of what is let in, since pion queues without bound what its readers have not
+// taken yet. Sixteen viewers with open microphones send about a quarter of it.
+const (
+	inboundRate  = 4000 // packets a second
+	inboundBurst = 1000 // packets
+)
+
+func newInbound() *rate.Limiter { return rate.NewLimiter(inboundRate, inboundBurst) }
+
+// Socket is a UDP socket as pion's mux wants it. It is safe for concurrent use.
+type Socket struct {
+	*net.UDPConn
+	segmenter
+	inbound *rate.Limiter
+	batches atomic.Pointer[map[uint32]*Batch] // by synchronisation source; copy on write, under mu
+
+	mu sync.Mutex
+}
+
+// Open binds a port of the system's choice on all addresses, of IPv4 alone where the
+// kernel has no IPv6.
+func Open() (*Socket, error) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv6unspecified})
+	if err != nil {
+		var err4 error
+		if conn, err4 = net.ListenUDP("udp4", nil); err4 != nil {
+			return nil, fmt.Errorf("open UDP socket: %w", errors.Join(err, err4))
+		}
+	}
+	s := &Socket{UDPConn: conn, inbound: newInbound()}
+	s.batches.Store(&map[uint32]*Batch{})
+	s.probe(conn)
+	return s, nil
+}
+
+// ReadFromAddrPort reads the next packet that the limit lets in. pion prefers it to
+// ReadFrom, which allocates.
+func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := s.ReadFromUDPAddrPort(b)
+		if err != nil || s.inbound.Allow() {
+			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
+		}
+	}
+}
+
+// WriteToAddrPort sends at once, except the packets of an open batch. pion prefers it to
+// WriteTo, which allocates.
+func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if isRTP(b) {
+		if t := (*s.batches.Load())[binary.BigEndian.Uint32(b[8:12])]; t != nil && t.open {
+			t.add(b, to)
+			return len(b), nil
+		}
+	}
+	return s.WriteToUDPAddrPort(b, to)
+}
+
+// isRTP distinguishes RTP from STUN, DTLS and RTCP (RFC 7983, RFC 5761 section 4).
+func isRTP(b []byte) bool {
+	return len(b) >= 12 && b[0]>>6 == 2 && (b[1] < 192 || b[1] > 223)
+}
+
+// Batch returns a batch for one stream. The socket knows the stream's packets by their
+// RTP synchronisation source, which SRTP leaves in clear (RFC 3711 section 3.1).
+func (s *Socket) Batch(ssrc uint32) (*Batch, error) {
+	b := &Batch{socket: s, ssrc: ssrc}
+	var err error
+	s.edit(func(m map[uint32]*Batch) {
+		if m[ssrc] != nil {
+			err = errors.New("two streams chose the same synchronisation source")
+			return
+		}
+		m[ssrc] = b
+	})
+	return b, err
+}
+
+func (s *Socket) edit(change func(map[uint32]*Batch)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := maps.Clone(*s.batches.Load())
+	change(m)
+	s.batches.Store(&m)
+}
