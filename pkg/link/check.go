@@ -15,33 +15,32 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long Check waits for what the broker carries, and then for somebody else who
-// takes the name back: camd tries again within a second.
+// How long Check waits for its own message, and then for somebody else who takes the name
+// back: camd tries again within a second.
 const (
 	echoTime  = 5 * time.Second
 	rivalTime = 2 * time.Second
 )
 
-// Check connects to the broker as the device would, sees whether the broker carries
-// what the device publishes and lets it have its name, and disconnects again. The
-// error is a *Problem with the sentence that the health condition would have, or
-// says what is wrong with the configuration. A session of the same device that is
-// running meanwhile is ended by the broker and comes back within a second.
+// Check connects to the broker as the device would, checks that the broker carries what
+// the device publishes and that nobody else uses its name, and disconnects. The error is a
+// *Problem with the sentence that the health condition would have, or says what is wrong
+// with the configuration. If the device has a session, the broker ends it, and it comes
+// back within a second.
 func Check(ctx context.Context, cfg Config, login Login) error {
 	t, err := newTarget(cfg, login)
 	if err != nil {
 		return err
 	}
-	// On its status topic the device is offline. The message is not retained, so the one
-	// that is stays.
+	// The status says offline. It is not retained, so the retained one stays.
 	if err := connectOnce(ctx, newDialer(t), []byte(`{"online":false}`), awaitRival); err != nil {
 		return t.explain(err, time.Now())
 	}
 	return nil
 }
 
-// connectOnce connects, publishes a status that is not retained, hears it, waits for
-// what then, if anything, waits for, and disconnects.
+// connectOnce connects, publishes a status that is not retained, waits until it comes back,
+// calls then unless it is nil, and disconnects.
 func connectOnce(ctx context.Context, d *dialer, status []byte, then func(*conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
@@ -81,7 +80,7 @@ func connectOnce(ctx context.Context, d *dialer, status []byte, then func(*conn)
 	return packets.NewControlPacket(packets.Disconnect).Write(c)
 }
 
-// tryTopics publishes on the device's own status topic and hears that.
+// tryTopics publishes on the device's own status topic and waits until that comes back.
 func tryTopics(c *conn, topic string, status []byte) error {
 	ask := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
 	ask.MessageID, ask.Topics, ask.Qoss = 1, []string{topic}, []byte{0}
@@ -114,7 +113,7 @@ func tryTopics(c *conn, topic string, status []byte) error {
 	}
 }
 
-// awaitRival waits for somebody who wants the device's name back.
+// awaitRival waits whether somebody else takes the device's name back.
 func awaitRival(c *conn) error {
 	if err := c.SetReadDeadline(time.Now().Add(rivalTime)); err != nil {
 		return err

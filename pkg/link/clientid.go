@@ -15,10 +15,10 @@ const (
 	clientIDSize = 16
 )
 
-// clientID is the device's MQTT client identifier: a secret that it derives from its
-// identity key. Brokers know sessions by that identifier alone, over all listeners,
-// so whoever knew it could end the device's session with any certificate that the
-// broker takes. docs/protocol.md 1.7.
+// clientID returns the device's MQTT client identifier, a secret that is derived from its
+// identity key. Brokers identify sessions by it alone, on all listeners, so anyone who knew
+// it could end the device's session with any certificate that the broker accepts.
+// docs/protocol.md 1.7.
 func clientID(key crypto.Signer, device string) (string, error) {
 	secret, err := secretOf(key)
 	if err != nil {
@@ -31,7 +31,7 @@ func clientID(key crypto.Signer, device string) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(id), nil
 }
 
-// hidden is a key that can't be read, such as a TPM's, with a secret that goes with it.
+// hidden is a key that can't be read, such as a TPM's, and that has a secret beside it.
 type hidden interface{ Secret() []byte }
 
 func secretOf(key crypto.Signer) ([]byte, error) {

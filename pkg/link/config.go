@@ -17,7 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Config says which broker carries the device's messages.
+// Config names the broker that carries the device's messages.
 type Config struct {
 	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out). Empty: the one that the camera is set up with when it pairs, and none before."`
 	ViewerBroker     string `toml:"viewer_broker" doc:"The broker's address for the household's clients, which pairing tells them, where it is another than the device's: mqtts://host:8884 with the mosquitto of docs/mosquitto."`
@@ -25,11 +25,12 @@ type Config struct {
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
 	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
-	Authority        string `toml:"-"` // what a file CA would hold, of a device that was set up; goes before CA
+	Authority        string `toml:"-"` // the content of a file CA, of a device that was set up; CA is ignored then
 	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice of it."`
 }
 
-// DefaultConfig returns the built-in values. A broker has no default: a camera without one waits to be set up.
+// DefaultConfig returns the default values. There is no default broker: a camera without
+// one waits to be set up.
 func DefaultConfig() Config { return Config{KeepaliveSeconds: 30} }
 
 const defaultPort = "8883"
@@ -38,18 +39,18 @@ const defaultPort = "8883"
 type target struct {
 	host, port string
 	serverName string
-	authority  string         // whom the device trusts, for people
-	roots      *x509.CertPool // nil: the system's, or the built-in ones where it has none
+	authority  string         // whom the device trusts, for people to read
+	roots      *x509.CertPool // nil: the system's, or the built-in ones if it has none
 	cert       tls.Certificate
 	leaf       *x509.Certificate // of cert
-	clientID   string            // MQTT's; a secret, never to be shown
-	identity   crypto.Signer     // of which it is made
+	clientID   string            // MQTT's; a secret that must never be shown
+	identity   crypto.Signer     // the key of which clientID is made
 	keepalive  time.Duration
 }
 
 func (t *target) address() string { return net.JoinHostPort(t.host, t.port) }
 
-// Login is what the device is known by at its broker.
+// Login is how the device identifies itself to its broker.
 type Login struct {
 	Certificate tls.Certificate // with its private key
 	Identity    crypto.Signer   // the identity key, of which the MQTT client identifier is made; nil: the certificate's key
@@ -73,10 +74,17 @@ func newTarget(cfg Config, login Login) (*target, error) {
 	if cfg.ServerName != "" {
 		t.serverName = cfg.ServerName
 	}
-	if cfg.Authority != "" {
+	switch {
+	case cfg.Authority != "":
 		err = t.trust([]byte(cfg.Authority), "what the device was set up with")
-	} else {
-		err = t.loadCA(cfg.CA)
+	case cfg.CA != "":
+		var data []byte
+		if data, err = os.ReadFile(cfg.CA); err != nil {
+			return nil, fmt.Errorf("read the broker's authority: %w", err)
+		}
+		err = t.trust(data, cfg.CA)
+	default:
+		t.authority = "the public authorities, since ca is empty"
 	}
 	if err != nil {
 		return nil, err
@@ -84,7 +92,7 @@ func newTarget(cfg Config, login Login) (*target, error) {
 	return t, t.checkCertificate()
 }
 
-// with is the same target for another certificate.
+// with returns the same target with another certificate.
 func (t *target) with(cert tls.Certificate) (*target, error) {
 	other := *t
 	other.cert = cert
@@ -94,7 +102,7 @@ func (t *target) with(cert tls.Certificate) (*target, error) {
 	return &other, other.belongsTo(proto.DeviceID(t.leaf.Subject.CommonName))
 }
 
-// parseAddress reads the address of a broker that stands under key.
+// parseAddress parses the address of a broker, which key configures.
 func parseAddress(key, s string) (host, port string, err error) {
 	if s == "" {
 		return "", "", fmt.Errorf("%s is empty: give it as mqtts://host:8883", key)
@@ -118,19 +126,7 @@ func parseAddress(key, s string) (host, port string, err error) {
 	return host, port, nil
 }
 
-func (t *target) loadCA(path string) error {
-	if path == "" {
-		t.authority = "the public authorities, since ca is empty"
-		return nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the broker's authority: %w", err)
-	}
-	return t.trust(data, path)
-}
-
-// trust reads the authority in PEM, which lies where.
+// trust reads the authority in PEM; where names its source.
 func (t *target) trust(data []byte, where string) error {
 	t.roots = x509.NewCertPool()
 	var names []string
@@ -152,8 +148,8 @@ func (t *target) trust(data []byte, where string) error {
 	return nil
 }
 
-// checkCertificate makes sure that the certificate has a leaf whose key is the
-// private key at hand.
+// checkCertificate checks that the certificate has a leaf, and that it is for the private
+// key.
 func (t *target) checkCertificate() error {
 	if len(t.cert.Certificate) == 0 {
 		return errors.New("the device has no certificate for its broker: have its identity key certified by the broker's authority")
@@ -188,15 +184,4 @@ func (t *target) belongsTo(device proto.DeviceID) error {
 		return fmt.Errorf("the device's certificate is for %s, but this device is %q: have a certificate made with that common name", foreign.Name(cn), device)
 	}
 	return nil
-}
-
-func (t *target) tlsConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13,
-		RootCAs:    t.roots,
-		ServerName: t.serverName,
-		// Shown whatever authorities the broker lists, so that a broker which
-		// does not accept it says why instead of "certificate required".
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &t.cert, nil },
-	}
 }

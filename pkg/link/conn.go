@@ -12,21 +12,20 @@ import (
 
 // conn is a connection to the broker that knows why it ended.
 type conn struct {
-	net.Conn // a mqttframe.Conn
+	net.Conn // a mqttframe.Conn, which checks every packet
 	by       *dialer
 
 	mu    sync.Mutex
 	cause error // why cut was called
 }
 
-// newConn checks every packet that comes over t.
 func newConn(by *dialer, t net.Conn) *conn {
 	c := &conn{by: by}
 	c.Conn = &mqttframe.Conn{Conn: &tlsend.Conn{Conn: t}, Refuse: c.cut}
 	return c
 }
 
-// Read notes the error after which nothing comes any more.
+// Read returns the reason of cut, if that ended the connection.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == nil {
@@ -37,8 +36,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, cmp.Or(c.cause, err)
 }
 
-// Write is bounded in time, so that a connection that takes nothing more holds
-// nobody up.
+// Write is bounded in time, so that a stuck connection blocks nobody.
 func (c *conn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return 0, err
@@ -46,7 +44,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// cut ends the connection for a reason, which the reader gets.
+// cut closes the connection. Read returns why.
 func (c *conn) cut(why error) {
 	c.mu.Lock()
 	if c.cause == nil {

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Bounds in time. connectTime covers name lookup, TCP, TLS and MQTT's CONNECT.
+// Time limits. connectTime covers name lookup, TCP, TLS and MQTT's CONNECT.
 const (
 	connectTime = 20 * time.Second
 	writeTime   = 5 * time.Second
 	answerTime  = 10 * time.Second // for SUBACK and PUBACK
 )
 
-// sendBuffer bounds what the kernel holds back on a slow line (it takes up to four
-// megabytes else): what comes first must not come after a minute of what was before it.
+// sendBuffer bounds what the kernel buffers for a slow line, which is up to four megabytes
+// otherwise: a notice must not wait a minute behind what was sent before it.
 const sendBuffer = 32 << 10
 
 // dialer opens connections to the broker.
@@ -33,7 +33,7 @@ func newDialer(t *target) *dialer {
 	return &dialer{target: t, proxy: func(address string) (*url.URL, error) { return proxyFor(env, address) }}
 }
 
-// open connects and makes the TLS handshake.
+// open connects and does the TLS handshake.
 func (d *dialer) open(ctx context.Context) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
@@ -42,9 +42,16 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	if c, ok := raw.(*net.TCPConn); ok {
-		_ = c.SetWriteBuffer(sendBuffer) // without it all is only later
+		_ = c.SetWriteBuffer(sendBuffer) // if it fails, notices are only later
 	}
-	t := tls.Client(raw, d.tlsConfig())
+	t := tls.Client(raw, &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		RootCAs:    d.roots,
+		ServerName: d.serverName,
+		// Shown whatever authorities the broker lists, so that a broker which
+		// does not accept it says why instead of "certificate required".
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &d.cert, nil },
+	})
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)

@@ -12,9 +12,9 @@ type dropKind int
 
 const (
 	dropTopic    dropKind = iota // in: not a request topic
-	dropRetained                 // in: kept by the broker, so stale
+	dropRetained                 // in: retained by the broker, so stale
 	dropSize                     // in: larger than proto.MaxMessage
-	dropRate                     // in: beyond the client's allowance
+	dropRate                     // in: above the client's rate limit
 	dropInbox                    // in: the receiver is slower than the broker
 	dropOffline                  // out: no connection
 	dropOutbox                   // out: the connection is slower than the senders
@@ -31,7 +31,7 @@ type drops [dropKinds]atomic.Uint64
 
 func (d *drops) add(k dropKind) { d[k].Add(1) }
 
-// report logs once a minute what was dropped since the last time, if anything.
+// report logs once a minute what was dropped, if anything was.
 func (d *drops) report(ctx context.Context, log *slog.Logger) {
 	var reported [dropKinds]uint64
 	tick := time.NewTicker(reportPeriod)
@@ -48,7 +48,7 @@ func (d *drops) report(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// since returns log attributes of what rose above seen, and moves seen.
+// since returns log attributes of the counts above seen, and updates seen.
 func (d *drops) since(seen *[dropKinds]uint64) []any {
 	var out []any
 	for k := range d {

@@ -2,14 +2,14 @@ package link
 
 import "errors"
 
-// What Send returns.
+// Errors of Send.
 var (
 	ErrOffline = errors.New("no broker connection")
 	ErrFull    = errors.New("too many messages wait to be sent")
 	ErrMessage = errors.New("message too large or for no client")
 )
 
-// What can go wrong with a connection; explain has the sentences.
+// Faults of a connection; explain has the sentences.
 var (
 	errHandshake = errors.New("TLS handshake")
 	errProxy     = errors.New("proxy")
@@ -22,8 +22,8 @@ var (
 	errReconnect = errors.New("there is another network")
 )
 
-// Problem is why the broker can't be reached. Error is a sentence for people;
-// Unwrap gives the cause.
+// Problem is why the broker can't be reached. Error returns a sentence for people,
+// Unwrap the cause.
 type Problem struct {
 	Sentence string
 	cause    error

@@ -19,8 +19,8 @@ import (
 	"github.com/camd-project/camd/pkg/link/tlsend"
 )
 
-// explain makes a Problem of what ended an attempt or a session: a sentence that
-// says what is wrong, compared with what, and what to do.
+// explain returns the Problem of an error that ended an attempt or a session: a sentence
+// that says what is wrong, compared with what, and what to do.
 func (t *target) explain(err error, now time.Time) *Problem {
 	for _, f := range []func(error, time.Time) string{
 		t.explainOwn, t.explainRefusal, t.explainCertificate, t.explainAlert, t.explainNetwork,
@@ -32,7 +32,7 @@ func (t *target) explain(err error, now time.Time) *Problem {
 	return &Problem{Sentence: foreign.Line(fmt.Sprintf("The connection to the broker %s failed: %v.", t.address(), tlsend.Root(err))), cause: err}
 }
 
-// explainOwn has the sentences for what this package itself noticed.
+// explainOwn has the sentences for errors of this package.
 func (t *target) explainOwn(err error, _ time.Time) string {
 	var frame *mqttframe.Error
 	switch {
@@ -66,7 +66,7 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 // unsigned is what crypto/tls puts before the text of a key's error.
 const unsigned = "tls: failed to sign handshake: "
 
-// explainRefusal has the sentences for CONNACK codes. MQTT 3.1.1, 3.2.2.3.
+// explainRefusal has the sentences for CONNACK codes (MQTT 3.1.1, section 3.2.2.3).
 func (t *target) explainRefusal(err error, _ time.Time) string {
 	switch {
 	case errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
@@ -198,8 +198,8 @@ func names(c *x509.Certificate) string {
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 func day(t time.Time) string    { return t.UTC().Format("2006-01-02") }
 
-// clock is what the clock reads, only as exactly as it matters: a sentence that
-// changes every minute would be logged every minute.
+// clock formats the device's time only as exactly as needed: a sentence that changes every
+// minute would be logged every minute.
 func clock(now, than time.Time) string {
 	if now.Sub(than).Abs() > 48*time.Hour {
 		return day(now)

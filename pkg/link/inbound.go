@@ -9,8 +9,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// handle is called by the MQTT library for each message, in order. It never
-// blocks: size and allowance are checked here, before any queue.
+// handle is called by the MQTT library for each message, in order. It never blocks. Size
+// and rate are checked here, before any queue.
 func (l *Link) handle(_ mqtt.Client, m mqtt.Message) {
 	from, err := proto.ParseIn(l.device, m.Topic())
 	switch {
@@ -31,7 +31,7 @@ func (l *Link) handle(_ mqtt.Client, m mqtt.Message) {
 	}
 }
 
-// deliver hands the messages to the receiver, one at a time.
+// deliver passes the messages to the receiver, one at a time.
 func (l *Link) deliver(ctx context.Context) {
 	for {
 		select {

@@ -20,24 +20,24 @@ import (
 
 // Receiver takes the messages that clients send to the device.
 type Receiver interface {
-	// Account names the allowance that a client draws on; false for one that is no
-	// member. It must not block: it is asked for every message, before anything about
-	// the message is verified.
+	// Account returns the name under which a client's messages are limited, and false if
+	// the client is not a member. It must not block: it is called for every message, before
+	// anything about the message is verified.
 	Account(proto.ClientID) (string, bool)
-	// Receive takes one message. Calls come in the order of arrival, one at a
-	// time; while one lasts, messages wait in a bounded queue.
+	// Receive handles one message. It is called for one message at a time, in the order
+	// of arrival; meanwhile others wait in a bounded queue.
 	Receive(ctx context.Context, from proto.ClientID, msg []byte)
-	// Online is called whenever the device has come to its broker. It is short.
+	// Online is called each time the device has come online. It must return soon.
 	Online()
 }
 
-// inboxLength is that of the queue, in messages of at most proto.MaxMessage bytes. It
-// holds what one member and the strangers may send at once, and leaves room.
+// inboxLength is the length of the queue, in messages of at most proto.MaxMessage bytes. It
+// has room for the bursts of one member and of the strangers, and more.
 const inboxLength = 160
 
-// Link is the connection to the broker.
+// Link is the connection to the broker. It is safe for concurrent use.
 type Link struct {
-	dialer    atomic.Pointer[dialer] // another one after Take
+	dialer    atomic.Pointer[dialer] // Take replaces it
 	device    proto.DeviceID
 	log       *slog.Logger
 	condition *health.Condition
@@ -47,20 +47,20 @@ type Link struct {
 	birth, will []byte // the two values of the status topic
 
 	drops   drops
-	limiter limiter       // used by the MQTT library's handler alone
+	limiter limiter       // only the MQTT library's handler uses it
 	pauses  *pauses       // between the attempts of the MQTT library's connecting goroutine
 	inbox   chan message  // from the handler to deliver
 	changed chan struct{} // holds one: the connection may have changed
 	taken   chan struct{} // holds one: there is another certificate
 	echoed  chan struct{} // holds one: the broker carried the birth back
 
-	session atomic.Pointer[session] // nil unless one serves: subscribed, and said to be born
-	online  atomic.Bool             // one serves; false too once Run ends
+	session atomic.Pointer[session] // nil unless one serves: it has subscribed and published the birth
+	online  atomic.Bool             // a session serves, and Run has not ended
 
 	outbox   chan message // from Send to send
-	budget   budget       // of the outbox
+	backlog  backlog      // of the outbox
 	notices  chan notice  // from Notify to send
-	notified atomic.Int64 // notices that were taken and of which done was not called
+	notified atomic.Int64 // notices whose done has not been called yet
 	acks     chan unacknowledged
 
 	mu     sync.Mutex
@@ -73,8 +73,9 @@ type Link struct {
 	renewal *renewal                // nil unless Reconnect waits
 }
 
-// New validates and starts nothing. The certificate's common name must be device. birth is the status while the device
-// is online; of it the statement of the epoch stays when it goes.
+// New validates and starts nothing. The certificate's common name must be device. birth is
+// the status while the device is online; its statement of the epoch stays when it goes
+// offline.
 func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, birth proto.Status, login Login) (*Link, error) {
 	t, err := newTarget(cfg, login)
 	if err != nil {
@@ -91,7 +92,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 		pauses:    newPauses(),
 		inbox:     make(chan message, inboxLength),
 		outbox:    make(chan message, outboxLength),
-		budget:    budget{bytes: map[string]int{}},
+		backlog:   backlog{bytes: map[string]int{}},
 		notices:   make(chan notice, noticesLength),
 		acks:      make(chan unacknowledged, noticesLength),
 		changed:   make(chan struct{}, 1),
@@ -108,8 +109,8 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 	return l, nil
 }
 
-// Waiting is the link of a device that has no broker yet: it is offline, and its condition
-// gives the reason.
+// Waiting returns the link of a device that has no broker yet: it is offline, and its health
+// condition gives the reason.
 func Waiting(reason string, board *health.Board) *Link {
 	return &Link{condition: board.Condition("broker"), waits: reason}
 }
@@ -117,13 +118,13 @@ func Waiting(reason string, board *health.Board) *Link {
 // String names the component.
 func (l *Link) String() string { return "link" }
 
-// Deliver says who receives. It is called once, before Run.
+// Deliver sets the receiver. It must be called once, before Run.
 func (l *Link) Deliver(to Receiver) { l.to = to }
 
 // How long the end of Run lasts at most, beyond the bounds of dial.go.
 const (
 	lingerTime     = 250 * time.Millisecond // for what other parts send while they end too, or before Take's certificate is shown
-	farewellTime   = 2 * time.Second        // for what waits in the outbox and for the offline status
+	offlineTime    = 2 * time.Second        // for what waits in the outbox and for the offline status
 	disconnectTime = 3 * time.Second
 	abandonTime    = 20 * time.Millisecond // instead, where there is no connection
 )
@@ -143,13 +144,17 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
 	client := mqtt.NewClient(l.options(ctx))
-	client.Connect() // retries by itself; notify and follow learn how it goes
+	client.Connect() // retries by itself; notify and follow see the results
 
 	var wg sync.WaitGroup
 	wg.Go(func() { l.deliver(ctx) })
 	sent := make(chan struct{})
 	wg.Go(func() { defer close(sent); l.send(sending, client) })
-	wg.Go(l.acknowledge)
+	wg.Go(func() {
+		for u := range l.acks { // send closes it
+			u.done(u.wait())
+		}
+	})
 	wg.Go(func() { l.drops.report(ctx, l.log) })
 	ready()
 
@@ -187,11 +192,11 @@ func (l *Link) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// options sets the MQTT library up. All waiting between attempts is in pauses,
-// where it can be cut short: the library's own is set to next to nothing. It does not
-// reconnect by itself: what a lost connection left unacknowledged it would send again, as
-// something of long ago, and would keep the packet identifier of each until it is
-// acknowledged. After 65535 that are not it could not even subscribe.
+// options returns the MQTT library's options. All waiting between attempts is in pauses,
+// where it can be cut short, so the library's own is almost zero. The library must not
+// reconnect by itself: it would send unacknowledged messages of the lost connection again,
+// however old, and keep the packet identifier of each until it is acknowledged. After
+// 65535 of them it could not even subscribe.
 func (l *Link) options(ctx context.Context) *mqtt.ClientOptions {
 	d := l.dialer.Load()
 	return mqtt.NewClientOptions().

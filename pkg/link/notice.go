@@ -8,15 +8,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// noticesLength bounds the notices that are on their way. Whoever sends them keeps them,
-// and has one for each member on its way.
+// noticesLength bounds the notices that are on their way. Their sender keeps them, and sends
+// one at a time to each member.
 const noticesLength = 256
 
-// ackTime bounds the wait for a PUBACK. On a slow line the notice itself takes a while;
-// that the connection is dead is noticed by other ways before.
+// ackTime bounds the wait for a PUBACK. On a slow line the notice itself takes a while; a
+// dead connection is noticed earlier in other ways.
 const ackTime = time.Minute
 
-// notice is a message whose sender is told what became of it.
+// notice is a message; done gets its result.
 type notice struct {
 	message
 	done func(error)
@@ -29,9 +29,9 @@ type unacknowledged struct {
 	done    func(error)
 }
 
-// Notify is Send for what must not be lost: it goes before all that Send took, and done
-// is called, by another goroutine, when the broker has acknowledged it, or with an error
-// when that can't be known any more. If Notify itself returns an error done is not called.
+// Notify sends a message that must not be lost, ahead of all messages of Send. Another
+// goroutine calls done when the broker has acknowledged it, or with an error if that can't
+// be known any more. If Notify returns an error, done is not called.
 func (l *Link) Notify(to proto.ClientID, msg []byte, done func(error)) error {
 	if len(msg) > proto.MaxMessage || !to.Valid() {
 		return ErrMessage
@@ -50,7 +50,7 @@ func (l *Link) Notify(to proto.ClientID, msg []byte, done func(error)) error {
 	return nil
 }
 
-// publishNotice uses QoS 1 and does not wait for the acknowledgement: acknowledge does.
+// publishNotice uses QoS 1 and does not wait for the acknowledgement; Run does.
 func (l *Link) publishNotice(client mqtt.Client, n notice) {
 	s := l.session.Load()
 	if s == nil || !client.IsConnectionOpen() {
@@ -61,15 +61,8 @@ func (l *Link) publishNotice(client mqtt.Client, n notice) {
 	l.acks <- unacknowledged{s, token, n.done} // has room for all that Notify takes
 }
 
-// acknowledge reports to the senders of notices what became of them, until send has ended.
-func (l *Link) acknowledge() {
-	for u := range l.acks {
-		u.done(u.wait())
-	}
-}
-
-// wait bounds the token: one of a session that is over never completes. A broker that
-// acknowledges nothing is left.
+// wait waits for the acknowledgement, but not for ever: a token of a session that is over
+// never completes. A broker that does not acknowledge is disconnected.
 func (u unacknowledged) wait() error {
 	t := time.NewTimer(ackTime)
 	defer t.Stop()
@@ -92,10 +85,10 @@ func (u unacknowledged) wait() error {
 // session is a connection that serves.
 type session struct {
 	conn *conn
-	over chan struct{} // closed when it does not any more
+	over chan struct{} // closed when it no longer serves
 }
 
-// serve makes c the session that serves; nil: none does.
+// serve makes c the session that serves. If c is nil, none does.
 func (l *Link) serve(c *conn) {
 	var now *session
 	if c != nil {

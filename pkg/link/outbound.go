@@ -9,9 +9,9 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Bounds of what waits to be sent. Answers are counted in bytes: a member that fetches
-// pictures, or its guests together, leaves the way out to the others. Notices have a
-// queue of their own, which goes first.
+// Bounds of what waits to be sent. Answers are counted in bytes, so that a member that
+// fetches pictures, or its guests together, leaves room for the others. Notices have a
+// queue of their own, which is served first.
 const (
 	outboxBytes  = 1 << 20
 	accountBytes = 128 << 10 // of outboxBytes
@@ -25,14 +25,15 @@ type message struct {
 	account string // outbound
 }
 
-// budget counts the bytes that wait, by account.
-type budget struct {
+// backlog counts the bytes that wait, by account.
+type backlog struct {
 	mu    sync.Mutex
 	bytes map[string]int
 	total int
 }
 
-func (b *budget) take(m message) bool {
+// add counts a message, and reports whether it may wait.
+func (b *backlog) add(m message) bool {
 	n := len(m.bytes) + messageBytes
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +45,7 @@ func (b *budget) take(m message) bool {
 	return true
 }
 
-func (b *budget) give(m message) {
+func (b *backlog) remove(m message) {
 	n := len(m.bytes) + messageBytes
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,10 +55,9 @@ func (b *budget) give(m message) {
 	}
 }
 
-// Send hands a sealed message for a client to the broker and never blocks. msg
-// must not be changed afterwards. The error is ErrOffline, ErrFull or ErrMessage;
-// without one the message may still be lost with the connection, which the client
-// notices by the missing answer.
+// Send sends a sealed message to a client and never blocks. msg must not be changed
+// afterwards. The error is ErrOffline, ErrFull or ErrMessage. Even without an error the
+// message may be lost with the connection; then the client asks again.
 func (l *Link) Send(to proto.ClientID, msg []byte) error {
 	if len(msg) > proto.MaxMessage || !to.Valid() {
 		return ErrMessage
@@ -68,20 +68,20 @@ func (l *Link) Send(to proto.ClientID, msg []byte) error {
 	}
 	account, _ := l.to.Account(to) // all who are no members share one
 	m := message{to, msg, account}
-	if l.budget.take(m) {
+	if l.backlog.add(m) {
 		select {
 		case l.outbox <- m:
 			return nil
 		default:
-			l.budget.give(m)
+			l.backlog.remove(m)
 		}
 	}
 	l.drops.add(dropOutbox)
 	return ErrFull
 }
 
-// send publishes what Send and Notify took, each in order, notices first. After ctx has
-// ended it empties both and returns.
+// send publishes the messages of Notify and of Send, each in order, notices first. After
+// ctx has ended it publishes what is left and returns.
 func (l *Link) send(ctx context.Context, client mqtt.Client) {
 	defer close(l.acks)
 	for {
@@ -120,12 +120,12 @@ func (l *Link) empty(client mqtt.Client) {
 	}
 }
 
-// publish uses QoS 0: with QoS 1 it would have to be kept until it is acknowledged,
+// publish uses QoS 0: with QoS 1 the message would be kept until it is acknowledged,
 // without bound while the broker is away, and sent again when nobody waits for it any
 // more. A client that misses an answer asks again and gets the first answer. The token
-// completes with the write, which is bounded.
+// completes with the write, which is bounded in time.
 func (l *Link) publish(client mqtt.Client, m message) {
-	defer l.budget.give(m)
+	defer l.backlog.remove(m)
 	if !client.IsConnectionOpen() { // the library would report success
 		l.drops.add(dropOffline)
 		return

@@ -6,36 +6,36 @@ import (
 	"time"
 )
 
-// renewal is somebody who waits for the next session.
+// renewal is a Reconnect that waits for the next session.
 type renewal struct {
-	not  *conn         // the connection of before
-	came chan struct{} // closed when another one serves
+	old  *conn         // the connection before
+	done chan struct{} // closed when another one serves
 }
 
-// Reconnect connects to the broker once more, over whatever network there is now, and returns
-// when that session serves. Until then attempts follow one another soon; the present
-// connection, which may be dead without anybody having noticed, is ended at once. If ctx
-// ends before, the error is a *Problem. One caller at a time may wait.
+// Reconnect connects to the broker again, over the network that there is now, and returns
+// when the new session serves. It ends the present connection at once, which may be dead
+// though nobody has noticed. Pauses between attempts are short meanwhile. If ctx ends
+// first, the error is a *Problem. Only one caller may wait at a time.
 func (l *Link) Reconnect(ctx context.Context) error {
 	if l.waits != "" {
 		return &Problem{Sentence: l.waits}
 	}
 	l.pauses.hurry.Add(1)
 	defer l.pauses.hurry.Add(-1)
-	r := &renewal{came: make(chan struct{})}
+	r := &renewal{done: make(chan struct{})}
 	l.mu.Lock()
-	r.not, l.renewal, l.last = l.conn, r, errReconnect
+	r.old, l.renewal, l.last = l.conn, r, errReconnect
 	stop := l.attempt
 	l.mu.Unlock()
-	if r.not != nil {
-		r.not.cut(errReconnect)
+	if r.old != nil {
+		r.old.cut(errReconnect)
 	}
 	if stop != nil {
 		stop(errReconnect)
 	}
 	l.pauses.end()
 	select {
-	case <-r.came:
+	case <-r.done:
 		return nil
 	case <-ctx.Done():
 	}
@@ -49,12 +49,12 @@ func (l *Link) Reconnect(ctx context.Context) error {
 	return l.dialer.Load().explain(why, time.Now())
 }
 
-// renewed tells whoever waits for it that a session serves.
+// renewed ends a Reconnect that waits for a session.
 func (l *Link) renewed(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.renewal != nil && c != l.renewal.not {
-		close(l.renewal.came)
+	if l.renewal != nil && c != l.renewal.old {
+		close(l.renewal.done)
 		l.renewal = nil
 	}
 }

@@ -2,9 +2,9 @@ package link
 
 import "time"
 
-// A broker that ends a session in good order, and takes a new one at once, has most
-// likely given its name to somebody else. It tells nobody so (section 3.1.4 of MQTT 3.1.1), so
-// several such ends within a while are taken for it.
+// A broker that ends a session without an error, and accepts a new one at once, has most
+// likely given the device's name to somebody else. It does not say so (MQTT 3.1.1, section
+// 3.1.4), so several such ends within a while count as a sign of it.
 const (
 	rivalEnds   = 3
 	rivalMemory = 5 * time.Minute
@@ -16,7 +16,7 @@ type rivals struct {
 	last time.Time
 }
 
-// ended notes that a session which served was ended by the broker.
+// ended counts a serving session that the broker ended.
 func (r *rivals) ended(now time.Time) {
 	if now.Sub(r.last) > rivalMemory {
 		r.ends = 0
@@ -25,7 +25,7 @@ func (r *rivals) ended(now time.Time) {
 	r.last = now
 }
 
-// refused notes an attempt that failed: then the broker itself was in trouble.
+// refused is called when an attempt fails: then the broker itself was in trouble.
 func (r *rivals) refused() { r.ends = 0 }
 
 // present reports whether somebody else uses the device's name, and until when that

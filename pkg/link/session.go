@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// open is the MQTT library's way to a connection.
+// open opens a connection for the MQTT library.
 func (l *Link) open(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -34,9 +34,9 @@ func (l *Link) open(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
-// notify is told by the MQTT library of each step, and pauses it before an
-// attempt. Connected and Lost come from goroutines of their own, in any order:
-// follow looks at how things are instead.
+// notify is called by the MQTT library at each step, and makes it wait before an attempt.
+// Connected and Lost come from goroutines of their own, in any order, so follow looks at
+// the state of the connection instead.
 func (l *Link) notify(ctx context.Context, n mqtt.ConnectionNotification) {
 	switch n := n.(type) {
 	case mqtt.ConnectionNotificationConnecting:
@@ -73,7 +73,7 @@ func (l *Link) poke() {
 	}
 }
 
-// lastServed tells, once, for how long the last session has served; 0 if it did not.
+// lastServed returns, once, for how long the last session has served; 0 if it did not.
 func (l *Link) lastServed() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,8 +85,8 @@ func (l *Link) lastServed() time.Duration {
 	return max(time.Since(since), 1)
 }
 
-// follow makes a new connection serve. It takes the connection that serves already,
-// if any, and returns the one that serves now.
+// follow makes a new connection serve. It is given the connection that serves already, if
+// any, and returns the one that serves now.
 func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *conn {
 	l.mu.Lock()
 	c := l.conn
@@ -100,7 +100,7 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	}
 	l.serve(nil)
 	if err := l.announce(ctx, client); err != nil {
-		c.cut(err) // the library notices, and note is told the reason
+		c.cut(err) // the library notices, and note gets the reason
 		return nil
 	}
 	l.mu.Lock()
@@ -112,9 +112,9 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	return c
 }
 
-// assess brings the health condition up to how the connection is. It returns when to
-// look again, zero if that is not needed: somebody who used the device's name is
-// spoken of for a while, also while the device has its session back.
+// assess sets the health condition by the state of the connection. It returns when to look
+// again, or zero if that is not needed: that somebody else used the device's name is
+// reported for a while, even when the device has its session back.
 func (l *Link) assess(client mqtt.Client) (again time.Time) {
 	now := time.Now()
 	l.mu.Lock()
@@ -136,13 +136,12 @@ func (l *Link) assess(client mqtt.Client) (again time.Time) {
 	return again
 }
 
-// announce subscribes and then publishes the birth, so that whoever sees the
-// device online can reach it. The birth must come back: a broker may answer what its
-// topic rules forbid as if it were granted.
+// announce subscribes and then publishes the birth, so that everyone who sees the device
+// online can reach it. The birth must come back, because a broker may answer as if it
+// granted what its topic rules forbid.
 //
-// The subscription has QoS 0: a request that is lost with a connection is asked
-// again by its client under the same identifier, and a broker that may send
-// nothing else has no hold on the library's store.
+// The subscription has QoS 0: if a request is lost with a connection, its client sends it
+// again under the same identifier, and the broker can't fill the library's store.
 func (l *Link) announce(ctx context.Context, client mqtt.Client) error {
 	if err := subscribe(ctx, client, proto.TopicInFilter(l.device), l.handle); err != nil {
 		return err
@@ -160,8 +159,8 @@ func (l *Link) announce(ctx context.Context, client mqtt.Client) error {
 	return l.awaitEcho(ctx, client)
 }
 
-// awaitEcho waits for the birth, but not on a connection that is lost meanwhile: nobody
-// makes another one before it returns.
+// awaitEcho waits for the birth, and returns if the connection is lost meanwhile: there is
+// no other connection before it returns.
 func (l *Link) awaitEcho(ctx context.Context, client mqtt.Client) error {
 	t := time.NewTimer(answerTime)
 	defer t.Stop()
@@ -182,7 +181,7 @@ func (l *Link) awaitEcho(ctx context.Context, client mqtt.Client) error {
 	}
 }
 
-// echo takes what the broker carries of the device's own status.
+// echo handles messages on the device's own status topic.
 func (l *Link) echo(_ mqtt.Client, m mqtt.Message) {
 	if m.Retained() || !bytes.Equal(m.Payload(), l.birth) {
 		return
@@ -204,7 +203,7 @@ func subscribe(ctx context.Context, client mqtt.Client, filter string, handle mq
 	return nil
 }
 
-// wait bounds a token: some never complete after a reconnect.
+// wait waits for a token, but not for ever: some never complete after a reconnect.
 func wait(ctx context.Context, token mqtt.Token) error {
 	t := time.NewTimer(answerTime)
 	defer t.Stop()
@@ -218,26 +217,26 @@ func wait(ctx context.Context, token mqtt.Token) error {
 	}
 }
 
-// end says that the device is offline and disconnects, once the sender is done. A
-// connection that takes nothing any more is cut.
+// end publishes that the device is offline and disconnects, after the sender has ended. A
+// connection that is stuck is cut.
 func (l *Link) end(client mqtt.Client, sent <-chan struct{}) {
 	l.mu.Lock()
 	c := l.conn
 	l.mu.Unlock()
 	if c != nil {
-		defer time.AfterFunc(farewellTime, func() { c.cut(errStopping) }).Stop()
+		defer time.AfterFunc(offlineTime, func() { c.cut(errStopping) }).Stop()
 	}
 	<-sent
 	if client.IsConnectionOpen() {
-		client.Publish(proto.TopicStatus(l.device), 1, true, l.will).WaitTimeout(farewellTime)
+		client.Publish(proto.TopicStatus(l.device), 1, true, l.will).WaitTimeout(offlineTime)
 		client.Disconnect(uint(disconnectTime.Milliseconds()))
 		return
 	}
 	if c != nil {
 		c.cut(errStopping) // it may be waiting for its CONNACK
 	}
-	// Without a connection the library waits the whole time for one to send its
-	// DISCONNECT to, and goes on for as long after the attempt that it was in.
+	// Without a connection the library waits the whole time for one on which to send its
+	// DISCONNECT, and as long again after the attempt that was under way.
 	client.Disconnect(uint(abandonTime.Milliseconds()))
 	time.Sleep(abandonTime)
 }

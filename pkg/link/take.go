@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Try connects to the broker once with another certificate, and sees whether the broker
-// carries what the device publishes then. The session that there is goes on: this
+// Try connects to the broker once with another certificate, and checks that the broker
+// carries what the device publishes then. The present session goes on, because this
 // connection has an MQTT client identifier of its own. The error is a *Problem as Check
-// has it, or says what is wrong with the certificate.
+// returns it, or says what is wrong with the certificate.
 func (l *Link) Try(ctx context.Context, cert tls.Certificate) error {
 	t, err := l.dialer.Load().with(cert)
 	if err != nil {
 		return err
 	}
 	t.clientID = passing()
-	// The birth as every member knows it, in other bytes, so that announce does not take
-	// it for its own. It is not retained.
+	// The birth, but in other bytes, so that announce does not take it for its own. It is
+	// not retained.
 	birth := append(slices.Clone(l.birth), ' ')
 	if err := connectOnce(ctx, newDialer(t), birth, nil); err != nil {
 		return t.explain(err, time.Now())
@@ -28,9 +28,9 @@ func (l *Link) Try(ctx context.Context, cert tls.Certificate) error {
 	return nil
 }
 
-// Take has the link show another certificate, with which Try went well, from its next
-// connection on. Run makes that at once, when the present one has had time to carry what
-// waits for it. Sessions of viewers go on.
+// Take makes the link use another certificate, with which Try succeeded, from its next
+// connection on. Run reconnects soon, when the present connection has had time to send what
+// waits. Sessions of viewers go on.
 func (l *Link) Take(cert tls.Certificate) error {
 	t, err := l.dialer.Load().with(cert)
 	if err != nil {
@@ -44,7 +44,7 @@ func (l *Link) Take(cert tls.Certificate) error {
 	return nil
 }
 
-// cutOlder ends a connection that another certificate was shown for.
+// cutOlder ends a connection that uses another certificate.
 func (l *Link) cutOlder() {
 	l.mu.Lock()
 	c := l.conn
@@ -54,7 +54,7 @@ func (l *Link) cutOlder() {
 	}
 }
 
-// passing is an MQTT client identifier for one connection.
+// passing returns an MQTT client identifier for one connection.
 func passing() string {
 	b := make([]byte, clientIDSize)
 	_, _ = rand.Read(b) // never fails

@@ -12,9 +12,9 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Trial connects once as Check does, by settings that are not in force. The session that
-// there may be goes on: this connection has an MQTT client identifier of its own. The
-// error is a *Problem, or says what is wrong with the settings.
+// Trial connects once as Check does, with settings that are not in use yet. A session of
+// the device goes on, because this connection has an MQTT client identifier of its own.
+// The error is a *Problem, or says what is wrong with the settings.
 func Trial(ctx context.Context, cfg Config, device proto.DeviceID, login Login) error {
 	t, err := newTarget(cfg, login)
 	if err != nil {
@@ -24,14 +24,14 @@ func Trial(ctx context.Context, cfg Config, device proto.DeviceID, login Login) 
 		return err
 	}
 	t.clientID = passing()
-	// The blank tells it from what a session of this device may publish.
+	// The blank distinguishes it from what a session of this device may publish.
 	if err := connectOnce(ctx, newDialer(t), []byte(`{"online":false} `), nil); err != nil {
 		return t.explain(err, time.Now())
 	}
 	return nil
 }
 
-// Code files the problem among those of setting a device up. docs/protocol.md 3.11.
+// Code returns the problem's code for setting a device up. docs/protocol.md 3.11.
 func (p *Problem) Code() proto.Code {
 	var (
 		host    x509.HostnameError
@@ -56,5 +56,5 @@ func (p *Problem) Code() proto.Code {
 		errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return proto.CodeBrokerUnreachable
 	}
-	return proto.CodeBrokerRefused // it is there, and does not do what a broker has to
+	return proto.CodeBrokerRefused // it is there, and does not do what a broker must
 }
