@@ -68,7 +68,7 @@ func newBox(t *testing.T) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.authority.Close() })
-	b.authority.Provision(b)
+	b.authority.NewGate(auth.Deps{Provisioner: b})
 	return b
 }
 

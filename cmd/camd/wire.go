@@ -87,8 +87,8 @@ func clockOf(cfg config.Config) trustedtime.Clock {
 	return kernelClock
 }
 
-// senses closes the camera's eye and ear for privacy mode.
-type senses struct {
+// captureDevices closes the camera and the microphone for privacy mode.
+type captureDevices struct {
 	camera     *capture.Camera
 	microphone *audio.Microphone
 	sessions   *live.Server
@@ -96,7 +96,7 @@ type senses struct {
 }
 
 // SetPrivacy returns when both devices are closed, and nothing of what they gave is kept.
-func (s senses) SetPrivacy(on bool) {
+func (s captureDevices) SetPrivacy(on bool) {
 	s.camera.SetPrivacy(on)
 	s.microphone.SetPrivacy(on)
 	if on {
@@ -149,11 +149,9 @@ func join(ctx context.Context, cfg config.Config, out *logging.Log, board *healt
 	archive := prompts(cfg.Audio.Prompts, log, board)
 	announcements := newAnnouncer(log, loudspeaker{speaker}, archive)
 	told := &feedback{Provisioner: own, say: announcements.clip}
-	authority.Provision(told)
 	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
 		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Indicator: indicator})
-	authority.Govern(senses{camera, microphone, sessions, events})
-	gate := authority.NewGate(outward)
+	gate := authority.NewGate(auth.Deps{Sender: outward, Capture: captureDevices{camera, microphone, sessions, events}, Provisioner: told})
 	outward.Deliver(gate)
 	floor := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
 	updates, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})

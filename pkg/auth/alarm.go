@@ -36,10 +36,10 @@ func (a *Authority) alarm(_ context.Context, r Request, q proto.Alarm) (Result, 
 	return Result{Entry: &index}, nil
 }
 
-// setBack says, once since the start, that a member showed a checkpoint which this
-// log signed and does not continue: the storage is an older copy, and members who
-// were removed since may be back.
-func (a *Authority) setBack(m *member) {
+// rollback logs, once since the start, that a member showed a checkpoint which this log
+// signed and does not continue: the storage is an older copy, and members who were removed
+// since may be back.
+func (a *Authority) rollback(m *member) {
 	if !a.older.CompareAndSwap(false, true) {
 		return
 	}

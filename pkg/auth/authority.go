@@ -36,39 +36,39 @@ type Config struct {
 	Check func(ctx context.Context, path string) error
 }
 
-// Authority owns what decides: identity, epoch, members, access log and the
-// pairing window.
+// Authority owns what decides: household keys, members, access log and the pairing window.
 type Authority struct {
 	cfg Config
 	log *slog.Logger
 
-	identity  *identity.Identity
-	household *household
-	trust     *store.DB
-	logs      *store.DB
-	members   *members
-	policy    *policy
-	journal   *journal
-	senses    Senses      // set by Govern
-	gate      *Gate       // set by NewGate
-	older     atomic.Bool // the storage was shown to be an older copy
-	steps     steps       // of updates
-	setup     Provisioner // set by Provision
+	identity   *identity.Identity
+	household  *household
+	trust      *store.DB
+	logs       *store.DB
+	members    *members
+	policy     *policy
+	sessions   *activeSessions
+	queues     *queues
+	allowances *allowances
+	journal    *journal
+	changes    *changes
+	steps      steps       // of updates
+	older      atomic.Bool // the storage was shown to be an older copy
 
-	changes sync.Mutex // over each change of members, settings and privacy, from decision to effect
-	ending  sync.Mutex // over Evict and Reset
-	over    bool       // the epoch ends: nothing changes any more; under changes
-	cut     *uint64    // entry of a change that was logged and not made; under changes
+	capture     CaptureDevices // set by NewGate
+	provisioner Provisioner    // set by NewGate
 
-	joining chan struct{} // holds one value while a handshake is under way
-	mu      sync.Mutex
-	window  *window       // nil when closed
-	turned  chan struct{} // closed when the window next opens or closes; nil: nobody waits for it
+	ending sync.Mutex // over Evict and Reset
+
+	handshake chan struct{} // holds one value while a handshake is under way
+	mu        sync.Mutex
+	window    *window       // nil when closed
+	turned    chan struct{} // closed when the window next opens or closes; nil: nobody waits for it
 }
 
-// Open reads the state folder, in which InitFactory made an identity. Damage
-// found by a completed check begins a new epoch with nobody enrolled; anything
-// else that goes wrong is an error, and nothing is changed.
+// Open reads the state folder, in which identity.Init made an identity. Damage that a
+// completed check found begins a new epoch with nobody enrolled; anything else that goes
+// wrong is an error, and nothing is changed.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board) (*Authority, error) {
 	log = log.With("component", "auth")
 	id, err := identity.Load(cfg.State, cfg.TPM)
@@ -79,47 +79,52 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	if cfg.Abort == nil {
-		cfg.Abort = func(reason string) { panic(reason) }
+	a, err := newAuthority(o, board.Condition("auth"))
+	if err != nil {
+		return nil, errors.Join(err, o.close())
 	}
-	a := &Authority{cfg: cfg, log: log, identity: id, joining: make(chan struct{}, 1), household: o.household,
-		trust: o.trust, logs: o.logs, members: o.members, senses: noSenses{}, setup: fixed{}, cut: o.cut}
-	a.journal = &journal{log: o.journal, slog: log, condition: board.Condition("auth"), state: health.Starting}
-	if err := a.begin(); err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
-	a.NewGate(nobody{})
 	return a, nil
 }
 
-// begin sees to it that entry 0 of every epoch says why the epoch began, deals with a
-// change that a power cut interrupted, and reports.
-func (a *Authority) begin() error {
-	c, err := readChoices(a.trust)
-	if err != nil {
-		return err
+// newAuthority makes an Authority of what was opened. The log gets entry 0 of a new epoch,
+// which says why it began, and a change that a power cut interrupted is dealt with.
+func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
+	cfg, log := o.cfg, o.log
+	if cfg.Abort == nil {
+		cfg.Abort = func(reason string) { panic(reason) }
 	}
-	times, err := trustedtime.Load(a.trust, a.cfg.Clock, a.cfg.Built, a.log)
+	chosen, err := readChoices(o.trust)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.policy = &policy{members: a.members, time: times, defaults: a.cfg.Household, name: a.cfg.Name}
-	a.policy.chosen.Store(&c)
-	a.policy.privacy.Store(c.Privacy)
-	told, err := a.journal.recall()
+	times, err := trustedtime.Load(o.trust, cfg.Clock, cfg.Built, log)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.journal.teller = newTeller(a.members, a.policy, a.journal.noticed.Load(), told)
-	n, err := a.journal.log.Head()
+	noticed, told, err := o.journal.Noticed()
+	if err != nil {
+		return nil, err
+	}
+	p := &policy{members: o.members, time: times, defaults: cfg.Household, name: cfg.Name}
+	p.chosen.Store(&chosen)
+	p.privacy.Store(chosen.Privacy)
+	sessions := &activeSessions{members: o.members, policy: p, abort: cfg.Abort, of: map[proto.ClientID][]*session{}}
+	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, teller: newTeller(o.members, p, noticed, told)}
+	j.noticed.Store(noticed)
+	q := newQueues(o.members)
+	a := &Authority{cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
+		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
+		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
+		capture: noCapture{}, provisioner: fixed{}, handshake: make(chan struct{}, 1)}
+	n, err := j.log.Head()
 	if err == nil && n == 0 {
-		_, err = a.journal.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: a.household.reason})
+		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.household.reason})
 	}
 	if err == nil {
-		err = a.finish()
+		err = a.changes.finish()
 	}
 	a.report()
-	return err
+	return a, err
 }
 
 // report sets the health condition by what is known of members and epoch.
@@ -142,10 +147,10 @@ func (a *Authority) Close() error {
 	return errors.Join(a.trust.Close(), a.logs.Close())
 }
 
-// Identity is the device's.
+// Identity returns the device's identity.
 func (a *Authority) Identity() *identity.Identity { return a.identity }
 
-// Epoch is the household epoch and why it began.
+// Epoch returns the household epoch and why it began.
 func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.household.reason }
 
 // Trio is the signed trio of the epoch. docs/protocol.md 2.4.
@@ -159,10 +164,10 @@ func (a *Authority) Statement() (string, error) {
 	return string(jws), err
 }
 
-// Owned tells whether anyone is enrolled.
+// Owned reports whether anyone is enrolled.
 func (a *Authority) Owned() bool { return a.members.count() > 0 }
 
-// MemberName is what the household calls a member; empty for one it doesn't know.
+// MemberName returns what the household calls a member; empty if it has no such member.
 func (a *Authority) MemberName(c proto.ClientID) string {
 	if m := a.members.get(c); m != nil {
 		return m.Name

@@ -30,7 +30,7 @@ func benchGate(b *testing.B, members int) (*Gate, keys, heard) {
 		enrol(b, a, newKeys(b), proto.OwnerScopes()...)
 	}
 	out := make(heard, 2*members)
-	g := newGate(a, out)
+	g := newGate(a, Deps{Sender: out})
 	g.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 		return Result{Body: proto.StatusAnswer{Device: g.device, Version: "1.0.0"}}, nil
 	}))
@@ -63,7 +63,7 @@ func BenchmarkAnswer(b *testing.B) {
 	for range b.N {
 		b.StopTimer()
 		seq++
-		msg, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: g.household.epoch, Nonce: g.nonces.fresh(),
+		msg, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: g.household.epoch, Nonce: g.queues.nonces.fresh(),
 			Sequence: seq, ID: rand.Text(), IssuedAt: time.Now().Unix(), Op: proto.OpStatus, Checkpoint: cp.Note}, anna.sig, g.household.enc.PublicKey())
 		if err != nil {
 			b.Fatal(err)
@@ -88,7 +88,7 @@ func BenchmarkNotice(b *testing.B) {
 			n := notice{index: 7, previous: 5, text: string(text)}
 			for b.Loop() {
 				for _, m := range g.members.current.Load().members {
-					if _, err := g.sealNotice(n, m); err != nil {
+					if _, err := g.household.sealNotice(n, m); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -45,13 +45,13 @@ func (l *CertificateLog) Taken(until time.Time) (err error) {
 			return proto.Refuse(proto.CodeRevoked)
 		case m.Role != proto.RoleOwner:
 			return proto.Refuse(proto.CodeScope)
-		case !a.gate.mayStart(m):
+		case !a.allowances.mayStart(m):
 			return proto.Refuse(proto.CodeBusy)
 		}
 		e = actor{m}.entry(accesslog.KindCertificate)
 		e.Op = proto.OpCertificate
 	}
-	if code := a.gate.closed(); code != "" {
+	if code := a.sessions.whyBarred(); code != "" {
 		return proto.Refuse(code)
 	}
 	e.Until = until.Unix()

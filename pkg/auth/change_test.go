@@ -154,7 +154,7 @@ var cutCases = map[string]cutCase{
 	"settings":           {proto.OpSetSettings, func(*house, *person, *person) any { return proto.SettingsChange{Name: new("porch")} }, false},
 }
 
-// happened tells whether a change of a case is in force.
+// happened reports whether a change of a case is in force.
 func (c cutCase) happened(h *house, bob, dora, eve *person) bool {
 	body := c.body(h, bob, eve)
 	switch q := body.(type) {
@@ -309,21 +309,21 @@ func TestStoreSetBack(t *testing.T) {
 
 // Rows that can't stand beside each other are damage: nobody gains by them.
 func TestRowsThatContradictEachOther(t *testing.T) {
-	for name, harm := range map[string]func(all *roll, anna, bob, carl *person){
-		"a guest of nobody":     func(all *roll, _, _, carl *person) { changeRow(all, carl, func(m *member) { m.Parent = "" }) },
-		"a guest of a stranger": func(all *roll, _, bob, _ *person) { delete(all.members, bob.id) },
-		"a guest of a guest": func(all *roll, _, bob, carl *person) {
+	for name, harm := range map[string]func(all *snapshot, anna, bob, carl *person){
+		"a guest of nobody":     func(all *snapshot, _, _, carl *person) { changeRow(all, carl, func(m *member) { m.Parent = "" }) },
+		"a guest of a stranger": func(all *snapshot, _, bob, _ *person) { delete(all.members, bob.id) },
+		"a guest of a guest": func(all *snapshot, _, bob, carl *person) {
 			changeRow(all, bob, func(m *member) { m.Role, m.Parent = proto.RoleGuest, carl.id })
 		},
-		"an adult of a parent": func(all *roll, anna, bob, _ *person) { changeRow(all, bob, func(m *member) { m.Parent = anna.id }) },
-		"nobody is an owner": func(all *roll, anna, _, _ *person) {
+		"an adult of a parent": func(all *snapshot, anna, bob, _ *person) { changeRow(all, bob, func(m *member) { m.Parent = anna.id }) },
+		"nobody is an owner": func(all *snapshot, anna, _, _ *person) {
 			changeRow(all, anna, func(m *member) { m.Role = proto.RoleAdult })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inHouse(t, func(t *testing.T, h *house) {
 				anna, bob, carl, _ := h.household()
-				if err := h.a.members.update(func(all *roll) { harm(all, anna, bob, carl) }, nil); err != nil {
+				if err := h.a.members.update(func(all *snapshot) { harm(all, anna, bob, carl) }, nil); err != nil {
 					t.Fatal(err)
 				}
 				h.restart()
@@ -335,7 +335,7 @@ func TestRowsThatContradictEachOther(t *testing.T) {
 	}
 }
 
-func changeRow(all *roll, p *person, f func(*member)) {
+func changeRow(all *snapshot, p *person, f func(*member)) {
 	m := *all.members[p.id]
 	f(&m)
 	all.members[p.id] = &m

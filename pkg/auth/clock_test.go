@@ -288,7 +288,8 @@ func TestGuestsRestWithoutAnOwner(t *testing.T) {
 		h.stop()
 		for range int(d / time.Hour) {
 			time.Sleep(time.Hour)
-			h.a.tidy()
+			h.a.policy.time.Tick()
+			h.a.journal.tidy(h.a.policy.time.Floor())
 		}
 		h.restart()
 	}
@@ -355,9 +356,9 @@ func TestSuspensionEndsASession(t *testing.T) {
 			return meta.PutNumber(tx, "alone", uint64((30*24*time.Hour-time.Minute)/time.Second))
 		})
 		if err == nil {
-			h.gate.mu.Lock() // which each review takes
+			h.a.sessions.mu.Lock() // which each review takes
 			h.a.policy.time, err = trustedtime.Load(h.a.trust, h.wall.now, time.Time{}, h.a.log)
-			h.gate.mu.Unlock()
+			h.a.sessions.mu.Unlock()
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -19,16 +19,16 @@ const filePending = "pending"
 
 // pending is what the file holds. docs/protocol.md 11.1.
 type pending struct {
-	Reset    bool       `json:"reset,omitempty"`
-	Epoch    uint64     `json:"ep"`       // the epoch that ends
-	Settings choices    `json:"settings"` // stay, unless Reset
-	Farewell []farewell `json:"farewell,omitempty"`
+	Reset        bool          `json:"reset,omitempty"`
+	Epoch        uint64        `json:"ep"`       // the epoch that ends
+	Settings     choices       `json:"settings"` // stay, unless Reset
+	FinalNotices []finalNotice `json:"farewell,omitempty"`
 
 	damaged bool // the file was there, and what it said is lost
 }
 
-// farewell is a last notice, sealed under the epoch that ends. docs/protocol.md 11.1.
-type farewell struct {
+// finalNotice is a last notice, sealed under the epoch that ends. docs/protocol.md 11.1.
+type finalNotice struct {
 	To      proto.ClientID `json:"to"`
 	Message []byte         `json:"msg"`
 }
@@ -53,7 +53,7 @@ func (a *Authority) Reset() error { return a.end(true) }
 func (a *Authority) end(reset bool) error {
 	a.ending.Lock()
 	defer a.ending.Unlock()
-	living := a.gate.bar(proto.CodeRevoked)
+	living := a.sessions.bar(proto.CodeRevoked)
 	a.CloseWindow()
 	err := a.writePending(reset)
 	if err != nil { // a full disk, say; without members the next start begins an epoch too
@@ -63,10 +63,10 @@ func (a *Authority) end(reset bool) error {
 	if err != nil {
 		return fmt.Errorf("end the epoch: %w", err)
 	}
-	a.changes.Lock()
-	defer a.changes.Unlock()
-	a.over = true
-	a.wait(living)
+	a.changes.mu.Lock()
+	defer a.changes.mu.Unlock()
+	a.changes.over = true
+	a.sessions.wait(living)
 	return nil
 }
 
@@ -75,8 +75,8 @@ func (a *Authority) writePending(reset bool) error {
 		return nil // a reset that is decided stays one
 	}
 	p := pending{Reset: reset, Epoch: a.household.epoch}
-	if last := a.farewell(reset); !reset { // of a reset household nothing stays
-		p.Settings, p.Farewell = *a.policy.chosen.Load(), last
+	if last := a.finalNotices(reset); !reset { // of a reset household nothing stays
+		p.Settings, p.FinalNotices = *a.policy.chosen.Load(), last
 		p.Settings.Privacy = a.policy.privacy.Load()
 	}
 	text, err := json.Marshal(p)
@@ -86,9 +86,9 @@ func (a *Authority) writePending(reset bool) error {
 	return store.WriteFile(filepath.Join(a.cfg.State, filePending), text)
 }
 
-// farewell logs the end and sends it to everyone. A log that can't be written stops
+// finalNotice logs the end and sends it to everyone. A log that can't be written stops
 // nobody from closing the camera.
-func (a *Authority) farewell(reset bool) (l []farewell) {
+func (a *Authority) finalNotices(reset bool) (l []finalNotice) {
 	kind := accesslog.KindEvict
 	if reset {
 		kind = accesslog.KindReset
@@ -105,12 +105,12 @@ func (a *Authority) farewell(reset bool) (l []farewell) {
 	}
 	n := notice{index, index, string(records[0].Text)}
 	for _, m := range a.members.current.Load().members {
-		msg, err := a.gate.sealNotice(n, m)
+		msg, err := a.household.sealNotice(n, m)
 		if err != nil {
 			a.log.Warn("no last notice", "client", string(m.id), "error", err)
 			continue
 		}
-		l = append(l, farewell{m.id, msg})
+		l = append(l, finalNotice{m.id, msg})
 	}
 	return l
 }

@@ -25,7 +25,7 @@ type oldHome struct {
 	anna *person
 }
 
-// exists tells whether a file is there.
+// exists reports whether a file is there.
 func exists(t *testing.T, path string) bool {
 	t.Helper()
 	_, err := os.Stat(path)

@@ -129,18 +129,20 @@ func (w *world) askAs(k keys) proto.Code {
 // bounded looks at all that the gate keeps in RAM.
 func (w *world) bounded() {
 	w.t.Helper()
-	w.gate.mu.Lock()
-	defer w.gate.mu.Unlock()
-	if n, members := len(w.gate.peers), w.gate.members.count(); n > members {
+	w.gate.queues.mu.Lock()
+	defer w.gate.queues.mu.Unlock()
+	w.gate.sessions.mu.Lock()
+	defer w.gate.sessions.mu.Unlock()
+	if n, members := len(w.gate.queues.peers), w.gate.members.count(); n > members {
 		w.t.Errorf("of %d members %d are kept", members, n)
 	}
-	for id, p := range w.gate.peers {
+	for id, p := range w.gate.queues.peers {
 		bytes := 0
 		for _, f := range p.firsts {
 			bytes += len(f.outcome.body)
 		}
-		if len(p.firsts) > maxFirst+maxQueue+1 || bytes > maxFirstBytes || len(p.queue) > maxQueue || len(p.living) > maxStarts {
-			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.firsts), bytes, len(p.queue), len(p.living))
+		if len(p.firsts) > maxFirst+maxQueue+1 || bytes > maxFirstBytes || len(p.queue) > maxQueue || len(w.gate.sessions.of[id]) > maxStarts {
+			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.firsts), bytes, len(p.queue), len(w.gate.sessions.of[id]))
 		}
 	}
 	t := w.gate.teller()

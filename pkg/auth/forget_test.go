@@ -52,7 +52,7 @@ func TestAHouseholdWhoseLogForgot(t *testing.T) {
 			t.Errorf("health: %+v", s)
 		}
 
-		if _, _, err := h.a.interrupted(2); !errors.Is(err, store.ErrDamaged) {
+		if _, _, err := h.a.changes.read(2); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("another entry is taken for that of a change: %v", err)
 		}
 		for _, name := range []string{"Eve", "Fritz"} {

@@ -19,7 +19,7 @@ func FuzzReceive(f *testing.F) {
 	a := openAuthority(f, newState(f))
 	anna := newKeys(f)
 	enrol(f, a, anna, proto.OwnerScopes()...)
-	g := newGate(a, &inbox{})
+	g := newGate(a, Deps{Sender: &inbox{}})
 	g.journal = &fakeJournal{}
 	started := make(chan struct{}, 1)
 	g.Handle(proto.OpLive, forSession(func(context.Context, Request) (any, Running, error) {

@@ -86,41 +86,40 @@ type Gate struct {
 	sender    Sender
 	log       *slog.Logger
 
-	ops    map[proto.Op]Operation // not changed once Run is called
-	nonces nonces
-	drops  drops
-	turns  watchdog.Loop
-	codes  codes
-
-	mu     sync.Mutex
-	root   context.Context // of every right; nil before Run and after its end
-	barred proto.Code      // why nothing may start any more; empty while it may
-	peers  map[proto.ClientID]*peer
-	limits map[string]limits // by account
-	wg     sync.WaitGroup    // workers, and what waits for the end of what is living
+	queues     *queues
+	sessions   *activeSessions
+	allowances *allowances
+	ops        map[proto.Op]Operation // not changed once Run is called
+	drops      drops
+	turns      watchdog.Loop
+	codes      codes
+	wg         sync.WaitGroup // what waits for people, and for the ends of sessions
 }
 
-// nobody is who a gate sends to before there is a link.
-type nobody struct{}
+// Deps is what the daemon makes after Open, since it needs what Open returned.
+type Deps struct {
+	Sender      Sender         // to the members
+	Capture     CaptureDevices // for privacy mode; nil: there are none
+	Provisioner Provisioner    // nil: the device can't be set up
+}
 
-func (nobody) Send(proto.ClientID, []byte) error { return errNobody }
-
-func (nobody) Notify(proto.ClientID, []byte, func(error)) error { return errNobody }
-
-var errNobody = errors.New("there is no way to the members yet")
-
-// NewGate makes the gate of this authority; one that was made before is out of use.
-func (a *Authority) NewGate(to Sender) *Gate {
-	g := &Gate{
-		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
-		journal: a.journal, sender: to, log: a.log,
-		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(),
-		peers: map[proto.ClientID]*peer{}, limits: map[string]limits{},
+// NewGate returns the gate of this authority. It is called once, before anything runs. If
+// privacy mode is on, it closes the capture devices.
+func (a *Authority) NewGate(d Deps) *Gate {
+	if d.Provisioner != nil {
+		a.provisioner = d.Provisioner
 	}
-	g.nonces.rotate()
-	a.gate = g
-	a.journal.failed = func() { g.endAll(proto.CodeStorage, everyScope) }
-	return g
+	if d.Capture != nil {
+		a.capture = d.Capture
+		if a.policy.privacy.Load() {
+			d.Capture.SetPrivacy(true)
+		}
+	}
+	return &Gate{
+		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
+		journal: a.journal, sender: d.Sender, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances,
+		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(),
+	}
 }
 
 // Handle adds an operation. Call it before Run.
@@ -129,8 +128,8 @@ func (g *Gate) Handle(op proto.Op, o Operation) { g.ops[op] = o }
 // String names the component.
 func (g *Gate) String() string { return "auth" }
 
-// Turn returns nil when the gate has come round: it looked again who may go on, and an
-// append to the access log that was under way is done.
+// Turn returns nil when the gate has come round: it has reviewed the sessions, and nothing
+// that it needs is held for long, the access log neither.
 func (g *Gate) Turn(ctx context.Context) error { return g.turns.Turn(ctx) }
 
 // Account names the allowance that a client draws on: its own, or the one that all
@@ -150,21 +149,14 @@ func (g *Gate) Drops() accesslog.Drops { return since(g.drops.snapshot(), [dropK
 // all that was living under one is done and its end is logged.
 func (g *Gate) Run(ctx context.Context, ready func()) error {
 	root, cancel := context.WithCancel(ctx)
-	g.mu.Lock()
-	g.root = root
-	g.mu.Unlock()
+	g.queues.open(root, g.work)
 	told, stop := make(chan struct{}), make(chan struct{})
 	go func() { defer close(told); g.sendNotices(stop) }()
 	ready()
 	g.keepTime(ctx)
-	g.mu.Lock()
-	g.root = nil
-	for id, p := range g.peers {
-		close(p.queue)
-		delete(g.peers, id)
-	}
-	g.mu.Unlock()
+	g.queues.close()
 	cancel()
+	g.queues.workers.Wait()
 	g.wg.Wait()
 	close(stop)
 	<-told
@@ -184,17 +176,18 @@ func (g *Gate) keepTime(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-review.C:
-			g.review()
+			g.sessions.review()
 			g.confirm()
 			g.teller().poke() // some may have the right to hear only now
 		case turned := <-g.turns:
-			g.review()
+			g.sessions.review()
+			g.queues.idle()
 			g.authority.journal.idle()
 			turned()
 		case <-rotate.C:
-			g.nonces.rotate()
-			g.forget()
-			g.authority.retry()
+			g.queues.nonces.rotate()
+			g.allowances.forget()
+			g.authority.changes.retry()
 			now := g.drops.snapshot()
 			logDrops(g.log, since(now, logged))
 			logged = now
@@ -204,8 +197,23 @@ func (g *Gate) keepTime(ctx context.Context) {
 				_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindHostile, Drops: &d}) // the journal reports its errors
 			}
 			entered = now
-			g.authority.tidy()
+			g.policy.time.Tick()
+			g.authority.journal.tidy(g.policy.time.Floor())
 		}
+	}
+}
+
+// admit hands a request to its member's queue, and answers what is decided there.
+func (g *Gate) admit(m *member, r proto.Request) {
+	if m.Code != "" {
+		g.codes.hear(m.id)
+	}
+	seq, o, drop := g.queues.add(m, r)
+	if drop >= 0 {
+		g.drops.count(drop)
+	}
+	if o != nil {
+		g.answer(m, r.ID, seq, *o)
 	}
 }
 
@@ -248,7 +256,7 @@ const (
 	maxInteger = 1<<53 - 1 // what every JSON reader keeps exactly, docs/protocol.md 1.5
 )
 
-// validToken tells whether s can be a jti or sid: 1 to 64 characters that need no
+// validToken reports whether s can be a jti or sid: 1 to 64 characters that need no
 // escaping anywhere. docs/protocol.md 5.1.
 func validToken(s string) bool {
 	for _, c := range []byte(s) {
@@ -271,7 +279,7 @@ func (g *Gate) answerProved(m *member, r proto.Request, seq uint64, o outcome) {
 	a := g.newAnswer(m, r.ID, seq, o)
 	p := g.authority.journal.prove(r.Checkpoint, o.entry)
 	if p.rolledBack {
-		g.authority.setBack(m)
+		g.authority.rollback(m)
 		p = g.authority.journal.prove(r.Checkpoint, o.entry)
 	}
 	a.Checkpoint, a.Proof = p.checkpoint, p.proof
@@ -280,7 +288,7 @@ func (g *Gate) answerProved(m *member, r proto.Request, seq uint64, o outcome) {
 
 // newAnswer gives a nonce to members only: who leaves takes none along that is live.
 func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answer {
-	nonce := g.nonces.fresh()
+	nonce := g.queues.nonces.fresh()
 	if g.members.get(m.id) == nil { // in this order, so that one of before is renewed
 		nonce = ""
 	}

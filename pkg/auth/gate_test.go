@@ -187,7 +187,11 @@ func TestReplayAfterRestart(t *testing.T) { // T3
 			t.Fatalf("first: %v", l)
 		}
 		w.stop()
-		again := w.gate.authority.NewGate(w.out)
+		a := w.gate.authority
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openAuthority(t, a.cfg.State).NewGate(Deps{Sender: w.out})
 		again.journal, again.ops = w.journal, w.gate.ops
 		w.gate = again
 		w.run()
@@ -284,9 +288,9 @@ func TestFirstAnswersAreBounded(t *testing.T) {
 		for range 3 * maxFirst {
 			w.ask(nil)
 		}
-		w.gate.mu.Lock()
-		defer w.gate.mu.Unlock()
-		if n := len(w.gate.peers[w.anna.id].firsts); n != maxFirst {
+		w.gate.queues.mu.Lock()
+		defer w.gate.queues.mu.Unlock()
+		if n := len(w.gate.queues.peers[w.anna.id].firsts); n != maxFirst {
 			t.Errorf("%d first answers are kept", n)
 		}
 	})

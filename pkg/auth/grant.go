@@ -42,9 +42,9 @@ func (a *Authority) grant(_ context.Context, r Request, q proto.Grant) (Result, 
 		return Result{}, err
 	}
 	if old != nil && old.Role == proto.RoleOwner && m.Role != proto.RoleOwner { // it may have taken all places
-		a.endAndWait([]proto.ClientID{m.id}, proto.CodeScope)
+		a.sessions.endAll([]proto.ClientID{m.id}, proto.CodeScope)
 	}
-	a.gate.review()
+	a.sessions.review()
 	return Result{Body: proto.GrantAnswer{Client: m.id}, Entry: &index}, nil
 }
 
@@ -81,12 +81,12 @@ func canonical(weekly string) (string, error) {
 	return w.String(), nil
 }
 
-// within tells whether the member holds no scope but these.
+// within reports whether the member holds no scope but these.
 func (m *member) within(most []proto.Scope) bool {
 	return !slices.ContainsFunc(m.Scopes, func(s proto.Scope) bool { return !slices.Contains(most, s) })
 }
 
-// mayGrant tells whether by may give m its row, and sets m's parent.
+// mayGrant reports whether by may give m its row, and sets m's parent.
 func (a *Authority) mayGrant(by, m *member) proto.Code {
 	if by.Role == proto.RoleGuest || by.Role != proto.RoleOwner && m.Role != proto.RoleGuest {
 		return proto.CodeScope
@@ -119,7 +119,7 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 
 // place reports whether by may let in one more. One adult can't fill the list: owners
 // could let nobody in then.
-func (r *roll) place(by *member) proto.Code {
+func (r *snapshot) place(by *member) proto.Code {
 	switch {
 	case len(r.members) >= proto.MaxMembers:
 		return proto.CodeTooManyMembers
@@ -147,7 +147,7 @@ func (a *Authority) mayReplace(by, old, m *member) proto.Code {
 	return proto.CodeOK
 }
 
-// mayDecide tells whether by may revoke m, which is also what replacing its row takes.
+// mayDecide reports whether by may revoke m, which is also what replacing its row takes.
 func mayDecide(by, m *member) bool {
 	return by.Role == proto.RoleOwner || m.Parent == by.id
 }
@@ -159,9 +159,9 @@ func (a *Authority) lastOwner(m *member) bool {
 // letIn logs and stores the grant, with its jti: it is carried out once, however
 // often it is repeated, and after a restart too.
 func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
-	return a.commit(func(tx *store.Tx, index uint64) error {
+	return a.changes.commit(func(tx *store.Tx, index uint64) error {
 		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.body)})
-	}, func(all *roll, index uint64) {
+	}, func(all *snapshot, index uint64) {
 		m.Entry = index
 		all.put(m)
 	}, by.grantEntry(m, r.jws))

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -209,7 +210,7 @@ func TestOwnerStepsDown(t *testing.T) {
 		}
 		owner := h.a.members.get(anna.id)
 		anna.must(proto.OpGrant, anna.grant(proto.RoleAdult))
-		if code := h.gate.enlist(&peer{}, owner, &session{scopes: []proto.Scope{proto.ScopeView}}); code != proto.CodeScope {
+		if code := h.a.sessions.begin(owner, new(atomic.Bool), &session{scopes: []proto.Scope{proto.ScopeView}}); code != proto.CodeScope {
 			t.Errorf("what was decided for the owner that it was begins with %q", code)
 		}
 		if !as.over() || others.over() { // an owner has all places, which an adult must not keep

@@ -98,7 +98,7 @@ func enrol(t testing.TB, a *Authority, k keys, scopes ...proto.Scope) {
 	}
 	m := &member{Card: string(card), Name: "Anna", Role: proto.RoleOwner, Scopes: scopes, id: k.id,
 		key: envelope.PublicKey{Sig: &k.sig.PublicKey, Enc: k.enc.PublicKey()}}
-	if err := a.members.update(func(all *roll) { all.put(m) }, nil); err != nil {
+	if err := a.members.update(func(all *snapshot) { all.put(m) }, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -259,8 +259,8 @@ func forQuery(answer func(context.Context, Request) (Result, error)) Operation {
 }
 
 // newGate is a gate with the operations by which a household decides about itself.
-func newGate(a *Authority, to Sender) *Gate {
-	g := a.NewGate(to)
+func newGate(a *Authority, d Deps) *Gate {
+	g := a.NewGate(d)
 	for op, o := range map[proto.Op]Operation{
 		proto.OpMembers: a.OpMembers(), proto.OpGrant: a.OpGrant(), proto.OpRevoke: a.OpRevoke(), proto.OpSettings: a.OpSettings(),
 		proto.OpSetSettings: a.OpSetSettings(), proto.OpPrivacy: a.OpPrivacy(), proto.OpLog: a.OpLog(), proto.OpAlarm: a.OpAlarm(),
@@ -281,7 +281,7 @@ func newWorld(t *testing.T, scopes ...proto.Scope) *world {
 		scopes = proto.OwnerScopes()
 	}
 	enrol(t, a, w.anna, scopes...)
-	w.gate = newGate(a, w.out)
+	w.gate = newGate(a, Deps{Sender: w.out})
 	w.gate.journal = w.journal
 	w.gate.Handle(proto.OpLive, forSession(func(context.Context, Request) (any, Running, error) {
 		w.did("live")

@@ -90,7 +90,7 @@ type stream struct {
 func (s *stream) Done() <-chan struct{} { return s.ended }
 func (s *stream) Reason() string        { return s.reason }
 
-// over tells whether the session has ended.
+// over reports whether the session has ended.
 func (s *stream) over() bool {
 	select {
 	case <-s.ended:
@@ -142,8 +142,7 @@ func (h *house) start() {
 	}
 	h.a, h.out = a, &inbox{}
 	h.line = &line{to: h.out}
-	a.Govern(h.senses)
-	h.gate = newGate(a, h.line)
+	h.gate = newGate(a, Deps{Sender: h.line, Capture: h.senses})
 	h.gate.Handle(proto.OpLive, forSession(h.live))
 	h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil }))
 	h.gate.Handle(proto.OpBye, Query[None]{Always: true, Answer: func(context.Context, Request, None) (Result, error) { return Result{}, nil }})
@@ -281,8 +280,8 @@ func (h *house) brokenStore() *store.DB {
 func (h *house) withoutTrust(f func()) {
 	h.t.Helper()
 	swap := func(to *store.DB) (was *store.DB) {
-		h.a.changes.Lock() // the gate deals with what was cut, now and then
-		defer h.a.changes.Unlock()
+		h.a.changes.mu.Lock() // the gate deals with what was cut, now and then
+		defer h.a.changes.mu.Unlock()
 		was, h.a.members.db = h.a.members.db, to
 		return was
 	}

@@ -18,11 +18,13 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/foreign"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
 // household is the keys of one epoch. docs/protocol.md 2.4, 11.1.
 type household struct {
+	device proto.DeviceID
 	epoch  uint64
 	sig    *ecdsa.PrivateKey  // signs answers, signals and receipts
 	enc    *ecdh.PrivateKey   // requests are sealed for it
@@ -88,7 +90,7 @@ func makeHousehold(state string, id *identity.Identity, epoch uint64, reason str
 }
 
 func newHousehold(id *identity.Identity, epoch uint64, reason string) (*household, error) {
-	h := &household{epoch: epoch, reason: reason}
+	h := &household{device: id.DeviceID(), epoch: epoch, reason: reason}
 	var err error
 	if h.sig, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, fmt.Errorf("make household key: %w", err)
@@ -137,7 +139,7 @@ func loadHousehold(state string, id *identity.Identity, epoch uint64) (*househol
 		}
 		files[name] = b
 	}
-	h := &household{epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
+	h := &household{device: id.DeviceID(), epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
 	if err := h.parse(files); err != nil {
 		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
 	}

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // journal is the access log with its health, and what it tells members.
@@ -16,7 +18,7 @@ type journal struct {
 	log       *accesslog.Log
 	slog      *slog.Logger
 	condition *health.Condition
-	failed    func() // called after each append that failed; nothing may go on then
+	sessions  *activeSessions // end when the log can't be written
 
 	teller  *teller
 	noticed atomic.Uint64 // index of the newest entry that was noticed
@@ -35,9 +37,7 @@ func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 	if err != nil {
 		j.slog.Error("access log can't be written", "kind", string(entries[0].Kind), "error", err)
 		j.condition.Set(health.Failed, "The access log can't be written, so nothing is shown. The storage may be full or failing.")
-		if j.failed != nil {
-			j.failed()
-		}
+		j.sessions.cancel(proto.CodeStorage, everyScope)
 		return 0, err
 	}
 	j.mu.Lock()
@@ -76,12 +76,18 @@ func (j *journal) healthy(s health.State, reason string) {
 	j.condition.Set(s, reason)
 }
 
-// recall finds the newest entry that was noticed before this start, and up to where
-// everyone was told.
-func (j *journal) recall() (told uint64, err error) {
-	noticed, told, err := j.log.Noticed()
-	j.noticed.Store(noticed)
-	return told, err
+// keepTexts is how long the texts of the access log are kept. docs/protocol.md 6.5.
+const keepTexts = 90 * 24 * time.Hour
+
+// tidy is the hourly housekeeping of the log. If it fails, it is tried again an hour later.
+func (j *journal) tidy(now time.Time) {
+	_, err := j.log.DropBefore(now.Add(-keepTexts))
+	if err == nil {
+		_, err = j.log.Merge()
+	}
+	if err != nil {
+		j.slog.Warn("the access log can't be tidied", "error", err)
+	}
 }
 
 // proven is what an answer says of the log.
@@ -107,8 +113,8 @@ func (j *journal) prove(from string, entry *uint64) (p proven) {
 	return p
 }
 
-// knows tells whether a client that shows this checkpoint has heard of the newest
-// change of members, settings or privacy.
+// knows reports whether a client that shows this checkpoint has seen the newest change of
+// members, settings or privacy mode.
 func (j *journal) knows(checkpoint string) bool {
 	c, err := j.log.Changes()
 	if err != nil {

@@ -79,7 +79,7 @@ func TestNoticesAreInOrder(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		h.gate.endAll(proto.CodePrivacy, everyScope)
+		h.a.sessions.cancel(proto.CodePrivacy, everyScope)
 		h.deliver()
 		for _, n := range anna.notices {
 			if n.Previous != last {

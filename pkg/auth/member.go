@@ -46,12 +46,12 @@ type member struct {
 	weekly schedule.Weekly
 }
 
-// holds tells whether the member has every one of these scopes.
+// holds reports whether the member has every one of these scopes.
 func (m *member) holds(wanted []proto.Scope) bool {
 	return !slices.ContainsFunc(wanted, func(s proto.Scope) bool { return !slices.Contains(m.Scopes, s) })
 }
 
-// timed tells whether the member's right depends on what time it is.
+// timed reports whether the member's right depends on what time it is.
 func (m *member) timed() bool { return m.Weekly != "" || m.From != 0 || m.Until != 0 }
 
 func (m *member) caller() Caller {
@@ -89,18 +89,18 @@ const (
 	maxGrants = 256
 )
 
-// roll is who is and who was a member. It is replaced as a whole by each change, so reading takes no lock.
-type roll struct {
+// snapshot is who is and who was a member. It is replaced as a whole by each change, so reading takes no lock.
+type snapshot struct {
 	members map[proto.ClientID]*member
 	former  map[proto.ClientID]*former
 }
 
-func (r *roll) clone() *roll {
-	return &roll{members: maps.Clone(r.members), former: maps.Clone(r.former)}
+func (r *snapshot) clone() *snapshot {
+	return &snapshot{members: maps.Clone(r.members), former: maps.Clone(r.former)}
 }
 
 // owners counts those who can decide about everyone.
-func (r *roll) owners() (n int) {
+func (r *snapshot) owners() (n int) {
 	for _, m := range r.members {
 		if m.Role == proto.RoleOwner {
 			n++
@@ -110,11 +110,11 @@ func (r *roll) owners() (n int) {
 }
 
 // guestsOf lists who was invited by a member, by name.
-func (r *roll) guestsOf(parent proto.ClientID) []*member {
+func (r *snapshot) guestsOf(parent proto.ClientID) []*member {
 	return r.sorted(func(m *member) bool { return m.Parent == parent })
 }
 
-func (r *roll) sorted(which func(*member) bool) []*member {
+func (r *snapshot) sorted(which func(*member) bool) []*member {
 	var l []*member
 	for _, m := range r.members {
 		if which(m) {
@@ -128,13 +128,13 @@ func (r *roll) sorted(which func(*member) bool) []*member {
 // members is who is enrolled. Changes come one at a time: Authority.changes.
 type members struct {
 	db      *store.DB
-	current atomic.Pointer[roll]
+	current atomic.Pointer[snapshot]
 }
 
 // loadMembers reads all rows. A row that does not open, or whose card is not its
 // key's, is damage.
 func loadMembers(db *store.DB) (*members, error) {
-	all := &roll{members: map[proto.ClientID]*member{}, former: map[proto.ClientID]*former{}}
+	all := &snapshot{members: map[proto.ClientID]*member{}, former: map[proto.ClientID]*former{}}
 	err := db.View(func(tx *store.Tx) error {
 		err := clients.ForEach(tx, "", func(key string, value []byte) error {
 			m, err := parseMember(proto.ClientID(key), value)
@@ -162,7 +162,7 @@ func loadMembers(db *store.DB) (*members, error) {
 }
 
 // check finds rows that can't stand beside each other.
-func (r *roll) check() error {
+func (r *snapshot) check() error {
 	for id, m := range r.members {
 		parent := r.members[m.Parent]
 		if (m.Role == proto.RoleGuest) != (parent != nil) || parent != nil && parent.Role == proto.RoleGuest {
@@ -220,9 +220,9 @@ func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
 	return nil, false
 }
 
-// update changes the roll in one transaction, durably, and only then lets the
+// update changes the snapshot in one transaction, durably, and only then lets the
 // change be seen. also is what else belongs into that transaction; nil for nothing.
-func (ms *members) update(change func(*roll), also func(*store.Tx) error) error {
+func (ms *members) update(change func(*snapshot), also func(*store.Tx) error) error {
 	before := ms.current.Load()
 	after := before.clone()
 	change(after)
@@ -268,19 +268,19 @@ func writeRows[T comparable](tx *store.Tx, b store.Bucket, before, after map[pro
 }
 
 // remove makes a member a former one.
-func (r *roll) remove(m *member) {
+func (r *snapshot) remove(m *member) {
 	delete(r.members, m.id)
 	r.former[m.id] = &former{Card: m.Card, At: time.Now().UnixMilli(), id: m.id, key: m.key}
 }
 
 // put lets a member in, or changes what it may do.
-func (r *roll) put(m *member) {
+func (r *snapshot) put(m *member) {
 	r.members[m.id] = m
 	delete(r.former, m.id)
 }
 
 // forget keeps the newest former members only.
-func (r *roll) forget() {
+func (r *snapshot) forget() {
 	for len(r.former) > maxFormer {
 		var oldest *former
 		for _, f := range r.former {

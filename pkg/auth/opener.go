@@ -51,14 +51,14 @@ type opener struct {
 	identity *identity.Identity
 	sealer   *store.Sealer
 
-	household *household
-	trust     *store.DB
-	logs      *store.DB
-	members   *members
-	journal   *accesslog.Log
-	cut       *uint64  // a change that was logged and not made
-	highest   uint64   // the highest epoch that was seen anywhere
-	pending   *pending // an eviction or reset that is to be done
+	household   *household
+	trust       *store.DB
+	logs        *store.DB
+	members     *members
+	journal     *accesslog.Log
+	interrupted *uint64  // a change that was logged and not made
+	highest     uint64   // the highest epoch that was seen anywhere
+	pending     *pending // an eviction or reset that is to be done
 }
 
 func (o *opener) open(ctx context.Context) error {
@@ -138,11 +138,11 @@ func (o *opener) evict(reason string) error {
 // whyNewEpoch is the reason for which err begins a new epoch; empty if it does not.
 func whyNewEpoch(err error) string {
 	switch {
-	case errors.Is(err, errFirst):
+	case errors.Is(err, errFirstStart):
 		return reasonFirst
 	case errors.Is(err, store.ErrMissing):
 		return "the camera's store was missing"
-	case errors.Is(err, errSetBack):
+	case errors.Is(err, errRollback):
 		return "the camera's store was set back to an earlier state"
 	case errors.Is(err, errEpoch):
 		return "the camera's store belonged to another epoch"
@@ -153,8 +153,8 @@ func whyNewEpoch(err error) string {
 }
 
 var (
-	errFirst = errors.New("no epoch and no store yet")
-	errEpoch = errors.New("store and household keys are of different epochs")
+	errFirstStart = errors.New("no epoch and no store yet")
+	errEpoch      = errors.New("store and household keys are of different epochs")
 )
 
 // existing opens all there is. Both files are looked at even if the first one is
@@ -176,7 +176,7 @@ func (o *opener) existing(ctx context.Context) error {
 		}
 	}
 	if epoch == 0 && errors.Is(logErr, store.ErrMissing) && errors.Is(trustErr, store.ErrMissing) {
-		return errFirst
+		return errFirstStart
 	}
 	if err := errors.Join(logErr, trustErr); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (o *opener) together() (err error) {
 	if err := o.rest(); err != nil {
 		return err
 	}
-	o.cut, err = compare(o.trust, o.journal)
+	o.interrupted, err = compare(o.trust, o.journal)
 	return err
 }
 
@@ -233,7 +233,7 @@ func (o *opener) path(name string) string { return filepath.Join(o.cfg.State, st
 func (o *opener) file(name string, maxBytes int) store.Config {
 	c := store.Config{Path: o.path(name), Sealer: o.sealer, MaxBytes: maxBytes, Check: o.cfg.Check}
 	if name == fileTrust { // the log's have names of their epochs
-		c.Buckets = []store.Bucket{clients, revoked, grants, chosen, farewells}
+		c.Buckets = []store.Bucket{clients, revoked, grants, chosen, finalNotices}
 	}
 	return c
 }
@@ -306,7 +306,7 @@ func (o *opener) newEpoch(reason string) error {
 	if err := o.logs.Update(writeEpoch(epoch)); err != nil {
 		return fmt.Errorf("mark %s: %w", o.logs.Path(), err)
 	}
-	o.cut = nil
+	o.interrupted = nil
 	if err := o.openLog(); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (p *policy) settings() proto.Settings {
 	return s
 }
 
-// decide tells whether m may use these scopes now, or why not.
+// decide reports whether m may use these scopes now, or why not.
 func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
 	if !m.holds(scopes) {
 		return proto.CodeScope
@@ -126,7 +126,7 @@ func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
 	return proto.CodeOK
 }
 
-// quiet tells whether anybody may speak now. Hours that nobody can be sure of are quiet.
+// quiet reports whether anybody may speak now. Hours that nobody can be sure of are quiet.
 func (p *policy) quiet() proto.Code {
 	hours := p.settings().QuietHours
 	if hours == "" {
@@ -152,7 +152,7 @@ func sensing(s proto.Scope) bool {
 	return false
 }
 
-// standing tells whether m has any right now. A guest's is never longer than its
+// standing reports whether m has any right now. A guest's is never longer than its
 // parent's.
 func (p *policy) standing(m *member) proto.Code {
 	if _, gone := p.leaving.Load(m.id); gone {

@@ -8,65 +8,56 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Senses are the camera's eye and ear. SetPrivacy(true) returns when both devices are
-// closed; they stay so until SetPrivacy(false).
-type Senses interface{ SetPrivacy(on bool) }
+// CaptureDevices are the camera and the microphone. SetPrivacy(true) returns when both are
+// closed; they stay closed until SetPrivacy(false).
+type CaptureDevices interface{ SetPrivacy(on bool) }
 
-// noSenses is what there is before Govern.
-type noSenses struct{}
+// noCapture stands for capture devices before NewGate.
+type noCapture struct{}
 
-func (noSenses) SetPrivacy(bool) {}
-
-// Govern hands over the senses, and closes them if privacy mode is on. Call it before
-// anything runs.
-func (a *Authority) Govern(s Senses) {
-	a.senses = s
-	if a.policy.privacy.Load() {
-		s.SetPrivacy(true)
-	}
-}
+func (noCapture) SetPrivacy(bool) {}
 
 // SetPrivacy switches privacy mode for someone at the device.
 func (a *Authority) SetPrivacy(on bool) error {
-	if on { // at once, whatever else is being changed; setPrivacy makes it last
+	if on { // at once, whatever other change is being made; setPrivacy makes it last
 		a.policy.privacy.Store(true)
-		a.gate.endAll(proto.CodePrivacy, sensing)
-		a.senses.SetPrivacy(true)
+		a.sessions.cancel(proto.CodePrivacy, sensing)
+		a.capture.SetPrivacy(true)
 	}
-	defer a.change()()
+	defer a.changes.begin()()
 	_, err := a.setPrivacy(atDevice, on)
 	return err
 }
 
-// TogglePrivacy is what the button does; it returns how privacy mode is then.
+// TogglePrivacy switches privacy mode, as the button does, and returns what it is then.
 func (a *Authority) TogglePrivacy() (on bool, err error) {
 	on = !a.policy.privacy.Load()
 	err = a.SetPrivacy(on)
 	return a.policy.privacy.Load(), err
 }
 
-// setPrivacy switches privacy mode. Authority.changes is held.
+// setPrivacy switches privacy mode. It is called between changes.begin and its end.
 func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
 	if on {
-		return a.close(by)
+		return a.enablePrivacy(by)
 	}
-	return a.open(by)
+	return a.disablePrivacy(by)
 }
 
-// close takes effect first and is logged then: what narrows never waits for the
-// storage. If that fails, privacy stays on until camd starts anew.
-func (a *Authority) close(by actor) (*uint64, error) {
+// enablePrivacy takes effect first and is logged then: what narrows never waits for the
+// storage. If the storage fails, privacy mode stays on until camd starts again.
+func (a *Authority) enablePrivacy(by actor) (*uint64, error) {
 	a.policy.privacy.Store(true)
-	a.wait(a.gate.endAll(proto.CodePrivacy, sensing))
-	a.senses.SetPrivacy(true)
+	a.sessions.wait(a.sessions.cancel(proto.CodePrivacy, sensing))
+	a.capture.SetPrivacy(true)
 	if a.policy.chosen.Load().Privacy {
 		return nil, nil
 	}
 	return a.storePrivacy(by, true)
 }
 
-// open is logged and durable before anything opens.
-func (a *Authority) open(by actor) (*uint64, error) {
+// disablePrivacy is logged and durable before anything opens.
+func (a *Authority) disablePrivacy(by actor) (*uint64, error) {
 	switch { // whoever switched it on
 	case by.member == nil:
 	case a.Settings().PrivacyOff != proto.PrivacyOffMembers:
@@ -82,7 +73,7 @@ func (a *Authority) open(by actor) (*uint64, error) {
 		}
 	}
 	a.policy.privacy.Store(false)
-	a.senses.SetPrivacy(false)
+	a.capture.SetPrivacy(false)
 	return entry, nil
 }
 
@@ -93,7 +84,7 @@ func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	e.Reason = map[bool]string{true: accesslog.PrivacyOn, false: accesslog.PrivacyOff}[on]
 	next := *a.policy.chosen.Load()
 	next.Privacy = on
-	index, err := a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
+	index, err := a.changes.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
 	if err != nil {
 		return nil, err
 	}

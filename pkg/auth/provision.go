@@ -24,10 +24,6 @@ type Provisioner interface {
 	Settled()
 }
 
-// Provision says who sets the device up. It is called once, before the first Join;
-// without it nothing can be set.
-func (a *Authority) Provision(p Provisioner) { a.setup = p }
-
 // conversation is what one client asks and sets.
 type conversation struct {
 	*Authority
@@ -56,7 +52,7 @@ func (c *conversation) Ask(ctx context.Context, key envelope.PublicKey, ask prot
 	if err := c.may(key); err != nil {
 		return proto.SetupReply{}, err
 	}
-	return c.setup.Ask(ctx, ask)
+	return c.provisioner.Ask(ctx, ask)
 }
 
 // Apply implements pairing.Setup.
@@ -65,7 +61,7 @@ func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card [
 		return pairing.Receipt{}, err
 	}
 	var r pairing.Receipt
-	err := c.setup.Apply(ctx, key.ClientID(), s, progress, func() (err error) {
+	err := c.provisioner.Apply(ctx, key.ClientID(), s, progress, func() (err error) {
 		if err := c.may(key); err != nil { // trying them took a while
 			return err
 		}
@@ -88,7 +84,7 @@ func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card [
 // logSetup tells the household what one of its owners sets up anew: what, and nothing of
 // it.
 func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) error {
-	defer c.change()()
+	defer c.changes.begin()()
 	if c.window.ctx.Err() != nil {
 		return proto.Refuse(proto.CodeWindowClosed)
 	}
@@ -99,7 +95,7 @@ func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) er
 		}
 	}
 	slices.Sort(e.Set)
-	_, err := c.commit(nil, nil, e)
+	_, err := c.changes.commit(nil, nil, e)
 	return err
 }
 

@@ -88,7 +88,7 @@ func isProblem(err error, code proto.Code) bool {
 func newSetup(t *testing.T) (*Authority, *fakeProvisioner) {
 	t.Helper()
 	a, f := openAuthority(t, newState(t)), &fakeProvisioner{t: t}
-	a.Provision(f)
+	a.NewGate(Deps{Provisioner: f})
 	openWindow(t, a, time.Minute)
 	return a, f
 }

@@ -49,18 +49,18 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 		answer.Revoked = append(answer.Revoked, g.id)
 		gone = append(gone, g)
 	}
-	index, err := a.commit(nil, removal(m, by, keep), withGuests(e, gone[1:])...)
-	if err != nil && a.cut != nil { // it is in the log, and is made when the store lets it
+	index, err := a.changes.commit(nil, removal(m, by, keep), withGuests(e, gone[1:])...)
+	if err != nil && a.changes.interrupted != nil { // it is in the log, and is made when the store lets it
 		for _, id := range answer.Revoked {
 			a.policy.leaving.Store(id, true)
 		}
-		a.endAndWait(answer.Revoked, proto.CodeRevoked)
+		a.sessions.endAll(answer.Revoked, proto.CodeRevoked)
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	a.endAndWait(answer.Revoked, proto.CodeRevoked)
-	a.gate.dismiss()
+	a.sessions.endAll(answer.Revoked, proto.CodeRevoked)
+	a.queues.dismiss()
 	a.report()
 	return Result{Body: answer, Entry: &index}, nil
 }
@@ -80,9 +80,9 @@ func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
 // reasonGuest is why someone goes with another.
 const reasonGuest = "guest of the one removed"
 
-// removal removes m from the roll, and its guests, or gives those another parent.
+// removal removes m from the snapshot, and its guests, or gives those another parent.
 func removal(m, by *member, keep bool) changeFunc {
-	return func(all *roll, _ uint64) {
+	return func(all *snapshot, _ uint64) {
 		for _, g := range all.guestsOf(m.id) {
 			if keep && by != nil && by.Role != proto.RoleGuest {
 				moved := *g

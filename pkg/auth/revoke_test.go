@@ -246,7 +246,7 @@ func TestRevokeEmptiesTheQueue(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		release, calls := make(chan struct{}), 0
 		h.stop()
-		h.gate = newGate(h.a, h.out)
+		h.gate = newGate(h.a, Deps{Sender: h.out})
 		h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) {
 			calls++
 			<-release
@@ -344,7 +344,7 @@ func TestNothingOfBeforeARemovalCounts(t *testing.T) {
 					func(r *proto.Request) { r.Sequence += 1 << 20 }))
 				c.revoke(anna, carl)
 				if c.retry {
-					h.a.retry()
+					h.a.changes.retry()
 				}
 				if carl.row() != nil {
 					t.Fatal("Carl is a member")
@@ -358,7 +358,7 @@ func TestNothingOfBeforeARemovalCounts(t *testing.T) {
 					t.Error("what was held back is carried out")
 				}
 				for i, n := range nonces {
-					if h.gate.nonces.live(n) {
+					if h.gate.queues.nonces.live(n) {
 						t.Errorf("nonce %d is live", i)
 					}
 				}
@@ -419,10 +419,10 @@ func TestFormerMembersAreBounded(t *testing.T) {
 			t.Errorf("%d are remembered", len(all.former))
 		}
 		time.Sleep(3 * nonceLife)
-		h.gate.mu.Lock()
-		defer h.gate.mu.Unlock()
-		if len(h.gate.peers) != 1 || h.gate.peers[anna.id] == nil {
-			t.Errorf("the gate keeps %d", len(h.gate.peers))
+		h.gate.queues.mu.Lock()
+		defer h.gate.queues.mu.Unlock()
+		if len(h.gate.queues.peers) != 1 || h.gate.queues.peers[anna.id] == nil {
+			t.Errorf("the gate keeps %d", len(h.gate.queues.peers))
 		}
 	})
 }

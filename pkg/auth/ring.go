@@ -8,7 +8,7 @@ import (
 // Ring logs that someone pressed the bell, and so tells every member. It waits for no
 // change of the household: whoever is at the door doesn't either.
 func (a *Authority) Ring() (entry uint64, err error) {
-	if code := a.gate.closed(); code != "" {
+	if code := a.sessions.whyBarred(); code != "" {
 		return 0, proto.Refuse(code)
 	}
 	return a.journal.Append(atDevice.entry(accesslog.KindRing))

@@ -35,9 +35,9 @@ func TestRing(t *testing.T) {
 		for _, p := range everyone {
 			p.heard()
 		}
-		h.a.changes.Lock()
+		h.a.changes.mu.Lock()
 		n, err := h.a.Ring()
-		h.a.changes.Unlock()
+		h.a.changes.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestSnapshotIsAnAccess(t *testing.T) {
 			!slices.Equal(l[0].Scopes, []proto.Scope{proto.ScopeSnapshot}) || l[1].Start != before || l[1].Reason != "ok" {
 			t.Errorf("%+v", l)
 		}
-		if w := h.a.watching(bob.id); len(w) != 0 {
+		if w := h.a.sessions.scopes(bob.id); len(w) != 0 {
 			t.Errorf("Bob still holds %v", w)
 		}
 		bob.must(proto.OpSnapshot, nil, in("p1")) // the name is free again

@@ -30,7 +30,7 @@ func rank(r proto.Role) int {
 
 func (a *Authority) describe(m *member) proto.Member {
 	return proto.Member{Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Weekly: m.Weekly, From: m.From, Until: m.Until,
-		Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.watching(m.id)}
+		Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.sessions.scopes(m.id)}
 }
 
 // OpMembers returns the operation members. Who may neither decide nor read the log sees

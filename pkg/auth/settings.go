@@ -80,12 +80,12 @@ func (a *Authority) Settings() proto.Settings { return a.policy.settings() }
 
 // ChangeSettings changes settings for someone at the device.
 func (a *Authority) ChangeSettings(c proto.SettingsChange) (proto.Settings, error) {
-	defer a.change()()
+	defer a.changes.begin()()
 	_, err := a.setSettings(atDevice, c)
 	return a.Settings(), err
 }
 
-// setSettings logs and stores what the household chose. Authority.changes is held.
+// setSettings logs and stores what the household chose. It is called between changes.begin and its end.
 func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64, err error) {
 	set, err := a.judgeSettings(by, c)
 	if err != nil {
@@ -101,12 +101,12 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 			*into = *from
 		}
 	}
-	entry, err = a.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
+	entry, err = a.changes.commit(func(tx *store.Tx, _ uint64) error { return next.put(tx) }, nil, e)
 	if err != nil {
 		return 0, err
 	}
 	a.policy.chosen.Store(&next)
-	a.gate.review()
+	a.sessions.review()
 	return entry, nil
 }
 

@@ -30,7 +30,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	if err != nil {
 		return err
 	}
-	defer func() { <-a.joining }()
+	defer func() { <-a.handshake }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.ctx, cancel)()
@@ -50,7 +50,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	}
 	if c.settled {
 		a.use(key.ClientID(), s.Code)
-		a.setup.Settled()
+		a.provisioner.Settled()
 	}
 	var refusal *proto.Refusal
 	switch {
@@ -117,17 +117,17 @@ func (a *Authority) seeking() context.Context {
 }
 
 // showed notes that a member has shown a code and waits for an answer, or that it was
-// heard: "". Authority.changes is held.
+// heard: "". It is called between changes.begin and its end.
 func (a *Authority) showed(m *member, code string) error {
 	if m.Code == code {
 		return nil
 	}
-	if a.over {
+	if a.changes.over {
 		return proto.Refuse(proto.CodeRevoked)
 	}
 	next := *m
 	next.Code = code
-	if err := a.members.update(func(all *roll) { all.put(&next) }, nil); err != nil {
+	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
 		return errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	return nil
@@ -138,14 +138,14 @@ const maxUsed = 16
 
 // use notes that what a member's code sets is kept, so that it sets nothing again.
 func (a *Authority) use(id proto.ClientID, code string) {
-	defer a.change()()
+	defer a.changes.begin()()
 	m := a.members.get(id)
-	if m == nil || a.over {
+	if m == nil || a.changes.over {
 		return
 	}
 	next := *m
 	next.Used = append(slices.Clone(m.Used[max(0, len(m.Used)-maxUsed+1):]), code)
-	if err := a.members.update(func(all *roll) { all.put(&next) }, nil); err != nil {
+	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
 		a.log.Error("that a code was used can't be stored: who films it can show it again", "error", err)
 	}
 }
@@ -226,10 +226,10 @@ func (g *Gate) sendCode(m *member) error {
 // unshow forgets the code of a member that was heard, and reports whether it did: while a
 // change is under way it doesn't.
 func (a *Authority) unshow(id proto.ClientID) bool {
-	if !a.changes.TryLock() {
+	if !a.changes.mu.TryLock() {
 		return false
 	}
-	defer a.changes.Unlock()
+	defer a.changes.mu.Unlock()
 	m := a.members.get(id)
 	if m == nil {
 		return true

@@ -30,7 +30,7 @@ func TestACodeMakesTheFirstOwner(t *testing.T) {
 	state := newState(t)
 	a := openAuthority(t, state)
 	p := &fakeProvisioner{t: t}
-	a.Provision(p)
+	a.NewGate(Deps{Provisioner: p})
 	anna := newKeys(t)
 	if err := a.Show(t.Context(), shownBy(t, anna, "one", newSettings), noStep); !errors.Is(err, ErrWindowClosed) {
 		t.Errorf("with the window closed: %v", err)
@@ -83,10 +83,10 @@ func TestACodeSetsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		a = openAuthority(t, state)
-		a.Provision(p)
+		a.NewGate(Deps{Provisioner: p})
 		openWindow(t, a, time.Minute)
 	}
-	a.Provision(p)
+	a.NewGate(Deps{Provisioner: p})
 	openWindow(t, a, time.Minute)
 	show("film")
 	p.expect("a code", "apply", "settled")
@@ -114,7 +114,7 @@ func TestACodeSetsOnce(t *testing.T) {
 func TestACodeThatDoesNotWork(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	p := &fakeProvisioner{t: t, try: func() error { return &proto.SetupProblem{Code: proto.CodeWiFiPassword} }}
-	a.Provision(p)
+	a.NewGate(Deps{Provisioner: p})
 	openWindow(t, a, time.Minute)
 	for i := range 2 * maxFailures {
 		if err := a.Show(t.Context(), shownBy(t, newKeys(t), fmt.Sprint(i), newSettings), noStep); !isProblem(err, proto.CodeWiFiPassword) {
@@ -136,7 +136,7 @@ func TestACodeThatDoesNotWork(t *testing.T) {
 func TestT12AnOwnedDeviceTakesNoCode(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	p := &fakeProvisioner{t: t}
-	a.Provision(p)
+	a.NewGate(Deps{Provisioner: p})
 	openWindow(t, a, time.Minute)
 	if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func none(t *testing.T, seeks <-chan context.Context, when string) {
 func TestTheLensRestsWhileSomebodyPairs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openAuthority(t, newState(t))
-		a.Provision(&fakeProvisioner{t: t})
+		a.NewGate(Deps{Provisioner: &fakeProvisioner{t: t}})
 		seeks := seeker(t, a)
 		openWindow(t, a, time.Hour)
 		seek := <-seeks
@@ -323,7 +323,7 @@ func TestAShownCodeIsConfirmedUntilItsClientIsHeard(t *testing.T) {
 			t.Fatal(err)
 		}
 		run := func(a *Authority, out Sender) (*Gate, func()) {
-			g := a.NewGate(out)
+			g := a.NewGate(Deps{Sender: out})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- g.Run(ctx, func() {}) }()
@@ -335,7 +335,7 @@ func TestAShownCodeIsConfirmedUntilItsClientIsHeard(t *testing.T) {
 			}
 		}
 		out := &inbox{}
-		away := &line{to: nobody{}}
+		away := &line{to: deaf{}}
 		_, stop := run(a, away)
 		time.Sleep(time.Minute)
 		away.use(out)

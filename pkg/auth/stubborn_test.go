@@ -127,7 +127,7 @@ func TestRevocationHoldsThoughTheStoreFails(t *testing.T) {
 		})
 		time.Sleep(2 * nonceLife) // without another change
 		synctest.Wait()
-		if carl.row() != nil || h.a.cut != nil {
+		if carl.row() != nil || h.a.changes.interrupted != nil {
 			t.Error("the revocation is not made")
 		}
 		h.restart()

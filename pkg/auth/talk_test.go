@@ -66,7 +66,7 @@ func TestTalkIsAnAccess(t *testing.T) {
 		if c := bob.talk("t1"); c != proto.CodeOK {
 			t.Fatal(c)
 		}
-		if got := h.a.watching(bob.id); !slices.Equal(got, []proto.Scope{proto.ScopeTalk}) {
+		if got := h.a.sessions.scopes(bob.id); !slices.Equal(got, []proto.Scope{proto.ScopeTalk}) {
 			t.Errorf("what Bob does: %v", got)
 		}
 		if got := carl.heard(); !slices.Equal(got, []accesslog.Kind{accesslog.KindTalk}) {

@@ -254,7 +254,7 @@ func (g *Gate) tell(to receiver, texts *texts) bool {
 	if !ok {
 		return false
 	}
-	msg, err := g.sealNotice(n, to.member)
+	msg, err := g.household.sealNotice(n, to.member)
 	if err == nil {
 		t.take(to.told, n)
 		err = g.sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.told, n, err) })
@@ -366,9 +366,9 @@ func (t *teller) judge(to receiver, s span, r accesslog.Record, found, gone bool
 	return notice{}, false
 }
 
-func (g *Gate) sealNotice(n notice, m *member) ([]byte, error) {
-	return envelope.SealNotice(proto.Notice{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch,
-		Index: n.index, Previous: n.previous, Entry: n.text}, g.household.sig, m.key.Enc)
+func (h *household) sealNotice(n notice, m *member) ([]byte, error) {
+	return envelope.SealNotice(proto.Notice{Issuer: h.device, Audience: m.id, Epoch: h.epoch,
+		Index: n.index, Previous: n.previous, Entry: n.text}, h.sig, m.key.Enc)
 }
 
 // texts remembers what was read last: most members are at the same place.

@@ -207,7 +207,7 @@ func TestWhatWaitedBeforeARest(t *testing.T) {
 		h.rename(2)
 		at(33)(h)
 		h.rename(3)
-		change := h.a.change()
+		change := h.a.changes.begin()
 		if _, err := h.a.revoke(anna.row(), emil.row(), false); err != nil {
 			t.Error(err)
 		}

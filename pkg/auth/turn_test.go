@@ -10,20 +10,21 @@ import (
 // to the access log that does not return.
 func TestTurn(t *testing.T) {
 	a := openAuthority(t, newState(t))
+	gate := a.NewGate(Deps{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended, ready := make(chan error), make(chan struct{})
-	go func() { ended <- a.gate.Run(ctx, func() { close(ready) }) }()
+	go func() { ended <- gate.Run(ctx, func() { close(ready) }) }()
 	<-ready
-	if err := a.gate.Turn(ctx); err != nil {
+	if err := gate.Turn(ctx); err != nil {
 		t.Errorf("at rest: %v", err)
 	}
 	for name, lock := range map[string]interface {
 		Lock()
 		Unlock()
-	}{"its state": &a.gate.mu, "the access log": &a.journal.order} {
+	}{"the sessions": &a.sessions.mu, "the queues": &a.queues.mu, "the access log": &a.journal.order} {
 		lock.Lock()
 		turned := make(chan struct{})
-		a.gate.turns <- func() { close(turned) }
+		gate.turns <- func() { close(turned) }
 		select {
 		case <-turned:
 			t.Errorf("turns although %s is held", name)
@@ -31,7 +32,7 @@ func TestTurn(t *testing.T) {
 		}
 		lock.Unlock()
 		<-turned
-		if err := a.gate.Turn(ctx); err != nil {
+		if err := gate.Turn(ctx); err != nil {
 			t.Errorf("does not turn again after %s: %v", name, err)
 		}
 	}
@@ -39,7 +40,7 @@ func TestTurn(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if err := a.gate.Turn(ctx); err == nil {
+	if err := gate.Turn(ctx); err == nil {
 		t.Error("turns although it does not run")
 	}
 }

@@ -83,7 +83,7 @@ func (a *Authority) AskUpdate(r *Request, s proto.UpdateStep) (entry uint64, err
 	if r == nil {
 		return a.logUpdate(atDevice.entry(accesslog.KindUpdate), s)
 	}
-	if !a.gate.mayStart(r.member) {
+	if !a.allowances.mayStart(r.member) {
 		return 0, proto.Refuse(proto.CodeBusy)
 	}
 	e := actor{r.member}.entry(accesslog.KindUpdate)
@@ -92,7 +92,7 @@ func (a *Authority) AskUpdate(r *Request, s proto.UpdateStep) (entry uint64, err
 }
 
 func (a *Authority) logUpdate(e accesslog.Entry, s proto.UpdateStep) (uint64, error) {
-	if code := a.gate.closed(); code != "" {
+	if code := a.sessions.whyBarred(); code != "" {
 		return 0, proto.Refuse(code)
 	}
 	e.Step, e.Release, e.Reason, e.Until = s.Kind, s.Version, s.Reason, s.Until

@@ -35,9 +35,9 @@ func TestUpdatedIsToldToAll(t *testing.T) {
 			p.heard()
 		}
 		before := h.size()
-		h.a.changes.Lock()
+		h.a.changes.mu.Lock()
 		err := h.a.Updated(proto.UpdateStep{Kind: proto.StepFailed, Version: "1.2.0", Reason: "its camera gave no picture."})
-		h.a.changes.Unlock()
+		h.a.changes.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,28 +21,28 @@ func (a *Authority) ChangesWiFi(r Request) WiFiChange { return WiFiChange{a, r} 
 // go to guests, too, its name tells where the camera stands, and a log forgets nothing.
 func (c WiFiChange) Begun() (entry uint64, err error) {
 	a := c.authority
-	defer a.change()()
+	defer a.changes.begin()()
 	m := a.members.get(c.by.member.id)
 	switch {
 	case m == nil:
 		return 0, proto.Refuse(proto.CodeRevoked)
 	case m.Role != proto.RoleOwner:
 		return 0, proto.Refuse(proto.CodeScope)
-	case !a.gate.mayStart(m):
+	case !a.allowances.mayStart(m):
 		return 0, proto.Refuse(proto.CodeBusy)
 	}
-	if code := a.gate.closed(); code != "" {
+	if code := a.sessions.whyBarred(); code != "" {
 		return 0, proto.Refuse(code)
 	}
 	e := actor{m}.entry(accesslog.KindSettings)
 	e.Set = []string{proto.SetUpWiFi}
-	return a.commit(nil, nil, e)
+	return a.changes.commit(nil, nil, e)
 }
 
 // WiFiNotTaken says of a change of Wi-Fi that was begun that the camera went back. It says
 // so once, and nothing of an entry that an eviction has ended.
 func (a *Authority) WiFiNotTaken(entry uint64) {
-	e, said, err := a.interrupted(entry)
+	e, said, err := a.changes.read(entry)
 	if err != nil || said || !slices.Contains(e.Set, proto.SetUpWiFi) {
 		return
 	}

@@ -131,7 +131,7 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	r, err := pairing.Respond(ctx, conn, d)
 	a.leave(w, err)
 	if c.settled { // whether or not the receipt came to the client
-		a.setup.Settled()
+		a.provisioner.Settled()
 	}
 	if err != nil {
 		return fmt.Errorf("pair: %w", err)
@@ -159,7 +159,7 @@ func (a *Authority) enter(ctx context.Context) (*window, error) {
 		return nil, err
 	}
 	select {
-	case a.joining <- struct{}{}:
+	case a.handshake <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-time.After(joinWait):
@@ -167,7 +167,7 @@ func (a *Authority) enter(ctx context.Context) (*window, error) {
 	}
 	w, err := a.opened()
 	if err != nil { // it was closed meanwhile
-		<-a.joining
+		<-a.handshake
 	}
 	return w, err
 }
@@ -183,7 +183,7 @@ func (a *Authority) opened() (*window, error) {
 
 // leave ends a handshake and counts its failure.
 func (a *Authority) leave(w *window, err error) {
-	defer func() { <-a.joining }() // last, so that codes rest while the next one is under way
+	defer func() { <-a.handshake }() // last, so that codes rest while the next one is under way
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil || w.ctx.Err() != nil {
@@ -208,7 +208,7 @@ func (a *Authority) fail(w *window) {
 // key of an epoch becomes the owner; its enrolment is logged before it counts. code names
 // the code that it was shown by; empty: it was there itself.
 func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code string) (pairing.Receipt, error) {
-	defer a.change()()
+	defer a.changes.begin()()
 	if w.ctx.Err() != nil {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}
@@ -220,7 +220,7 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code 
 	}
 	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
 		Added: time.Now().UnixMilli(), Code: code, id: key.ClientID(), key: key}
-	_, err := a.commit(nil, func(all *roll, index uint64) {
+	_, err := a.changes.commit(nil, func(all *snapshot, index uint64) {
 		m.Entry = index
 		all.put(m)
 	}, accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})

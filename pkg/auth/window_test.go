@@ -158,11 +158,11 @@ func TestOneHandshakeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openAuthority(t, newState(t))
 		openWindow(t, a, time.Minute)
-		a.joining <- struct{}{}
+		a.handshake <- struct{}{}
 		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); !errors.Is(err, ErrPairingBusy) {
 			t.Errorf("the second one: %v", err)
 		}
-		<-a.joining
+		<-a.handshake
 		first := make(chan error, 1)
 		go func() { first <- a.Join(t.Context(), newHanging()) }()
 		synctest.Wait()
@@ -205,10 +205,10 @@ func TestNextHandshakeWaitsForTheOneBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openAuthority(t, newState(t))
 		openWindow(t, a, time.Minute)
-		a.joining <- struct{}{}
+		a.handshake <- struct{}{}
 		go func() {
 			time.Sleep(joinWait / 2)
-			<-a.joining
+			<-a.handshake
 		}()
 		if _, err := pair(t, a, a.Identity().Label(), newKeys(t)); err != nil {
 			t.Errorf("the next one: %v", err)

@@ -5,23 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
 )
-
-// session is a session that was begun. Its context is the right.
-type session struct {
-	id     string
-	scopes []proto.Scope
-	cancel context.CancelCauseFunc
-	entry  uint64        // its start in the access log
-	ended  chan struct{} // closed when its last write is done
-
-	mu    sync.Mutex // held while a signal is sealed, so that they leave in order
-	index uint64     // of the last signal
-}
 
 // work carries out one client's requests in order, until Run ends.
 func (g *Gate) work(root context.Context, p *peer) {
@@ -45,7 +32,7 @@ func (g *Gate) work(root context.Context, p *peer) {
 
 // finish keeps what came of a request, and answers it.
 func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
-	g.settle(p, j.first, o, executed)
+	g.queues.settle(p, j.first, o, executed)
 	g.reply(p, j, o)
 }
 
@@ -55,14 +42,8 @@ func (g *Gate) reply(p *peer, j job, o outcome) {
 		g.tellFormer(j.request) // whatever it asked for while it was a member
 		return
 	}
-	m, highest := g.addressee(p)
+	m, highest := g.queues.addressee(p)
 	g.answerProved(m, j.request, highest, o)
-}
-
-func (g *Gate) addressee(p *peer) (m *member, highest uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return p.member, p.highest
 }
 
 // execute decides about one request and carries it out, in the order of
@@ -75,7 +56,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 	}
 	c := op.read(r.Body)
 	if c.kind == kindChange {
-		defer g.authority.change()()
+		defer g.authority.changes.begin()()
 	}
 	m := g.members.get(r.Issuer)
 	if m == nil || p.gone.Load() {
@@ -100,7 +81,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 	}
 	ctx, cancel := context.WithCancel(root)
 	defer cancel()
-	res, err := c.answer(ctx, g.request(m, r, g.session(p, r.Session)))
+	res, err := c.answer(ctx, g.request(m, r, g.sessions.find(m.id, r.Session)))
 	o = g.outcome(r, res, err)
 	if o.code == proto.CodeScope {
 		g.logRefusal(m, r, c.scopes, o.code)
@@ -123,7 +104,7 @@ func (g *Gate) decide(m *member, r proto.Request, c call) proto.Code {
 	if c.effect == Widens && !g.authority.journal.knows(r.Checkpoint) {
 		return proto.CodeStateChanged
 	}
-	if c.kind != kindQuery && c.effect != Narrows && !g.mayStart(m) {
+	if c.kind != kindQuery && c.effect != Narrows && !g.allowances.mayStart(m) {
 		g.drops.count(dropBusy)
 		return proto.CodeBusy
 	}
@@ -160,7 +141,7 @@ func validScopes(l []proto.Scope) bool {
 
 // begin begins a session: first the entry, durably, then the session itself.
 func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, c call) (outcome, bool) {
-	if g.session(p, r.Session) != nil {
+	if g.sessions.find(m.id, r.Session) != nil {
 		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
 	}
 	entry, err := g.journal.Append(accesslog.Entry{Kind: accesslog.Kind(r.Op), Client: m.id, Name: m.Name,
@@ -170,8 +151,8 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	}
 	ctx, cancel := context.WithCancelCause(root)
 	s := &session{id: r.Session, scopes: c.scopes, cancel: cancel, entry: entry, ended: make(chan struct{})}
-	if code := g.enlist(p, m, s); code != proto.CodeOK {
-		g.end(p, m, r, s, string(code))
+	if code := g.sessions.begin(m, &p.gone, s); code != proto.CodeOK {
+		g.end(m, r, s, string(code))
 		return coded(code), true
 	}
 	run := func() outcome {
@@ -179,12 +160,12 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 		o := g.outcome(r, Result{Body: answer, Entry: &entry}, err)
 		o.entry = &entry
 		if err != nil || running == nil {
-			g.end(p, m, r, s, string(o.code))
+			g.end(m, r, s, string(o.code))
 			return o
 		}
 		g.wg.Go(func() {
 			<-running.Done()
-			g.end(p, m, r, s, running.Reason())
+			g.end(m, r, s, running.Reason())
 		})
 		return o
 	}
@@ -194,57 +175,11 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	return run(), true
 }
 
-// enlist makes a session one that a change of rights ends. The right is decided once
-// more: what changed since the decision would not have found it.
-func (g *Gate) enlist(p *peer, m *member, s *session) proto.Code {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	code, now := g.barred, g.members.get(m.id)
-	switch {
-	case code != "":
-	case p.gone.Load(): // and perhaps let in again since
-		code = proto.CodeRevoked
-	case now != nil && m.Role == proto.RoleOwner && now.Role != proto.RoleOwner: // an owner has all places
-		code = proto.CodeScope
-	default:
-		code = g.still(m.id, s)
-	}
-	if code == proto.CodeOK {
-		p.living = append(p.living, s)
-	}
-	return code
-}
-
-// still is the decision about what is living, made anew.
-func (g *Gate) still(id proto.ClientID, s *session) proto.Code {
-	m := g.members.get(id)
-	if m == nil {
-		return proto.CodeRevoked
-	}
-	return g.policy.decide(m, s.scopes)
-}
-
 // end logs how a session ended and forgets it.
-func (g *Gate) end(p *peer, m *member, r proto.Request, s *session, reason string) {
-	s.cancel(nil)
-	g.mu.Lock()
-	p.living = slices.DeleteFunc(p.living, func(o *session) bool { return o == s })
-	g.mu.Unlock()
-	close(s.ended)
+func (g *Gate) end(m *member, r proto.Request, s *session, reason string) {
+	g.sessions.end(m.id, s)
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: m.id, Name: m.Name, // the journal reports its errors
 		Op: r.Op, Network: accesslog.NetMQTT, Session: s.id, Start: s.entry, Reason: reason})
-}
-
-// session finds a living session of the client; nil if there is none.
-func (g *Gate) session(p *peer, id string) *session {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, s := range p.living {
-		if s.id == id {
-			return s
-		}
-	}
-	return nil
 }
 
 func (g *Gate) request(m *member, r proto.Request, s *session) Request {
@@ -287,7 +222,7 @@ func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 // logRefusal enters that a member asked for what it may not do, at most once a
 // minute. Only p's worker calls it.
 func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
-	if !g.mayRefuse(m) {
+	if !g.allowances.mayRefuse(m) {
 		return
 	}
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors

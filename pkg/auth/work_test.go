@@ -234,7 +234,7 @@ func TestSlowClientHoldsNobodyElseUp(t *testing.T) {
 		}
 		m := &member{Card: string(card), Name: "Bob", Role: proto.RoleOwner, Scopes: proto.OwnerScopes(), id: bob.id,
 			key: envelope.PublicKey{Sig: &bob.sig.PublicKey, Enc: bob.enc.PublicKey()}}
-		if err := w.gate.members.update(func(all *roll) { all.put(m) }, nil); err != nil {
+		if err := w.gate.members.update(func(all *snapshot) { all.put(m) }, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.run()

@@ -28,7 +28,7 @@ func evict(state string) error {
 	if err != nil {
 		return err
 	}
-	gate := a.NewGate(nowhere{})
+	gate := a.NewGate(auth.Deps{Sender: nowhere{}})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ready, over := make(chan struct{}), make(chan error, 1)

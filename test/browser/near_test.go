@@ -101,7 +101,7 @@ func newNear(t *testing.T, b *tab, mtu int) *near {
 	}
 	t.Cleanup(func() { _ = authority.Close() })
 	n := &near{authority: authority, setup: &settable{}}
-	authority.Provision(n.setup)
+	authority.NewGate(auth.Deps{Provisioner: n.setup})
 	n.air = newAir(t, b, mtu, n)
 	n.window()
 	n.serve()

@@ -45,7 +45,7 @@ const (
 	KindMerged Kind = "merged" // short sessions of one member from Start to Last, whose texts were dropped
 )
 
-// Noticed tells whether each member gets a notice of an entry of this kind, at once.
+// Noticed reports whether each member gets a notice of an entry of this kind, at once.
 // docs/protocol.md 4.8.
 func (k Kind) Noticed() bool {
 	switch k {

@@ -52,7 +52,7 @@ func (k PublicKey) ClientID() proto.ClientID {
 	return id
 }
 
-// Equal tells whether both keys of k and o are the same.
+// Equal reports whether both keys of k and o are the same.
 func (k PublicKey) Equal(o PublicKey) bool {
 	return k.Sig != nil && o.Sig != nil && k.Enc != nil && o.Enc != nil &&
 		k.Sig.Equal(o.Sig) && k.Enc.Equal(o.Enc)

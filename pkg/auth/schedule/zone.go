@@ -33,7 +33,7 @@ func Zone(name string) (*time.Location, error) {
 	return builtIn(name)
 }
 
-// zoneName tells whether name has the form of those in the IANA database, and so
+// zoneName reports whether name has the form of those in the IANA database, and so
 // leads to no other file. Local is the library's own word for the system's zone.
 func zoneName(name string) bool {
 	if len(name) > maxZone || name == "Local" {

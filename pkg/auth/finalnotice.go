@@ -7,9 +7,9 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// farewells holds last notices of the epoch before, under their receiver, until the
+// finalNotices holds last notices of the epoch before, under their receiver, until the
 // broker was reached. They are sealed, and signed by keys that are gone.
-var farewells = store.Plain("farewell")
+var finalNotices = store.Plain("farewell")
 
 // put brings what is kept into the next epoch's store.
 func (p *pending) put(tx *store.Tx) error {
@@ -19,8 +19,8 @@ func (p *pending) put(tx *store.Tx) error {
 	if err := p.Settings.put(tx); err != nil {
 		return err
 	}
-	for _, f := range p.Farewell {
-		if err := farewells.Put(tx, string(f.To), f.Message); err != nil {
+	for _, f := range p.FinalNotices {
+		if err := finalNotices.Put(tx, string(f.To), f.Message); err != nil {
 			return err
 		}
 	}
@@ -30,17 +30,17 @@ func (p *pending) put(tx *store.Tx) error {
 // Online sends what members have not been sent yet, those of the epoch before too. It is
 // called when the broker was reached.
 func (g *Gate) Online() {
-	if err := g.sendFarewell(); err != nil {
+	if err := g.sendFinalNotices(); err != nil {
 		g.log.Warn("last notices of the epoch before were not all sent", "error", err)
 	}
 	g.teller().online()
 }
 
-func (g *Gate) sendFarewell() error {
-	var l []farewell
+func (g *Gate) sendFinalNotices() error {
+	var l []finalNotice
 	err := g.authority.trust.View(func(tx *store.Tx) error {
-		return farewells.ForEach(tx, "", func(key string, value []byte) error {
-			l = append(l, farewell{proto.ClientID(key), value})
+		return finalNotices.ForEach(tx, "", func(key string, value []byte) error {
+			l = append(l, finalNotice{proto.ClientID(key), value})
 			return nil
 		})
 	})
@@ -48,17 +48,17 @@ func (g *Gate) sendFarewell() error {
 		return err
 	}
 	for _, f := range l {
-		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.farewellSent(f, err) }); err != nil {
+		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.finalNoticeSent(f, err) }); err != nil {
 			return fmt.Errorf("send a last notice: %w", err) // it stays for the next time
 		}
 	}
 	return nil
 }
 
-// farewellSent forgets a last notice that is with the broker.
-func (g *Gate) farewellSent(f farewell, err error) {
+// finalNoticeSent forgets a last notice that is with the broker.
+func (g *Gate) finalNoticeSent(f finalNotice, err error) {
 	if err == nil {
-		err = g.authority.trust.Update(func(tx *store.Tx) error { return farewells.Delete(tx, string(f.To)) })
+		err = g.authority.trust.Update(func(tx *store.Tx) error { return finalNotices.Delete(tx, string(f.To)) })
 	}
 	if err != nil { // it is sent again the next time
 		g.log.Debug("last notice not sent", "client", string(f.To), "error", err)

@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// Bounds of what a member's requests may make the device log. Each start writes two
+// entries: without a limit, one member's client could push everyone's entries out of the log
+// within the hour, and wear the flash.
+const (
+	maxStarts      = 120 // at once
+	startEvery     = time.Minute
+	refusalsPerLog = time.Minute // one refusal of a member is logged in it
+)
+
+// allowances bounds what each member, or all guests of one together, may make the device
+// log: an adult could invite sixty keys of its own. It is safe for concurrent use.
+type allowances struct {
+	mu     sync.Mutex
+	limits map[string]limits // by account
+}
+
+type limits struct{ starts, refusals *rate.Limiter }
+
+// account names what a member draws on. Guests never use up what their parent has.
+func (m *member) account() string {
+	if m.Parent != "" {
+		return "guests of " + string(m.Parent)
+	}
+	return string(m.id)
+}
+
+// sponsor is who answers for a member: itself, or of a guest who let it in.
+func (m *member) sponsor() proto.ClientID {
+	if m.Parent != "" {
+		return m.Parent
+	}
+	return m.id
+}
+
+// of returns the limits of m.
+func (a *allowances) of(m *member) limits {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l, ok := a.limits[m.account()]
+	if !ok {
+		l = limits{rate.NewLimiter(rate.Every(startEvery), maxStarts), rate.NewLimiter(rate.Every(refusalsPerLog), 1)}
+		a.limits[m.account()] = l
+	}
+	return l
+}
+
+// mayStart reports whether m may start something that is logged, and counts it.
+func (a *allowances) mayStart(m *member) bool { return a.of(m).starts.Allow() }
+
+// mayRefuse reports whether a refusal of m is logged, and counts it.
+func (a *allowances) mayRefuse(m *member) bool { return a.of(m).refusals.Allow() }
+
+// forget drops the limits that are like new ones.
+func (a *allowances) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.limits, func(_ string, l limits) bool {
+		return l.starts.Tokens() >= maxStarts && l.refusals.Tokens() >= 1
+	})
+}
