@@ -109,7 +109,7 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	p.chosen.Store(&chosen)
 	p.privacy.Store(chosen.Privacy)
 	sessions := &activeSessions{members: o.members, policy: p, abort: cfg.Abort, of: map[proto.ClientID][]*session{}}
-	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, teller: newTeller(o.members, p, noticed, told)}
+	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
 	j.noticed.Store(noticed)
 	q := newQueues(o.members)
 	a := &Authority{cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,

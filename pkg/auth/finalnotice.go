@@ -33,7 +33,7 @@ func (g *Gate) Online() {
 	if err := g.sendFinalNotices(); err != nil {
 		g.log.Warn("last notices of the epoch before were not all sent", "error", err)
 	}
-	g.teller().online()
+	g.notices.online()
 }
 
 func (g *Gate) sendFinalNotices() error {

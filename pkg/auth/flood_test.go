@@ -145,10 +145,10 @@ func (w *world) bounded() {
 			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.firsts), bytes, len(p.queue), len(w.gate.sessions.of[id]))
 		}
 	}
-	t := w.gate.teller()
+	t := w.gate.notices
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for id, told := range t.told {
+	for id, told := range t.deliveries {
 		if len(told.owed) > maxSpans {
 			w.t.Errorf("%s is owed %d spans", id, len(told.owed))
 		}

@@ -89,6 +89,7 @@ type Gate struct {
 	queues     *queues
 	sessions   *activeSessions
 	allowances *allowances
+	notices    *notices
 	ops        map[proto.Op]Operation // not changed once Run is called
 	drops      drops
 	turns      watchdog.Loop
@@ -117,7 +118,7 @@ func (a *Authority) NewGate(d Deps) *Gate {
 	}
 	return &Gate{
 		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
-		journal: a.journal, sender: d.Sender, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances,
+		journal: a.journal, sender: d.Sender, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances, notices: a.journal.notices,
 		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(),
 	}
 }
@@ -178,7 +179,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 		case <-review.C:
 			g.sessions.review()
 			g.confirm()
-			g.teller().poke() // some may have the right to hear only now
+			g.notices.wakeUp() // some may have the right to hear only now
 		case turned := <-g.turns:
 			g.sessions.review()
 			g.queues.idle()
@@ -293,7 +294,7 @@ func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answ
 		nonce = ""
 	}
 	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
-		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.teller().noteOf(m, g.authority.journal.noticed.Load())}
+		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m, g.authority.journal.noticed.Load())}
 }
 
 // send signs, seals and sends an answer.

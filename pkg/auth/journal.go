@@ -20,7 +20,7 @@ type journal struct {
 	condition *health.Condition
 	sessions  *activeSessions // end when the log can't be written
 
-	teller  *teller
+	notices *notices
 	noticed atomic.Uint64 // index of the newest entry that was noticed
 
 	order sync.Mutex // over append and note: notices come in the order of the log
@@ -50,14 +50,14 @@ func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	j.order.Lock() // the database has one writer anyway
 	defer j.order.Unlock()
-	j.log.Told(j.teller.toldTo(j.noticed.Load()))
+	j.log.Told(j.notices.deliveredTo(j.noticed.Load()))
 	first, err := j.log.Append(entries...)
 	if err != nil {
 		return 0, err
 	}
 	for i, e := range entries {
 		if index := first + uint64(i); e.Kind.Noticed() {
-			j.teller.note(index, j.noticed.Swap(index), e)
+			j.notices.add(index, j.noticed.Swap(index), e)
 		}
 	}
 	return first, nil

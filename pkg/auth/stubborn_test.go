@@ -48,7 +48,7 @@ func TestEvictionIsDurableBeforeItWaits(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna, _, carl, _ := h.household()
 		aborted := make(chan string, 1)
-		h.a.cfg.Abort = func(reason string) { aborted <- reason }
+		h.a.sessions.abort = func(reason string) { aborted <- reason }
 		h.linger = make(chan struct{})
 		carl.watch("s1", proto.ScopeView)
 		done := make(chan error, 1)

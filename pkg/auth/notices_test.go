@@ -311,14 +311,14 @@ func TestNoticeWhoseTextIsGoneIsAGap(t *testing.T) {
 
 // Whose right comes and goes while the broker is away is remembered within bounds.
 func TestSpansAreBounded(t *testing.T) {
-	w := &told{known: true}
+	w := &delivery{known: true}
 	for i := range uint64(5 * maxSpans) {
 		w.owe(i+1, i, i%2 == 0)
 	}
 	if n := len(w.owed); n != maxSpans || w.last != w.owed[0].from-1 {
 		t.Errorf("%d spans from %d, the last told is %d", n, w.owed[0].from, w.last)
 	}
-	w = &told{}
+	w = &delivery{}
 	w.owe(3, 2, false)
 	w.owe(9, 8, false) // 4 to 8 were while it was no member
 	if !slices.Equal(w.owed, []span{{3, 4, false}, {9, 10, false}}) {
