@@ -40,7 +40,7 @@ func (c caInitCmd) Run(env *environment) error {
 		return err
 	}
 	return env.Print(map[string]any{"dir": f.Path(), "hosts": c.Hosts},
-		"The authority lies in %s. Its key, %s, is not encrypted: whoever has it lets anyone into your broker, and nobody into a camera. Keep the folder to yourself.\n"+
+		"The authority is in %s. Its key, %s, is not encrypted: whoever has it lets anyone into your broker, and nobody into a camera. Keep the folder to yourself.\n"+
 			"On the broker's machine, as root:\n"+
 			"    install -d -m 0750 -g mosquitto /etc/mosquitto/camd\n"+
 			"    install -m 0640 -g mosquitto %s/* /etc/mosquitto/camd/\n"+

@@ -76,7 +76,7 @@ func (c certificateCmd) check() error {
 	case !slices.Contains([]string{string(proto.CertificateDoStatus), certificateRenew, string(proto.CertificateDoRequest), set}, c.Do):
 		return command.Usage(fmt.Sprintf("certificate is status, renew, request or set, not %q", c.Do))
 	case (c.CA != "") != (c.Do == certificateRenew):
-		return command.Usage("certificate renew takes --ca, and nothing else does; without the authority at hand use certificate request, and certificate set")
+		return command.Usage("certificate renew takes --ca, and nothing else does; without the authority's folder use certificate request, and certificate set")
 	case (c.Chain != "") != (c.Do == set):
 		return command.Usage("certificate set takes --chain, and nothing else does")
 	}

@@ -14,7 +14,7 @@ import (
 const firstEvents = 50
 
 type eventsCmd struct {
-	Follow bool   `arg:"--follow" help:"go on until Ctrl-C: tell what happens when it happens"`
+	Follow bool   `arg:"--follow" help:"go on until Ctrl-C: show what happens as it happens"`
 	Save   string `arg:"--save" help:"save the pictures of rings in this folder" placeholder:"DIR"`
 	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }

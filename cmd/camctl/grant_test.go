@@ -54,7 +54,7 @@ func TestMembersTable(t *testing.T) {
 	}
 	want := `NAME   ROLE   MAY         WHEN                                       LET IN BY            NOW
 Anna   owner  everything  always                                     paired at the camera uses view
-Ca\u001bra  guest  view        Mo-Fr 08:00-17:00, until 2026-12-03 11:00  Ben, guest of Anna   rests: outside its hours`
+Ca\u001bra  guest  view        Mo-Fr 08:00-17:00, until 2026-12-03 11:00  Ben, guest of Anna   no access now: outside its hours`
 	if got := membersText(l, time.UTC, false); squeeze(got) != squeeze(want) {
 		t.Errorf("table:\n%s\nwant:\n%s", got, want)
 	}

@@ -13,7 +13,7 @@ import (
 type logCmd struct {
 	From        uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
 	Verify      bool   `arg:"--verify" help:"compare all entries with what the camera signed"`
-	Acknowledge bool   `arg:"--acknowledge" help:"end an alarm: what the camera shows now is believed from here on"`
+	Acknowledge bool   `arg:"--acknowledge" help:"end an alarm: what the camera shows now is trusted from here on"`
 	Camera      string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 

@@ -26,26 +26,26 @@ var version = "unknown"
 type cli struct {
 	Home    string `arg:"--home" help:"folder of keys and cameras (default: as the XDG base directories say)" placeholder:"DIR"`
 	JSON    bool   `arg:"--json" help:"print JSON, one object a line"`
-	Verbose bool   `arg:"-v,--verbose" help:"tell more: log to standard error what happens, show the words of keys"`
+	Verbose bool   `arg:"-v,--verbose" help:"show more: log to standard error what happens, show the words of keys"`
 
-	ID          *idCmd          `arg:"subcommand:id" help:"show this client's key to whoever is to let it in; makes the keys on first use"`
-	Pair        *pairCmd        `arg:"subcommand:pair" help:"pair with the camera whose label is at hand, by its local socket, by Bluetooth LE or by a code that its lens reads"`
+	ID          *idCmd          `arg:"subcommand:id" help:"show this client's key, for a member who will let it in; makes the keys on first use"`
+	Pair        *pairCmd        `arg:"subcommand:pair" help:"pair with the camera whose label you have, by its local socket, by Bluetooth LE or by a code that its lens reads"`
 	Add         *addCmd         `arg:"subcommand:add" help:"add the camera of a camera card that someone made for this client"`
-	Status      *statusCmd      `arg:"subcommand:status" help:"ask a camera how it is"`
+	Status      *statusCmd      `arg:"subcommand:status" help:"show the state of a camera"`
 	Watch       *watchCmd       `arg:"subcommand:watch" help:"receive picture and sound and print live statistics"`
 	Record      *recordCmd      `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
 	Talk        *talkCmd        `arg:"subcommand:talk" help:"speak through a camera, which announces it in the room first"`
 	Snapshot    *snapshotCmd    `arg:"subcommand:snapshot" help:"take one picture, of which every member is told"`
 	Members     *membersCmd     `arg:"subcommand:members" help:"show who may do what, until when, and who let them in"`
 	Grant       *grantCmd       `arg:"subcommand:grant" help:"let a key in, or change what its holder may do"`
-	Revoke      *revokeCmd      `arg:"subcommand:revoke" help:"remove a member, and the guests whom it let in"`
-	Privacy     *privacyCmd     `arg:"subcommand:privacy" help:"close the camera's eye and ear, or open them"`
+	Revoke      *revokeCmd      `arg:"subcommand:revoke" help:"remove a member and its guests"`
+	Privacy     *privacyCmd     `arg:"subcommand:privacy" help:"close camera and microphone, or open them"`
 	Settings    *settingsCmd    `arg:"subcommand:settings" help:"show what the household chose, or choose"`
 	Update      *updateCmd      `arg:"subcommand:update" help:"show how the camera's own update stands, look for one, install it now, or put it off"`
 	Certificate *certificateCmd `arg:"subcommand:certificate" help:"show how long the camera's certificate for its broker lasts, or give it another one"`
 	WiFi        *wifiCmd        `arg:"subcommand:wifi" help:"show which Wi-Fi networks the camera hears and which one it uses, or have it change to another one"`
 	Log         *logCmd         `arg:"subcommand:log" help:"read the access log, or verify it"`
-	Events      *eventsCmd      `arg:"subcommand:events" help:"tell what happened in the household since the last time, what happens, and which rings are kept"`
+	Events      *eventsCmd      `arg:"subcommand:events" help:"show what happened in the household since the last time, what happens now, and which rings are stored"`
 	CA          *caCmd          `arg:"subcommand:ca" help:"a household's own authority for its broker: init, sign"`
 	Version     *versionCmd     `arg:"subcommand:version" help:"print the version"`
 }

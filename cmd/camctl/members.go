@@ -116,9 +116,9 @@ var rests = map[proto.Code]string{
 func now(m proto.Member) string {
 	switch {
 	case rests[m.Standing] != "":
-		return "rests: " + rests[m.Standing]
+		return "no access now: " + rests[m.Standing]
 	case m.Standing != "" && m.Standing != proto.CodeOK:
-		return "rests: " + m.Standing.Sentence()
+		return "no access now: " + m.Standing.Sentence()
 	case len(m.Watching) > 0:
 		return "uses " + scopes(m.Watching)
 	}

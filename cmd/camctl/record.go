@@ -25,7 +25,7 @@ type recordCmd struct {
 	mediaFlags
 	Seconds float64 `arg:"--seconds" help:"how much to record (required)" placeholder:"N"`
 	Force   bool    `arg:"--force" help:"overwrite the file"`
-	First   string  `arg:"positional" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
+	First   string  `arg:"positional" help:"name or device id; not needed when one camera is paired" placeholder:"CAMERA"`
 	Second  string  `arg:"positional" help:"the file to make (required), such as out.mp4" placeholder:"FILE"`
 }
 

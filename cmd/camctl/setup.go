@@ -28,10 +28,10 @@ import (
 type setupFlags struct {
 	SetUp            bool   `arg:"--set-up" help:"set up a camera that is set up already: give it the broker of --broker"`
 	ViewerBroker     string `arg:"--viewer-broker" help:"address of the broker for clients, where it is another than the camera's: mqtts://host:8884 with the files of camctl ca init" placeholder:"URL"`
-	WiFi             string `arg:"--wifi" help:"name of the Wi-Fi network that the camera is to join" placeholder:"NAME"`
+	WiFi             string `arg:"--wifi" help:"name of the Wi-Fi network for the camera" placeholder:"NAME"`
 	WiFiPasswordFile string `arg:"--wifi-password-file" help:"file with its password; a dash reads it from standard input" placeholder:"FILE"`
-	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network does not tell its name"`
-	WiFiOpen         bool   `arg:"--wifi-open" help:"join it although it is open: everyone near it can be in it"`
+	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network hides its name"`
+	WiFiOpen         bool   `arg:"--wifi-open" help:"join it although it is open: everyone near it can join it"`
 	CA               string `arg:"--ca" help:"folder of the household's authority, of camctl ca init, which signs the camera's certificate and this client's login" placeholder:"DIR"`
 	EST              string `arg:"--est" help:"enrolment server (RFC 7030) that makes the camera's certificate instead, known by the broker's authority" placeholder:"URL"`
 	ESTUser          string `arg:"--est-user" help:"the user that it gave for this camera" placeholder:"NAME"`

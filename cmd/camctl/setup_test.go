@@ -180,7 +180,7 @@ func TestSettingUpByFlags(t *testing.T) {
 	if r.Broker.URL != "mqtts://b" || r.Broker.CA != string(ca) || r.Broker.Certificate == "" || r.Broker.Key == "" {
 		t.Errorf("kept: URL %q, certificate %q", r.Broker.URL, r.Broker.Certificate)
 	}
-	for _, word := range []string{"viewers.acl", "connects to its broker."} {
+	for _, word := range []string{"viewers.acl", "connecting to its broker."} {
 		if !strings.Contains(said, word) {
 			t.Errorf("said %q, want %q in it", said, word)
 		}

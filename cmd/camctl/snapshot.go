@@ -15,7 +15,7 @@ import (
 
 type snapshotCmd struct {
 	Force  bool   `arg:"--force" help:"overwrite the file"`
-	First  string `arg:"positional" help:"name or device id; to be left out when one camera is paired" placeholder:"CAMERA"`
+	First  string `arg:"positional" help:"name or device id; not needed when one camera is paired" placeholder:"CAMERA"`
 	Second string `arg:"positional" help:"the file to make (required): .jpg, or .mp4 of a camera that gives H.264; the name is completed or corrected" placeholder:"FILE"`
 }
 

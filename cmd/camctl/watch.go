@@ -67,7 +67,7 @@ type watchCmd struct {
 	mediaFlags
 	Camera  string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 	Seconds int    `arg:"--seconds" help:"how long to watch; 0 is until Ctrl-C" default:"0" placeholder:"N"`
-	Once    bool   `arg:"--once" help:"end when the camera is lost, instead of watching on when it is back"`
+	Once    bool   `arg:"--once" help:"end when the camera is lost, instead of watching again when it is back"`
 }
 
 // Run watches and prints a line a second. A camera that is lost is asked again until it

@@ -19,8 +19,8 @@ type wifiCmd struct {
 	Camera       string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 	Join         string `arg:"--join" help:"have the camera change to this network; it goes back if it does not reach its broker through it within a minute" placeholder:"NAME"`
 	PasswordFile string `arg:"--password-file" help:"join: file with the network's password, instead of a question at the terminal; a dash reads it from standard input" placeholder:"FILE"`
-	Hidden       bool   `arg:"--hidden" help:"join: the network does not tell its name"`
-	Open         bool   `arg:"--open" help:"join: it takes no password, and everyone near it can be in it"`
+	Hidden       bool   `arg:"--hidden" help:"join: the network hides its name"`
+	Open         bool   `arg:"--open" help:"join: it has no password, so everyone near it can join it"`
 }
 
 // Run shows the camera's Wi-Fi, or changes it.

@@ -208,9 +208,9 @@ func (a *admin) press(what string) adminAnswer {
 	case what != "accept" && what != "end":
 		return adminAnswer{Error: "talk takes press: accept or end"}
 	case what == "accept" && !a.talk.Accept():
-		return adminAnswer{Error: "Nobody waits to be let speak."}
+		return adminAnswer{Error: "Nobody is waiting to speak."}
 	case what == "end" && !a.talk.EndTalk() && !a.talk.Block():
-		return adminAnswer{Error: "Nobody speaks through the camera."}
+		return adminAnswer{Error: "Nobody is speaking through the camera."}
 	}
 	return adminAnswer{OK: true}
 }

@@ -108,7 +108,7 @@ func (r *report) identity(cfg config.Config) *identity.Identity {
 func (r *report) setup(ctx context.Context, cfg config.Config) setup.Settings {
 	own, err := setup.Read(ctx, cfg.Device.State, func(_ context.Context, path string) error { return store.CheckFile(path) })
 	if err != nil && !errors.Is(err, store.ErrLocked) { // by the camd that runs, which is asked
-		r.fail("set-up", strings.TrimSpace(err.Error())+": camd run makes it anew if it is damaged, and an owner sets the camera up again")
+		r.fail("set-up", strings.TrimSpace(err.Error())+": camd run makes it again if it is damaged, and an owner sets the camera up again")
 	}
 	return own
 }

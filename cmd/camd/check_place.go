@@ -64,7 +64,7 @@ func (r *report) space(state string, free uint64, err error) {
 	size := fmt.Sprintf("%d MiB are free for %s", free>>20, state)
 	switch {
 	case err != nil:
-		r.line("space", "?", fmt.Sprintf("how much is free for %s can't be told: %v", state, err))
+		r.line("space", "?", fmt.Sprintf("how much is free for %s is unknown: %v", state, err))
 	case free < roomNeeded:
 		r.fail("space", size+": make room, since nothing is shown that can't be logged")
 	case free < roomWanted:

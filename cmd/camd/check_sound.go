@@ -18,7 +18,7 @@ func (r *report) sound(cfg audio.Config) {
 	case cfg.Source == "off" || cfg.Speaker == "off":
 		return
 	case in == "" || out == "":
-		r.line("echo", "?", "can't be told without both a microphone and a speaker")
+		r.line("echo", "?", "unknown without both a microphone and a speaker")
 		return
 	}
 	handling, why := audio.EchoHandling(cfg, in, out)

@@ -18,7 +18,7 @@ import (
 
 type factoryCmd struct {
 	Init   *factoryInitCmd   `arg:"subcommand:init" help:"make this device's identity and label secret, once, and print the label"`
-	Repair *factoryRepairCmd `arg:"subcommand:repair" help:"make anew what is damaged of the identity, after saying what is lost"`
+	Repair *factoryRepairCmd `arg:"subcommand:repair" help:"repair a damaged identity, after saying what is lost"`
 }
 
 // tpmFlag says where a new identity key lies.

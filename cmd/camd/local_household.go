@@ -88,7 +88,7 @@ func about(m proto.Member, names map[proto.ClientID]string, loc *time.Location) 
 		l = append(l, "guest of "+names[m.Parent])
 	}
 	if m.Standing != proto.CodeOK {
-		l = append(l, "rests now: "+m.Standing.Sentence())
+		l = append(l, "no access now: "+m.Standing.Sentence())
 	}
 	if len(m.Watching) > 0 {
 		l = append(l, "NOW: "+list(m.Watching))
@@ -108,7 +108,7 @@ type logCmd struct {
 	localFlags
 	jsonFlag
 	From  uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
-	Epoch uint64 `arg:"--epoch" help:"read the log of an earlier household, such as 1; 0 is that of now" default:"0" placeholder:"N"`
+	Epoch uint64 `arg:"--epoch" help:"read the log of an earlier household, such as 1; 0 is the present one" default:"0" placeholder:"N"`
 }
 
 // Run prints the log page by page.

@@ -34,11 +34,11 @@ type cli struct {
 	Run        *runCmd        `arg:"subcommand:run" help:"run the daemon"`
 	Check      *checkCmd      `arg:"subcommand:check" help:"print what camd finds on this device: cameras, sound cards, broker, identity, store"`
 	Pair       *pairCmd       `arg:"subcommand:pair" help:"open the pairing window of the running camd"`
-	Status     *statusCmd     `arg:"subcommand:status" help:"print how the running camd is"`
+	Status     *statusCmd     `arg:"subcommand:status" help:"print the state of the running camd"`
 	Members    *membersCmd    `arg:"subcommand:members" help:"print who may do what, and who is watching"`
 	Log        *logCmd        `arg:"subcommand:log" help:"print the access log in sentences"`
-	Privacy    *privacyCmd    `arg:"subcommand:privacy" help:"privacy on or off: close the camera's eye and ear, or open them"`
-	Talk       *talkCmd       `arg:"subcommand:talk" help:"talk accept or end: let a voice in that waits for it, or end a talk, as a press of the button does"`
+	Privacy    *privacyCmd    `arg:"subcommand:privacy" help:"privacy on or off: close camera and microphone, or open them"`
+	Talk       *talkCmd       `arg:"subcommand:talk" help:"talk accept or end: accept a request to speak, or end a talk, like a press of the button"`
 	Ring       *ringCmd       `arg:"subcommand:ring" help:"ring the bell, for a bell that is no input device"`
 	Settings   *settingsCmd   `arg:"subcommand:settings" help:"print the household's settings, or change them"`
 	Update     *updateCmd     `arg:"subcommand:update" help:"update status, check or install: how the camera's own update stands, look for a release now, install it now"`
@@ -46,7 +46,7 @@ type cli struct {
 	Reset      *resetCmd      `arg:"subcommand:reset" help:"remove everyone and wipe all that the household stored"`
 	Factory    *factoryCmd    `arg:"subcommand:factory" help:"what the maker does once for each device: factory init"`
 	Config     *configCmd     `arg:"subcommand:config" help:"print the built-in configuration as a commented TOML file"`
-	Debug      *debugCmd      `arg:"subcommand:debug" help:"look into the running camd: its log, goroutines, heap or cpu; for root"`
+	Debug      *debugCmd      `arg:"subcommand:debug" help:"inspect the running camd: its log, goroutines, heap or cpu; for root"`
 	Version    *versionCmd    `arg:"subcommand:version" help:"print the version"`
 	StoreCheck *storeCheckCmd `arg:"subcommand:store-check" help:"check a database file; camd runs this as a child"`
 	ReadCodes  *readCodesCmd  `arg:"subcommand:read-codes" help:"find codes in pictures on standard input; camd runs this as a child"`

@@ -98,7 +98,7 @@ type talkCmd struct {
 // Run does what a press of the button would.
 func (c talkCmd) Run(env *environment) error {
 	said, ok := map[string]string{
-		"accept": "The voice is let in.",
+		"accept": "The request to speak is accepted.",
 		"end":    "The talk is ended. Nobody may speak through the camera for ten minutes.",
 	}[c.What]
 	if !ok {

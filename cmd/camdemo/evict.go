@@ -33,10 +33,10 @@ func (d *demo) again(p *page) error {
 	d.camera = nil
 	old.Close()
 	if err := d.camd.await(d.env.ctx, func() error { return d.pair(d.label) }); err != nil {
-		return fmt.Errorf("the demo ends, since the camera can't be paired with anew: %w", err)
+		return fmt.Errorf("the demo ends, since the camera can't be paired again: %w", err)
 	}
 	p.camera.Store(d.camera)
-	d.env.Note("== %s has paired anew, as the first owner. To the camera %s, %s and %s are strangers now: try ben status.",
+	d.env.Note("== %s has paired again, as the first owner. To the camera %s, %s and %s are strangers now: try ben status.",
 		demoOwner, demoSecond, demoGuest, demoOther)
 	return nil
 }

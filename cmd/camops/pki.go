@@ -46,7 +46,7 @@ func (c *pkiInitCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return say(env.out, "The authority lies in %s. Its key, %s, is not encrypted: whoever has it lets anyone into your broker, and nobody into a camera. Keep the folder to yourself.\n"+
+	return say(env.out, "The authority is in %s. Its key, %s, is not encrypted: whoever has it lets anyone into your broker, and nobody into a camera. Keep the folder to yourself.\n"+
 		"Next: camops pki broker HOST", f.Path(), f.Path("ca.key"))
 }
 

@@ -51,7 +51,7 @@ func TestPKI(t *testing.T) {
 		{"device camd-pki/ca.key", 1, "this is no certificate request"},
 		{"device state/identity/device.csr", 0, "camd-pki/devices/" + string(id.DeviceID()) + ".crt"},
 		{"device state/identity/device.csr", 1, "--renew replaces it"},
-		{"member anna", 1, "This is no key"},
+		{"member anna", 1, "This is not a key"},
 		{"member -- " + key[:len(key)-5], 1, "cut short"},
 		{"member --camera x -- " + name, 1, "is no device identifier"},
 		{"member --renew id.txt", 0, home.Words(keys.ID())},
@@ -59,7 +59,7 @@ func TestPKI(t *testing.T) {
 		{"member -- " + key, 0, home.Words(keys.ID())},
 		{"member -- " + name, 1, "--renew makes a new one"},
 		{"member -- " + other, 0, "systemctl reload mosquitto"},
-		{"remove anna", 1, "This is no key"},
+		{"remove anna", 1, "This is not a key"},
 		{"remove -- " + string(linktest.NewClientID()), 1, "no certificate was made for"},
 		{"remove -- " + key, 0, "systemctl restart mosquitto"},
 		{"remove -- -" + unknown[1:], 1, "no certificate was made for -" + unknown[1:]}, // a name may begin with a hyphen

@@ -20,7 +20,7 @@ type promptsCmd struct {
 	Rate  int    `arg:"--rate" default:"170" help:"how fast, in words a minute" placeholder:"N"`
 	Names string `arg:"--names" help:"file of first names, one a line and maybe a voice (default: 130 common ones)" placeholder:"FILE"`
 	From  string `arg:"--from" help:"folder of recordings (phrase/is-speaking.wav) that are taken instead of espeak-ng" placeholder:"DIR"`
-	List  string `arg:"--list" help:"tell what the archive in a file holds" placeholder:"FILE"`
+	List  string `arg:"--list" help:"list what the archive in a file contains" placeholder:"FILE"`
 }
 
 // Run makes an archive, or lists one.

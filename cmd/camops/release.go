@@ -21,7 +21,7 @@ type releaseCmd struct {
 	Sign    *releaseSignCmd    `arg:"subcommand:sign" help:"sign the draft with an offline key"`
 	Rekey   *releaseRekeyCmd   `arg:"subcommand:rekey" help:"make another key in the place of one that is lost or known to others"`
 	Publish *releasePublishCmd `arg:"subcommand:publish" help:"bring everything into a folder for a web server, and renew what ends soon"`
-	Rollout *releaseRolloutCmd `arg:"subcommand:rollout" help:"say to how many percent of the cameras a release goes"`
+	Rollout *releaseRolloutCmd `arg:"subcommand:rollout" help:"set the percentage of cameras that get a release"`
 	Halt    *releaseHaltCmd    `arg:"subcommand:halt" help:"withhold a release from the cameras that don't have it yet"`
 	Witness *releaseWitnessCmd `arg:"subcommand:witness" help:"sign the release log as a witness"`
 	Monitor *releaseMonitorCmd `arg:"subcommand:monitor" help:"list every release that any camera can install, and check the log"`
@@ -117,7 +117,7 @@ type releaseAddCmd struct {
 	Minimum  string `arg:"--minimum" help:"oldest version that may update to it directly (default: any)" placeholder:"VERSION"`
 	Lowest   string `arg:"--lowest" help:"nothing older may be installed once it is confirmed (default: as --minimum)" placeholder:"VERSION"`
 	Notes    string `arg:"--notes" help:"what is new, for people" placeholder:"TEXT"`
-	Security bool   `arg:"--security" help:"it mends something that others could use: households can postpone it less"`
+	Security bool   `arg:"--security" help:"it closes a security hole, so households can postpone it less"`
 	SBOM     string `arg:"--sbom" help:"CycloneDX file to publish beside it" placeholder:"FILE"`
 	Discard  bool   `arg:"--discard" help:"remove the draft instead"`
 }

@@ -43,7 +43,7 @@ func (a *Authority) rollback(m *member) {
 	if !a.older.CompareAndSwap(false, true) {
 		return
 	}
-	a.log.Error("the camera's storage was set back to an earlier state", "shown_by", string(m.id))
+	a.log.Error("the camera's storage was rolled back to an earlier state", "shown_by", string(m.id))
 	_, _ = a.journal.Append(actor{m}.entry(accesslog.KindRollback)) // the journal reports its errors
-	a.journal.healthy(health.Degraded, "The camera's storage was set back to an earlier state, so members who were removed since may be back. Look at the members, or evict everyone at the camera.")
+	a.journal.healthy(health.Degraded, "The camera's storage was rolled back to an earlier state, so members who were removed since then may be back. Look at the members, or evict everyone at the camera.")
 }

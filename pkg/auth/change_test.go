@@ -299,7 +299,7 @@ func TestStoreSetBack(t *testing.T) {
 				if h.a.household.epoch != c.epoch || (bob.row() != nil) != c.bob || (anna.row() != nil) != (c.epoch == 1) {
 					t.Fatalf("epoch %d (%s), Bob %+v", h.a.household.epoch, h.a.household.reason, bob.row())
 				}
-				if c.epoch != 1 && (h.a.household.reason != "the camera's store was set back to an earlier state" || h.health().State != health.Degraded) {
+				if c.epoch != 1 && (h.a.household.reason != "the camera's store was rolled back to an earlier state" || h.health().State != health.Degraded) {
 					t.Errorf("reason %q, health %+v", h.a.household.reason, h.health())
 				}
 			})

@@ -114,7 +114,7 @@ func (c *changes) logNotApplied(index uint64, e accesslog.Entry) error {
 	return err
 }
 
-var errRollback = fmt.Errorf("%w: it was set back to an earlier state", store.ErrDamaged)
+var errRollback = fmt.Errorf("%w: it was rolled back to an earlier state", store.ErrDamaged)
 
 // compare checks at the start that trust.db and log fit each other. Changes are made one at
 // a time, so a power cut can leave one that was logged and not made: compare returns its

@@ -143,7 +143,7 @@ func whyNewEpoch(err error) string {
 	case errors.Is(err, store.ErrMissing):
 		return "the camera's store was missing"
 	case errors.Is(err, errRollback):
-		return "the camera's store was set back to an earlier state"
+		return "the camera's store was rolled back to an earlier state"
 	case errors.Is(err, errEpoch):
 		return "the camera's store belonged to another epoch"
 	case errors.Is(err, store.ErrDamaged):

@@ -32,10 +32,10 @@ type Household struct {
 	TimeZone    string   `toml:"time_zone" doc:"Time zone of schedules and quiet hours, such as Europe/Berlin."`
 	PrivacyOff  string   `toml:"privacy_off" allow:"device|members" doc:"Who may switch privacy mode off: only someone at the device, or also members with the scope settings."`
 	QuietHours  string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
-	Talk        string   `toml:"talk" allow:"announced|accepted" doc:"When a voice is let into the room: announced, as soon as chime and notice were heard, or accepted, once someone in the room has pressed the button, for a kids' room."`
+	Talk        string   `toml:"talk" allow:"announced|accepted" doc:"When a voice may be heard in the room: announced, after chime and notice, or accepted, after someone in the room has pressed the button, for a kids' room."`
 	UpdateHours string   `toml:"update_hours" doc:"When the camera may restart for an update by itself, each week, such as Mo-Fr 02:00-05:00. Empty: whenever nobody watches."`
 	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours."`
-	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What vouches for the time: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
+	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What makes the clock trusted: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
 // DefaultHousehold is what holds where the file says nothing.

@@ -182,7 +182,7 @@ func (s *state) stamp(r proto.Request, to home.Record) proto.Request {
 func (c *Camera) publish(r proto.Request) error {
 	msg, err := envelope.SealRequest(r, c.keys.Signer(), c.household.Keys.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
-		return home.NewProblem(err, "The request is larger than the camera takes (%d bytes).", proto.MaxMessage)
+		return home.NewProblem(err, "The request is larger than the camera accepts (%d bytes).", proto.MaxMessage)
 	}
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", r.Op, err)

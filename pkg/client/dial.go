@@ -108,7 +108,7 @@ func (c *Camera) granted(t mqtt.Token) error {
 	}
 	for _, qos := range t.(*mqtt.SubscribeToken).Result() {
 		if qos != 0 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
-			return home.NewProblem(nil, "The broker %s does not let this client hear the camera. Ask its operator.", c.record.Broker.URL)
+			return home.NewProblem(nil, "The broker %s does not let this client receive from the camera. Ask its operator.", c.record.Broker.URL)
 		}
 	}
 	return nil
@@ -161,11 +161,11 @@ func loginReason(_ home.Broker, err error) string {
 	var frame *mqttframe.Error
 	switch {
 	case errors.As(err, &frame):
-		return "does not keep to MQTT 3.1.1: it sent " + frame.What + ". Ask its operator"
+		return "violates MQTT 3.1.1: it sent " + frame.What + ". Ask its operator"
 	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedIDRejected):
 		return "does not accept this client's login. Ask its operator"
 	case errors.Is(err, packets.ErrorRefusedServerUnavailable):
-		return "takes no clients now. Try again later"
+		return "accepts no clients now. Try again later"
 	case errors.Is(err, packets.ErrorRefusedBadProtocolVersion):
 		return "does not speak MQTT 3.1.1. Ask its operator"
 	}

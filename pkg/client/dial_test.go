@@ -66,7 +66,7 @@ func TestWhyABrokerCantBeUsed(t *testing.T) {
 		"login":                 {pinned, packets.ErrorRefusedBadUsernameOrPassword, "does not accept this client's login"},
 		"not authorised":        {pinned, packets.ErrorRefusedNotAuthorised, "does not accept this client's login"},
 		"identifier":            {pinned, packets.ErrorRefusedIDRejected, "does not accept this client's login"},
-		"unavailable":           {pinned, packets.ErrorRefusedServerUnavailable, "takes no clients now"},
+		"unavailable":           {pinned, packets.ErrorRefusedServerUnavailable, "accepts no clients now"},
 		"version":               {pinned, packets.ErrorRefusedBadProtocolVersion, "does not speak MQTT 3.1.1"},
 		"frame":                 {pinned, &mqttframe.Error{What: "an unexpected packet"}, "it sent an unexpected packet"},
 		"unforeseen":            {pinned, fmt.Errorf("a: %w", fmt.Errorf("b: %w", errors.New("the \x1broot"))), "can't be used: the  root."},

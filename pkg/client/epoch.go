@@ -30,6 +30,6 @@ func moved(r home.Record, e envelope.Epoch) error {
 	if e.Reason != "" {
 		reason = " (" + home.Printable(e.Reason) + ")"
 	}
-	return home.NewProblem(ErrNewEpoch, "The household of the camera %s has ended and a new one begun%s: nobody of the earlier one is known to it any more. "+
+	return home.NewProblem(ErrNewEpoch, "The household of the camera %s has ended and a new one has begun%s: the camera no longer knows anyone of the earlier one. "+
 		"Pair again at the camera, or ask its owner to let you in.", r.Title(), reason)
 }

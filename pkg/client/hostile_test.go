@@ -25,7 +25,7 @@ func TestHostileBroker(t *testing.T) { // T21
 		"QoS 1":                {connack, []byte{0x32, 5, 0, 1, 'x', 0, 1}, "an unexpected packet"},
 		"unknown CONNACK":      {[]byte{0x20, 2, 0, 99}, nil, "an unknown CONNACK code 99"},
 		"no MQTT at all":       {[]byte("HTTP/1.1 400 Bad Request\r\n"), nil, "an unexpected packet"},
-		"refuses to subscribe": {connack, []byte{0x90, 3, 0, 1, 0x80}, "does not let this client hear the camera"},
+		"refuses to subscribe": {connack, []byte{0x90, 3, 0, 1, 0x80}, "does not let this client receive from the camera"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := must(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{must(d.ca.Server("127.0.0.1"))}}))

@@ -116,7 +116,7 @@ func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatu
 func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (proto.CertificateStatus, error) {
 	now, err := request[proto.CertificateStatus](ctx, c, proto.OpCertificate, q)
 	if err == nil && q.Do == proto.CertificateDoSet && now.Problem != "" {
-		return now, home.NewProblem(errNotTaken, "The camera did not take the certificate, and goes on with the one that it has: %s", now.Problem)
+		return now, home.NewProblem(errNotTaken, "The camera did not accept the certificate, and keeps the one that it has: %s", now.Problem)
 	}
 	return now, err
 }

@@ -53,7 +53,7 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 		case looked != nil:
 			return meanwhile, err
 		case touched:
-			return meanwhile, home.NewProblem(err, "Nothing was done, since the household was changed meanwhile in what this is about: %s Ask again if it is still to be done.", strings.Join(news, " "))
+			return meanwhile, home.NewProblem(err, "Nothing was done, since someone changed the same part of the household in the meantime: %s Ask again if you still want it.", strings.Join(news, " "))
 		}
 		meanwhile = append(meanwhile, news...)
 	}

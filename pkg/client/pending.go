@@ -124,7 +124,7 @@ func (c *Camera) stillPending(p home.PendingRevoke, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) {
 		return err
 	}
-	return home.NewProblem(err, "The removal of %s, asked for at %s, is not answered yet, and nothing else is sent to the camera before. %s",
+	return home.NewProblem(err, "The removal of %s, asked for at %s, is not answered yet, and nothing else is sent to the camera until it is. %s",
 		p.Who(), p.Asked(), err)
 }
 

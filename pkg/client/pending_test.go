@@ -119,7 +119,7 @@ func TestBusyIsNoAnswerToARevoke(t *testing.T) {
 		t.Errorf("Revoke = %v", err)
 	}
 	_, err := c.Call(t.Context(), proto.OpStatus, "", nil)
-	if err == nil || !strings.Contains(err.Error(), "nothing else is sent to the camera before") {
+	if err == nil || !strings.Contains(err.Error(), "nothing else is sent to the camera until it is") {
 		t.Errorf("Call = %v", err)
 	}
 	if ops, _ := d.ops(); slices.Contains(ops, proto.OpStatus) {

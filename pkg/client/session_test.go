@@ -193,7 +193,7 @@ func TestRates(t *testing.T) {
 func TestEndSentences(t *testing.T) {
 	for reason, want := range map[string]string{
 		proto.EndSilent:                "half a minute",
-		proto.EndPicture:               "no picture that this viewer can begin with",
+		proto.EndPicture:               "no picture with which this viewer can start",
 		string(proto.CodeRevoked):      proto.CodeRevoked.Sentence(),
 		string(proto.CodePrivacy):      proto.CodePrivacy.Sentence(),
 		string(proto.CodeSchedule):     proto.CodeSchedule.Sentence(),

@@ -52,7 +52,7 @@ func NewCode(label pairing.Label, keys *home.Keys, s proto.SetupSettings) (Code,
 	}
 	sealed, err := code.Seal(label.Secret, label.Device, b)
 	if err != nil {
-		return nil, home.NewProblem(err, "What the camera is to be told does not fit a code: %v.", err)
+		return nil, home.NewProblem(err, "What the camera has to know does not fit into a code: %v.", err)
 	}
 	return sealed, nil
 }
@@ -172,5 +172,5 @@ func (a *Awaiting) unanswered(end, strange error) error {
 	case strange != nil:
 		return home.NewProblem(strange, "What answered at the broker %s can't be verified, so nothing is paired. Show another code.", a.broker.URL)
 	}
-	return home.NewProblem(end, "The camera has not answered at the broker %s, so nothing is paired yet. From here it can't be told whether it has read the code, or could not use what it says: look at its light. Open its pairing window again and show a new code; hold it still, a hand's width to an arm's length away.", a.broker.URL)
+	return home.NewProblem(end, "The camera has not answered at the broker %s, so nothing is paired yet. This computer can't know whether the camera read the code, or could not use it: look at its status LED. Open its pairing window again and show a new code; hold it still, a hand's width to an arm's length away.", a.broker.URL)
 }

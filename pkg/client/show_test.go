@@ -132,7 +132,7 @@ func TestCodeThatIsNotAnswered(t *testing.T) {
 		change func(*pairing.Device)
 		want   string
 	}{
-		"nobody": {nil, "can't be told"},
+		"nobody": {nil, "can't know"},
 		"an impostor": {func(p *pairing.Device) {
 			impostor := newDevice(t)
 			p.Identity, p.Chain = impostor.identity.PrivateKey.(*ecdsa.PrivateKey), impostor.identity.Certificate

@@ -126,9 +126,9 @@ func explainSocket(socket string, err error) error {
 	case errors.As(err, &p), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return home.NewProblem(err, "No camd answers at %s. Start it, or name its socket with --socket.", socket)
+		return home.NewProblem(err, "camd does not answer at %s. Start it, or name its socket with --socket.", socket)
 	case errors.Is(err, fs.ErrPermission):
-		return home.NewProblem(err, "This user may not use %s. Join the group camd there, by: sudo usermod -a -G camd \"$USER\", and log in anew.", socket)
+		return home.NewProblem(err, "This user may not use %s. Join the group camd there, by: sudo usermod -a -G camd \"$USER\", and log in again.", socket)
 	}
 	return home.NewProblem(err, "camd at %s can't be asked: %v.", socket, err)
 }

@@ -71,7 +71,7 @@ func TestSocketTroubleIsASentence(t *testing.T) {
 		garbling:                        "can't be asked",
 		ending:                          "can't be asked",
 		endless:                         "line is longer",
-		filepath.Join(t.TempDir(), "x"): "No camd answers at",
+		filepath.Join(t.TempDir(), "x"): "camd does not answer at",
 	} {
 		_, err := Join(t.Context(), socket)
 		var p *home.Problem

@@ -211,7 +211,7 @@ var endSentences = map[string]string{
 	proto.EndShutdown: "The camera is shutting down.",
 	proto.EndLight:    "The camera's live light went out, so it shows nothing until it works again.",
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
-	proto.EndPicture:  "The camera gives no picture that this viewer can begin with. Look at its status for the reason.",
+	proto.EndPicture:  "The camera gives no picture with which this viewer can start. Look at its status for the reason.",
 }
 
 // endCodes are the codes that a session can end with when a right does.

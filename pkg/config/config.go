@@ -22,14 +22,14 @@ type Config struct {
 	Capture   capture.Config `toml:"capture" doc:"Picture: V4L2 camera, or a source for tests."`
 	Audio     audio.Config   `toml:"audio" doc:"Sound: ALSA microphone, or a source for tests."`
 	Link      link.Config    `toml:"link" doc:"The broker that carries requests: MQTT 3.1.1 over mutual TLS 1.3."`
-	Enrolment claim.Config   `toml:"enrolment" doc:"How the camera's certificate for its broker is renewed without anybody's doing."`
+	Enrolment claim.Config   `toml:"enrolment" doc:"How the camera renews its certificate for the broker by itself."`
 
 	Live live.Config `toml:"live" doc:"Live sessions: WebRTC."`
 
 	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
 	Setup     Setup          `toml:"setup" doc:"Setting the camera up, while its pairing window is open."`
 	Update    update.Config  `toml:"update" doc:"The camera's own update, over the network, by the image's RAUC."`
-	Household auth.Household `toml:"household" doc:"What holds until the household chooses otherwise, and what it can't choose."`
+	Household auth.Household `toml:"household" doc:"Settings until the household changes them, and those that it can't change."`
 }
 
 // Device names the device and its places in the file system.

@@ -21,12 +21,12 @@ import (
 type Config struct {
 	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out). Empty: the one that the camera is set up with when it pairs, and none before."`
 	ViewerBroker     string `toml:"viewer_broker" doc:"The broker's address for the household's clients, which pairing tells them, where it is another than the device's: mqtts://host:8884 with the mosquitto of docs/mosquitto."`
-	MemberLogins     string `toml:"member_logins" doc:"Folder of logins at the broker, as camops pki member makes them: who pairs with the key that a file is named for gets it. Empty: members bring their own."`
+	MemberLogins     string `toml:"member_logins" doc:"Folder of logins at the broker, as camops pki member makes them: a client that pairs with the key for which a file is named gets it. Empty: members bring their own."`
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
 	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
 	Authority        string `toml:"-"` // the content of a file CA, of a device that was set up; CA is ignored then
-	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice of it."`
+	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice this time."`
 }
 
 // DefaultConfig returns the default values. There is no default broker: a camera without

@@ -37,27 +37,27 @@ func (t *target) explainOwn(err error, _ time.Time) string {
 	var frame *mqttframe.Error
 	switch {
 	case errors.As(err, &frame):
-		return fmt.Sprintf("The broker %s does not keep to MQTT 3.1.1: it sent %s. Check that its message limit is 64 KiB.", t.address(), frame.What)
+		return fmt.Sprintf("The broker %s violates MQTT 3.1.1: it sent %s. Check that its message limit is 64 KiB.", t.address(), frame.What)
 	case errors.Is(err, errSubscribe):
 		return fmt.Sprintf("The broker %s does not let %s subscribe to its topics. Check the broker's topic rules.", t.address(), certName(t.leaf))
 	case errors.Is(err, errMute):
-		return fmt.Sprintf("The broker %s takes what the device publishes and carries none of it. Check that broker has the devices' port, not the viewers', and that the broker's topic rules know %s.", t.address(), certName(t.leaf))
+		return fmt.Sprintf("The broker %s accepts what the device publishes but delivers none of it. Check that broker has the devices' port, not the viewers', and that the broker's topic rules know %s.", t.address(), certName(t.leaf))
 	case errors.Is(err, errRival):
-		return fmt.Sprintf("Somebody else connects under this camera's name at the broker %s, and each ends the other's session. Look for a second device with a copy of this one's state folder, and give it an identity of its own.", t.address())
+		return fmt.Sprintf("Another device connects under this camera's name at the broker %s, and each ends the other's session. Look for a second device with a copy of this one's state folder, and give it an identity of its own.", t.address())
 	case errors.Is(err, errSilent), err != nil && strings.HasPrefix(err.Error(), "pingresp not received"):
 		return fmt.Sprintf("The broker %s stopped answering. The network between may be down.", t.address())
 	case errors.Is(err, errStopping), errors.Is(err, context.Canceled):
 		return "camd is stopping."
 	case errors.Is(err, errTaken):
-		return fmt.Sprintf("camd connects to the broker %s anew, with the new certificate.", t.address())
+		return fmt.Sprintf("camd reconnects to the broker %s with the new certificate.", t.address())
 	case errors.Is(err, errReconnect):
-		return fmt.Sprintf("camd connects to the broker %s anew.", t.address())
+		return fmt.Sprintf("camd reconnects to the broker %s.", t.address())
 	case errors.Is(err, errProxy):
 		return fmt.Sprintf("The proxy in HTTPS_PROXY does not connect to the broker %s: %s.", t.address(), tlsend.Root(err))
 	}
 	if err != nil {
 		if why, found := strings.CutPrefix(tlsend.Root(err).Error(), unsigned); found {
-			return fmt.Sprintf("The camera can't log in to the broker %s, since its key does not sign: %s.", t.address(), why)
+			return fmt.Sprintf("The camera can't log in to the broker %s, since its key can't sign: %s.", t.address(), why)
 		}
 	}
 	return ""
@@ -74,7 +74,7 @@ func (t *target) explainRefusal(err error, _ time.Time) string {
 	case errors.Is(err, packets.ErrorRefusedIDRejected):
 		return fmt.Sprintf("The broker %s rejects the MQTT client identifier of %s. Let devices choose it: it has 22 characters of A-Z, a-z, 0-9, - and _.", t.address(), certName(t.leaf))
 	case errors.Is(err, packets.ErrorRefusedServerUnavailable):
-		return fmt.Sprintf("The broker %s is running but takes no clients now. Look at its log.", t.address())
+		return fmt.Sprintf("The broker %s is running but accepts no clients now. Look at its log.", t.address())
 	case errors.Is(err, packets.ErrorRefusedBadProtocolVersion):
 		return fmt.Sprintf("The broker %s does not speak MQTT 3.1.1. Enable that version in the broker.", t.address())
 	}

@@ -51,7 +51,7 @@ func TestHostileBroker(t *testing.T) {
 		"no MQTT at all":      {[]byte("HTTP/1.1 400 Bad Request\r\n"), nil, []string{"unexpected packet"}},
 		"not authorised":      {[]byte{0x20, 2, 0, 5}, nil, []string{"does not authorise the device's certificate"}},
 		"identifier rejected": {[]byte{0x20, 2, 0, 2}, nil, []string{"rejects the MQTT client identifier"}},
-		"unavailable":         {[]byte{0x20, 2, 0, 3}, nil, []string{"takes no clients now"}},
+		"unavailable":         {[]byte{0x20, 2, 0, 3}, nil, []string{"accepts no clients now"}},
 		"other version":       {[]byte{0x20, 2, 0, 1}, nil, []string{"does not speak MQTT 3.1.1"}},
 		"refuses to subscribe": {connackOK, []byte{0x90, 3, 0, 1, 0x80},
 			[]string{"does not let", "subscribe", "topic rules"}},

@@ -78,13 +78,13 @@ func TestTwinsSayThatTheyAreTwo(t *testing.T) {
 		for _, r := range []*rig{a, b} {
 			linktest.Until(t, "both say so", func() bool {
 				h := r.health()
-				return (h.State == health.Degraded || h.State == health.Failed) && strings.HasPrefix(h.Reason, "Somebody else connects under this camera's name")
+				return (h.State == health.Degraded || h.State == health.Failed) && strings.HasPrefix(h.Reason, "Another device connects under this camera's name")
 			})
 		}
 		b.stop()
 		linktest.Until(t, "Check notices who is there already", func() bool {
 			err := Check(context.Background(), config(t, s.Devices, s.CA), Login{Certificate: a.link.dialer.Load().cert})
-			return err != nil && strings.HasPrefix(err.Error(), "Somebody else connects")
+			return err != nil && strings.HasPrefix(err.Error(), "Another device connects")
 		})
 		linktest.Until(t, "the other one has its session, and still says so", func() bool { return a.health().State == health.Degraded })
 		v := linktest.NewViewer(t, s)
@@ -129,9 +129,9 @@ func TestABrokerThatCarriesNothingIsFound(t *testing.T) {
 	s := linktest.Mosquitto(t, "../../docs/mosquitto")
 	cfg := config(t, s.Viewers, s.CA)
 	device := proto.NewDeviceID()
-	if err := Check(context.Background(), cfg, Login{Certificate: s.Device(device)}); err == nil || !containsAll(err.Error(), []string{"carries none of it", "not the viewers'"}) {
+	if err := Check(context.Background(), cfg, Login{Certificate: s.Device(device)}); err == nil || !containsAll(err.Error(), []string{"delivers none of it", "not the viewers'"}) {
 		t.Errorf("Check on the viewers' port = %v", err)
 	}
 	r := newRig(t, cfg, s.CA, nil).run()
-	r.awaitProblem("carries none of it", "not the viewers'")
+	r.awaitProblem("delivers none of it", "not the viewers'")
 }

@@ -13,10 +13,10 @@ import (
 type Config struct {
 	PairingButton string `toml:"pairing_button" doc:"Input device of the pairing button: NAME as camd check lists it, or NAME/KEYCODE for one key of several; empty for none. Held 3 s and released it opens pairing, held 10 s it evicts all members, held 20 s it resets the device; the last two count down first, and a press stops them. A short press lets in who asks to speak, or ends a talk; three within 1.5 s speak who the members are and who watches, and another press stops that."`
 	PrivacyButton string `toml:"privacy_button" doc:"Input device of the privacy button, written the same way; a short press switches privacy mode on or off."`
-	BellButton    string `toml:"bell_button" doc:"Input device of the bell button, written the same way; a press rings, or lets in who asks to speak, or ends a talk."`
+	BellButton    string `toml:"bell_button" doc:"Input device of the bell button, written the same way; a press rings, accepts a request to speak, or ends a talk."`
 
-	LiveLED   string `toml:"live_led" doc:"LED that shines while someone watches or listens: NAME as camd check lists it, or \"none\" if the board has none, which every status then says. camd writes it and reads it back before the first picture or sound leaves; without it nothing leaves. Empty: nobody has said yet."`
-	StatusLED string `toml:"status_led" doc:"LED that shows how the device is: steady online, blinking fast while someone speaks, slowly while pairing is open, with short pauses while someone watches, with short flashes in privacy mode, with double flashes when something is wrong. NAME, or empty for none."`
+	LiveLED   string `toml:"live_led" doc:"LED that is on while someone watches or listens: NAME as camd check lists it, or \"none\" if the board has none, which every status then says. camd writes it and reads it back before the first picture or sound leaves; without it nothing leaves. Empty: nobody has said yet."`
+	StatusLED string `toml:"status_led" doc:"LED that shows the state of the device: steady online, blinking fast while someone speaks, slowly while pairing is open, with short pauses while someone watches, with short flashes in privacy mode, with double flashes when something is wrong. NAME, or empty for none."`
 }
 
 // noLED is configured where a board has no live LED.

@@ -195,7 +195,7 @@ func (w WiFi) wrong() error {
 	case w.Password == "" && (w.Security == "" || w.Security == SecurityOpen):
 		return nil
 	case !w.Password.passphrase():
-		return &SetupProblem{CodeWiFiPassword, fmt.Sprintf("A Wi-Fi password has %d to %d characters without accents or other signs that no keyboard has.", minPassphrase, maxPassphrase)}
+		return &SetupProblem{CodeWiFiPassword, fmt.Sprintf("A Wi-Fi password has %d to %d characters: English letters, digits, spaces and punctuation.", minPassphrase, maxPassphrase)}
 	}
 	return nil
 }
@@ -252,13 +252,13 @@ const (
 )
 
 var stepSentences = map[SetupStep]string{
-	StepWiFi:        "The camera joins the Wi-Fi network.",
-	StepAddress:     "The camera waits for an address in the network.",
-	StepClock:       "The camera looks what time it is.",
-	StepInternet:    "The camera looks for the way to its broker.",
-	StepBroker:      "The camera connects to its broker.",
-	StepCertificate: "The camera has its certificate made.",
-	StepSaving:      "The camera keeps the settings.",
+	StepWiFi:        "The camera is joining the Wi-Fi network.",
+	StepAddress:     "The camera is waiting for an address in the network.",
+	StepClock:       "The camera is checking the time.",
+	StepInternet:    "The camera is looking for a route to its broker.",
+	StepBroker:      "The camera is connecting to its broker.",
+	StepCertificate: "The camera is getting its certificate.",
+	StepSaving:      "The camera is saving the settings.",
 }
 
 // Sentence is what a person reads while it lasts.
@@ -266,7 +266,7 @@ func (s SetupStep) Sentence() string {
 	if text, ok := stepSentences[s]; ok {
 		return text
 	}
-	return "The camera works on it: " + string(s) + "."
+	return "The camera is working on it: " + string(s) + "."
 }
 
 // SetupProblem is why a device does not take settings, or can't answer. Nothing of them is

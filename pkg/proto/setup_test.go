@@ -96,7 +96,7 @@ func TestStepsHaveSentences(t *testing.T) {
 			t.Errorf("%s has no sentence", s)
 		}
 	}
-	if got := SetupStep("later").Sentence(); got != "The camera works on it: later." {
+	if got := SetupStep("later").Sentence(); got != "The camera is working on it: later." {
 		t.Error(got)
 	}
 }

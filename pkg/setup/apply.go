@@ -87,7 +87,7 @@ func (s *Setup) merge(set proto.SetupSettings) (Settings, error) {
 	asked := s.next
 	s.mu.Unlock()
 	if asked == nil {
-		return next, &proto.SetupProblem{Code: proto.CodeCertificate, Detail: "The camera waits for no certificate: it forgets its request when it starts anew. Ask it for another request, and have that signed."}
+		return next, &proto.SetupProblem{Code: proto.CodeCertificate, Detail: "The camera is not waiting for a certificate: it forgets its request when it restarts. Ask it for another request, and have that signed."}
 	}
 	return next, s.certified(&next, asked.key, set.Chain)
 }
@@ -216,6 +216,6 @@ func (s *Setup) undo(ctx context.Context, set proto.SetupSettings) {
 	defer cancel()
 	defer context.AfterFunc(s.life, func() { time.AfterFunc(endTime, cancel) })()
 	if err := s.deps.Radio.Keep(ctx, s.Settings().WiFi); err != nil {
-		s.log.Warn("the Wi-Fi of before", "error", err)
+		s.log.Warn("the previous Wi-Fi", "error", err)
 	}
 }

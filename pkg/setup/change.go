@@ -76,7 +76,7 @@ func (s *Setup) changeable() error {
 	case s.deps.Radio == nil || !s.deps.HasWiFi():
 		return &proto.SetupProblem{Code: proto.CodeNoWiFi}
 	case s.Settings().WiFi == nil:
-		return &proto.SetupProblem{Code: proto.CodeNoWiFi, Detail: "The camera uses no Wi-Fi that an owner has set up, so there is none to change from afar. Pair at the camera with camctl pair --wifi, or change it where it was set up."}
+		return &proto.SetupProblem{Code: proto.CodeNoWiFi, Detail: "The camera uses no Wi-Fi that an owner has set up, so it can't be changed remotely. Pair at the camera with camctl pair --wifi, or change it where it was set up."}
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (s *Setup) tell(c proto.WiFiChange) {
 	}
 	text := ""
 	if c.Code != proto.CodeOK {
-		text = fmt.Sprintf("The last change of the Wi-Fi, on %s, did not work, and the camera went back to the network of before. %s Owners see more with camctl wifi.",
+		text = fmt.Sprintf("The last change of the Wi-Fi, on %s, did not work, and the camera went back to the previous network. %s Owners see more with camctl wifi.",
 			time.Unix(c.At, 0).UTC().Format("2006-01-02 15:04 UTC"), c.Code.Sentence())
 	}
 	s.condition.Set(health.OK, text)
@@ -242,6 +242,6 @@ func (s *Setup) tell(c proto.WiFiChange) {
 
 // interrupted is what became of a change during which camd ended.
 func interrupted(c proto.WiFiChange) proto.WiFiChange {
-	c.Code, c.Reason = proto.CodeInternal, "The camera was started anew before it had reached its broker in the new network, so it went back to the one of before. Try again."
+	c.Code, c.Reason = proto.CodeInternal, "The camera restarted before it reached its broker in the new network, so it went back to the previous one. Try again."
 	return c
 }

@@ -230,7 +230,7 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 							t.Errorf("%s: still pending: %v", c.name, err)
 						}
 						if c.untold {
-							if again.last == nil || again.last.Code != proto.CodeInternal || !strings.Contains(again.last.Reason, "started anew") {
+							if again.last == nil || again.last.Code != proto.CodeInternal || !strings.Contains(again.last.Reason, "restarted before") {
 								t.Errorf("%s: what became of it: %+v", c.name, again.last)
 							}
 							if i == 0 {

@@ -122,7 +122,7 @@ func (s *Setup) recall() error {
 	case err != nil:
 	case next == nil:
 	case next.Change != nil:
-		s.log.Warn("the Wi-Fi of before is in force: camd ended while another network was tried")
+		s.log.Warn("the previous Wi-Fi is in force: camd ended while another network was tried")
 		s.deps.NotTaken(next.Change.Entry)
 		s.left = true
 		err = s.keep.end(current, interrupted(*next.Change))

@@ -12,9 +12,9 @@ type Config struct {
 	URL           string `toml:"url" doc:"Address of the folder with the maker's releases: https://host/path. Empty: this camera does not update itself."`
 	Anchors       string `toml:"anchors" doc:"Folder of the keys that releases must be signed with: root.json, log.pub and witnesses, as camops release init makes them."`
 	Image         string `toml:"image" doc:"File in which the image says which one it is: os-release with IMAGE_ID, the kind of device, and IMAGE_VERSION, the release."`
-	IntervalHours int    `toml:"interval_hours" allow:"1..168" doc:"The server is asked about that often, spread at random by a fifth."`
+	IntervalHours int    `toml:"interval_hours" allow:"1..168" doc:"Hours between two looks at the server, spread at random by a fifth."`
 	RateKbit      int    `toml:"rate_kbit" allow:"0..1000000" doc:"A release is downloaded at this many kilobits a second at most; 0 for as fast as it goes. While someone watches or talks, the download waits."`
-	BrokerMinutes int    `toml:"broker_minutes" allow:"1..120" doc:"A new version that works, but does not reach the broker for so long, makes way for the one before, which then has as long to show whether it can."`
+	BrokerMinutes int    `toml:"broker_minutes" allow:"1..120" doc:"If a new version works but does not reach the broker within this time, the previous version runs again, and has the same time to show whether it can."`
 }
 
 // DefaultConfig updates nothing, since it knows no server.

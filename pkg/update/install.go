@@ -229,7 +229,7 @@ func (u *Updater) restart(s state) (time.Duration, error) {
 		return wait, nil
 	}
 	if !u.run.asked.IsZero() {
-		u.setReason("The system was asked to restart, and did not: start the camera anew.", false)
+		u.setReason("The system was asked to restart, and did not: restart the camera.", false)
 	}
 	u.run.asked = time.Now()
 	if err := u.deps.Restart(); err != nil {

@@ -124,7 +124,7 @@ func (u *Updater) Run(ctx context.Context, ready func()) error {
 	for {
 		wait, err := u.step(ctx)
 		if err != nil && ctx.Err() == nil {
-			u.health.Set(health.Failed, "Updates can't be kept track of: the storage may be full or failing.")
+			u.health.Set(health.Failed, "The state of updates can't be saved: the storage may be full or failing.")
 			return err
 		}
 		u.report()

@@ -133,8 +133,8 @@ func (w *Watch) turn(ctx context.Context) error {
 				return // the last one has just answered
 			}
 			hang := strings.Join(waiting, ", ")
-			w.manager.log.Error("a part does not go on: camd will be started anew unless it does", "parts", hang)
-			w.manager.tell("STATUS=These parts do not go on: " + hang + ".")
+			w.manager.log.Error("a part is stuck: camd will be restarted unless it goes on", "parts", hang)
+			w.manager.tell("STATUS=These parts are stuck: " + hang + ".")
 		}).Stop()
 	}
 	wg.Wait()

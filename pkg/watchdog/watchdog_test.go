@@ -163,7 +163,7 @@ func TestAPartThatHangsIsNotFed(t *testing.T) {
 			synctest.Wait()
 			l = append(l, m.told()...)
 		}
-		if !slices.Equal(l, []string{"STATUS=These parts do not go on: b."}) {
+		if !slices.Equal(l, []string{"STATUS=These parts are stuck: b."}) {
 			t.Errorf("told %q while a part hangs", l)
 		}
 		b.hang <- struct{}{}

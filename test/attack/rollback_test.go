@@ -15,7 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-const setBackSentence = "was set back to an earlier state"
+const setBackSentence = "was rolled back to an earlier state"
 
 // look is what a person does who looks at the camera: the client compares.
 func (h *house) look(c *client.Camera) {

@@ -30,7 +30,7 @@ func TestT17bNotInTheLog(t *testing.T) {
 	for _, index := range []int64{0, 1, 1 << 40} {
 		s, c := maker(t)
 		forced(s, index)
-		refused(t, s, c, release.ErrRefused, "does not stand in the public release log")
+		refused(t, s, c, release.ErrRefused, "is not in the public release log")
 	}
 }
 

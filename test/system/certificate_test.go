@@ -117,7 +117,7 @@ func TestACertificateOfACameraOutOfItsBox(t *testing.T) {
 	set := func(settings proto.SetupSettings) (home.Record, error) {
 		return conversation(t, r, keys, func(talk *pairing.Talk) error { return talk.Set(settings, nil) })
 	}
-	if _, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "guessed"}}); err == nil || !strings.Contains(err.Error(), "does not take the one-time password") {
+	if _, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "guessed"}}); err == nil || !strings.Contains(err.Error(), "rejects the one-time password") {
 		t.Errorf("with another password: %v", err)
 	}
 	record, err := set(proto.SetupSettings{Broker: broker, EST: &proto.EST{URL: s.URL, User: "camera", Password: "once"}})

@@ -77,7 +77,7 @@ func TestACameraOutOfItsBox(t *testing.T) {
 	}
 
 	out2 := anna.run(append(pair, "--broker", r.URL(), "--ca", r.PKI)...)
-	for _, word := range []string{"The camera connects to its broker.", "The camera keeps the settings.", "Paired with camera hall", "Its broker is " + r.URL()} {
+	for _, word := range []string{"The camera is connecting to its broker.", "The camera is saving the settings.", "Paired with camera hall", "Its broker is " + r.URL()} {
 		if !strings.Contains(out2, word) {
 			t.Errorf("camctl pair says\n%s\nwant it to say %q", out2, word)
 		}

@@ -29,7 +29,7 @@ func TestACameraWhoseIdentityLiesInATPM(t *testing.T) {
 	r.StopBroker()
 	r.StartBroker()
 	r.Until("the camera says that its TPM is away", func() bool {
-		return strings.HasSuffix(r.Condition("broker").Reason, "since its key does not sign: there is no TPM at "+chip.Path+".")
+		return strings.HasSuffix(r.Condition("broker").Reason, "since its key can't sign: there is no TPM at "+chip.Path+".")
 	})
 	chip.PowerOn()
 	r.Online()

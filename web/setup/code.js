@@ -8,7 +8,7 @@ import { check, ssidBytes } from './settings.js';
 const prefix = 'CAMDC1:', partSize = 65, maxParts = 32, checkSize = 5;
 const maxText = 255, maxCertificate = 1024, maxChain = 3;
 
-const unfit = (what) => new Problem('bad_request', `What the camera is to be told does not fit a code: ${what}.`);
+const unfit = (what) => new Problem('bad_request', `What the camera has to know does not fit into a code: ${what}.`);
 
 // makeCode makes the code by which the camera of label, which has its device, lets keys in
 // and sets itself up. settings are as in settings.js, without chain; instead of est there may

@@ -62,14 +62,14 @@ export function ssidText(bytes) {
 }
 
 const steps = {
-  wifi: 'The camera joins the Wi-Fi network.',
-  address: 'The camera waits for an address in the network.',
-  clock: 'The camera looks what time it is.',
-  internet: 'The camera looks for the way to its broker.',
-  broker: 'The camera connects to its broker.',
-  certificate: 'The camera has its certificate made.',
-  saving: 'The camera keeps the settings.',
+  wifi: 'The camera is joining the Wi-Fi network.',
+  address: 'The camera is waiting for an address in the network.',
+  clock: 'The camera is checking the time.',
+  internet: 'The camera is looking for a route to its broker.',
+  broker: 'The camera is connecting to its broker.',
+  certificate: 'The camera is getting its certificate.',
+  saving: 'The camera is saving the settings.',
 };
 
 // stepSentence is what a person reads while a step lasts. docs/protocol.md 3.11.
-export const stepSentence = (step) => (Object.hasOwn(steps, step) ? steps[step] : `The camera works on it: ${line(step)}.`);
+export const stepSentence = (step) => (Object.hasOwn(steps, step) ? steps[step] : `The camera is working on it: ${line(step)}.`);

@@ -33,7 +33,7 @@ function checkWiFi({ ssid, password = '', security = '' }) {
   if (!['', 'open', 'wpa2', 'wpa2/wpa3', 'wpa3', 'other'].includes(security)) throw unusable('this camera knows no such kind of Wi-Fi');
   if (password === '' && (security === '' || security === 'open')) return;
   if (!/^([ -~]{8,63}|[0-9a-fA-F]{64})$/.test(password)) {
-    throw refuse('wifi_password', 'A Wi-Fi password has 8 to 63 characters without accents or other signs that no keyboard has.');
+    throw refuse('wifi_password', 'A Wi-Fi password has 8 to 63 characters: English letters, digits, spaces and punctuation.');
   }
 }
 

@@ -74,7 +74,7 @@ func (e Entry) other() string {
 	case KindAlarm:
 		return "ALARM: " + e.who() + " was shown access logs that contradict each other."
 	case KindRollback:
-		return "ALARM: " + e.who() + " has seen entries of the access log that the camera lost. Its storage was put back, or copied."
+		return "ALARM: " + e.who() + " has seen entries of the access log that the camera lost. Its storage was rolled back, or copied."
 	}
 	return fmt.Sprintf("%s: %q, which this program does not know.", e.who(), string(e.Kind))
 }
@@ -117,11 +117,11 @@ func quoted(s string) string {
 func (e Entry) ended() string {
 	switch {
 	case e.Reason == ReasonNotApplied && e.Op == proto.OpCertificate:
-		return fmt.Sprintf("The certificate of entry %d was not taken after all: the camera could not keep it.", e.Start)
+		return fmt.Sprintf("The certificate of entry %d was not used after all: the camera could not save it.", e.Start)
 	case e.Reason == ReasonNotApplied && e.Op == proto.OpWiFi:
-		return fmt.Sprintf("The Wi-Fi network of entry %d did not work: the camera went back to the one of before.", e.Start)
+		return fmt.Sprintf("The Wi-Fi network of entry %d did not work: the camera went back to the previous one.", e.Start)
 	case e.Reason == ReasonNotApplied:
-		return fmt.Sprintf("What entry %d says of %s was not done: the camera stopped before.", e.Start, e.who())
+		return fmt.Sprintf("What entry %d says about %s was not done: the camera stopped first.", e.Start, e.who())
 	case e.Op == proto.OpTalk && unheard[e.Reason]:
 		return fmt.Sprintf("%s was not heard: %s.", e.who(), because(e.Reason))
 	case e.Op == proto.OpSnapshot && e.Reason == string(proto.CodeOK):
@@ -163,14 +163,14 @@ func (e Entry) revoked() string {
 	subject := called(e.SubjectName, e.Subject)
 	switch {
 	case e.Start != 0:
-		return fmt.Sprintf("%s went too, a guest of who was removed in entry %d.", subject, e.Start)
+		return fmt.Sprintf("%s was removed, too, as a guest of the member removed in entry %d.", subject, e.Start)
 	case e.Client != "" && e.Client == e.Subject:
 		subject += " left"
 	default:
 		subject = e.who() + " removed " + subject
 	}
 	if e.Keep {
-		return subject + "; the guests stay, as those of " + e.who() + "."
+		return subject + "; the guests stay, as guests of " + e.who() + "."
 	}
 	return subject + "."
 }
@@ -308,7 +308,7 @@ var unheard = map[string]bool{
 
 var reasons = map[string]string{
 	proto.EndICE:      "the connection was lost",
-	proto.EndSilent:   "the viewer was not heard any more",
+	proto.EndSilent:   "nothing was heard from the viewer any more",
 	proto.EndRevoked:  "the right to it ended",
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
@@ -324,14 +324,14 @@ var reasons = map[string]string{
 	string(proto.CodeNoChime):         "the camera could not announce it",
 	string(proto.CodeTalking):         "someone else was speaking",
 	string(proto.CodeQuiet):           "quiet hours",
-	string(proto.CodeNotAccepted):     "nobody in the room let it in",
+	string(proto.CodeNotAccepted):     "nobody in the room accepted it",
 	string(proto.CodeBlocked):         "someone at the camera had ended talk",
 	string(proto.CodeNoSession):       "the live session had ended",
 	string(proto.CodeScope):           "the right to it is missing",
-	string(proto.CodeSchedule):        "outside the times that were given",
+	string(proto.CodeSchedule):        "outside the allowed times",
 	string(proto.CodeExpired):         "the right to it ended (its time is over)",
 	string(proto.CodeRevoked):         "the right to it ended (removed)",
-	string(proto.CodeSuspended):       "guests rest while no owner is heard",
+	string(proto.CodeSuspended):       "guests are suspended until an owner is heard",
 	string(proto.CodePrivacy):         "privacy mode is on",
 	string(proto.CodeClock):           "the camera does not know the time, on which the right depends",
 	string(proto.CodeAtDevice):        "only someone at the camera may",

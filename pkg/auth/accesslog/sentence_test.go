@@ -34,10 +34,10 @@ func TestSentence(t *testing.T) {
 		"Anna gave the camera another certificate for its broker, good until 3 Dec 2026 12:00.":                             {Kind: KindCertificate, Client: anna, Name: "Anna", Network: NetMQTT, Until: 1796295600},
 		"Someone at the camera gave the camera another certificate for its broker, good until 3 Dec 2026 12:00.":            {Kind: KindCertificate, Network: NetLocal, Until: 1796295600},
 		"The camera renewed its certificate for the broker, now good until 3 Dec 2026 12:00.":                               {Kind: KindCertificate, Until: 1796295600},
-		"The certificate of entry 7 was not taken after all: the camera could not keep it.":                                 {Kind: KindEnd, Op: proto.OpCertificate, Start: 7, Reason: ReasonNotApplied},
+		"The certificate of entry 7 was not used after all: the camera could not save it.":                                  {Kind: KindEnd, Op: proto.OpCertificate, Start: 7, Reason: ReasonNotApplied},
 		"Anna was not allowed to give the camera another certificate: the right to it is missing.":                          {Kind: KindRefused, Client: anna, Name: "Anna", Op: proto.OpCertificate, Code: proto.CodeScope},
 		"Anna changed settings: set_up=wifi.":                                                                               {Kind: KindSettings, Client: anna, Name: "Anna", Set: []string{proto.SetUpWiFi}},
-		"The Wi-Fi network of entry 7 did not work: the camera went back to the one of before.":                             {Kind: KindEnd, Op: proto.OpWiFi, Start: 7, Reason: ReasonNotApplied},
+		"The Wi-Fi network of entry 7 did not work: the camera went back to the previous one.":                              {Kind: KindEnd, Op: proto.OpWiFi, Start: 7, Reason: ReasonNotApplied},
 		"Anna was not allowed to see or change the camera's Wi-Fi: the right to it is missing.":                             {Kind: KindRefused, Client: anna, Name: "Anna", Op: proto.OpWiFi, Code: proto.CodeScope},
 		"Anna lets the camera update itself again.":                                                                         {Kind: KindUpdate, Client: anna, Name: "Anna", Step: proto.StepPostponed, Release: "1.2.0"},
 		"The camera did something about an update that this program does not know: melt.":                                   update("melt", "", ""),
@@ -52,7 +52,7 @@ func TestSentence(t *testing.T) {
 		"Anna got nothing to see or hear: too many were watching.":                                                          end(string(proto.CodeTooManySessions)),
 		"Anna got nothing to see or hear: the camera had no picture or sound.":                                              end(string(proto.CodeNoMedia)),
 		"Anna stopped watching and listening: no picture could be shown.":                                                   end(proto.EndPicture),
-		"What entry 7 says of Anna was not done: the camera stopped before.":                                                end(ReasonNotApplied),
+		"What entry 7 says about Anna was not done: the camera stopped first.":                                              end(ReasonNotApplied),
 		"Anna paired at the camera and became owner.":                                                                       {Kind: KindPair, Client: anna, Name: "Anna", Role: proto.RoleOwner, Network: NetLocal},
 		"Ben was not allowed to listen: the right to it is missing.":                                                        {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpLive, Scopes: both[1:], Code: proto.CodeScope},
 		"Ben was not allowed to let someone in: the right to it is missing.":                                                {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpGrant, Code: proto.CodeScope},
@@ -69,8 +69,8 @@ func TestSentence(t *testing.T) {
 		"Anna removed Cara.":                                                                                                {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara"},
 		"Someone at the camera removed Cara.":                                                                               {Kind: KindRevoke, Network: NetLocal, Subject: "c", SubjectName: "Cara"},
 		"Anna left.":                                                                                                        {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: anna, SubjectName: "Anna"},
-		"Anna removed Ben; the guests stay, as those of Anna.":                                                              {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "b", SubjectName: "Ben", Keep: true},
-		"Cara went too, a guest of who was removed in entry 9.":                                                             {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara", Start: 9},
+		"Anna removed Ben; the guests stay, as guests of Anna.":                                                             {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "b", SubjectName: "Ben", Keep: true},
+		"Cara was removed, too, as a guest of the member removed in entry 9.":                                               {Kind: KindRevoke, Client: anna, Name: "Anna", Subject: "c", SubjectName: "Cara", Start: 9},
 		"Anna changed settings: time_zone=Europe/Berlin, quiet_hours=22:00-07:00.":                                          {Kind: KindSettings, Client: anna, Name: "Anna", Set: []string{"time_zone=Europe/Berlin", "quiet_hours=22:00-07:00"}},
 		"Someone at the camera switched privacy mode on.":                                                                   {Kind: KindPrivacy, Network: NetLocal, Reason: PrivacyOn},
 		"Anna switched privacy mode off.":                                                                                   {Kind: KindPrivacy, Client: anna, Name: "Anna", Reason: PrivacyOff},
@@ -84,7 +84,7 @@ func TestSentence(t *testing.T) {
 			Role: proto.RoleAdult, Scopes: []proto.Scope{proto.ScopeView, proto.ScopeSettings, "fly"}, Subject: "b", SubjectName: "Ben", From: 1796295600},
 		"Anna began 99 times to watch and listen for less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; of these entries, from 5 to 300, the texts are dropped.": {
 			Kind: KindMerged, Client: anna, Name: "Anna", Scopes: both, Start: 5, Last: 300, Count: 99, From: 1796295600, Until: 1796297400},
-		"ALARM: Anna has seen entries of the access log that the camera lost. Its storage was put back, or copied.": {Kind: KindRollback, Client: anna, Name: "Anna"},
+		"ALARM: Anna has seen entries of the access log that the camera lost. Its storage was rolled back, or copied.": {Kind: KindRollback, Client: anna, Name: "Anna"},
 	} {
 		if got := Sentence(e, berlin); got != want {
 			t.Errorf("\n got %s\nwant %s", got, want)

@@ -200,5 +200,5 @@ var (
 	// ErrMissing is returned where the factory has not made an identity yet.
 	ErrMissing = errors.New("this device has no identity yet; run camd factory init")
 	// ErrDamaged is returned for files of the identity that are damaged or missing.
-	ErrDamaged = errors.New("the camera's identity is damaged; camd factory repair says what is lost, and makes it anew")
+	ErrDamaged = errors.New("the camera's identity is damaged; camd factory repair says what is lost, and makes it again")
 )

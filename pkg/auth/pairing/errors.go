@@ -25,7 +25,7 @@ type sentence struct {
 }
 
 var sentences = []sentence{
-	{ErrSecret, "The label's secret does not fit this camera. Scan or type the label of the camera itself."},
+	{ErrSecret, "The label's secret does not match this camera. Scan or type the label of the camera itself."},
 	{ErrIdentity, "The device that answered is not the camera on the label, and nothing was sent to it. Compare each character of the label, or scan it: if all are right, something stands between you and the camera."},
 	{ErrTampered, "The messages of the pairing were changed on the way. Nothing was paired; try again close to the camera."},
 	{ErrProtocol, "The other side does not speak this version of pairing. Update camd or the app."},

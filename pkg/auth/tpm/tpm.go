@@ -99,7 +99,7 @@ var sentences = map[tpm2.TPMRC]string{
 	tpm2.TPMRCInitialize: "was not started by the firmware or the kernel",
 	tpm2.TPMRCFailure:    "has failed its self-test and does nothing any more; switch the power off and on",
 	tpm2.TPMRCUpgrade:    "waits for the rest of an upgrade of its firmware",
-	tpm2.TPMRCReboot:     "has to be started anew; switch the power off and on",
+	tpm2.TPMRCReboot:     "has to be restarted; switch the power off and on",
 	tpm2.TPMRCLockout:    "is locked, since somebody has tried wrong passwords at it; wait, or clear it in the firmware",
 	tpm2.TPMRCHierarchy:  "has its storage hierarchy switched off; the firmware can switch it on",
 	tpm2.TPMRCBadAuth:    "has a password on its storage hierarchy, and camd needs that to be empty",

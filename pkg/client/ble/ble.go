@@ -121,7 +121,7 @@ func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
 		}
 		last = errors.New("another camera is open for pairing, and the one of this label is not: hold the pairing button of the right one")
 		if o.Note != nil {
-			o.Note("Found camera %s, which is not the one of this label. Looking on.", c.Device)
+			o.Note("Found camera %s, which is not the one of this label. Still looking.", c.Device)
 		}
 		c.link.leave()
 	}

@@ -52,7 +52,7 @@ type Invitation struct {
 func (h *Home) OpenCard(card []byte, keys *Keys) (Invitation, error) {
 	c, signer, err := envelope.OpenCard(bytes.TrimSpace(card), keys.Opener())
 	if err != nil {
-		return Invitation{}, NewProblem(errors.Join(ErrCard, err), "This is no camera card for this client's key. Ask for one that is made for what camctl id prints here.")
+		return Invitation{}, NewProblem(errors.Join(ErrCard, err), "This is not a camera card for this client's key. Ask for one that is made for what camctl id prints here.")
 	}
 	b := c.Broker
 	r := Record{Version: recordVersion, Device: c.Device, Name: c.Camera, Member: c.Member, Role: c.Role, Identity: c.Identity, Trio: c.Trio,
@@ -79,9 +79,9 @@ func (h *Home) replaces(r Record) (*Record, error) {
 	case err != nil:
 		return nil, err
 	case !bytes.Equal(old.Identity, r.Identity):
-		return nil, NewProblem(ErrCard, "The camera card is of a device that calls itself %s but has another key than the one you know. Do not use it.", r.Device)
+		return nil, NewProblem(ErrCard, "The camera card belongs to a device that calls itself %s but has another key than the one you know. Do not use it.", r.Device)
 	case old.Epoch > r.Epoch:
-		return nil, NewProblem(ErrCard, "The camera card is of an earlier household of %s. Ask for a new one.", old.Title())
+		return nil, NewProblem(ErrCard, "The camera card belongs to an earlier household of %s. Ask for a new one.", old.Title())
 	}
 	return &old, nil
 }

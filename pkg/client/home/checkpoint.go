@@ -22,7 +22,7 @@ func (s *Household) Checkpoint() (accesslog.Checkpoint, error) {
 	}
 	cp, err := s.ParseCheckpoint(string(data))
 	if err != nil {
-		return cp, NewProblem(err, "%s is damaged and was left as it is. It is what this client remembers of the camera's access log; move it away to begin anew.",
+		return cp, NewProblem(err, "%s is damaged and was left as it is. It is what this client remembers of the camera's access log; move it away to start again.",
 			s.path(fileCheckpoint))
 	}
 	return cp, nil

@@ -143,7 +143,7 @@ func readKeys(path string) (*Keys, error) {
 		return nil, broken(path, err)
 	}
 	if st, err := os.Stat(path); err == nil && st.Mode().Perm()&0o077 != 0 {
-		return nil, NewProblem(fs.ErrPermission, "%s can be read by other users of this computer. Run chmod 600 on it, and pair anew if they are not to be trusted.", path)
+		return nil, NewProblem(fs.ErrPermission, "%s can be read by other users of this computer. Run chmod 600 on it, and pair again if you do not trust them.", path)
 	}
 	return k, nil
 }

@@ -47,7 +47,7 @@ func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
 	return key, card, nil
 }
 
-const keyHelp = "A key begins with " + keyMark + keyVersion + "; take what camctl id prints for whoever is to be let in."
+const keyHelp = "A key begins with " + keyMark + keyVersion + "; use what camctl id prints for the person who is to get access."
 
 // whatInstead names what people may take for a key.
 func whatInstead(fields []string) string {
@@ -56,9 +56,9 @@ func whatInstead(fields []string) string {
 	case len(fields) == 0:
 		return "This is empty."
 	case strings.HasPrefix(fields[0], "CAMD:"):
-		return "This is a camera's label, no key."
+		return "This is a camera's label, not a key."
 	case len(fields) == wordCount && !slices.ContainsFunc(fields, func(s string) bool { return !isWord(s) }):
 		return "These words only serve to compare a key."
 	}
-	return "This is no key."
+	return "This is not a key."
 }

@@ -94,7 +94,7 @@ func (r Record) Verify() (envelope.Trio, error) {
 	}
 	for _, name := range []string{r.Name, r.Member} {
 		if name != "" && naming.Check(name) != nil {
-			return envelope.Trio{}, NewProblem(errRecord, "The name %.50q can't be used: it is too long, mixes scripts, or holds characters that are not seen.", name)
+			return envelope.Trio{}, NewProblem(errRecord, "The name %.50q can't be used: it is too long, mixes scripts, or contains invisible characters.", name)
 		}
 	}
 	return trio, r.Broker.Check()

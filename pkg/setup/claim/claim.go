@@ -142,7 +142,7 @@ func (c *Claim) Set(ctx context.Context, chain [][]byte, journal Journal) error 
 	case done:
 		return problem("The camera has this certificate already.")
 	case key == nil:
-		return problem("The camera waits for no certificate: it forgets its request when it starts anew. Ask it for another request, and have that signed.")
+		return problem("The camera is not waiting for a certificate: it forgets its request when it restarts. Ask it for another request, and have that signed.")
 	}
 	return c.take(ctx, key, chain, journal)
 }

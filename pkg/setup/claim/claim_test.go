@@ -170,7 +170,7 @@ func TestRequests(t *testing.T) {
 	if err := c.Set(t.Context(), first, w); err != nil {
 		t.Errorf("who asked first: %v", err)
 	}
-	if err := c.Set(t.Context(), second, w); err == nil || !strings.Contains(err.Error(), "waits for no certificate") {
+	if err := c.Set(t.Context(), second, w); err == nil || !strings.Contains(err.Error(), "not waiting for a certificate") {
 		t.Errorf("without a request: %v", err)
 	}
 	third := signed(t, c, root)

@@ -46,7 +46,7 @@ func NewEST(address string, ca []byte) (*EST, error) {
 	}
 	e := &EST{base: base, roots: x509.NewCertPool()}
 	if !e.roots.AppendCertsFromPEM(ca) {
-		return nil, problem("There is no certificate by which the enrolment server could be known.")
+		return nil, problem("There is no certificate by which the enrolment server could be verified.")
 	}
 	return e, nil
 }

@@ -50,7 +50,7 @@ func TestEnrolment(t *testing.T) {
 	if err != nil || len(chain) != 2 || string(chain[1]) != string(s.Signs.Certificate.Raw) {
 		t.Fatalf("the chain has %d certificates: %v", len(chain), err)
 	}
-	if _, err := e.Enroll(t.Context(), request, "camera", "once"); err == nil || !strings.Contains(err.Error(), "does not take the one-time password") {
+	if _, err := e.Enroll(t.Context(), request, "camera", "once"); err == nil || !strings.Contains(err.Error(), "rejects the one-time password") {
 		t.Errorf("the password for the second time: %v", err)
 	}
 	for _, age := range []string{"good", "ended"} {
@@ -75,7 +75,7 @@ func TestEnrolment(t *testing.T) {
 		}
 	}
 	foreign := claimtest.NewAuthority(t, "foreign", nil).Sign(t, good(), nil)
-	if _, err := e.Reenroll(t.Context(), request, foreign); err == nil || !strings.Contains(err.Error(), "does not take the camera's certificate") {
+	if _, err := e.Reenroll(t.Context(), request, foreign); err == nil || !strings.Contains(err.Error(), "rejects the camera's certificate") {
 		t.Errorf("by another authority's certificate: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestHostileServer(t *testing.T) {
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) bool {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 			return true
-		}, "somewhere else"},
+		}, "redirects"},
 		"not there":    {with(404, "text/plain", "no"), "There is no enrolment at"},
 		"forbidden":    {with(403, "text/plain", "no"), "one-time password"},
 		"a refusal":    {with(400, "text/plain", "the camera\x1b[2J\nis \xff unknown"+strings.Repeat("!", 1000)), `(400: the camera\u001b[2J\u000ais \xff unknown`},

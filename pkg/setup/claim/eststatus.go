@@ -39,11 +39,11 @@ func (e *EST) status(answer *http.Response, op string) error {
 	case code == http.StatusAccepted, code == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") != "":
 		return &RetryError{After: retryAfter(answer.Header.Get("Retry-After"), time.Now()), host: e.base.Host}
 	case code >= 300 && code < 400:
-		return problem("The enrolment server %s says that it is somewhere else, and the camera follows nobody there. Give its own address.", e.base.Host)
+		return problem("The enrolment server %s redirects to another address, which the camera does not follow. Give its own address.", e.base.Host)
 	case op == "simpleenroll" && (code == http.StatusUnauthorized || code == http.StatusForbidden):
-		return problem("The enrolment server %s does not take the one-time password. Ask its operator for another one.", e.base.Host)
+		return problem("The enrolment server %s rejects the one-time password. Ask its operator for another one.", e.base.Host)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return problem("The enrolment server %s does not take the camera's certificate. Ask its operator.", e.base.Host)
+		return problem("The enrolment server %s rejects the camera's certificate. Ask its operator.", e.base.Host)
 	case code == http.StatusNotFound, code == http.StatusNoContent:
 		return problem("There is no enrolment at %s. Check the address.", e.base.String())
 	default:

@@ -250,13 +250,13 @@ func (v view) condition() (health.State, string) {
 	case v.ssid != "" && v.address:
 		return health.OK, ""
 	case v.settling && v.ssid == "":
-		return health.Starting, "The camera joins its Wi-Fi network."
+		return health.Starting, "The camera is joining its Wi-Fi network."
 	case v.settling:
-		return health.Starting, "The camera waits for an address in the Wi-Fi network."
+		return health.Starting, "The camera is waiting for an address in the Wi-Fi network."
 	case v.ssid != "":
-		return health.Failed, "The camera is in its Wi-Fi network but has no address there. Look at the router, or start it again."
+		return health.Failed, "The camera joined its Wi-Fi network but has no address there. Check the router, or restart it."
 	}
-	return health.Failed, fmt.Sprintf("The camera can't get into its Wi-Fi network, and goes on trying. %v", v.why)
+	return health.Failed, fmt.Sprintf("The camera can't join its Wi-Fi network, and keeps trying. %v", v.why)
 }
 
 func (r *Radio) say(v view) {

@@ -104,9 +104,9 @@ func (t *trail) verdict(heard bool) *proto.SetupProblem {
 	case !heard:
 		return &proto.SetupProblem{Code: proto.CodeWiFiNotFound}
 	case t.refused > 0 && t.status == statusFull:
-		return refused("The Wi-Fi network takes no more devices. Switch another one off, or start the router again.")
+		return refused("The Wi-Fi network accepts no more devices. Switch another one off, or restart the router.")
 	case t.refused > 0:
-		return refused(fmt.Sprintf("The Wi-Fi network refuses the camera (status %d of IEEE 802.11). Look whether the router lets only listed devices in.", t.status))
+		return refused(fmt.Sprintf("The Wi-Fi network refuses the camera (status %d of IEEE 802.11). Check whether the router accepts only listed devices.", t.status))
 	}
-	return refused("The Wi-Fi network does not answer the camera, though it is heard. Bring the camera closer, or start the router again.")
+	return refused("The Wi-Fi network does not answer the camera, though it is in range. Bring the camera closer, or restart the router.")
 }

@@ -26,9 +26,9 @@ const rawKey = 64 // IEEE 802.11-2020 annex J.4.1, in hexadecimal
 func choose(w proto.WiFi, n seen) (way, error) {
 	switch {
 	case n.Security == proto.SecurityOther:
-		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network lets nobody in by WPA2 or WPA3 with a password, and this camera knows no other way.")
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network does not use WPA2 or WPA3 with a password, and this camera supports nothing else.")
 	case n.Security == proto.SecurityOpen && (w.Password != "" || w.Security != "" && w.Security != proto.SecurityOpen):
-		return 0, problem(proto.CodeWiFiOpen, "The Wi-Fi network takes no password, so it may be someone else's of the same name. To join an open network give no password, and say that you mean it.")
+		return 0, problem(proto.CodeWiFiOpen, "The Wi-Fi network takes no password, so it may be someone else's of the same name. To join an open network give no password, and say that you want it.")
 	case n.Security == proto.SecurityOpen && !w.OpenOK:
 		return 0, &proto.SetupProblem{Code: proto.CodeWiFiOpen}
 	case n.Security == proto.SecurityOpen:
@@ -38,7 +38,7 @@ func choose(w proto.WiFi, n seen) (way, error) {
 	case n.Security == proto.SecurityWPA3 || n.Security == proto.SecurityTransition && w.Security == proto.SecurityWPA3:
 		return waySAE, nil
 	case w.Security == proto.SecurityWPA3:
-		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network was one of WPA3 and is now heard with WPA2 only, which someone else may have set up. Choose it again if that is meant.")
+		return 0, problem(proto.CodeWiFiSecurity, "The Wi-Fi network had WPA3 and has only WPA2 now, so someone else may have set it up. Choose it again if you want that.")
 	case n.sha256:
 		return wayPSK256, nil
 	}

@@ -312,9 +312,9 @@ func TestAWeakerTwin(t *testing.T) {
 	f.lower("home")
 	f.raise(home()) // someone else's, by WPA2
 	run(t, r)
-	eventually(t, "it says what it hears", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set up") })
+	eventually(t, "it says what it hears", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set it up") })
 	f.restart()
-	eventually(t, "it still says so", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set up") })
+	eventually(t, "it still says so", func() bool { return strings.Contains(board.Snapshot()[0].Reason, "someone else may have set it up") })
 	if ssid, by := f.how(); ssid != "" {
 		t.Errorf("it is in %q by %s", ssid, by)
 	}
