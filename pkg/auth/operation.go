@@ -66,6 +66,43 @@ type Session[B any] struct {
 	Begin func(ctx context.Context, r Request, body B) (answer any, running Running, err error)
 }
 
+// Running is what goes on after the answer to a Session.
+type Running interface {
+	Done() <-chan struct{} // closed when the last write is done
+	Reason() string        // why it ended; called after Done
+}
+
+// Result is what came of a Query or a Change.
+type Result struct {
+	Body  any     // of the answer, as JSON; nil for none
+	Entry *uint64 // its entry in the access log, if it made one
+}
+
+// Request is a request that was verified, is fresh, and is allowed.
+type Request struct {
+	Caller  Caller
+	Session string
+	ID      string
+	// Signal signs, seals and sends a signal of the session; their index rises in
+	// the order of the calls. Safe from any goroutine; does nothing outside a
+	// session of the caller's.
+	Signal func(kind proto.SignalKind, body any)
+
+	member *member
+	body   json.RawMessage // as it was sent
+	jws    []byte          // as it was signed
+}
+
+// Caller is the member who made a request.
+type Caller struct {
+	Client  proto.ClientID
+	Account string         // the allowance that it draws on: see Gate.Account
+	Sponsor proto.ClientID // who answers for it: itself, or of a guest its parent
+	Name    string
+	Role    proto.Role
+	Scopes  []proto.Scope
+}
+
 // Needs returns a function for the field Scopes of an operation that always needs the same.
 func Needs[B any](scopes ...proto.Scope) func(B) []proto.Scope {
 	return func(B) []proto.Scope { return scopes }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,18 +71,6 @@ type job struct {
 	first   *first
 	again   bool // it was carried out; its first answer is to be given again
 }
-
-// outcome is what an answer says.
-type outcome struct {
-	code  proto.Code
-	body  json.RawMessage
-	entry *uint64 // in the access log
-	clock int64   // proto.Answer.Clock
-
-	later func() outcome // what it will be, once whoever it waits for has acted; nil: this is it
-}
-
-func coded(c proto.Code) outcome { return outcome{code: c} }
 
 // first is the first answer to a request, given again when it is repeated.
 type first struct {

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -28,22 +26,6 @@ func (g *Gate) work(root context.Context, p *peer) {
 		}
 		g.finish(p, j, o, executed)
 	}
-}
-
-// finish keeps what came of a request, and answers it.
-func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
-	g.queues.settle(p, j.first, o, executed)
-	g.reply(p, j, o)
-}
-
-func (g *Gate) reply(p *peer, j job, o outcome) {
-	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
-	if (p.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
-		g.tellFormer(j.request) // whatever it asked for while it was a member
-		return
-	}
-	m, highest := g.queues.addressee(p)
-	g.answerProved(m, j.request, highest, o)
 }
 
 // execute decides about one request and carries it out, in the order of
@@ -117,6 +99,16 @@ func (g *Gate) decide(m *member, r proto.Request, c call) proto.Code {
 	return proto.CodeOK
 }
 
+// logRefusal enters that a member asked for what it may not do, at most once a
+// minute. Only p's worker calls it.
+func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
+	if !g.allowances.mayRefuse(m) {
+		return
+	}
+	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors
+		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: code})
+}
+
 // suspended reports whether c is the code of a right that will come back.
 func suspended(c proto.Code) bool {
 	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
@@ -157,7 +149,7 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	}
 	run := func() outcome {
 		answer, running, err := c.begin(ctx, g.request(m, r, s))
-		o := g.outcome(r, Result{Body: answer, Entry: &entry}, err)
+		o := g.outcome(r, Result{Body: answer}, err)
 		o.entry = &entry
 		if err != nil || running == nil {
 			g.end(m, r, s, string(o.code))
@@ -191,40 +183,3 @@ func (g *Gate) request(m *member, r proto.Request, s *session) Request {
 }
 
 func noSignal(proto.SignalKind, any) {}
-
-func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.index++
-	if err := g.sendSignal(m, proto.Signal{Session: s.id, Index: s.index, Kind: kind}, body); err != nil {
-		g.log.Debug("signal not sent", "client", string(m.id), "kind", string(kind), "error", err)
-	}
-}
-
-// outcome turns what a handler gave back into what the peer may know.
-func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
-	var body json.RawMessage
-	if err == nil && res.Body != nil {
-		body, err = json.Marshal(res.Body)
-	}
-	var refusal *proto.Refusal
-	switch {
-	case err == nil:
-		return outcome{code: proto.CodeOK, body: body, entry: res.Entry}
-	case errors.As(err, &refusal):
-		return coded(refusal.Code)
-	default:
-		g.log.Error("request failed", "op", string(r.Op), "client", string(r.Issuer), "error", err)
-		return coded(proto.CodeInternal)
-	}
-}
-
-// logRefusal enters that a member asked for what it may not do, at most once a
-// minute. Only p's worker calls it.
-func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
-	if !g.allowances.mayRefuse(m) {
-		return
-	}
-	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindRefused, Client: m.id, Name: m.Name, // the journal reports its errors
-		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: code})
-}

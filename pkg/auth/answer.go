@@ -1,0 +1,115 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// outcome is what an answer says.
+type outcome struct {
+	code  proto.Code
+	body  json.RawMessage
+	entry *uint64 // in the access log
+	clock int64   // proto.Answer.Clock
+
+	later func() outcome // what it will be, once whoever it waits for has acted; nil: this is it
+}
+
+func coded(c proto.Code) outcome { return outcome{code: c} }
+
+// outcome turns what a handler gave back into what the peer may know.
+func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
+	var body json.RawMessage
+	if err == nil && res.Body != nil {
+		body, err = json.Marshal(res.Body)
+	}
+	var refusal *proto.Refusal
+	switch {
+	case err == nil:
+		return outcome{code: proto.CodeOK, body: body, entry: res.Entry}
+	case errors.As(err, &refusal):
+		return coded(refusal.Code)
+	default:
+		g.log.Error("request failed", "op", string(r.Op), "client", string(r.Issuer), "error", err)
+		return coded(proto.CodeInternal)
+	}
+}
+
+// finish keeps what came of a request, and answers it.
+func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
+	g.queues.settle(p, j.first, o, executed)
+	g.reply(p, j, o)
+}
+
+// reply answers a request that was in the queue, with what the log can prove.
+func (g *Gate) reply(p *peer, j job, o outcome) {
+	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
+	if (p.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
+		g.tellFormer(j.request) // whatever it asked for while it was a member
+		return
+	}
+	m, highest := g.queues.addressee(p)
+	a := g.newAnswer(m, j.request.ID, highest, o)
+	proof := g.authority.journal.prove(j.request.Checkpoint, o.entry)
+	if proof.rolledBack {
+		g.authority.rollback(m)
+		proof = g.authority.journal.prove(j.request.Checkpoint, o.entry)
+	}
+	a.Checkpoint, a.Proof = proof.checkpoint, proof.proof
+	g.send(a, m.key)
+}
+
+// newAnswer gives a nonce to members only: who leaves takes none along that is live.
+func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answer {
+	nonce := g.queues.nonces.fresh()
+	if g.members.get(m.id) == nil { // in this order, so that one of before is renewed
+		nonce = ""
+	}
+	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
+		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m, g.authority.journal.noticed.Load())}
+}
+
+// tellFormer tells someone who was removed, and nothing else: no nonce, no log.
+func (g *Gate) tellFormer(r proto.Request) {
+	if f := g.members.former(r.Issuer); f != nil {
+		g.send(proto.Answer{Issuer: g.device, Audience: f.id, Epoch: g.household.epoch, Re: r.ID, Code: proto.CodeRevoked}, f.key)
+	}
+}
+
+// send signs, seals and sends an answer.
+func (g *Gate) send(a proto.Answer, to envelope.PublicKey) {
+	msg, err := envelope.SealAnswer(a, g.household.sig, to.Enc)
+	if errors.Is(err, envelope.ErrOversized) {
+		g.log.Error("answer is too large", "client", string(a.Audience), "error", err)
+		a.Code, a.Body = proto.CodeInternal, nil
+		msg, err = envelope.SealAnswer(a, g.household.sig, to.Enc)
+	}
+	if err == nil {
+		err = g.sender.Send(a.Audience, msg)
+	}
+	if err != nil { // the sender counts and reports: a broker can bring this about at will
+		g.log.Debug("answer not sent", "client", string(a.Audience), "error", err)
+	}
+}
+
+// signal signs, seals and sends one signal of a session.
+func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index++
+	text, err := json.Marshal(body)
+	var msg []byte
+	if err == nil {
+		msg, err = envelope.SealSignal(proto.Signal{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch,
+			Session: s.id, Index: s.index, Kind: kind, Body: text}, g.household.sig, m.key.Enc)
+	}
+	if err == nil {
+		err = g.sender.Send(m.id, msg)
+	}
+	if err != nil {
+		g.log.Debug("signal not sent", "client", string(m.id), "kind", string(kind), "error", err)
+	}
+}
