@@ -3,9 +3,9 @@ package audio
 import "time"
 
 // anchor estimates when, on the capture clock, the first sample of a stream passed the
-// air, if the card had always kept the pace it has now. What is measured can be late,
-// when the card tells its position in coarse steps or this thread had to wait, but not
-// early: hence the least of the last one or two seconds.
+// air, if the card had always kept its present pace. A measurement can be late, because the
+// card reports its position in coarse steps or this thread had to wait, but not early:
+// hence the least of the last one or two seconds.
 type anchor struct {
 	known         bool
 	least, before time.Duration // of this window, and of the one before
@@ -26,8 +26,8 @@ func (a *anchor) note(measured time.Duration) {
 
 func (a *anchor) at() time.Duration { return min(a.least, a.before) }
 
-// samplesIn is how many samples a time holds, and lasting how long they are. Neither
-// overflows within the life of a process.
+// samplesIn returns the number of samples in a time, and lasting the time of so many
+// samples. Neither overflows within the life of a process.
 func samplesIn(t time.Duration) int64 {
 	return int64(t/time.Millisecond)*rate/1000 + int64(t%time.Millisecond)*rate/int64(time.Second)
 }

@@ -130,7 +130,8 @@ func (m *Microphone) look(context.Context) (err error) {
 	return err
 }
 
-// setGain takes note when the gain can't be set; the microphone is used all the same.
+// setGain sets the gain. If that fails, health says so, and the microphone is used all the
+// same.
 func (m *Microphone) setGain() {
 	m.flaw = ""
 	if err := m.source.level(m.device); err != nil {
@@ -146,7 +147,7 @@ func (m *Microphone) works() {
 	m.health.Set(health.OK, "")
 }
 
-// wait returns when demand or privacy mode may have changed, ctx has ended or timeout fires.
+// wait waits until demand or privacy mode may have changed, ctx ends or timeout fires.
 func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
 	on, changed := m.shutter.Closed()
 	if on {
@@ -160,7 +161,7 @@ func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
 	}
 }
 
-// report tells people the reason, and the log the chain, once.
+// report sets the sentence for people in health, and logs the whole error once.
 func (m *Microphone) report(err error) {
 	sentence := explain(microphone, m.device, err)
 	if m.health.Status().Reason != sentence {
@@ -169,8 +170,8 @@ func (m *Microphone) report(err error) {
 	m.health.Set(health.Failed, sentence)
 }
 
-// session captures until nobody wants it any more or ctx ends, which is no error,
-// or the microphone fails.
+// session captures until nobody wants sound any more, ctx ends or the microphone fails. Only
+// the last is an error.
 func (m *Microphone) session(ctx context.Context) (err error) {
 	if m.device, err = m.source.find(); err != nil {
 		return err

@@ -6,9 +6,9 @@ import (
 	"github.com/camd-project/camd/pkg/audio/echo"
 )
 
-// calibration finds by how much later than expected an announcement is heard: it
-// records the announcement and what the microphone hears of it, and has the two
-// compared beside the goroutine of the microphone, which must not wait.
+// calibration finds how much later than expected an announcement is heard. It records the
+// announcement and what the microphone hears of it, and compares both in a goroutine of its
+// own, because that of the microphone must not wait.
 type calibration struct {
 	number    int // the run that is or was recorded
 	far, near []int16
@@ -16,20 +16,20 @@ type calibration struct {
 	found     chan delay // holds one
 }
 
-// delay is what a calibration finds.
+// delay is the result of a calibration.
 type delay struct {
-	samples    int // by which the echo is later than what process takes for it
+	samples    int // by which the echo is later than process expects
 	confidence float64
 }
 
 const (
 	longest  = 2 * rate // samples of an announcement: what echo.Delay looks at
-	shortest = rate / 2 // of which something can be told
+	shortest = rate / 2 // that is enough for a comparison
 )
 
 func newCalibration() calibration { return calibration{found: make(chan delay, 1)} }
 
-// record takes a frame of each, of the announcement of that number.
+// record adds a frame of each, of the announcement with this number.
 func (c *calibration) record(number int, far, near []int16) {
 	if c.number != number {
 		c.number = number
@@ -44,8 +44,8 @@ func (c *calibration) record(number int, far, near []int16) {
 	}
 }
 
-// compare ends the recording, if there is one. It starts a goroutine, which close
-// waits for, unless what was recorded is too short to tell anything.
+// compare ends the recording, if there is one. Unless it is too short, compare starts a
+// goroutine, for which close waits.
 func (c *calibration) compare() {
 	far, near := c.far, c.near
 	c.far, c.near = nil, nil
@@ -62,7 +62,7 @@ func (c *calibration) compare() {
 	})
 }
 
-// forget drops what was found and not asked for.
+// forget drops a result that nobody has taken.
 func (c *calibration) forget() {
 	select {
 	case <-c.found:
@@ -70,7 +70,7 @@ func (c *calibration) forget() {
 	}
 }
 
-// close forgets what is being recorded, and waits.
+// close drops the recording, and waits for the goroutine.
 func (c *calibration) close() {
 	c.number, c.far, c.near = 0, nil, nil
 	c.under.Wait()
@@ -81,19 +81,19 @@ const (
 	confident = 0.3
 	// agreeing is by how much two announcements' delays may differ, in samples.
 	agreeing = rate / 100
-	// enough is how many announcements in a row that tell no delay, or another one
-	// each, show that there is no stable delay.
+	// enough is how many announcements in a row without a delay, or with a different
+	// one each, show that there is no stable delay.
 	enough = 2
 )
 
-// trust is what is known of the delay between one microphone and one speaker.
+// trust is what is known about the delay between one microphone and one speaker.
 type trust struct {
 	known   bool
 	samples int
-	misses  int // announcements in a row that told no delay, or another one
+	misses  int // announcements in a row without a delay, or with a different one
 }
 
-// learn takes what an announcement told.
+// learn adds the result of an announcement.
 func (t *trust) learn(d delay) {
 	if d.confidence < confident {
 		t.misses++
@@ -108,5 +108,5 @@ func (t *trust) learn(d delay) {
 	}
 }
 
-// lost tells that there is no stable delay.
+// lost reports that there is no stable delay.
 func (t *trust) lost() bool { return t.misses >= enough || t.misses > 0 && !t.known }

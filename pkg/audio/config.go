@@ -20,7 +20,7 @@ type Config struct {
 	Echo string `toml:"echo" allow:"auto|cancel|duck|off" doc:"What keeps the speaker out of the microphone: cancel takes its echo out, and both sides may speak at once; duck silences the microphone while the speaker is heard; off nothing; auto cancels where it can, on one card with a stable delay, and else ducks."`
 }
 
-// DefaultConfig returns the built-in values.
+// DefaultConfig returns the default values.
 func DefaultConfig() Config {
 	return Config{
 		Source: "alsa", Device: "auto", BitrateKbps: 32, MicrophoneLevel: 80,
@@ -28,7 +28,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// CardInfo is what Probe and Outputs tell of one device.
+// CardInfo describes a device for Probe and Outputs.
 type CardInfo = alsa.CardInfo
 
 // Probe lists the machine's capture devices. It captures nothing.

@@ -8,9 +8,8 @@ import (
 	"github.com/camd-project/camd/pkg/audio/opus"
 )
 
-// duplex keeps what the speaker plays out of what the microphone publishes. It is for
-// the goroutine of Microphone.Run. While nothing is heard of the speaker it changes
-// nothing.
+// duplex removes the speaker's sound from the microphone's. Only the goroutine of
+// Microphone.Run uses it. While the speaker is not heard it changes nothing.
 type duplex struct {
 	wanted string // Config.Echo
 	log    *slog.Logger
@@ -24,34 +23,34 @@ type duplex struct {
 	chosen              bool // handling, for this session and this speaker
 
 	canceller canceller // of this session; made when it is first needed
-	shift     int       // samples: what the canceller was told
-	warm      int       // frames that it has had since something was heard
+	shift     int       // samples: the canceller's delay
+	warm      int       // frames that it has had since the speaker was heard
 	ducker    *dynamics.Ducker
 
 	run     int   // the number of the run that offset is for
-	offset  int64 // of the run's samples, those that are heard as the stream's first is captured
+	offset  int64 // the sample of the run that is heard when the stream's first is captured
 	settled int   // frames since the run or the stream began
 
 	played, raw [opus.FrameSamples]int16
 }
 
 const (
-	// lead is how much sooner than expected the echo of a sample may come: by what
-	// the cards' positions and the two threads' delays leave uncertain.
+	// lead is how much sooner than expected the echo of a sample may come, since the
+	// cards' positions and the two threads' delays are not exact.
 	lead = opus.FrameSamples
 	// early is where the canceller first expects the echo: well before lead, so that
 	// it lies within what the filter can learn.
 	early = lead / 2
-	// covered is how far behind the filter's beginning an echo may begin, and the
-	// filter stays as it is: 20 ms of its 200.
+	// covered is how far behind the filter's beginning an echo may begin without moving
+	// the filter: 20 ms of its 200.
 	covered = rate / 50
-	// attenuation is by how many dB the microphone is lower while it is ducked.
+	// attenuation is the dB by which the microphone is lowered while it is ducked.
 	attenuation = 40
-	// after is how long after the speaker's last sample it still counts as heard,
-	// apart from the delay: the room's echo, or the ducker's hold and release.
+	// after is how long the speaker still counts as heard after its last sample, beside
+	// the delay: for the room's echo, or the ducker's hold and release.
 	after = rate / 2
-	// warming is how many frames the canceller is given before its output is used,
-	// which comes later than its input; see echo.Latency.
+	// warming is how many frames the canceller gets before its output is used, because
+	// its output is later than its input; see echo.Latency.
 	warming = 2
 )
 
@@ -62,7 +61,7 @@ func newDuplex(wanted string, log *slog.Logger, far *FarEnd) duplex {
 	}
 }
 
-// process changes a frame that r has just given.
+// process changes a frame that was just read from r.
 func (d *duplex) process(frame []int16, r *reader) {
 	run := d.far.now()
 	at := d.place(&run, r)
@@ -83,7 +82,7 @@ func (d *duplex) process(frame []int16, r *reader) {
 	}
 }
 
-// heard reports whether the run, or what the room makes of it, can be heard at a place.
+// heard reports whether the run, or its echo in the room, can be heard at a place.
 func (d *duplex) heard(run *run, at int64) bool {
 	switch {
 	case run.number == 0 || !run.began.known:
@@ -114,7 +113,7 @@ func (d *duplex) place(run *run, r *reader) int64 {
 	return r.read - opus.FrameSamples + d.offset
 }
 
-// decide chooses what is done, by what has come to be known.
+// decide chooses the handling again if something has changed.
 func (d *duplex) decide(run *run) {
 	if run.device != d.speaker {
 		d.speaker = run.device
@@ -131,13 +130,13 @@ func (d *duplex) decide(run *run) {
 	d.choose()
 }
 
-// forget is for other devices.
+// forget is called when a device has changed.
 func (d *duplex) forget() {
 	d.trust, d.chosen = trust{}, false
 	d.calibration.forget()
 }
 
-// calibrate has the delay found with each announcement.
+// calibrate measures the delay with each announcement.
 func (d *duplex) calibrate(run *run, frame []int16) {
 	switch {
 	case d.canceller == nil:
@@ -148,8 +147,8 @@ func (d *duplex) calibrate(run *run, frame []int16) {
 	}
 }
 
-// learn moves the canceller to where an announcement's echo was found, unless its
-// filter reaches there anyway.
+// learn moves the canceller to where an announcement's echo was found, unless its filter
+// covers that already.
 func (d *duplex) learn(found delay) {
 	d.trust.learn(found)
 	d.log.Info("echo delay measured", "delay_ms", (found.samples-lead)*1000/rate, "confidence", math.Round(100*found.confidence)/100)
@@ -158,7 +157,7 @@ func (d *duplex) learn(found delay) {
 	}
 }
 
-// choose says what is done from now on, and why.
+// choose chooses the handling, and logs why.
 func (d *duplex) choose() {
 	unbuilt := d.open()
 	handling, why := echoHandling(d.wanted, d.microphone, d.speaker, unbuilt)
@@ -171,7 +170,7 @@ func (d *duplex) choose() {
 	d.handling, d.chosen = handling, true
 }
 
-// open makes the canceller, unless it can't come to be needed.
+// open makes the canceller, unless it can't be needed.
 func (d *duplex) open() (err error) {
 	if handling, _ := echoHandling(d.wanted, d.microphone, d.speaker, nil); handling != EchoCancel || d.canceller != nil {
 		return nil
@@ -184,7 +183,7 @@ func (d *duplex) open() (err error) {
 	return nil
 }
 
-// aim returns the canceller where the echo is. Its filter then begins again.
+// aim sets where the canceller expects the echo. Its filter then begins again.
 func (d *duplex) aim() {
 	if d.shift = early; d.trust.known {
 		d.shift = d.trust.samples
@@ -192,9 +191,9 @@ func (d *duplex) aim() {
 	d.canceller.SetDelay(d.shift)
 }
 
-// cancel takes the echo out. The result begins smoothly. It is 24 ms late, and is not
-// stamped so: listeners conceal a jump of the stamps, and nobody notices 24 ms between
-// lips and voice.
+// cancel removes the echo. The result begins smoothly. It is 24 ms late, but has the
+// timestamps of before: receivers conceal a jump of timestamps, and nobody notices 24 ms
+// between lips and voice.
 func (d *duplex) cancel(frame []int16) {
 	copy(d.raw[:], frame)
 	d.canceller.Cancel(frame, frame, d.played[:])
@@ -217,7 +216,7 @@ func (d *duplex) fade(frame []int16) {
 	d.warm = 0
 }
 
-// rest is for frames in which nothing of the speaker is heard.
+// rest handles frames in which the speaker is not heard.
 func (d *duplex) rest(frame []int16) {
 	d.calibration.compare()
 	if d.warm > 0 {
@@ -226,7 +225,7 @@ func (d *duplex) rest(frame []int16) {
 	}
 }
 
-// blend passes from one sound to another within a frame.
+// blend cross-fades from one sound to another within a frame.
 func blend(out, from, to []int16) {
 	n := len(out)
 	for i := range out {
@@ -234,7 +233,7 @@ func blend(out, from, to []int16) {
 	}
 }
 
-// begin is for a session on a device.
+// begin begins a session with a device.
 func (d *duplex) begin(microphone string) {
 	if microphone != d.microphone {
 		d.microphone = microphone

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// FarEnd is what the speaker plays, with the time at which it is heard: the Speaker
-// writes it, and the Microphone takes what it must not hear. It holds the last 1.4
-// seconds, which spans what both cards buffer. A nil FarEnd is a speaker that never
-// plays.
+// FarEnd is what the speaker plays and when it is heard: the Speaker writes it, and the
+// Microphone reads what it must remove. It holds the last 1.4 seconds, which is more than
+// both cards buffer. A nil FarEnd is a speaker that never plays. It is safe for concurrent
+// use.
 type FarEnd struct {
 	mu   sync.Mutex
 	run  run
@@ -28,10 +28,10 @@ type run struct {
 	began     anchor // when its first sample was heard
 }
 
-// NewFarEnd makes one, for a Speaker and a Microphone.
+// NewFarEnd returns a FarEnd for a Speaker and a Microphone.
 func NewFarEnd() *FarEnd { return &FarEnd{ring: make([]int16, farSamples)} }
 
-// begin begins a run: the card is empty.
+// begin begins a run. The card is empty.
 func (f *FarEnd) begin(device string, announced bool) {
 	if f == nil {
 		return
@@ -41,7 +41,7 @@ func (f *FarEnd) begin(device string, announced bool) {
 	f.run = run{number: f.run.number + 1, device: device, announced: announced}
 }
 
-// put takes note of what the card has just been given.
+// put adds samples that were just written to the card.
 func (f *FarEnd) put(samples []int16) {
 	if f == nil {
 		return
@@ -54,8 +54,8 @@ func (f *FarEnd) put(samples []int16) {
 	}
 }
 
-// place takes note of when what was put last will have been heard. A card that has
-// not begun to play can't tell.
+// place sets when the last samples will have been heard. A card that has not begun to play
+// does not know.
 func (f *FarEnd) place(end time.Duration) {
 	if f == nil {
 		return
@@ -67,7 +67,7 @@ func (f *FarEnd) place(end time.Duration) {
 	}
 }
 
-// end tells that nothing follows in this run.
+// end ends the run.
 func (f *FarEnd) end() {
 	if f == nil {
 		return
@@ -77,7 +77,7 @@ func (f *FarEnd) end() {
 	f.run.over = true
 }
 
-// now is the last run.
+// now returns the last run.
 func (f *FarEnd) now() run {
 	if f == nil {
 		return run{}

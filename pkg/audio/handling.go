@@ -8,17 +8,17 @@ import (
 	"github.com/camd-project/camd/pkg/audio/echo"
 )
 
-// What keeps the speaker's sound out of the microphone's; values of Config.Echo too.
+// How the speaker's sound is kept out of the microphone's; also values of Config.Echo.
 const (
-	EchoCancel = "cancel" // it is taken out: both sides may speak at once
-	EchoDuck   = "duck"   // half duplex: the microphone is all but silent meanwhile
-	EchoOff    = "off"    // nothing
+	EchoCancel = "cancel" // it is removed: both sides may speak at once
+	EchoDuck   = "duck"   // half duplex: the microphone is almost silent meanwhile
+	EchoOff    = "off"    // it is not
 )
 
 // tail is how long the echo of a room may last.
 const tail = 200 * time.Millisecond
 
-// canceller is what takes an echo out; see echo.Canceller.
+// canceller removes an echo; see echo.Canceller.
 type canceller interface {
 	SetDelay(samples int)
 	Cancel(out, mic, far []int16)
@@ -27,9 +27,9 @@ type canceller interface {
 
 func newCanceller() (canceller, error) { return echo.New(tail) }
 
-// EchoHandling returns how the echo of a speaker in a microphone is dealt with, and why,
-// by the names of both devices. A speaker on the microphone's card may still turn out
-// to have no stable delay: then the microphone ducks.
+// EchoHandling returns how the echo of a speaker in a microphone is handled, and why, by the
+// names of both devices. If a speaker on the microphone's card turns out to have no stable
+// delay, the microphone ducks.
 func EchoHandling(cfg Config, microphone, speaker string) (handling, why string) {
 	c, err := newCanceller()
 	if err == nil {
@@ -38,7 +38,7 @@ func EchoHandling(cfg Config, microphone, speaker string) (handling, why string)
 	return echoHandling(cfg.Echo, microphone, speaker, err)
 }
 
-// echoHandling is EchoHandling, where unbuilt tells why nothing can be cancelled.
+// echoHandling is EchoHandling; unbuilt is why nothing can be cancelled, or nil.
 func echoHandling(wanted, microphone, speaker string, unbuilt error) (handling, why string) {
 	in, _, noIn := alsa.ParseName(microphone)
 	out, _, noOut := alsa.ParseName(speaker)

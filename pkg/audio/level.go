@@ -39,7 +39,7 @@ func setLevel(k kind, device string, way alsa.Way, element string, percent int) 
 	return fault(fmt.Sprintf("The level of the %s %s can't be set: %s.", k.name, device, why))
 }
 
-// restore sets an element's volume and, if it can be muted, unmutes it.
+// restore sets the volume of an element and, if it can be muted, unmutes it.
 func restore(m mixer, element string, percent int) error {
 	if err := m.SetVolume(element, percent); err != nil {
 		return err

@@ -13,14 +13,13 @@ import (
 )
 
 const (
-	linger  = 2 * time.Second       // for which an announcement lets a voice in, and the card stays open
+	linger  = 2 * time.Second       // how long after an announcement a voice may begin, and the card stays open
 	ahead   = 2 * opus.FrameSamples // samples that wait in the card when the next frame of a voice is due
-	ceiling = -3                    // dBFS: the limiter's, of announcements and voices alike
-	audible = -50                   // dBFS: what a frame of an announcement must reach to count as sound
+	ceiling = -3                    // dBFS: of the limiter, for announcements and voices
+	audible = -50                   // dBFS: the least level of a frame that counts as sound
 )
 
-// playing is the time for which the card is open. All of it belongs to the goroutine
-// of Speaker.Run.
+// playing is the state while the card is open. Only the goroutine of Speaker.Run uses it.
 type playing struct {
 	s       *Speaker
 	ctx     context.Context // Run's
@@ -29,15 +28,15 @@ type playing struct {
 	timer   *time.Timer
 	frame   [opus.FrameSamples]int16
 
-	primed bool      // the card holds some samples, or plays
+	primed bool      // the card has some samples, or plays
 	heard  time.Time // the end of an announcement that no voice has followed yet
-	until  time.Time // the card stays open, without a voice
+	until  time.Time // how long the card stays open without a voice
 	voice  *Voice
-	broken error // what the card failed with
+	broken error // with which the card failed
 }
 
-// serve does what is asked for and plays the voice, until nothing plays any more, the
-// card fails or ctx ends.
+// serve serves requests and plays the voice, until nothing plays any more, the card fails
+// or ctx ends.
 func (p *playing) serve(first request) {
 	p.carry(first)
 	for {
@@ -69,7 +68,7 @@ func (p *playing) carry(r request) {
 	r.answer <- answer{v, err}
 }
 
-// why returns why the card is closed.
+// why returns the error for those who wait when the card is closed.
 func (p *playing) why() error {
 	if p.ctx.Err() != nil {
 		return errStopped
@@ -77,7 +76,7 @@ func (p *playing) why() error {
 	return fault(explain(loudspeaker, p.s.device, p.broken))
 }
 
-// ended is closed when whoever holds the voice wants it to end.
+// ended is closed when the voice's holder closes it.
 func (p *playing) ended() <-chan struct{} {
 	if p.voice == nil {
 		return nil
@@ -85,7 +84,7 @@ func (p *playing) ended() <-chan struct{} {
 	return p.voice.ctx.Done()
 }
 
-// pause is how long there is nothing to do.
+// pause returns how long there is nothing to do.
 func (p *playing) pause() time.Duration {
 	if p.voice == nil {
 		return time.Until(p.until)
@@ -98,27 +97,27 @@ func (p *playing) pause() time.Duration {
 	return time.Duration(delay-ahead) * time.Second / rate
 }
 
-// again goes on after an underrun.
+// again continues after an underrun.
 func (p *playing) again() error {
 	p.s.lost.count()
 	return p.restart()
 }
 
-// restart makes the card forget what it holds.
+// restart drops the samples in the card.
 func (p *playing) restart() error {
 	p.primed = false
 	p.s.deps.Far.end()
 	return p.out.Restart()
 }
 
-// fail takes note that the card has failed; it is closed then.
+// fail keeps the error of the card, which is closed then.
 func (p *playing) fail(err error) {
 	if p.broken == nil {
 		p.broken = err
 	}
 }
 
-// write gives the card a frame.
+// write writes the frame to the card, and tells the far end when it is heard.
 func (p *playing) write() error {
 	if _, err := p.out.Write(p.frame[:]); err != nil {
 		return err
@@ -126,17 +125,12 @@ func (p *playing) write() error {
 	if p.s.deps.Tap != nil {
 		p.s.deps.Tap(p.frame[:])
 	}
-	p.note(p.frame[:])
-	return nil
-}
-
-// note gives the far end what the card was just given, and when that is heard. An
-// underrun that shows here is dealt with before the next frame.
-func (p *playing) note(samples []int16) {
-	p.s.deps.Far.put(samples)
+	p.s.deps.Far.put(p.frame[:])
+	// An underrun that shows here is handled before the next frame.
 	if delay, err := p.out.Delay(); err == nil {
 		p.s.deps.Far.place(media.Now() + lasting(int64(delay)))
 	}
+	return nil
 }
 
 // announce plays clips whole. What a voice has left in the card is forgotten first,
@@ -170,8 +164,8 @@ func (p *playing) announce(ctx context.Context, clips [][]byte) error {
 	return err
 }
 
-// sound plays clips, and returns nil when the last sample was heard. The limiter holds
-// back the end of the sound; a frame of silence brings it out.
+// sound plays clips, and returns nil when the last sample was heard. The limiter delays
+// the end of the sound; a frame of silence brings it out.
 func (p *playing) sound(ctx context.Context, clips [][]byte) error {
 	p.decoder.Reset()
 	limiter := dynamics.NewLimiter(ceiling)
@@ -206,7 +200,7 @@ func (p *playing) sound(ctx context.Context, clips [][]byte) error {
 	return p.out.Drain(ctx)
 }
 
-// admit lets a voice in, if the room has just heard whose it is.
+// admit starts a voice if the room has just heard its announcement.
 func (p *playing) admit(ctx context.Context) (*Voice, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -240,11 +234,11 @@ func (p *playing) speak() {
 	p.fail(err)
 }
 
-// quiet is what an empty card is given before the frame of a voice. Were it given
-// frames of the voice, the jitter buffer would run empty.
+// quiet is written to an empty card before the frame of a voice. If frames of the voice were
+// written instead, the jitter buffer would run empty.
 var quiet [ahead]int16
 
-// put gives the card a frame of a voice.
+// put writes a frame of a voice to the card.
 func (p *playing) put() error {
 	if !p.primed {
 		if _, err := p.out.Write(quiet[:]); err != nil {
@@ -257,8 +251,8 @@ func (p *playing) put() error {
 	return p.write()
 }
 
-// release ends the voice, whose holder wants that. forget keeps what the card still
-// holds of it from being heard.
+// release ends the voice because its holder closed it. With forget, the samples that the
+// card still has are not heard.
 func (p *playing) release(forget bool) {
 	if forget {
 		p.fail(p.restart())

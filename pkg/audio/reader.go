@@ -9,7 +9,7 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// reader cuts a stream into frames and stamps them.
+// reader cuts a stream into frames and timestamps them.
 type reader struct {
 	in    stream
 	clock timeline
@@ -19,11 +19,11 @@ type reader struct {
 	began anchor // when the first of them was captured
 }
 
-// patience is how many xruns without a frame between them make a fault.
+// patience is the number of xruns without a frame between them that make a fault.
 const patience = 5
 
-// next fills frame and returns its PTS. After an xrun it goes on with new samples;
-// the PTS then jumps over the gap.
+// next fills frame and returns its PTS. After an xrun it continues with new samples; the
+// PTS then jumps over the gap.
 func (r *reader) next(frame []int16) (time.Duration, error) {
 	for range patience {
 		delay, err := r.fill(frame)
@@ -45,7 +45,7 @@ func (r *reader) next(frame []int16) (time.Duration, error) {
 	return 0, alsa.ErrXrun
 }
 
-// fill reads one frame and tells how many samples wait behind it.
+// fill reads one frame and returns how many samples wait behind it.
 func (r *reader) fill(frame []int16) (delay int, err error) {
 	for len(frame) > 0 {
 		n, err := r.in.Read(frame)

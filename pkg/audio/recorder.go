@@ -10,9 +10,8 @@ import (
 	"github.com/camd-project/camd/pkg/audio/paced"
 )
 
-// recorder is a card that nobody hears. It keeps in a file what it was given, as 16-bit
-// little-endian samples at 48 kHz: so the demo lets its speaker be heard elsewhere, and
-// tests look at what was played.
+// recorder is a card that nobody hears. It appends what it is given to a file, as 16-bit
+// little-endian samples at 48 kHz: for the demo's speaker, and for tests.
 type recorder struct {
 	*paced.Card
 	file *os.File
@@ -34,9 +33,8 @@ func openRecorder(path string) (player, error) {
 	return &recorder{Card: paced.New(), file: f}, nil
 }
 
-// ours reports whether a file can be one that openRecorder made: a regular one of this
-// user's, under one name, which nobody else reads or writes. What else is there would be
-// spoilt by sound.
+// ours reports whether a file can be one that openRecorder made: a regular file of this
+// user, with one name, which nobody else reads or writes. Any other file must not be spoilt.
 func ours(info os.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode() == 0o600 && int(st.Uid) == os.Geteuid() && st.Nlink == 1
@@ -46,8 +44,8 @@ func notOurs(path string) error {
 	return fmt.Errorf("the speaker's file %s is none that camd made: let speaker_file name one that is not there yet", path)
 }
 
-// CheckSpeakerFile returns what would be wrong with a file for speaker = "file", nil also
-// where it is not there yet. It changes nothing.
+// CheckSpeakerFile returns why a file can't be used for speaker = "file", or nil. The file
+// need not exist. It changes nothing.
 func CheckSpeakerFile(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -61,7 +59,7 @@ func CheckSpeakerFile(path string) error {
 	return nil
 }
 
-// Write keeps what the card takes.
+// Write appends what the card takes to the file.
 func (r *recorder) Write(samples []int16) (int, error) {
 	n, err := r.Card.Write(samples)
 	r.raw = r.raw[:0]
@@ -75,12 +73,10 @@ func (r *recorder) Write(samples []int16) (int, error) {
 }
 
 // Close ends a Write; the file stays.
-func (r *recorder) Close() error { return errors.Join(r.Card.Close(), closed(r.file.Close())) }
-
-// closed is no error the second time.
-func closed(err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return nil
+func (r *recorder) Close() error {
+	err := r.Card.Close()
+	if e := r.file.Close(); !errors.Is(e, os.ErrClosed) { // the second time
+		err = errors.Join(err, e)
 	}
 	return err
 }

@@ -18,14 +18,14 @@ type stream interface {
 	Close() error                      // from any goroutine; ends Read
 }
 
-// source is where streams come from.
+// source finds and opens streams.
 type source struct {
 	find  func() (device string, err error) // looks, captures nothing
 	open  func(device string) (stream, error)
 	level func(device string) error // sets the gain
 }
 
-// unchanged is the level of what has none.
+// unchanged is the level function of a device without a level.
 func unchanged(string) error { return nil }
 
 func newSource(cfg Config) (source, error) {
@@ -46,7 +46,7 @@ func newSource(cfg Config) (source, error) {
 	}, err
 }
 
-// kind is what sentences call a device, and where there would be one.
+// kind is how sentences name a device, and the path of such devices.
 type kind struct{ name, paths string }
 
 var (
@@ -54,7 +54,7 @@ var (
 	loudspeaker = kind{"speaker", "/dev/snd/pcmC*D*p"}
 )
 
-// finder makes what looks for the wanted one of the devices that list tells.
+// finder returns a function that finds the wanted device in list.
 func finder(k kind, list func() ([]CardInfo, error), wanted string) (func() (string, error), error) {
 	if wanted != "auto" {
 		if _, _, err := alsa.ParseName(wanted); err != nil {
@@ -70,12 +70,12 @@ func finder(k kind, list func() ([]CardInfo, error), wanted string) (func() (str
 	}, nil
 }
 
-// fault is an error in a sentence for people.
+// fault is an error that is a sentence for people.
 type fault string
 
 func (f fault) Error() string { return string(f) }
 
-// choose takes the wanted one of the devices or, for auto, the first usable.
+// choose returns the wanted device or, for auto, the first usable one.
 func choose(k kind, cards []CardInfo, wanted string) (device string, err error) {
 	var why []string
 	for _, c := range cards {
@@ -98,7 +98,7 @@ func choose(k kind, cards []CardInfo, wanted string) (device string, err error) 
 	return "", fault("There is no " + k.name + ": no device " + k.paths + ".")
 }
 
-// explain makes a sentence of what a device's session ended with.
+// explain returns a sentence for the error of a device.
 func explain(k kind, device string, err error) string {
 	var f fault
 	if errors.As(err, &f) {

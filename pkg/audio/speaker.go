@@ -19,9 +19,9 @@ import (
 // Speaker plays announcements and one remote voice. The card is open from an
 // announcement until the voice that follows it ends, or for two seconds.
 //
-// It keeps the order on which people in the room rely: no sample of a voice reaches
-// the card before the last sample of an announcement was heard from that same opened
-// card, at most two seconds ago. Whoever holds a Voice can't change that.
+// It keeps the order that people in the room rely on: no sample of a voice reaches the card
+// before the last sample of an announcement was heard from the same opened card, at most
+// two seconds ago. The holder of a Voice can't change that.
 type Speaker struct {
 	cfg    Config
 	deps   SpeakerDeps
@@ -33,19 +33,19 @@ type Speaker struct {
 	over     chan struct{} // closed when Run has returned
 	open     atomic.Bool   // the card is open, and works so far
 
-	device string // the last that was tried; Run's
+	device string // the last that was tried; only Run uses it
 	lost   overruns
 }
 
-// SpeakerDeps are what a Speaker needs of others.
+// SpeakerDeps is what a Speaker needs.
 type SpeakerDeps struct {
 	Jitter func() Jitter       // makes the buffer of one voice
-	Tap    func(frame []int16) // is shown each frame that the card takes, during the call; or nil
-	Far    *FarEnd             // is told what is heard when, for the Microphone; or nil
+	Tap    func(frame []int16) // called with each frame that the card takes; it must not keep the frame. Or nil
+	Far    *FarEnd             // gets what is heard and when, for the Microphone; or nil
 }
 
-// Jitter puts a voice's packets in order and decodes them; see jitter.Buffer. Put may
-// be called from any goroutine and never blocks; Get is called by one, every 20 ms.
+// Jitter orders and decodes a voice's packets; see jitter.Buffer. Put is safe for concurrent
+// use and never blocks. Get is called by one goroutine, every 20 ms.
 type Jitter interface {
 	Put(seq uint16, timestamp uint32, payload []byte, at time.Duration)
 	Get(frame []int16) (voiced bool) // voiced: somebody speaks in it
@@ -61,7 +61,7 @@ type player interface {
 	Close() error                       // from any goroutine; ends Write and Drain
 }
 
-// request is something for Run's goroutine to do with the card open.
+// request is a function for Run's goroutine to call while the card is open.
 type request struct {
 	do     func(*playing) (*Voice, error)
 	answer chan answer // holds one
@@ -72,7 +72,7 @@ type answer struct {
 	err   error
 }
 
-// What a Speaker refuses.
+// Errors of a Speaker.
 var (
 	ErrNoSpeaker   = errors.New("this device has no speaker (audio.speaker is off)")
 	ErrUnannounced = errors.New("no announcement was heard just before the voice")
@@ -81,7 +81,7 @@ var (
 	errStopped     = errors.New("the speaker has stopped")
 )
 
-// readyTime bounds how long Ready tries.
+// readyTime bounds the time of Ready.
 const readyTime = 5 * time.Second
 
 // NewSpeaker checks cfg and opens nothing.
@@ -102,7 +102,7 @@ func NewSpeaker(cfg Config, log *slog.Logger, board *health.Board, deps SpeakerD
 
 func (*Speaker) String() string { return "speaker" }
 
-// Ready reports whether the card can be opened and its level is set, by doing so: an
+// Ready opens the card and sets its level, and returns an error if that fails. An
 // announcement may follow.
 func (s *Speaker) Ready() error {
 	if s.open.Load() {
@@ -114,9 +114,9 @@ func (s *Speaker) Ready() error {
 	return err
 }
 
-// Announce plays Opus packets of 20 ms and returns nil only when the last sample of
-// all has been heard. A voice is silent meanwhile. After an underrun all of it is
-// played once more. Announcements are played in the order in which they came.
+// Announce plays Opus packets of 20 ms and returns nil only when the last sample was heard.
+// A voice is silent meanwhile. After an underrun everything is played once more.
+// Announcements are played in the order of the calls.
 func (s *Speaker) Announce(ctx context.Context, clips [][]byte) error {
 	_, err := s.ask(ctx, func(p *playing) (*Voice, error) { return nil, p.announce(ctx, clips) })
 	if err != nil {
@@ -125,8 +125,8 @@ func (s *Speaker) Announce(ctx context.Context, clips [][]byte) error {
 	return nil
 }
 
-// Prompt plays as Announce does, but lets no voice in: what is said of the door, or of
-// the members, announces nobody.
+// Prompt plays as Announce does, but no voice may follow: what is said about the door, or
+// about the members, announces nobody.
 func (s *Speaker) Prompt(ctx context.Context, clips [][]byte) error {
 	_, err := s.ask(ctx, func(p *playing) (*Voice, error) {
 		err := p.announce(ctx, clips)
@@ -139,9 +139,9 @@ func (s *Speaker) Prompt(ctx context.Context, clips [][]byte) error {
 	return nil
 }
 
-// Voice lets a remote voice in, until ctx ends or it is closed. It fails with
-// ErrUnannounced unless an announcement was heard just before, and with ErrTaken.
-// One announcement lets one voice in.
+// Voice starts a remote voice, until ctx ends or it is closed. It fails with ErrTaken if
+// there is another, and with ErrUnannounced unless an announcement was heard just before.
+// After one announcement one voice may follow.
 func (s *Speaker) Voice(ctx context.Context) (*Voice, error) {
 	v, err := s.ask(ctx, func(p *playing) (*Voice, error) { return p.admit(ctx) })
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Speaker) Voice(ctx context.Context) (*Voice, error) {
 	return v, nil
 }
 
-// ask has Run's goroutine do something. Once that has begun, it ends it.
+// ask has Run's goroutine call do. Once that has begun, ask waits for its end.
 func (s *Speaker) ask(ctx context.Context, do func(*playing) (*Voice, error)) (*Voice, error) {
 	if s.cfg.Speaker == "off" {
 		return nil, ErrNoSpeaker
@@ -167,8 +167,8 @@ func (s *Speaker) ask(ctx context.Context, do func(*playing) (*Voice, error)) (*
 	}
 }
 
-// Run serves at once, having looked whether there is a speaker at all. It returns
-// with the card closed.
+// Run serves at once, and looks whether there is a speaker. When it returns, the card is
+// closed.
 func (s *Speaker) Run(ctx context.Context, ready func()) error {
 	defer close(s.over)
 	ready()
@@ -205,7 +205,7 @@ func (s *Speaker) look() (err error) {
 	return s.output.level(s.device)
 }
 
-// report tells people the reason, and the log the chain, once.
+// report sets the sentence for people in health, and logs the whole error once.
 func (s *Speaker) report(err error) {
 	if err == nil {
 		s.health.Set(health.OK, s.unheard())
@@ -218,7 +218,7 @@ func (s *Speaker) report(err error) {
 	s.health.Set(health.Failed, sentence)
 }
 
-// unheard says of a speaker that is none that nobody in the room hears it.
+// unheard returns the sentence that nobody in the room hears what is played, or "".
 func (s *Speaker) unheard() string {
 	switch s.cfg.Speaker {
 	case "null":
@@ -229,10 +229,14 @@ func (s *Speaker) unheard() string {
 	return ""
 }
 
-// play opens the card for a request, and serves it and others until nothing plays any
-// more or ctx ends, which is no error, or the card fails.
+// play opens the card for a request, and serves it and others until nothing plays any more,
+// ctx ends or the card fails. Only the last is an error.
 func (s *Speaker) play(ctx context.Context, first request) (err error) {
-	out, err := s.start()
+	err = s.look()
+	var out player
+	if err == nil {
+		out, err = s.output.open(s.device)
+	}
 	if err != nil {
 		first.answer <- answer{err: fault(explain(loudspeaker, s.device, err))}
 		return err
@@ -254,14 +258,6 @@ func (s *Speaker) play(ctx context.Context, first request) (err error) {
 		return nil //nolint:nilerr // it was asked for
 	}
 	return p.broken
-}
-
-// start opens the card and sets its level.
-func (s *Speaker) start() (player, error) {
-	if err := s.look(); err != nil {
-		return nil, err
-	}
-	return s.output.open(s.device)
 }
 
 // output is where players come from.

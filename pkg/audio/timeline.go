@@ -31,7 +31,7 @@ const (
 )
 
 // stamp returns the PTS of a frame. measured is when the capture clock says that its
-// first sample was captured. It can be late, when the card tells its position in
+// first sample was captured. It can be late, because the card reports its position in
 // coarse steps or this thread had to wait, but not early: hence the least of a window.
 func (t *timeline) stamp(measured time.Duration) time.Duration {
 	if !t.running {

@@ -11,8 +11,8 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// tone is a microphone beside a talking clock: 100 ms of 1 kHz begin with each
-// second of the wall clock; between them it is all but silent.
+// tone is a made-up microphone: at each second of the wall clock it gives 100 ms of 1 kHz,
+// and almost silence between.
 type tone struct {
 	ticker *time.Ticker
 	end    func()
@@ -73,13 +73,7 @@ func (t *tone) capture() error {
 	default:
 	}
 	wall := time.Now().Add(t.next - media.Now())
-	t.fill((wall.Nanosecond() + int(frameLen)/2) / int(frameLen) % framesPer)
-	t.next, t.read = t.next+frameLen, 0
-	return nil
-}
-
-// fill makes the frame that is the nth of a second.
-func (t *tone) fill(nth int) {
+	nth := (wall.Nanosecond() + int(frameLen)/2) / int(frameLen) % framesPer // frame of the second
 	for i := range t.frame {
 		s := nth*len(t.frame) + i
 		if s >= beep {
@@ -89,6 +83,8 @@ func (t *tone) fill(nth int) {
 		gain := float64(min(s, beep-s, fade)) / fade
 		t.frame[i] = int16(loudness * gain * math.Sin(2*math.Pi*float64(s%48)/48))
 	}
+	t.next, t.read = t.next+frameLen, 0
+	return nil
 }
 
 func (t *tone) Delay() (int, error) {

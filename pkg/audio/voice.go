@@ -13,7 +13,7 @@ import (
 
 // Voice is the one remote voice that the room hears.
 type Voice struct {
-	ctx     context.Context // ends when the holder wants the voice to end
+	ctx     context.Context // ends when the holder closes the voice
 	cancel  context.CancelFunc
 	jitter  atomic.Pointer[Jitter] // nil while an announcement plays
 	dropped atomic.Int64           // packets that came meanwhile
@@ -21,7 +21,7 @@ type Voice struct {
 	done    chan struct{}
 	err     error // set before done is closed
 
-	// The rest belongs to the goroutine of Speaker.Run.
+	// Only the goroutine of Speaker.Run uses these.
 	fresh   func() Jitter
 	limiter *dynamics.Limiter
 	past    jitter.Stats // of the buffers before the last announcement
@@ -35,7 +35,7 @@ func newVoice(ctx context.Context, fresh func() Jitter) *Voice {
 	return v
 }
 
-// Packet takes a packet of RTP (RFC 7587), copies its payload, and never blocks.
+// Packet adds a packet of RTP (RFC 7587). It copies the payload and never blocks.
 func (v *Voice) Packet(seq uint16, timestamp uint32, payload []byte) {
 	j := v.jitter.Load()
 	if j == nil {
@@ -48,10 +48,10 @@ func (v *Voice) Packet(seq uint16, timestamp uint32, payload []byte) {
 // Silent returns for how long nobody has spoken.
 func (v *Voice) Silent() time.Duration { return media.Now() - time.Duration(v.spoke.Load()) }
 
-// Done is closed when the voice has ended: nothing of it is heard any more.
+// Done returns a channel that is closed when nothing of the voice is heard any more.
 func (v *Voice) Done() <-chan struct{} { return v.done }
 
-// Err tells, after Done, how the card failed; nil when the voice was closed or its
+// Err returns, after Done, the error of the card; nil if the voice was closed or its
 // context ended.
 func (v *Voice) Err() error {
 	select {
@@ -78,7 +78,7 @@ func (v *Voice) next(frame []int16) {
 	v.limiter.Process(frame)
 }
 
-// hush drops what comes, while an announcement plays. What came before it isn't heard
+// hush drops packets while an announcement plays. Packets from before it are not heard
 // after it.
 func (v *Voice) hush(on bool) {
 	if on {
@@ -90,7 +90,7 @@ func (v *Voice) hush(on bool) {
 	v.jitter.Store(&j)
 }
 
-// retire takes the buffer away, and adds up what it has counted.
+// retire removes the buffer, and adds up its statistics.
 func (v *Voice) retire() {
 	j := v.jitter.Swap(nil)
 	if j == nil {

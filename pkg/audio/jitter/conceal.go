@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Pitch is looked for from 400 down to 67 Hz.
+// Pitch is searched from 400 down to 67 Hz.
 const (
 	minPeriod = 120
 	maxPeriod = 720
-	compared  = 960 // samples that two periods' distance is judged by
+	compared  = 960 // samples by which two periods are compared
 
 	fade  = 60 * millisecond // of what is repeated
 	merge = 5 * millisecond  // from what is repeated back to what is decoded
@@ -57,7 +57,7 @@ func (c *concealer) begin() {
 	c.silent = !slices.ContainsFunc(last, func(s int16) bool { return s != 0 })
 }
 
-// fill conceals, and reports whether anything is still to be heard of it.
+// fill conceals, and reports whether that can still be heard.
 func (c *concealer) fill(out []int16) (audible bool) {
 	if c.period == 0 {
 		c.begin()
@@ -99,11 +99,12 @@ func (c *concealer) merge(decoded []int16) {
 
 func clip(v float32) int16 { return int16(min(max(v, math.MinInt16), math.MaxInt16)) }
 
-// coarse is by how much pitch first lowers the rate: to 8 kHz.
+// coarse is the factor by which pitch lowers the rate for its first search: to 8 kHz.
 const coarse = 6
 
-// pitch finds the period by which the end of at least maxPeriod+compared samples
-// repeats itself best, and how well: 1 is exactly, 0 not at all.
+// pitch returns the period with which the end of at least maxPeriod+compared samples
+// repeats best, and how well: 1 is exactly, 0 not at all. It searches at the lower rate, and
+// then around what it found.
 func pitch(samples []int16) (period int, likeness float64) {
 	samples = samples[len(samples)-maxPeriod-compared:]
 	var low [(maxPeriod + compared) / coarse]float32
@@ -121,12 +122,9 @@ func pitch(samples []int16) (period int, likeness float64) {
 			best, period = l, lag*coarse
 		}
 	}
-	return refine(samples, period)
-}
-
-func refine(samples []int16, about int) (period int, likeness float64) {
 	end := samples[len(samples)-compared:]
-	best := float32(-1)
+	about := period
+	best = -1
 	for lag := max(minPeriod, about-coarse); lag <= min(maxPeriod, about+coarse); lag++ {
 		if l := like(end, samples[len(samples)-compared-lag:]); l > best {
 			best, period = l, lag
@@ -135,8 +133,8 @@ func refine(samples []int16, about int) (period int, likeness float64) {
 	return period, float64(best)
 }
 
-// like is the normalised correlation of a with the beginning of b. Every other
-// sample will do.
+// like returns the normalised correlation of a with the beginning of b, by every other
+// sample.
 func like[T int16 | float32](a, b []T) float32 {
 	var ab, aa, bb float32
 	b = b[:len(a)]

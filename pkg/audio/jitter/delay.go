@@ -22,39 +22,36 @@ func durationOf(samples int64) time.Duration {
 	return time.Duration(samples) * time.Millisecond / millisecond
 }
 
-// quantile of the packets (in percent) that the target delay lets come in time.
+// quantile is how many percent of the packets arrive in time by the target delay.
 const quantile = 97
 
-// delay measures how unevenly packets arrive. A packet's transit is its arrival
-// less its media time, on clocks that differ by a constant: only differences mean
-// anything.
+// delay measures how unevenly packets arrive. A packet's transit is its arrival minus its
+// media time, on clocks that differ by a constant, so only differences have a meaning.
 type delay struct {
 	transits [256]int64 // of the latest packets, about five seconds
 	sorted   [256]int64
 	n        int   // observed
 	last     int64 // transit
 	base     int64 // the least of transits: of the fastest packets
-	target   int64 // how long the fastest are to wait
-	actual   int64 // how long they do, smoothed, times 16
+	target   int64 // how long the fastest should wait
+	actual   int64 // how long they do wait, smoothed, times 16
 }
 
 func (d *delay) reset() { d.n, d.target = 0, firstTarget }
 
-// fits reports whether a transit can be of the stream that was observed so far: not
-// a second away from the packet before.
+// fits reports whether a transit can belong to the stream: less than a second away from
+// that of the packet before.
 func (d *delay) fits(transit int64) bool {
 	return d.n == 0 || transit-d.last < rate && d.last-transit < rate
 }
 
+// observe adds a transit, and computes base and target.
 func (d *delay) observe(transit int64) {
 	d.transits[d.n%len(d.transits)], d.last = transit, transit
 	d.n++
-	if d.n <= 16 || d.n%8 == 0 {
-		d.update()
+	if d.n > 16 && d.n%8 != 0 {
+		return
 	}
-}
-
-func (d *delay) update() {
 	s := d.sorted[:min(d.n, len(d.transits))]
 	copy(s, d.transits[:])
 	slices.Sort(s)
@@ -66,7 +63,7 @@ func (d *delay) update() {
 	d.target = min(max(want, minTarget), maxTarget)
 }
 
-// left is how long a packet of this transit still has to wait.
+// left returns how long a packet of this transit still has to wait.
 func (d *delay) left(transit int64) int64 { return max(0, d.target-(transit-d.base)) }
 
 // played notes that a packet of this transit waits that long.

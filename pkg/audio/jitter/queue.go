@@ -10,11 +10,11 @@ const (
 	window     = 256               // packets around the next one that belong to the stream
 	maxPayload = 1500              // bytes
 	maxSpan    = 500 * millisecond // that may wait
-	worth      = minPeriod         // what a gap has to last to be filled: the shortest packet
+	worth      = minPeriod         // the shortest gap that is filled: the shortest packet
 	idle       = 60 * millisecond  // without a packet, after which the delay is set again
 )
 
-// slot holds one packet, and after its turn the memory that it was there.
+// slot holds one packet and, after its turn, that it was there.
 type slot struct {
 	state   state
 	seq, ts int64
@@ -33,7 +33,7 @@ const (
 // queue orders packets. Sequence numbers and timestamps are unwrapped.
 type queue struct {
 	begun bool
-	fresh bool  // nothing has been taken yet, so what comes may be earlier
+	fresh bool  // nothing has been taken yet, so an earlier packet may come
 	seq   int64 // the next to take
 	last  int64 // the greatest sequence number
 	ts    int64 // media time of the next sample to make
@@ -41,7 +41,7 @@ type queue struct {
 	usual int64 // samples in a packet
 	none  int64 // samples made since there was a packet
 	held  int64 // samples made but not yet played
-	jump  bool  // what is taken next doesn't follow what was taken before
+	jump  bool  // the next packet to take does not follow the last one
 
 	waiting int
 	slots   [window]slot
@@ -81,13 +81,13 @@ func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration)
 	}
 }
 
-// fits reports whether a sequence number is near the one that is next.
+// fits reports whether a sequence number is near the next one.
 func (q *queue) fits(seq int64) bool {
 	return seq > q.seq-window && seq < q.seq+window && q.last-seq < window
 }
 
-// second reports whether a packet that fits nothing follows another such: then the
-// stream has begun again. One alone is a stray (RFC 3550, appendix A.1).
+// second reports whether a packet that does not fit follows another such packet: then the
+// stream has begun again. A single one is a stray (RFC 3550, appendix A.1).
 func (q *queue) second(seq uint16) bool {
 	follows := q.stray.known && seq == q.stray.seq+1
 	q.stray.known, q.stray.seq = true, seq
@@ -106,7 +106,7 @@ func (q *queue) begin(seq, ts int64) {
 	q.delay.reset()
 }
 
-// inTime sorts out what came after its turn or twice.
+// inTime reports whether a packet came before its turn, and not twice.
 func (q *queue) inTime(seq int64) bool {
 	s := q.slot(seq)
 	there := s.state != empty && s.seq == seq
@@ -133,8 +133,8 @@ func (q *queue) insert(seq, ts, samples int64, payload []byte) {
 	q.end = max(q.end, ts+samples)
 }
 
-// schedule sets when to play: after a pause again, by what a packet of this transit
-// still has to wait. It drops what is too much.
+// schedule sets when to play the first packet after a pause: when it has waited long enough
+// for its transit. It drops packets if too many wait.
 func (q *queue) schedule(ts, transit int64) {
 	if q.none >= idle && q.waiting == 1 {
 		wait := q.delay.left(transit)
@@ -148,7 +148,7 @@ func (q *queue) schedule(ts, transit int64) {
 	q.delay.played(ts-q.ts+q.held, transit)
 }
 
-// skip drops the oldest packets until no more than the target delay waits, or one.
+// skip drops the oldest packets until only the target delay waits, or one packet.
 func (q *queue) skip() {
 	for q.seq <= q.last {
 		s := q.slot(q.seq)
@@ -166,15 +166,15 @@ func (q *queue) skip() {
 	q.delay.set(q.delay.target)
 }
 
-// step is what is to be made next: a packet's sound, or so many samples in place
-// of what isn't there.
+// step is the next sound to make: that of a packet, or so many samples in place of a missing
+// one.
 type step struct {
 	packet  []byte // nil: none
 	samples int64
 	jump    bool
 }
 
-// take decides the next step and moves on. The packet is copied to buf.
+// take returns the next step. The packet is copied to buf.
 func (q *queue) take(buf []byte) step {
 	if q.waiting == 0 {
 		q.none += frame
@@ -198,8 +198,8 @@ func (q *queue) take(buf []byte) step {
 	return step{packet: append(buf[:0], s.payload...), samples: s.samples, jump: jump}
 }
 
-// fill makes up for time without a packet: one that is missing, or, where the
-// sequence has no hole, one that was never sent because nobody spoke.
+// fill returns a step without a packet: for a missing one or, if the sequence has no hole,
+// for time in which nothing was sent because nobody spoke.
 func (q *queue) fill(gap int64, hole bool) step {
 	n := min(gap, frame)
 	if hole && !q.fresh {

@@ -3,15 +3,15 @@ package jitter
 import "github.com/camd-project/camd/pkg/audio/dynamics"
 
 const (
-	piece     = 10 * millisecond // that is taken out or put in where nobody speaks
+	piece     = 10 * millisecond // removed or inserted where nobody speaks
 	tolerated = 20 * millisecond // of delay too long, or half of it too short
 	pressing  = 60 * millisecond // of delay too long: speech is shortened too
 	alike     = 0.8              // how like each other pitch periods must be for that
 	quiet     = -50.0            // dBFS: a pause in any room
 )
 
-// line is the sound that was made and not yet played, with room for the longest
-// packet after what adjusting needs.
+// line is the sound that was made and not yet played. It has room for the longest packet
+// after what adjusting needs.
 type line struct {
 	buf   [8 * frame]int16
 	start int
@@ -39,8 +39,8 @@ func pause(samples []int16, floor float64) bool {
 	return dynamics.Level(samples) < max(quiet, floor+6)
 }
 
-// shorten takes a piece out of the beginning: in a pause any, in speech (when it
-// is pressing) a pitch period. It returns how much.
+// shorten removes a piece from the beginning: in a pause any piece, in speech, only if it is
+// pressing, a pitch period. It returns the length of the piece.
 func (l *line) shorten(floor float64, pressing bool) int {
 	s := l.samples()
 	if len(s) < maxPeriod+compared {
@@ -63,8 +63,8 @@ func (l *line) shorten(floor float64, pressing bool) int {
 	return n
 }
 
-// lengthen puts a piece in at the beginning if that is a pause. It returns how
-// much.
+// lengthen inserts a piece at the beginning if that is a pause. It returns the length of
+// the piece.
 func (l *line) lengthen(floor float64) int {
 	if l.len() < 2*piece || !pause(l.samples()[:2*piece], floor) {
 		return 0
@@ -78,7 +78,7 @@ func (l *line) lengthen(floor float64) int {
 	return piece
 }
 
-// mix is the i-th of n samples on the way from one sound to another.
+// mix returns the i-th of n samples of a cross-fade.
 func mix(from, to int16, i, n int) int16 {
 	return int16((int(from)*(n-i) + int(to)*i) / n)
 }
