@@ -17,12 +17,12 @@ const maxStreams = 32
 // its checks show, since a NAT may give it another one now and then.
 const maxAddresses = 128 // twice sdp.MaxCandidates
 
-// bounds counts what pion makes, and keeps, for whatever a viewer sends: a buffer
-// for each synchronisation source, a candidate for each address. A viewer that
-// drives either up is authorised and authentic, but does harm: its session ends.
+// bounds limits what pion makes and keeps for whatever a viewer sends: a buffer for
+// each synchronisation source, a candidate for each address. A viewer that goes beyond
+// is authorised and authentic, but does harm: its session ends.
 type bounds struct {
 	exceeded func(what string)
-	media    func(packet []byte) // takes the viewer's packets, on the spot
+	media    func(packet []byte) // takes the viewer's packets at once
 	own      proto.Networks      // where the device is
 
 	mu        sync.Mutex
@@ -30,8 +30,8 @@ type bounds struct {
 	addresses int
 }
 
-// buffer makes the buffers for what the viewer sends: media is taken on the spot or
-// dropped, and never kept, whatever source it claims; reports wait to be read.
+// buffer makes the buffers for what the viewer sends. Media is passed on at once and
+// never kept, whatever source it claims; reports wait to be read.
 func (b *bounds) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
 	b.mu.Lock()
 	b.streams++
@@ -70,9 +70,9 @@ func (b *bounds) address(a netip.Addr) bool {
 	return !over
 }
 
-// discard takes everything and gives nothing to who reads.
+// discard keeps nothing: whoever reads waits until it is closed.
 type discard struct {
-	media  func(packet []byte) // nil: nobody is told
+	media  func(packet []byte) // nil: it is dropped
 	once   sync.Once
 	closed chan struct{}
 }
@@ -95,7 +95,7 @@ func (d *discard) Close() error {
 	return nil
 }
 
-// reports gives packetio's buffer the form that pion wants here.
+// reports adapts packetio's buffer to io.ReadWriteCloser.
 type reports struct{ *packetio.Buffer }
 
 func (r *reports) Read(b []byte) (int, error) {

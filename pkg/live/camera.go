@@ -11,26 +11,26 @@ import (
 
 const formatWait = 3 * time.Second // for the camera's first picture
 
-// Camera is what live needs of the source of pictures. No method blocks.
+// Camera is what a Server needs of the source of pictures. No method blocks.
 type Camera interface {
 	RequestKeyframe()   // at most one IDR for each request
 	SetBitrate(bps int) // 0: as configured
 	Format() (f media.VideoFormat, known bool)
 }
 
-// format waits for the camera to know what it gives.
+// format waits until the camera knows its format.
 func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
-	give := time.NewTimer(formatWait)
-	defer give.Stop()
+	timeout := time.NewTimer(formatWait)
+	defer timeout.Stop()
 	for {
 		if f, known := s.deps.Camera.Format(); known {
 			return f, nil
 		}
 		select {
 		case <-poll.C:
-		case <-give.C:
+		case <-timeout.C:
 			return media.VideoFormat{}, proto.Refuse(proto.CodeNoMedia)
 		case <-ctx.Done():
 			return media.VideoFormat{}, context.Cause(ctx)
@@ -39,7 +39,7 @@ func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
 }
 
 // keyframe asks the camera for a key frame, at most twice a second for all viewers:
-// whoever asks in between is served by the one just made.
+// a request in between is served by the one just made.
 func (s *Server) keyframe() {
 	s.mu.Lock()
 	now := time.Now()

@@ -27,7 +27,7 @@ func (s *Server) makeCertificates(ctx context.Context) error {
 	}
 }
 
-// keep has a certificate ready until a session takes it, it is old, or ctx is over.
+// keep offers a certificate until a session takes it, it is old, or ctx ends.
 func (s *Server) keep(ctx context.Context, c webrtc.Certificate) (over bool) {
 	old := time.NewTimer(certLife)
 	defer old.Stop()

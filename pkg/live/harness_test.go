@@ -96,7 +96,7 @@ func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *r
 		t.Fatal(err)
 	}
 	r.Server = s
-	s.lightCheck = 10 * time.Millisecond
+	s.indicatorCheck = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- s.Run(ctx, func() { close(ready) }) }()

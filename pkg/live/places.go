@@ -6,10 +6,11 @@ import "github.com/camd-project/camd/pkg/proto"
 // it looks at, since one whose network changed lives on until it is found silent.
 const perMember = 2
 
-// place reports whether there is a place for who offers. Nobody takes the others' by
-// beginning sessions: who is no owner has perMember, has half of all places together
-// with the guests that it or its parent let in, and leaves one to the owners. An
-// owner's own sessions count for nobody else. Server.mu is held.
+// place returns CodeOK if one more session may begin, and otherwise the refusal. Nobody
+// can keep others out by beginning sessions: a member who is no owner has at most
+// perMember, has at most half of all places together with those of the same sponsor,
+// and leaves one to the owners. An owner's own sessions count for nobody else. Server.mu
+// is held.
 func (s *Server) place(o Offer) proto.Code {
 	own, family, others := 0, 0, 0
 	for _, x := range s.sessions {

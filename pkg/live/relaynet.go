@@ -22,8 +22,8 @@ const (
 
 // sessionNet is the network as one session's pion sees it. It keeps the TCP
 // connections to relays, so that the session's end throws away what is queued in
-// them; names are looked up and connections made only while the session lives; and
-// it reads the interfaces anew each time.
+// them. It looks names up and connects only while the session lasts, and reads the
+// interfaces each time.
 type sessionNet struct {
 	transport.Net
 	ctx context.Context // of the session: pion's calls carry none
@@ -70,7 +70,7 @@ func (n *sessionNet) DialTCP(network string, _, to *net.TCPAddr) (transport.TCPC
 }
 
 // relayConn is a connection to a relay. One that takes nothing for relayStall is
-// given up: else the viewer's goroutine and ICE's, with all their time-outs, would
+// closed: the viewer's goroutine and ICE's, with all their time-outs, would otherwise
 // wait in a write for ever.
 type relayConn struct{ *net.TCPConn }
 

@@ -25,19 +25,19 @@ import (
 
 const maxSession = 64 // bytes of a session's name
 
-// Deps are the other parts that a Server works with.
+// Deps are the other parts that a Server uses.
 type Deps struct {
 	Video  *media.Feed[*media.AccessUnit]
 	Audio  *media.Feed[*media.AudioFrame]
 	Camera Camera
 
-	Indicator Indicator // nil: there is no light
+	Indicator Indicator // nil: there is none
 }
 
 // Offer is an authorised and logged request for a session.
 type Offer struct {
 	Client  proto.ClientID
-	Sponsor proto.ClientID // who answers for it: itself, or of a guest who let it in
+	Sponsor proto.ClientID // itself, or the member who invited it as a guest
 	Owner   bool
 	Session string // the client's name for it
 	SDP     string
@@ -68,12 +68,12 @@ type Server struct {
 	deps   Deps
 	health *health.Condition
 
-	video, audio *packets.Buffer
-	connect      time.Duration // how long a session may take to connect
-	lightCheck   time.Duration
-	certificates chan webrtc.Certificate
-	turns        watchdog.Loop
-	socket       sharedSocket
+	video, audio   *packets.Buffer
+	connect        time.Duration // how long a session may take to connect
+	indicatorCheck time.Duration
+	certificates   chan webrtc.Certificate
+	turns          watchdog.Loop
+	socket         sharedSocket
 
 	mu        sync.Mutex
 	ctx       context.Context // of Run; nil while it does not run
@@ -81,11 +81,11 @@ type Server struct {
 	running   sync.WaitGroup
 	requested time.Time // last request for a key frame
 
-	rate    sync.Mutex // over SetBitrate, which does not block, so that the last wish is the last set
+	rate    sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
 	bitrate int        // set at the camera, 0: none
 }
 
-// New checks the configuration. Run starts what there is to start.
+// New returns a server, or an error if the configuration is not valid. Run starts it.
 func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -93,16 +93,16 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 	s := &Server{
 		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
 		video: packets.New(rtc.VideoClock, true), audio: packets.New(rtc.AudioClock, false),
-		connect:      connectTimeout,
-		lightCheck:   lightCheck,
-		certificates: make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
+		connect:        connectTimeout,
+		indicatorCheck: indicatorCheck,
+		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
 	return s, nil
 }
 
 func (s *Server) String() string { return "live" }
 
-// Turn returns nil when the loop of Run has come round, and sessions could be looked at.
+// Turn returns nil when the loop of Run has come round and sessions could be looked at.
 func (s *Server) Turn(ctx context.Context) error { return s.turns.Turn(ctx) }
 
 // Run fills the packet buffers and serves until ctx ends; then it ends every session and
@@ -117,7 +117,7 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	ready()
 	watched, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { s.watchLight(watched) })
+	watching.Go(func() { s.watchIndicator(watched) })
 	err := s.makeCertificates(ctx)
 	s.stop()
 	cancel()
@@ -163,12 +163,20 @@ func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	answer, err := s.open(x, parsed)
+	answer, err := s.prepare(x, parsed)
 	if err != nil {
 		x.abandon()
 		s.running.Done()
 		s.log.Warn("session not started", "client", o.Client, "error", brief(err))
-		return nil, "", refusal(err)
+		var refusal *proto.Refusal
+		var bad *badOffer
+		switch {
+		case errors.As(err, &refusal):
+			err = refusal
+		case errors.As(err, &bad):
+			err = proto.Refuse(proto.CodeBadRequest)
+		}
+		return nil, "", err
 	}
 	go func() {
 		defer s.running.Done()
@@ -177,22 +185,10 @@ func (s *Server) Start(ctx context.Context, o Offer) (*Session, string, error) {
 	return x, answer, nil
 }
 
-// brief is how an error goes into the log that may quote the viewer's offer.
+// brief shortens an error that may quote the viewer's offer, for the log.
 func brief(err error) string { return fmt.Sprintf("%.200s", err.Error()) }
 
-func refusal(err error) error {
-	var r *proto.Refusal
-	var bad *badOffer
-	switch {
-	case errors.As(err, &r):
-		return r
-	case errors.As(err, &bad):
-		return proto.Refuse(proto.CodeBadRequest)
-	}
-	return err
-}
-
-// reserve takes one of the places, before anything is made for the session.
+// reserve counts the session as one of those allowed, before anything is made for it.
 func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Session, error) {
 	key := sessionKey{o.Client, o.Session}
 	x := &Session{
@@ -217,8 +213,8 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 		return nil, proto.Refuse(code)
 	}
 	x.ctx, x.end = context.WithCancelCause(ctx)
-	x.ear = newEar(&x.counters)
-	x.bounds.exceeded, x.bounds.media = x.exceeded, x.ear.take
+	x.inbound = newInboundAudio(&x.counters)
+	x.bounds.exceeded, x.bounds.media = x.exceeded, x.inbound.take
 	s.sessions[key] = x
 	s.running.Add(1)
 	x.release = append(x.release, func() { x.end(nil) }, func() { s.forget(key) })
@@ -232,13 +228,14 @@ func (s *Server) forget(k sessionKey) {
 	s.limitBitrate()
 }
 
-// open does what needs no lock: the camera's format, demand, and the connection.
-func (s *Server) open(x *Session, o sdp.Offer) (string, error) {
+// prepare does what needs no lock: it switches the indicator on, declares demand for
+// the sources, waits for the camera's format, and makes the connection.
+func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	video, audio := o.Video && x.offer.View, o.Audio && x.offer.Listen
 	if !video && !audio {
 		return "", &badOffer{errors.New("nothing of what it can receive is granted")}
 	}
-	if err := s.shine(x); err != nil {
+	if err := s.switchOn(x); err != nil {
 		return "", err
 	}
 	var format rtc.H264
@@ -342,8 +339,8 @@ func (s *Server) Viewers() []Viewer {
 	return l
 }
 
-// relayGathered reports whether the relays of the configuration work: pion only
-// leaves their candidates out.
+// relayGathered tells health whether the configured relays work. pion says nothing: it
+// only leaves their candidates out.
 func (s *Server) relayGathered(relay bool, trouble string) {
 	if _, turn := s.cfg.webrtc(); !turn {
 		return

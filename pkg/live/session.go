@@ -60,7 +60,7 @@ type Session struct {
 	up        atomic.Bool   // they have been
 	trickle   trickle
 	bounds    bounds
-	ear       *ear
+	inbound   *inboundAudio
 
 	done   chan struct{}
 	reason string // set before done is closed
@@ -70,14 +70,14 @@ type Session struct {
 // NACK or report leaves after it.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Reason is why the session ended: one of proto's End constants, or the code of the
-// *proto.Refusal that is the cause of its context's end; it holds after Done.
+// Reason returns why the session ended: one of proto's End constants, or the code of the
+// *proto.Refusal that is the cause of its context's end; it is valid after Done.
 func (s *Session) Reason() string { return s.reason }
 
-// Stats tells what the session has sent so far.
+// Stats returns what the session has sent and received so far.
 func (s *Session) Stats() Stats { return s.counters.snapshot() }
 
-// run lives the session from the answer to its end.
+// run is the session from the answer to its end.
 func (s *Session) run() {
 	timeout := time.NewTimer(s.server.connect)
 	defer timeout.Stop()
@@ -87,7 +87,11 @@ func (s *Session) run() {
 		case <-s.connected:
 			timeout.Stop()
 			s.log.Info("viewer connected", "after", time.Since(s.since))
-			s.writer.Go(s.write)
+			s.writer.Go(func() {
+				if err := s.viewer.run(s.ctx); err != nil {
+					s.end(err)
+				}
+			})
 		case <-s.trickle.wake:
 			s.sendCandidates()
 		case <-timeout.C:
@@ -95,12 +99,6 @@ func (s *Session) run() {
 		}
 	}
 	s.finish()
-}
-
-func (s *Session) write() {
-	if err := s.viewer.run(s.ctx); err != nil {
-		s.end(err)
-	}
 }
 
 func (s *Session) neverConnected() endReason {
@@ -111,14 +109,14 @@ func (s *Session) neverConnected() endReason {
 	return proto.EndICE
 }
 
-// finish ends everything in the order that Done promises: the ear closes; what is
-// queued in relays is thrown away and what is blocked in them fails; the writer ends;
-// then the PeerConnection goes, which sends nothing but DTLS's farewell.
+// finish ends everything in the order that Done promises. Nothing is heard any more;
+// what is queued in relays is thrown away, and writes that are blocked in them fail; the
+// writer ends; then the PeerConnection closes, which sends only DTLS's close_notify.
 func (s *Session) finish() {
-	s.ear.close()
+	s.inbound.close()
 	s.net.abort()
 	s.writer.Wait()
-	s.reason = s.why()
+	s.reason = s.whyEnded()
 	if s.reason != proto.EndBye {
 		s.offer.Signal(proto.SignalEnd, proto.End{Reason: s.reason})
 	}
@@ -131,7 +129,7 @@ func (s *Session) finish() {
 	close(s.done)
 }
 
-func (s *Session) why() string {
+func (s *Session) whyEnded() string {
 	var own endReason
 	var refusal *proto.Refusal
 	switch cause := context.Cause(s.ctx); {
@@ -167,7 +165,7 @@ func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string,
 		return "", fmt.Errorf("make peer connection: %w", err)
 	}
 	s.pc.OnICECandidate(s.trickle.add)
-	s.pc.OnConnectionStateChange(s.state)
+	s.pc.OnConnectionStateChange(s.connectionStateChanged)
 	return s.negotiate(o, format, socket, force)
 }
 
@@ -192,17 +190,16 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	if err := s.pc.SetLocalDescription(local); err != nil {
 		return "", fmt.Errorf("apply answer: %w", err)
 	}
-	if err := s.addBatches(socket); err != nil {
+	if err := s.useTracks(o, socket); err != nil {
 		return "", err
 	}
-	s.tune(o)
 	close(s.opened)
 	return s.answer(), nil
 }
 
 // addTracks adds what the viewer may have and can receive.
 func (s *Session) addTracks(o sdp.Offer) error {
-	stream := rand.Text() // a CNAME that tells nothing (RFC 7022)
+	stream := rand.Text() // a CNAME that reveals nothing (RFC 7022)
 	if o.Video && s.offer.View {
 		t := &track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}
 		if err := s.addTrack(t, s.server.video); err != nil {
@@ -227,32 +224,25 @@ func (s *Session) addTrack(t *track, b *packets.Buffer) error {
 	return nil
 }
 
-// addBatches lets video leave in batches; an audio frame is one packet.
-func (s *Session) addBatches(k *udp.Socket) error {
+// useTracks prepares what was negotiated: video leaves in batches (an audio frame is one
+// packet), and the viewer may be heard if its sound goes both ways.
+func (s *Session) useTracks(o sdp.Offer, socket *udp.Socket) error {
 	for _, t := range s.viewer.tracks {
-		if t.track.writer == nil {
+		switch {
+		case t.track.writer == nil:
 			return &badOffer{errNoCodec}
+		case t.video() && socket != nil:
+			b, err := socket.Batch(t.track.ssrc)
+			if err != nil {
+				return err
+			}
+			t.batch = b
+			s.release = append(s.release, b.Close)
+		case !t.video() && o.Speaks:
+			s.inbound.allow(o, t.track.header.PayloadType)
 		}
-		if k == nil || !t.video() {
-			continue
-		}
-		b, err := k.Batch(t.track.ssrc)
-		if err != nil {
-			return err
-		}
-		t.batch = b
-		s.release = append(s.release, b.Close)
 	}
 	return nil
-}
-
-// tune prepares for the viewer's voice, if its sound goes both ways. It opens nothing.
-func (s *Session) tune(o sdp.Offer) {
-	for _, t := range s.viewer.tracks {
-		if !t.video() && o.Speaks {
-			s.ear.tune(o, t.track.header.PayloadType)
-		}
-	}
 }
 
 // badOffer is an error that the viewer's offer caused.
@@ -261,10 +251,10 @@ type badOffer struct{ cause error }
 func (e *badOffer) Error() string { return "offer: " + e.cause.Error() }
 func (e *badOffer) Unwrap() error { return e.cause }
 
-// abandon frees what a session took that never ran.
+// abandon frees what a session took if it never ran.
 func (s *Session) abandon() {
 	s.end(endReason(proto.EndMedia))
-	s.ear.close()
+	s.inbound.close()
 	if s.net != nil {
 		s.net.abort()
 	}
@@ -276,8 +266,8 @@ func (s *Session) abandon() {
 	close(s.done)
 }
 
-// state is called by pion, each time on a goroutine of its own.
-func (s *Session) state(st webrtc.PeerConnectionState) {
+// connectionStateChanged is called by pion, each time on a goroutine of its own.
+func (s *Session) connectionStateChanged(st webrtc.PeerConnectionState) {
 	switch st {
 	case webrtc.PeerConnectionStateConnected:
 		// Once: after a short loss the writer still runs, and a second one would send
@@ -300,7 +290,7 @@ func (s *Session) state(st webrtc.PeerConnectionState) {
 	}
 }
 
-// exceeded ends a session whose viewer drives pion's memory up.
+// exceeded ends a session whose viewer makes pion keep more and more.
 func (s *Session) exceeded(what string) {
 	if s.ctx.Err() == nil {
 		s.log.Warn("viewer sends too many of something", "what", what)
@@ -308,7 +298,7 @@ func (s *Session) exceeded(what string) {
 	s.end(endReason(proto.EndMedia))
 }
 
-// answer waits a moment for the host candidates and gives the answer with them.
+// answer waits a moment for the host candidates and returns the answer with them.
 func (s *Session) answer() string {
 	limit := time.After(firstCandidate)
 	if s.server.cfg.RelayOnly {
@@ -333,7 +323,7 @@ func (s *Session) answer() string {
 	return answer
 }
 
-// sendCandidates trickles what has been gathered since the last time.
+// sendCandidates sends what has been gathered since the last time.
 func (s *Session) sendCandidates() {
 	c, relay := s.trickle.take()
 	if len(c.Candidates) > 0 || c.Done {
@@ -344,7 +334,7 @@ func (s *Session) sendCandidates() {
 	}
 }
 
-// addCandidates takes the viewer's. Those that pion can't use, mDNS names for one,
+// addCandidates adds the viewer's. Those that pion can't use, such as mDNS names,
 // are no error: the viewer is found as peer-reflexive.
 func (s *Session) addCandidates(c proto.Candidates) error {
 	select {

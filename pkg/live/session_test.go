@@ -282,10 +282,10 @@ func makeUpAddresses(t *testing.T, role stun.Setter) {
 // user of the sequence numbers, which are AES-GCM's nonces.
 func TestAShortLossStartsNoSecondWriter(t *testing.T) {
 	s := &Session{connected: make(chan struct{}, 1)}
-	s.state(webrtc.PeerConnectionStateConnected)
+	s.connectionStateChanged(webrtc.PeerConnectionStateConnected)
 	<-s.connected // run starts the writer
-	s.state(webrtc.PeerConnectionStateDisconnected)
-	s.state(webrtc.PeerConnectionStateConnected)
+	s.connectionStateChanged(webrtc.PeerConnectionStateDisconnected)
+	s.connectionStateChanged(webrtc.PeerConnectionStateConnected)
 	if len(s.connected) != 0 {
 		t.Error("another writer would be started")
 	}

@@ -16,8 +16,8 @@ type Stats struct {
 	KeyframeRequests       uint64 // PLI and FIR
 	Heard                  uint64 // packets of the viewer's voice that someone heard
 	Unheard                uint64 // of all else that it sent as media: dropped
-	// Delay tells how long frames took from Publish to their last packet's send, the
-	// ones of a joiner's catching up excepted.
+	// Delay is how long frames took from Publish to the sending of their last packet,
+	// without those that a new viewer catches up on.
 	Delay Distribution
 }
 
@@ -31,8 +31,8 @@ func (s Stats) LogValue() slog.Value {
 		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
 }
 
-// counters are Stats while they are counted: by the viewer's goroutine and the
-// readers of its reports.
+// counters are Stats while they are counted, by the viewer's goroutine and those that
+// read its reports.
 type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
 	heard, unheard                                          atomic.Uint64
@@ -68,7 +68,7 @@ func (h *histogram) snapshot() (d Distribution) {
 	return d
 }
 
-// class is where d belongs: the position of its highest bit in µs, and the three below.
+// class returns the class of d: the position of its highest bit in µs, and the three below.
 func class(d time.Duration) int {
 	us := uint64(max(d.Microseconds(), 0))
 	if us < perOctave {
@@ -78,7 +78,7 @@ func class(d time.Duration) int {
 	return min(octave*perOctave+int(us>>(octave-1))&(perOctave-1), classes-1)
 }
 
-// ceiling is the largest duration of a class.
+// ceiling returns the largest duration of a class.
 func ceiling(class int) time.Duration {
 	octave, part := class/perOctave, class%perOctave
 	if octave == 0 {
@@ -87,7 +87,7 @@ func ceiling(class int) time.Duration {
 	return time.Duration((perOctave+part+1)<<(octave-1)-1) * time.Microsecond
 }
 
-// Quantile is an upper bound of what the share q of the durations does not exceed.
+// Quantile returns an upper bound of what the share q of the durations does not exceed.
 func (d Distribution) Quantile(q float64) time.Duration {
 	var total uint64
 	for _, n := range d {

@@ -11,8 +11,8 @@ import (
 	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
-// track is one stream to one viewer, as pion wants to see it. Bind, which pion calls
-// while the answer is applied, gives it what negotiation agreed on.
+// track is one stream to one viewer, as a webrtc.TrackLocal. pion calls Bind with what
+// was negotiated while the answer is applied.
 type track struct {
 	kind   webrtc.RTPCodecType
 	mime   string

@@ -10,15 +10,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// trickle collects the candidates of both sides of a session (RFC 8838): the own
-// ones until they are sent, the viewer's by number only.
+// trickle keeps a session's own candidates until they are sent (RFC 8838), and counts
+// the viewer's.
 type trickle struct {
 	wake chan struct{} // holds one value after something was added
 
 	mu     sync.Mutex
 	own    []proto.Candidate
 	done   bool // the own ones are all gathered
-	told   bool // and that has been sent
+	saidSo bool // and that has been sent
 	seen   int  // own ones ever added
 	relay  bool // one of them is a relay's
 	remote int
@@ -37,7 +37,7 @@ func (t *trickle) add(c *webrtc.ICECandidate) {
 	t.mu.Unlock()
 	select {
 	case t.wake <- struct{}{}:
-	default: // it has been told already
+	default: // it has been woken already
 	}
 }
 
@@ -53,7 +53,7 @@ func (t *trickle) any() bool {
 	return t.seen > 0
 }
 
-// forget drops what the answer holds already, and has the rest taken.
+// forget drops what is in the answer already, and wakes the session for the rest.
 func (t *trickle) forget(sent func(proto.Candidate) bool) {
 	t.mu.Lock()
 	t.own = slices.DeleteFunc(t.own, sent)
@@ -64,12 +64,12 @@ func (t *trickle) forget(sent func(proto.Candidate) bool) {
 	}
 }
 
-// take gives what has not been sent, and whether a relay answered.
+// take returns what has not been sent, and whether a relay answered.
 func (t *trickle) take() (c proto.Candidates, relay bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c = proto.Candidates{Candidates: t.own, Done: t.done && !t.told}
-	t.told = t.done
+	c = proto.Candidates{Candidates: t.own, Done: t.done && !t.saidSo}
+	t.saidSo = t.done
 	t.own = nil
 	return c, t.relay
 }

@@ -22,7 +22,7 @@ type segmenter struct {
 	buffer sync.Pool // *messages
 }
 
-// probe asks whether the kernel knows UDP_SEGMENT: an older one would ignore the
+// probe finds out whether the kernel knows UDP_SEGMENT: an older one would ignore the
 // control message and send everything as one datagram.
 func (g *segmenter) probe(conn *net.UDPConn) {
 	g.inet6 = conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil
@@ -50,7 +50,7 @@ func (g *segmenter) segments(conn *net.UDPConn, buf []byte, size int, to netip.A
 		g.noGSO.Store(true)
 	}
 	if g.raw == nil || to.Addr().Zone() != "" {
-		singly(conn, buf, size, to) // zone names are the net package's business
+		singly(conn, buf, size, to) // only the net package knows zone names
 		return
 	}
 	g.many(buf, size, to)
@@ -68,7 +68,7 @@ func (g *segmenter) offload(conn *net.UDPConn, buf []byte, size int, to netip.Ad
 	return err
 }
 
-// refusesGSO tells errors that mean that segmentation can't be had here: EIO where
+// refusesGSO reports whether err means that there is no segmentation here: EIO where
 // the device can't make checksums, EINVAL where a segment exceeds the path's MTU.
 func refusesGSO(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) ||
@@ -144,7 +144,7 @@ func (m *messages) prepare(buf []byte, size int, nameLen int) {
 	m.left = m.hdr[:n]
 }
 
-// address writes to as struct sockaddr_in or sockaddr_in6 and returns its length.
+// address writes the address as struct sockaddr_in or sockaddr_in6 and returns its length.
 func (m *messages) address(to netip.AddrPort, inet6 bool) int {
 	binary.BigEndian.PutUint16(m.name[2:], to.Port())
 	if !inet6 {

@@ -8,19 +8,20 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Indicator is the light at the device that shows when someone watches or listens.
+// Indicator is the live indicator: a light at the device that is on while someone
+// watches or listens.
 type Indicator interface {
-	On() error  // for one more session; after an error, which says why it does not shine, nothing was counted
+	On() error  // for one more session; after an error, which says why it is not on, nothing was counted
 	Off()       // for one session fewer
-	Lit() error // why it does not shine though a session has it on
+	Lit() error // why it is not on although a session has switched it on
 }
 
-// lightCheck is how often it is looked whether the light still shines.
-const lightCheck = 2 * time.Second
+// indicatorCheck is how often the server looks whether the indicator is still on.
+const indicatorCheck = 2 * time.Second
 
-// shine switches the light on for a session, before anything is sent. It goes off
-// after the session's last write.
-func (s *Server) shine(x *Session) error {
+// switchOn switches the indicator on for a session, before anything is sent. It goes
+// off after the session's last write.
+func (s *Server) switchOn(x *Session) error {
 	if s.deps.Indicator == nil {
 		return nil
 	}
@@ -31,13 +32,13 @@ func (s *Server) shine(x *Session) error {
 	return nil
 }
 
-// watchLight ends every session when the light has gone out under them: by another
-// process, by a trigger of the kernel, or because its device has gone.
-func (s *Server) watchLight(ctx context.Context) {
+// watchIndicator ends every session when the indicator has gone off while they last: by
+// another process, by a trigger of the kernel, or because its device has gone.
+func (s *Server) watchIndicator(ctx context.Context) {
 	if s.deps.Indicator == nil {
 		return
 	}
-	tick := time.NewTicker(s.lightCheck)
+	tick := time.NewTicker(s.indicatorCheck)
 	defer tick.Stop()
 	for {
 		select {

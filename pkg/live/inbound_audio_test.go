@@ -194,7 +194,7 @@ func TestASessionIsHeardByOneAndEndsTheHearing(t *testing.T) {
 	p.cancel(proto.Refuse(proto.CodeRevoked))
 	get(t, done)
 	<-p.session.Done()
-	p.session.ear.take([]byte{0x80, m.header.PayloadType, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1})
+	p.session.inbound.take([]byte{0x80, m.header.PayloadType, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1})
 	_, _, err = r.Hear("c", "one", func(uint16, uint32, []byte) {})
 	refused(t, err, proto.CodeNoSession)
 	if len(words) != 0 {
@@ -221,10 +221,10 @@ func TestAFloodOfSourcesEndsASessionThatIsHeard(t *testing.T) {
 	}
 }
 
-// openEar has no session around it.
-func openEar(sink Sink) (*ear, func()) {
-	e := newEar(&counters{})
-	e.tune(sdp.Offer{Named: true, SSRC: 7}, 111)
+// openInbound has no session around it.
+func openInbound(sink Sink) (*inboundAudio, func()) {
+	e := newInboundAudio(&counters{})
+	e.allow(sdp.Offer{Named: true, SSRC: 7}, 111)
 	stop, _ := e.open(sink)
 	return e, stop
 }
@@ -232,7 +232,7 @@ func openEar(sink Sink) (*ear, func()) {
 var spoken = []byte{0x80, 111, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 'x'}
 
 func TestAfterStopNothingIsHeardAnyMore(t *testing.T) {
-	e, stop := openEar(nil)
+	e, stop := openInbound(nil)
 	stop()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -264,18 +264,18 @@ func TestAfterStopNothingIsHeardAnyMore(t *testing.T) {
 }
 
 func TestHearingAllocatesNothing(t *testing.T) {
-	e, _ := openEar(func(uint16, uint32, []byte) {})
+	e, _ := openInbound(func(uint16, uint32, []byte) {})
 	if n := testing.AllocsPerRun(100, func() { e.take(spoken) }); n != 0 {
 		t.Errorf("%v allocations for each packet", n)
 	}
 }
 
-func FuzzEar(f *testing.F) {
+func FuzzInboundAudio(f *testing.F) {
 	f.Add(spoken)
 	f.Add([]byte{0xb3, 111, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0xbe, 0xde, 0, 1, 0x10, 1, 0, 0, 'x', 'y', 0, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got []byte
-		e, _ := openEar(func(_ uint16, _ uint32, payload []byte) { got = payload })
+		e, _ := openInbound(func(_ uint16, _ uint32, payload []byte) { got = payload })
 		e.take(b)
 		if got == nil {
 			return
