@@ -10,7 +10,7 @@ var base = time.Now()
 // too. Every PTS is on this clock, so sound and picture can be laid side by side.
 func Now() time.Duration { return time.Since(base) }
 
-// Wall tells when the capture clock stood at pts. The wall clock's later
+// Wall returns when the capture clock stood at pts. The wall clock's later
 // corrections are not in it: it serves RTCP sender reports (RFC 3550 section
 // 6.4.1), where only the difference between two streams counts.
 func Wall(pts time.Duration) time.Time { return base.Add(pts) }

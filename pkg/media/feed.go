@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Feed hands the frames of one producer to every subscribed consumer, and tells
-// the producer whether anyone wants them at all.
+// Feed passes the frames of one producer to every subscribed consumer, and lets the
+// producer know whether anyone wants them at all. It is safe for concurrent use.
 type Feed[F any] struct {
 	sinks atomic.Pointer[[]*sink[F]]
 
@@ -54,14 +54,14 @@ func (f *Feed[F]) edit(change func([]*sink[F]) []*sink[F]) {
 	f.sinks.Store(&l)
 }
 
-// Want declares demand until release is called. A producer that can rest (an
-// encoder, a microphone) rests while nobody wants its frames.
+// Want declares demand until release is called. A producer that can
+// stop (an encoder, a microphone) is suspended while nobody wants its frames.
 func (f *Feed[F]) Want() (release func()) {
 	f.demand(1)
 	return sync.OnceFunc(func() { f.demand(-1) })
 }
 
-// Wanted tells whether anyone wants frames now.
+// Wanted reports whether anyone wants frames now.
 func (f *Feed[F]) Wanted() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,8 +11,8 @@ type AccessUnit struct {
 	Data []byte        // immutable once published
 	PTS  time.Duration // moment of capture on the capture clock
 	Key  bool          // a decoder can start here: at an IDR picture, or, if Gradual, at a recovery point
-	// Gradual tells of a recovery point (H.264 clause D.2.8): the picture comes to be
-	// whole within some seconds. Browsers don't start there.
+	// Gradual says that it is a recovery point (H.264 clause D.2.8): the picture becomes
+	// complete within some seconds. Browsers don't start there.
 	Gradual bool
 	ref
 }
@@ -96,4 +96,12 @@ func (p *Pool[F]) put(f *F) {
 	case p.free <- f:
 	default: // the pool is full: leave it to the garbage collector
 	}
+}
+
+// VideoFormat describes the encoding that a camera gives now.
+type VideoFormat struct {
+	Width, Height  int     // luma samples, after cropping
+	Rate           float64 // frames per second, as the driver really set it
+	ProfileLevelID string  // six hex digits of the SPS (RFC 6184 section 8.1)
+	CanForceIDR    bool    // the encoder makes an IDR when asked
 }

@@ -62,7 +62,7 @@ func TypeOf(nal []byte) NALType {
 	return NALType(nal[0] & 0x1f)
 }
 
-// IsB tells whether the NAL unit is a B slice (H.264 table 7-6), which a decoder
+// IsB reports whether the NAL unit is a B slice (H.264 table 7-6), which a decoder
 // may have to put out in another order than it came in.
 func IsB(nal []byte) bool {
 	if t := TypeOf(nal); t != Slice && t != IDR {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// SPS is what a sequence parameter set (H.264 clause 7.3.2.1) tells.
+// SPS is the content of a sequence parameter set (H.264 clause 7.3.2.1).
 type SPS struct {
 	Width, Height  int    // luma samples after cropping
 	ProfileLevelID string // six lower-case hex digits (RFC 6184 section 8.1)
@@ -124,7 +124,7 @@ func (p *parser) scalingList(i int) {
 	}
 }
 
-// pictureOrder tells whether pictures are put out in the order in which they come.
+// pictureOrder reports whether pictures are shown in the order in which they come.
 func (p *parser) pictureOrder() (inOrder bool, err error) {
 	switch p.r.ue() { // pic_order_cnt_type
 	case 0:

@@ -20,9 +20,9 @@ type Unit struct {
 }
 
 // NextUnit returns the first access unit and what follows it. The last one ends
-// where the bytes do. Bytes before the first start code are passed over.
+// where the bytes do. Bytes before the first start code are ignored.
 //
-// A new picture is told by first_mb_in_slice being zero, so arbitrary slice order
+// A new picture is recognised by first_mb_in_slice being zero, so arbitrary slice order
 // (which no camera uses) is not understood, and the two fields of a frame count as
 // two access units, as the standard has it.
 func NextUnit(annexB []byte) (u Unit, rest []byte) {
@@ -54,7 +54,7 @@ func NextUnit(annexB []byte) (u Unit, rest []byte) {
 	return u, nil
 }
 
-// begins tells whether nal, after the slices of a picture, is the first of the
+// begins reports whether nal, after the slices of a picture, is the first of the
 // next access unit.
 func begins(nal []byte) bool {
 	switch t := TypeOf(nal); t {
@@ -65,7 +65,7 @@ func begins(nal []byte) bool {
 	}
 }
 
-// firstSlice tells whether first_mb_in_slice is zero, which is the single bit 1.
+// firstSlice reports whether first_mb_in_slice is zero, which is the single bit 1.
 func firstSlice(nal []byte) bool { return len(nal) > 1 && nal[1]&0x80 != 0 }
 
 func (u *Unit) note(nal []byte) {

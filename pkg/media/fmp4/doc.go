@@ -36,7 +36,7 @@ type Tracks struct {
 	Audio *AudioTrack
 }
 
-// ErrChanged tells that the encoding changed, its size say: that needs another file.
+// ErrChanged says that the encoding changed, for example its size: that needs another file.
 var ErrChanged = errors.New("the encoding changed")
 
 // Timescales, in units per second.

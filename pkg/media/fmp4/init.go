@@ -47,7 +47,7 @@ func header(t Tracks) []byte {
 	})
 	b.box("moov", func() {
 		b.full("mvhd", 0, 0, func() {
-			b.zero(8)      // creation and modification, seconds since 1904: not told
+			b.zero(8)      // creation and modification, seconds since 1904: unknown
 			b.u32(1000)    // timescale
 			b.u32(0)       // duration: it lies in the fragments
 			b.u32(1 << 16) // rate 1.0

@@ -11,11 +11,11 @@ const (
 	flagsDelta = 1<<24 | 1<<16 // depends on others, is no sync sample
 )
 
-// sample is one access unit or packet, as a track fragment run tells of it.
+// sample is one access unit or packet, as a track fragment run describes it.
 type sample struct{ duration, size, flags uint32 }
 
 // track collects one fragment. Its last sample is open, without a duration, until
-// the next one tells when it ends.
+// the next one shows when it ends.
 type track struct {
 	id      uint32
 	scale   int64
@@ -54,7 +54,7 @@ func (t *track) begin(at int64, size int, flags uint32) {
 	t.samples = append(t.samples, sample{size: uint32(size), flags: flags})
 }
 
-// ready tells how many samples have a duration, and how long they and their data are.
+// ready returns how many samples have a duration, and how long they and their data are.
 func (t *track) ready() (n int, duration int64, size int) {
 	for _, s := range t.samples {
 		if s.duration == 0 {

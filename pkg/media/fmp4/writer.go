@@ -141,7 +141,7 @@ func (w *Writer) WriteAudio(packet []byte, pts time.Duration) error {
 	return w.add(&w.audio, pts, len(packet), flagsSync, false)
 }
 
-// full tells whether the fragment must end without a keyframe.
+// full reports whether the fragment must end without a keyframe.
 func (w *Writer) full() bool {
 	long := func(t *track) bool {
 		return len(t.samples) > 0 && t.last-t.start >= t.ticks(fragmentTime)
@@ -187,7 +187,7 @@ func (w *Writer) flush() error {
 func (w *Writer) moof() {
 	b := &w.head
 	*b = (*b)[:0]
-	var offsets []int // where each run tells how far from the moof its data lies
+	var offsets []int // where each run states how far from the moof its data lies
 	b.box("moof", func() {
 		b.full("mfhd", 0, 0, func() { b.u32(w.sequence) })
 		for _, t := range w.present() {
