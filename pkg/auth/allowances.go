@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Bounds of what a member's requests may make the device log. Each start writes two
@@ -28,20 +26,13 @@ type allowances struct {
 
 type limits struct{ starts, refusals *rate.Limiter }
 
-// account names what a member draws on. Guests never use up what their parent has.
+// account returns the name of the allowance that a member uses. Guests never use up their
+// parent's.
 func (m *member) account() string {
 	if m.Parent != "" {
 		return "guests of " + string(m.Parent)
 	}
 	return string(m.id)
-}
-
-// sponsor is who answers for a member: itself, or of a guest who let it in.
-func (m *member) sponsor() proto.ClientID {
-	if m.Parent != "" {
-		return m.Parent
-	}
-	return m.id
 }
 
 // of returns the limits of m.

@@ -15,7 +15,7 @@ type outcome struct {
 	entry *uint64 // in the access log
 	clock int64   // proto.Answer.Clock
 
-	later func() outcome // what it will be, once whoever it waits for has acted; nil: this is it
+	later func() outcome // waits for people, and then returns the outcome; nil: this is the outcome
 }
 
 func coded(c proto.Code) outcome { return outcome{code: c} }

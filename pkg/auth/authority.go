@@ -21,18 +21,17 @@ import (
 // Config is what an Authority is opened with.
 type Config struct {
 	State string // the state folder
-	TPM   string // of an identity whose key lies in one; empty: the kernel's device
-	// Broker is told to who pairs: where to meet the device, and that client's login
-	// there, if it is at hand. Its JSON has at most pairing.MaxBroker bytes.
+	TPM   string // the TPM that has the identity key; empty: the kernel's device
+	// Broker returns what a client that pairs gets to know: where to meet the device, and the
+	// client's login there, if it is at hand. Its JSON has at most pairing.MaxBroker bytes.
 	Broker func(proto.ClientID) envelope.BrokerLogin
 	Name   string // of the device, until the household chooses another
 	Household
 	Clock trustedtime.Clock // the wall clock
 	Built time.Time         // when this software was made; zero: unknown
-	// Abort ends the process at once, without a word to anyone: nothing that was not
-	// durable has happened. nil: panic.
+	// Abort ends the process at once. nil: panic.
 	Abort func(reason string)
-	// Check judges a database file before it is opened: store.ChildCheck.
+	// Check checks a database file before it is opened: store.ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
 
@@ -127,7 +126,7 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	return a, err
 }
 
-// report sets the health condition by what is known of members and epoch.
+// report sets the health condition by members and epoch.
 func (a *Authority) report() {
 	switch {
 	case a.older.Load():
@@ -140,8 +139,7 @@ func (a *Authority) report() {
 	}
 }
 
-// Close closes the pairing window and the stores. Nothing of the Authority may be
-// used afterwards.
+// Close closes the pairing window and the stores. The Authority can't be used afterwards.
 func (a *Authority) Close() error {
 	a.CloseWindow()
 	return errors.Join(a.trust.Close(), a.logs.Close())
@@ -153,11 +151,11 @@ func (a *Authority) Identity() *identity.Identity { return a.identity }
 // Epoch returns the household epoch and why it began.
 func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.household.reason }
 
-// Trio is the signed trio of the epoch. docs/protocol.md 2.4.
+// Trio returns the signed household keys of the epoch. docs/protocol.md 2.4.
 func (a *Authority) Trio() []byte { return a.household.trio }
 
-// Statement is what the identity says of the epoch, for the retained status.
-// docs/protocol.md 2.7.
+// Statement returns the statement about the epoch that the identity has signed, for the
+// retained status. docs/protocol.md 2.7.
 func (a *Authority) Statement() (string, error) {
 	jws, err := envelope.SignEpoch(envelope.Epoch{Device: a.identity.DeviceID(), Epoch: a.household.epoch,
 		Trio: string(a.household.trio), Reason: a.household.reason}, a.identity.Signer())

@@ -18,8 +18,8 @@ func CheckCertificate(c Caller, q proto.CertificateRequest) error {
 	return OwnersOnly(c, q)
 }
 
-// CertificateLog logs that the camera takes another certificate for its broker, and so
-// tells every member.
+// CertificateLog logs that the camera takes another certificate for its broker, of which all
+// members get a notice.
 type CertificateLog struct {
 	authority *Authority
 	by        *Request // nil: the camera itself
@@ -27,14 +27,14 @@ type CertificateLog struct {
 	Entry uint64 // in the access log, once Taken has made it
 }
 
-// CertificateTaken is the log for one certificate, which the member who made a request
+// CertificateTaken returns the log of one certificate, which the member who made a request
 // gives, or the camera gets by itself (nil).
 func (a *Authority) CertificateTaken(r *Request) *CertificateLog {
 	return &CertificateLog{authority: a, by: r}
 }
 
-// Taken makes the entry: what it is about must wait for a nil error. The right is decided
-// once more, since a certificate is tried for a while before it is taken.
+// Taken makes the entry; the certificate must wait for a nil error. The right is decided once
+// more, since the certificate was tried for a while.
 func (l *CertificateLog) Taken(until time.Time) (err error) {
 	a := l.authority
 	e := accesslog.Entry{Kind: accesslog.KindCertificate}
@@ -61,7 +61,7 @@ func (l *CertificateLog) Taken(until time.Time) (err error) {
 	return nil
 }
 
-// NotTaken takes it back.
+// NotTaken logs that the certificate was not taken after all.
 func (l *CertificateLog) NotTaken() {
 	_, _ = l.authority.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Op: proto.OpCertificate, // the journal reports its errors
 		Start: l.Entry, Reason: accesslog.ReasonNotApplied})

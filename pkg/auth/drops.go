@@ -41,7 +41,7 @@ func (d *drops) snapshot() (s [dropKinds]uint64) {
 	return s
 }
 
-// dropOf tells what was wrong with an envelope.
+// dropOf returns what was wrong with an envelope.
 func dropOf(err error) drop {
 	switch {
 	case errors.Is(err, envelope.ErrOversized):
@@ -69,13 +69,13 @@ func since(now, before [dropKinds]uint64) accesslog.Drops {
 	}
 }
 
-// hostile leaves out what honest clients cause on a bad network.
+// hostile reports whether d has more than what honest clients cause on a bad network.
 func hostile(d accesslog.Drops) bool {
 	d.Stale, d.Duplicate, d.Busy = 0, 0, 0
 	return d != accesslog.Drops{}
 }
 
-// logDrops writes the one line about what was dropped lately, if anything was.
+// logDrops writes one line about what was dropped, if anything was.
 func logDrops(log *slog.Logger, d accesslog.Drops) {
 	if d != (accesslog.Drops{}) {
 		log.Warn("messages dropped", "oversized", d.Oversized, "garbled", d.Garbled, "unknown", d.Unknown,

@@ -4,10 +4,7 @@ import (
 	"errors"
 
 	"github.com/camd-project/camd/pkg/auth/naming"
-	"github.com/camd-project/camd/pkg/store"
 )
-
-func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 var (
 	// ErrWindowClosed says that nobody has opened the pairing window, or that it

@@ -12,48 +12,47 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// filePending, in the state folder, says that an epoch is to end. It is there from the
-// moment at which eviction or reset is decided until it is done, whatever power cuts
-// come between. docs/protocol.md 5.10.
+// filePending, in the state folder, says that the epoch ends. It is there from the decision
+// to evict or reset until that is done, whatever power cuts come between.
+// docs/protocol.md 5.10.
 const filePending = "pending"
 
 // pending is what the file holds. docs/protocol.md 11.1.
 type pending struct {
 	Reset        bool          `json:"reset,omitempty"`
 	Epoch        uint64        `json:"ep"`       // the epoch that ends
-	Settings     choices       `json:"settings"` // stay, unless Reset
+	Settings     choices       `json:"settings"` // kept, unless Reset
 	FinalNotices []finalNotice `json:"farewell,omitempty"`
 
-	damaged bool // the file was there, and what it said is lost
+	damaged bool // the file was there, and its content is lost
 }
 
-// finalNotice is a last notice, sealed under the epoch that ends. docs/protocol.md 11.1.
+// finalNotice is the last notice to a member, sealed under the epoch that ends. docs/protocol.md 11.1.
 type finalNotice struct {
 	To      proto.ClientID `json:"to"`
 	Message []byte         `json:"msg"`
 }
 
-// Why an epoch begins, as members of the one before are told.
+// Why an epoch begins; members of the one before get to know it.
 const (
 	reasonEvicted = "everyone was removed by someone at the camera"
 	reasonReset   = "the camera was reset by someone at the camera"
 )
 
-// Evict removes everyone: the epoch ends. Broker and settings stay, and the old log
-// stays readable at the device. When it returns nil nobody sees or hears any more,
-// every member has been sent a last notice, and camd must be started anew to begin
-// the next epoch.
+// Evict removes everyone: the epoch ends. The broker and the settings stay, and the old log
+// stays readable at the device. When Evict returns nil, nobody sees or hears any more, and
+// every member has a final notice. The next epoch begins at the next start of camd.
 func (a *Authority) Evict() error { return a.end(false) }
 
-// Reset is Evict, and at the next start all that the household ever stored is wiped.
+// Reset is like Evict, and at the next start all that the household ever stored is wiped.
 func (a *Authority) Reset() error { return a.end(true) }
 
-// end makes it durable before it waits for anything, under no lock that a change may
-// hold: whoever stands at the camera comes first.
+// end makes the end of the epoch durable before it waits for anything, under no lock that a
+// change may hold: it must not be held up by members.
 func (a *Authority) end(reset bool) error {
 	a.ending.Lock()
 	defer a.ending.Unlock()
-	living := a.sessions.bar(proto.CodeRevoked)
+	ending := a.sessions.bar(proto.CodeRevoked)
 	a.CloseWindow()
 	err := a.writePending(reset)
 	if err != nil { // a full disk, say; without members the next start begins an epoch too
@@ -66,7 +65,7 @@ func (a *Authority) end(reset bool) error {
 	a.changes.mu.Lock()
 	defer a.changes.mu.Unlock()
 	a.changes.over = true
-	a.sessions.wait(living)
+	a.sessions.wait(ending)
 	return nil
 }
 
@@ -86,8 +85,8 @@ func (a *Authority) writePending(reset bool) error {
 	return store.WriteFile(filepath.Join(a.cfg.State, filePending), text)
 }
 
-// finalNotice logs the end and sends it to everyone. A log that can't be written stops
-// nobody from closing the camera.
+// finalNotices logs the end of the epoch and seals a notice of it for every member. If the
+// log can't be written, the epoch ends all the same.
 func (a *Authority) finalNotices(reset bool) (l []finalNotice) {
 	kind := accesslog.KindEvict
 	if reset {
@@ -95,19 +94,19 @@ func (a *Authority) finalNotices(reset bool) (l []finalNotice) {
 	}
 	index, err := a.journal.Append(atDevice.entry(kind))
 	if err != nil {
-		a.log.Warn("no last notice", "error", err)
+		a.log.Warn("no final notice", "error", err)
 		return nil
 	}
 	records, err := a.journal.log.Read(index, 1)
 	if err != nil || len(records) != 1 {
-		a.log.Warn("no last notice", "error", err)
+		a.log.Warn("no final notice", "error", err)
 		return nil
 	}
 	n := notice{index, index, string(records[0].Text)}
 	for _, m := range a.members.current.Load().members {
 		msg, err := a.household.sealNotice(n, m)
 		if err != nil {
-			a.log.Warn("no last notice", "client", string(m.id), "error", err)
+			a.log.Warn("no final notice", "client", string(m.id), "error", err)
 			continue
 		}
 		l = append(l, finalNotice{m.id, msg})
@@ -115,8 +114,8 @@ func (a *Authority) finalNotices(reset bool) (l []finalNotice) {
 	return l
 }
 
-// readPending is nil if no end of an epoch is under way. It is written whole or not at
-// all; of one that is damaged it is known only that everyone was to be removed.
+// readPending returns nil if no end of an epoch is under way. The file is written whole or
+// not at all; if it is damaged, all that is known is that everyone was removed.
 func readPending(state string) (*pending, error) {
 	text, err := store.ReadFile(filepath.Join(state, filePending))
 	var p pending
@@ -131,8 +130,8 @@ func readPending(state string) (*pending, error) {
 	return &p, nil
 }
 
-// removePending ends the end of an epoch. The file holds settings, so it is overwritten;
-// but under another name, since what is half overwritten could not be read again.
+// removePending removes the file when the epoch has ended. It holds settings, so it is
+// overwritten, but under another name: half overwritten it could not be read again.
 func removePending(state string) error {
 	path := filepath.Join(state, filePending)
 	if err := os.Rename(path, filepath.Join(state, "."+filePending+".done")); err != nil {
@@ -144,13 +143,13 @@ func removePending(state string) error {
 	return shredPending(state)
 }
 
-// shredPending removes what a power cut left of the file's making or removal.
+// shredPending removes what a power cut left when the file was written or removed.
 func shredPending(state string) error {
 	return shredAll(state, "."+filePending+".*")
 }
 
-// wipe overwrites and removes all that a household stored: the sealing key first,
-// without which the rest of trust.db is noise.
+// wipe overwrites and removes all that a household stored. The sealing key comes first:
+// without it the rest of trust.db can't be read.
 func wipe(state string) error {
 	patterns := []string{
 		filepath.Join(storeFolder, fileSeal), filepath.Join(storeFolder, "*"), filepath.Join(storeFolder, ".*"),
@@ -159,7 +158,7 @@ func wipe(state string) error {
 	return shredAll(state, patterns...)
 }
 
-// shredAll shreds the files below a folder that match.
+// shredAll shreds the files below a folder that match one of the patterns.
 func shredAll(folder string, patterns ...string) error {
 	for _, pattern := range patterns {
 		paths, err := filepath.Glob(filepath.Join(folder, pattern))

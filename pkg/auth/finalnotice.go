@@ -7,11 +7,11 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// finalNotices holds last notices of the epoch before, under their receiver, until the
-// broker was reached. They are sealed, and signed by keys that are gone.
+// finalNotices holds the final notices of the epoch before, by receiver, until the broker has
+// them. They are sealed already, with keys that are gone.
 var finalNotices = store.Plain("farewell")
 
-// put brings what is kept into the next epoch's store.
+// put stores what is kept in the next epoch's trust.db.
 func (p *pending) put(tx *store.Tx) error {
 	if p.Reset {
 		return nil
@@ -27,11 +27,11 @@ func (p *pending) put(tx *store.Tx) error {
 	return nil
 }
 
-// Online sends what members have not been sent yet, those of the epoch before too. It is
-// called when the broker was reached.
+// Online sends the notices that wait, and the final notices of the epoch before. It is called
+// when the broker was reached.
 func (g *Gate) Online() {
 	if err := g.sendFinalNotices(); err != nil {
-		g.log.Warn("last notices of the epoch before were not all sent", "error", err)
+		g.log.Warn("not all final notices of the epoch before were sent", "error", err)
 	}
 	g.notices.online()
 }
@@ -48,19 +48,17 @@ func (g *Gate) sendFinalNotices() error {
 		return err
 	}
 	for _, f := range l {
-		if err := g.sender.Notify(f.To, f.Message, func(err error) { g.finalNoticeSent(f, err) }); err != nil {
-			return fmt.Errorf("send a last notice: %w", err) // it stays for the next time
+		err := g.sender.Notify(f.To, f.Message, func(err error) {
+			if err == nil { // the broker has it
+				err = g.authority.trust.Update(func(tx *store.Tx) error { return finalNotices.Delete(tx, string(f.To)) })
+			}
+			if err != nil { // it is sent again the next time
+				g.log.Debug("final notice not sent", "client", string(f.To), "error", err)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("send a final notice: %w", err) // it stays for the next time
 		}
 	}
 	return nil
-}
-
-// finalNoticeSent forgets a last notice that is with the broker.
-func (g *Gate) finalNoticeSent(f finalNotice, err error) {
-	if err == nil {
-		err = g.authority.trust.Update(func(tx *store.Tx) error { return finalNotices.Delete(tx, string(f.To)) })
-	}
-	if err != nil { // it is sent again the next time
-		g.log.Debug("last notice not sent", "client", string(f.To), "error", err)
-	}
 }

@@ -12,12 +12,11 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/naming"
-	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// OpGrant returns the operation that lets a key in, or changes what it may do.
+// OpGrant returns the operation that makes a key a member, or changes what it may do.
 // docs/protocol.md 5.7.
 func (a *Authority) OpGrant() Operation {
 	return Change[proto.Grant]{Scopes: Needs[proto.Grant](proto.ScopeMembers), Effect: widens[proto.Grant], Apply: a.grant}
@@ -37,25 +36,30 @@ func (a *Authority) grant(_ context.Context, r Request, q proto.Grant) (Result, 
 	if old != nil {
 		m.Added, m.Used = old.Added, old.Used
 	}
-	index, err := a.letIn(actor{by}, m, r)
+	// The grant is stored with its jti: it is carried out once, however often it is repeated,
+	// and after a restart too.
+	index, err := a.changes.commit(func(tx *store.Tx, index uint64) error {
+		return putDone(tx, doneKey(by.id, r.ID), done{m.id, index, sha256.Sum256(r.body)})
+	}, func(all *snapshot, index uint64) {
+		m.Entry = index
+		all.put(m)
+	}, actor{by}.grantEntry(m, r.jws))
 	if err != nil {
 		return Result{}, err
 	}
-	if old != nil && old.Role == proto.RoleOwner && m.Role != proto.RoleOwner { // it may have taken all places
+	if old != nil && old.Role == proto.RoleOwner && m.Role != proto.RoleOwner { // it may have more sessions than others may
 		a.sessions.endAll([]proto.ClientID{m.id}, proto.CodeScope)
 	}
 	a.sessions.review()
 	return Result{Body: proto.GrantAnswer{Client: m.id}, Entry: &index}, nil
 }
 
-// readGrant checks what does not depend on who grants.
+// readGrant returns the member of a grant. It checks what does not depend on who grants.
 func readGrant(g proto.Grant) (*member, error) {
-	m := &member{Card: g.Card, Name: g.Name, Role: g.Role, Scopes: g.Scopes, From: g.From, Until: g.Until}
-	weekly, err := canonical(g.Weekly)
-	m.Weekly = weekly
-	key, wrong := envelope.VerifyKeyCard([]byte(g.Card))
+	m := &member{Card: g.Card, Name: g.Name, Role: g.Role, Scopes: g.Scopes, Weekly: g.Weekly, From: g.From, Until: g.Until}
+	key, err := envelope.VerifyKeyCard([]byte(g.Card))
 	switch {
-	case err != nil, wrong != nil, m.parse(key.ClientID()) != nil:
+	case err != nil, m.parse(key.ClientID()) != nil:
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	case checkName(g.Name) != nil:
 		return nil, proto.Refuse(proto.CodeBadName)
@@ -64,21 +68,12 @@ func readGrant(g proto.Grant) (*member, error) {
 	case len(g.Scopes) == 0, !validScopes(g.Scopes), !m.within(g.Role.Most()):
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	case g.Role == proto.RoleOwner && (m.timed() || len(g.Scopes) != len(proto.OwnerScopes())):
-		return nil, proto.Refuse(proto.CodeBadRequest) // one who decides about everyone can't lapse
+		return nil, proto.Refuse(proto.CodeBadRequest) // an owner's right does not end with the time
+	}
+	if m.Weekly != "" {
+		m.Weekly = m.weekly.String()
 	}
 	return m, nil
-}
-
-// canonical is a schedule as the device keeps it.
-func canonical(weekly string) (string, error) {
-	if weekly == "" {
-		return "", nil
-	}
-	w, err := schedule.Parse(weekly)
-	if err != nil {
-		return "", err
-	}
-	return w.String(), nil
 }
 
 // within reports whether the member holds no scope but these.
@@ -86,7 +81,7 @@ func (m *member) within(most []proto.Scope) bool {
 	return !slices.ContainsFunc(m.Scopes, func(s proto.Scope) bool { return !slices.Contains(most, s) })
 }
 
-// mayGrant reports whether by may give m its row, and sets m's parent.
+// mayGrant returns whether by may give m its row, or why not, and sets m's parent.
 func (a *Authority) mayGrant(by, m *member) proto.Code {
 	if by.Role == proto.RoleGuest || by.Role != proto.RoleOwner && m.Role != proto.RoleGuest {
 		return proto.CodeScope
@@ -117,8 +112,8 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 	return proto.CodeOK
 }
 
-// place reports whether by may let in one more. One adult can't fill the list: owners
-// could let nobody in then.
+// place returns whether by may add one more member, or why not. One adult can't fill the list:
+// owners could not add anyone then.
 func (r *snapshot) place(by *member) proto.Code {
 	switch {
 	case len(r.members) >= proto.MaxMembers:
@@ -147,24 +142,13 @@ func (a *Authority) mayReplace(by, old, m *member) proto.Code {
 	return proto.CodeOK
 }
 
-// mayDecide reports whether by may revoke m, which is also what replacing its row takes.
+// mayDecide reports whether by may revoke m, or replace its row.
 func mayDecide(by, m *member) bool {
 	return by.Role == proto.RoleOwner || m.Parent == by.id
 }
 
 func (a *Authority) lastOwner(m *member) bool {
 	return m.Role == proto.RoleOwner && a.members.current.Load().owners() == 1
-}
-
-// letIn logs and stores the grant, with its jti: it is carried out once, however
-// often it is repeated, and after a restart too.
-func (a *Authority) letIn(by actor, m *member, r Request) (uint64, error) {
-	return a.changes.commit(func(tx *store.Tx, index uint64) error {
-		return putDone(tx, doneKey(by.member.id, r.ID), done{m.id, index, sha256.Sum256(r.body)})
-	}, func(all *snapshot, index uint64) {
-		m.Entry = index
-		all.put(m)
-	}, by.grantEntry(m, r.jws))
 }
 
 func (by actor) grantEntry(m *member, jws []byte) accesslog.Entry {
@@ -183,35 +167,31 @@ type done struct {
 	Body   [sha256.Size]byte `json:"body"` // its digest
 }
 
-// doneKey names a grant by who made it and its jti.
+// doneKey returns the key of a grant: who made it, and its jti.
 func doneKey(by proto.ClientID, jti string) string { return string(by) + "." + jti }
 
+// putDone stores a grant. If the bucket is full, the oldest one goes.
 func putDone(tx *store.Tx, name string, d done) error {
 	v, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("write grant: %w", err)
 	}
-	if err := dropOldest(tx); err != nil {
+	n, oldest, lowest := 0, "", uint64(0)
+	err = eachDone(tx, func(key string, d done) {
+		if n++; oldest == "" || d.Entry < lowest {
+			oldest, lowest = key, d.Entry
+		}
+	})
+	if err == nil && n >= maxGrants {
+		err = grants.Delete(tx, oldest)
+	}
+	if err != nil {
 		return err
 	}
 	return grants.Put(tx, name, v)
 }
 
-// dropOldest keeps the bucket within its bound.
-func dropOldest(tx *store.Tx) error {
-	n, oldest, lowest := 0, "", uint64(0)
-	err := eachDone(tx, func(key string, d done) {
-		if n++; oldest == "" || d.Entry < lowest {
-			oldest, lowest = key, d.Entry
-		}
-	})
-	if err != nil || n < maxGrants {
-		return err
-	}
-	return grants.Delete(tx, oldest)
-}
-
-// eachDone reads all grants that were carried out and are kept.
+// eachDone calls f for all grants that are kept.
 func eachDone(tx *store.Tx, f func(key string, d done)) error {
 	return grants.ForEach(tx, "", func(key string, value []byte) error {
 		var d done
@@ -223,7 +203,7 @@ func eachDone(tx *store.Tx, f func(key string, d done)) error {
 	})
 }
 
-// granted finds a grant of this client that was carried out under this jti.
+// granted returns the grant of this client that was carried out under this jti.
 func (a *Authority) granted(r proto.Request) (done, bool) {
 	var d done
 	if r.Op != proto.OpGrant {
@@ -239,7 +219,7 @@ func (a *Authority) granted(r proto.Request) (done, bool) {
 	return d, err == nil
 }
 
-// again is the first answer, to the same request.
+// again returns the first answer, if this is the same request.
 func (d done) again(r proto.Request) outcome {
 	if d.Body != sha256.Sum256(r.Body) {
 		return coded(proto.CodeBadRequest)

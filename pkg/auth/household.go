@@ -22,7 +22,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// household is the keys of one epoch. docs/protocol.md 2.4, 11.1.
+// household holds the household keys of one epoch. docs/protocol.md 2.4, 11.1.
 type household struct {
 	device proto.DeviceID
 	epoch  uint64
@@ -42,10 +42,10 @@ const (
 	fileTrio        = "trio"
 	fileReason      = "reason"
 
-	maxReason = 200 // bytes: members are told of it
+	maxReason = 200 // bytes, since members get it
 )
 
-// newestEpoch is the highest epoch that has key files; 0 if there is none.
+// newestEpoch returns the highest epoch that has key files; 0 if there is none.
 func newestEpoch(state string) (uint64, error) {
 	entries, err := os.ReadDir(filepath.Join(state, householdFolder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +55,7 @@ func newestEpoch(state string) (uint64, error) {
 		return 0, fmt.Errorf("look for household keys: %w", err)
 	}
 	var newest uint64
-	for _, e := range entries { // names with a dot are half made and parse as no number
+	for _, e := range entries { // a half-made folder has a dot in its name, which is no number
 		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil {
 			newest = max(newest, n)
 		}
@@ -67,7 +67,7 @@ func epochFolder(state string, epoch uint64) string {
 	return filepath.Join(state, householdFolder, strconv.FormatUint(epoch, 10))
 }
 
-// makeHousehold makes the keys of an epoch, durably, and loads them.
+// makeHousehold makes the keys of an epoch and stores them durably.
 func makeHousehold(state string, id *identity.Identity, epoch uint64, reason string) (*household, error) {
 	h, err := newHousehold(id, epoch, reason)
 	if err != nil {
@@ -110,8 +110,8 @@ func newHousehold(id *identity.Identity, epoch uint64, reason string) (*househol
 	return h, nil
 }
 
-// CheckKeys reports what is wrong with the household's keys and the sealing key, for
-// camd check: nil too where there are none yet. It changes nothing.
+// CheckKeys returns what is wrong with the household keys and the sealing key, for camd
+// check; nil also where there are none yet. It changes nothing.
 func CheckKeys(state string, id *identity.Identity) error {
 	epoch, err := newestEpoch(state)
 	if err != nil || epoch == 0 {
@@ -124,8 +124,8 @@ func CheckKeys(state string, id *identity.Identity) error {
 	return err
 }
 
-// loadHousehold reads the keys of an epoch. Files that can be read and hold
-// something else than they should are damage; files that can't be read are not.
+// loadHousehold reads the keys of an epoch. A file that has the wrong content is damage; one
+// that can't be read is not.
 func loadHousehold(state string, id *identity.Identity, epoch uint64) (*household, error) {
 	dir := epochFolder(state, epoch)
 	files := map[string][]byte{}
@@ -165,7 +165,7 @@ func (h *household) parse(files map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	agree, ok := enc.(*ecdsa.PrivateKey) // PKCS#8 does not tell the two uses apart
+	agree, ok := enc.(*ecdsa.PrivateKey) // PKCS #8 has one form for both uses
 	if !ok {
 		return errors.New("the encryption key is of another kind")
 	}
@@ -181,7 +181,7 @@ func (h *household) parse(files map[string][]byte) error {
 	return nil
 }
 
-// verify proves that the trio names this device, this epoch and these keys.
+// verify returns an error unless the signed keys are those of this device and epoch.
 func (h *household) verify(id *identity.Identity) error {
 	key, ok := id.Signer().Public().(*ecdsa.PublicKey)
 	if !ok {
@@ -198,8 +198,8 @@ func (h *household) verify(id *identity.Identity) error {
 	return nil
 }
 
-// removeOlder removes the keys of earlier epochs, overwritten where they lie: what was
-// sealed for them must not be opened any more.
+// removeOlder overwrites and removes the keys of earlier epochs: what was sealed for them
+// must not be opened any more.
 func removeOlder(state string, epoch uint64) error {
 	dir := filepath.Join(state, householdFolder)
 	entries, err := os.ReadDir(dir)

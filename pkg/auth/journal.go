@@ -13,7 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// journal is the access log with its health, and what it tells members.
+// journal is the access log, with its health condition and the notices to the members.
 type journal struct {
 	log       *accesslog.Log
 	slog      *slog.Logger
@@ -30,8 +30,8 @@ type journal struct {
 	reason string
 }
 
-// Append adds entries in one transaction, durably, and tells the members. On an error
-// nothing that needed them may start, and whatever is live ends.
+// Append adds entries in one transaction, durably, and owes the members their notices. On an
+// error nothing that needed the entries may start, and all sessions end.
 func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 	first, err := j.append(entries)
 	if err != nil {
@@ -90,11 +90,11 @@ func (j *journal) tidy(now time.Time) {
 	}
 }
 
-// proven is what an answer says of the log.
+// proven is what an answer proves of the log.
 type proven struct {
 	checkpoint string
 	proof      json.RawMessage
-	rolledBack bool // the client's checkpoint is this log's, and this log does not continue it
+	rolledBack bool // this log has signed the client's checkpoint and does not continue it
 }
 
 // prove proves the log's state against a client's checkpoint, and an entry. Without a

@@ -36,9 +36,9 @@ type member struct {
 	From   int64          `json:"nbf,omitempty"`    // Unix seconds
 	Until  int64          `json:"exp,omitempty"`
 	Parent proto.ClientID `json:"parent,omitempty"` // of a guest
-	By     string         `json:"by,omitempty"`     // name of who let it in
-	Grant  string         `json:"grant,omitempty"`  // the signed request that let it in, verbatim
-	Code   string         `json:"code,omitempty"`   // name of the code that it showed, until it was heard
+	By     string         `json:"by,omitempty"`     // name of who granted its rights
+	Grant  string         `json:"grant,omitempty"`  // the signed request that granted them, verbatim
+	Code   string         `json:"code,omitempty"`   // name of the code that its client showed, until the client is heard
 	Used   []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last
 
 	id     proto.ClientID
@@ -55,7 +55,11 @@ func (m *member) holds(wanted []proto.Scope) bool {
 func (m *member) timed() bool { return m.Weekly != "" || m.From != 0 || m.Until != 0 }
 
 func (m *member) caller() Caller {
-	return Caller{Client: m.id, Account: m.account(), Sponsor: m.sponsor(), Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
+	sponsor := m.id
+	if m.Parent != "" {
+		sponsor = m.Parent
+	}
+	return Caller{Client: m.id, Account: m.account(), Sponsor: sponsor, Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
 }
 
 // parse fills in what follows from the stored fields.
@@ -74,7 +78,7 @@ func (m *member) parse(id proto.ClientID) error {
 	return err
 }
 
-// former is a member that was removed: it is told so. docs/protocol.md 11.2.
+// former is a member that was removed. Its requests get that answer. docs/protocol.md 11.2.
 type former struct {
 	Card string `json:"card"`
 	At   int64  `json:"at"` // Unix milliseconds
@@ -89,17 +93,14 @@ const (
 	maxGrants = 256
 )
 
-// snapshot is who is and who was a member. It is replaced as a whole by each change, so reading takes no lock.
+// snapshot is who is and who was a member. Each change replaces it as a whole, so readers
+// need no lock.
 type snapshot struct {
 	members map[proto.ClientID]*member
 	former  map[proto.ClientID]*former
 }
 
-func (r *snapshot) clone() *snapshot {
-	return &snapshot{members: maps.Clone(r.members), former: maps.Clone(r.former)}
-}
-
-// owners counts those who can decide about everyone.
+// owners returns the number of owners.
 func (r *snapshot) owners() (n int) {
 	for _, m := range r.members {
 		if m.Role == proto.RoleOwner {
@@ -109,7 +110,7 @@ func (r *snapshot) owners() (n int) {
 	return n
 }
 
-// guestsOf lists who was invited by a member, by name.
+// guestsOf returns the guests that a member has invited, by name.
 func (r *snapshot) guestsOf(parent proto.ClientID) []*member {
 	return r.sorted(func(m *member) bool { return m.Parent == parent })
 }
@@ -125,14 +126,14 @@ func (r *snapshot) sorted(which func(*member) bool) []*member {
 	return l
 }
 
-// members is who is enrolled. Changes come one at a time: Authority.changes.
+// members is who is enrolled. It is safe for concurrent use, but for update: see changes.
 type members struct {
 	db      *store.DB
 	current atomic.Pointer[snapshot]
 }
 
-// loadMembers reads all rows. A row that does not open, or whose card is not its
-// key's, is damage.
+// loadMembers reads all rows. A row that can't be opened, or whose card is of another key,
+// is damage.
 func loadMembers(db *store.DB) (*members, error) {
 	all := &snapshot{members: map[proto.ClientID]*member{}, former: map[proto.ClientID]*former{}}
 	err := db.View(func(tx *store.Tx) error {
@@ -161,7 +162,7 @@ func loadMembers(db *store.DB) (*members, error) {
 	return m, nil
 }
 
-// check finds rows that can't stand beside each other.
+// check returns an error for rows that contradict each other.
 func (r *snapshot) check() error {
 	for id, m := range r.members {
 		parent := r.members[m.Parent]
@@ -208,8 +209,8 @@ func (ms *members) former(id proto.ClientID) *former { return ms.current.Load().
 
 func (ms *members) count() int { return len(ms.current.Load().members) }
 
-// signingKey is an envelope.Lookup. Former members are found too, so that they can
-// be told: Gate.Receive lets them do nothing.
+// signingKey is an envelope.Lookup. It finds former members too, so that they get an answer:
+// Gate.Receive lets them do nothing else.
 func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
 	if m := ms.get(id); m != nil {
 		return m.key.Sig, true
@@ -220,11 +221,11 @@ func (ms *members) signingKey(id proto.ClientID) (*ecdsa.PublicKey, bool) {
 	return nil, false
 }
 
-// update changes the snapshot in one transaction, durably, and only then lets the
-// change be seen. also is what else belongs into that transaction; nil for nothing.
+// update changes the snapshot. The change is durable before readers see it. also does what
+// else belongs into the same transaction; nil does nothing.
 func (ms *members) update(change func(*snapshot), also func(*store.Tx) error) error {
 	before := ms.current.Load()
-	after := before.clone()
+	after := &snapshot{members: maps.Clone(before.members), former: maps.Clone(before.former)}
 	change(after)
 	after.forget()
 	err := ms.db.Update(func(tx *store.Tx) error {
@@ -243,7 +244,7 @@ func (ms *members) update(change func(*snapshot), also func(*store.Tx) error) er
 	return nil
 }
 
-// writeRows writes what differs.
+// writeRows stores the rows that differ.
 func writeRows[T comparable](tx *store.Tx, b store.Bucket, before, after map[proto.ClientID]T) error {
 	for id := range before {
 		if _, stays := after[id]; !stays {
@@ -267,19 +268,19 @@ func writeRows[T comparable](tx *store.Tx, b store.Bucket, before, after map[pro
 	return nil
 }
 
-// remove makes a member a former one.
+// remove makes m a former member.
 func (r *snapshot) remove(m *member) {
 	delete(r.members, m.id)
 	r.former[m.id] = &former{Card: m.Card, At: time.Now().UnixMilli(), id: m.id, key: m.key}
 }
 
-// put lets a member in, or changes what it may do.
+// put adds m, or replaces its row.
 func (r *snapshot) put(m *member) {
 	r.members[m.id] = m
 	delete(r.former, m.id)
 }
 
-// forget keeps the newest former members only.
+// forget drops the oldest former members above the bound.
 func (r *snapshot) forget() {
 	for len(r.former) > maxFormer {
 		var oldest *former

@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// nonces are the two live nonces: who holds one has heard this device within the
-// last two rotations. They are never stored, so none survives a restart.
-// docs/protocol.md 5.3.
+// nonces holds the two live nonces. A client that has one has heard this device within the
+// last two rotations. They are never stored, so none survives a restart. It is safe for
+// concurrent use. docs/protocol.md 5.3.
 type nonces struct {
 	mu                sync.Mutex
 	current, previous string
 }
 
-// rotate makes a new nonce and ends the life of the one before the last.
+// rotate makes a new nonce; the one before the last is live no more.
 func (n *nonces) rotate() {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
@@ -23,7 +23,7 @@ func (n *nonces) rotate() {
 	n.previous, n.current = n.current, base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// renew ends the life of every nonce there is.
+// renew makes a new nonce; no other is live any more.
 func (n *nonces) renew() {
 	n.rotate()
 	n.rotate()

@@ -254,7 +254,9 @@ func (g *Gate) sendNext(to receiver, texts *texts) bool {
 	}
 	msg, err := g.household.sealNotice(n, to.member)
 	if err == nil {
-		t.take(to.delivery, n)
+		t.mu.Lock()
+		to.sent, to.inFlight = n.index, true
+		t.mu.Unlock()
 		err = g.sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.delivery, n, err) })
 	}
 	if err != nil {
@@ -262,12 +264,6 @@ func (g *Gate) sendNext(to receiver, texts *texts) bool {
 		g.log.Debug("notice not sent", "client", string(to.member.id), "index", n.index, "error", err)
 	}
 	return err == nil
-}
-
-func (t *notices) take(w *delivery, n notice) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	w.sent, w.inFlight = n.index, true
 }
 
 // acknowledged goes on to the next notice, or tries the same one again later.

@@ -43,8 +43,8 @@ func StoreFiles(state string) []string {
 	return []string{filepath.Join(state, storeFolder, fileTrust), filepath.Join(state, storeFolder, fileLogs)}
 }
 
-// opener opens what lies in the state folder, or begins an epoch. It holds what
-// it has opened so far.
+// opener opens what is in the state folder, or begins an epoch. It holds what it has opened
+// so far.
 type opener struct {
 	cfg      Config
 	log      *slog.Logger
@@ -58,7 +58,7 @@ type opener struct {
 	journal     *accesslog.Log
 	interrupted *uint64  // a change that was logged and not made
 	highest     uint64   // the highest epoch that was seen anywhere
-	pending     *pending // an eviction or reset that is to be done
+	pending     *pending // an eviction or reset that was decided
 }
 
 func (o *opener) open(ctx context.Context) error {
@@ -70,7 +70,7 @@ func (o *opener) open(ctx context.Context) error {
 		return err
 	}
 	if o.pending != nil && o.pending.damaged {
-		o.log.Warn("what was to become of the household can't be read: everyone is removed", "file", filePending)
+		o.log.Warn("the decision to evict or reset can't be read: everyone is removed", "file", filePending)
 	}
 	if p := o.pending; p != nil {
 		o.highest = p.Epoch // epochs go on counting, so that old members understand
@@ -100,7 +100,7 @@ func (o *opener) open(ctx context.Context) error {
 	return err
 }
 
-// endEpoch does what someone at the device decided, unless it is done already.
+// endEpoch does what someone at the device decided, unless it was done already.
 func (o *opener) endEpoch(sound bool) error {
 	var err error
 	switch p := o.pending; {
@@ -118,8 +118,8 @@ func (o *opener) endEpoch(sound bool) error {
 	return removePending(o.cfg.State)
 }
 
-// evict begins the epoch after an eviction. Of its members nothing stays: nothing is
-// set aside.
+// evict begins the epoch after an eviction. Nothing of the members stays: trust.db is not
+// set aside, but shredded.
 func (o *opener) evict(reason string) error {
 	if o.trust != nil {
 		var err error
@@ -135,7 +135,7 @@ func (o *opener) evict(reason string) error {
 	return o.newEpoch(reason)
 }
 
-// whyNewEpoch is the reason for which err begins a new epoch; empty if it does not.
+// whyNewEpoch returns the reason for which err begins a new epoch; empty if it does not.
 func whyNewEpoch(err error) string {
 	switch {
 	case errors.Is(err, errFirstStart):
@@ -157,8 +157,8 @@ var (
 	errEpoch      = errors.New("store and household keys are of different epochs")
 )
 
-// existing opens all there is. Both files are looked at even if the first one is
-// damaged, so that a new epoch is above every epoch that was ever used.
+// existing opens all there is. It looks at both files even if the first one is damaged, so
+// that a new epoch is above every epoch that was ever used.
 func (o *opener) existing(ctx context.Context) error {
 	epoch, err := newestEpoch(o.cfg.State)
 	if err != nil {
@@ -169,7 +169,7 @@ func (o *opener) existing(ctx context.Context) error {
 	o.logs, logEpoch, logErr = o.openFile(ctx, fileLogs, maxLogs)
 	o.trust, trustEpoch, trustErr = o.openFile(ctx, fileTrust, maxTrust)
 	o.highest = max(o.highest, epoch, logEpoch, trustEpoch)
-	// What can't be judged comes before what is damaged: then nothing is wiped.
+	// A file that can't be judged counts before one that is damaged: then nothing is wiped.
 	for _, err := range []error{logErr, trustErr} {
 		if err != nil && whyNewEpoch(err) == "" {
 			return err
@@ -194,9 +194,9 @@ func (o *opener) existing(ctx context.Context) error {
 	return removeOlder(o.cfg.State, epoch) // which a power cut kept newEpoch from
 }
 
-// together opens what the two files hold and compares them.
+// together reads what the two files hold, and compares them.
 func (o *opener) together() (err error) {
-	if err = o.openLog(); errors.Is(err, store.ErrDamaged) { // it is not to be gone on with
+	if err = o.openLog(); errors.Is(err, store.ErrDamaged) { // it must not be continued
 		err, o.logs = errors.Join(err, o.logs.Close()), nil
 	}
 	if err != nil {
@@ -205,22 +205,18 @@ func (o *opener) together() (err error) {
 	if o.members, err = loadMembers(o.trust); err != nil {
 		return err
 	}
-	if err := o.rest(); err != nil {
-		return err
-	}
-	o.interrupted, err = compare(o.trust, o.journal)
-	return err
-}
-
-// rest reads what else trust.db holds, so that damage shows now.
-func (o *opener) rest() error {
+	// What else trust.db holds is read too, so that damage is found now.
 	if _, err := readChoices(o.trust); err != nil {
 		return err
 	}
 	if _, err := trustedtime.Load(o.trust, o.cfg.Clock, o.cfg.Built, o.log); err != nil {
 		return err
 	}
-	return o.trust.View(func(tx *store.Tx) error { return eachDone(tx, func(string, done) {}) })
+	if err := o.trust.View(func(tx *store.Tx) error { return eachDone(tx, func(string, done) {}) }); err != nil {
+		return err
+	}
+	o.interrupted, err = compare(o.trust, o.journal)
+	return err
 }
 
 func (o *opener) openLog() (err error) {
@@ -271,9 +267,9 @@ func writeEpoch(epoch uint64) func(*store.Tx) error {
 	return func(tx *store.Tx) error { return meta.Put(tx, keyEpoch, []byte(store.Key64(epoch))) }
 }
 
-// newEpoch begins an epoch with new keys and nobody enrolled. The keys come
-// first: a power cut at any later step leaves a store that is not of their
-// epoch, and the next start begins another one. The log stays if it is sound.
+// newEpoch begins an epoch with new keys and nobody enrolled. The keys come first: a power cut
+// at any later step leaves a store of another epoch than theirs, and the next start begins a
+// new one. The log stays unless it is damaged.
 func (o *opener) newEpoch(reason string) error {
 	var err error
 	epoch := o.highest + 1
@@ -313,7 +309,7 @@ func (o *opener) newEpoch(reason string) error {
 	return removeOlder(o.cfg.State, epoch)
 }
 
-// replace sets a file aside, if it is there, and makes an empty one.
+// replace sets a file aside, if there is one, and makes an empty one.
 func (o *opener) replace(name string, maxBytes int) (*store.DB, error) {
 	path := o.path(name)
 	if _, err := os.Lstat(path); err == nil { // what is there, be it a link to nothing
@@ -345,7 +341,7 @@ func (o *opener) close() error {
 	return err
 }
 
-// makeFolder makes a folder, in the place of what is none.
+// makeFolder makes a folder. Anything else in its place is set aside.
 func makeFolder(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		if _, err := store.SetAside(path); err != nil {

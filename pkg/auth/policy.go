@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,8 +15,9 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// policy decides who may do what now: row ∩ parent ∩ schedule ∩ device mode. It
-// takes no lock that is held over I/O. docs/protocol.md 5.7.
+// policy decides who may do what now, by the member's row, its parent's, the time and privacy
+// mode. It takes no lock that is held over I/O. It is safe for concurrent use.
+// docs/protocol.md 5.7.
 type policy struct {
 	members  *members
 	time     *trustedtime.Keeper
@@ -38,13 +40,13 @@ type Household struct {
 	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What makes the clock trusted: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
-// DefaultHousehold is what holds where the file says nothing.
+// DefaultHousehold returns the settings that are not in the file.
 func DefaultHousehold() Household {
 	return Household{TimeZone: "UTC", PrivacyOff: proto.PrivacyOffDevice, Talk: proto.TalkAnnounced, Fixed: []string{}, Clock: "ntp"}
 }
 
-// choices is what the household chose; it lies in trust.db. An empty field is the
-// configuration's. docs/protocol.md 5.11, 11.2.
+// choices is what the household chose, as trust.db has it. For a nil field the configuration
+// holds. docs/protocol.md 5.11, 11.2.
 type choices struct {
 	Name        *string `json:"name,omitempty"`
 	TimeZone    *string `json:"time_zone,omitempty"`
@@ -63,7 +65,7 @@ func readChoices(db *store.DB) (choices, error) {
 	var c choices
 	err := db.View(func(tx *store.Tx) error {
 		v, err := chosen.Get(tx, keyChosen)
-		if isNotFound(err) {
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		if err == nil && json.Unmarshal(v, &c) != nil {
@@ -85,7 +87,7 @@ func (c choices) put(tx *store.Tx) error {
 	return chosen.Put(tx, keyChosen, v)
 }
 
-// settings is what is in force.
+// settings returns the settings in force.
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
 	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
@@ -104,7 +106,7 @@ func (p *policy) settings() proto.Settings {
 	return s
 }
 
-// decide reports whether m may use these scopes now, or why not.
+// decide returns whether m may use these scopes now, or why not.
 func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
 	if !m.holds(scopes) {
 		return proto.CodeScope
@@ -126,7 +128,8 @@ func (p *policy) decide(m *member, scopes []proto.Scope) proto.Code {
 	return proto.CodeOK
 }
 
-// quiet reports whether anybody may speak now. Hours that nobody can be sure of are quiet.
+// quiet returns whether anybody may speak now, or why not. While the clock is not believed,
+// nobody may.
 func (p *policy) quiet() proto.Code {
 	hours := p.settings().QuietHours
 	if hours == "" {
@@ -143,7 +146,7 @@ func (p *policy) quiet() proto.Code {
 	return proto.CodeOK
 }
 
-// sensing tells of the scopes that privacy mode withholds.
+// sensing reports whether privacy mode withholds a scope.
 func sensing(s proto.Scope) bool {
 	switch s {
 	case proto.ScopeView, proto.ScopeListen, proto.ScopeTalk, proto.ScopeSnapshot:
@@ -152,8 +155,8 @@ func sensing(s proto.Scope) bool {
 	return false
 }
 
-// standing reports whether m has any right now. A guest's is never longer than its
-// parent's.
+// standing returns whether m has any right now, or why not. A guest's right is never longer
+// than its parent's.
 func (p *policy) standing(m *member) proto.Code {
 	if _, gone := p.leaving.Load(m.id); gone {
 		return proto.CodeRevoked

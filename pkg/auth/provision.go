@@ -10,21 +10,21 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Provisioner knows how the device reaches its broker, and lets whoever may pair set it.
-// Whether a client may is decided before it is called. docs/protocol.md 3.11.
+// Provisioner sets how the device reaches its broker. Whether a client may do that is decided
+// before it is called. docs/protocol.md 3.11.
 type Provisioner interface {
-	// Ask answers a question and changes nothing. A *proto.SetupProblem says why it can't.
+	// Ask answers a question and changes nothing. An error is a *proto.SetupProblem.
 	Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error)
-	// Apply tries settings. If they work it keeps them, durably, together with what enroll
-	// does for client: both or neither, also when the power goes. Else what was set before
-	// is in force again, and the error is a *proto.SetupProblem or what enroll gave.
+	// Apply tries settings. If they work, it keeps them durably, together with what enroll does
+	// for client: both or neither, also after a power cut. Else the settings of before are in
+	// force again, and the error is a *proto.SetupProblem or that of enroll.
 	Apply(ctx context.Context, client proto.ClientID, s proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error
-	// Settled is called once the client has been told of what was kept: from now on the
-	// device may begin anew with it.
+	// Settled is called when the client knows what was kept: from now on the device may start
+	// again with it.
 	Settled()
 }
 
-// conversation is what one client asks and sets.
+// conversation is the set-up by one client.
 type conversation struct {
 	*Authority
 	window  *window
@@ -32,8 +32,8 @@ type conversation struct {
 	settled bool   // something was kept
 }
 
-// may decides who changes how the device is set up: whoever has the label while nobody is
-// enrolled, and then owners. It answers others before anything is tried.
+// may decides who sets the device up: anyone who has the label while nobody is enrolled, and
+// then owners. Others are refused before anything is tried.
 func (a *Authority) may(key envelope.PublicKey) error {
 	m := a.members.get(key.ClientID())
 	switch {
@@ -81,8 +81,7 @@ func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card [
 	return r, nil
 }
 
-// logSetup tells the household what one of its owners sets up anew: what, and nothing of
-// it.
+// logSetup logs which things one of the owners sets up again, but not the settings.
 func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) error {
 	defer c.changes.begin()()
 	if c.window.ctx.Err() != nil {
@@ -99,7 +98,7 @@ func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) er
 	return err
 }
 
-// fixed is a device that can't be set up.
+// fixed is the Provisioner of a device that can't be set up.
 type fixed struct{}
 
 func (fixed) Ask(context.Context, proto.SetupAsk) (proto.SetupReply, error) {

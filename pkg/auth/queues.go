@@ -69,20 +69,20 @@ func (q *queues) close() {
 type job struct {
 	request proto.Request
 	first   *first
-	again   bool // it was carried out; its first answer is to be given again
+	again   bool // it was carried out; its first answer is given again
 }
 
-// first is the first answer to a request, given again when it is repeated.
+// first is the first answer to a request, which is given again when the request is repeated.
 type first struct {
 	id      string
 	digest  [sha256.Size]byte // of what must not change in a repetition
-	done    bool              // else it is in flight
+	done    bool              // false: it is being carried out
 	outcome outcome
 	at      time.Time
 }
 
-// digest covers what a retry keeps. Lengths are not needed: op and sid can't hold
-// a line end.
+// digest is over what a repetition keeps. Lengths are not needed: op and sid can't have a
+// line end.
 func digest(r proto.Request) [sha256.Size]byte {
 	return sha256.Sum256(append([]byte(string(r.Op)+"\n"+r.Session+"\n"), r.Body...))
 }
@@ -169,7 +169,8 @@ func (q *queues) dismiss() {
 	}
 }
 
-// find looks for a request that was executed or is in flight.
+// find returns the request with this id that was carried out or is being carried out; nil if
+// there is none.
 func (p *peer) find(id string) *first {
 	for _, f := range p.firsts {
 		if f.id == id && (!f.done || time.Since(f.at) < firstLife) {
@@ -179,8 +180,8 @@ func (p *peer) find(id string) *first {
 	return nil
 }
 
-// settle keeps the first answer to a request, or forgets the request when it was
-// not executed, and keeps the bounds.
+// settle keeps the first answer to a request, or forgets the request if it was not executed.
+// The oldest answers above the bounds go.
 func (q *queues) settle(p *peer, f *first, o outcome, executed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

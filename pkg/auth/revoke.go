@@ -65,8 +65,8 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 	return Result{Body: answer, Entry: &index}, nil
 }
 
-// withGuests adds an entry for each guest that goes too. The journal fills in that
-// they refer to the first.
+// withGuests adds an entry for each guest that is removed too. The log makes them refer to the
+// first.
 func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
 	l := []accesslog.Entry{e}
 	for _, g := range guests {
@@ -77,10 +77,11 @@ func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
 	return l
 }
 
-// reasonGuest is why someone goes with another.
+// reasonGuest is why a guest is removed with its parent.
 const reasonGuest = "guest of the one removed"
 
-// removal removes m from the snapshot, and its guests, or gives those another parent.
+// removal returns the change that removes m, and removes its guests or gives them the parent
+// by.
 func removal(m, by *member, keep bool) changeFunc {
 	return func(all *snapshot, _ uint64) {
 		for _, g := range all.guestsOf(m.id) {

@@ -5,8 +5,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Ring logs that someone pressed the bell, and so tells every member. It waits for no
-// change of the household: whoever is at the door doesn't either.
+// Ring logs a press of the doorbell, of which all members get a notice. It waits for no change
+// of the household: the person at the door does not either.
 func (a *Authority) Ring() (entry uint64, err error) {
 	if code := a.sessions.whyBarred(); code != "" {
 		return 0, proto.Refuse(code)
@@ -14,6 +14,6 @@ func (a *Authority) Ring() (entry uint64, err error) {
 	return a.journal.Append(atDevice.entry(accesslog.KindRing))
 }
 
-// EpochFolder is the folder of the epoch's keys. What lies in it is overwritten and
-// removed when the epoch has ended. docs/protocol.md 5.10.
+// EpochFolder returns the folder of the epoch's keys. Its files are overwritten and removed
+// when the epoch has ended. docs/protocol.md 5.10.
 func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.household.epoch) }

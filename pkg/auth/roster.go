@@ -14,11 +14,12 @@ import (
 // checkpoint and proofs. docs/protocol.md 4.1.1.
 const maxPage = 6 << 10
 
-// Members lists who may do what, by role and name, for someone at the device.
+// Members returns all members, by role and name, for someone at the device.
 func (a *Authority) Members() []proto.Member {
 	l := []proto.Member{}
 	for _, m := range a.members.current.Load().sorted(func(*member) bool { return true }) {
-		l = append(l, a.describe(m))
+		l = append(l, proto.Member{Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Weekly: m.Weekly, From: m.From, Until: m.Until,
+			Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.sessions.scopes(m.id)})
 	}
 	slices.SortStableFunc(l, func(x, y proto.Member) int { return rank(x.Role) - rank(y.Role) })
 	return l
@@ -28,13 +29,8 @@ func rank(r proto.Role) int {
 	return slices.Index([]proto.Role{proto.RoleOwner, proto.RoleAdult, proto.RoleGuest}, r)
 }
 
-func (a *Authority) describe(m *member) proto.Member {
-	return proto.Member{Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Weekly: m.Weekly, From: m.From, Until: m.Until,
-		Parent: m.Parent, By: m.By, Added: m.Added / 1000, Standing: a.policy.standing(m), Watching: a.sessions.scopes(m.id)}
-}
-
-// OpMembers returns the operation members. Who may neither decide nor read the log sees
-// itself and who let it in.
+// OpMembers returns the operation members. A member that may neither decide nor read the log
+// sees only itself and its parent.
 func (a *Authority) OpMembers() Operation {
 	return Query[proto.MembersRequest]{Optional: true, Answer: a.listMembers}
 }
@@ -50,7 +46,7 @@ func (a *Authority) listMembers(_ context.Context, r Request, q proto.MembersReq
 
 var auditScope = []proto.Scope{proto.ScopeAudit}
 
-// page cuts a list; next is 0 after its end.
+// page returns the part of a list from an index on that fits a page; next is 0 after its end.
 func page[T any](all []T, from int) (l []T, next int) {
 	l = []T{}
 	size := 0
@@ -64,8 +60,8 @@ func page[T any](all []T, from int) (l []T, next int) {
 	return l, 0
 }
 
-// LogPage reads the access log for someone at the device, who may read that of an
-// earlier epoch too; 0 is the one in force.
+// LogPage reads the access log for someone at the device, also that of an earlier epoch; 0 is
+// the current one.
 func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
 	if epoch == 0 {
 		epoch = a.household.epoch
@@ -73,7 +69,7 @@ func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
 	return a.logPage(epoch, from, nil)
 }
 
-// logPage is a page of the entries that are the reader's; mine is nil for who reads all.
+// logPage returns a page of the entries for which mine returns true; nil: of all.
 func (a *Authority) logPage(epoch, from uint64, mine func(accesslog.Entry) bool) (proto.LogAnswer, error) {
 	size, err := a.journal.log.HeadEpoch(epoch)
 	if err != nil {
@@ -109,7 +105,7 @@ type logPage struct {
 	bytes int
 }
 
-// add takes one record if it is the reader's; false: the page is full.
+// add adds a record, unless it is left out, and reports whether there was room.
 func (p *logPage) add(r accesslog.Record) bool {
 	l := proto.LogRecord{Index: r.Index, Text: string(r.Text)}
 	if r.Text == nil {
@@ -128,7 +124,8 @@ func (p *logPage) add(r accesslog.Record) bool {
 	return true
 }
 
-// OpLog returns the operation log. Who lacks audit reads what is about itself.
+// OpLog returns the operation log. A member without the scope audit reads what is about
+// itself.
 func (a *Authority) OpLog() Operation {
 	return Query[proto.LogRequest]{Optional: true, Answer: a.readLog}
 }

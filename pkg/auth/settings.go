@@ -15,8 +15,8 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// location is the household's time zone. A zone that was known when it was chosen and
-// is not any more counts as UTC; Check says so.
+// location returns the household's time zone. A zone that was known when it was chosen, and
+// is not any more, counts as UTC.
 func (p *policy) location() *time.Location {
 	name := p.settings().TimeZone
 	if cached := p.zone.Load(); cached != nil && cached.String() == name {
@@ -30,7 +30,7 @@ func (p *policy) location() *time.Location {
 	return loc
 }
 
-// Check refuses a configuration that no household could be given.
+// Check returns an error for values that a household can't have.
 func (h Household) Check() error {
 	if _, err := schedule.Zone(h.TimeZone); err != nil {
 		return fmt.Errorf("time_zone: %w", err)
@@ -53,7 +53,7 @@ func (h Household) Check() error {
 
 var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours"}
 
-// ReadSettings tells what is in force while camd does not run.
+// ReadSettings returns the settings in force while camd does not run.
 func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error) {
 	p := policy{defaults: cfg.Household, name: cfg.Name}
 	p.chosen.Store(&choices{})
@@ -75,7 +75,7 @@ func ReadSettings(ctx context.Context, cfg Config) (s proto.Settings, err error)
 	return p.settings(), errors.Join(err, db.Close())
 }
 
-// Settings is what is in force.
+// Settings returns the settings in force.
 func (a *Authority) Settings() proto.Settings { return a.policy.settings() }
 
 // ChangeSettings changes settings for someone at the device.
@@ -85,7 +85,8 @@ func (a *Authority) ChangeSettings(c proto.SettingsChange) (proto.Settings, erro
 	return a.Settings(), err
 }
 
-// setSettings logs and stores what the household chose. It is called between changes.begin and its end.
+// setSettings logs and stores what the household chose. It is called between changes.begin and
+// its end.
 func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64, err error) {
 	set, err := a.judgeSettings(by, c)
 	if err != nil {
@@ -110,7 +111,7 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 	return entry, nil
 }
 
-// judgeSettings returns the change as the log tells it.
+// judgeSettings checks a change of settings, and returns it as the log has it.
 func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []string, err error) {
 	for _, f := range []struct {
 		name  string
@@ -142,7 +143,7 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 	return set, nil
 }
 
-// unless is CodeOK if ok, else c.
+// unless returns CodeOK if ok, else c.
 func unless(ok bool, c proto.Code) proto.Code {
 	if ok {
 		return proto.CodeOK
@@ -166,8 +167,8 @@ func updateHours(s string) proto.Code {
 	return unless(err == nil && len(s) <= proto.MaxUpdateHours, proto.CodeBadRequest)
 }
 
-// loosens judges a setting that everyone may make strict, and only someone at the
-// device loose.
+// loosens returns the check of a setting that everyone may make strict, and only someone at
+// the device loose.
 func (by actor) loosens(strict, loose string) func(string) proto.Code {
 	return func(rule string) proto.Code {
 		switch {

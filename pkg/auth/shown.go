@@ -12,19 +12,20 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Shown is what a code says that the camera has read, and that was made under the label's
-// secret: whoever hands it over has seen to that. docs/protocol.md 3.12.
+// Shown is the content of a code that the camera has read. The caller has checked that it was
+// made with the label's secret. docs/protocol.md 3.12.
 type Shown struct {
 	Code     string // its name
 	Card     []byte // key card of who showed it
 	Settings proto.SetupSettings
 }
 
-// Show takes the client whose code was shown, as Join does one that is there itself: what
-// the code sets is tried, and kept together with the enrolment. From then on the client is
-// sent its receipt through the broker, until it is heard. Errors: ErrWindowClosed,
-// ErrPairingBusy, a *proto.SetupProblem, by which nothing has changed and the code may be
-// shown again, or a *proto.Refusal, which is a failure of the window, once for each code.
+// Show pairs the client whose code was shown, as Join does with a client that is there itself:
+// the settings in the code are tried, and kept together with the enrolment. From then on the
+// client is sent its receipt through the broker, until it is heard. The error is
+// ErrWindowClosed, ErrPairingBusy, a *proto.SetupProblem (nothing has changed, and the code may
+// be shown again), or a *proto.Refusal, which counts as a failure of the window, once for each
+// code.
 func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.SetupStep)) error {
 	w, err := a.enter(ctx)
 	if err != nil {
@@ -40,7 +41,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 		return fmt.Errorf("take a code: %w", err)
 	}
 	if m := a.members.get(key.ClientID()); m != nil && slices.Contains(m.Used, s.Code) {
-		s.Settings = proto.SetupSettings{} // other things may be set by now, and a film of the code does not undo them
+		s.Settings = proto.SetupSettings{} // a film of the code must not undo what was set since
 	}
 	c := &conversation{Authority: a, window: w, code: s.Code}
 	if s.Settings.Empty() {
@@ -60,13 +61,13 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	case err != nil:
 		return fmt.Errorf("take a code: %w", err)
 	}
-	w.rest()
+	w.pause()
 	a.log.Info("paired by a code", "client", string(key.ClientID()))
 	return nil
 }
 
-// ShowWrong counts a code that was read and not made under the label's secret: a failure
-// of the window, once for each code, since a camera sees the same one again and again.
+// ShowWrong counts a code that was not made with the label's secret as a failure of the
+// window, once for each code, since the camera reads the same one again and again.
 func (a *Authority) ShowWrong(code string) {
 	if w, err := a.opened(); err == nil {
 		a.wrong(w, code)
@@ -86,14 +87,20 @@ func (a *Authority) wrong(w *window, code string) {
 	a.fail(w)
 }
 
-// AwaitSeeking waits until a code is to be looked for, and returns a context that ends when
-// none is any more, or ctx does: while the pairing window is open, but not while somebody
-// who knows the label's secret pairs in another way, nor once a client was let in. The
-// error is the end of ctx.
+// AwaitSeeking waits until the camera should look for codes, and returns a context that ends
+// when it should not any more, or when ctx ends. It should while the pairing window is open,
+// but not while a client that knows the label's secret pairs in another way, and not after a
+// client has paired. The error is that of ctx.
 func (a *Authority) AwaitSeeking(ctx context.Context) (context.Context, error) {
 	for ctx.Err() == nil {
 		changed := a.WindowChanged()
-		if seeking := a.seeking(); seeking != nil {
+		var seeking context.Context // nil: not now
+		a.mu.Lock()
+		if w := a.window; w != nil && w.seeking.Err() == nil {
+			seeking = w.seeking
+		}
+		a.mu.Unlock()
+		if seeking != nil {
 			ctx, cancel := context.WithCancel(ctx)
 			context.AfterFunc(seeking, cancel)
 			return ctx, nil
@@ -106,18 +113,8 @@ func (a *Authority) AwaitSeeking(ctx context.Context) (context.Context, error) {
 	return nil, ctx.Err()
 }
 
-// seeking is the context in which codes are looked for; nil while none is.
-func (a *Authority) seeking() context.Context {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.window == nil || a.window.seeking.Err() != nil {
-		return nil
-	}
-	return a.window.seeking
-}
-
-// showed notes that a member has shown a code and waits for an answer, or that it was
-// heard: "". It is called between changes.begin and its end.
+// showed stores that a member has shown a code and waits for its receipt, or, if code is
+// empty, that it was heard. It is called between changes.begin and its end.
 func (a *Authority) showed(m *member, code string) error {
 	if m.Code == code {
 		return nil
@@ -133,10 +130,10 @@ func (a *Authority) showed(m *member, code string) error {
 	return nil
 }
 
-// maxUsed is how many codes of one member are remembered.
+// maxUsed bounds the codes that are remembered of one member.
 const maxUsed = 16
 
-// use notes that what a member's code sets is kept, so that it sets nothing again.
+// use stores that the settings in a member's code were kept, so that it sets nothing again.
 func (a *Authority) use(id proto.ClientID, code string) {
 	defer a.changes.begin()()
 	m := a.members.get(id)
@@ -146,23 +143,22 @@ func (a *Authority) use(id proto.ClientID, code string) {
 	next := *m
 	next.Used = append(slices.Clone(m.Used[max(0, len(m.Used)-maxUsed+1):]), code)
 	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
-		a.log.Error("that a code was used can't be stored: who films it can show it again", "error", err)
+		a.log.Error("that a code was used can't be stored: a film of it could be shown again", "error", err)
 	}
 }
 
-// confirmEvery is how often a client that has shown a code is told that it was taken, until
-// it is heard. docs/protocol.md 3.13.
+// confirmEvery is how often a client that has shown a code is sent its receipt, until it is
+// heard. docs/protocol.md 3.13.
 const confirmEvery = 10 * time.Second
 
-// codes is what the gate knows of the clients that have shown a code.
+// codes holds what the gate knows of the clients that have shown a code.
 type codes struct {
 	mu    sync.Mutex
 	heard map[proto.ClientID]bool
-	next  map[proto.ClientID]time.Time // when it is told again
+	next  map[proto.ClientID]time.Time // when its receipt is sent again
 }
 
-// hear notes that a client was heard. Nothing is written here: the gate takes what comes
-// without I/O.
+// hear notes that a client was heard. It does no I/O, since Gate.Receive does none.
 func (c *codes) hear(id proto.ClientID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +168,7 @@ func (c *codes) hear(id proto.ClientID) {
 	c.heard[id] = true
 }
 
-// due reports whether a client was heard, and whether it is to be told now.
+// due reports whether a client was heard, and whether its receipt is due.
 func (c *codes) due(id proto.ClientID, now time.Time) (heard, due bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,8 +185,8 @@ func (c *codes) told(id proto.ClientID, next time.Time) {
 	delete(c.heard, id)
 }
 
-// confirm tells those who have shown a code that it was taken, and forgets that of those
-// who were heard. What can't be sent is tried again at the next look.
+// confirm sends a receipt to the members that have shown a code, and removes the code of those
+// that were heard. What can't be sent is tried again the next time.
 func (g *Gate) confirm() {
 	now := time.Now()
 	for _, m := range g.members.current.Load().members {
@@ -214,7 +210,7 @@ func (g *Gate) confirm() {
 
 func (g *Gate) sendCode(m *member) error {
 	r := g.authority.receipt(m)
-	// How to reach the broker it has said itself, and it has its login there.
+	// The client has sent the rest itself, and it has its login there.
 	r.Broker = envelope.BrokerLogin{URL: r.Broker.URL, ServerName: r.Broker.ServerName}
 	msg, err := g.authority.device().Confirm(m.Code, m.key, r)
 	if err != nil {
@@ -223,8 +219,8 @@ func (g *Gate) sendCode(m *member) error {
 	return g.sender.Send(m.id, msg)
 }
 
-// unshow forgets the code of a member that was heard, and reports whether it did: while a
-// change is under way it doesn't.
+// unshow removes the code of a member that was heard, and reports whether it did: while a
+// change is under way it does not.
 func (a *Authority) unshow(id proto.ClientID) bool {
 	if !a.changes.mu.TryLock() {
 		return false

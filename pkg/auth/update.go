@@ -14,16 +14,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// What an update server can bring about must fill neither the access log nor the members'
-// phones: of each kind of step maxSteps are logged at once, and then one every stepEvery.
+// An update server must not be able to fill the access log or the members' phones: of each kind of step maxSteps are logged at once, and then one every stepEvery.
 // docs/protocol.md 12.3.
 const (
 	maxSteps  = 12
 	stepEvery = 6 * time.Hour
 )
 
-// steps bounds the entries about updates. Each kind has a limit of its own, so that
-// many of one never keep another out.
+// steps bounds the entries about updates. Each kind has its own limit, so that many of one
+// never keep out another.
 type steps struct {
 	mu     sync.Mutex
 	last   map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
@@ -50,15 +49,15 @@ func (b *steps) take(s proto.UpdateStep) (news, may bool) {
 	return true, true
 }
 
-// repeats tells of the steps that each look at the update server may find again.
+// repeats reports whether each look at the update server may find this step again.
 func repeats(k proto.UpdateStepKind) bool {
 	return k == proto.StepAvailable || k == proto.StepRefused || k == proto.StepFork
 }
 
-// Updated logs a step of the camera's own update, and so tells every member. What is to
-// happen only if the log holds it, as StepInstalling, must wait for a nil error. Of
-// StepAvailable, StepRefused and StepFork a repetition is no news, and is left out; so is
-// what is over the limit, but for StepInstalling, which is refused.
+// Updated logs a step of the camera's own update, of which every member gets a notice. A step
+// that needs its entry, such as StepInstalling, must wait for a nil error. A repetition of
+// StepAvailable, StepRefused or StepFork is left out; so is a step over the limit, except
+// StepInstalling, which is refused.
 func (a *Authority) Updated(s proto.UpdateStep) error {
 	s.Version, s.Reason = fitVersion(s.Version), fitReason(s.Reason)
 	news, may := a.steps.take(s)
@@ -76,8 +75,8 @@ func (a *Authority) Updated(s proto.UpdateStep) error {
 	return err
 }
 
-// AskUpdate logs that the member who made a request, or someone at the device (nil),
-// decided about an update: StepAsked or StepPostponed. It is done after that.
+// AskUpdate logs that the member who made a request, or someone at the device (nil), decided
+// about an update: StepAsked or StepPostponed. The caller carries it out afterwards.
 func (a *Authority) AskUpdate(r *Request, s proto.UpdateStep) (entry uint64, err error) {
 	s.Version, s.Reason = fitVersion(s.Version), ""
 	if r == nil {
@@ -103,10 +102,10 @@ func (a *Authority) logUpdate(e accesslog.Entry, s proto.UpdateStep) (uint64, er
 	return index, nil
 }
 
-// maxVersion bounds what counts as a version, in bytes.
+// maxVersion bounds a version, in bytes.
 const maxVersion = 64
 
-// fitVersion leaves out what is no version: an update server may have made it up.
+// fitVersion returns v, or nothing if it is no version: an update server may have made it up.
 func fitVersion(v string) string {
 	if len(v) > maxVersion || strings.ContainsFunc(v, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '.' && r != '-' && r != '+'
@@ -116,7 +115,8 @@ func fitVersion(v string) string {
 	return v
 }
 
-// fitReason makes harmless, and short, what others may have had a part in.
+// fitReason returns s without control characters, and not too long: others may have written
+// parts of it.
 func fitReason(s string) string {
 	s = strings.TrimRight(foreign.Line(s), ".")
 	if len(s) <= proto.MaxUpdateReason {
@@ -126,8 +126,8 @@ func fitReason(s string) string {
 	return strings.ToValidUTF8(s[:proto.MaxUpdateReason-len(missing)], "") + missing
 }
 
-// MayRestart reports whether the household lets the camera restart by itself now. Hours
-// that nobody can be sure of, since the clock is unknown, are not there.
+// MayRestart reports whether the household lets the camera restart by itself now. While the
+// clock is not believed, it is outside all hours.
 func (a *Authority) MayRestart() bool {
 	hours := a.policy.settings().UpdateHours
 	if hours == "" {

@@ -7,18 +7,18 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// WiFiChange logs that a member changes the camera's Wi-Fi, and so tells every other.
+// WiFiChange logs that a member changes the camera's Wi-Fi, of which all get a notice.
 type WiFiChange struct {
 	authority *Authority
 	by        Request
 }
 
-// ChangesWiFi is the log for the change that a request asks for.
+// ChangesWiFi returns the log of the change that a request asks for.
 func (a *Authority) ChangesWiFi(r Request) WiFiChange { return WiFiChange{a, r} }
 
-// Begun makes the entry: what it is about must wait for a nil error. The right is decided
-// once more, among the household's other changes. Of the network nothing is logged: notices
-// go to guests, too, its name tells where the camera stands, and a log forgets nothing.
+// Begun makes the entry; the change must wait for a nil error. The right is decided once more,
+// since other changes came between. The log does not have the network: notices go to guests
+// too, its name says where the camera is, and the log forgets nothing.
 func (c WiFiChange) Begun() (entry uint64, err error) {
 	a := c.authority
 	defer a.changes.begin()()
@@ -39,8 +39,8 @@ func (c WiFiChange) Begun() (entry uint64, err error) {
 	return a.changes.commit(nil, nil, e)
 }
 
-// WiFiNotTaken says of a change of Wi-Fi that was begun that the camera went back. It says
-// so once, and nothing of an entry that an eviction has ended.
+// WiFiNotTaken logs that the camera went back from a change of Wi-Fi that was begun. It does so
+// once, and not if the epoch has ended since.
 func (a *Authority) WiFiNotTaken(entry uint64) {
 	e, said, err := a.changes.read(entry)
 	if err != nil || said || !slices.Contains(e.Set, proto.SetUpWiFi) {

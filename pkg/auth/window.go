@@ -14,32 +14,30 @@ import (
 // maxFailures closes the window. docs/protocol.md 5.6.
 const maxFailures = 5
 
-// window is an open pairing window. It lives in RAM only: after a restart it is
-// closed.
+// window is an open pairing window. It is in RAM only: after a restart it is closed.
 type window struct {
 	ctx      context.Context // ends when the window closes, for whatever reason
 	cancel   context.CancelFunc
-	name     string // of the member that it lets in
+	name     string // of the member that pairs
 	until    time.Time
 	failures int
-	wrong    map[string]bool // codes that were shown and are failures
-	seeking  context.Context // ends when no code is to be looked for, for now or in this window
-	rest     context.CancelFunc
+	wrong    map[string]bool    // codes that were shown and are failures
+	seeking  context.Context    // ends when the lens stops looking for codes, for now or for good
+	pause    context.CancelFunc // of seeking
 }
 
-// seek lets codes be looked for.
-func (w *window) seek() { w.seeking, w.rest = context.WithCancel(w.ctx) }
+// seek lets the lens look for codes.
+func (w *window) seek() { w.seeking, w.pause = context.WithCancel(w.ctx) }
 
-// WindowState is what people may know of the pairing window.
+// WindowState is the state of the pairing window.
 type WindowState struct {
 	Open  bool
 	Until time.Time
 	Name  string
 }
 
-// OpenWindow opens the pairing window for d, for a member who will be called
-// name. A window that was open before is closed: its failures are forgotten and
-// its handshake ends.
+// OpenWindow opens the pairing window for d, for a member whose name will be name. A window
+// that was open before is closed: its handshake ends, and its failures don't count any more.
 func (a *Authority) OpenWindow(d time.Duration, name string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -52,17 +50,17 @@ func (a *Authority) OpenWindow(d time.Duration, name string) error {
 	}
 	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
 	a.window.seek()
-	a.turn()
-	context.AfterFunc(ctx, func() { // it closes, for whatever reason
+	a.changed()
+	context.AfterFunc(ctx, func() { // when it closes, for whatever reason
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.turn()
+		a.changed()
 	})
 	a.log.Info("pairing window opened", "seconds", int(d.Seconds()), "name", name)
 	return nil
 }
 
-// CloseWindow closes the pairing window and ends a handshake in it.
+// CloseWindow closes the pairing window, and ends a handshake in it.
 func (a *Authority) CloseWindow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,7 +70,7 @@ func (a *Authority) CloseWindow() {
 	}
 }
 
-// WindowState tells how the pairing window is.
+// WindowState returns the state of the pairing window.
 func (a *Authority) WindowState() WindowState {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -82,8 +80,8 @@ func (a *Authority) WindowState() WindowState {
 	return WindowState{Open: true, Until: a.window.until, Name: a.window.name}
 }
 
-// Window is a context that ends when the pairing window closes that is open; it has ended
-// if none is.
+// Window returns a context that ends when the open pairing window closes. If none is open, it
+// has ended.
 func (a *Authority) Window() context.Context {
 	if w, err := a.opened(); err == nil {
 		return w.ctx
@@ -94,7 +92,7 @@ func (a *Authority) Window() context.Context {
 }
 
 // WindowChanged returns a channel that is closed when the pairing window next opens or
-// closes. Who asks for it before WindowState misses no change; some that it sees are none.
+// closes. Get it before WindowState to miss no change; it may be closed for no change too.
 func (a *Authority) WindowChanged() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,8 +102,8 @@ func (a *Authority) WindowChanged() <-chan struct{} {
 	return a.turned
 }
 
-// turn tells who waits that the window has changed. a.mu is held.
-func (a *Authority) turn() {
+// changed closes the channel of WindowChanged. a.mu is held.
+func (a *Authority) changed() {
 	if a.turned != nil {
 		close(a.turned)
 		a.turned = nil
@@ -124,13 +122,13 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	defer context.AfterFunc(w.ctx, cancel)()
 	c := &conversation{Authority: a, window: w}
 	d := a.device()
-	d.Secret, d.Setup, d.Begun = a.identity.Label().Secret, c, w.rest
+	d.Secret, d.Setup, d.Begun = a.identity.Label().Secret, c, w.pause
 	d.Enroll = func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
 		return a.enroll(w, key, card, "")
 	}
 	r, err := pairing.Respond(ctx, conn, d)
 	a.leave(w, err)
-	if c.settled { // whether or not the receipt came to the client
+	if c.settled { // whether or not the client got the receipt
 		a.provisioner.Settled()
 	}
 	if err != nil {
@@ -140,7 +138,7 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 	return nil
 }
 
-// device is what the pairing needs of this one.
+// device returns what the pairing needs to know of this device.
 func (a *Authority) device() pairing.Device {
 	return pairing.Device{
 		ID: a.identity.DeviceID(), Identity: a.identity.Signer(), Chain: a.identity.Chain(),
@@ -148,12 +146,12 @@ func (a *Authority) device() pairing.Device {
 	}
 }
 
-// joinWait is how long a handshake waits for the one before: a client knows that it is
-// paired a moment before camd is done with it, and one that says nothing is given up.
+// joinWait is how long a handshake waits for the one before: a client is paired a moment
+// before camd has finished with it, and a client that says nothing is given up.
 const joinWait = pairing.FirstPatience + 2*time.Second
 
-// enter begins a handshake. There is one at a time, over all windows: two at once
-// could both find the device without an owner.
+// enter begins a handshake. There is one at a time, over all windows: two at once could both
+// find the device without an owner.
 func (a *Authority) enter(ctx context.Context) (*window, error) {
 	if _, err := a.opened(); err != nil {
 		return nil, err
@@ -181,9 +179,9 @@ func (a *Authority) opened() (*window, error) {
 	return a.window, nil
 }
 
-// leave ends a handshake and counts its failure.
+// leave ends a handshake, and counts its failure.
 func (a *Authority) leave(w *window, err error) {
-	defer func() { <-a.handshake }() // last, so that codes rest while the next one is under way
+	defer func() { <-a.handshake }() // last, so that nobody looks for codes during the next one
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil || w.ctx.Err() != nil {
@@ -192,11 +190,11 @@ func (a *Authority) leave(w *window, err error) {
 	a.fail(w)
 	if w.seeking.Err() != nil {
 		w.seek()
-		a.turn()
+		a.changed()
 	}
 }
 
-// fail counts a failure in a window that is open. a.mu is held.
+// fail counts a failure in an open window. a.mu is held.
 func (a *Authority) fail(w *window) {
 	if w.failures++; w.failures >= maxFailures {
 		w.cancel()
@@ -204,9 +202,9 @@ func (a *Authority) fail(w *window) {
 	}
 }
 
-// enroll decides about a key that its holder has shown in window w. The first
-// key of an epoch becomes the owner; its enrolment is logged before it counts. code names
-// the code that it was shown by; empty: it was there itself.
+// enroll decides about a key that its holder has shown in window w. The first key of an epoch
+// becomes the owner; its enrolment is logged before it counts. code is the name of the code by
+// which the key was shown; empty if the client was there itself.
 func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code string) (pairing.Receipt, error) {
 	defer a.changes.begin()()
 	if w.ctx.Err() != nil {
