@@ -21,7 +21,7 @@ type journal struct {
 	sessions  *activeSessions // end when the log can't be written
 
 	notices *notices
-	noticed atomic.Uint64 // index of the newest entry that was noticed
+	noticed atomic.Uint64 // index of the newest entry that has a notice
 
 	order sync.Mutex // over append and note: notices come in the order of the log
 

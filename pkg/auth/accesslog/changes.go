@@ -8,8 +8,8 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// changes tells of the kinds that change who may do what, and so are compared with
-// what trust.db holds. docs/protocol.md 11.6.
+// changes reports whether a kind changes who may do what, and so is compared with what
+// trust.db holds. docs/protocol.md 11.6.
 func (k Kind) changes() bool {
 	switch k {
 	case KindPair, KindGrant, KindRevoke, KindSettings, KindPrivacy:
@@ -18,18 +18,18 @@ func (k Kind) changes() bool {
 	return false
 }
 
-// Changes tells where the last two changes of the household stand, each as the size
-// that the log had with its first entry; 0: there is none.
+// Changes is where the last two changes of the household are in the log, each as the size that
+// the log had with its first entry; 0: there is none.
 type Changes struct{ Previous, Last uint64 }
 
 func keyNoticed(epoch uint64) string { return fmt.Sprintf("noticed/%d", epoch) }
 
-// Told says up to which entry everyone has been handed the notices. It is kept with the
-// next entry that has a notice: that costs no write of its own.
+// Told sets the entry up to which all notices have been delivered. It is stored with the next
+// entry that has a notice, so that it costs no write of its own.
 func (l *Log) Told(index uint64) { l.told.Store(index) }
 
-// Noticed is the index of the newest entry that members are told of, and up to which
-// everyone had been told when it was appended.
+// Noticed returns the index of the newest entry that has a notice, and what Told had set when
+// it was appended.
 func (l *Log) Noticed() (index, told uint64, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
 		index, told, err = readNoticed(tx, l.epoch)
@@ -59,7 +59,7 @@ func (l *Log) noteNoticed(tx *store.Tx, index uint64) error {
 
 func keyChanges(epoch uint64) string { return fmt.Sprintf("changes/%d", epoch) }
 
-// Changes reads them.
+// Changes returns the last two changes.
 func (l *Log) Changes() (c Changes, err error) {
 	err = l.db.View(func(tx *store.Tx) error {
 		c, err = readChanges(tx, l.epoch)
@@ -82,7 +82,7 @@ func readChanges(tx *store.Tx, epoch uint64) (Changes, error) {
 	return Changes{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
 }
 
-// noteChange notes that entry index begins a change.
+// noteChange stores that entry index begins a change.
 func noteChange(tx *store.Tx, epoch, index uint64) error {
 	c, err := readChanges(tx, epoch)
 	if err != nil {

@@ -15,7 +15,7 @@ const Version = 1
 // MaxEntry bounds the bytes of one entry.
 const MaxEntry = 1024
 
-// Kind tells what an entry records. docs/protocol.md 6.3.
+// Kind is what an entry records. docs/protocol.md 6.3.
 type Kind string
 
 // The kinds of this version. A reader shows others as they are.
@@ -30,7 +30,7 @@ const (
 	KindHostile  Kind = "hostile"  // what was dropped within an hour
 	KindEpoch    Kind = "epoch"    // a household epoch began; always entry 0
 
-	KindGrant    Kind = "grant"    // Subject is let in, or gets other rights
+	KindGrant    Kind = "grant"    // Subject becomes a member, or gets other rights
 	KindRevoke   Kind = "revoke"   // Subject is removed; Start names the entry of the one whose guest it was
 	KindSettings Kind = "settings" // the household chose
 	KindPrivacy  Kind = "privacy"  // Reason: on, off
@@ -79,7 +79,7 @@ type Entry struct {
 	Time    int64          `json:"t"` // Unix milliseconds by the device's clock
 	Epoch   uint64         `json:"ep"`
 	Client  proto.ClientID `json:"who,omitempty"`
-	Name    string         `json:"name,omitempty"` // the member's, as given when it was let in
+	Name    string         `json:"name,omitempty"` // the member's, as given when it became a member
 	Role    proto.Role     `json:"role,omitempty"`
 	Op      proto.Op       `json:"op,omitempty"`
 	Scopes  []proto.Scope  `json:"sc,omitempty"` // asked for, carried or granted

@@ -19,7 +19,7 @@ import (
 const MaxRead = 256
 
 // Log is the log of one epoch. Its methods may be called from any goroutine. All
-// of it lies in the store, so that an append that fails has changed nothing.
+// of it is in the store, so that an append that fails has changed nothing.
 type Log struct {
 	db       *store.DB
 	epoch    uint64
@@ -79,7 +79,7 @@ func OpenKeeping(db *store.DB, epoch uint64, origin string, key ed25519.PrivateK
 func texts(epoch uint64) store.Bucket { return store.Plain(fmt.Sprintf("texts/%d", epoch)) }
 
 // Append adds entries, all or none, and returns the index of the first; the others
-// follow it and tell its details: their Start is that index. Version and epoch are
+// follow it and have its details: their Start is that index. Version and epoch are
 // filled in, and the time unless it is set. The entries are durable when the error is
 // nil.
 func (l *Log) Append(entries ...Entry) (uint64, error) {

@@ -35,7 +35,7 @@ type session struct {
 	scopes      []proto.Scope
 }
 
-// Merge sees to it that a member can't push out the others' texts by many short
+// Merge makes sure that a member can't push out the others' texts by many short
 // sessions. Of each member with tooMany of them among the newest entries all but the
 // newest keepShort are dropped, texts only, and one entry of KindMerged says so. It
 // returns how many sessions that were. What one call does is bounded, so it is

@@ -147,7 +147,7 @@ func (l *Log) aged(tx *store.Tx, t int64) (limit place, err error) {
 		if err != nil || text == nil || !p.before(end) {
 			return limit, err
 		}
-		e, err := Parse(text) // one of another version can't tell its time either
+		e, err := Parse(text) // the time of one of another version can't be read either
 		if err == nil && e.Time >= t {
 			return limit, nil
 		}

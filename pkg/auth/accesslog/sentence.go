@@ -90,7 +90,7 @@ func (e Entry) who() string {
 	return "The camera"
 }
 
-// called is a member's name, or what tells it from others if it has none.
+// called returns a member's name, or if it has none, what distinguishes it from others.
 func called(name string, c proto.ClientID) string {
 	if name != "" {
 		return quoted(name)

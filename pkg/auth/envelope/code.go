@@ -14,7 +14,7 @@ import (
 // A code for the lens is too small for a key card as text. It has the parts of one: both
 // keys as compressed points (SEC 1 section 2.3.3), and the signature.
 
-// ShortCard is a key card without what follows from the rest. docs/protocol.md 3.12.3.
+// ShortCard is a key card without what can be computed from the rest. docs/protocol.md 3.12.3.
 type ShortCard struct{ Sig, Enc, Signature []byte }
 
 // Shorten takes the parts out of a key card that has the one form which Long writes, as

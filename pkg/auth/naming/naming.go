@@ -15,7 +15,7 @@ import (
 // MaxBytes bounds a name.
 const MaxBytes = 64
 
-// ErrName says that a name can't be used. The error's text tells why.
+// ErrName is returned for a name that can't be used. The error's text says why.
 var ErrName = errors.New("this name can't be used")
 
 // Check returns nil if a name shows all that it holds, and is written in one script.

@@ -75,7 +75,7 @@ func point(hex string) rune {
 	return rune(n)
 }
 
-// Skeleton is what of a name a person tells apart: once as it is written, once in small
+// Skeleton is what a person distinguishes in a name: once as it is written, once in small
 // letters, since capitals look like other letters than small ones do. It is for
 // comparing and never shown. UTS #39, 4.
 func Skeleton(name string) [2]string {

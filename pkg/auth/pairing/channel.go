@@ -100,7 +100,7 @@ func readHandshake(conn Conn, hs *noise.HandshakeState) (*noise.CipherState, *no
 	return first, second, nil
 }
 
-// read takes one message and tells what a transport's error means here.
+// read takes one message, and translates errors of the transport.
 func read(conn Conn) ([]byte, error) {
 	msg, err := conn.ReadMessage()
 	switch {

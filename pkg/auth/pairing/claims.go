@@ -37,7 +37,7 @@ type Receipt struct {
 	Client proto.ClientID `json:"client"`
 	Epoch  uint64         `json:"ep"`
 	Role   proto.Role     `json:"role"`
-	Name   string         `json:"name"` // of the member, as whoever let them in gave it
+	Name   string         `json:"name"` // of the member, as whoever granted its rights gave it
 	// Broker is where the device and its clients meet. Where the device has the new
 	// member's login, it is in it.
 	Broker envelope.BrokerLogin `json:"broker"`

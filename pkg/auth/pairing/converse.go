@@ -73,7 +73,7 @@ func (d Device) reply(ctx context.Context, c *channel, key envelope.PublicKey, a
 	return c.write(message{Type: messageReply, Reply: &r})
 }
 
-// apply tells the client what the device is at, for as long as it works.
+// apply tells the client which step the device is at, as long as the device works.
 func (d Device) apply(ctx context.Context, c *channel, key envelope.PublicKey, card []byte, s proto.SetupSettings) (Receipt, error) {
 	if d.Setup == nil {
 		return Receipt{}, &proto.SetupProblem{Code: proto.CodeFixed}
@@ -87,7 +87,7 @@ func (d Device) apply(ctx context.Context, c *channel, key envelope.PublicKey, c
 	stop := p.repeat()
 	r, err := d.Setup.Apply(ctx, key, card, s, p.tell)
 	stop()
-	if err != nil && p.err != nil { // nobody is there to be told
+	if err != nil && p.err != nil { // the client is gone
 		return Receipt{}, p.err
 	}
 	return r, err
@@ -122,7 +122,7 @@ func (p *progress) send() {
 	}
 }
 
-// repeat tells the step again and again, until stop has returned.
+// repeat sends the step again and again, until stop has returned.
 func (p *progress) repeat() (stop func()) {
 	over := make(chan struct{})
 	var wg sync.WaitGroup

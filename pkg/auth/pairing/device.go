@@ -28,7 +28,7 @@ type Device struct {
 	// code, any other error as proto.CodeInternal.
 	Enroll func(ctx context.Context, key envelope.PublicKey, card []byte) (Receipt, error)
 	Setup  Setup  // nil: nothing can be asked or set
-	Begun  func() // called when the client has shown that it knows the secret; nil: nobody is told
+	Begun  func() // called when the client has shown that it knows the secret; may be nil
 
 	random io.Reader // of the ephemeral key; nil but for test vectors
 }
@@ -135,7 +135,7 @@ func (d Device) receipt(h string, key envelope.PublicKey, r Receipt) ([]byte, er
 	return envelope.Sign(typeReceipt, "", receiptClaims{Hash: h, Receipt: r}, d.Household)
 }
 
-// refuse tells the client a code, and never the cause.
+// refuse sends the client a code, and never the cause.
 func refuse(c *channel, cause error) error {
 	code := proto.CodeInternal
 	var refusal *proto.Refusal

@@ -158,8 +158,8 @@ func parseSecret(text string) (Secret, error) {
 }
 
 // ParseTyped reads what a person typed from below the QR code; case, blanks and
-// hyphens don't matter. The device id is not typed: the transport tells it, and
-// one that lies fails at the first message, since the id goes into the key.
+// hyphens don't matter. The device id is not typed: the transport gives it, and
+// a wrong one fails at the first message, since the id goes into the key.
 func ParseTyped(device proto.DeviceID, text string) (Label, error) {
 	if !device.Valid() {
 		return Label{}, fmt.Errorf("%w: the camera gave no valid device id", ErrLabel)

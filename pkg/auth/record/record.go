@@ -32,7 +32,7 @@ var ErrRecord = errors.New("no usable factory record")
 // Record is the record of one device. It holds the label's secret, and prints without it.
 type Record struct {
 	Label       pairing.Label // names the device
-	Class       string        // where the identity key lies: proto.ClassFile or ClassTPM
+	Class       string        // where the identity key is: proto.ClassFile or ClassTPM
 	Certificate []byte        // the identity's own, DER
 	Request     []byte        // PKCS #10, DER
 	Camd        string        // version of the camd that wrote it

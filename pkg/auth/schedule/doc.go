@@ -1,4 +1,4 @@
-// Package schedule tells whether a moment lies within hours that repeat each week,
+// Package schedule decides whether a moment is within hours that repeat each week,
 // as a clock on the household's wall shows them, and finds the household's time
 // zone, on systems without zone files too. docs/protocol.md 5.8.
 //

@@ -199,7 +199,7 @@ func writeTime(b *strings.Builder, minute int) {
 	}
 }
 
-// Holds reports whether t lies in a window by its own location's wall clock: an hour
+// Holds reports whether t is in a window by its own location's wall clock: an hour
 // that the clock shows twice counts both times, one that it skips never.
 func (w Weekly) Holds(t time.Time) bool {
 	today := (int(t.Weekday()) + weekLen - 1) % weekLen // Monday is 0
