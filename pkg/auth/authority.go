@@ -8,11 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/trustedtime"
-
-	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -37,6 +35,8 @@ type Config struct {
 
 // Authority owns what decides: household keys, members, access log and the pairing window.
 type Authority struct {
+	*PairingWindow
+
 	cfg Config
 	log *slog.Logger
 
@@ -58,72 +58,6 @@ type Authority struct {
 	provisioner Provisioner    // set by NewGate
 
 	ending sync.Mutex // over Evict and Reset
-
-	handshake chan struct{} // holds one value while a handshake is under way
-	mu        sync.Mutex
-	window    *window       // nil when closed
-	turned    chan struct{} // closed when the window next opens or closes; nil: nobody waits for it
-}
-
-// Open reads the state folder, in which identity.Init made an identity. Damage that a
-// completed check found begins a new epoch with nobody enrolled; anything else that goes
-// wrong is an error, and nothing is changed.
-func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board) (*Authority, error) {
-	log = log.With("component", "auth")
-	id, err := identity.Load(cfg.State, cfg.TPM)
-	if err != nil {
-		return nil, err
-	}
-	o := &opener{cfg: cfg, log: log, identity: id}
-	if err := o.open(ctx); err != nil {
-		return nil, errors.Join(err, o.close())
-	}
-	a, err := newAuthority(o, board.Condition("auth"))
-	if err != nil {
-		return nil, errors.Join(err, o.close())
-	}
-	return a, nil
-}
-
-// newAuthority makes an Authority of what was opened. The log gets entry 0 of a new epoch,
-// which says why it began, and a change that a power cut interrupted is dealt with.
-func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
-	cfg, log := o.cfg, o.log
-	if cfg.Abort == nil {
-		cfg.Abort = func(reason string) { panic(reason) }
-	}
-	chosen, err := readChoices(o.trust)
-	if err != nil {
-		return nil, err
-	}
-	times, err := trustedtime.Load(o.trust, cfg.Clock, cfg.Built, log)
-	if err != nil {
-		return nil, err
-	}
-	noticed, told, err := o.journal.Noticed()
-	if err != nil {
-		return nil, err
-	}
-	p := &policy{members: o.members, time: times, defaults: cfg.Household, name: cfg.Name}
-	p.chosen.Store(&chosen)
-	p.privacy.Store(chosen.Privacy)
-	sessions := &activeSessions{members: o.members, policy: p, abort: cfg.Abort, of: map[proto.ClientID][]*session{}}
-	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
-	j.noticed.Store(noticed)
-	q := newQueues(o.members)
-	a := &Authority{cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
-		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
-		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
-		capture: noCapture{}, provisioner: fixed{}, handshake: make(chan struct{}, 1)}
-	n, err := j.log.Head()
-	if err == nil && n == 0 {
-		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.household.reason})
-	}
-	if err == nil {
-		err = a.changes.finish()
-	}
-	a.report()
-	return a, err
 }
 
 // report sets the health condition by members and epoch.
@@ -172,3 +106,7 @@ func (a *Authority) MemberName(c proto.ClientID) string {
 	}
 	return ""
 }
+
+// EpochFolder returns the folder of the epoch's keys. Its files are overwritten and removed
+// when the epoch has ended. docs/protocol.md 5.10.
+func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.household.epoch) }

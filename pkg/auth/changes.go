@@ -24,10 +24,6 @@ func (by actor) entry(k accesslog.Kind) accesslog.Entry {
 	return accesslog.Entry{Kind: k, Client: by.member.id, Name: by.member.Name, Network: accesslog.NetMQTT}
 }
 
-// keyApplied holds how many entries of the log trust.db knows of: one more than the
-// index of the last change that it holds.
-const keyApplied = "applied"
-
 // changes makes changes of members, settings and privacy mode, one at a time.
 // docs/protocol.md 11.6.
 type changes struct {
@@ -165,7 +161,8 @@ func (c *changes) finish() error {
 	next.Privacy = next.Privacy || e.Kind == accesslog.KindPrivacy && narrows(e)
 	var change changeFunc
 	if m := c.members.get(e.Subject); e.Kind == accesslog.KindRevoke && m != nil {
-		change = removal(m, c.members.get(e.Client), e.Keep)
+		by := c.members.get(e.Client)
+		change = func(all *snapshot, _ uint64) { all.removeWithGuests(m, by, e.Keep) }
 	}
 	if err := c.apply(index, func(tx *store.Tx, _ uint64) error { return next.put(tx) }, change); err != nil {
 		return err

@@ -8,12 +8,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/camd-project/camd/pkg/auth/identity"
-	"github.com/camd-project/camd/pkg/store/storetest"
-
 	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
+	"github.com/camd-project/camd/pkg/store/storetest"
 )
 
 // unreadable makes a file that can't be read, by root neither: a link to itself.

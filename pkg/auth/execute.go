@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
@@ -118,17 +117,6 @@ func suspended(c proto.Code) bool {
 // as far as is known, so that the request may be sent again.
 func undone(c proto.Code) bool {
 	return c == proto.CodeStorage || c == proto.CodeStateChanged || c == proto.CodeInternal
-}
-
-// validScopes refuses scopes that there are not and repeated ones: they come from
-// the request and would go into a log entry, whose size is bounded.
-func validScopes(l []proto.Scope) bool {
-	for i, s := range l {
-		if !slices.Contains(proto.OwnerScopes(), s) || slices.Contains(l[:i], s) {
-			return false
-		}
-	}
-	return true
 }
 
 // begin begins a session: first the entry, durably, then the session itself.

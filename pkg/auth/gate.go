@@ -11,14 +11,6 @@ import (
 	"github.com/camd-project/camd/pkg/watchdog"
 )
 
-// Sender takes sealed messages to clients. Neither method blocks.
-type Sender interface {
-	Send(to proto.ClientID, msg []byte) error
-	// Notify is Send for what must not be lost: it goes before all else. If it returns
-	// nil done is called once, when the message is with the broker or that can't be known.
-	Notify(to proto.ClientID, msg []byte, done func(error)) error
-}
-
 // Timing of Run. docs/protocol.md 5.3, 5.4.
 const (
 	nonceLife     = time.Minute // a nonce is live for two of them
@@ -54,13 +46,6 @@ type Gate struct {
 	turns      watchdog.Loop
 	codes      codes
 	wg         sync.WaitGroup // what waits for people, and for the ends of sessions
-}
-
-// Deps is what the daemon makes after Open, since it needs what Open returned.
-type Deps struct {
-	Sender      Sender         // to the members
-	Capture     CaptureDevices // for privacy mode; nil: there are none
-	Provisioner Provisioner    // nil: the device can't be set up
 }
 
 // NewGate returns the gate of this authority. It is called once, before anything runs. If

@@ -14,9 +14,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/camd-project/camd/pkg/auth/identity"
-
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -44,6 +43,12 @@ const (
 
 	maxReason = 200 // bytes, since members get it
 )
+
+// reasonFirst is why epoch 1 begins.
+const reasonFirst = "first start"
+
+// reasonDamaged is why an epoch begins after damage.
+const reasonDamaged = "the camera's store was damaged"
 
 // newestEpoch returns the highest epoch that has key files; 0 if there is none.
 func newestEpoch(state string) (uint64, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -46,6 +47,13 @@ type member struct {
 	weekly schedule.Weekly
 }
 
+// Scopes that are asked for alone.
+var (
+	auditScope    = []proto.Scope{proto.ScopeAudit}
+	membersScope  = []proto.Scope{proto.ScopeMembers}
+	settingsScope = []proto.Scope{proto.ScopeSettings}
+)
+
 // holds reports whether the member has every one of these scopes.
 func (m *member) holds(wanted []proto.Scope) bool {
 	return !slices.ContainsFunc(wanted, func(s proto.Scope) bool { return !slices.Contains(m.Scopes, s) })
@@ -76,6 +84,15 @@ func (m *member) parse(id proto.ClientID) error {
 		m.weekly, err = schedule.Parse(m.Weekly)
 	}
 	return err
+}
+
+// account returns the name of the allowance that a member uses. Guests never use up their
+// parent's.
+func (m *member) account() string {
+	if m.Parent != "" {
+		return "guests of " + string(m.Parent)
+	}
+	return string(m.id)
 }
 
 // former is a member that was removed. Its requests get that answer. docs/protocol.md 11.2.
@@ -291,4 +308,34 @@ func (r *snapshot) forget() {
 		}
 		delete(r.former, oldest.id)
 	}
+}
+
+// removeWithGuests removes m, and removes its guests or, if keep is set, gives them the parent by
+// unless by can be none.
+func (r *snapshot) removeWithGuests(m, by *member, keep bool) {
+	for _, g := range r.guestsOf(m.id) {
+		if keep && by != nil && by.Role != proto.RoleGuest {
+			moved := *g
+			moved.Parent = by.id
+			r.put(&moved)
+			continue
+		}
+		r.remove(g)
+	}
+	r.remove(m)
+}
+
+// checkName returns an error for names that logs and lists can't show, and for names that a
+// person would take for something else: with some names the log would say that nobody of the
+// household did something. docs/protocol.md 5.6.
+func checkName(name string) error {
+	if err := naming.Check(name); err != nil {
+		return err
+	}
+	for _, nobody := range []string{"someone", "the camera"} {
+		if naming.Begins(name, nobody) {
+			return fmt.Errorf("%w: it begins with what the log says when nobody of the household is meant, %q", naming.ErrName, nobody)
+		}
+	}
+	return nil
 }

@@ -210,60 +210,11 @@ func (t *notices) mayReceive(m *member) (now, gone bool) {
 // there is a new connection.
 const retryAfter = 10 * time.Second
 
-// sendNotices sends notices until stop is closed, and then what still waits.
-func (g *Gate) sendNotices(stop <-chan struct{}) {
-	for {
-		select {
-		case <-g.notices.wake:
-			g.sendAll(false)
-		case <-stop:
-			g.sendAll(true)
-			return
-		}
-	}
-}
-
-// sendAll sends each member its next notice. The one after it follows when the broker has
-// acknowledged it, so that they come in order; if last is set, at once.
-func (g *Gate) sendAll(last bool) {
-	t := g.notices
-	var texts texts
-	for _, to := range t.waiting(last) {
-		if t.paused() && !last {
-			return
-		}
-		for g.sendNext(to, &texts) && last {
-			t.settle(to.delivery)
-		}
-	}
-}
-
 // paused reports whether nothing is tried now.
 func (t *notices) paused() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return time.Now().Before(t.retry)
-}
-
-// sendNext sends one notice, and reports whether it did.
-func (g *Gate) sendNext(to receiver, texts *texts) bool {
-	t := g.notices
-	n, ok := g.next(to, texts)
-	if !ok {
-		return false
-	}
-	msg, err := g.household.sealNotice(n, to.member)
-	if err == nil {
-		t.mu.Lock()
-		to.sent, to.inFlight = n.index, true
-		t.mu.Unlock()
-		err = g.sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.delivery, n, err) })
-	}
-	if err != nil {
-		t.acknowledged(to.delivery, n, err)
-		g.log.Debug("notice not sent", "client", string(to.member.id), "index", n.index, "error", err)
-	}
-	return err == nil
 }
 
 // acknowledged goes on to the next notice, or tries the same one again later.
@@ -303,28 +254,6 @@ func (w *delivery) done(index uint64) {
 	if len(w.owed) > 0 {
 		w.owed[0].from = max(w.owed[0].from, index+1)
 	}
-}
-
-// next finds the first notice that a member gets now. An entry that it does not get is left
-// out without a gap. An entry that the log has dropped is a gap.
-func (g *Gate) next(to receiver, texts *texts) (n notice, ok bool) {
-	t := g.notices
-	now, gone := t.mayReceive(to.member)
-	for now {
-		s, more := t.first(to.delivery)
-		if !more {
-			break
-		}
-		r, found, err := texts.first(g.authority.journal.log, s)
-		if err != nil {
-			g.log.Warn("entries for notices can't be read", "error", err)
-			break
-		}
-		if n, ok = t.judge(to, s, r, found, gone); ok {
-			break
-		}
-	}
-	return n, ok
 }
 
 func (t *notices) first(w *delivery) (span, bool) {

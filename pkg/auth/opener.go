@@ -9,38 +9,73 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/trustedtime"
-
-	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Names in <state>/store. docs/protocol.md 11.1.
-const (
-	storeFolder = "store"
-	fileTrust   = "trust.db"
-	fileLogs    = "log.db"
-	fileSeal    = "seal.key"
+// Open reads the state folder, in which identity.Init made an identity. Damage that a
+// completed check found begins a new epoch with nobody enrolled; anything else that goes
+// wrong is an error, and nothing is changed.
+func Open(ctx context.Context, cfg Config, log *slog.Logger, board *health.Board) (*Authority, error) {
+	log = log.With("component", "auth")
+	id, err := identity.Load(cfg.State, cfg.TPM)
+	if err != nil {
+		return nil, err
+	}
+	o := &opener{cfg: cfg, log: log, identity: id}
+	if err := o.open(ctx); err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	a, err := newAuthority(o, board.Condition("auth"))
+	if err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	return a, nil
+}
 
-	maxTrust = 8 << 20
-	maxLogs  = 64 << 20 // 16 MiB of texts, hashes, free pages
-)
-
-// reasonFirst is why epoch 1 begins.
-const reasonFirst = "first start"
-
-// reasonDamaged is why an epoch begins after damage.
-const reasonDamaged = "the camera's store was damaged"
-
-// meta holds, under keyEpoch, the epoch under which a file was last written. docs/protocol.md 11.2.
-var meta = store.Plain("meta")
-
-const keyEpoch = "ep"
-
-// StoreFiles are the databases below a state folder.
-func StoreFiles(state string) []string {
-	return []string{filepath.Join(state, storeFolder, fileTrust), filepath.Join(state, storeFolder, fileLogs)}
+// newAuthority makes an Authority of what was opened. The log gets entry 0 of a new epoch,
+// which says why it began, and a change that a power cut interrupted is dealt with.
+func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
+	cfg, log := o.cfg, o.log
+	if cfg.Abort == nil {
+		cfg.Abort = func(reason string) { panic(reason) }
+	}
+	chosen, err := readChoices(o.trust)
+	if err != nil {
+		return nil, err
+	}
+	times, err := trustedtime.Load(o.trust, cfg.Clock, cfg.Built, log)
+	if err != nil {
+		return nil, err
+	}
+	noticed, told, err := o.journal.Noticed()
+	if err != nil {
+		return nil, err
+	}
+	p := &policy{members: o.members, time: times, defaults: cfg.Household, name: cfg.Name}
+	p.chosen.Store(&chosen)
+	p.privacy.Store(chosen.Privacy)
+	sessions := &activeSessions{members: o.members, policy: p, abort: cfg.Abort, of: map[proto.ClientID][]*session{}}
+	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
+	j.noticed.Store(noticed)
+	q := newQueues(o.members)
+	a := &Authority{PairingWindow: newPairingWindow(log), cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
+		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
+		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
+		capture: noCapture{}, provisioner: fixed{}}
+	n, err := j.log.Head()
+	if err == nil && n == 0 {
+		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.household.reason})
+	}
+	if err == nil {
+		err = a.changes.finish()
+	}
+	a.report()
+	return a, err
 }
 
 // opener opens what is in the state folder, or begins an epoch. It holds what it has opened

@@ -56,7 +56,7 @@ func (h *house) owner(name string) *person {
 	if err := h.a.OpenWindow(time.Hour, name); err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := h.a.enroll(h.a.window, publicKey(p.keys), []byte(p.card()), ""); err != nil {
+	if _, err := h.a.enroll(h.a.current, publicKey(p.keys), []byte(p.card()), ""); err != nil {
 		h.t.Fatal(err)
 	}
 	h.a.CloseWindow()

@@ -189,3 +189,29 @@ func (p *policy) standing(m *member) proto.Code {
 	}
 	return proto.CodeOK
 }
+
+// location returns the household's time zone. A zone that was known when it was chosen, and
+// is not any more, counts as UTC.
+func (p *policy) location() *time.Location {
+	name := p.settings().TimeZone
+	if cached := p.zone.Load(); cached != nil && cached.String() == name {
+		return cached
+	}
+	loc, err := schedule.Zone(name)
+	if err != nil {
+		return time.UTC
+	}
+	p.zone.Store(loc)
+	return loc
+}
+
+// validScopes refuses scopes that there are not and repeated ones: they come from
+// the request and would go into a log entry, whose size is bounded.
+func validScopes(l []proto.Scope) bool {
+	for i, s := range l {
+		if !slices.Contains(proto.OwnerScopes(), s) || slices.Contains(l[:i], s) {
+			return false
+		}
+	}
+	return true
+}

@@ -8,15 +8,6 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// CaptureDevices are the camera and the microphone. SetPrivacy(true) returns when both are
-// closed; they stay closed until SetPrivacy(false).
-type CaptureDevices interface{ SetPrivacy(on bool) }
-
-// noCapture stands for capture devices before NewGate.
-type noCapture struct{}
-
-func (noCapture) SetPrivacy(bool) {}
-
 // SetPrivacy switches privacy mode for someone at the device.
 func (a *Authority) SetPrivacy(on bool) error {
 	if on { // at once, whatever other change is being made; setPrivacy makes it last
@@ -76,8 +67,6 @@ func (a *Authority) disablePrivacy(by actor) (*uint64, error) {
 	a.capture.SetPrivacy(false)
 	return entry, nil
 }
-
-var settingsScope = []proto.Scope{proto.ScopeSettings}
 
 func (a *Authority) storePrivacy(by actor, on bool) (*uint64, error) {
 	e := by.entry(accesslog.KindPrivacy)

@@ -33,8 +33,6 @@ func (a *Authority) removeMember(_ context.Context, r Request, q proto.Revoke) (
 	return a.revoke(by, m, q.KeepGuests)
 }
 
-var membersScope = []proto.Scope{proto.ScopeMembers}
-
 func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 	guests := a.members.current.Load().guestsOf(m.id)
 	e := actor{by}.entry(accesslog.KindRevoke)
@@ -49,7 +47,7 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 		answer.Revoked = append(answer.Revoked, g.id)
 		gone = append(gone, g)
 	}
-	index, err := a.changes.commit(nil, removal(m, by, keep), withGuests(e, gone[1:])...)
+	index, err := a.changes.commit(nil, func(all *snapshot, _ uint64) { all.removeWithGuests(m, by, keep) }, withGuests(e, gone[1:])...)
 	if err != nil && a.changes.interrupted != nil { // it is in the log, and is made when the store lets it
 		for _, id := range answer.Revoked {
 			a.policy.leaving.Store(id, true)
@@ -79,20 +77,3 @@ func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
 
 // reasonGuest is why a guest is removed with its parent.
 const reasonGuest = "guest of the one removed"
-
-// removal returns the change that removes m, and removes its guests or gives them the parent
-// by.
-func removal(m, by *member, keep bool) changeFunc {
-	return func(all *snapshot, _ uint64) {
-		for _, g := range all.guestsOf(m.id) {
-			if keep && by != nil && by.Role != proto.RoleGuest {
-				moved := *g
-				moved.Parent = by.id
-				all.put(&moved)
-				continue
-			}
-			all.remove(g)
-		}
-		all.remove(m)
-	}
-}

@@ -44,8 +44,6 @@ func (a *Authority) listMembers(_ context.Context, r Request, q proto.MembersReq
 	return Result{Body: proto.MembersAnswer{Members: l, Next: next}}, nil
 }
 
-var auditScope = []proto.Scope{proto.ScopeAudit}
-
 // page returns the part of a list from an index on that fits a page; next is 0 after its end.
 func page[T any](all []T, from int) (l []T, next int) {
 	l = []T{}

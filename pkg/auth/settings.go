@@ -7,28 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
 )
-
-// location returns the household's time zone. A zone that was known when it was chosen, and
-// is not any more, counts as UTC.
-func (p *policy) location() *time.Location {
-	name := p.settings().TimeZone
-	if cached := p.zone.Load(); cached != nil && cached.String() == name {
-		return cached
-	}
-	loc, err := schedule.Zone(name)
-	if err != nil {
-		return time.UTC
-	}
-	p.zone.Store(loc)
-	return loc
-}
 
 // Check returns an error for values that a household can't have.
 func (h Household) Check() error {

@@ -66,53 +66,6 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	return nil
 }
 
-// ShowWrong counts a code that was not made with the label's secret as a failure of the
-// window, once for each code, since the camera reads the same one again and again.
-func (a *Authority) ShowWrong(code string) {
-	if w, err := a.opened(); err == nil {
-		a.wrong(w, code)
-	}
-}
-
-func (a *Authority) wrong(w *window, code string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if w.ctx.Err() != nil || w.wrong[code] {
-		return
-	}
-	if w.wrong == nil {
-		w.wrong = map[string]bool{}
-	}
-	w.wrong[code] = true // at most maxFailures of them
-	a.fail(w)
-}
-
-// AwaitSeeking waits until the camera should look for codes, and returns a context that ends
-// when it should not any more, or when ctx ends. It should while the pairing window is open,
-// but not while a client that knows the label's secret pairs in another way, and not after a
-// client has paired. The error is that of ctx.
-func (a *Authority) AwaitSeeking(ctx context.Context) (context.Context, error) {
-	for ctx.Err() == nil {
-		changed := a.WindowChanged()
-		var seeking context.Context // nil: not now
-		a.mu.Lock()
-		if w := a.window; w != nil && w.seeking.Err() == nil {
-			seeking = w.seeking
-		}
-		a.mu.Unlock()
-		if seeking != nil {
-			ctx, cancel := context.WithCancel(ctx)
-			context.AfterFunc(seeking, cancel)
-			return ctx, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-		}
-	}
-	return nil, ctx.Err()
-}
-
 // showed stores that a member has shown a code and waits for its receipt, or, if code is
 // empty, that it was heard. It is called between changes.begin and its end.
 func (a *Authority) showed(m *member, code string) error {

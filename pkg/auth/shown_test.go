@@ -151,7 +151,7 @@ func TestT12AnOwnedDeviceTakesNoCode(t *testing.T) {
 	if a.members.get(thief.id) != nil || entryCount(t, a) != before {
 		t.Error("the key left something behind")
 	}
-	if n := a.window.failures; n != 1 {
+	if n := a.current.failures; n != 1 {
 		t.Errorf("one code, seen twice, is %d failures", n)
 	}
 }
@@ -183,8 +183,8 @@ func TestACodeWithABadCard(t *testing.T) {
 	openWindow(t, a, time.Minute)
 	s := shownBy(t, newKeys(t), "one", proto.SetupSettings{})
 	s.Card = append(s.Card[:len(s.Card)-4], "AAAA"...)
-	if err := a.Show(t.Context(), s, noStep); err == nil || a.Owned() || a.window.failures != 1 {
-		t.Errorf("%v, owned %v, %d failures", err, a.Owned(), a.window.failures)
+	if err := a.Show(t.Context(), s, noStep); err == nil || a.Owned() || a.current.failures != 1 {
+		t.Errorf("%v, owned %v, %d failures", err, a.Owned(), a.current.failures)
 	}
 }
 

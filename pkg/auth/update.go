@@ -3,56 +3,12 @@ package auth
 import (
 	"errors"
 	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
-
-// An update server must not be able to fill the access log or the members' phones: of each kind of step maxSteps are logged at once, and then one every stepEvery.
-// docs/protocol.md 12.3.
-const (
-	maxSteps  = 12
-	stepEvery = 6 * time.Hour
-)
-
-// steps bounds the entries about updates. Each kind has its own limit, so that many of one
-// never keep out another.
-type steps struct {
-	mu     sync.Mutex
-	last   map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
-	limits map[proto.UpdateStepKind]*rate.Limiter
-}
-
-// take reports whether a step is news, and whether it may be logged, and counts it.
-func (b *steps) take(s proto.UpdateStep) (news, may bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if last, ok := b.last[s.Kind]; ok && last == s && repeats(s.Kind) {
-		return false, false
-	}
-	if b.last == nil {
-		b.last, b.limits = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]*rate.Limiter{}
-	}
-	if b.limits[s.Kind] == nil {
-		b.limits[s.Kind] = rate.NewLimiter(rate.Every(stepEvery), maxSteps)
-	}
-	if !b.limits[s.Kind].Allow() {
-		return true, false
-	}
-	b.last[s.Kind] = s
-	return true, true
-}
-
-// repeats reports whether each look at the update server may find this step again.
-func repeats(k proto.UpdateStepKind) bool {
-	return k == proto.StepAvailable || k == proto.StepRefused || k == proto.StepFork
-}
 
 // Updated logs a step of the camera's own update, of which every member gets a notice. A step
 // that needs its entry, such as StepInstalling, must wait for a nil error. A repetition of

@@ -2,13 +2,12 @@ package auth
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
-	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
-	"github.com/camd-project/camd/pkg/proto"
 )
 
 // maxFailures closes the window. docs/protocol.md 5.6.
@@ -29,6 +28,29 @@ type window struct {
 // seek lets the lens look for codes.
 func (w *window) seek() { w.seeking, w.pause = context.WithCancel(w.ctx) }
 
+var (
+	// ErrWindowClosed is returned if nobody has opened the pairing window, or it has closed
+	// again.
+	ErrWindowClosed = errors.New("the pairing window is closed; open it with camd pair")
+	// ErrPairingBusy is returned while another pairing is under way.
+	ErrPairingBusy = errors.New("another pairing is under way; try again in a moment")
+)
+
+// PairingWindow is the pairing window, which someone at the device opens for a while. It lets
+// one handshake after the other in. It is safe for concurrent use.
+type PairingWindow struct {
+	log       *slog.Logger
+	handshake chan struct{} // holds one value while a handshake is under way
+
+	mu      sync.Mutex
+	current *window       // nil when closed
+	turned  chan struct{} // closed when the window next opens or closes; nil: nobody has asked for it
+}
+
+func newPairingWindow(log *slog.Logger) *PairingWindow {
+	return &PairingWindow{log: log, handshake: make(chan struct{}, 1)}
+}
+
 // WindowState is the state of the pairing window.
 type WindowState struct {
 	Open  bool
@@ -38,52 +60,60 @@ type WindowState struct {
 
 // OpenWindow opens the pairing window for d, for a member whose name will be name. A window
 // that was open before is closed: its handshake ends, and its failures don't count any more.
-func (a *Authority) OpenWindow(d time.Duration, name string) error {
+func (p *PairingWindow) OpenWindow(d time.Duration, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.window != nil {
-		a.window.cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != nil {
+		p.current.cancel()
 	}
-	a.window = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
-	a.window.seek()
-	a.changed()
+	p.current = &window{ctx: ctx, cancel: cancel, name: name, until: time.Now().Add(d)}
+	p.current.seek()
+	p.changed()
 	context.AfterFunc(ctx, func() { // when it closes, for whatever reason
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.changed()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.changed()
 	})
-	a.log.Info("pairing window opened", "seconds", int(d.Seconds()), "name", name)
+	p.log.Info("pairing window opened", "seconds", int(d.Seconds()), "name", name)
 	return nil
 }
 
 // CloseWindow closes the pairing window, and ends a handshake in it.
-func (a *Authority) CloseWindow() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.window != nil {
-		a.window.cancel()
-		a.window = nil
+func (p *PairingWindow) CloseWindow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current != nil {
+		p.current.cancel()
+		p.current = nil
 	}
 }
 
 // WindowState returns the state of the pairing window.
-func (a *Authority) WindowState() WindowState {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.window == nil || a.window.ctx.Err() != nil {
+func (p *PairingWindow) WindowState() WindowState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil || p.current.ctx.Err() != nil {
 		return WindowState{}
 	}
-	return WindowState{Open: true, Until: a.window.until, Name: a.window.name}
+	return WindowState{Open: true, Until: p.current.until, Name: p.current.name}
+}
+
+// ShowWrong counts a code that was not made with the label's secret as a failure of the
+// window, once for each code, since the camera reads the same one again and again.
+func (p *PairingWindow) ShowWrong(code string) {
+	if w, err := p.opened(); err == nil {
+		p.wrong(w, code)
+	}
 }
 
 // Window returns a context that ends when the open pairing window closes. If none is open, it
 // has ended.
-func (a *Authority) Window() context.Context {
-	if w, err := a.opened(); err == nil {
+func (p *PairingWindow) Window() context.Context {
+	if w, err := p.opened(); err == nil {
 		return w.ctx
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -93,56 +123,20 @@ func (a *Authority) Window() context.Context {
 
 // WindowChanged returns a channel that is closed when the pairing window next opens or
 // closes. Get it before WindowState to miss no change; it may be closed for no change too.
-func (a *Authority) WindowChanged() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.turned == nil {
-		a.turned = make(chan struct{})
+func (p *PairingWindow) WindowChanged() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turned == nil {
+		p.turned = make(chan struct{})
 	}
-	return a.turned
+	return p.turned
 }
 
-// changed closes the channel of WindowChanged. a.mu is held.
-func (a *Authority) changed() {
-	if a.turned != nil {
-		close(a.turned)
-		a.turned = nil
-	}
-}
-
-// Join takes one client through the pairing while the window is open. Errors:
-// ErrWindowClosed, ErrPairingBusy, or what the pairing failed with.
-func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
-	w, err := a.enter(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(w.ctx, cancel)()
-	c := &conversation{Authority: a, window: w}
-	d := a.device()
-	d.Secret, d.Setup, d.Begun = a.identity.Label().Secret, c, w.pause
-	d.Enroll = func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
-		return a.enroll(w, key, card, "")
-	}
-	r, err := pairing.Respond(ctx, conn, d)
-	a.leave(w, err)
-	if c.settled { // whether or not the client got the receipt
-		a.provisioner.Settled()
-	}
-	if err != nil {
-		return fmt.Errorf("pair: %w", err)
-	}
-	a.log.Info("paired", "client", string(r.Client), "name", r.Name, "role", string(r.Role))
-	return nil
-}
-
-// device returns what the pairing needs to know of this device.
-func (a *Authority) device() pairing.Device {
-	return pairing.Device{
-		ID: a.identity.DeviceID(), Identity: a.identity.Signer(), Chain: a.identity.Chain(),
-		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
+// changed closes the channel of WindowChanged. p.mu is held.
+func (p *PairingWindow) changed() {
+	if p.turned != nil {
+		close(p.turned)
+		p.turned = nil
 	}
 }
 
@@ -152,83 +146,91 @@ const joinWait = pairing.FirstPatience + 2*time.Second
 
 // enter begins a handshake. There is one at a time, over all windows: two at once could both
 // find the device without an owner.
-func (a *Authority) enter(ctx context.Context) (*window, error) {
-	if _, err := a.opened(); err != nil {
+func (p *PairingWindow) enter(ctx context.Context) (*window, error) {
+	if _, err := p.opened(); err != nil {
 		return nil, err
 	}
 	select {
-	case a.handshake <- struct{}{}:
+	case p.handshake <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-time.After(joinWait):
 		return nil, ErrPairingBusy
 	}
-	w, err := a.opened()
+	w, err := p.opened()
 	if err != nil { // it was closed meanwhile
-		<-a.handshake
+		<-p.handshake
 	}
 	return w, err
 }
 
-func (a *Authority) opened() (*window, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.window == nil || a.window.ctx.Err() != nil {
+func (p *PairingWindow) opened() (*window, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil || p.current.ctx.Err() != nil {
 		return nil, ErrWindowClosed
 	}
-	return a.window, nil
+	return p.current, nil
 }
 
 // leave ends a handshake, and counts its failure.
-func (a *Authority) leave(w *window, err error) {
-	defer func() { <-a.handshake }() // last, so that nobody looks for codes during the next one
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (p *PairingWindow) leave(w *window, err error) {
+	defer func() { <-p.handshake }() // last, so that nobody looks for codes during the next one
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err == nil || w.ctx.Err() != nil {
 		return
 	}
-	a.fail(w)
+	p.fail(w)
 	if w.seeking.Err() != nil {
 		w.seek()
-		a.changed()
+		p.changed()
 	}
 }
 
-// fail counts a failure in an open window. a.mu is held.
-func (a *Authority) fail(w *window) {
+// fail counts a failure in an open window. p.mu is held.
+func (p *PairingWindow) fail(w *window) {
 	if w.failures++; w.failures >= maxFailures {
 		w.cancel()
-		a.log.Warn("pairing window closed after failures", "failures", w.failures)
+		p.log.Warn("pairing window closed after failures", "failures", w.failures)
 	}
 }
 
-// enroll decides about a key that its holder has shown in window w. The first key of an epoch
-// becomes the owner; its enrolment is logged before it counts. code is the name of the code by
-// which the key was shown; empty if the client was there itself.
-func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code string) (pairing.Receipt, error) {
-	defer a.changes.begin()()
-	if w.ctx.Err() != nil {
-		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
+func (p *PairingWindow) wrong(w *window, code string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.ctx.Err() != nil || w.wrong[code] {
+		return
 	}
-	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
-		return a.receipt(m), a.showed(m, code) // its first receipt may have been lost
+	if w.wrong == nil {
+		w.wrong = map[string]bool{}
 	}
-	if a.Owned() {
-		return pairing.Receipt{}, proto.Refuse(proto.CodeOwned)
-	}
-	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
-		Added: time.Now().UnixMilli(), Code: code, id: key.ClientID(), key: key}
-	_, err := a.changes.commit(nil, func(all *snapshot, index uint64) {
-		m.Entry = index
-		all.put(m)
-	}, accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})
-	if err != nil {
-		return pairing.Receipt{}, err
-	}
-	a.report()
-	return a.receipt(m), nil
+	w.wrong[code] = true // at most maxFailures of them
+	p.fail(w)
 }
 
-func (a *Authority) receipt(m *member) pairing.Receipt {
-	return pairing.Receipt{Role: m.Role, Name: m.Name, Broker: a.cfg.Broker(m.id)}
+// AwaitSeeking waits until the camera should look for codes, and returns a context that ends
+// when it should not any more, or when ctx ends. It should while the pairing window is open,
+// but not while a client that knows the label's secret pairs in another way, and not after a
+// client has paired. The error is that of ctx.
+func (p *PairingWindow) AwaitSeeking(ctx context.Context) (context.Context, error) {
+	for ctx.Err() == nil {
+		changed := p.WindowChanged()
+		var seeking context.Context // nil: not now
+		p.mu.Lock()
+		if w := p.current; w != nil && w.seeking.Err() == nil {
+			seeking = w.seeking
+		}
+		p.mu.Unlock()
+		if seeking != nil {
+			ctx, cancel := context.WithCancel(ctx)
+			context.AfterFunc(seeking, cancel)
+			return ctx, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return nil, ctx.Err()
 }

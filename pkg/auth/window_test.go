@@ -220,7 +220,7 @@ func TestNextHandshakeWaitsForTheOneBefore(t *testing.T) {
 func TestEnrolmentAfterTheWindowClosed(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	openWindow(t, a, time.Minute)
-	w := a.window
+	w := a.current
 	a.CloseWindow()
 	anna := newKeys(t)
 	if _, err := a.enroll(w, publicKey(anna), nil, ""); !refused(err, proto.CodeWindowClosed) || a.Owned() {
@@ -293,7 +293,7 @@ func TestEnrolmentThatWasNotStored(t *testing.T) {
 func TestNames(t *testing.T) {
 	a := openAuthority(t, newState(t))
 	for name, want := range map[string]error{
-		"Anna": nil, "Änne Müller": nil, "": ErrName, "a\nb": ErrName, "\xff": ErrName, strings.Repeat("x", naming.MaxBytes+1): ErrName,
+		"Anna": nil, "Änne Müller": nil, "": naming.ErrName, "a\nb": naming.ErrName, "\xff": naming.ErrName, strings.Repeat("x", naming.MaxBytes+1): naming.ErrName,
 	} {
 		if err := a.OpenWindow(time.Minute, name); !errors.Is(err, want) {
 			t.Errorf("%q: %v", name, err)

@@ -13,7 +13,3 @@ func (a *Authority) Ring() (entry uint64, err error) {
 	}
 	return a.journal.Append(atDevice.entry(accesslog.KindRing))
 }
-
-// EpochFolder returns the folder of the epoch's keys. Its files are overwritten and removed
-// when the epoch has ended. docs/protocol.md 5.10.
-func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.household.epoch) }

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -10,18 +12,71 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Provisioner sets how the device reaches its broker. Whether a client may do that is decided
-// before it is called. docs/protocol.md 3.11.
-type Provisioner interface {
-	// Ask answers a question and changes nothing. An error is a *proto.SetupProblem.
-	Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error)
-	// Apply tries settings. If they work, it keeps them durably, together with what enroll does
-	// for client: both or neither, also after a power cut. Else the settings of before are in
-	// force again, and the error is a *proto.SetupProblem or that of enroll.
-	Apply(ctx context.Context, client proto.ClientID, s proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error
-	// Settled is called when the client knows what was kept: from now on the device may start
-	// again with it.
-	Settled()
+// Join takes one client through the pairing while the window is open. Errors:
+// ErrWindowClosed, ErrPairingBusy, or what the pairing failed with.
+func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
+	w, err := a.enter(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.ctx, cancel)()
+	c := &conversation{Authority: a, window: w}
+	d := a.device()
+	d.Secret, d.Setup, d.Begun = a.identity.Label().Secret, c, w.pause
+	d.Enroll = func(_ context.Context, key envelope.PublicKey, card []byte) (pairing.Receipt, error) {
+		return a.enroll(w, key, card, "")
+	}
+	r, err := pairing.Respond(ctx, conn, d)
+	a.leave(w, err)
+	if c.settled { // whether or not the client got the receipt
+		a.provisioner.Settled()
+	}
+	if err != nil {
+		return fmt.Errorf("pair: %w", err)
+	}
+	a.log.Info("paired", "client", string(r.Client), "name", r.Name, "role", string(r.Role))
+	return nil
+}
+
+// device returns what the pairing needs to know of this device.
+func (a *Authority) device() pairing.Device {
+	return pairing.Device{
+		ID: a.identity.DeviceID(), Identity: a.identity.Signer(), Chain: a.identity.Chain(),
+		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
+	}
+}
+
+// enroll decides about a key that its holder has shown in window w. The first key of an epoch
+// becomes the owner; its enrolment is logged before it counts. code is the name of the code by
+// which the key was shown; empty if the client was there itself.
+func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code string) (pairing.Receipt, error) {
+	defer a.changes.begin()()
+	if w.ctx.Err() != nil {
+		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
+	}
+	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
+		return a.receipt(m), a.showed(m, code) // its first receipt may have been lost
+	}
+	if a.Owned() {
+		return pairing.Receipt{}, proto.Refuse(proto.CodeOwned)
+	}
+	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
+		Added: time.Now().UnixMilli(), Code: code, id: key.ClientID(), key: key}
+	_, err := a.changes.commit(nil, func(all *snapshot, index uint64) {
+		m.Entry = index
+		all.put(m)
+	}, accesslog.Entry{Kind: accesslog.KindPair, Client: m.id, Name: m.Name, Role: m.Role, Scopes: m.Scopes, Network: accesslog.NetLocal})
+	if err != nil {
+		return pairing.Receipt{}, err
+	}
+	a.report()
+	return a.receipt(m), nil
+}
+
+func (a *Authority) receipt(m *member) pairing.Receipt {
+	return pairing.Receipt{Role: m.Role, Name: m.Name, Broker: a.cfg.Broker(m.id)}
 }
 
 // conversation is the set-up by one client.
@@ -97,16 +152,3 @@ func (c *conversation) logSetup(client proto.ClientID, s proto.SetupSettings) er
 	_, err := c.changes.commit(nil, nil, e)
 	return err
 }
-
-// fixed is the Provisioner of a device that can't be set up.
-type fixed struct{}
-
-func (fixed) Ask(context.Context, proto.SetupAsk) (proto.SetupReply, error) {
-	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeFixed}
-}
-
-func (fixed) Apply(context.Context, proto.ClientID, proto.SetupSettings, func(proto.SetupStep), func() error) error {
-	return &proto.SetupProblem{Code: proto.CodeFixed}
-}
-
-func (fixed) Settled() {}
