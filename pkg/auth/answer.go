@@ -20,7 +20,8 @@ type outcome struct {
 
 func coded(c proto.Code) outcome { return outcome{code: c} }
 
-// outcome turns what a handler gave back into what the peer may know.
+// outcome returns the answer to what an operation returned. The client does not get the text
+// of an error.
 func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 	var body json.RawMessage
 	if err == nil && res.Body != nil {
@@ -48,7 +49,7 @@ func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
 func (g *Gate) reply(p *peer, j job, o outcome) {
 	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
 	if (p.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
-		g.tellFormer(j.request) // whatever it asked for while it was a member
+		g.tellFormer(j.request) // even if it was a member when it asked
 		return
 	}
 	m, highest := g.queues.addressee(p)
@@ -62,17 +63,18 @@ func (g *Gate) reply(p *peer, j job, o outcome) {
 	g.send(a, m.key)
 }
 
-// newAnswer gives a nonce to members only: who leaves takes none along that is live.
+// newAnswer makes an answer. Only members get a nonce: one that leaves must not keep a live
+// one.
 func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answer {
 	nonce := g.queues.nonces.fresh()
-	if g.members.get(m.id) == nil { // in this order, so that one of before is renewed
+	if g.members.get(m.id) == nil { // after the nonce, which is renewed when m is removed
 		nonce = ""
 	}
 	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
 		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m, g.authority.journal.noticed.Load())}
 }
 
-// tellFormer tells someone who was removed, and nothing else: no nonce, no log.
+// tellFormer answers a former member that it was removed. It gets no nonce and no proof.
 func (g *Gate) tellFormer(r proto.Request) {
 	if f := g.members.former(r.Issuer); f != nil {
 		g.send(proto.Answer{Issuer: g.device, Audience: f.id, Epoch: g.household.epoch, Re: r.ID, Code: proto.CodeRevoked}, f.key)
@@ -90,7 +92,7 @@ func (g *Gate) send(a proto.Answer, to envelope.PublicKey) {
 	if err == nil {
 		err = g.sender.Send(a.Audience, msg)
 	}
-	if err != nil { // the sender counts and reports: a broker can bring this about at will
+	if err != nil { // the sender counts and reports it: a broker can cause it at will
 		g.log.Debug("answer not sent", "client", string(a.Audience), "error", err)
 	}
 }

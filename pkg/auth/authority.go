@@ -85,9 +85,6 @@ func (a *Authority) Identity() *identity.Identity { return a.identity }
 // Epoch returns the household epoch and why it began.
 func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.household.reason }
 
-// Trio returns the signed household keys of the epoch. docs/protocol.md 2.4.
-func (a *Authority) Trio() []byte { return a.household.trio }
-
 // Statement returns the statement about the epoch that the identity has signed, for the
 // retained status. docs/protocol.md 2.7.
 func (a *Authority) Statement() (string, error) {

@@ -53,7 +53,7 @@ func (h *house) ended(old oldHome, reason string) {
 		h.t.Fatal(err)
 	}
 	identity, _ := h.a.Identity().Signer().Public().(*ecdsa.PublicKey)
-	if s, err := envelope.VerifyEpoch([]byte(text), identity); err != nil || s.Epoch != h.a.household.epoch || s.Reason != reason || s.Trio != string(h.a.Trio()) {
+	if s, err := envelope.VerifyEpoch([]byte(text), identity); err != nil || s.Epoch != h.a.household.epoch || s.Reason != reason || s.Trio != string(h.a.household.trio) {
 		h.t.Errorf("statement: %+v, %v", s, err)
 	}
 	msg, err := envelope.SealRequest(old.anna.request(proto.OpHello, nil, func(r *proto.Request) { r.Epoch = old.keys.epoch }), old.anna.sig, old.keys.enc.PublicKey())

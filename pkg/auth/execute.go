@@ -15,7 +15,7 @@ func (g *Gate) work(root context.Context, p *peer) {
 			continue
 		}
 		if j.again {
-			g.reply(p, j, j.first.outcome) // nobody writes it any more
+			g.reply(p, j, j.first.outcome) // nothing changes it any more
 			continue
 		}
 		o, executed := g.execute(root, p, j.request)
@@ -52,7 +52,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 	}
 	if d, ok := g.authority.granted(r); ok {
 		o := d.again(r)
-		return o, o.code == proto.CodeOK // another body must not take the place of the first
+		return o, o.code == proto.CodeOK // a request with another body must not replace the first
 	}
 	if code := g.decide(m, r, c); code != proto.CodeOK {
 		return coded(code), false
@@ -70,7 +70,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 	return o, !undone(o.code)
 }
 
-// decide reports whether a request may be carried out, or why not. It counts what is
+// decide returns whether a request may be carried out, or why not. It counts what is
 // limited, and logs a refusal.
 func (g *Gate) decide(m *member, r proto.Request, c call) proto.Code {
 	if c.bad || !validScopes(c.scopes) {
@@ -98,8 +98,7 @@ func (g *Gate) decide(m *member, r proto.Request, c call) proto.Code {
 	return proto.CodeOK
 }
 
-// logRefusal enters that a member asked for what it may not do, at most once a
-// minute. Only p's worker calls it.
+// logRefusal logs that a member asked for what it may not do, at most once a minute.
 func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code proto.Code) {
 	if !g.allowances.mayRefuse(m) {
 		return
@@ -108,13 +107,13 @@ func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code
 		Op: r.Op, Scopes: scopes, Network: accesslog.NetMQTT, Session: r.Session, Code: code})
 }
 
-// suspended reports whether c is the code of a right that will come back.
+// suspended reports whether a right with this code may come back.
 func suspended(c proto.Code) bool {
 	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
 }
 
-// undone reports whether c is a code with which a change answers that has changed nothing,
-// as far as is known, so that the request may be sent again.
+// undone reports whether a request with this code has changed nothing, as far as is known, so
+// that it may be sent again.
 func undone(c proto.Code) bool {
 	return c == proto.CodeStorage || c == proto.CodeStateChanged || c == proto.CodeInternal
 }
@@ -155,7 +154,7 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	return run(), true
 }
 
-// end logs how a session ended and forgets it.
+// end ends a session whose last write is done, and logs why it ended.
 func (g *Gate) end(m *member, r proto.Request, s *session, reason string) {
 	g.sessions.end(m.id, s)
 	_, _ = g.journal.Append(accesslog.Entry{Kind: accesslog.KindEnd, Client: m.id, Name: m.Name, // the journal reports its errors

@@ -73,12 +73,12 @@ func (g *Gate) Handle(op proto.Op, o Operation) { g.ops[op] = o }
 // String names the component.
 func (g *Gate) String() string { return "auth" }
 
-// Turn returns nil when the gate has come round: it has reviewed the sessions, and nothing
-// that it needs is held for long, the access log neither.
+// Turn returns nil when the gate has gone once through its loop, so that nothing that it needs
+// is blocked: sessions, queues, the access log.
 func (g *Gate) Turn(ctx context.Context) error { return g.turns.Turn(ctx) }
 
-// Account names the allowance that a client draws on: its own, or the one that all
-// guests of a member share; false for one that is no member. It takes no lock.
+// Account returns the name of the allowance that a client uses: its own, or the one that all
+// guests of a member share. It returns false if the client is no member. It takes no lock.
 func (g *Gate) Account(c proto.ClientID) (string, bool) {
 	m := g.members.get(c)
 	if m == nil {
@@ -87,16 +87,16 @@ func (g *Gate) Account(c proto.ClientID) (string, bool) {
 	return m.account(), true
 }
 
-// Drops is what was dropped since the start.
+// Drops returns the number of messages dropped since the start.
 func (g *Gate) Drops() accesslog.Drops { return since(g.drops.snapshot(), [dropKinds]uint64{}) }
 
-// Run takes requests until ctx ends. Then every right ends, and Run returns when
-// all that was living under one is done and its end is logged.
+// Run takes requests until ctx ends. Then every right ends, and Run returns when all sessions
+// have ended and their ends are logged.
 func (g *Gate) Run(ctx context.Context, ready func()) error {
 	root, cancel := context.WithCancel(ctx)
 	g.queues.open(root, g.work)
-	told, stop := make(chan struct{}), make(chan struct{})
-	go func() { defer close(told); g.sendNotices(stop) }()
+	sent, stop := make(chan struct{}), make(chan struct{})
+	go func() { defer close(sent); g.sendNotices(stop) }()
 	ready()
 	g.keepTime(ctx)
 	g.queues.close()
@@ -104,12 +104,11 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	g.queues.workers.Wait()
 	g.wg.Wait()
 	close(stop)
-	<-told
+	<-sent
 	return nil
 }
 
-// keepTime rotates the nonces, reports what was dropped, and looks whether rights
-// have ended.
+// keepTime rotates the nonces, reports what was dropped, and reviews the sessions.
 func (g *Gate) keepTime(ctx context.Context) {
 	rotate, report, review := time.NewTicker(nonceLife), time.NewTicker(hostilePeriod), time.NewTicker(reviewPeriod)
 	defer rotate.Stop()
@@ -123,7 +122,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 		case <-review.C:
 			g.sessions.review()
 			g.confirm()
-			g.notices.wakeUp() // some may have the right to hear only now
+			g.notices.wakeUp() // a suspension may have ended
 		case turned := <-g.turns:
 			g.sessions.review()
 			g.queues.idle()

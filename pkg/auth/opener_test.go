@@ -62,12 +62,12 @@ func TestRestartKeepsEverything(t *testing.T) {
 	a := openAuthority(t, state)
 	anna := newKeys(t)
 	enrol(t, a, anna, proto.ScopeView)
-	trio := string(a.Trio())
+	trio := string(a.household.trio)
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	b := openAuthority(t, state)
-	if epoch, _ := b.Epoch(); epoch != 1 || string(b.Trio()) != trio || b.members.get(anna.id) == nil || entryCount(t, b) != 1 {
+	if epoch, _ := b.Epoch(); epoch != 1 || string(b.household.trio) != trio || b.members.get(anna.id) == nil || entryCount(t, b) != 1 {
 		t.Errorf("epoch %d, members %d, entries %d", epoch, b.members.count(), entryCount(t, b))
 	}
 }
@@ -117,13 +117,13 @@ func TestDamageBeginsANewEpoch(t *testing.T) {
 			a := openAuthority(t, state)
 			anna := newKeys(t)
 			enrol(t, a, anna, proto.OwnerScopes()...)
-			old, oldTrio := a.household.epoch, string(a.Trio())
+			old, oldTrio := a.household.epoch, string(a.household.trio)
 			if err := errors.Join(a.Close(), c.harm(state)); err != nil {
 				t.Fatal(err)
 			}
 			b := openAuthority(t, state)
 			epoch, reason := b.Epoch()
-			if epoch <= old || string(b.Trio()) == oldTrio || b.Owned() || !strings.Contains(reason, c.reason) {
+			if epoch <= old || string(b.household.trio) == oldTrio || b.Owned() || !strings.Contains(reason, c.reason) {
 				t.Errorf("epoch %d after %d, owned %v, because %q", epoch, old, b.Owned(), reason)
 			}
 			if e := lastEntry(t, b); e.Kind != accesslog.KindEpoch || e.Epoch != epoch || e.Reason != reason {

@@ -16,15 +16,14 @@ type Operation interface {
 	read(body json.RawMessage) call
 }
 
-// None is the body of an operation that takes none. What a request has as its body is not
-// looked at.
+// None is the body of an operation that takes none. The body of the request is ignored.
 type None struct{}
 
 // Query is an operation that is answered, and then is over.
 type Query[B any] struct {
 	Optional bool                  // a request may have no body: it counts as the zero B
 	Scopes   func(B) []proto.Scope // the scopes that a body needs; nil: none
-	Check    func(Caller, B) error // what else speaks against it; nil: nothing
+	Check    func(Caller, B) error // returns a reason to refuse it, as an error; nil: there is none
 	Always   bool                  // answered for every member, whatever rights it has now
 	// Answer answers it. ctx ends with the call, or earlier if camd stops. An error that is
 	// a *proto.Refusal chooses the code of the answer, any other becomes CodeInternal.
@@ -32,8 +31,8 @@ type Query[B any] struct {
 }
 
 // Change is an operation that changes the household, and so appends to the access log.
-// Changes are decided and made one at a time: who was removed, or has not seen the newest
-// change, changes nothing any more.
+// Changes are decided and made one at a time: a client that was removed, or has not seen the
+// newest change, changes nothing any more.
 type Change[B any] struct {
 	Scopes func(B) []proto.Scope // as in Query
 	Effect func(B) Effect        // nil: always Neutral
@@ -75,7 +74,7 @@ type Running interface {
 // Result is what came of a Query or a Change.
 type Result struct {
 	Body  any     // of the answer, as JSON; nil for none
-	Entry *uint64 // its entry in the access log, if it made one
+	Entry *uint64 // its entry in the access log; nil: it has none
 }
 
 // Request is a request that was verified, is fresh, and is allowed.
@@ -96,8 +95,8 @@ type Request struct {
 // Caller is the member who made a request.
 type Caller struct {
 	Client  proto.ClientID
-	Account string         // the allowance that it draws on: see Gate.Account
-	Sponsor proto.ClientID // who answers for it: itself, or of a guest its parent
+	Account string         // the allowance that it uses: see Gate.Account
+	Sponsor proto.ClientID // who is responsible for it: itself, or for a guest its parent
 	Name    string
 	Role    proto.Role
 	Scopes  []proto.Scope
@@ -129,12 +128,12 @@ const (
 	kindSession
 )
 
-// call is one request for an operation, of which the body was read.
+// call is one request for an operation, with its body decoded.
 type call struct {
 	kind            kind
 	bad             bool // the body is not one that the operation takes
 	scopes          []proto.Scope
-	check           func(Caller) error // nil: nothing speaks against it
+	check           func(Caller) error // nil: there is none
 	always          bool
 	effect          Effect
 	suspendedGuests bool
@@ -167,7 +166,7 @@ func (s Session[B]) read(text json.RawMessage) call {
 	return c
 }
 
-// newCall decodes a body and asks what it needs.
+// newCall decodes a body and finds out what it needs.
 func newCall[B any](text json.RawMessage, optional bool, scopes func(B) []proto.Scope, check func(Caller, B) error) (c call, body *B) {
 	body = new(B)
 	switch {

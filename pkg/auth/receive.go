@@ -45,11 +45,11 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 
 const (
 	maxToken   = 64
-	maxInteger = 1<<53 - 1 // what every JSON reader keeps exactly, docs/protocol.md 1.5
+	maxInteger = 1<<53 - 1 // every JSON reader keeps it exactly, docs/protocol.md 1.5
 )
 
-// validToken reports whether s can be a jti or sid: 1 to 64 characters that need no
-// escaping anywhere. docs/protocol.md 5.1.
+// validToken reports whether s can be a jti or sid: 1 to 64 characters that never need to be
+// escaped. docs/protocol.md 5.1.
 func validToken(s string) bool {
 	for _, c := range []byte(s) {
 		switch {
