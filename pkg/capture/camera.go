@@ -52,16 +52,16 @@ type Camera struct {
 	way      way
 }
 
-// way is in which of a camera's formats its pictures come.
+// way is the choice among a camera's formats.
 type way struct {
-	plain  *atomic.Bool // raw pictures or motion JPEG are wanted rather than H.264
-	tried  atomic.Bool  // the stream was opened when they were
-	detour atomic.Bool  // and is of those, though the configuration would have H.264
+	plain  *atomic.Bool // raw pictures or motion JPEG are wanted instead of H.264
+	tried  atomic.Bool  // they were wanted when the stream was opened
+	detour atomic.Bool  // and the stream has them, though the configuration allows H.264
 	coded  atomic.Bool  // the stream is H.264
 	end    atomic.Pointer[context.CancelCauseFunc]
 }
 
-// New makes a camera that publishes to out. It opens nothing.
+// New returns a camera that publishes to out. It opens nothing.
 func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*media.AccessUnit]) (*Camera, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -92,19 +92,19 @@ func newSource(cfg Config, plain *atomic.Bool) (source, error) {
 // String names the component.
 func (c *Camera) String() string { return "capture" }
 
-// RequestKeyframe asks for an IDR. Requests made before it comes are one.
+// RequestKeyframe requests an IDR. Requests before it comes count as one.
 func (c *Camera) RequestKeyframe() { c.keyframe.Store(true) }
 
-// SetBitrate asks for a bitrate in bit/s, at most the configured one; 0 goes back
-// to that. It stays through a reopening of the camera.
+// SetBitrate sets the bitrate in bit/s, at most the configured one; 0 is the configured one.
+// It stays when the camera is opened again.
 func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
 
 // SetPrivacy closes the camera and keeps it closed until SetPrivacy(false), for privacy mode.
 // SetPrivacy(true) returns once the device is closed and its last picture published.
 func (c *Camera) SetPrivacy(on bool) { c.shutter.SetClosed(on) }
 
-// Format returns the encoding; ok is false until it is known. It stays known while a
-// camera that failed is away.
+// Format returns the encoding; ok is false until it is known. It stays known after the
+// camera has failed.
 func (c *Camera) Format() (media.VideoFormat, bool) {
 	if f := c.format.Load(); f != nil {
 		return *f, true
@@ -112,7 +112,7 @@ func (c *Camera) Format() (media.VideoFormat, bool) {
 	return media.VideoFormat{}, false
 }
 
-// target is the bitrate to encode at now.
+// target returns the bitrate to encode at now.
 func (c *Camera) target() int {
 	if b := int(c.bitrate.Load()); b > 0 {
 		return min(max(b, minBitrate), c.cfg.bitrate())
@@ -120,7 +120,7 @@ func (c *Camera) target() int {
 	return c.cfg.bitrate()
 }
 
-// setFormat publishes a format if it is another one.
+// setFormat publishes a format if it has changed.
 func (c *Camera) setFormat(f media.VideoFormat) {
 	if old := c.format.Load(); old != nil && *old == f {
 		return
@@ -130,8 +130,8 @@ func (c *Camera) setFormat(f media.VideoFormat) {
 		"profile_level_id", f.ProfileLevelID, "can_force_idr", f.CanForceIDR)
 }
 
-// Run captures until ctx ends. It serves at once: a camera that isn't there is a
-// condition of health, not a failure of the component.
+// Run captures until ctx ends. It serves at once: a missing camera is reported by health and
+// is not a failure of the component.
 func (c *Camera) Run(ctx context.Context, ready func()) error {
 	ready()
 	pause := backoff.Backoff{First: firstPause, Max: maxPause}
@@ -146,7 +146,7 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 			continue
 		}
 		if errors.Is(err, errOtherWay) {
-			continue // at once: who waits for a picture gets one
+			continue // at once: somebody waits for a picture
 		}
 		if time.Since(began) > goodSpell {
 			pause.Reset()
@@ -171,7 +171,7 @@ func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
 	}
 }
 
-// report tells people the reason, and the log the chain, once.
+// report sets the sentence for people in health, and logs the whole error once.
 func (c *Camera) report(err error) {
 	sentence := explain(err)
 	if c.health.Status().Reason != sentence {
@@ -180,8 +180,7 @@ func (c *Camera) report(err error) {
 	c.health.Set(health.Failed, sentence)
 }
 
-// capture opens the source and publishes until it fails or ctx ends; the source is
-// closed when it returns.
+// capture opens the source and publishes until it fails or ctx ends. It closes the source.
 func (c *Camera) capture(ctx context.Context) (err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -195,16 +194,18 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 			c.log.Debug("camera did not close cleanly", "error", e)
 		}
 	}()
-	if !c.way.begin(s.shape()) {
+	sh := s.shape()
+	if !c.way.begin(sh) {
 		return errOtherWay
 	}
-	st, err := newStage(c, s)
-	if err != nil {
+	var st stage
+	if sh.coded {
+		st = newPassThrough(c, s)
+	} else if st, err = newEncode(c, sh); err != nil {
 		return err
 	}
 	defer st.close()
 	defer context.AfterFunc(ctx, s.interrupt)()
-	sh := s.shape()
 	c.log.Info("camera opened", "camera", sh.where, "rate", sh.rate)
 	w := newWatch(c, s, st)
 	defer w.end()
@@ -215,23 +216,15 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	return err
 }
 
-// A stage brings pictures to the feed.
+// stage publishes pictures to the feed.
 type stage interface {
-	// take handles one picture. good reports whether the picture was usable; one that
-	// isn't is dropped. The error says why if it is an h264.ErrDamaged; any other ends
-	// the stream.
+	// take handles one picture. good reports whether the picture was usable; otherwise it
+	// is dropped, and an h264.ErrDamaged says why. Any other error ends the stream.
 	take(p picture) (good bool, err error)
-	// trouble says what viewers miss though pictures come; OK and "" if nothing.
+	// trouble returns what viewers miss though pictures come; OK and "" if nothing.
 	trouble() (health.State, string)
-	// close frees what take needs, and take makes it again.
+	// close frees memory. take allocates it again.
 	close()
-}
-
-func newStage(c *Camera, s stream) (stage, error) {
-	if s.shape().coded {
-		return newPassThrough(c, s), nil
-	}
-	return newEncode(c, s.shape())
 }
 
 func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
@@ -254,7 +247,7 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 	}
 }
 
-// rest waits until pictures are wanted, or one is asked for, without an encoder.
+// rest waits, without an encoder, until pictures are wanted or one is requested.
 func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
 	if c.out.Wanted() || c.asked() {
 		return

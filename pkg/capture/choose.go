@@ -9,9 +9,8 @@ import (
 	"github.com/camd-project/camd/pkg/capture/v4l2"
 )
 
-// usable lists the pixel formats that camd can use, best first: H.264 costs
-// nothing more, of raw formats those that need no conversion come first, and
-// decoding JPEG costs most.
+// usable lists the pixel formats that camd can use, best first: H.264 needs no encoder, some
+// raw formats need no conversion, and decoding JPEG costs most.
 var usable = []struct {
 	pixel  v4l2.PixelFormat
 	config string      // the value of Config.Format that allows it
@@ -35,8 +34,8 @@ func layoutOf(p v4l2.PixelFormat) h264.Layout {
 	return 0
 }
 
-// choose picks the mode that comes nearest to what is configured: first its size,
-// then its rate, then the order of formats. ok is false if no format can be used.
+// choose returns the mode nearest to the configuration: by size, then by rate, then by the
+// order of formats. ok is false if no format can be used.
 func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 	var all []v4l2.Mode
 	for _, u := range usable {
@@ -60,7 +59,7 @@ func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 	}), true
 }
 
-// formatPlain is every format but H.264. No configuration has it.
+// formatPlain is every format but H.264. It can't be configured.
 const formatPlain = "plain"
 
 // takes reports whether the configuration allows a format.
@@ -68,7 +67,7 @@ func (c Config) takes(format string) bool {
 	return c.Format == FormatAuto || c.Format == format || c.Format == formatPlain && format != FormatH264
 }
 
-// modes lists one mode for each size of a format, with the best rate there is.
+// modes returns one mode for each size of a format, with the best rate.
 func modes(f v4l2.Format, cfg Config) (l []v4l2.Mode) {
 	for _, s := range f.Sizes {
 		m := v4l2.Mode{Pixel: f.Pixel, Rate: bestRate(s.Rates, float64(cfg.Rate))}
@@ -81,8 +80,8 @@ func modes(f v4l2.Format, cfg Config) (l []v4l2.Mode) {
 	return l
 }
 
-// bestRate is the lowest that reaches the wanted rate, else the highest; the
-// wanted one itself if the driver lists none.
+// bestRate returns the lowest rate that reaches the wanted one, or the highest; or the
+// wanted one if the driver lists none.
 func bestRate(rates []float64, want float64) float64 {
 	best := 0.0
 	for _, r := range rates { // in rising order

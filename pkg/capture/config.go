@@ -35,7 +35,7 @@ const (
 	deviceAuto = "auto"
 )
 
-// DefaultConfig is a camera found by itself.
+// DefaultConfig returns the default values: a camera that is found automatically.
 func DefaultConfig() Config {
 	return Config{
 		Source: SourceV4L2, Device: deviceAuto, Format: FormatAuto,
@@ -43,8 +43,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// errConfig marks what only shows across fields; single values are restricted by
-// their allow tags.
+// errConfig is for errors across fields; single values are restricted by their allow tags.
 var errConfig = errors.New("capture configuration")
 
 func (c Config) check() error {
@@ -65,5 +64,5 @@ func (c Config) check() error {
 
 func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
 
-// keyframe is the keyframe interval in frames at a rate.
+// keyframe returns the keyframe interval in frames at a rate.
 func (c Config) keyframe(rate float64) int { return max(int(float64(c.KeyframeSeconds)*rate+0.5), 1) }

@@ -15,7 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// driver is V4L2, or a test's.
+// driver is V4L2, or a fake one in tests.
 type driver interface {
 	Paths() ([]string, error)
 	Describe(path string, width, height int) (v4l2.Device, error)
@@ -50,8 +50,8 @@ func (kernel) Prepare(path string, m v4l2.Mode, newest bool) (capturer, error) {
 	return s, nil
 }
 
-// deviceSource opens a V4L2 camera, and finds it again by its bus path when its
-// number changed.
+// deviceSource opens a V4L2 camera, and finds it again by its bus path if its number has
+// changed.
 type deviceSource struct {
 	cfg    Config
 	driver driver
@@ -75,8 +75,8 @@ func (d *deviceSource) open() (stream, error) {
 	return s, nil
 }
 
-// startWanted starts a camera in mode, or for as long as H.264 is not wanted in another
-// one that it has, if that can be.
+// startWanted starts a camera in mode or, while H.264 is not wanted, in another of its modes
+// if possible.
 func (d *deviceSource) startWanted(dev v4l2.Device, mode v4l2.Mode) (stream, error) {
 	tried := d.plain != nil && d.plain.Load()
 	if tried && mode.Pixel == v4l2.H264 {
@@ -97,7 +97,7 @@ func (d *deviceSource) startWanted(dev v4l2.Device, mode v4l2.Mode) (stream, err
 	return s, nil
 }
 
-// find looks for the camera that worked before, then for the configured one.
+// find returns the camera that worked before or, if it is gone, the configured one.
 func (d *deviceSource) find() (v4l2.Device, v4l2.Mode, error) {
 	paths, err := d.driver.Paths()
 	if err != nil {
@@ -114,14 +114,14 @@ func (d *deviceSource) find() (v4l2.Device, v4l2.Mode, error) {
 	return search.result()
 }
 
-// search looks at one device after the other.
+// search chooses among devices.
 type search struct {
 	want Config
 	last v4l2.Device
 
 	known, first *candidate // the camera that worked before; the first that fits
-	looked       []string   // what was seen, for people
-	cause        error      // the first one that isn't "no camera"
+	looked       []string   // the devices, for people to read
+	cause        error      // the first error that isn't "no camera"
 }
 
 type candidate struct {
@@ -161,7 +161,7 @@ func (s *search) skip(path string, dev v4l2.Device, err error) {
 	}
 }
 
-// configured reports whether the configuration means this device.
+// configured reports whether the device is the configured one.
 func (s *search) configured(path string, dev v4l2.Device) bool {
 	switch want := s.want.Device; {
 	case want == deviceAuto:
@@ -241,7 +241,7 @@ func (s *deviceStream) grab() (picture, error) {
 	return picture{data: f.Data, pts: f.PTS, lost: f.Lost, damaged: f.Damaged}, err
 }
 
-// describe logs what the driver set.
+// describe sets the shape by what the driver has set.
 func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 	m, stride := s.Got()
 	rate := m.Rate
@@ -263,8 +263,8 @@ func (s *deviceStream) lose(format string, args ...any) {
 	s.is.losses = append(s.is.losses, fmt.Sprintf(format, args...))
 }
 
-// mirror flips by the driver's controls where it has them, which costs nothing;
-// raw pictures are flipped on their way to the encoder otherwise.
+// mirror flips pictures by the driver's controls, which costs nothing. If it has none, raw
+// pictures are flipped before they are encoded.
 func (s *deviceStream) mirror(cfg Config) {
 	for _, f := range []struct {
 		control v4l2.Control
@@ -290,8 +290,8 @@ func (s *deviceStream) mirror(cfg Config) {
 	}
 }
 
-// configureCoder asks for a stream that live video can use. A camera without these
-// controls sends what it is made to send, and B-frames are refused when they come.
+// configureCoder sets the camera's encoder up for live video. Controls that it lacks are
+// skipped, and B-frames are refused when they come.
 func (s *deviceStream) configureCoder(cfg Config) {
 	interval := cfg.keyframe(s.is.rate)
 	for _, c := range []struct {

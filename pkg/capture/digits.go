@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// segments says which of the seven segments make a digit: top, upper right, lower
-// right, bottom, lower left, upper left, middle, from the lowest bit on.
+// segments are the seven segments of each digit: top, upper right, lower right, bottom,
+// lower left, upper left, middle, from the lowest bit on.
 var segments = [10]byte{0x3f, 0x06, 0x5b, 0x4f, 0x66, 0x6d, 0x7d, 0x07, 0x7f, 0x6f}
 
-// digits draws a clock, HH:MM:SS.mmm, on a black ground in the middle.
+// digits draws a clock, HH:MM:SS.mmm, on black in the middle.
 func (d *drawing) digits(t time.Time) {
 	unit := max(d.cfg.Width/80&^1, 2) // a segment's thickness
 	wide, tall := 5*unit, 8*unit

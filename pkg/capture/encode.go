@@ -13,12 +13,12 @@ import (
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
-// lookEvery is how often a picture is converted while nobody wants any, so that a
-// camera whose pictures can't be used is found at once and not by who wants to see.
+// lookEvery is how often a picture is converted while nobody wants any, so that unusable
+// pictures are noticed before somebody wants to watch.
 const lookEvery = 10 * time.Second
 
-// encode makes H.264 of pictures while the feed is wanted. An encoder lives no
-// longer than that: its buffers are large, and a new one begins with an IDR.
+// encode encodes pictures to H.264 while the feed is wanted. The encoder exists only as
+// long: its buffers are large, and a new one begins with an IDR.
 type encode struct {
 	camera  *Camera
 	tempo   tempo
@@ -26,20 +26,20 @@ type encode struct {
 	pools   pools
 
 	looked time.Duration // when a picture was last converted
-	usable bool          // and that it could be
+	usable bool          // that picture could be converted
 	size   image.Point   // of the pictures
-	other  image.Point   // that the last picture had instead
+	other  image.Point   // the different size of the last picture
 
 	encoder *h264.Encoder // nil while nobody wants pictures
 	made    float64       // the rate that the encoder was made for
 	bitrate int           // the encoder's, at that rate
-	target  int           // what it is to make at the real one
-	key     bool          // an IDR was asked for and has not come yet
-	keyed   time.Duration // when the last one came
+	target  int           // the wanted bitrate, at the real rate
+	key     bool          // an IDR was requested and has not come yet
+	keyed   time.Duration // when the last IDR came
 }
 
-// newEncode tries the encoder once, so that its format and faults are known
-// before anyone watches.
+// newEncode tries the encoder once, so that its format and faults are known before anybody
+// watches.
 func newEncode(c *Camera, sh shape) (*encode, error) {
 	conv, err := h264.NewConverter(sh.raw)
 	if err != nil {
@@ -71,24 +71,24 @@ func (e *encode) begin() error {
 	return err
 }
 
-// The rates that openh264 can be made for, and by how much the real one may be another
-// before it is made again, which costs an IDR.
+// The rates that openh264 can be made for, and the factor by which the real rate may differ
+// before a new encoder is made, which costs an IDR.
 const (
 	minMade, maxMade = 1, 60
 	remake           = 1.3
 )
 
-// pace is the rate to make an encoder for.
+// pace returns the rate to make an encoder for.
 func (e *encode) pace() float64 { return min(max(e.tempo.rate(), minMade), maxMade) }
 
-// scaled is what to ask of the encoder, which counts pictures and not seconds, so that
-// the target is met at the real rate. By more than remake it would also change the
-// level in the stream.
+// scaled returns the bitrate to set so that the target is met at the real rate, because the
+// encoder counts pictures and not seconds. A factor above remake would also change the level
+// in the stream.
 func (e *encode) scaled() int {
 	return int(float64(e.target) * min(max(e.made/e.tempo.rate(), 1/remake), remake))
 }
 
-// outpaced reports whether the encoder is to be made again.
+// outpaced reports whether the rate has changed so much that a new encoder is needed.
 func (e *encode) outpaced() bool {
 	r := e.pace()
 	return e.tempo.kept.n >= meterMemory && (r > e.made*remake || r < e.made/remake)
@@ -140,17 +140,17 @@ func (e *encode) take(p picture) (good bool, err error) {
 	return true, e.publish(data, p)
 }
 
-// due reports whether to look at a picture that nobody wants. After one that could
-// not be used that is each, until one can.
+// due reports whether to convert a picture that nobody wants. After an unusable one that is
+// every picture, until one is usable.
 func (e *encode) due(now time.Duration) bool {
 	return !e.usable || now-e.looked >= lookEvery
 }
 
-// errResized means that one picture had another size than those before.
+// errResized means that one picture had a different size.
 var errResized = fmt.Errorf("picture of another size than those before: %w", h264.ErrDamaged)
 
-// picture converts a picture. A JPEG has the size that it says, and not the driver's;
-// a change counts when it comes twice, since an encoder is made again for it.
+// picture converts a picture. A JPEG has the size in its header, not the driver's. A change
+// counts only if it comes twice, since it needs a new encoder.
 func (e *encode) picture(p picture) (*image.YCbCr, error) {
 	first := e.looked == 0
 	e.looked, e.usable = p.pts, false
@@ -172,13 +172,13 @@ func (e *encode) picture(p picture) (*image.YCbCr, error) {
 	return pic, nil
 }
 
-// late reports whether the keyframe that is due can't wait for the next picture.
+// late reports whether a keyframe is due before the next picture.
 func (e *encode) late(now time.Duration) bool {
 	next := now + time.Duration(float64(time.Second)/e.tempo.rate())
 	return next > e.keyed+time.Duration(e.camera.cfg.KeyframeSeconds)*time.Second
 }
 
-// adjust has an encoder that makes the bitrate which is asked for.
+// adjust makes an encoder if necessary, and sets its bitrate.
 func (e *encode) adjust() error {
 	if e.encoder == nil || e.outpaced() {
 		e.close()
@@ -194,7 +194,7 @@ func (e *encode) adjust() error {
 	return e.encoder.SetBitrate(bps)
 }
 
-// bitrateSlack is by how much the bitrate may be wrong before the encoder is told.
+// bitrateSlack is by how much the bitrate may be wrong before it is set again.
 const bitrateSlack = 0.05
 
 func (e *encode) publish(data []byte, p picture) error {
@@ -217,7 +217,7 @@ func (e *encode) publish(data []byte, p picture) error {
 
 var errNoSPS = errors.New("encoder made no parameter set")
 
-// learn publishes the format of what the encoder makes.
+// learn publishes the format of the encoder's stream.
 func (e *encode) learn(data []byte) error {
 	sps := avc.SetsIn(data).SPS(data)
 	if sps == nil {
@@ -233,5 +233,5 @@ func (e *encode) learn(data []byte) error {
 	return nil
 }
 
-// trouble is none: what the encoder makes has keyframes.
+// trouble returns none: the encoder makes keyframes.
 func (e *encode) trouble() (health.State, string) { return health.OK, "" }

@@ -8,15 +8,14 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// ErrCoded means that the camera gives its pictures as H.264 alone, which camd does not
-// decode.
+// ErrCoded means that the camera gives only H.264, which camd does not decode.
 var ErrCoded = errors.New("the camera gives its pictures as H.264 alone")
 
-// errOtherWay ends a stream that is to be opened in another format.
+// errOtherWay ends a stream that must be opened in another format.
 var errOtherWay = errors.New("the pictures are wanted in another format")
 
-// Gray returns the luma of the camera's picture of this moment, in a copy: what the
-// encoder is given. An error is ErrCoded, a *proto.Refusal, or the cause of ctx's end.
+// Gray returns a copy of the luma of the camera's present picture. An error is ErrCoded, a
+// *proto.Refusal, or the cause of ctx's end.
 func (c *Camera) Gray(ctx context.Context) (*image.Gray, error) {
 	if c.way.coded.Load() {
 		return nil, ErrCoded
@@ -34,10 +33,10 @@ func (c *Camera) Gray(ctx context.Context) (*image.Gray, error) {
 	return &image.Gray{Pix: s.raw.Y, Stride: s.raw.YStride, Rect: s.raw.Rect}, nil
 }
 
-// Plain has a camera that also gives raw pictures or motion JPEG give those, so that Gray
-// works, until it is called with false. Where that is a change the camera is opened again, which
-// who is watching sees as a short gap. One that gives H.264 alone goes on with that, and so
-// does one whose configuration asks for H.264.
+// Plain makes a camera that can give raw pictures or motion JPEG give those, so that Gray
+// works, until Plain(false). If that is a change the camera is opened again, which viewers
+// see as a short gap. A camera that gives only H.264, or is configured for it, goes on with
+// that.
 func (c *Camera) Plain(on bool) {
 	if c.cfg.Format == FormatH264 {
 		return
@@ -50,7 +49,7 @@ func (c *Camera) Plain(on bool) {
 	}
 }
 
-// wrong reports whether the stream is not what is wanted and could be.
+// wrong reports whether the stream does not have the wanted format and could have it.
 func (w *way) wrong() bool {
 	if w.plain.Load() {
 		return w.coded.Load() && !w.tried.Load()
@@ -58,8 +57,9 @@ func (w *way) wrong() bool {
 	return w.detour.Load()
 }
 
-// begin notes how a stream was opened. It reports whether that is still as wanted: who
-// changes what is wanted looks at what is noted, and this the other way round.
+// begin notes how a stream was opened, and reports whether that is still wanted. It stores
+// first and then reads what is wanted, and Plain does the opposite, so that no change is
+// missed.
 func (w *way) begin(sh shape) bool {
 	w.tried.Store(sh.plainTried)
 	w.detour.Store(sh.plainTried && !sh.coded)

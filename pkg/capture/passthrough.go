@@ -10,16 +10,16 @@ import (
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
-// Idle access units that are kept for use again: enough for a ring that holds
-// all since the last IDR. Those of keyframes have a pool of their own, or in time
-// every buffer would have a keyframe's size.
+// Numbers of pooled access units: enough for a packet buffer that holds all since the last
+// IDR. Keyframes have a pool of their own; otherwise every buffer would grow to a keyframe's
+// size in time.
 const (
 	pooledKeys   = 8
 	pooledOthers = 256
 )
 
-// keyPatience is how long a camera may send pictures before its first IDR, whose
-// interval some cameras set to many seconds.
+// keyPatience is how long a camera may send pictures before its first IDR. Some cameras have
+// an IDR interval of many seconds.
 const keyPatience = 30 * time.Second
 
 type pools struct{ keys, others *media.Pool[media.AccessUnit] }
@@ -38,21 +38,21 @@ func (p pools) get(key bool, pts time.Duration) *media.AccessUnit {
 	return u
 }
 
-// passThrough publishes H.264 as it comes, copied once. Its parts: cutting buffers
-// into access units where a camera doesn't, and parameter sets before every IDR and
-// recovery point, so that a decoder can start there.
+// passThrough publishes H.264 as it comes, copied once. It cuts buffers into access units
+// if the camera does not, and puts parameter sets before every IDR and recovery point, so
+// that a decoder can start there.
 type passThrough struct {
 	camera  *Camera
 	shape   shape
 	coder   coder // nil: the encoder can't be controlled
 	pools   pools
-	bitrate int // last asked of the coder
+	bitrate int // last set
 
-	sets      avc.Sets          // all that came
-	sps       []byte            // that of the format
+	sets      avc.Sets          // all that have come
+	sps       []byte            // of the format
 	started   bool              // a start with its parameter sets was published
 	began     time.Duration     // when the first picture came
-	refreshed time.Duration     // when an IDR was last asked for by refresh
+	refreshed time.Duration     // when refresh last requested an IDR
 	last      *media.AccessUnit // the last IDR published, retained; nil: none yet
 	starts    starts
 
@@ -88,8 +88,11 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	}
 	p.shoot(pic.pts)
 	p.control()
-	if err == nil && p.keyless(pic.pts) {
-		err = errNoKey
+	if err == nil && p.began == 0 {
+		p.began = pic.pts
+	}
+	if err == nil && !p.started && pic.pts-p.began > keyPatience {
+		err = errNoKey // nobody will ever see a picture
 	}
 	if errors.Is(err, errGarbled) {
 		return false, nil // perhaps only this picture is
@@ -97,16 +100,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	return err == nil, err
 }
 
-// keyless reports whether pictures came for so long without a start that nobody will
-// ever see one.
-func (p *passThrough) keyless(now time.Duration) bool {
-	if p.began == 0 {
-		p.began = now
-	}
-	return !p.started && now-p.began > keyPatience
-}
-
-// errGarbled marks H.264 that can't be read.
+// errGarbled means that H.264 can't be parsed.
 var errGarbled = errors.New("garbled H.264")
 
 // wholePictures reports whether a buffer begins where an access unit may.
@@ -116,9 +110,8 @@ func wholePictures(b []byte) bool {
 	return len(u.Data) == len(head) && !u.Partial
 }
 
-// takeWhole publishes the pictures of a buffer. Where it holds several, they came since
-// the buffer before: the driver's rate, by which they could be told apart as well, may
-// be wrong.
+// takeWhole publishes the pictures of a buffer. If there are several, their times are spread
+// over the time since the buffer before, because the driver's rate may be wrong.
 func (p *passThrough) takeWhole(pic picture) error {
 	u, rest := avc.NextUnit(pic.data)
 	later := 0 // pictures after u
@@ -145,9 +138,9 @@ func (p *passThrough) takeWhole(pic picture) error {
 	return nil
 }
 
-// takeLoose publishes a picture only when the next one begins, which costs a
-// buffer's delay. A picture has the time of the buffer in which it began. That a
-// camera needs this shows only in its second buffer: its first picture is lost.
+// takeLoose publishes a picture only when the next one begins, which delays it by a buffer.
+// A picture has the time of the buffer in which it began. That a camera needs this is seen
+// only at its second buffer, so its first picture is lost.
 func (p *passThrough) takeLoose(pic picture) error {
 	if err := p.split.Write(pic.data); err != nil {
 		return errors.Join(errGarbled, err)
@@ -189,8 +182,8 @@ func (p *passThrough) unit(u avc.Unit, pts time.Duration) error {
 	return nil
 }
 
-// refresh asks for an IDR on the camera's own account, which a camera that loses
-// pictures all the time must not overdo.
+// refresh requests an IDR because one is needed, but not too often from a camera that loses
+// pictures all the time.
 func (p *passThrough) refresh(now time.Duration) {
 	if p.refreshed == 0 || now-p.refreshed >= refreshEvery {
 		p.refreshed = now
@@ -219,7 +212,7 @@ func (p *passThrough) publish(u avc.Unit, start bool, pts time.Duration) {
 	out.Release()
 }
 
-// remember keeps the last IDR for pictures on request.
+// remember keeps the last IDR for Picture.
 func (p *passThrough) remember(u *media.AccessUnit) {
 	if p.last != nil {
 		p.last.Release()
@@ -227,15 +220,15 @@ func (p *passThrough) remember(u *media.AccessUnit) {
 	p.last = u
 }
 
-// show hands the last IDR to who asked for a picture.
+// show answers requests for a picture with the last IDR.
 func (p *passThrough) show() {
 	if p.camera.asked() {
 		p.camera.hand(func() shot { return shot{unit: bytes.Clone(p.last.Data)} })
 	}
 }
 
-// shoot sees to it that who asked for a picture gets one: the next IDR, which is new,
-// where the camera makes one when asked, else the last one.
+// shoot answers requests for a picture: with the next IDR, if the camera makes one when
+// asked, or with the last one.
 func (p *passThrough) shoot(now time.Duration) {
 	switch {
 	case !p.camera.asked():
@@ -254,7 +247,7 @@ func withoutDelimiter(unit []byte) []byte {
 	return unit
 }
 
-// describe publishes the format that a key frame's SPS, if it has one, names.
+// describe publishes the format in a keyframe's SPS, if there is one.
 func (p *passThrough) describe(sps []byte) error {
 	if sps == nil || bytes.Equal(sps, p.sps) {
 		return nil
@@ -272,7 +265,7 @@ func (p *passThrough) describe(sps []byte) error {
 	return nil
 }
 
-// control hands what was asked for to the camera's encoder.
+// control passes requests to the camera's encoder.
 func (p *passThrough) control() {
 	bps, key := p.camera.target(), p.camera.keyframe.Swap(false)
 	if p.coder == nil {

@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	shotPatience = 3 * time.Second // how long a picture is waited for
-	shotQueue    = 4               // requests for one that the camera has not seen yet
-	maxStill     = 192 << 10       // bytes of a JPEG; what is larger is made coarser
+	shotPatience = 3 * time.Second // how long to wait for a picture
+	shotQueue    = 4               // requests that the camera has not seen yet
+	maxStill     = 192 << 10       // bytes of a JPEG; a larger one is compressed more
 )
 
-// shot is one picture for somebody who asked, a copy of its own.
+// shot is a copy of one picture, for one request.
 type shot struct {
 	raw  *image.YCbCr // 4:2:0 in video's range
 	unit []byte       // or an access unit with an IDR and its parameter sets
 }
 
-// Picture returns the camera's picture of this moment: what the encoder is given, as a
-// JPEG, or, of a camera that gives H.264, its last IDR as an MP4 of one picture; where
-// an IDR can be asked for that is the next one. kind is proto.PictureJPEG or PictureMP4,
-// data at most proto.MaxPicture bytes. The camera's goroutine only makes a copy; the
-// rest is done here. An error is a *proto.Refusal, the cause of ctx's end, or a fault.
+// Picture returns the camera's present picture, as a JPEG. Of a camera that gives H.264 it
+// returns an IDR as an MP4 of one picture: the next one, if an IDR can be requested, or the
+// last one. kind is proto.PictureJPEG or PictureMP4, and data has at most proto.MaxPicture
+// bytes. The camera's goroutine only makes a copy; the rest is done here. An error is a
+// *proto.Refusal, the cause of ctx's end, or a fault.
 func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err error) {
 	s, err := c.shoot(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err err
 	return data, kind, nil
 }
 
-// shoot asks the camera's goroutine and waits.
+// shoot requests a picture from the camera's goroutine and waits for it.
 func (c *Camera) shoot(ctx context.Context) (shot, error) {
 	closed, changed := c.shutter.Closed()
 	if closed {
@@ -84,10 +84,10 @@ func (c *Camera) shoot(ctx context.Context) (shot, error) {
 	}
 }
 
-// asked reports whether somebody waits for a picture. It costs a frame next to nothing.
+// asked reports whether somebody waits for a picture. It is cheap enough for each frame.
 func (c *Camera) asked() bool { return len(c.shots) > 0 }
 
-// hand gives everyone who waits a copy of their own. Only the camera's goroutine calls it.
+// hand sends a copy to each request. Only the camera's goroutine calls it.
 func (c *Camera) hand(copied func() shot) {
 	for {
 		select {
@@ -99,9 +99,8 @@ func (c *Camera) hand(copied func() shot) {
 	}
 }
 
-// forget drops the requests that a camera which failed left unanswered, so that they
-// don't fill the queue while it is away. Who asks during the pause that follows may be
-// in time for its return.
+// forget drops the unanswered requests of a camera that has failed, so that they don't fill
+// the queue. A request during the following pause may be in time for the camera's return.
 func (c *Camera) forget() {
 	for {
 		select {
@@ -127,8 +126,8 @@ func copyPicture(m *image.YCbCr) *image.YCbCr {
 	return out
 }
 
-// still makes a JPEG of at most maxStill bytes: coarser, then smaller, until it fits.
-// m is changed.
+// still returns a JPEG of at most maxStill bytes, at lower quality and then at a smaller
+// size until it fits. It changes m.
 func still(m *image.YCbCr) ([]byte, error) {
 	spread(m)
 	for {
@@ -145,8 +144,8 @@ func still(m *image.YCbCr) ([]byte, error) {
 	}
 }
 
-// spread brings a picture from video's range of values to that of JPEG, which is the
-// full one (ITU-T T.871 section 7, BT.601).
+// spread converts a picture from video's range of values to JPEG's, which is the full range
+// (ITU-T T.871 section 7, BT.601).
 func spread(m *image.YCbCr) {
 	for i, v := range m.Y {
 		m.Y[i] = fullLuma[v]
@@ -169,7 +168,7 @@ func fullRanges() (luma, chroma [256]byte) {
 	return luma, chroma
 }
 
-// half makes a picture of half the size, even on both sides.
+// half returns a picture of half the size, even on both sides.
 func half(m *image.YCbCr) *image.YCbCr {
 	w, h := m.Rect.Dx()/2&^1, m.Rect.Dy()/2&^1
 	out := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
@@ -187,7 +186,7 @@ func half(m *image.YCbCr) *image.YCbCr {
 	return out
 }
 
-// movie makes an MP4 of one access unit.
+// movie returns an MP4 of one access unit.
 func movie(unit []byte) ([]byte, error) {
 	u, _ := avc.NextUnit(unit)
 	sps, pps := avc.SetsIn(u.Data).Of(u.Data)

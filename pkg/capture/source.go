@@ -43,12 +43,12 @@ type shape struct {
 	raw      h264.Source // layout and size of data, and the mirroring that is left to do
 	rate     float64     // frames per second
 	forceIDR bool        // a coded stream whose encoder makes an IDR when asked
-	rests    bool        // nobody misses pictures while none are wanted
+	rests    bool        // capturing may stop while no pictures are wanted
 	driven   bool        // a driver was asked for size and rate, and may give others
-	// plainTried tells that raw pictures or motion JPEG were wanted rather than H.264;
-	// coded, that there are none.
+	// plainTried is set if raw pictures or motion JPEG were wanted instead of H.264; with
+	// coded, there are none.
 	plainTried bool
-	losses     []string // sentences about what was asked for and isn't had
+	losses     []string // sentences about what was configured and is missing
 }
 
 var errInterrupted = errors.New("interrupted")

@@ -8,17 +8,17 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// startPatience is how far apart pictures may be at which a decoder can start, or how
-// long one may take to show all from a recovery point, before people are told.
+// startPatience is how far apart the pictures may be at which a decoder can start, and how
+// long it may take to be complete from a recovery point, before health reports it.
 const startPatience = 10 * time.Second
 
-// gap measures how far apart something comes.
+// gap measures how far apart pictures of a kind are.
 type gap struct {
 	last time.Duration
-	long bool // it is, or was between the last two
+	long bool // the present gap, or the last one, is too long
 }
 
-// at takes the time of a picture, and whether it is one of those that count.
+// at adds the time of a picture, which counts if it is of the kind.
 func (g *gap) at(now time.Duration, counts bool) {
 	if counts || g.last == 0 {
 		g.long, g.last = g.last != 0 && now-g.last > startPatience, now
@@ -27,15 +27,15 @@ func (g *gap) at(now time.Duration, counts bool) {
 	g.long = g.long || now-g.last > startPatience
 }
 
-// starts watches how far apart viewers can begin. Where the camera makes a keyframe when
-// asked, only an unanswered request is a reason to wonder.
+// starts watches how far apart the pictures are at which viewers can begin. If the camera
+// makes a keyframe when asked, only an unanswered request is a fault.
 type starts struct {
 	any, idr gap
-	asked    bool // a keyframe, which has not come
+	asked    bool // a keyframe was requested and has not come
 }
 
-// saw takes a picture, which is a start, an IDR or neither. onRequest says that the
-// camera makes IDRs when asked.
+// saw adds a picture, which is a start, an IDR or neither. onRequest means that the camera
+// makes IDRs when asked.
 func (s *starts) saw(now time.Duration, start, idr, onRequest bool) {
 	if idr {
 		s.asked = false
@@ -49,10 +49,10 @@ func (s *starts) saw(now time.Duration, start, idr, onRequest bool) {
 	s.idr.at(now, idr)
 }
 
-// rest lets time pass in which nothing is expected.
+// rest skips time in which nothing is expected.
 func (g *gap) rest(now time.Duration) { g.last = now }
 
-// trouble says what viewers miss.
+// trouble returns what viewers miss.
 func (p *passThrough) trouble() (health.State, string) {
 	switch {
 	case p.starts.any.long && !p.started:
@@ -71,7 +71,7 @@ func (p *passThrough) trouble() (health.State, string) {
 // those with eight bits and 4:2:0.
 var shown = []byte{66, 77, 88, 100}
 
-// recovers reports whether a recovery point is a start that is worth beginning at.
+// recovers reports whether a recovery point is good enough to begin at.
 func (p *passThrough) recovers(within uint32) bool {
 	return float64(within) <= startPatience.Seconds()*p.shape.rate
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// syntheticSource draws its pictures: colour bars that move, a box that bounces,
-// the wall clock in digits, and along the top edge the number of the picture as
-// pkg/capture/strip writes it. They take the way of a camera's raw pictures.
+// syntheticSource draws its pictures: moving colour bars, a bouncing box, the wall clock in
+// digits and, along the top edge, the number of the picture as pkg/capture/strip writes it.
+// They are handled like a camera's raw pictures.
 type syntheticSource struct{ cfg Config }
 
 func (s syntheticSource) open() (stream, error) {
@@ -70,7 +70,7 @@ func (d *drawing) draw(n int, clock time.Time) {
 	strip.Write(&d.picture, uint32(n)) //nolint:gosec // the strip shows its low bits
 }
 
-// bounce goes to and fro between 0 and limit, on even numbers.
+// bounce moves between 0 and limit and back, on even numbers.
 func bounce(n, limit int) int {
 	if limit <= 0 {
 		return 0

@@ -10,12 +10,12 @@ type meter struct {
 }
 
 const (
-	meterMemory = 8 // pictures of which the mean is made, about
-	meterSure   = 3 // intervals from which on it is believed
-	maxStretch  = 2 // how much longer than the mean one interval may count: a gap is no rate
+	meterMemory = 8 // about how many pictures the mean is made of
+	meterSure   = 3 // intervals after which the mean is used
+	maxStretch  = 2 // a longer interval, in means, counts as a gap of this length
 )
 
-// add takes the time of a picture, before which some were lost.
+// add adds the time of a picture, before which some were lost.
 func (m *meter) add(pts time.Duration, lost int) {
 	d := (pts - m.last) / time.Duration(1+lost)
 	first := m.last == 0
@@ -30,7 +30,7 @@ func (m *meter) add(pts time.Duration, lost int) {
 	m.interval += (d - m.interval) / time.Duration(min(m.n, meterMemory))
 }
 
-// rate is in pictures per second, 0 until it is known.
+// rate returns pictures per second, 0 until it is known.
 func (m *meter) rate() float64 {
 	if m.interval == 0 {
 		return 0
@@ -38,18 +38,18 @@ func (m *meter) rate() float64 {
 	return float64(time.Second) / float64(m.interval)
 }
 
-// tempo brings pictures down to a rate, evenly, and tells the rate that is left.
+// tempo drops pictures evenly to reach a rate, and measures the resulting rate.
 type tempo struct {
-	claim, want float64 // what the driver says, and what is configured
+	claim, want float64 // the driver's rate, and the configured one
 	came, kept  meter
 	due         time.Duration // of the next picture to keep
 }
 
-// tempoSlack is how much too fast a camera may be without a picture being left out,
-// which would be seen.
+// tempoSlack is how much too fast a camera may be before pictures are dropped, which people
+// would see.
 const tempoSlack = 0.05
 
-// keep reports whether a picture is to be kept.
+// keep reports whether to keep a picture.
 func (t *tempo) keep(pts time.Duration, lost int) bool {
 	t.came.add(pts, lost)
 	interval := time.Duration(float64(time.Second) / t.want)
@@ -64,10 +64,10 @@ func (t *tempo) keep(pts time.Duration, lost int) bool {
 	return true
 }
 
-// sent takes the time of a kept picture that went on.
+// sent adds the time of a kept picture that is encoded.
 func (t *tempo) sent(pts time.Duration) { t.kept.add(pts, 0) }
 
-// rate is that of the pictures which are kept.
+// rate returns the rate of the kept pictures.
 func (t *tempo) rate() float64 {
 	if r := t.kept.rate(); t.kept.n >= meterSure {
 		return r

@@ -14,7 +14,7 @@ import (
 // reportEvery is how often lost pictures are logged, if there were any.
 const reportEvery = time.Minute
 
-// watch sees that pictures come, and says so on the health board.
+// watch checks that pictures come, and reports to health.
 type watch struct {
 	camera *Camera
 	shape  shape
@@ -22,16 +22,16 @@ type watch struct {
 	hang   time.Duration
 	timer  *time.Timer // interrupts the stream when no good picture came for hang
 
-	damagedNow    bool  // nothing good came since a damaged one
+	damagedNow    bool  // no good picture has come since a damaged one
 	why           error // what was wrong with that one, if known
 	lost, damaged int   // since reported
 	reported      time.Duration
 
 	meter  meter
-	judged time.Duration      // when the rate was last looked at
-	rate   float64            // that loss speaks of: the driver's until one is measured
-	format *media.VideoFormat // that loss speaks of
-	loss   string             // what was asked for and isn't had
+	judged time.Duration      // when the rate was last checked
+	rate   float64            // in loss: the driver's until one is measured
+	format *media.VideoFormat // in loss
+	loss   string             // sentences about what was configured and is missing
 
 	asked time.Duration // when a keyframe was last due
 
@@ -61,7 +61,7 @@ func (w *watch) end() {
 	}
 }
 
-// patience is how long a camera may send nothing.
+// patience returns how long a camera may send nothing.
 func (w *watch) patience(rate float64) time.Duration {
 	return max(hangTime, time.Duration(hangFrames*float64(time.Second)/rate))
 }
@@ -89,13 +89,13 @@ func (w *watch) saw(p picture, good bool, why error) {
 }
 
 const (
-	judgeEvery = 5 * time.Second // how often the measured rate is looked at
-	rateShift  = 0.15            // by how much it must differ to be another one
-	rateLoss   = 0.1             // and by how much from the configured one to be told
+	judgeEvery = 5 * time.Second // how often the measured rate is checked
+	rateShift  = 0.15            // by how much it must differ to count as changed
+	rateLoss   = 0.1             // by how much it must differ from the configured one to be reported
 )
 
-// measure learns the rate that comes: how long to wait for a picture, what people are
-// told, and when keyframes are due of a camera that counts pictures.
+// measure measures the real rate. It decides how long to wait for a picture, what health
+// reports, and when a camera that counts pictures must be asked for a keyframe.
 func (w *watch) measure(pts time.Duration, lost int) {
 	w.meter.add(pts, lost)
 	if w.judged == 0 {
@@ -116,7 +116,7 @@ func (w *watch) measure(pts time.Duration, lost int) {
 	}
 }
 
-// rested forgets what was measured before a rest.
+// rested forgets the measurements from before a rest.
 func (w *watch) rested() {
 	w.meter, w.judged = meter{}, 0
 	w.timer.Reset(w.hang)
@@ -138,8 +138,8 @@ func (w *watch) well() {
 	}
 }
 
-// losses says what was asked for and isn't had, by what came rather than by what the
-// driver said.
+// losses returns sentences about what was configured and is missing, by the pictures that
+// came and not by what the driver said.
 func (w *watch) losses() []string {
 	l := slices.Clone(w.shape.losses)
 	cfg, f := w.camera.cfg, w.format
@@ -158,7 +158,7 @@ func (w *watch) losses() []string {
 	return l
 }
 
-// interrupted says why the stream was, if not for the context's end.
+// interrupted returns why the stream was interrupted, if the context has not ended.
 func (w *watch) interrupted() error {
 	switch {
 	case w.why != nil:
