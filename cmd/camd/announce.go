@@ -9,9 +9,9 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// prompts opens the archive of spoken prompts. One that can't be used leaves camd
-// without words, so that nobody can speak through it: everything else works.
-func prompts(path string, log *slog.Logger, board *health.Board) *prompt.Archive {
+// openPrompts opens the archive of spoken prompts. With one that can't be used nobody can
+// speak through the camera; everything else works.
+func openPrompts(path string, log *slog.Logger, board *health.Board) *prompt.Archive {
 	condition := board.Condition("prompts")
 	archive, err := prompt.Open(path)
 	if err != nil {

@@ -19,7 +19,6 @@ import (
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/health"
-	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
@@ -75,20 +74,27 @@ func operational(cfg config.Config, id *identity.Identity, own setup.Settings) (
 	return cert, err
 }
 
-// openClaim joins what renews the certificate; nil where there is none yet.
-func openClaim(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, outward *link.Link, own *setup.Setup) (*claim.Claim, error) {
-	now := own.Settings()
-	if _, err := operational(cfg, authority.Identity(), now); err != nil || reach(cfg.Link, now).Broker == "" {
-		return nil, nil //nolint:nilerr,nilnil // the link says so
+// openClaim has the certificate renewed, if there is one.
+func (d *daemon) openClaim() error {
+	own := d.setup.Settings()
+	reached := reach(d.cfg.Link, own)
+	if _, err := operational(d.cfg, d.identity, own); err != nil || reached.Broker == "" {
+		return nil //nolint:nilerr // the link says so
 	}
 	deps := claim.Deps{
-		Keeper: certificateFile(cfg, authority.Identity()), Broker: outward, Own: authority.CertificateTaken(nil),
-		Clock: claim.Clock(clockOf(cfg)), CA: cfg.Link.CA, Authority: reach(cfg.Link, now).Authority,
+		Keeper: certificateFile(d.cfg, d.identity), Broker: d.link, Own: d.authority.CertificateTaken(nil),
+		Clock: claim.Clock(clockOf(d.cfg)), CA: d.cfg.Link.CA, Authority: reached.Authority,
 	}
-	if ownGoes(cfg, authority.Identity(), now) {
-		deps.Keeper = own.Keeper()
+	if ownGoes(d.cfg, d.identity, own) {
+		deps.Keeper = d.setup.Keeper()
 	}
-	return newClaim(cfg.Enrolment, now.EST, log, board, authority.Identity().DeviceID(), deps)
+	c, err := newClaim(d.cfg.Enrolment, own.EST, d.log, d.board, d.identity.DeviceID(), deps)
+	if err != nil {
+		return err
+	}
+	d.certificate = c
+	d.run(c)
+	return nil
 }
 
 // newClaim goes by the configuration's enrolment server, or the one that was set up. That
@@ -117,9 +123,9 @@ type claimer interface {
 
 // brokerCertificate says how long the camera's certificate for its broker lasts, or takes
 // another one. docs/protocol.md 13.1.
-func (s *service) brokerCertificate(ctx context.Context, r auth.Request, q proto.CertificateRequest) (auth.Result, error) {
-	entry := s.authority.CertificateTaken(&r)
-	now, err := askCertificate(ctx, s.certificate, q, entry)
+func (d *daemon) brokerCertificate(ctx context.Context, r auth.Request, q proto.CertificateRequest) (auth.Result, error) {
+	entry := d.authority.CertificateTaken(&r)
+	now, err := askCertificate(ctx, d.certificate, q, entry)
 	res := auth.Result{Body: now}
 	if q.Do == proto.CertificateDoSet && now.Problem == "" {
 		res.Entry = &entry.Entry

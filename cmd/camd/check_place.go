@@ -118,7 +118,7 @@ func (r *report) group(g *user.Group, err error) {
 
 // meeting looks at what who pairs is told of the broker.
 func (r *report) meeting(cfg link.Config) {
-	if _, err := meetingPoint(cfg, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := brokerLogins(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		r.fail("pairing", strings.TrimPrefix(err.Error(), "configuration, table "))
 		return
 	}

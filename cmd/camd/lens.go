@@ -8,15 +8,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"image"
 	"log/slog"
 	"os"
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/identity"
-	"github.com/camd-project/camd/pkg/capture"
-	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/code"
 	"github.com/camd-project/camd/pkg/setup/lens"
@@ -30,33 +27,14 @@ type readCodesCmd struct{}
 func (readCodesCmd) Run(env *environment) error { return lens.Serve(env.in, env.raw) }
 
 // openLens has the camera read codes while the pairing window is open.
-func openLens(log *slog.Logger, board *health.Board, camera *capture.Camera, authority *auth.Authority, told *feedback) (*lens.Lens, error) {
+func (d *daemon) openLens() error {
 	exe, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return lens.New(log, board, eye{camera}, windowOf{authority}, &shownCodes{authority: authority, told: told, log: log.With("component", "lens")},
-		lens.NewProcess(exe, "read-codes")), nil
-}
-
-// eye is the camera as the lens needs it.
-type eye struct{ *capture.Camera }
-
-// Gray is that of the camera.
-func (e eye) Gray(ctx context.Context) (*image.Gray, error) {
-	m, err := e.Camera.Gray(ctx)
-	if errors.Is(err, capture.ErrCoded) {
-		err = lens.ErrCoded
-	}
-	return m, err
-}
-
-// windowOf is the pairing window.
-type windowOf struct{ authority *auth.Authority }
-
-// Await waits until codes are looked for.
-func (w windowOf) Await(ctx context.Context) (context.Context, error) {
-	return w.authority.AwaitSeeking(ctx)
+	codes := &shownCodes{authority: d.authority, told: d.pairing, log: d.log.With("component", "lens")}
+	d.run(lens.New(d.log, d.board, eye{d.camera}, windowOf{d.authority}, codes, lens.NewProcess(exe, "read-codes")))
+	return nil
 }
 
 // taker is what becomes of a code that was read.

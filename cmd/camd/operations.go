@@ -9,28 +9,28 @@ import (
 
 // operations returns all that a member can ask of the camera; only hello is the gate's own.
 // docs/protocol.md 4.4 and 5.1 say the same, and a test compares them.
-func (s *service) operations() map[proto.Op]auth.Operation {
-	household := s.authority
+func (d *daemon) operations() map[proto.Op]auth.Operation {
+	household := d.authority
 	l := map[proto.Op]auth.Operation{
 		proto.OpStatus: auth.Query[auth.None]{Answer: func(context.Context, auth.Request, auth.None) (auth.Result, error) {
-			return auth.Result{Body: s.status()}, nil
+			return auth.Result{Body: d.status()}, nil
 		}},
 
 		proto.OpLive: auth.Session[proto.LiveRequest]{
 			Scopes: func(q proto.LiveRequest) []proto.Scope { return q.Scopes },
-			Begin:  s.live,
+			Begin:  d.live,
 		},
-		proto.OpCandidate: auth.Query[proto.Candidates]{Always: true, Answer: s.candidate},
+		proto.OpCandidate: auth.Query[proto.Candidates]{Always: true, Answer: d.candidate},
 		proto.OpTalk: auth.Session[proto.TalkRequest]{
 			Scopes: auth.Needs[proto.TalkRequest](proto.ScopeTalk),
-			Check:  func(by auth.Caller, _ proto.TalkRequest) error { return s.floor.Check(speaker(by)) },
+			Check:  func(by auth.Caller, _ proto.TalkRequest) error { return d.floor.Check(speaker(by)) },
 			Slow:   true, // it waits until the room has heard who will speak
-			Begin:  s.talk,
+			Begin:  d.talk,
 		},
-		proto.OpBye: auth.Query[auth.None]{Always: true, Answer: s.bye},
+		proto.OpBye: auth.Query[auth.None]{Always: true, Answer: d.bye},
 
-		proto.OpSnapshot: auth.Session[auth.None]{Scopes: auth.Needs[auth.None](proto.ScopeSnapshot), Begin: s.snapshot},
-		proto.OpEvents:   auth.Query[proto.EventsRequest]{Optional: true, Scopes: proto.EventsRequest.Scopes, Answer: s.keptEvents},
+		proto.OpSnapshot: auth.Session[auth.None]{Scopes: auth.Needs[auth.None](proto.ScopeSnapshot), Begin: d.snapshot},
+		proto.OpEvents:   auth.Query[proto.EventsRequest]{Optional: true, Scopes: proto.EventsRequest.Scopes, Answer: d.keptEvents},
 
 		proto.OpMembers:     household.OpMembers(),
 		proto.OpGrant:       household.OpGrant(),
@@ -41,18 +41,18 @@ func (s *service) operations() map[proto.Op]auth.Operation {
 		proto.OpLog:         household.OpLog(),
 		proto.OpAlarm:       household.OpAlarm(),
 
-		proto.OpUpdate: auth.Query[proto.UpdateRequest]{Scopes: proto.UpdateRequest.Scopes, Answer: s.update},
+		proto.OpUpdate: auth.Query[proto.UpdateRequest]{Scopes: proto.UpdateRequest.Scopes, Answer: d.update},
 		// Who chose a bad network could put the camera out of everyone's reach, and the names
 		// of the networks around tell where it stands.
 		proto.OpWiFi: auth.Query[proto.WiFiRequest]{
 			Scopes: auth.Needs[proto.WiFiRequest](proto.ScopeSettings),
 			Check:  auth.OwnersOnly[proto.WiFiRequest],
-			Answer: s.wifi,
+			Answer: d.wifi,
 		},
 	}
-	if s.certificate != nil {
+	if d.certificate != nil {
 		l[proto.OpCertificate] = auth.Query[proto.CertificateRequest]{
-			Scopes: proto.CertificateRequest.Scopes, Check: auth.CheckCertificate, Answer: s.brokerCertificate,
+			Scopes: proto.CertificateRequest.Scopes, Check: auth.CheckCertificate, Answer: d.brokerCertificate,
 		}
 	}
 	return l

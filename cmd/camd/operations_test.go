@@ -88,7 +88,7 @@ func TestOperationsAreThoseOfTheProtocol(t *testing.T) {
 	text := string(b)
 	rows, entries := tableOf(text, "| `op` | needs"), tableOf(text, "| `k` | |")
 	var changes, widen, narrow, always []string
-	table := (&service{certificate: &claim.Claim{}}).operations()
+	table := (&daemon{certificate: &claim.Claim{}}).operations()
 	for op, o := range table {
 		a, cells := read(op, o), rows[string(op)]
 		if cells == nil {

@@ -22,36 +22,36 @@ const shutdownTime = 10 * time.Second
 
 type runCmd struct{ configFlag }
 
-// errAnew ends the daemon's parts so that they begin anew, in another epoch or with other
-// settings.
-var errAnew = errors.New("camd begins anew")
+// errRestart ends the parts of the daemon so that they start again, in another epoch or
+// with other settings.
+var errRestart = errors.New("camd starts again")
 
-// anew is the part that ends all others so that they begin anew.
-type anew chan struct{}
+// restarter is the part that ends all others so that they start again.
+type restarter chan struct{}
 
-func (anew) String() string { return "anew" }
+func (restarter) String() string { return "restarter" }
 
-// Run waits until they are to, which is its error.
-func (e anew) Run(ctx context.Context, ready func()) error {
+// Run waits for now, and returns errRestart.
+func (r restarter) Run(ctx context.Context, ready func()) error {
 	ready()
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-e:
-		return errAnew
+	case <-r:
+		return errRestart
 	}
 }
 
-// now has them begin anew.
-func (e anew) now() {
+// now has all parts start again.
+func (r restarter) now() {
 	select {
-	case e <- struct{}{}:
-	default: // it ends already
+	case r <- struct{}{}:
+	default: // they end already
 	}
 }
 
 // Run runs the daemon until a signal comes or a required part fails. After an eviction, a
-// reset, or when it was set up, it begins anew.
+// reset, or when it was set up, it starts again.
 func (r runCmd) Run(env *environment) error {
 	cfg, err := r.load()
 	if err != nil {
@@ -73,10 +73,10 @@ func (r runCmd) Run(env *environment) error {
 	defer close(done)
 	defer context.AfterFunc(env.ctx, func() { manager.Stopping(); abandon(env.log, done) })()
 	for {
-		if err := serve(env, cfg, manager); !errors.Is(err, errAnew) {
+		if err := serve(env, cfg, manager); !errors.Is(err, errRestart) {
 			return err
 		}
-		env.log.Logger().Warn("beginning anew")
+		env.log.Logger().Warn("starting again")
 	}
 }
 
@@ -105,8 +105,8 @@ func serve(env *environment, cfg config.Config, manager *watchdog.Manager) error
 	}
 	log := env.log.Logger()
 	parts := append(d.parts, supervise.Part{Component: manager.Watch(turning(d.parts)...), Required: true})
-	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.device), "version", version) }, parts...)
-	return errors.Join(err, d.events.Close(), d.own.Close(), d.authority.Close())
+	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.identity.DeviceID()), "version", version) }, parts...)
+	return errors.Join(err, d.close())
 }
 
 // turning are the required parts that have a loop to turn.

@@ -1,74 +1,34 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 
-	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/config"
-	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
-	"github.com/camd-project/camd/pkg/setup/wifi"
 )
-
-// notSetUp is what people read of a camera that knows no broker.
-const notSetUp = "The camera is not set up yet. Hold its pairing button for three seconds, or run camd pair on it, and then camctl pair."
-
-// reach is the [link] table, and where it names no broker, what the device was set up
-// with.
-func reach(cfg link.Config, own setup.Settings) link.Config {
-	if cfg.Broker != "" || own.Broker == nil {
-		return cfg
-	}
-	cfg.Broker = own.Broker.URL
-	cfg.ViewerBroker = cmp.Or(cfg.ViewerBroker, own.Broker.ViewerURL)
-	cfg.ServerName = cmp.Or(cfg.ServerName, own.Broker.ServerName)
-	if cfg.CA == "" {
-		cfg.Authority = own.Broker.CA
-	}
-	return cfg
-}
-
-// meetingPlace is where who pairs meets the device: by what it is set up with then.
-type meetingPlace struct {
-	cfg link.Config
-	log *slog.Logger
-	own *setup.Setup // set before anybody pairs
-}
-
-func (m *meetingPlace) login(id proto.ClientID) envelope.BrokerLogin {
-	login, err := meetingPoint(reach(m.cfg, m.own.Settings()), m.log)
-	if err != nil {
-		m.log.Error("who pairs is not told where the broker is", "error", err)
-		return envelope.BrokerLogin{}
-	}
-	return login(id)
-}
 
 func setupConfig(cfg config.Config, id *identity.Identity, check func(context.Context, string) error) setup.Config {
 	return setup.Config{State: cfg.Device.State, Device: id.DeviceID(), Check: check,
 		FixedBroker: cfg.Link.Broker != "", FixedCertificate: cfg.Link.Certificate != ""}
 }
 
-func setupDeps(cfg config.Config, authority *auth.Authority, radio *wifi.Radio, board *health.Board, end anew) setup.Deps {
-	id := authority.Identity()
+func (d *daemon) setupDeps() setup.Deps {
 	return setup.Deps{
-		Radio: radio, HasWiFi: radio.Present, InNetwork: radio.Current, NotTaken: authority.WiFiNotTaken, Board: board,
-		Broker: trial{cfg, id}, Claim: certifier{id.DeviceID(), claim.Clock(clockOf(cfg)), cfg.Link.CA},
-		Supplied: func() string { return supplied(cfg, id) },
-		Member:   func(c proto.ClientID) bool { return authority.MemberName(c) != "" },
-		Window:   authority.Window,
-		Again:    end.now,
+		Radio: d.wireless, HasWiFi: d.wireless.Present, InNetwork: d.wireless.Current, NotTaken: d.authority.WiFiNotTaken, Board: d.board,
+		Broker:   trial{d.cfg, d.identity},
+		Claim:    certifier{d.identity.DeviceID(), claim.Clock(clockOf(d.cfg)), d.cfg.Link.CA},
+		Supplied: func() string { return supplied(d.cfg, d.identity) },
+		Member:   func(c proto.ClientID) bool { return d.authority.MemberName(c) != "" },
+		Window:   d.authority.Window,
+		Again:    d.again.now,
 	}
 }
 
@@ -94,21 +54,6 @@ func (t trial) Try(ctx context.Context, own setup.Settings) error {
 	}
 	return &proto.SetupProblem{Code: proto.CodeBrokerCertificate, Detail: "These settings can't be used: " + err.Error() + "."}
 }
-
-// unreached is why a broker was not reached, as setup has it.
-func unreached(err error) error {
-	var problem *link.Problem
-	if errors.As(err, &problem) && !errors.Is(err, context.Canceled) {
-		return &proto.SetupProblem{Code: problem.Code(), Detail: problem.Sentence}
-	}
-	return err
-}
-
-// session is the link's, by which setup reaches the broker.
-type session struct{ *link.Link }
-
-// Reconnect implements setup.Link.
-func (s session) Reconnect(ctx context.Context) error { return unreached(s.Link.Reconnect(ctx)) }
 
 // certifier is how the device comes to its certificate for the broker.
 type certifier struct {

@@ -1,23 +1,65 @@
 package main
 
 import (
+	"time"
+
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
+// status is what members and the local socket see.
+func (d *daemon) status() proto.StatusAnswer {
+	a := proto.StatusAnswer{
+		Device: d.identity.DeviceID(), Name: d.authority.Settings().Name, Version: version, Identity: d.identity.Class(),
+		Uptime: int64(time.Since(d.started).Seconds()), Conditions: []proto.Condition{}, Sessions: []proto.Viewer{},
+	}
+	for _, c := range d.board.Snapshot() {
+		a.Conditions = append(a.Conditions, proto.Condition{Name: c.Name, State: string(c.State), Reason: c.Reason, Since: c.Since.Unix()})
+	}
+	if u := d.updates.status(); u.State != proto.UpdateOff {
+		u.Notes = "" // others' words, as long as they like: whoever asks about the update gets them
+		a.Update = &u
+	}
+	if d.certificate != nil {
+		c := d.certificate.Status()
+		a.Certificate = &c
+	}
+	speaker, through := d.floor.Speaker()
+	for _, v := range d.sessions.Viewers() {
+		l := scopes(v)
+		if v.Client == speaker && v.Session == through {
+			l = append(l, proto.ScopeTalk)
+		}
+		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
+	}
+	return a
+}
+
+func scopes(v live.Viewer) (l []proto.Scope) {
+	if v.View {
+		l = append(l, proto.ScopeView)
+	}
+	if v.Listen {
+		l = append(l, proto.ScopeListen)
+	}
+	return l
+}
+
 // scene is what the status LED shows. It is asked several times a second.
-func (s *service) scene() panel.Scene {
-	speaker, _ := s.floor.Speaker()
+func (d *daemon) scene() panel.Scene {
+	speaker, _ := d.floor.Speaker()
 	scene := panel.Scene{
-		Live:    len(s.sessions.Viewers()) > 0,
+		Live:    len(d.sessions.Viewers()) > 0,
 		Talk:    speaker != "",
-		Pairing: s.authority.WindowState().Open,
-		Privacy: s.authority.Settings().Privacy,
+		Pairing: d.authority.WindowState().Open,
+		Privacy: d.authority.Settings().Privacy,
 	}
 	if scene.Pairing {
-		scene.Joined, scene.Working, scene.Refused = s.pairing.stage()
+		scene.Joined, scene.Working, scene.Refused = d.pairing.stage()
 	}
-	for _, c := range s.board.Snapshot() {
+	for _, c := range d.board.Snapshot() {
 		switch {
 		case c.Name == "broker" && c.State == health.OK:
 			scene.Online = true

@@ -1,19 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/config"
-	"github.com/camd-project/camd/pkg/event"
-	"github.com/camd-project/camd/pkg/health"
-	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/supervise"
 	"github.com/camd-project/camd/pkg/update"
@@ -132,65 +128,47 @@ func refusedUpdate(err error) error {
 }
 
 // update answers what a member asks about the camera's own update.
-func (s *service) update(ctx context.Context, r auth.Request, q proto.UpdateRequest) (auth.Result, error) {
-	entry, err := s.updates.do(ctx, &r, q)
+func (d *daemon) update(ctx context.Context, r auth.Request, q proto.UpdateRequest) (auth.Result, error) {
+	entry, err := d.updates.do(ctx, &r, q)
 	if err != nil {
 		return auth.Result{}, err
 	}
-	return auth.Result{Body: s.updates.status(), Entry: entry}, nil
+	return auth.Result{Body: d.updates.status(), Entry: entry}, nil
 }
 
-// family is the household as the updater has to respect it.
-type family struct {
-	authority *auth.Authority
-	sessions  *live.Server
-	events    *event.Events
-}
-
-// Tell logs a step and so tells every member.
-func (f family) Tell(s proto.UpdateStep) error { return f.authority.Updated(s) }
-
-// Busy reports whether someone watches, listens or talks, or has just rung the bell.
-func (f family) Busy() bool { return len(f.sessions.Viewers()) > 0 || f.events.Ringing() }
-
-// Quiet reports whether the household lets the camera restart now.
-func (f family) Quiet() bool { return f.authority.MayRestart() }
-
-// openUpdates joins the updater. Without an update server in the configuration there is
-// none; in an image the slot that runs is kept all the same.
-func openUpdates(cfg config.Config, log *slog.Logger, board *health.Board, f family) (*updates, []supervise.Part, error) {
+// openUpdates joins what updates the camera, and returns the parts of it. Without an update
+// server in the configuration there is none; in an image the slot that runs is kept all the
+// same.
+func (d *daemon) openUpdates() ([]supervise.Component, error) {
+	cfg := d.cfg
 	compatible, image := update.Image(cfg.Update.Image)
-	u := &updates{version: image, log: f.authority}
-	if image == "" {
-		u.version = version
-	}
+	d.updates = &updates{version: cmp.Or(image, version), log: d.authority}
 	if !cfg.Update.On() {
 		if image == "" {
-			return u, nil, nil
+			return nil, nil
 		}
-		return u, []supervise.Part{{Component: update.NewKeeper(rauc.New(), log)}}, nil
+		return []supervise.Component{update.NewKeeper(rauc.New(), d.log)}, nil
 	}
-	device, state := f.authority.Identity().DeviceID(), cfg.Device.State
 	var running *update.Updater
 	releases, err := catalog.New(catalog.Config{
-		Source:     catalog.Source{Anchors: cfg.Update.Anchors, State: filepath.Join(state, "update"), URL: cfg.Update.URL},
-		Compatible: compatible, Device: string(device), Version: image, Lowest: func() string { return running.Lowest() },
+		Source:     catalog.Source{Anchors: cfg.Update.Anchors, State: filepath.Join(cfg.Device.State, "update"), URL: cfg.Update.URL},
+		Compatible: compatible, Device: string(d.identity.DeviceID()), Version: image, Lowest: func() string { return running.Lowest() },
 	})
 	if err != nil {
-		return nil, nil, inTable("update", err)
+		return nil, inTable("update", err)
 	}
 	slots := rauc.New()
-	running, err = update.New(cfg.Update, log, board, update.Deps{
-		Catalog: releases, Slots: slots, Bundles: slots, Household: f,
-		SelfTest: func(context.Context) error { return selfTest(f.authority, state) },
+	running, err = update.New(cfg.Update, d.log, d.board, update.Deps{
+		Catalog: releases, Slots: slots, Bundles: slots, Household: updateHousehold{d.authority, d.sessions, d.events},
+		SelfTest: func(context.Context) error { return selfTest(d.authority, cfg.Device.State) },
 		Restart:  update.RestartBy(filepath.Join(filepath.Dir(cfg.Device.Socket), restartFile)),
-		State:    state, Version: image,
+		State:    cfg.Device.State, Version: image,
 	})
 	if err != nil {
-		return nil, nil, inTable("update", err)
+		return nil, inTable("update", err)
 	}
-	u.updater, u.check = running, running.Check
-	return u, []supervise.Part{{Component: running}}, nil
+	d.updates.updater, d.updates.check = running, running.Check
+	return []supervise.Component{running}, nil
 }
 
 // restartFile asks the system to restart, when it appears beside the local socket: the

@@ -171,10 +171,10 @@ func TestTheSlotOfAnImageIsKept(t *testing.T) {
 		if err := os.WriteFile(cfg.Update.Image, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, parts, err := openUpdates(cfg, slog.New(slog.DiscardHandler), nil, family{})
+		parts, err := (&daemon{cfg: cfg, log: slog.New(slog.DiscardHandler)}).openUpdates()
 		got := ""
 		for _, p := range parts {
-			got += p.Component.String()
+			got += p.String()
 		}
 		if err != nil || got != want {
 			t.Errorf("%q: parts %q, %v, want %q", text, got, err, want)

@@ -2,51 +2,61 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"time"
+	"errors"
 
+	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
 )
 
-// listenTime bounds the look at what is in the air.
-const listenTime = 30 * time.Second
-
-// ears are the camera's Wi-Fi as camd check uses it.
-type ears interface {
-	Interfaces() []string
-	Interface(ctx context.Context) (string, error)
-	Networks(ctx context.Context) ([]proto.Network, error)
+// changer is the camera's Wi-Fi as owners may change it.
+type changer interface {
+	WiFi(ctx context.Context, look bool) (proto.WiFiStatus, error)
+	Change(w proto.WiFi, journal setup.Journal) error
 }
 
-// wifi lists the interface and what it hears. It joins and leaves nothing. A camera with a
-// cable needs none of it, so nothing here counts as wrong.
-func (r *report) wifi(ctx context.Context, radio ears) {
-	if len(radio.Interfaces()) == 0 {
-		r.line("Wi-Fi", "-", "none: this camera has no Wi-Fi interface")
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, listenTime)
-	defer cancel()
-	name, err := radio.Interface(ctx)
-	if err != nil {
-		r.line("Wi-Fi", "?", err.Error())
-		return
-	}
-	l, err := radio.Networks(ctx)
-	if err != nil {
-		r.line("Wi-Fi", "?", err.Error())
-		return
-	}
-	r.line("Wi-Fi", "ok", fmt.Sprintf("%s, which hears %d networks", foreign.Name(name), len(l)))
-	for _, n := range l {
-		r.line("network", networkState(n), fmt.Sprintf("%s, %s, %d dBm, %s GHz", foreign.Name(string(n.SSID)), n.Security, n.Signal, n.Band))
-	}
+// wifi says in which Wi-Fi network the camera is, or has it try another one.
+// docs/protocol.md 15.1.
+func (d *daemon) wifi(ctx context.Context, r auth.Request, q proto.WiFiRequest) (auth.Result, error) {
+	entry := &begun{Journal: d.authority.ChangesWiFi(r)}
+	now, err := askWiFi(ctx, d.setup, q, entry)
+	return auth.Result{Body: now, Entry: entry.made}, err
 }
 
-func networkState(n proto.Network) string {
-	if n.Security == proto.SecurityOther {
-		return "-" // the camera can't be in it
+// begun keeps the number of a change's entry for the answer.
+type begun struct {
+	setup.Journal
+	made *uint64
+}
+
+// Begun implements setup.Journal.
+func (b *begun) Begun() (uint64, error) {
+	n, err := b.Journal.Begun()
+	if err == nil {
+		b.made = &n
 	}
-	return "ok"
+	return n, err
+}
+
+// askWiFi does what is asked. Why nothing was done is a part of the answer: it has a
+// sentence of its own.
+func askWiFi(ctx context.Context, c changer, q proto.WiFiRequest, journal setup.Journal) (now proto.WiFiStatus, err error) {
+	if q.Do == proto.WiFiDoJoin {
+		err = c.Change(*q.WiFi, journal)
+	}
+	if err == nil {
+		now, err = c.WiFi(ctx, q.Do == proto.WiFiDoNetworks)
+	}
+	var problem *proto.SetupProblem
+	if errors.As(err, &problem) {
+		now.Problem = &proto.WiFiProblem{Code: problem.Code, Reason: foreign.Line(problem.Error())}
+		return now, nil
+	}
+	if now.Last != nil {
+		last := *now.Last
+		last.Reason = foreign.Line(last.Reason)
+		now.Last = &last
+	}
+	return now, err
 }

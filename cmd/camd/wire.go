@@ -12,8 +12,9 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/audio/jitter"
+	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/auth/identity"
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/trustedtime"
 	"github.com/camd-project/camd/pkg/capture"
@@ -25,236 +26,245 @@ import (
 	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
-	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup"
+	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/setup/wifi"
 	"github.com/camd-project/camd/pkg/store"
 	"github.com/camd-project/camd/pkg/supervise"
 	"github.com/camd-project/camd/pkg/talk"
 )
 
-// daemon is everything joined: what Run keeps running, in the order of starting.
+// daemon is camd, joined out of its packages.
 type daemon struct {
-	device    proto.DeviceID
+	cfg     config.Config
+	out     *logging.Log
+	log     *slog.Logger
+	board   *health.Board
+	check   func(ctx context.Context, database string) error
+	again   restarter
+	started time.Time
+	parts   []supervise.Part
+
+	// The household: who may do what, and how the camera was set up.
 	authority *auth.Authority
-	events    *event.Events
-	own       *setup.Setup
-	parts     []supervise.Part
+	identity  *identity.Identity
+	wireless  *wifi.Radio
+	setup     *setup.Setup
+
+	// The devices, and what they give.
+	video      *media.Feed[*media.AccessUnit]
+	sound      *media.Feed[*media.AudioFrame]
+	camera     *capture.Camera
+	microphone *audio.Microphone
+	speaker    *audio.Speaker
+	indicator  *panel.Indicator
+	archive    *prompt.Archive
+	announcer  *announcer
+
+	// The services between them.
+	link        *link.Link
+	certificate *claim.Claim // nil: there is none yet
+	pairing     *feedback
+	sessions    *live.Server
+	events      *event.Events
+	floor       *talk.Floor
+	updates     *updates
 }
 
 // wire joins the packages. It is the only place that knows more than one service.
 func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, error) {
 	log := out.Logger()
-	board := health.NewBoard(log)
-	if _, err := meetingPoint(cfg.Link, log); err != nil {
-		return nil, err
-	}
-	where := &meetingPlace{cfg: cfg.Link, log: log}
-	check, err := storeCheck()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkName(cfg.Device.Name); err != nil {
-		return nil, inTable("device", err)
-	}
-	if err := cfg.Household.Check(); err != nil {
-		return nil, inTable("household", err)
-	}
-	authority, err := auth.Open(ctx, authConfig(cfg, out, where.login, check), log, board)
-	if err != nil {
-		return nil, err
-	}
-	d, err := join(ctx, cfg, out, board, authority, check, where)
-	if err != nil {
-		return nil, errors.Join(err, authority.Close())
+	d := &daemon{cfg: cfg, out: out, log: log, board: health.NewBoard(log), again: make(restarter, 1), started: time.Now()}
+	for _, stage := range []func(context.Context) error{d.openHousehold, d.openDevices, d.openServices, d.openLocal} {
+		if err := stage(ctx); err != nil {
+			return nil, errors.Join(err, d.close())
+		}
 	}
 	return d, nil
 }
 
-func authConfig(cfg config.Config, log *logging.Log, broker func(proto.ClientID) envelope.BrokerLogin, check func(context.Context, string) error) auth.Config {
-	c := auth.Config{Abort: func(reason string) { die(log, reason) }, State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Broker: broker, Check: check, Household: cfg.Household, Clock: clockOf(cfg)}
+// run has parts run, and started again when they fail.
+func (d *daemon) run(parts ...supervise.Component) {
+	for _, p := range parts {
+		d.parts = append(d.parts, supervise.Part{Component: p})
+	}
+}
+
+// require has parts run without which camd ends.
+func (d *daemon) require(parts ...supervise.Component) {
+	for _, p := range parts {
+		d.parts = append(d.parts, supervise.Part{Component: p, Required: true})
+	}
+}
+
+// close closes the databases, once no part runs.
+func (d *daemon) close() (err error) {
+	if d.events != nil {
+		err = d.events.Close()
+	}
+	if d.setup != nil {
+		err = errors.Join(err, d.setup.Close())
+	}
+	if d.authority != nil {
+		err = errors.Join(err, d.authority.Close())
+	}
+	return err
+}
+
+// openHousehold opens what says who may do what, and how the camera was set up.
+func (d *daemon) openHousehold(ctx context.Context) (err error) {
+	cfg := d.cfg
+	if _, err := brokerLogins(cfg.Link, d.log); err != nil {
+		return err
+	}
+	if d.check, err = storeCheck(); err != nil {
+		return err
+	}
+	if err := checkName(cfg.Device.Name); err != nil {
+		return inTable("device", err)
+	}
+	if err := cfg.Household.Check(); err != nil {
+		return inTable("household", err)
+	}
+	c := auth.Config{
+		State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Household: cfg.Household,
+		Broker: d.brokerLogin, Check: d.check, Clock: clockOf(cfg), Abort: func(reason string) { die(d.out, reason) },
+	}
 	if unix, err := strconv.ParseInt(built, 10, 64); err == nil {
 		c.Built = time.Unix(unix, 0)
 	}
-	return c
-}
-
-// clockOf is the wall clock, with what vouches for it.
-func clockOf(cfg config.Config) trustedtime.Clock {
-	if cfg.Household.Clock == "battery" {
-		return func() (time.Time, bool) { return time.Now(), true }
+	if d.authority, err = auth.Open(ctx, c, d.log, d.board); err != nil {
+		return err
 	}
-	return kernelClock
-}
-
-// captureDevices closes the camera and the microphone for privacy mode.
-type captureDevices struct {
-	camera     *capture.Camera
-	microphone *audio.Microphone
-	sessions   *live.Server
-	events     *event.Events
-}
-
-// SetPrivacy returns when both devices are closed, and nothing of what they gave is kept.
-func (s captureDevices) SetPrivacy(on bool) {
-	s.camera.SetPrivacy(on)
-	s.microphone.SetPrivacy(on)
-	if on {
-		s.sessions.Forget()
-		s.events.Forget()
+	d.identity = d.authority.Identity()
+	d.wireless = wifi.New(d.log, d.board)
+	if d.setup, err = setup.Open(ctx, setupConfig(cfg, d.identity, d.check), d.log, d.setupDeps()); err != nil {
+		return err
 	}
+	d.run(d.setup, d.wireless)
+	return nil
 }
 
-func join(ctx context.Context, cfg config.Config, out *logging.Log, board *health.Board, authority *auth.Authority, check func(context.Context, string) error, where *meetingPlace) (*daemon, error) {
-	log := out.Logger()
-	identity := authority.Identity()
-	end := make(anew, 1)
-	wireless := wifi.New(log, board)
-	own, err := setup.Open(ctx, setupConfig(cfg, identity, check), log, setupDeps(cfg, authority, wireless, board, end))
-	if err != nil {
-		return nil, err
-	}
-	where.own = own
-	video, sound := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
-	camera, err := capture.New(cfg.Capture, log, board, video)
-	if err != nil {
-		return nil, inTable("capture", err)
+// openDevices prepares camera, microphone, speaker and live indicator. Each is opened when
+// it is wanted.
+func (d *daemon) openDevices(context.Context) (err error) {
+	cfg := d.cfg
+	d.video, d.sound = media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
+	if d.camera, err = capture.New(cfg.Capture, d.log, d.board, d.video); err != nil {
+		return inTable("capture", err)
 	}
 	far := audio.NewFarEnd()
-	microphone, err := audio.New(cfg.Audio, log, board, sound, far)
-	if err != nil {
-		return nil, inTable("audio", err)
+	if d.microphone, err = audio.New(cfg.Audio, d.log, d.board, d.sound, far); err != nil {
+		return inTable("audio", err)
 	}
-	indicator, err := panel.NewIndicator(cfg.Panel, log, board)
-	if err != nil {
-		return nil, inTable("panel", err)
+	if d.indicator, err = panel.NewIndicator(cfg.Panel, d.log, d.board); err != nil {
+		return inTable("panel", err)
 	}
-	speaker, err := audio.NewSpeaker(cfg.Audio, log, board, audio.SpeakerDeps{Jitter: func() audio.Jitter { return jitter.New() }, Far: far})
-	if err != nil {
-		return nil, inTable("audio", err)
+	deps := audio.SpeakerDeps{Jitter: func() audio.Jitter { return jitter.New() }, Far: far}
+	if d.speaker, err = audio.NewSpeaker(cfg.Audio, d.log, d.board, deps); err != nil {
+		return inTable("audio", err)
 	}
-	sessions, err := live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera, Indicator: indicator})
-	if err != nil {
-		return nil, inTable("live", err)
-	}
-	outward, err := outwardLink(cfg, log, board, authority, own.Settings())
-	if err != nil {
-		return nil, err
-	}
-	own.Reach(session{outward})
-	certificate, err := openClaim(cfg, log, board, authority, outward, own)
-	if err != nil {
-		return nil, err
-	}
-	archive := prompts(cfg.Audio.Prompts, log, board)
-	announcements := newAnnouncer(log, loudspeaker{speaker}, archive)
-	told := &feedback{Provisioner: own, say: announcements.clip}
-	events := event.Open(ctx, eventConfig(cfg, authority, check), log, board,
-		event.Deps{Household: authority, Camera: camera, Video: video, Chime: announcements, Indicator: indicator})
-	gate := authority.NewGate(auth.Deps{Sender: outward, Capture: captureDevices{camera, microphone, sessions, events}, Provisioner: told})
-	outward.Deliver(gate)
-	floor := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
-	updates, updating, err := openUpdates(cfg, log, board, family{authority, sessions, events})
-	if err != nil {
-		return nil, err
-	}
-	s := &service{started: time.Now(), identity: identity, board: board, sessions: sessions, floor: floor, authority: authority, updates: updates, certificate: certificate, pairing: told, events: events, network: own}
-	for op, o := range s.operations() {
-		gate.Handle(op, o)
-	}
-	if certificate != nil {
-		updating = append(updating, supervise.Part{Component: certificate})
-	}
-	radio, err := bluetooth(cfg.Setup.BLE, log, board, authority)
-	if err != nil {
-		return nil, err
-	}
-	codes, err := openLens(log, board, camera, authority, told)
-	if err != nil {
-		return nil, err
-	}
-	buttons, err := panel.New(cfg.Panel, log, board, actions(authority, floor, announcements, events, end))
-	if err != nil {
-		return nil, inTable("panel", err)
-	}
-	light, err := panel.NewStatus(cfg.Panel, log, board, s.scene)
-	if err != nil {
-		return nil, inTable("panel", err)
-	}
-	return &daemon{
-		device: identity.DeviceID(), authority: authority, events: events, own: own,
-		parts: append([]supervise.Part{
-			{Component: gate, Required: true},
-			{Component: sessions, Required: true},
-			{Component: camera},
-			{Component: microphone},
-			{Component: speaker},
-			{Component: announcements},
-			{Component: events},
-			{Component: own},
-			{Component: wireless},
-			{Component: outward},
-			{Component: buttons},
-			{Component: indicator},
-			{Component: light},
-			{Component: codes},
-			{Component: &admin{path: cfg.Device.Socket, device: identity.DeviceID(), log: log.With("component", "admin"), household: authority, talk: floor, ring: events.Ring, updates: updates, status: s.status, restart: end.now,
-				debug: &debugServer{log: out, level: cfg.Device.LogLevel, uid: peerUID}}},
-			{Component: end, Required: true},
-		}, append(updating, radio...)...),
-	}, nil
+	d.archive = openPrompts(cfg.Audio.Prompts, d.log, d.board)
+	d.announcer = newAnnouncer(d.log, loudspeaker{d.speaker}, d.archive)
+	d.run(d.camera, d.microphone, d.indicator, d.speaker, d.announcer)
+	return nil
 }
 
-// actions is what the buttons do.
-func actions(authority *auth.Authority, floor *talk.Floor, say *announcer, events *event.Events, end anew) panel.Actions {
-	over := func(how func() error) func(context.Context) error {
+// openServices joins what members reach through the broker.
+func (d *daemon) openServices(ctx context.Context) (err error) {
+	d.sessions, err = live.New(d.cfg.Live, d.log, d.board, live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Indicator: d.indicator})
+	if err != nil {
+		return inTable("live", err)
+	}
+	if d.link, err = d.openLink(); err != nil {
+		return err
+	}
+	d.setup.Reach(session{d.link})
+	if err := d.openClaim(); err != nil {
+		return err
+	}
+	d.pairing = &feedback{Provisioner: d.setup, say: d.announcer.clip}
+	d.events = event.Open(ctx, d.eventConfig(), d.log, d.board,
+		event.Deps{Household: d.authority, Camera: d.camera, Video: d.video, Chime: d.announcer, Indicator: d.indicator})
+	d.floor = talk.New(d.log, loudspeaker{d.speaker}, words{d.archive}, d.sessions)
+	update, err := d.openUpdates()
+	if err != nil {
+		return err
+	}
+	gate := d.authority.NewGate(auth.Deps{
+		Sender: d.link, Capture: captureDevices{d.camera, d.microphone, d.sessions, d.events}, Provisioner: d.pairing,
+	})
+	d.link.Deliver(gate)
+	for op, o := range d.operations() {
+		gate.Handle(op, o)
+	}
+	d.require(gate, d.sessions)
+	d.run(d.link, d.events)
+	d.run(update...)
+	return nil
+}
+
+// openLocal joins what people use who stand at the camera: pairing by Bluetooth and by the
+// lens, buttons, status LED and the local socket.
+func (d *daemon) openLocal(context.Context) error {
+	if err := d.openBluetooth(); err != nil {
+		return err
+	}
+	if err := d.openLens(); err != nil {
+		return err
+	}
+	buttons, err := panel.New(d.cfg.Panel, d.log, d.board, d.actions())
+	if err != nil {
+		return inTable("panel", err)
+	}
+	led, err := panel.NewStatus(d.cfg.Panel, d.log, d.board, d.scene)
+	if err != nil {
+		return inTable("panel", err)
+	}
+	d.run(buttons, led, &admin{
+		path: d.cfg.Device.Socket, device: d.identity.DeviceID(), log: d.log.With("component", "admin"),
+		household: d.authority, talk: d.floor, ring: d.events.Ring, updates: d.updates, status: d.status, restart: d.again.now,
+		debug: &debugServer{log: d.out, level: d.cfg.Device.LogLevel, uid: peerUID},
+	})
+	d.require(d.again)
+	return nil
+}
+
+// actions returns what the buttons do.
+func (d *daemon) actions() panel.Actions {
+	thenRestart := func(end func() error) func(context.Context) error {
 		return func(context.Context) error {
-			err := how()
+			err := end()
 			if err == nil {
-				end.now()
+				d.again.now()
 			}
 			return err
 		}
 	}
 	return panel.Actions{
-		OpenWindow:    authority.OpenWindow,
-		TogglePrivacy: func(context.Context) (bool, error) { return authority.TogglePrivacy() },
-		Evict:         over(authority.Evict),
-		Reset:         over(authority.Reset),
-		Ring:          events.Ring,
-		Accept:        floor.Accept,
-		EndTalk:       floor.EndTalk,
-		Say:           say.clip,
-		Audit:         func(context.Context) error { say.tell(say.archive.Audit(present(authority))); return nil },
-		Block:         floor.Block,
-		StopPrompt:    say.stopPrompt,
+		OpenWindow:    d.authority.OpenWindow,
+		TogglePrivacy: func(context.Context) (bool, error) { return d.authority.TogglePrivacy() },
+		Evict:         thenRestart(d.authority.Evict),
+		Reset:         thenRestart(d.authority.Reset),
+		Ring:          d.events.Ring,
+		Accept:        d.floor.Accept,
+		EndTalk:       d.floor.EndTalk,
+		Say:           d.announcer.clip,
+		Audit: func(context.Context) error {
+			d.announcer.tell(d.archive.Audit(present(d.authority)))
+			return nil
+		},
+		Block:      d.floor.Block,
+		StopPrompt: d.announcer.stopPrompt,
 	}
 }
 
-// outwardLink is the link to the broker, or one that waits until the device was set up.
-func outwardLink(cfg config.Config, log *slog.Logger, board *health.Board, authority *auth.Authority, own setup.Settings) (*link.Link, error) {
-	identity := authority.Identity()
-	reached := reach(cfg.Link, own)
-	if reached.Broker == "" {
-		return link.Waiting(notSetUp, board), nil
+// clockOf returns the wall clock, which also reports whether its time can be trusted.
+func clockOf(cfg config.Config) trustedtime.Clock {
+	if cfg.Household.Clock == "battery" {
+		return func() (time.Time, bool) { return time.Now(), true }
 	}
-	cert, err := operational(cfg, identity, own)
-	if err != nil && cfg.Link.Broker == "" {
-		return link.Waiting("The certificate for the broker is missing. "+notSetUp, board), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	statement, err := authority.Statement()
-	if err != nil {
-		return nil, err
-	}
-	birth := proto.Status{Online: true, Version: version, Epoch: statement}
-	l, err := link.New(reached, log, board, identity.DeviceID(), birth, link.Login{Certificate: cert, Identity: identity.Signer()})
-	if err != nil {
-		return nil, inTable("link", err)
-	}
-	return l, nil
+	return kernelClock
 }
 
 // checkName refuses a camera's name that the household couldn't give it either; without

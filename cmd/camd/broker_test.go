@@ -59,7 +59,7 @@ func TestMeetingPoint(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		cfg.MemberLogins = c.dir
-		at, err := meetingPoint(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+		at, err := brokerLogins(cfg, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,14 +76,14 @@ func TestMeetingPoint(t *testing.T) {
 	}
 
 	cfg.ViewerBroker, cfg.MemberLogins = "", ""
-	at, err := meetingPoint(cfg, slog.New(slog.DiscardHandler))
+	at, err := brokerLogins(cfg, slog.New(slog.DiscardHandler))
 	if err != nil || at(anna).URL != cfg.Broker {
 		t.Errorf("without an address of its own the client is told %v (%v)", at(anna).URL, err)
 	}
 	if err := os.WriteFile(caFile, bytes.Repeat(ca.PEM(), 30), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := meetingPoint(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "too large") {
+	if _, err := brokerLogins(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("an authority that fits no receipt: %v", err)
 	}
 }

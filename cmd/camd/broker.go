@@ -17,12 +17,67 @@ import (
 	"github.com/camd-project/camd/pkg/auth/pairing"
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup"
 )
 
-// meetingPoint says what a client learns about the broker when it pairs: address,
-// authority, and its login if that lies in the folder of logins. A login that can't
-// be used keeps nobody from pairing.
-func meetingPoint(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
+// notSetUp is what people read of a camera that knows no broker.
+const notSetUp = "The camera is not set up yet. Hold its pairing button for three seconds, or run camd pair on it, and then camctl pair."
+
+// reach returns the [link] table, and where it names no broker, the one that the device
+// was set up with.
+func reach(cfg link.Config, own setup.Settings) link.Config {
+	if cfg.Broker != "" || own.Broker == nil {
+		return cfg
+	}
+	cfg.Broker = own.Broker.URL
+	cfg.ViewerBroker = cmp.Or(cfg.ViewerBroker, own.Broker.ViewerURL)
+	cfg.ServerName = cmp.Or(cfg.ServerName, own.Broker.ServerName)
+	if cfg.CA == "" {
+		cfg.Authority = own.Broker.CA
+	}
+	return cfg
+}
+
+// openLink returns the link to the broker, or one that waits until the device was set up.
+func (d *daemon) openLink() (*link.Link, error) {
+	own := d.setup.Settings()
+	reached := reach(d.cfg.Link, own)
+	if reached.Broker == "" {
+		return link.Waiting(notSetUp, d.board), nil
+	}
+	cert, err := operational(d.cfg, d.identity, own)
+	if err != nil && d.cfg.Link.Broker == "" {
+		return link.Waiting("The certificate for the broker is missing. "+notSetUp, d.board), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	statement, err := d.authority.Statement()
+	if err != nil {
+		return nil, err
+	}
+	birth := proto.Status{Online: true, Version: version, Epoch: statement}
+	l, err := link.New(reached, d.log, d.board, d.identity.DeviceID(), birth, link.Login{Certificate: cert, Identity: d.identity.Signer()})
+	if err != nil {
+		return nil, inTable("link", err)
+	}
+	return l, nil
+}
+
+// brokerLogin returns what a client is told of the broker that pairs now.
+func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
+	login, err := brokerLogins(reach(d.cfg.Link, d.setup.Settings()), d.log)
+	if err != nil {
+		d.log.Error("who pairs is not told where the broker is", "error", err)
+		return envelope.BrokerLogin{}
+	}
+	return login(id)
+}
+
+// brokerLogins returns what a client is told of the broker when it pairs: address,
+// authority, and its login if that is in the folder of logins. A login that can't be used
+// keeps nobody from pairing.
+func brokerLogins(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
 	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName}
 	if cfg.Authority != "" {
 		b.CA = cfg.Authority

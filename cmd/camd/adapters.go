@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/camd-project/camd/pkg/audio"
+	"github.com/camd-project/camd/pkg/audio/prompt"
+	"github.com/camd-project/camd/pkg/auth"
+	"github.com/camd-project/camd/pkg/capture"
+	"github.com/camd-project/camd/pkg/event"
+	"github.com/camd-project/camd/pkg/link"
+	"github.com/camd-project/camd/pkg/live"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/pkg/setup/lens"
+	"github.com/camd-project/camd/pkg/talk"
+)
+
+// These types fit what one package offers to what another one wants.
+
+// captureDevices closes camera and microphone for privacy mode.
+type captureDevices struct {
+	camera     *capture.Camera
+	microphone *audio.Microphone
+	sessions   *live.Server
+	events     *event.Events
+}
+
+// SetPrivacy returns when both devices are closed, and nothing of what they gave is kept.
+func (c captureDevices) SetPrivacy(on bool) {
+	c.camera.SetPrivacy(on)
+	c.microphone.SetPrivacy(on)
+	if on {
+		c.sessions.Forget()
+		c.events.Forget()
+	}
+}
+
+// loudspeaker is the camera's as the floor wants it.
+type loudspeaker struct{ *audio.Speaker }
+
+// Voice lets a voice in.
+func (l loudspeaker) Voice(ctx context.Context) (talk.Voice, error) {
+	v, err := l.Speaker.Voice(ctx)
+	if errors.Is(err, audio.ErrUnannounced) {
+		return nil, fmt.Errorf("%w: %w", talk.ErrStale, err)
+	}
+	if err != nil {
+		return nil, err // not a nil *Voice in an interface
+	}
+	return v, nil
+}
+
+// Announce plays what is to be heard. What can't be heard at all is as good as missing.
+func (l loudspeaker) Announce(ctx context.Context, clip [][]byte) error {
+	err := l.Speaker.Announce(ctx, clip)
+	if errors.Is(err, audio.ErrClip) {
+		return fmt.Errorf("%w: %w", err, proto.Refuse(proto.CodeNoChime))
+	}
+	return err
+}
+
+// words are what the room hears of whoever speaks.
+type words struct{ archive *prompt.Archive }
+
+// Speaking is a chime, and who speaks.
+func (w words) Speaking(m talk.Member) ([][]byte, error) {
+	return w.archive.Speaking(prompt.Person(m))
+}
+
+// Asking is a chime, and who wants to.
+func (w words) Asking(m talk.Member) ([][]byte, error) {
+	return w.archive.AsksToSpeak(prompt.Person(m))
+}
+
+// present are the members, and those who are watching or listening now.
+func present(authority *auth.Authority) (all, watching []prompt.Person) {
+	for _, m := range authority.Members() {
+		p := prompt.Person{Name: m.Name, Role: m.Role}
+		all = append(all, p)
+		if len(m.Watching) > 0 {
+			watching = append(watching, p)
+		}
+	}
+	return all, watching
+}
+
+// eye is the camera as the lens needs it.
+type eye struct{ *capture.Camera }
+
+// Gray is that of the camera.
+func (e eye) Gray(ctx context.Context) (*image.Gray, error) {
+	m, err := e.Camera.Gray(ctx)
+	if errors.Is(err, capture.ErrCoded) {
+		err = lens.ErrCoded
+	}
+	return m, err
+}
+
+// windowOf is the pairing window.
+type windowOf struct{ authority *auth.Authority }
+
+// Await waits until codes are looked for.
+func (w windowOf) Await(ctx context.Context) (context.Context, error) {
+	return w.authority.AwaitSeeking(ctx)
+}
+
+// pairingWindow is the window as parts that are only there while it is open see it.
+type pairingWindow struct{ *auth.Authority }
+
+func (w pairingWindow) Open() bool               { return w.WindowState().Open }
+func (w pairingWindow) Changed() <-chan struct{} { return w.WindowChanged() }
+
+// unreached is why a broker was not reached, as setup has it.
+func unreached(err error) error {
+	var problem *link.Problem
+	if errors.As(err, &problem) && !errors.Is(err, context.Canceled) {
+		return &proto.SetupProblem{Code: problem.Code(), Detail: problem.Sentence}
+	}
+	return err
+}
+
+// session is the link's, by which setup reaches the broker.
+type session struct{ *link.Link }
+
+// Reconnect implements setup.Link.
+func (s session) Reconnect(ctx context.Context) error { return unreached(s.Link.Reconnect(ctx)) }
+
+// updateHousehold is the household as the updater has to respect it.
+type updateHousehold struct {
+	authority *auth.Authority
+	sessions  *live.Server
+	events    *event.Events
+}
+
+// Tell logs a step and so tells every member.
+func (h updateHousehold) Tell(s proto.UpdateStep) error { return h.authority.Updated(s) }
+
+// Busy reports whether someone watches, listens or talks, or has just rung the bell.
+func (h updateHousehold) Busy() bool { return len(h.sessions.Viewers()) > 0 || h.events.Ringing() }
+
+// Quiet reports whether the household lets the camera restart now.
+func (h updateHousehold) Quiet() bool { return h.authority.MayRestart() }
