@@ -65,7 +65,7 @@ func (p pairCmd) pairByCode(env *environment, h *home.Home, read labelOf, login 
 	if err != nil {
 		return home.Record{}, err
 	}
-	waiting, err := client.Await(env.ctx, label, keys, login, env.log)
+	waiting, err := client.StartCodePairing(env.ctx, label, keys, login, env.log)
 	if err != nil {
 		return home.Record{}, err
 	}
@@ -76,7 +76,7 @@ func (p pairCmd) pairByCode(env *environment, h *home.Home, read labelOf, login 
 	if err != nil {
 		return home.Record{}, err
 	}
-	r, err := waiting.Receipt(ctx, sealed, h.Known(label.Device))
+	r, err := waiting.Wait(ctx, sealed, h.Known(label.Device))
 	cancel()
 	<-shown
 	if err != nil {

@@ -140,7 +140,7 @@ var limits = []struct {
 	{"pkg/update", "patienceSecurity", 2 * 24 * hour, "12.2", "two days if it closes"},
 	{"cmd/camd", "lookEvery", minute, "12.2", "at most once a minute"},
 	{"pkg/auth", "stepEvery", 6 * hour, "12.3", "one in 6 hours"},
-	{"pkg/client", "keepAlive", 30 * second, "1.6.5", "Keep-alive of 30 seconds"},
+	{"pkg/client/broker", "keepAlive", 30 * second, "1.6.5", "Keep-alive of 30 seconds"},
 	{"pkg/client", "answerTimeout", 4 * second, "4.6", "waits four seconds"},
 	{"pkg/client", "maxAttempts", 4, "4.6", "sends four times"},
 	{"cmd/camd", "adminLine", 4 << 10, "10.2", "at most 4 KiB"},

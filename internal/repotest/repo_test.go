@@ -72,7 +72,7 @@ var quarantine = map[string][]string{
 	"github.com/pion/interceptor":                       {"pkg/live", "pkg/client"},
 	"github.com/pion/mediadevices":                      {"pkg/capture/h264", "pkg/audio/opus"},
 	"github.com/pion/opus":                              {"pkg/audio/opus"},
-	"github.com/eclipse/paho.mqtt.golang":               {"pkg/link", "pkg/client"},
+	"github.com/eclipse/paho.mqtt.golang":               {"pkg/link", "pkg/client/broker"},
 	"github.com/go-jose/go-jose/v4":                     {"pkg/auth/envelope", "pkg/auth/pairing"},
 	"github.com/flynn/noise":                            {"pkg/auth/pairing"},
 	"github.com/blackjack/webcam":                       {"pkg/capture/v4l2"},

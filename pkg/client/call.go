@@ -153,7 +153,7 @@ func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) err
 			failed = moved(c.record, *s.later)
 			return
 		}
-		if !c.mqtt.IsConnectionOpen() {
+		if !c.conn.Up() {
 			failed = home.NewProblem(ErrLost, "The connection to the broker %s is down. It is being tried again.", c.record.Broker.URL)
 			return
 		}
@@ -177,8 +177,8 @@ func (s *state) stamp(r proto.Request, to home.Record) proto.Request {
 	return r
 }
 
-// publish leaves the request to paho. It goes out with QoS 0: what is lost is
-// sent again by Call, and nothing may be delivered from a queue much later.
+// publish seals a request and sends it with QoS 0: what is lost is sent again by Call,
+// and nothing may be delivered from a queue much later.
 func (c *Camera) publish(r proto.Request) error {
 	msg, err := envelope.SealRequest(r, c.keys.Signer(), c.household.Keys.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
@@ -187,7 +187,7 @@ func (c *Camera) publish(r proto.Request) error {
 	if err != nil {
 		return fmt.Errorf("seal %s: %w", r.Op, err)
 	}
-	c.mqtt.Publish(proto.TopicIn(c.record.Device, c.keys.ID()), 0, false, msg)
+	c.conn.Publish(msg)
 	return nil
 }
 

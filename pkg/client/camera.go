@@ -11,22 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	mqtt "github.com/eclipse/paho.mqtt.golang"
-
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/broker"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
-
-// inboundQueue bounds what waits for the owner goroutine; more is dropped, counted
-// and, for signals, seen as a gap.
-const inboundQueue = 64
-
-type inbound struct {
-	topic   string
-	payload []byte
-}
 
 // Camera is a connection to one paired camera through its broker. It reconnects
 // by itself until Close. All its methods may be called from any goroutine.
@@ -36,24 +26,21 @@ type Camera struct {
 	household *home.Household
 	kept      uint64 // the number of entries of which a camera keeps the hashes, at least
 	log       *slog.Logger
-	mqtt      mqtt.Client
+	conn      *broker.Conn
 
-	acts       chan func(*state)
-	inbound    chan inbound
-	subscribed chan error
-	revoking   chan struct{} // full while a revocation is under way
-	alarms     chan home.Alarm
-	stop       chan struct{}
-	done       chan struct{}
-	close      func()
-	ctx        context.Context // ends with Close
-	cancel     context.CancelFunc
-	wg         sync.WaitGroup                       // what Dial began beside
-	held       atomic.Pointer[accesslog.Checkpoint] // by Hold
-	dropped    atomic.Uint64                        // messages that were not ours, not signed, or too many
-	malformed  atomic.Pointer[error]                // why a connection to the broker was closed
-	doubting   atomic.Bool                          // doubt is at work
-	offline    atomic.Pointer[time.Time]            // when the broker said last that the camera is gone
+	acts     chan func(*state)
+	revoking chan struct{} // full while a revocation is under way
+	alarms   chan home.Alarm
+	stop     chan struct{}
+	done     chan struct{}
+	close    func()
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup                       // what Dial began beside
+	held     atomic.Pointer[accesslog.Checkpoint] // by Hold
+	dropped  atomic.Uint64                        // messages that were not for this client, or not signed
+	doubting atomic.Bool                          // doubt is at work
+	offline  atomic.Pointer[time.Time]            // when the broker said last that the camera is gone
 }
 
 // state is the owner goroutine's.
@@ -78,27 +65,19 @@ func Dial(ctx context.Context, h *home.Home, keys *home.Keys, record home.Record
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := tlsConfig(record.Broker)
-	if err != nil {
-		return nil, err
-	}
 	c := &Camera{record: record, keys: keys, household: household, kept: accesslog.KeptHashes, log: log.With("component", "client"),
-		acts: make(chan func(*state)), inbound: make(chan inbound, inboundQueue), subscribed: make(chan error, 1),
+		acts:     make(chan func(*state)),
 		revoking: make(chan struct{}, 1), alarms: make(chan home.Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	if _, err := c.household.Checkpoint(); err != nil {
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	c.close = sync.OnceFunc(c.shutdown)
-	c.mqtt = mqtt.NewClient(c.options(cfg)) //nolint:contextcheck // it reconnects after ctx
-	go c.run()
-	if err := c.connect(ctx); err != nil {
-		c.Close()
-		if why := c.malformed.Load(); why != nil {
-			err = *why
-		}
-		return nil, explainDial(record.Broker, err)
+	if c.conn, err = broker.Dial(ctx, record.Broker, record.Device, keys.ID(), c.log); err != nil {
+		c.cancel()
+		return nil, err
 	}
+	go c.run()
 	c.wg.Go(c.catchUp)
 	return c, nil
 }
@@ -113,33 +92,22 @@ func (c *Camera) catchUp() {
 	c.tell(c.ctx)
 }
 
-func (c *Camera) connect(ctx context.Context) error {
-	if err := waitToken(ctx, c.mqtt.Connect(), 2*dialTimeout); err != nil {
-		return err
-	}
-	select {
-	case err := <-c.subscribed:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Record is what the connection was made with.
 func (c *Camera) Record() home.Record { return c.record }
 
 // Keys are the client's.
 func (c *Camera) Keys() *home.Keys { return c.keys }
 
-// Dropped counts messages that were refused unread or unverified.
-func (c *Camera) Dropped() uint64 { return c.dropped.Load() }
+// Dropped returns the number of messages that were dropped: too many, not for this
+// client, or not signed by the camera.
+func (c *Camera) Dropped() uint64 { return c.conn.Dropped() + c.dropped.Load() }
 
 // Close ends the connection; calls under way fail with ErrClosed.
 func (c *Camera) Close() { c.close() }
 
 func (c *Camera) shutdown() {
 	c.cancel()
-	c.mqtt.Disconnect(disconnectMS)
+	c.conn.Close()
 	close(c.stop)
 	<-c.done
 	c.wg.Wait()
@@ -157,7 +125,7 @@ func (c *Camera) run() {
 		select {
 		case act := <-c.acts:
 			act(s)
-		case m := <-c.inbound:
+		case m := <-c.conn.Messages():
 			c.handle(s, m)
 		case <-s.notices.grace.C:
 			c.overdue(s)
@@ -207,12 +175,12 @@ func (c *Camera) Status(ctx context.Context) (status proto.Status, known bool) {
 }
 
 // handle judges one message of the broker.
-func (c *Camera) handle(s *state, m inbound) {
-	if m.topic == proto.TopicStatus(c.record.Device) {
-		c.handleStatus(s, m.payload)
+func (c *Camera) handle(s *state, m broker.Message) {
+	if m.Topic == proto.TopicStatus(c.record.Device) {
+		c.handleStatus(s, m.Payload)
 		return
 	}
-	out, err := envelope.OpenOut(m.payload, c.keys.Opener(), c.household.Keys.Sig)
+	out, err := envelope.OpenOut(m.Payload, c.keys.Opener(), c.household.Keys.Sig)
 	switch {
 	case err != nil:
 		c.dropped.Add(1)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/pairing"
+	"github.com/camd-project/camd/pkg/client/broker"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/code"
@@ -64,11 +65,11 @@ func TestACodeSaysWhatIsSet(t *testing.T) {
 }
 
 // waiting is a client that has shown a code to d.
-func (d *device) waiting(keys *home.Keys) (*Awaiting, Code) {
+func (d *device) waiting(keys *home.Keys) (*CodePairing, Code) {
 	d.t.Helper()
 	login := d.login(keys.ID())
 	login.URL, login.CA = "mqtts://"+d.broker.Address(), string(d.ca.PEM())
-	a, err := Await(d.t.Context(), d.label, keys, login, quiet)
+	a, err := StartCodePairing(d.t.Context(), d.label, keys, login, quiet)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestReceiptOfACode(t *testing.T) {
 		p.Identity, p.Chain = impostor.identity.PrivateKey.(*ecdsa.PrivateKey), impostor.identity.Certificate
 	})
 	d.confirm(keys, sealed, nil)
-	r, err := a.Receipt(t.Context(), sealed, nil)
+	r, err := a.Wait(t.Context(), sealed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,10 +143,12 @@ func TestCodeThatIsNotAnswered(t *testing.T) {
 		keys := must(home.NewKeys())
 		a, sealed := d.waiting(keys)
 		if c.change != nil {
-			a.camera.inbound <- inbound{proto.TopicOut(d.id, keys.ID()), d.confirmation(keys, sealed, c.change)}
+			answers := make(chan broker.Message, 1)
+			answers <- broker.Message{Topic: proto.TopicOut(d.id, keys.ID()), Payload: d.confirmation(keys, sealed, c.change)}
+			a.messages = answers
 		}
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
-		_, err := a.Receipt(ctx, sealed, nil)
+		_, err := a.Wait(ctx, sealed, nil)
 		cancel()
 		var p *home.Problem
 		if !errors.As(err, &p) || !strings.Contains(p.Sentence, c.want) {
