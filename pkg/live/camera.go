@@ -57,20 +57,16 @@ func (s *Server) keyframe() {
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()
-	lowest := s.lowestWish()
-	if lowest != s.bitrate {
-		s.bitrate = lowest
-		s.deps.Camera.SetBitrate(lowest)
-	}
-}
-
-func (s *Server) lowestWish() (lowest int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	lowest := 0
 	for _, x := range s.sessions {
 		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
 			lowest = x.tias
 		}
 	}
-	return lowest
+	s.mu.Unlock()
+	if lowest != s.bitrate {
+		s.bitrate = lowest
+		s.deps.Camera.SetBitrate(lowest)
+	}
 }

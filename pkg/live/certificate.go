@@ -17,11 +17,15 @@ const certLife = 24 * time.Hour // of a certificate that waits for its session
 // viewer waits for the key, and makes a new one after each.
 func (s *Server) makeCertificates(ctx context.Context) error {
 	for {
-		c, err := newCertificate()
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
-			return err
+			return fmt.Errorf("make DTLS key: %w", err)
 		}
-		if over := s.keep(ctx, c); over {
+		c, err := webrtc.GenerateCertificate(key)
+		if err != nil {
+			return fmt.Errorf("make DTLS certificate: %w", err)
+		}
+		if over := s.keep(ctx, *c); over {
 			return nil
 		}
 	}
@@ -44,16 +48,4 @@ func (s *Server) keep(ctx context.Context, c webrtc.Certificate) (over bool) {
 			return true
 		}
 	}
-}
-
-func newCertificate() (webrtc.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make DTLS key: %w", err)
-	}
-	c, err := webrtc.GenerateCertificate(key)
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make DTLS certificate: %w", err)
-	}
-	return *c, nil
 }

@@ -35,7 +35,7 @@ func (s ICEServer) String() string { return fmt.Sprintf("%v (user %q)", s.URLs, 
 // GoString keeps the credential out of prints.
 func (s ICEServer) GoString() string { return s.String() }
 
-// DefaultConfig is what holds where the file says nothing.
+// DefaultConfig returns the values for what the file does not set.
 func DefaultConfig() Config { return Config{MaxSessions: 4} }
 
 func (c Config) validate() error {
@@ -56,7 +56,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// relays checks the server's URLs and counts those of TURN.
+// relays checks the server's URLs and returns how many are of TURN.
 func (s ICEServer) relays() (n int, err error) {
 	if len(s.URLs) == 0 {
 		return 0, errors.New("live.ice_servers: urls is empty")
@@ -66,7 +66,7 @@ func (s ICEServer) relays() (n int, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("live.ice_servers: %q is no STUN or TURN URL: %w", u, err)
 		}
-		if !isTURN(uri) {
+		if uri.Scheme != stun.SchemeTypeTURN && uri.Scheme != stun.SchemeTypeTURNS {
 			continue
 		}
 		n++
@@ -77,11 +77,7 @@ func (s ICEServer) relays() (n int, err error) {
 	return n, nil
 }
 
-func isTURN(u *stun.URI) bool {
-	return u.Scheme == stun.SchemeTypeTURN || u.Scheme == stun.SchemeTypeTURNS
-}
-
-// webrtc gives the servers in pion's form.
+// webrtc returns the servers in pion's form, and whether one is a TURN server.
 func (c Config) webrtc() (l []webrtc.ICEServer, turn bool) {
 	for _, s := range c.ICEServers {
 		l = append(l, webrtc.ICEServer{URLs: slices.Clone(s.URLs), Username: s.Username, Credential: s.Credential})

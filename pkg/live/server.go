@@ -9,15 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/live/sdp"
-	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/watchdog"
@@ -136,11 +133,9 @@ func (s *Server) Forget() {
 // stop refuses new sessions, ends all and waits for them.
 func (s *Server) stop() {
 	s.mu.Lock()
-	for _, x := range s.sessions {
-		x.end(endReason(proto.EndShutdown))
-	}
 	s.ctx = nil
 	s.mu.Unlock()
+	s.endAll(endReason(proto.EndShutdown))
 	s.running.Wait()
 }
 
@@ -261,28 +256,6 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 		s.limitBitrate()
 	}
 	return answer, err
-}
-
-// api makes pion's API for a session, and the shared socket unless all goes by relay.
-func (s *Server) api(x *Session, format rtc.H264, log logging.LoggerFactory) (*udp.Socket, *webrtc.API, error) {
-	var socket *udp.Socket
-	var mux ice.UDPMux
-	if !s.cfg.RelayOnly {
-		var err error
-		if socket, mux, err = s.socket.acquire(x.net, log.NewLogger("mux")); err != nil {
-			return nil, nil, err
-		}
-		x.release = append(x.release, func() {
-			if err := s.socket.release(); err != nil {
-				s.log.Warn("close UDP socket", "error", err)
-			}
-		})
-	}
-	api, err := engine(x.net, mux, format, &x.bounds, log)
-	if err != nil {
-		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
-	}
-	return socket, api, nil
 }
 
 func (s *Server) configuration() webrtc.Configuration {

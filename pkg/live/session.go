@@ -93,20 +93,23 @@ func (s *Session) run() {
 				}
 			})
 		case <-s.trickle.wake:
-			s.sendCandidates()
+			c, relay := s.trickle.take()
+			if len(c.Candidates) > 0 || c.Done {
+				s.offer.Signal(proto.SignalCandidate, c)
+			}
+			if c.Done {
+				s.server.relayGathered(relay, s.relay.String())
+			}
 		case <-timeout.C:
-			s.end(s.neverConnected())
+			switch s.pc.ICEConnectionState() {
+			case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
+				s.end(endReason(proto.EndMedia)) // the path is there, DTLS is not
+			default:
+				s.end(endReason(proto.EndICE))
+			}
 		}
 	}
 	s.finish()
-}
-
-func (s *Session) neverConnected() endReason {
-	switch s.pc.ICEConnectionState() {
-	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
-		return proto.EndMedia // the path is there, DTLS is not
-	}
-	return proto.EndICE
 }
 
 // finish ends everything in the order that Done promises. Nothing is heard any more;
@@ -311,9 +314,10 @@ func (s *Session) answer() string {
 		case <-s.ctx.Done():
 			limit = nil
 		case <-s.trickle.wake:
-			if s.trickle.complete() {
+			switch found, complete := s.trickle.gathered(); {
+			case complete:
 				limit = nil
-			} else if s.trickle.any() {
+			case found:
 				limit = time.After(lastCandidate)
 			}
 		}
@@ -321,17 +325,6 @@ func (s *Session) answer() string {
 	answer := s.pc.LocalDescription().SDP
 	s.trickle.forget(func(c proto.Candidate) bool { return strings.Contains(answer, c.Candidate) })
 	return answer
-}
-
-// sendCandidates sends what has been gathered since the last time.
-func (s *Session) sendCandidates() {
-	c, relay := s.trickle.take()
-	if len(c.Candidates) > 0 || c.Done {
-		s.offer.Signal(proto.SignalCandidate, c)
-	}
-	if c.Done {
-		s.server.relayGathered(relay, s.relay.String())
-	}
 }
 
 // addCandidates adds the viewer's. Those that pion can't use, such as mDNS names,

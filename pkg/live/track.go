@@ -36,24 +36,20 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	t.ssrc, t.writer = uint32(c.SSRC()), c.WriteStream()
 	t.header = rtp.Header{Version: 2, PayloadType: uint8(codecs[i].PayloadType), SSRC: t.ssrc}
 	for _, e := range c.HeaderExtensions() {
-		if err := t.extend(e); err != nil {
+		// Pictures are to be shown at once. An id beyond 14 would need the two-byte form
+		// (RFC 8285 section 4.3), which not every viewer reads.
+		if e.URI != rtc.PlayoutDelay || e.ID < 1 || e.ID > 14 {
+			continue
+		}
+		none, err := rtp.PlayoutDelayExtension{}.Marshal()
+		if err == nil {
+			err = t.header.SetExtension(uint8(e.ID), none)
+		}
+		if err != nil {
 			return webrtc.RTPCodecParameters{}, err
 		}
 	}
 	return codecs[i], nil
-}
-
-// extend asks the viewer to show pictures at once. An id beyond 14 would need the
-// two-byte form (RFC 8285 section 4.3), which not every viewer reads.
-func (t *track) extend(e webrtc.RTPHeaderExtensionParameter) error {
-	if e.URI != rtc.PlayoutDelay || e.ID < 1 || e.ID > 14 {
-		return nil
-	}
-	none, err := rtp.PlayoutDelayExtension{}.Marshal()
-	if err != nil {
-		return err
-	}
-	return t.header.SetExtension(uint8(e.ID), none)
 }
 
 // Unbind does nothing: the viewer's goroutine has ended by then.

@@ -19,7 +19,7 @@ type trickle struct {
 	own    []proto.Candidate
 	done   bool // the own ones are all gathered
 	saidSo bool // and that has been sent
-	seen   int  // own ones ever added
+	found  bool // an own one was added
 	relay  bool // one of them is a relay's
 	remote int
 }
@@ -31,7 +31,7 @@ func (t *trickle) add(c *webrtc.ICECandidate) {
 		t.done = true
 	} else {
 		t.own = append(t.own, proto.Candidate(c.ToJSON()))
-		t.seen++
+		t.found = true
 		t.relay = t.relay || c.Typ == webrtc.ICECandidateTypeRelay
 	}
 	t.mu.Unlock()
@@ -41,16 +41,11 @@ func (t *trickle) add(c *webrtc.ICECandidate) {
 	}
 }
 
-func (t *trickle) complete() bool {
+// gathered reports whether any own candidate was found, and whether all were.
+func (t *trickle) gathered() (found, complete bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.done
-}
-
-func (t *trickle) any() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.seen > 0
+	return t.found, t.done
 }
 
 // forget drops what is in the answer already, and wakes the session for the rest.

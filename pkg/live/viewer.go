@@ -143,7 +143,13 @@ func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
 		v.count(t, len(t.packet.Payload))
 		if t.packet.Last {
 			t.batch.Flush()
-			v.frameSent(t)
+			v.counters.frames.Add(1)
+			if t.packet.Newest {
+				v.burst = 0
+			}
+			if t.packet.Newest && t.video() {
+				v.counters.delay.add(media.Now() - t.packet.Published)
+			}
 			return true
 		}
 	}
@@ -157,17 +163,6 @@ func (v *viewer) count(t *trackSender, payload int) {
 	v.counters.packets.Add(1)
 	v.counters.bytes.Add(uint64(payload))
 	v.burst += payload
-}
-
-func (v *viewer) frameSent(t *trackSender) {
-	v.counters.frames.Add(1)
-	if !t.packet.Newest {
-		return
-	}
-	v.burst = 0
-	if t.video() {
-		v.counters.delay.add(media.Now() - t.packet.Published)
-	}
 }
 
 // resend answers a NACK, and those that wait behind it, out of the buffer.

@@ -70,30 +70,22 @@ func (s *Shutter) WaitOpen(ctx context.Context, closed func()) bool {
 func (s *Shutter) Use(ctx context.Context, use func(context.Context) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !s.enter(cancel) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
 		return ErrPrivacy
 	}
-	defer s.leave()
+	s.end, s.done = cancel, make(chan struct{})
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(s.done)
+		s.end, s.done = nil, nil
+	}()
 	err := use(inner)
 	if inner.Err() != nil && ctx.Err() == nil {
 		return ErrPrivacy
 	}
 	return err
-}
-
-func (s *Shutter) enter(end context.CancelFunc) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.end, s.done = end, make(chan struct{})
-	return true
-}
-
-func (s *Shutter) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.done)
-	s.end, s.done = nil, nil
 }

@@ -124,8 +124,14 @@ func (b *Buffer) append(pts time.Duration, starts start, fill func()) {
 	if b.next != first {
 		last := b.slot(b.next - 1)
 		last.Last, last.Marker = true, b.video
-		b.mark(first, starts)
 		b.head = pts
+		if starts == idr {
+			b.idrs++
+		}
+		better := starts == idr || !b.hasKey || b.starts == recovery || pts-b.slot(b.key).pts > StartPatience
+		if starts != no && first >= b.oldest && better { // new viewers start here
+			b.key, b.hasKey, b.starts = first, true, starts
+		}
 	}
 	b.mu.Unlock()
 	for _, r := range *b.readers.Load() {
@@ -133,17 +139,6 @@ func (b *Buffer) append(pts time.Duration, starts start, fill func()) {
 		case r <- struct{}{}:
 		default: // it has been woken already
 		}
-	}
-}
-
-// mark keeps where new viewers start.
-func (b *Buffer) mark(first uint64, starts start) {
-	if starts == idr {
-		b.idrs++
-	}
-	better := starts == idr || !b.hasKey || b.starts == recovery || b.frame.pts-b.slot(b.key).pts > StartPatience
-	if starts != no && first >= b.oldest && better {
-		b.key, b.hasKey, b.starts = first, true, starts
 	}
 }
 

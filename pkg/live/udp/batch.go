@@ -33,7 +33,8 @@ func (b *Batch) Begin() {
 }
 
 func (b *Batch) add(p []byte, to netip.AddrPort) {
-	if !b.fits(p, to) {
+	complete := len(b.buf) < b.n*b.size // a shorter packet has ended the batch
+	if complete || b.n == maxSegments || len(p) > b.size || to != b.to || len(b.buf)+len(p) > maxBatch {
 		b.send()
 	}
 	if b.n == 0 {
@@ -41,11 +42,6 @@ func (b *Batch) add(p []byte, to netip.AddrPort) {
 	}
 	b.buf = append(b.buf, p...)
 	b.n++
-}
-
-func (b *Batch) fits(p []byte, to netip.AddrPort) bool {
-	full := len(b.buf) == b.n*b.size // no shorter one has ended the batch
-	return b.n > 0 && b.n < maxSegments && full && len(p) <= b.size && to == b.to && len(b.buf)+len(p) <= maxBatch
 }
 
 // Flush sends what has been collected. An error is the network's business as with
