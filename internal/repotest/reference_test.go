@@ -1,6 +1,8 @@
 package repotest
 
 import (
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,24 +48,38 @@ func anchors(text string) (l []string) {
 	return l
 }
 
-// TestDocumentsNameFilesThatThereAre looks for each path of the repository that a
-// document, or a Go file, names.
+// TestDocumentsNameFilesThatThereAre looks for each path of the repository, and each Go
+// file without its folder, that a document or a comment in a Go file names.
 func TestDocumentsNameFilesThatThereAre(t *testing.T) {
-	look := func(path, name string) {
-		name = strings.TrimRight(name, "./")
-		if found, err := filepath.Glob(filepath.Join(root, name)); err != nil || len(found) == 0 {
-			t.Errorf("%s names %s, which there is not", path, name)
+	var names []string
+	eachFile(t, ".go", func(path string) { names = append(names, filepath.Base(path)) })
+	goFile := regexp.MustCompile(`(?:^|[\s(,;"` + "`" + `])([a-z][a-z0-9_]*\.go)\b`)
+	foreign := []string{"internal/common", "meta.go", "tlog_test.go"} // bbolt's, and golang.org/x/mod's
+	look := func(where, text string) {
+		for _, m := range filePath.FindAllStringSubmatch(text, -1) {
+			name := regexp.MustCompile(`\.[A-Z]\w*$`).ReplaceAllString(strings.TrimRight(m[1], "./-"), "") // pkg/live.Server
+			if slices.ContainsFunc(foreign, func(f string) bool { return under(name, f) }) {
+				continue
+			}
+			if found, err := filepath.Glob(filepath.Join(root, name)); err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which there is not", where, name)
+			}
+		}
+		for _, m := range goFile.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(append(foreign, names...), m[1]) {
+				t.Errorf("%s names %s, and no file is called so", where, m[1])
+			}
 		}
 	}
-	eachFile(t, ".md", func(path string) {
-		for _, m := range filePath.FindAllStringSubmatch(readFile(t, path), -1) {
-			look(path, m[1])
-		}
-	})
-	document := regexp.MustCompile(`\bdocs/[a-z-]+\.md\b`)
+	eachFile(t, ".md", func(path string) { look(path, readFile(t, path)) })
 	eachFile(t, ".go", func(path string) {
-		for _, name := range document.FindAllString(readFile(t, path), -1) {
-			look(path, name)
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, filepath.Join(root, path), nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range f.Comments {
+			look(set.Position(group.Pos()).String(), group.Text())
 		}
 	})
 }

@@ -36,7 +36,7 @@ func TestShape(t *testing.T) {
 	if n, unexported := crumbs(set, files, info); n != 1 || unexported != 4 { // get; once is used twice
 		t.Errorf("%d crumbs of %d, want 1 of 4", n, unexported)
 	}
-	if n := upward(arrows(set, info)); n != 1 { // between middle.go and bottom.go
+	if n := upward(arrows(set, info)); n != 1 { // between middle and bottom
 		t.Errorf("%d arrows up, want 1", n)
 	}
 }
