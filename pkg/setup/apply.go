@@ -13,17 +13,17 @@ import (
 	"github.com/camd-project/camd/pkg/setup/claim"
 )
 
-// Bounds of a trial. A clock that time servers set takes some seconds in a new network.
+// Time limits of a trial. In a new network a clock needs some seconds to be set.
 const (
 	brokerTime = 30 * time.Second
 	clockTime  = 45 * time.Second
 	clockPause = 3 * time.Second
-	undoTime   = 20 * time.Second // for the Wi-Fi of before
-	endTime    = 3 * time.Second  // for the same, once camd is to end; its start puts the Wi-Fi in force anyway
+	undoTime   = 20 * time.Second // to go back to the previous Wi-Fi
+	endTime    = 3 * time.Second  // for the same while camd ends; its next start does it anyway
 )
 
-// Apply tries settings over those in force. If they work they are kept together with what
-// enroll does for client, both or neither; else those of before are in force.
+// Apply tries settings in place of those in force. If they work, they are stored and enroll
+// is called for client, both or neither. Otherwise the previous settings stay in force.
 func (s *Setup) Apply(ctx context.Context, client proto.ClientID, set proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error {
 	if !s.busy.CompareAndSwap(false, true) {
 		return &proto.SetupProblem{Code: proto.CodeBusy}
@@ -51,8 +51,8 @@ func (s *Setup) Apply(ctx context.Context, client proto.ClientID, set proto.Setu
 	return nil
 }
 
-// merge lays what is set over what is in force, and refuses what can't be: nothing is
-// tried yet.
+// merge returns the settings in force with the new ones in their place, or an error if they
+// can't be used. Nothing is tried yet.
 func (s *Setup) merge(set proto.SetupSettings) (Settings, error) {
 	next := s.Settings()
 	switch {
@@ -92,7 +92,7 @@ func (s *Setup) merge(set proto.SetupSettings) (Settings, error) {
 	return next, s.certified(&next, asked.key, set.Chain)
 }
 
-// certified judges a chain that was made for a key, and puts both into settings.
+// certified checks a chain that was made for a key, and puts both into settings.
 func (s *Setup) certified(into *Settings, key crypto.Signer, chain [][]byte) error {
 	err := s.deps.Claim.Judge(key.Public(), chain)
 	var wrong *claim.Problem
@@ -108,13 +108,13 @@ func (s *Setup) certified(into *Settings, key crypto.Signer, chain [][]byte) err
 	}
 	into.Chain, into.Key, into.Over = chain, der, cmp.Or(s.deps.Supplied(), OverNone)
 	if s.cfg.FixedBroker {
-		into.Broker = nil // it is for the broker of the configuration, and not for one of before
+		into.Broker = nil // the certificate is for the configured broker, not for an earlier one
 	}
 	return nil
 }
 
-// try joins the network, has the certificate made where a server does that, and connects
-// to the broker.
+// try joins the network, gets the certificate if a server makes it, and connects to the
+// broker.
 func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupSettings, next *Settings, progress func(proto.SetupStep)) error {
 	if set.WiFi != nil {
 		progress(proto.StepWiFi)
@@ -131,7 +131,7 @@ func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupS
 		}
 	}
 	if next.Broker == nil && !s.cfg.FixedBroker {
-		return nil // Wi-Fi alone; there is nothing yet to be reached by it
+		return nil // only Wi-Fi; there is no broker yet
 	}
 	if len(next.Chain) == 0 && !s.cfg.FixedCertificate && s.deps.Supplied() == "" {
 		return &proto.SetupProblem{Code: proto.CodeCertificate}
@@ -140,7 +140,7 @@ func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupS
 	return inTime(ctx, progress, func() error { return s.reach(ctx, *next) })
 }
 
-// inTime tries for as long as only the clock is wrong: in a new network that takes a while.
+// inTime tries again while only the clock is wrong, which takes a while in a new network.
 func inTime(ctx context.Context, progress func(proto.SetupStep), try func() error) error {
 	end := time.Now().Add(clockTime)
 	for {
@@ -164,21 +164,15 @@ func (s *Setup) reach(ctx context.Context, next Settings) error {
 	return s.deps.Broker.Try(ctx, next)
 }
 
-// renewed takes a certificate that was renewed while others of the settings were tried.
-func (s *Setup) renewed(set proto.SetupSettings, next Settings) Settings {
-	if len(set.Chain) == 0 && set.EST == nil {
+// commit stores settings together with the enrolment. Each step is durable before the next.
+func (s *Setup) commit(client proto.ClientID, set proto.SetupSettings, next Settings, enroll func() error) error {
+	s.keeping.Lock() // a renewal of the certificate waits, and replaces it in next
+	defer s.keeping.Unlock()
+	if len(set.Chain) == 0 && set.EST == nil { // it may have been renewed during the trial
 		now := s.Settings()
 		next.Chain, next.Key = now.Chain, now.Key
 	}
-	return next
-}
-
-// commit keeps settings together with the enrolment. Each step is durable before the next.
-func (s *Setup) commit(client proto.ClientID, set proto.SetupSettings, next Settings, enroll func() error) error {
-	s.keeping.Lock() // a certificate that is renewed meanwhile waits, and goes into next
-	defer s.keeping.Unlock()
-	next = s.renewed(set, next)
-	if s.deps.Member(client) { // enroll only says so; one write is whole in itself
+	if s.deps.Member(client) { // enroll changes nothing then, so one write is enough
 		if err := enroll(); err != nil {
 			return err
 		}
@@ -207,7 +201,7 @@ func (s *Setup) unkept(err error) error {
 	return &proto.SetupProblem{Code: proto.CodeStorage}
 }
 
-// undo puts the Wi-Fi of before in force again, whatever else has ended but camd.
+// undo goes back to the previous Wi-Fi, even if ctx has ended, but not if camd has.
 func (s *Setup) undo(ctx context.Context, set proto.SetupSettings) {
 	if set.WiFi == nil {
 		return

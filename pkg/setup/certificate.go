@@ -8,7 +8,7 @@ import (
 	"github.com/camd-project/camd/pkg/setup/claim"
 )
 
-// Keeper keeps renewed certificates where the one that was set up lies.
+// Keeper returns a claim.Keeper that stores renewed certificates in the settings.
 func (s *Setup) Keeper() claim.Keeper { return renewed{s} }
 
 type renewed struct{ *Setup }

@@ -12,36 +12,36 @@ import (
 
 // Times of a change of the Wi-Fi. docs/protocol.md 15.3.
 const (
-	leaveTime  = 2 * time.Second // before the network is left: for the answer, and for what members are told
+	leaveTime  = 2 * time.Second // before the network is left: for the answer and the notices
 	changeTime = time.Minute     // in which the broker must be reached through the new network
-	returnTime = time.Minute     // in which the way back to the broker is looked for without pauses
+	returnTime = time.Minute     // in which the broker is tried without pauses through the previous one
 	lookTime   = 20 * time.Second
 )
 
 // Link is the connection to the broker.
 type Link interface {
-	// Reconnect makes another session, over whatever network there is now, and returns when it
-	// serves. What a person can do something about is a *proto.SetupProblem.
+	// Reconnect makes a new session over the present network, and returns when it serves.
+	// Errors that a person can fix are *proto.SetupProblem.
 	Reconnect(ctx context.Context) error
 }
 
-// Journal is the access log, for one change.
+// Journal logs one change.
 type Journal interface {
-	// Begun returns the number of the entry, which is durable and of which everybody is told.
+	// Begun makes the entry durable, notifies all members, and returns its number.
 	Begun() (entry uint64, err error)
 }
 
-// change is one that was asked for.
+// change is a requested change of Wi-Fi.
 type change struct {
 	wifi proto.WiFi
 	as   proto.WiFiChange
 }
 
-// Reach says by what the broker is reached. It is called once, before Run.
+// Reach sets the connection to the broker. It must be called once, before Run.
 func (s *Setup) Reach(l Link) { s.link = l }
 
-// WiFi tells in which network the device is, and what became of the last change; if look
-// is set, what it hears, too. Where nothing can be changed the error is a
+// WiFi returns the network that the device uses, the result of the last change and, if look
+// is set, the networks in reach. If the Wi-Fi can't be changed, the error is a
 // *proto.SetupProblem.
 func (s *Setup) WiFi(ctx context.Context, look bool) (now proto.WiFiStatus, err error) {
 	if err := s.changeable(); err != nil {
@@ -53,7 +53,7 @@ func (s *Setup) WiFi(ctx context.Context, look bool) (now proto.WiFiStatus, err 
 		now.Trying = s.tried.SSID
 	}
 	s.mu.Unlock()
-	if s.busy.Load() { // the radio is at something
+	if s.busy.Load() { // the radio is in use
 		if look {
 			err = proto.Refuse(proto.CodeBusy)
 		}
@@ -70,7 +70,7 @@ func (s *Setup) WiFi(ctx context.Context, look bool) (now proto.WiFiStatus, err 
 	return now, err
 }
 
-// changeable reports as a *proto.SetupProblem why the Wi-Fi is not the household's to change.
+// changeable returns a *proto.SetupProblem if the household can't change the Wi-Fi.
 func (s *Setup) changeable() error {
 	switch {
 	case s.deps.Radio == nil || !s.deps.HasWiFi():
@@ -81,9 +81,9 @@ func (s *Setup) changeable() error {
 	return nil
 }
 
-// Change begins to try another Wi-Fi network, in which the device must reach its broker; if
-// it does not, it goes back. It returns when that is logged and written down, before
-// anything is tried. The error is a *proto.SetupProblem, a *proto.Refusal, or journal's.
+// Change begins to try another Wi-Fi network. If the device does not reach its broker there,
+// it goes back. Change returns when the change is logged and stored, before anything is
+// tried. The error is a *proto.SetupProblem, a *proto.Refusal, or journal's.
 func (s *Setup) Change(w proto.WiFi, journal Journal) error {
 	if err := (proto.SetupSettings{WiFi: &w}).Check(); err != nil {
 		return err
@@ -95,31 +95,25 @@ func (s *Setup) Change(w proto.WiFi, journal Journal) error {
 		return proto.Refuse(proto.CodeBusy)
 	}
 	c := change{w, proto.WiFiChange{SSID: w.SSID, At: time.Now().Unix()}}
-	err := s.writeDown(&c, journal)
-	if err != nil {
-		s.busy.Store(false)
-		return err
-	}
-	s.mu.Lock()
-	s.tried = &c.as
-	s.mu.Unlock()
-	s.changes <- c // has room: busy lets one in
-	return nil
-}
-
-func (s *Setup) writeDown(c *change, journal Journal) (err error) {
+	var err error
 	if c.as.Entry, err = journal.Begun(); err != nil {
+		s.busy.Store(false)
 		return err
 	}
 	if err := s.keep.begin(c.as); err != nil {
 		s.log.Error("a change of the Wi-Fi can't be written down", "error", err)
 		s.deps.NotTaken(c.as.Entry)
+		s.busy.Store(false)
 		return proto.Refuse(proto.CodeStorage)
 	}
+	s.mu.Lock()
+	s.tried = &c.as
+	s.mu.Unlock()
+	s.changes <- c // has room: busy allows only one
 	return nil
 }
 
-// change tries a network, and keeps it or goes back. If camd ends meanwhile the next start
+// change tries a network, and keeps it or goes back. If camd ends meanwhile, its next start
 // goes back.
 func (s *Setup) change(ctx context.Context, c change) {
 	defer s.busy.Store(false)
@@ -164,7 +158,7 @@ func (s *Setup) prove(ctx context.Context, w proto.WiFi) (joined proto.WiFi, err
 		step = proto.StepBroker
 		err = s.link.Reconnect(within)
 	}
-	if err == nil { // and not through the one of before, as after a restart of what works the radio
+	if err == nil { // but perhaps through the previous network, if the radio's software restarted
 		var in *proto.Network
 		if in, err = s.deps.InNetwork(within); err == nil && (in == nil || in.SSID != w.SSID) {
 			err = late[proto.StepWiFi]
@@ -177,15 +171,15 @@ func (s *Setup) prove(ctx context.Context, w proto.WiFi) (joined proto.WiFi, err
 	return joined, err
 }
 
-// late is what it is when a step takes too long.
+// late is the error of a step that takes too long.
 var late = map[proto.SetupStep]error{
 	proto.StepWiFi:    &proto.SetupProblem{Code: proto.CodeWiFiRefused},
 	proto.StepAddress: &proto.SetupProblem{Code: proto.CodeWiFiNoAddress},
 	proto.StepBroker:  &proto.SetupProblem{Code: proto.CodeBrokerUnreachable},
 }
 
-// end keeps what became of a change: the network that was joined is in force, or the one of
-// before for the reason of why.
+// end stores the result of a change: the joined network is in force, or the previous one
+// because of why.
 func (s *Setup) end(c proto.WiFiChange, joined *proto.WiFi, why error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +199,7 @@ func (s *Setup) end(c proto.WiFiChange, joined *proto.WiFi, why error) error {
 	return err
 }
 
-// reason is an error for people, as a code and a sentence.
+// reason returns an error as a code and a sentence.
 func reason(err error) (proto.Code, string) {
 	var known *proto.SetupProblem
 	if errors.As(err, &known) {
@@ -214,7 +208,7 @@ func reason(err error) (proto.Code, string) {
 	return proto.CodeInternal, proto.CodeInternal.Sentence()
 }
 
-// putInForce has the radio keep a network. Where it can't now, the next start has it.
+// putInForce makes the radio use a network. If that fails, the next start tries again.
 func (s *Setup) putInForce(ctx context.Context, w *proto.WiFi) {
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
@@ -223,8 +217,8 @@ func (s *Setup) putInForce(ctx context.Context, w *proto.WiFi) {
 	}
 }
 
-// tell says in the status that a change did not work, until one does. The status is for
-// every member: whatever else there is to say of the network owners alone are told.
+// tell sets a health condition that says that a change failed, until one succeeds. Every
+// member can read it, so it names no network; owners can see more.
 func (s *Setup) tell(c proto.WiFiChange) {
 	if s.condition == nil && c.Code == proto.CodeOK {
 		return
@@ -240,7 +234,7 @@ func (s *Setup) tell(c proto.WiFiChange) {
 	s.condition.Set(health.OK, text)
 }
 
-// interrupted is what became of a change during which camd ended.
+// interrupted returns the result of a change during which camd ended.
 func interrupted(c proto.WiFiChange) proto.WiFiChange {
 	c.Code, c.Reason = proto.CodeInternal, "The camera restarted before it reached its broker in the new network, so it went back to the previous one. Try again."
 	return c

@@ -11,12 +11,12 @@ import (
 	"github.com/camd-project/camd/pkg/setup/claim"
 )
 
-// enrolTime bounds what an enrolment server may take.
+// enrolTime bounds the time of an enrolment server.
 const enrolTime = time.Minute
 
-// made is what an enrolment server has certified. Its one-time password is spent, and what
-// else was set may not have worked: so who sets the same again in this pairing window has it
-// tried with this one. It lies in RAM, and ends with the window.
+// made is a certificate that an enrolment server has made. Its one-time password is spent,
+// and other settings may have failed, so the certificate is used again if the same client
+// sets the same in this pairing window. It is kept in memory until the window closes.
 type made struct {
 	client proto.ClientID
 	est    proto.EST
@@ -24,7 +24,7 @@ type made struct {
 	chain  [][]byte
 }
 
-// enrol has a server make the certificate, unless it has done so for this client.
+// enrol gets the certificate from a server, unless it has made one for this client.
 func (s *Setup) enrol(ctx context.Context, client proto.ClientID, est proto.EST, next *Settings) error {
 	m := s.madeFor(client, est)
 	if m == nil {
@@ -72,7 +72,7 @@ func (s *Setup) madeFor(client proto.ClientID, est proto.EST) *made {
 	return nil
 }
 
-// remember keeps the newest until the window closes.
+// remember keeps m until the window closes.
 func (s *Setup) remember(m *made) {
 	s.mu.Lock()
 	s.made = m

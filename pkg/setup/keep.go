@@ -33,17 +33,17 @@ const (
 	keyLast    = "last" // a proto.WiFiChange
 )
 
-// Settings are what a device was told. docs/protocol.md 11.2.
+// Settings are what a client has set. docs/protocol.md 11.2.
 type Settings struct {
 	WiFi   *proto.WiFi        `json:"wifi,omitempty"`
 	Broker *proto.SetupBroker `json:"broker,omitempty"`
 	Chain  [][]byte           `json:"chain,omitempty"` // the certificate for the broker, DER, leaf first
 	Key    []byte             `json:"key,omitempty"`   // its key, PKCS #8
 	EST    *proto.EST         `json:"est,omitempty"`
-	Over   string             `json:"over,omitempty"` // names what Chain took the place of; OverNone: of nothing
+	Over   string             `json:"over,omitempty"` // identifies the certificate that Chain replaced; OverNone: there was none
 }
 
-// OverNone is Settings.Over where nobody had put a certificate there by hand.
+// OverNone is Settings.Over if nobody had installed a certificate by hand.
 const OverNone = "none"
 
 // String hides the key, and so does LogValue.
@@ -52,7 +52,7 @@ func (Settings) String() string { return "settings" }
 // LogValue implements slog.LogValuer.
 func (s Settings) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Certificate is what is shown to the broker, with its key.
+// Certificate returns the certificate for the broker, with its key.
 func (s Settings) Certificate() (tls.Certificate, error) {
 	key, err := x509.ParsePKCS8PrivateKey(s.Key)
 	if err != nil {
@@ -61,23 +61,23 @@ func (s Settings) Certificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: s.Chain, PrivateKey: key}, nil
 }
 
-// pending are settings that are in force once their client is a member, or a change of
-// Wi-Fi that is never in force by itself. docs/protocol.md 11.2.
+// pending is settings that take effect when their client is a member, or a change of Wi-Fi,
+// which never takes effect by itself. docs/protocol.md 11.2.
 type pending struct {
 	Client   proto.ClientID    `json:"client,omitempty"`
 	Settings *Settings         `json:"settings,omitempty"`
 	Change   *proto.WiFiChange `json:"change,omitempty"`
 }
 
-// StoreFile is the database below a state folder.
+// StoreFile returns the path of the database in a state folder.
 func StoreFile(state string) string { return filepath.Join(state, folder, fileKeep) }
 
-// keeper keeps settings in a database of their own: whatever becomes of it, who may do
-// what stays known.
+// keeper stores settings in a database of their own, so that trouble with it never touches
+// the household's.
 type keeper struct{ db *store.DB }
 
-// openKeeper opens the database. What is damaged is overwritten: it says nothing any more,
-// and an empty one takes its place. What can't be judged is left alone, with an error.
+// openKeeper opens the database. A damaged one is overwritten and replaced by an empty one.
+// One that can't be checked is left alone, with an error.
 func openKeeper(ctx context.Context, state string, check func(context.Context, string) error, log *slog.Logger) (*keeper, error) {
 	sealer, err := store.LoadSealer(filepath.Join(state, folder, fileKey))
 	if err != nil {
@@ -112,8 +112,8 @@ func openKeeper(ctx context.Context, state string, check func(context.Context, s
 	return &keeper{db}, nil
 }
 
-// Read is what is kept in a state folder, for camd check: empty where nothing is. It makes
-// and changes nothing.
+// Read returns the settings stored in a state folder, for camd check. They are empty if
+// nothing is stored. Read changes nothing.
 func Read(ctx context.Context, state string, check func(context.Context, string) error) (Settings, error) {
 	sealer, err := store.ReadSealer(filepath.Join(state, folder, fileKey))
 	if errors.Is(err, store.ErrMissing) {
@@ -135,8 +135,7 @@ func Read(ctx context.Context, state string, check func(context.Context, string)
 
 func (k *keeper) close() error { return k.db.Close() }
 
-// read returns what is in force, empty if nothing is, and what is pending, nil if nothing
-// is.
+// read returns the settings in force, empty if there are none, and what is pending, or nil.
 func (k *keeper) read() (current Settings, next *pending, err error) {
 	err = k.db.View(func(tx *store.Tx) error {
 		if _, err := get(tx, keyCurrent, &current); err != nil {
@@ -173,24 +172,24 @@ func put(tx *store.Tx, key string, v any) error {
 	return settings.Put(tx, key, text)
 }
 
-// pend writes down what is in force once client is a member.
+// pend stores settings that take effect when client is a member.
 func (k *keeper) pend(client proto.ClientID, s Settings) error {
 	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Client: client, Settings: &s}) })
 }
 
-// begin writes down that a change of Wi-Fi is tried: at the start it counts for nothing.
+// begin stores that a change of Wi-Fi is being tried. The next start undoes it.
 func (k *keeper) begin(c proto.WiFiChange) error {
 	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Change: &c}) })
 }
 
-// end puts settings in force, with what became of the change that was pending.
+// end puts settings in force, and stores the result of the pending change.
 func (k *keeper) end(s Settings, c proto.WiFiChange) error {
 	return k.db.Update(func(tx *store.Tx) error {
 		return errors.Join(put(tx, keyCurrent, s), put(tx, keyLast, c), settings.Delete(tx, keyPending))
 	})
 }
 
-// last is what became of the last change of Wi-Fi; nil: there was none.
+// last returns the result of the last change of Wi-Fi, or nil.
 func (k *keeper) last() (c *proto.WiFiChange, err error) {
 	err = k.db.View(func(tx *store.Tx) error {
 		found, err := get(tx, keyLast, &c)
@@ -202,7 +201,7 @@ func (k *keeper) last() (c *proto.WiFiChange, err error) {
 	return c, err
 }
 
-// take puts settings in force; nothing is pending any more.
+// take puts settings in force, and drops what is pending.
 func (k *keeper) take(s Settings) error {
 	return k.db.Update(func(tx *store.Tx) error {
 		if err := put(tx, keyCurrent, s); err != nil {
@@ -217,7 +216,7 @@ func (k *keeper) replace(s Settings) error {
 	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyCurrent, s) })
 }
 
-// drop forgets what is pending.
+// drop drops what is pending.
 func (k *keeper) drop() error {
 	return k.db.Update(func(tx *store.Tx) error { return settings.Delete(tx, keyPending) })
 }

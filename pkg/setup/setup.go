@@ -13,96 +13,96 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Radio is the device's Wi-Fi. Errors that a person can do something about are
-// *proto.SetupProblem.
+// Radio is the device's Wi-Fi. Errors that a person can fix are *proto.SetupProblem.
 type Radio interface {
-	// Networks lists what is heard: at most proto.MaxNetworks, the strongest first, each
-	// SSID once.
+	// Networks returns the networks in reach: at most proto.MaxNetworks, the strongest
+	// first, each SSID once.
 	Networks(ctx context.Context) ([]proto.Network, error)
-	// Join joins a network, and returns when the device has an address in it, as it is to
-	// be kept: Keep says which is in force.
+	// Join joins a network, and returns when the device has an address in it. It returns
+	// the network in the form in which Keep takes it.
 	Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error)
-	// Keep puts a network in force from now on, or none of camd's if w is nil.
+	// Keep makes the device use a network from now on, or none of camd's if w is nil.
 	Keep(ctx context.Context, w *proto.WiFi) error
 }
 
 // Broker is the way to the broker.
 type Broker interface {
-	// Try connects once, by settings that are not in force, beside whatever connection
-	// there is. What a person can do something about is a *proto.SetupProblem.
+	// Try connects once with settings that are not in use yet, beside the present
+	// connection. Errors that a person can fix are *proto.SetupProblem.
 	Try(ctx context.Context, s Settings) error
 }
 
-// Claim is how the device comes to its certificate for the broker. What a person can do
-// something about is a *claim.Problem.
+// Claim gets the device's certificate for the broker. Errors that a person can fix are
+// *claim.Problem.
 type Claim interface {
-	// NewRequest makes a key and asks for a certificate for it, as PKCS #10 in DER.
+	// NewRequest makes a key and a certificate request for it, as PKCS #10 in DER.
 	NewRequest() (crypto.Signer, []byte, error)
-	// Judge reports what is wrong with a chain that was made for a key.
+	// Judge returns what is wrong with a chain that was made for a key, or nil.
 	Judge(key crypto.PublicKey, chain [][]byte) error
-	// Enroll has an EST server, which authority vouches for, make the chain.
+	// Enroll gets the chain from an EST server, whose certificate authority signs.
 	Enroll(ctx context.Context, est proto.EST, authority string, request []byte) ([][]byte, error)
 }
 
-// Config is what a Setup is opened with.
+// Config is the configuration of a Setup.
 type Config struct {
-	State  string // the state folder, in which auth has made the folder of stores
+	State  string // the state folder, in which the folder of stores exists
 	Device proto.DeviceID
-	// FixedBroker: the configuration names the broker. FixedCertificate: and the
-	// certificate. Then nobody sets another.
+	// The configuration names the broker, and the certificate, so that nobody can set
+	// another.
 	FixedBroker, FixedCertificate bool
-	// Check judges a database file before it is opened: store.ChildCheck.
+	// Check checks a database file before it is opened: store.ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
 
 // Deps is what a Setup needs.
 type Deps struct {
 	Radio    Radio       // nil: there is no Wi-Fi
-	HasWiFi  func() bool // whether there is some at the moment; nil where Radio is
+	HasWiFi  func() bool // whether there is Wi-Fi now; nil if Radio is
 	Broker   Broker
 	Claim    Claim
-	Supplied func() string             // names the certificate that somebody has put there by hand; empty: there is none
+	Supplied func() string             // identifies the certificate that somebody installed by hand, or ""
 	Member   func(proto.ClientID) bool // whether a client is enrolled
-	Window   func() context.Context    // ends when the pairing window closes that is open
-	Again    func()                    // has camd begin again
+	Window   func() context.Context    // ends when the present pairing window closes
+	Again    func()                    // restarts camd's parts
 
 	Board     *health.Board
-	InNetwork func(context.Context) (*proto.Network, error) // in which the radio is; nil where Radio is
-	NotTaken  func(entry uint64)                            // logs of a change of Wi-Fi that it did not work
+	InNetwork func(context.Context) (*proto.Network, error) // the network of the radio; nil if Radio is
+	NotTaken  func(entry uint64)                            // logs that a change of Wi-Fi failed
 }
 
-// Setup knows how the broker is reached, and lets clients set it.
+// Setup knows how to reach the broker, and lets clients set that. It is safe for concurrent
+// use.
 type Setup struct {
 	cfg  Config
 	deps Deps
 	log  *slog.Logger
 	keep *keeper
 	link Link
-	life context.Context // camd's
+	life context.Context // of camd
 
 	busy    atomic.Bool // settings or a network are being tried
 	changes chan change // from Change to Run
 
-	keeping sync.Mutex // over each change of what is kept, from what it begins with; before mu
+	keeping sync.Mutex // held while stored settings are read and changed; taken before mu
 
 	mu        sync.Mutex
 	current   Settings
 	next      *request          // the newest; nil: there is none
-	made      *made             // nil: there is nothing
-	tried     *proto.WiFiChange // under way; nil: none is
+	made      *made             // nil: there is none
+	tried     *proto.WiFiChange // the present change; nil: there is none
 	last      *proto.WiFiChange // nil: there was none
-	condition *health.Condition // nil: no change went wrong yet
+	condition *health.Condition // nil: no change has failed yet
 	left      bool              // camd ended while a network was tried
 }
 
-// request is what a certificate is made for.
+// request is a certificate request and its key.
 type request struct {
 	key crypto.Signer
 	der []byte
 }
 
-// Open reads what is kept, and takes or drops what a power cut left pending. The end of ctx
-// is that of camd: what is undone then has a few seconds left.
+// Open reads the stored settings, and takes or drops what a power cut left pending. ctx ends
+// with camd; then a few seconds are left to undo what is being tried.
 func Open(ctx context.Context, cfg Config, log *slog.Logger, deps Deps) (*Setup, error) {
 	s := &Setup{cfg: cfg, deps: deps, log: log.With("component", "setup"), life: ctx, changes: make(chan change, 1)}
 	var err error
@@ -115,7 +115,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger, deps Deps) (*Setup,
 	return s, nil
 }
 
-// recall reads what is in force, and deals with what is pending.
+// recall reads the settings in force, and handles pending ones.
 func (s *Setup) recall() error {
 	current, next, err := s.keep.read()
 	switch {
@@ -146,8 +146,7 @@ func (s *Setup) recall() error {
 // String names the component.
 func (s *Setup) String() string { return "setup" }
 
-// Run puts the Wi-Fi that was set up in force, and changes it when that is asked for. What
-// else has to be done for it is the radio's own business.
+// Run makes the device use the Wi-Fi that was set up, and changes it on request.
 func (s *Setup) Run(ctx context.Context, ready func()) error {
 	ready()
 	if err := s.start(ctx); err != nil && ctx.Err() == nil {
@@ -167,7 +166,7 @@ func (s *Setup) start(ctx context.Context) error {
 	if s.deps.Radio == nil {
 		return nil
 	}
-	if s.left { // what was tried may have the same name
+	if s.left { // the network that was tried may have the same name
 		if err := s.deps.Radio.Keep(ctx, nil); err != nil {
 			return err
 		}
@@ -178,17 +177,17 @@ func (s *Setup) start(ctx context.Context) error {
 // Close closes the store.
 func (s *Setup) Close() error { return s.keep.close() }
 
-// Settings are those in force. What the configuration names goes before them.
+// Settings returns the settings in force. The configuration takes precedence over them.
 func (s *Setup) Settings() Settings {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
 }
 
-// Settled has camd begin again.
+// Settled restarts camd's parts.
 func (s *Setup) Settled() { s.deps.Again() }
 
-// Ask answers a question of a client that pairs.
+// Ask answers a client that is pairing.
 func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error) {
 	switch ask.Do {
 	case proto.SetupDoState:
@@ -198,7 +197,7 @@ func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, 
 		if s.deps.Radio == nil {
 			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
 		}
-		if s.busy.Load() { // the radio is at something
+		if s.busy.Load() { // the radio is in use
 			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeBusy}
 		}
 		l, err := s.deps.Radio.Networks(ctx)
@@ -218,8 +217,8 @@ func (s *Setup) state() proto.SetupState {
 	}
 }
 
-// request is what is to be signed. Until a certificate is taken, or camd begins again, it
-// is the same each time: whoever asks second does not spoil what is signed for the first.
+// request returns the certificate request. It stays the same until a certificate is taken or
+// camd restarts, so that a second client does not spoil what is signed for the first.
 func (s *Setup) request() (proto.SetupReply, error) {
 	if s.cfg.FixedCertificate {
 		return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeFixed}

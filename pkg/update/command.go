@@ -11,22 +11,22 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Errors of what people ask for.
+// Errors of Install and Postpone.
 var (
 	ErrNothing  = errors.New("there is no update that could be installed or put off")
 	ErrTooLate  = errors.New("this update can't be put off for so long")
 	ErrUnderWay = errors.New("this update is under way already and can't be put off")
 )
 
-// nudge has Run look at once.
+// nudge makes Run do its next step at once.
 func (u *Updater) nudge() {
 	select {
 	case u.wake <- struct{}{}:
-	default: // it looks anyway
+	default: // it will anyway
 	}
 }
 
-// Check has the server asked now: the hint of a member or an operator.
+// Check makes Run ask the server now, for a member or an operator.
 func (u *Updater) Check() {
 	u.mu.Lock()
 	u.live.nextPoll = time.Time{}
@@ -34,8 +34,8 @@ func (u *Updater) Check() {
 	u.nudge()
 }
 
-// Install has the update that was found installed now and the camera restart, whoever
-// watches and whatever was put off. ErrNothing if none was found.
+// Install makes Run install the update that was found, and restart, even if somebody watches
+// or it was postponed. It returns ErrNothing if none was found.
 func (u *Updater) Install(context.Context) error {
 	if s := u.read(); s.Phase == idle {
 		return ErrNothing
@@ -49,8 +49,8 @@ func (u *Updater) Install(context.Context) error {
 	return err
 }
 
-// Postpone puts the update that was found off; the zero time ends that. ErrNothing,
-// ErrUnderWay, or ErrTooLate with a sentence.
+// Postpone postpones the update that was found; the zero time ends that. It returns
+// ErrNothing, ErrUnderWay, or ErrTooLate with a sentence.
 func (u *Updater) Postpone(until time.Time) error {
 	s := u.read()
 	switch {
@@ -73,21 +73,21 @@ func (u *Updater) Postpone(until time.Time) error {
 	return err
 }
 
-// Lowest is the lowest allowed version.
+// Lowest returns the lowest allowed version.
 func (u *Updater) Lowest() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.lowest
 }
 
-// Trial reports whether the version that runs has still to prove itself: until then no
-// store may be migrated to what the previous version can't read.
+// Trial reports whether the running version must still prove itself. Until then no store may
+// be migrated to a format that the previous version can't read.
 func (u *Updater) Trial() bool {
 	s := u.read()
 	return u.doubtful() || s.Offer != nil && s.Phase != offered && s.Offer.Version == u.deps.Version
 }
 
-// Status says how an update stands, for members and for the device's own terminal.
+// Status returns the status of the update, for members and for the device's own terminal.
 func (u *Updater) Status() proto.UpdateStatus {
 	u.mu.Lock()
 	s, l := u.state, u.live

@@ -17,7 +17,7 @@ type Config struct {
 	BrokerMinutes int    `toml:"broker_minutes" allow:"1..120" doc:"If a new version works but does not reach the broker within this time, the previous version runs again, and has the same time to show whether it can."`
 }
 
-// DefaultConfig updates nothing, since it knows no server.
+// DefaultConfig returns the default values. It names no server, so nothing is updated.
 func DefaultConfig() Config {
 	return Config{Anchors: "/usr/share/camd/update", Image: "/etc/os-release", IntervalHours: 6, RateKbit: 4000, BrokerMinutes: 10}
 }
@@ -27,20 +27,19 @@ func (c Config) On() bool { return c.URL != "" }
 
 // Limits of an update. docs/operations.md names them.
 const (
-	// A household can put a release off for so long after it was found, and the hours that
-	// it has set for restarts count for so long. After twice that time not even a viewer
-	// holds it up.
+	// A household can postpone a release for so long after it was found, and its hours for
+	// restarts count for so long. After twice that time not even a viewer delays it.
 	patience         = 14 * 24 * time.Hour
 	patienceSecurity = 2 * 24 * time.Hour
 
 	firstPoll = 5 * time.Minute // after the start, at random within it
-	unheard   = 72 * time.Hour  // without a word from the server: the condition says so
+	unheard   = 72 * time.Hour  // without an answer of the server, after which health says so
 
 	proofTime   = 10 * time.Minute // for camera, store and self-test to prove themselves
-	maxBoots    = 3                // of a trial: more are a version that does not stay up
+	maxBoots    = 3                // of a trial; with more, the version does not stay up
 	restartTime = 5 * time.Minute  // for the system to restart after it was asked to
 
-	firstPause = time.Hour // before what failed for want of a network or of space is tried again
+	firstPause = time.Hour // before the next try after a failure of the network or of space
 	maxPause   = 7 * 24 * time.Hour
 	maxTries   = 3 // of an installation that RAUC breaks off
 	maxFailed  = 16
@@ -61,5 +60,5 @@ func (c Config) check() error {
 	return nil
 }
 
-// brokerTime is for the broker to be reached, once all else has proved itself.
+// brokerTime is how long the broker may take after all else has succeeded.
 func (c Config) brokerTime() time.Duration { return time.Duration(c.BrokerMinutes) * time.Minute }

@@ -16,10 +16,10 @@ type Catalog interface {
 	Latest(ctx context.Context) (release.Offer, error)
 }
 
-// Slots are the two places of the system, of which one runs: pkg/update/rauc.
+// Slots are the two places for the system, one of which runs: pkg/update/rauc.
 type Slots interface {
 	Status(ctx context.Context) (SlotStatus, error)
-	// Install writes a bundle into the slot that does not run and has the next start run it.
+	// Install writes a bundle into the slot that does not run, and makes the next start run it.
 	Install(ctx context.Context, b Bundle, progress func(percent int)) error
 	// Mark gives a slot, by its name, one of the marks.
 	Mark(ctx context.Context, m Mark, slot string) error
@@ -30,12 +30,12 @@ type Bundles interface {
 	Inspect(ctx context.Context, path string) (Bundle, error)
 }
 
-// SlotStatus is how the slots are at a moment.
+// SlotStatus is the present status of the slots.
 type SlotStatus struct {
 	Compatible string // of this device
 	Booted     string // name of the slot that runs
 	Other      string // name of the slot that does not
-	Primary    string // name of the slot that the next start runs; empty: nobody knows
+	Primary    string // name of the slot that the next start runs; empty: unknown
 }
 
 // Bundle is a release in one file.
@@ -46,7 +46,7 @@ type Bundle struct {
 	Manifest   string // SHA-256 of its manifest in hex
 }
 
-// Mark is what the boot loader keeps of a slot.
+// Mark is what the boot loader remembers about a slot.
 type Mark string
 
 // The marks.
@@ -58,13 +58,13 @@ const (
 
 // Errors of Slots and Bundles.
 var (
-	// ErrRefused is of a bundle that may not be installed here.
+	// ErrRefused means that a bundle may not be installed here.
 	ErrRefused = errors.New("the bundle was refused")
-	// ErrBusy is of slots that somebody else works at.
+	// ErrBusy means that another installation is under way.
 	ErrBusy = errors.New("another installation is under way")
 )
 
-// Household is whom every step is told, and who may not be disturbed.
+// Household is notified of every step, and must not be disturbed.
 type Household interface {
 	// Tell makes a step durable in the access log and sends it to all members.
 	Tell(step proto.UpdateStep) error
@@ -74,7 +74,7 @@ type Household interface {
 	Quiet() bool
 }
 
-// Deps is what an Updater works with.
+// Deps is what an Updater needs.
 type Deps struct {
 	Catalog   Catalog
 	Slots     Slots

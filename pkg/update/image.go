@@ -9,9 +9,9 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Image reads which image runs: IMAGE_ID of os-release(5) is the kind of device, the same as
-// RAUC's compatible, and IMAGE_VERSION is the version of the release. The image's build
-// writes both. What is not there, or can't be one, is empty.
+// Image returns which image runs: IMAGE_ID of os-release(5) is the kind of device, the same
+// as RAUC's compatible, and IMAGE_VERSION is the version of the release. The image's build
+// writes both. A missing or invalid value is empty.
 func Image(osRelease string) (compatible, version string) {
 	text, _ := store.ReadFile(osRelease) // without it this is no image
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {

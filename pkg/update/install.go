@@ -11,15 +11,15 @@ import (
 	"github.com/camd-project/camd/pkg/update/download"
 )
 
-// margin is what must be left on the storage beside the bundle, in bytes: the access log
-// and the household's store live there, too.
+// margin is how many bytes must stay free beside the bundle: the access log and the
+// household's store use the same storage.
 const margin = 16 << 20
 
-// later is when what lacked the network, space or the installer is tried again.
+// later is how long to wait after a failure of the network, of space or of the installer.
 const later = 5 * time.Minute
 
-// bring downloads the release and has it inspected. Nothing was written to a slot before it
-// hands over to resumeInstall, and nothing is downloaded that there is no space for.
+// bring downloads the release, if there is space for it, and inspects it. No slot is written
+// before resumeInstall.
 func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, ""); err != nil {
 		return 0, err
@@ -44,7 +44,7 @@ func (u *Updater) bring(ctx context.Context, s state) (time.Duration, error) {
 	return u.inspect(ctx, s)
 }
 
-// inspect has RAUC and the release log agree about the bundle, and then begins to install it.
+// inspect checks the bundle by RAUC and by the release log, and then begins to install it.
 func (u *Updater) inspect(ctx context.Context, s state) (time.Duration, error) {
 	slots, err := u.where(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (u *Updater) inspect(ctx context.Context, s state) (time.Duration, error) {
 	})
 }
 
-// lacksSpace says that the storage has no room for what is still to come of a bundle.
+// lacksSpace returns a sentence if the storage has no room for the rest of a bundle.
 func (u *Updater) lacksSpace(size int64) string {
 	free, err := u.free(string(u.dir))
 	if err != nil {
@@ -87,14 +87,14 @@ func (u *Updater) lacksSpace(size int64) string {
 	return fmt.Sprintf("The update needs %d MB of storage, and %d MB are free: remove something from the state's file system.", (need+999_999)/1_000_000, free/1_000_000)
 }
 
-// get brings the whole bundle, and verifies all of it, also what was there before.
+// get downloads what is missing of the bundle, and verifies all of it.
 func (u *Updater) get(ctx context.Context, s state) error {
 	return u.fetch.Fetch(ctx, download.Item{
 		URL: s.Offer.URL, Path: u.dir.path(bundleFile), Size: s.Offer.Size, SHA256: s.Offer.SHA256,
 	}, func(percent int) { u.progress(percent, true) })
 }
 
-// notFetched says what kept a bundle from coming.
+// notFetched handles the error of a download.
 func (u *Updater) notFetched(s state, err error) (time.Duration, error) {
 	if !errors.Is(err, download.ErrWrong) {
 		u.setReason(sentence(err), false)
@@ -109,7 +109,7 @@ func (u *Updater) notFetched(s state, err error) (time.Duration, error) {
 	})
 }
 
-// mismatch compares what the bundle is with what was offered.
+// mismatch returns how the bundle differs from the offer, or "".
 func mismatch(b Bundle, s state) string {
 	o := s.Offer
 	switch {
@@ -125,7 +125,7 @@ func mismatch(b Bundle, s state) string {
 	return ""
 }
 
-// refuse ends an update that may not be installed. It is not tried again.
+// refuse ends an update that may not be installed. The version is not tried again.
 func (u *Updater) refuse(s state, reason string) error {
 	u.log.Error("the update is refused", "version", s.Offer.Version, "reason", reason)
 	u.setReason("The update was refused: "+reason, true)
@@ -138,8 +138,8 @@ func (u *Updater) refuse(s state, reason string) error {
 	return err
 }
 
-// resumeInstall installs, also what was interrupted: always from the start, with a bundle
-// that was verified again.
+// resumeInstall installs, or installs again after an interruption: always from the start,
+// with a bundle that was verified again.
 func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, s.From); err != nil {
 		return 0, err
@@ -170,9 +170,9 @@ func (u *Updater) resumeInstall(ctx context.Context, s state) (time.Duration, er
 	})
 }
 
-// brokenOff tries again what RAUC refused or broke off, some times: the flash may have
-// failed, or the clock have stood before the certificate of the signer, and a release must
-// not be lost by that.
+// brokenOff handles an installation that RAUC refused or broke off. It is tried again a few
+// times: the flash may have failed, or the clock may have been earlier than the signer's
+// certificate, and a release must not be lost by that.
 func (u *Updater) brokenOff(s state, err error) error {
 	if s.Torn+1 >= maxTries {
 		return u.refuse(s, sentence(err))
@@ -187,8 +187,8 @@ func (u *Updater) brokenOff(s state, err error) error {
 	})
 }
 
-// awaitRestart restarts when it suits the household. The old version runs: if the system
-// was started meanwhile, the boot loader did not stay with the new one.
+// awaitRestart restarts when it does not disturb the household. The old version runs: if the
+// system was started meanwhile, the boot loader has given up the new one.
 func (u *Updater) awaitRestart(ctx context.Context, s state) (time.Duration, error) {
 	if s.Boot != u.boot {
 		slots, err := u.deps.Slots.Status(ctx)
@@ -220,7 +220,7 @@ func (u *Updater) awaitRestart(ctx context.Context, s state) (time.Duration, err
 	})
 }
 
-// restart asks the system to restart, again when it did not.
+// restart asks the system to restart, and asks again if it did not.
 func (u *Updater) restart(s state) (time.Duration, error) {
 	if s.Phase == restarting && !u.told() {
 		return rest, nil
@@ -238,8 +238,8 @@ func (u *Updater) restart(s state) (time.Duration, error) {
 	return restartTime, nil
 }
 
-// RestartBy returns what asks the system to restart: it writes a file, which a systemd
-// path unit waits for, since camd itself may restart nothing.
+// RestartBy returns a function that asks the system to restart: it writes a file that a
+// systemd path unit waits for, because camd itself may not restart the system.
 func RestartBy(path string) func() error {
 	return func() error {
 		if err := os.WriteFile(path, []byte("update\n"), 0o600); err != nil {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Keeper marks the slot that runs as good, where the configuration names no server and so
-// no Updater does it. Boot loaders count starts: after three the camera would run the other
-// slot, perhaps an older version that may not run any more.
+// Keeper marks the running slot as good if the configuration names no server, so that there
+// is no Updater. Boot loaders count starts: after three the camera would run the other slot,
+// perhaps an older version that must not run any more.
 type Keeper struct {
 	slots Slots
 	log   *slog.Logger
 }
 
-// NewKeeper makes a Keeper.
+// NewKeeper returns a Keeper.
 func NewKeeper(slots Slots, log *slog.Logger) *Keeper {
 	return &Keeper{slots, log.With("component", "slots")}
 }
@@ -26,7 +26,10 @@ func (k *Keeper) String() string { return "slots" }
 func (k *Keeper) Run(ctx context.Context, ready func()) error {
 	ready()
 	for {
-		err := k.mark(ctx)
+		s, err := k.slots.Status(ctx)
+		if err == nil {
+			err = k.slots.Mark(ctx, MarkGood, s.Booted)
+		}
 		if err == nil {
 			<-ctx.Done()
 			return nil
@@ -40,12 +43,4 @@ func (k *Keeper) Run(ctx context.Context, ready func()) error {
 		case <-timer.C:
 		}
 	}
-}
-
-func (k *Keeper) mark(ctx context.Context) error {
-	s, err := k.slots.Status(ctx)
-	if err != nil {
-		return err
-	}
-	return k.slots.Mark(ctx, MarkGood, s.Booted)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// poll asks the catalog when its time has come, and takes up what it offers.
+// poll asks the catalog when it is time, and begins with what it offers.
 func (u *Updater) poll(ctx context.Context) (time.Duration, error) {
 	if err := u.settle(ctx, ""); err != nil {
 		return 0, err
@@ -48,8 +48,8 @@ func (u *Updater) untilPoll() time.Duration {
 	return time.Until(u.live.nextPoll)
 }
 
-// ask asks the catalog, which bounds how long that takes, and sets when it is asked next:
-// after the interval, more or less a fifth, and sooner while the server can't be reached.
+// ask asks the catalog, and sets when to ask next: after the interval, more or less a fifth,
+// and sooner while the server can't be reached.
 func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
 	offer, err := u.deps.Catalog.Latest(ctx)
 	next := time.Duration(u.cfg.IntervalHours) * time.Hour
@@ -66,8 +66,8 @@ func (u *Updater) ask(ctx context.Context) (release.Offer, error) {
 	return offer, err
 }
 
-// believe notes what the server's list is refused for, and tells the household once of each
-// reason; empty: it is as it should be.
+// believe notes why the server's list is refused, and notifies the household once of each
+// reason; "" means that the list is good.
 func (u *Updater) believe(refusal string) error {
 	u.setReason(refusal, refusal != "")
 	if s := u.read(); s.Doubt == short(refusal) && (refusal != "" || !s.Fork) {
@@ -82,7 +82,7 @@ func (u *Updater) believe(refusal string) error {
 	})
 }
 
-// forked tells the household once that the log contradicts itself.
+// forked notifies the household once that the log contradicts itself.
 func (u *Updater) forked(err error) error {
 	u.setReason(sentence(err), true)
 	if u.read().Fork {
@@ -95,7 +95,7 @@ func (u *Updater) forked(err error) error {
 	})
 }
 
-// consider begins with an offer that this camera may install, or says why it does not.
+// consider begins with an offer, or sets the reason why this camera may not install it.
 func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	if release.Compare(o.Version, u.deps.Version) <= 0 {
 		u.setReason("", false)
@@ -133,8 +133,8 @@ func (u *Updater) consider(ctx context.Context, o release.Offer) error {
 	})
 }
 
-// unfit says why an offer is not for this camera now; refused is of one that should not
-// have been made.
+// unfit returns why an offer is not for this camera now, or "". refused is set if the offer
+// should not have been made.
 func (u *Updater) unfit(o release.Offer, slots SlotStatus) (reason string, refused bool) {
 	s := u.read()
 	switch {
@@ -150,19 +150,19 @@ func (u *Updater) unfit(o release.Offer, slots SlotStatus) (reason string, refus
 	return "", false
 }
 
-// waits reports whether it is too early for another try. More than the whole pause is left
-// only if the clock was set back, which must not make anyone wait.
+// waits reports whether it is too early for another try. If more than the whole pause is
+// left, the clock was set back, and nobody must wait for that.
 func (r retry) waits() bool {
 	left := time.Until(time.Unix(r.At, 0))
 	return left > 0 && left <= pause(r.Count-1)
 }
 
-// pause is how long to wait after count tries before this one.
+// pause returns how long to wait before the next try, after count earlier ones.
 func pause(count int) time.Duration {
 	return min(maxPause, firstPause<<max(0, min(count, 10)))
 }
 
-// putOff notes that a version is tried again later.
+// putOff postpones a version.
 func (s *state) putOff(version, reason string) {
 	count := 0
 	if s.Retry.Version == version {
@@ -171,9 +171,9 @@ func (s *state) putOff(version, reason string) {
 	s.Retry = retry{Version: version, Count: count + 1, Reason: reason, At: time.Now().Add(pause(count)).Unix()}
 }
 
-// withdrawn asks again, when it is time, whether a release that was found is still meant for
-// this camera. One that was halted meanwhile is forgotten; if it is installed already, the
-// next start must run the old version before that.
+// withdrawn asks the catalog again, when it is time, and reports whether the release is no
+// longer offered to this camera. Then it is forgotten; if it is installed already, the old
+// version is made the next to start first.
 func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	if u.untilPoll() > 0 {
 		return false, nil
@@ -184,9 +184,9 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	case err == nil && o.Version == s.Offer.Version:
 		return u.moved(o)
 	case err != nil && !fork && !errors.Is(err, release.ErrNone):
-		return false, nil // it was verified, and nobody has said otherwise
+		return false, nil // it was verified, and not withdrawn
 	}
-	u.Check() // again: there may be another, or this does not come to its end
+	u.Check() // again: there may be another, or this may fail
 	if s.Phase == installed {
 		if err := u.deps.Slots.Mark(ctx, MarkActive, s.From); err != nil {
 			u.setReason(sentence(err), false)
@@ -200,7 +200,7 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	return true, u.change(func(s *state) { s.end() })
 }
 
-// moved takes over where a release lies now, while it is still to be downloaded.
+// moved updates the location of a release that is not downloaded yet.
 func (u *Updater) moved(o release.Offer) (bool, error) {
 	s := u.read()
 	if s.Phase != offered || o.URL == s.Offer.URL && bytes.Equal(o.SHA256, s.Offer.SHA256) {
@@ -209,9 +209,9 @@ func (u *Updater) moved(o release.Offer) (bool, error) {
 	return true, u.change(func(s *state) { s.Offer = &o })
 }
 
-// settle marks the slot that runs as good, once: it was confirmed before, or flashed. If
-// nothing is known of it, since the state was damaged, it has to prove itself first. With
-// from, only that slot.
+// settle marks the running slot as good, once: it was confirmed before, or flashed. If that
+// is not known because the state was damaged, it must prove itself first. If from is not
+// empty, only that slot is marked.
 func (u *Updater) settle(ctx context.Context, from string) error {
 	if u.run.good || u.doubtful() && !(u.works("broker") && u.works("auth") && u.deps.SelfTest(ctx) == nil) {
 		return nil
@@ -241,7 +241,7 @@ func (u *Updater) doubtful() bool {
 	return u.unknown
 }
 
-// works reports whether a part of the camera does what it is for, be it with a loss.
+// works reports whether a part of the camera works, perhaps degraded.
 func (u *Updater) works(part string) bool {
 	for _, c := range u.board.Snapshot() {
 		if c.Name == part {
@@ -251,7 +251,7 @@ func (u *Updater) works(part string) bool {
 	return false
 }
 
-// sweep removes a bundle that nobody needs any more.
+// sweep removes a bundle that is not needed any more.
 func (u *Updater) sweep() {
 	if err := u.fetch.Remove(u.dir.path(bundleFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		u.log.Warn("a bundle that is not needed any more can't be removed", "error", err)

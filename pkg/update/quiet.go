@@ -9,7 +9,7 @@ func (s *state) patience() time.Duration {
 	return patience
 }
 
-// latest is until when the household can put the update off, and its hours count.
+// latest returns until when the household can postpone the update, and its hours count.
 func (s *state) latest() time.Time { return time.Unix(s.Since, 0).Add(s.patience()) }
 
 // disturbs reports whether a download or a restart would disturb someone now.
@@ -21,7 +21,7 @@ func (u *Updater) disturbs() bool {
 	return u.deps.Household.Busy()
 }
 
-// waits reports whether the household has put the update off.
+// waits reports whether the household has postponed the update.
 func (s *state) waits() bool {
 	now := time.Now()
 	return !s.Asked && now.Before(time.Unix(s.Postponed, 0)) && now.Before(s.latest())

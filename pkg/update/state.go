@@ -13,51 +13,51 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// phase is how far an update has come, as the folder keeps it.
+// phase is the progress of an update.
 type phase string
 
 const (
 	idle       phase = ""           // none is under way
-	offered    phase = "offered"    // found; to be downloaded and inspected
+	offered    phase = "offered"    // found; will be downloaded and inspected
 	installing phase = "installing" // the other slot is being written, or was when power went
 	installed  phase = "installed"  // the next start runs it
 	restarting phase = "restarting" // the system was asked to restart into it
 	trying     phase = "trying"     // the new version runs and proves itself
-	returning  phase = "returning"  // it failed: the old one is to run again
-	undecided  phase = "undecided"  // it did not reach the broker: the old one has to try
+	returning  phase = "returning"  // it failed: the old one must run again
+	undecided  phase = "undecided"  // it did not reach the broker: the old one must try
 )
 
 var phases = []phase{idle, offered, installing, installed, restarting, trying, returning, undecided}
 
-// state is what outlives a power cut. Both slots read it: what a later version adds, an
-// earlier one skips.
+// state is what survives a power cut. Both slots read it: an earlier version ignores what a
+// later one adds.
 type state struct {
 	Format int   `json:"v"`
 	Phase  phase `json:"phase,omitempty"`
 
-	Offer *release.Offer `json:"offer,omitempty"` // what it is about, in every phase but idle
+	Offer *release.Offer `json:"offer,omitempty"` // in every phase but idle
 	Since int64          `json:"since,omitempty"` // Unix seconds: when it was found
 	Asked bool           `json:"asked,omitempty"` // a person wants it now
 
 	From   string `json:"from,omitempty"`   // slot of the version that runs until it is confirmed
 	Into   string `json:"into,omitempty"`   // slot of the new one
 	Old    string `json:"old,omitempty"`    // the version in From
-	Boot   string `json:"boot,omitempty"`   // the kernel's number of the start in which Phase began
-	Pid    int    `json:"pid,omitempty"`    // of the camd that began the trial in that start
+	Boot   string `json:"boot,omitempty"`   // the kernel's identifier of the boot in which Phase began
+	Pid    int    `json:"pid,omitempty"`    // of the camd that began the trial in that boot
 	Boots  int    `json:"boots,omitempty"`  // how often the new version was started
 	Torn   int    `json:"torn,omitempty"`   // how often RAUC broke its installation off
 	Camera bool   `json:"camera,omitempty"` // the old version had a picture, so the new one must
 
 	Retry  retry     `json:"retry,omitzero"`
 	Failed []failure `json:"failed,omitempty"` // the newest last
-	Fork   bool      `json:"fork,omitempty"`   // the household knows of it
-	Doubt  string    `json:"doubt,omitempty"`  // why the server's list is refused; the household knows
+	Fork   bool      `json:"fork,omitempty"`   // the household was notified
+	Doubt  string    `json:"doubt,omitempty"`  // why the server's list is refused; the household was notified
 
 	Postponed int64              `json:"postponed,omitempty"` // Unix seconds: not before
-	Tell      []proto.UpdateStep `json:"tell,omitempty"`      // what the household is still to be told, in order
+	Tell      []proto.UpdateStep `json:"tell,omitempty"`      // steps of which the household was not notified yet, in order
 }
 
-// retry puts off what did not work, by twice the time after each try.
+// retry postpones a version that failed, twice as long after each try.
 type retry struct {
 	Version string `json:"version"`
 	At      int64  `json:"at"` // Unix seconds
@@ -100,14 +100,14 @@ func parseState(text []byte) (state, error) {
 	return s, nil
 }
 
-// folder is where the Updater keeps everything.
+// folder holds all files of the Updater.
 type folder string
 
 func (f folder) path(name string) string { return filepath.Join(string(f), name) }
 
-// open makes the folder, and reads the state. One that is damaged is set aside: what was
-// under way is forgotten, and what the boot loader knows decides. That an old version may
-// not come back does not hang on it, but on the lowest version.
+// open makes the folder and reads the state. A damaged state is set aside: the update is
+// forgotten, and the boot loader's marks decide. The protection against old versions does not
+// depend on the state but on the file of the lowest version.
 func (f folder) open() (s state, damaged bool, err error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return state{}, false, fmt.Errorf("make the folder of updates: %w", err)
@@ -137,8 +137,8 @@ func (f folder) save(s state) error {
 	return store.WriteFile(f.path(stateFile), text)
 }
 
-// lowest reads the lowest allowed version. Where it is missing or damaged it becomes the
-// version that is known to be confirmed.
+// lowest returns the lowest allowed version. If its file is missing or damaged, it becomes
+// the version that is known to be confirmed.
 func (f folder) lowest(confirmed string) (string, error) {
 	text, err := store.ReadFile(f.path(lowestFile))
 	if v := string(trimLine(text)); err == nil && release.ValidVersion(v) {
@@ -155,7 +155,7 @@ func (f folder) lowest(confirmed string) (string, error) {
 	return confirmed, f.raise(confirmed)
 }
 
-// raise writes the lowest allowed version. The install-check hook reads it, too.
+// raise writes the lowest allowed version. The install-check hook reads it too.
 func (f folder) raise(version string) error {
 	return store.WriteFile(f.path(lowestFile), []byte(version+"\n"))
 }
@@ -167,7 +167,7 @@ func trimLine(b []byte) []byte {
 	return b
 }
 
-// failedBefore returns why a version is not tried again; empty if it may be.
+// failedBefore returns why a version is not tried again, or "" if it may be tried.
 func (s *state) failedBefore(version string) string {
 	for _, f := range s.Failed {
 		if f.Version == version {
@@ -177,7 +177,7 @@ func (s *state) failedBefore(version string) string {
 	return ""
 }
 
-// fail notes that a version is not tried again.
+// fail notes that a version must not be tried again.
 func (s *state) fail(version, reason string) {
 	s.Failed = append(slices.DeleteFunc(s.Failed, func(f failure) bool { return f.Version == version }), failure{version, reason})
 	s.Failed = s.Failed[max(0, len(s.Failed)-maxFailed):]
@@ -186,17 +186,17 @@ func (s *state) fail(version, reason string) {
 	}
 }
 
-// end forgets what was under way.
+// end forgets the update.
 func (s *state) end() {
 	*s = state{Format: s.Format, Retry: s.Retry, Failed: s.Failed, Fork: s.Fork, Doubt: s.Doubt, Tell: s.Tell}
 }
 
-// tell adds a step that the household is to be told.
+// tell adds a step of which the household will be notified.
 func (s *state) tell(kind proto.UpdateStepKind, version, reason string) {
 	step := proto.UpdateStep{Kind: kind, Version: version, Reason: short(reason)}
 	if len(s.Tell) < maxTell {
 		s.Tell = append(s.Tell, step)
-	} else { // nobody could be told for long: the newest counts
+	} else { // no step could be reported for long: the newest counts
 		s.Tell[len(s.Tell)-1] = step
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// trial has the new version, which runs, prove itself: confirmed, failed or undecided.
+// trial lets the running new version prove itself: it is confirmed, failed or undecided.
 func (u *Updater) trial(ctx context.Context, s state) (time.Duration, error) {
 	switch {
 	case s.Phase == returning || s.Phase == undecided:
-		return u.goBack(ctx, s)
+		return u.rollBack(ctx, s)
 	case u.deps.Version != s.Offer.Version:
 		return u.giveUp(s, fmt.Sprintf("its image says that it is version %s", u.deps.Version))
 	case s.Phase == trying && s.Boot == u.boot && s.Pid != u.pid:
@@ -30,8 +30,8 @@ func (u *Updater) trial(ctx context.Context, s state) (time.Duration, error) {
 	return u.prove(ctx, s)
 }
 
-// prove looks at what the version has to show. What worked before the update has to work
-// after it; the broker in any case, or no household could tell the camera anything.
+// prove checks the new version. What worked before the update must work after it, and the
+// broker must work in any case, or nobody could control the camera.
 func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 	now := time.Now()
 	if u.run.begun.IsZero() {
@@ -69,8 +69,8 @@ func (u *Updater) prove(ctx context.Context, s state) (time.Duration, error) {
 	})
 }
 
-// confirm keeps the new version: first with the boot loader, then nothing older may come
-// back, and only then is the trial over. Each of these may be done twice.
+// confirm keeps the new version: first the boot loader marks it, then older versions are
+// refused, and only then is the trial over. Each of these may be done twice.
 func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.deps.Slots.Mark(ctx, MarkGood, s.Into); err != nil {
 		u.setReason(sentence(err), false)
@@ -99,7 +99,7 @@ func (u *Updater) confirm(ctx context.Context, s state) (time.Duration, error) {
 	return 0, err
 }
 
-// giveUp ends the trial: this version is not tried again, and the one before comes back.
+// giveUp ends the trial: this version is not tried again, and the previous one runs again.
 func (u *Updater) giveUp(s state, reason string) (time.Duration, error) {
 	u.log.Error("this version has failed its trial", "version", s.Offer.Version, "reason", reason)
 	return 0, u.change(func(next *state) {
@@ -109,9 +109,9 @@ func (u *Updater) giveUp(s state, reason string) (time.Duration, error) {
 	})
 }
 
-// goBack has the previous version run again. If that does not come about, this one stays, and
-// the next release may replace it: a camera that only restarts is no camera.
-func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
+// rollBack starts the previous version again. If that fails for too long, this one stays, and
+// the next release may replace it: a camera that restarts all the time helps nobody.
+func (u *Updater) rollBack(ctx context.Context, s state) (time.Duration, error) {
 	if s.Boot != u.boot {
 		return 0, u.change(func(s *state) { s.Boot, s.Boots = u.boot, s.Boots+1 })
 	}
@@ -123,14 +123,14 @@ func (u *Updater) goBack(ctx context.Context, s state) (time.Duration, error) {
 	if err == nil && s.Phase == returning {
 		err = u.deps.Slots.Mark(ctx, MarkBad, s.Into)
 	}
-	if err != nil { // the boot loader's counter is left, which each restart lowers
+	if err != nil { // the boot loader's counter remains, which each restart lowers
 		u.log.Error("a slot can't be marked", "error", err)
 	}
 	return u.restart(s)
 }
 
-// back is with the old version again, after a trial.
-func (u *Updater) back(s state) (time.Duration, error) {
+// rolledBack is called when the old version runs again after a trial.
+func (u *Updater) rolledBack(s state) (time.Duration, error) {
 	if s.Phase == trying { // it did not give up itself
 		return u.fellBack(s, "it did not stay up, and the boot loader went back to the previous version")
 	}
@@ -140,7 +140,7 @@ func (u *Updater) back(s state) (time.Duration, error) {
 	return 0, err
 }
 
-// fellBack notes that the boot loader, or the old version itself, decided.
+// fellBack notes that the boot loader, or the old version, has given up the new one.
 func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
 	u.log.Error("the new version has failed", "version", s.Offer.Version, "reason", reason)
 	u.setReason("", false)
@@ -153,10 +153,10 @@ func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
 	return 0, err
 }
 
-// judge is the old version after an undecided trial. If it reaches the broker, the new one
-// was at fault. If it does not, nobody knows, and the new one is tried again later: so a
-// broker that is away can't keep a camera from an update for ever. One that lies in wait
-// for the new version can; the household is told that it failed.
+// judge runs in the old version after an undecided trial. If this version reaches the broker,
+// the new one was at fault. If it does not, nobody knows, and the new one is tried again
+// later, so that a broker that is away can't prevent an update for ever. A broker that
+// refuses only the new version can; then the household is notified that it failed.
 func (u *Updater) judge(ctx context.Context, s state) (time.Duration, error) {
 	if err := u.settle(ctx, s.From); err != nil {
 		return 0, err

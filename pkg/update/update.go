@@ -19,8 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Updater keeps the camera's system up to date. Its methods may be called from any
-// goroutine.
+// Updater keeps the camera's system up to date. It is safe for concurrent use.
 type Updater struct {
 	cfg    Config
 	deps   Deps
@@ -29,44 +28,44 @@ type Updater struct {
 	health *health.Condition
 	dir    folder
 	fetch  *download.Downloader
-	boot   string // the kernel's number of this start
+	boot   string // the kernel's identifier of this boot
 	pid    int    // of this process
 	wake   chan struct{}
-	saved  func() error // tests cut the power in it; nil otherwise
+	saved  func() error // called after each durable write; tests cut the power in it; nil otherwise
 	free   func(path string) (uint64, error)
 
 	mu      sync.Mutex
 	state   state
-	lowest  string // nothing older may be installed
+	lowest  string // the lowest version that may be installed
 	live    live
 	run     run
-	unknown bool // the state was damaged: nothing reports whether this version was ever confirmed
+	unknown bool // the state was damaged: this version may never have been confirmed
 }
 
-// live is what a restart forgets, and Status tells.
+// live is the part of Status that a restart forgets.
 type live struct {
 	started  time.Time
 	percent  int       // of the download or the installation under way
 	loading  bool      // a download is under way
-	reason   string    // a sentence: why it goes no further
-	refused  bool      // by reason of what the server offers
-	failed   string    // the version that is offered, and failed here
+	reason   string    // a sentence: why the update goes no further
+	refused  bool      // because of what the server offers
+	failed   string    // the offered version, if it failed here before
 	heard    time.Time // when the server last answered
 	missed   int       // how often it has not answered since
 	nextPoll time.Time
 }
 
-// run is Run's own.
+// run is state that only Run uses.
 type run struct {
 	slots  SlotStatus
 	good   bool      // the slot that runs was marked
-	begun  time.Time // the trial, or the old version's look at the broker
-	proved time.Time // camera, store and self-test
+	begun  time.Time // the trial, or the old version's check of the broker
+	proved time.Time // when camera, store and self-test had succeeded
 	asked  time.Time // when the system was last asked to restart
 }
 
-// New prepares an updater for a configuration that is On. It reads what is under way, and
-// so decides what this start is, before anything else of the camera begins.
+// New returns an updater for a configuration that is On. It reads the state of the update, so
+// that it is known what this start is before anything else of the camera begins.
 func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Updater, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -106,7 +105,7 @@ func open(cfg Config, log *slog.Logger, board *health.Board, deps Deps, boot str
 	return u, nil
 }
 
-// bootID is the kernel's number of this start: random(4).
+// bootID returns the kernel's identifier of this boot: random(4).
 func bootID() (string, error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -118,7 +117,7 @@ func bootID() (string, error) {
 // String names the component.
 func (u *Updater) String() string { return "update" }
 
-// Run brings updates in until ctx ends. An error is one of the storage.
+// Run installs updates until ctx ends. Its error is one of the storage.
 func (u *Updater) Run(ctx context.Context, ready func()) error {
 	ready()
 	for {
@@ -140,13 +139,13 @@ func (u *Updater) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// How long to wait for what comes by itself.
+// How long to wait before the next step.
 const (
-	look = time.Second // at what proves itself, at the broker, at who watches
+	look = time.Second // while something is watched closely
 	rest = time.Minute
 )
 
-// step does what can be done now, and tells when to look again.
+// step does what can be done now, and returns how long to wait before the next step.
 func (u *Updater) step(ctx context.Context) (time.Duration, error) {
 	if err := u.tellAll(); err != nil {
 		return 0, err
@@ -161,7 +160,7 @@ func (u *Updater) step(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// carryOn goes on with an update that has touched a slot. Which slot runs says where it is.
+// carryOn continues an update that has touched a slot. Which slot runs decides how.
 func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 	slots, err := u.where(ctx)
 	if err != nil {
@@ -182,10 +181,10 @@ func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 	case undecided:
 		return u.judge(ctx, s)
 	}
-	return u.back(s) // trying or returning, and the old version runs
+	return u.rolledBack(s) // trying or returning, and the old version runs
 }
 
-// where returns which slot runs, which never changes while it does.
+// where returns the status of the slots. The running slot never changes while it runs.
 func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
 	if u.run.slots.Booted != "" {
 		return u.run.slots, nil
@@ -197,30 +196,30 @@ func (u *Updater) where(ctx context.Context) (SlotStatus, error) {
 	return slots, err
 }
 
-// lost is without an installer that says which slot runs. A new version whose installer
-// does not work could never be confirmed, nor replaced: it fails. Without marks it is the
-// boot loader's counter that ends it.
+// lost handles an installer that does not say which slot runs. A new version whose installer
+// does not work could never be confirmed or replaced, so it fails. Without marks the boot
+// loader's counter ends it.
 func (u *Updater) lost(ctx context.Context, s state, err error) (time.Duration, error) {
 	u.setReason(sentence(err), false)
 	switch {
 	case u.deps.Version != s.Offer.Version:
 		return rest, nil
 	case s.Phase == returning || s.Phase == undecided:
-		return u.goBack(ctx, s)
+		return u.rollBack(ctx, s)
 	case time.Since(u.live.started) < proofTime:
 		return look, nil
 	}
 	return u.giveUp(s, "it can't say which slot it runs in")
 }
 
-// read copies the state.
+// read returns a copy of the state.
 func (u *Updater) read() state {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.state
 }
 
-// change makes a change of the state durable, and only then has it hold.
+// change makes a change of the state durable before it takes effect.
 func (u *Updater) change(how func(*state)) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -235,7 +234,7 @@ func (u *Updater) change(how func(*state)) error {
 	return u.durable()
 }
 
-// durable is called after each durable write.
+// durable must be called after each durable write.
 func (u *Updater) durable() error {
 	if u.saved == nil {
 		return nil
@@ -266,7 +265,7 @@ func (u *Updater) tellAll() error {
 		}
 		if err := u.deps.Household.Tell(s.Tell[0]); err != nil {
 			u.log.Warn("the household can't be told of a step", "step", string(s.Tell[0].Kind), "error", err)
-			return nil //nolint:nilerr // it is kept, and told with the next step
+			return nil //nolint:nilerr // it is kept, and tried with the next step
 		}
 		if err := u.change(func(s *state) { s.Tell = s.Tell[1:] }); err != nil {
 			return err
@@ -274,10 +273,10 @@ func (u *Updater) tellAll() error {
 	}
 }
 
-// told reports whether the household knows of every step so far.
+// told reports whether the household knows every step so far.
 func (u *Updater) told() bool { return len(u.read().Tell) == 0 }
 
-// report sets the condition.
+// report sets the health condition.
 func (u *Updater) report() {
 	u.mu.Lock()
 	s, l := u.state, u.live
@@ -298,7 +297,7 @@ func (u *Updater) report() {
 	}
 }
 
-// short makes what others said fit to stand in the access log.
+// short makes foreign text fit for the access log.
 func short(reason string) string {
 	reason = foreign.Line(reason)
 	if len(reason) > proto.MaxUpdateReason {
@@ -307,7 +306,7 @@ func short(reason string) string {
 	return reason
 }
 
-// sentence says an error to people.
+// sentence returns an error as people read it.
 func sentence(err error) string {
 	return strings.TrimPrefix(err.Error(), ErrRefused.Error()+": ") // by what it is a step of, that is said
 }
