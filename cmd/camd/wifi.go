@@ -19,24 +19,9 @@ type changer interface {
 // wifi says in which Wi-Fi network the camera is, or has it try another one.
 // docs/protocol.md 15.1.
 func (d *daemon) wifi(ctx context.Context, r auth.Request, q proto.WiFiRequest) (auth.Result, error) {
-	entry := &begun{Journal: d.authority.ChangesWiFi(r)}
-	now, err := askWiFi(ctx, d.setup, q, entry)
-	return auth.Result{Body: now, Entry: entry.made}, err
-}
-
-// begun keeps the number of a change's entry for the answer.
-type begun struct {
-	setup.Journal
-	made *uint64
-}
-
-// Begun implements setup.Journal.
-func (b *begun) Begun() (uint64, error) {
-	n, err := b.Journal.Begun()
-	if err == nil {
-		b.made = &n
-	}
-	return n, err
+	change := d.authority.ChangesWiFi(r)
+	now, err := askWiFi(ctx, d.setup, q, change)
+	return auth.Result{Body: now, Entry: change.Entry}, err
 }
 
 // askWiFi does what is asked. Why nothing was done is a part of the answer: it has a

@@ -66,8 +66,7 @@ func TestAskWiFi(t *testing.T) {
 	} {
 		w := &wireless{now: proto.WiFiStatus{Last: &proto.WiFiChange{Reason: "bad\x1b"}}, change: c.change, look: c.look}
 		log := new(entries)
-		entry := &begun{Journal: log}
-		now, err := askWiFi(t.Context(), w, proto.WiFiRequest{Do: c.do, WiFi: &proto.WiFi{SSID: "home"}}, entry)
+		now, err := askWiFi(t.Context(), w, proto.WiFiRequest{Do: c.do, WiFi: &proto.WiFi{SSID: "home"}}, log)
 		var refusal *proto.Refusal
 		if errors.As(err, &refusal) {
 			if refusal.Code != c.code {
@@ -75,7 +74,7 @@ func TestAskWiFi(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || c.code != "" || w.changed != (c.do == proto.WiFiDoJoin) || w.heard != (c.do == proto.WiFiDoNetworks) || (entry.made != nil) != c.logged {
+		if err != nil || c.code != "" || w.changed != (c.do == proto.WiFiDoJoin) || w.heard != (c.do == proto.WiFiDoNetworks) || (*log != 0) != c.logged {
 			t.Errorf("%s: %+v, %v", name, now, err)
 		}
 		switch {

@@ -39,14 +39,9 @@ func (l *CertificateLog) Taken(until time.Time) (err error) {
 	a := l.authority
 	e := accesslog.Entry{Kind: accesslog.KindCertificate}
 	if l.by != nil {
-		m := a.members.get(l.by.member.id)
-		switch {
-		case m == nil:
-			return proto.Refuse(proto.CodeRevoked)
-		case m.Role != proto.RoleOwner:
-			return proto.Refuse(proto.CodeScope)
-		case !a.allowances.mayStart(m):
-			return proto.Refuse(proto.CodeBusy)
+		m, err := a.stillOwner(*l.by)
+		if err != nil {
+			return err
 		}
 		e = actor{m}.entry(accesslog.KindCertificate)
 		e.Op = proto.OpCertificate

@@ -11,32 +11,48 @@ import (
 type WiFiChange struct {
 	authority *Authority
 	by        Request
+
+	Entry *uint64 // in the access log, once Begun has made it
 }
 
 // ChangesWiFi returns the log of the change that a request asks for.
-func (a *Authority) ChangesWiFi(r Request) WiFiChange { return WiFiChange{a, r} }
+func (a *Authority) ChangesWiFi(r Request) *WiFiChange { return &WiFiChange{authority: a, by: r} }
 
 // Begun makes the entry; the change must wait for a nil error. The right is decided once more,
 // since other changes came between. The log does not have the network: notices go to guests
 // too, its name says where the camera is, and the log forgets nothing.
-func (c WiFiChange) Begun() (entry uint64, err error) {
+func (c *WiFiChange) Begun() (entry uint64, err error) {
 	a := c.authority
 	defer a.changes.begin()()
-	m := a.members.get(c.by.member.id)
-	switch {
-	case m == nil:
-		return 0, proto.Refuse(proto.CodeRevoked)
-	case m.Role != proto.RoleOwner:
-		return 0, proto.Refuse(proto.CodeScope)
-	case !a.allowances.mayStart(m):
-		return 0, proto.Refuse(proto.CodeBusy)
+	m, err := a.stillOwner(c.by)
+	if err != nil {
+		return 0, err
 	}
 	if code := a.sessions.whyBarred(); code != "" {
 		return 0, proto.Refuse(code)
 	}
 	e := actor{m}.entry(accesslog.KindSettings)
 	e.Set = []string{proto.SetUpWiFi}
-	return a.changes.commit(nil, nil, e)
+	entry, err = a.changes.commit(nil, nil, e)
+	if err == nil {
+		c.Entry = &entry
+	}
+	return entry, err
+}
+
+// stillOwner returns who made a request, if it is an owner still, and counts what it does
+// against its allowance.
+func (a *Authority) stillOwner(r Request) (*member, error) {
+	m := a.members.get(r.member.id)
+	switch {
+	case m == nil:
+		return nil, proto.Refuse(proto.CodeRevoked)
+	case m.Role != proto.RoleOwner:
+		return nil, proto.Refuse(proto.CodeScope)
+	case !a.allowances.mayStart(m):
+		return nil, proto.Refuse(proto.CodeBusy)
+	}
+	return m, nil
 }
 
 // WiFiNotTaken logs that the camera went back from a change of Wi-Fi that was begun. It does so
