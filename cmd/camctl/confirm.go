@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// confirm asks whoever sits at the terminal. Anything but yes, an end of input too,
-// means no.
+// confirm asks the person at the terminal. Anything but yes, and the end of the input, means
+// no.
 func (e *environment) confirm(question string) error {
 	if _, err := fmt.Fprintf(e.ErrOut, "%s [y/N] ", question); err != nil {
 		return err

@@ -42,20 +42,17 @@ func (e *environment) dial(which string) (*connection, error) {
 	if c.Camera, err = client.Dial(e.ctx, h, keys, record, e.log); err != nil {
 		return nil, err
 	}
-	c.wg.Go(c.watchAlarms)
-	return c, nil
-}
-
-// watchAlarms says at once what a long command must not go on without.
-func (c *connection) watchAlarms() {
-	for {
-		select {
-		case a := <-c.Alarms():
-			c.say([]string{a.Sentence(c.Record().Title())})
-		case <-c.stop:
-			return
+	c.wg.Go(func() { // a long command must say at once what it must not go on without
+		for {
+			select {
+			case a := <-c.Alarms():
+				c.say([]string{a.Sentence(c.Record().Title())})
+			case <-c.stop:
+				return
+			}
 		}
-	}
+	})
+	return c, nil
 }
 
 // Close says what came to light and ends the connection.

@@ -19,7 +19,7 @@ type eventsCmd struct {
 	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
-// Run tells what happened since the last time, and what is kept or what happens.
+// Run shows what happened since the last time, and what is kept or what happens now.
 func (c eventsCmd) Run(env *environment) error {
 	if c.Save != "" {
 		if err := os.MkdirAll(c.Save, 0o700); err != nil {

@@ -63,7 +63,10 @@ func (g grantCmd) Run(env *environment) error {
 		return err
 	}
 	grant.Card = string(card)
-	login, err := g.cardLogin()
+	if g.Card == "" && g.loginFlags != (loginFlags{}) {
+		return command.Usage("the flags for the broker go into the camera card: name it with --card")
+	}
+	login, err := g.login()
 	if err != nil {
 		return err
 	}
@@ -97,7 +100,10 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	text := "%s is let in as %s and may: %s."
 	if h.text != "" {
 		text += " When: " + strings.ReplaceAll(h.text, "%", "%%") + "."
-		if unsure(env.ctx, camera.Camera, done.Client) {
+		// Whether the camera trusts its clock is not said if it can't be asked: the grant is made.
+		l, err := camera.Members(env.ctx)
+		i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == done.Client })
+		if err == nil && i >= 0 && l[i].Standing == proto.CodeClock {
 			done.Standing = proto.CodeClock
 			text += " " + noClock
 		}
@@ -114,14 +120,6 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 
 // noClock is what a person should know who gives somebody hours.
 const noClock = "The camera can't tell yet what time it is, and refuses them until it can: it needs a time server that it reaches, and camd check at the camera says what it has."
-
-// unsure reports whether a member's right rests because nothing vouches for the camera's
-// clock. What can't be asked is not said: the grant is made.
-func unsure(ctx context.Context, camera *client.Camera, id proto.ClientID) bool {
-	l, err := camera.Members(ctx)
-	i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == id })
-	return err == nil && i >= 0 && l[i].Standing == proto.CodeClock
-}
 
 // compared makes sure that the key is the one that was meant.
 func (g grantCmd) compared(env *environment, id proto.ClientID, h hours) error {
@@ -200,14 +198,6 @@ func article(r proto.Role) string {
 		return "a guest"
 	}
 	return "an " + string(r)
-}
-
-// cardLogin is the login for the card, which only makes sense with one.
-func (g grantCmd) cardLogin() (home.Broker, error) {
-	if g.Card == "" && g.loginFlags != (loginFlags{}) {
-		return home.Broker{}, command.Usage("the flags for the broker go into the camera card: name it with --card")
-	}
-	return g.login()
 }
 
 // times reads what depends on the household's time zone.

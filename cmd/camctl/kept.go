@@ -32,7 +32,7 @@ type keptEvents struct {
 	dir    string // where pictures are saved; empty: nowhere
 }
 
-// may tells whether this client may ask: the camera would log that it may not.
+// may reports whether this client may ask. The camera would log a request that is refused.
 func (k keptEvents) may() (bool, error) { return k.camera.Holds(k.env.ctx, proto.ScopeEvents) }
 
 // list shows what is kept, and saves the pictures.
@@ -95,8 +95,8 @@ func (k keptEvents) save(id uint64, at time.Time) error {
 
 var errNoPicture = errors.New("the event has no picture")
 
-// await saves the picture of a ring that was just told of. That there is none, or that it
-// can't be fetched, ends nothing: the next ring may have one.
+// await saves the picture of a ring that has just happened. That there is none, or that it
+// can't be fetched, is no error: the next ring may have one.
 func (k keptEvents) await(id uint64, at time.Time) {
 	for try := range pictureTries {
 		if try > 0 {

@@ -69,7 +69,7 @@ func may(l []proto.Scope) string {
 	return scopes(l)
 }
 
-// when tells the times of a grant.
+// when returns the times of a grant in words.
 func when(weekly string, from, until int64, loc *time.Location) string {
 	var l []string
 	if weekly != "" {

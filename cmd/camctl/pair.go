@@ -93,8 +93,8 @@ func brokerText(b home.Broker) string {
 	return fmt.Sprintf("Its broker is %s, as you have named it; the camera itself says %s, which --broker would take.", b.URL, b.Said)
 }
 
-// joining begins a conversation with a camera at hand. It is told of the label, and tells
-// which camera it is. The caller closes what it gets.
+// joining begins a conversation with a camera at hand, whose label it gets, and returns
+// which camera it is. The caller closes what it returns.
 type joining func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error)
 
 func bySocket(path string) joining {

@@ -41,7 +41,10 @@ type recorded struct {
 
 // Run records.
 func (r recordCmd) Run(env *environment) error {
-	which, path, err := r.arguments(env)
+	if r.Seconds <= 0 || r.Seconds > 7*24*3600 {
+		return command.Usage("--seconds must be more than 0 and at most a week")
+	}
+	which, path, err := env.cameraAndFile(r.First, r.Second, "out.mp4")
 	if err != nil {
 		return err
 	}
@@ -72,13 +75,6 @@ func (r recordCmd) Run(env *environment) error {
 		return err
 	}
 	return errors.Join(err, r.keep(env, rec, f, path, lost))
-}
-
-func (r recordCmd) arguments(env *environment) (camera, path string, err error) {
-	if r.Seconds <= 0 || r.Seconds > 7*24*3600 {
-		return "", "", command.Usage("--seconds must be more than 0 and at most a week")
-	}
-	return env.cameraAndFile(r.First, r.Second, "out.mp4")
 }
 
 // cameraAndFile returns which of the words of a command is the camera and which the file.

@@ -36,9 +36,9 @@ type piece struct {
 	sound bool
 }
 
-// recording puts frames into a file. It holds the first ones until it knows how
-// picture and sound lie to each other: by the camera's sender reports, or else by
-// when they arrived. For one goroutine.
+// recording writes frames into a file. It keeps the first ones until it knows how picture
+// and sound are synchronised: by the camera's sender reports, or else by when they arrived.
+// It is for one goroutine.
 type recording struct {
 	out       io.Writer
 	limit     time.Duration
@@ -56,7 +56,7 @@ type recording struct {
 	full         bool
 }
 
-// anchor lays a track's RTP timestamps on a clock that both tracks share.
+// anchor converts a track's RTP timestamps to a clock that both tracks share.
 type anchor struct {
 	rate      int64
 	timestamp int64
@@ -68,12 +68,17 @@ func (a anchor) pts(timestamp int64) time.Duration {
 	return a.at + time.Duration(ticks/a.rate)*time.Second + time.Duration(ticks%a.rate)*time.Second/time.Duration(a.rate)
 }
 
-// take tells when the recording is as long as was asked for.
+// take takes a frame, and reports whether the recording is as long as was asked for.
 func (r *recording) take(p piece) (done bool, err error) {
 	if r.mux != nil {
 		return r.write(p)
 	}
-	if !r.hold(p) || !r.ready(p.Arrived) {
+	if !r.hold(p) {
+		return false, nil
+	}
+	video, audio := r.captured()
+	known := !video.IsZero() && (!r.wantSound || !audio.IsZero())
+	if !known && p.Arrived.Sub(r.key().Arrived) < maxWait {
 		return false, nil
 	}
 	return r.begin()
@@ -95,7 +100,7 @@ func (r *recording) begin() (done bool, err error) {
 	return false, nil
 }
 
-// hold keeps p and tells whether there is a keyframe to begin with.
+// hold keeps p and reports whether there is a keyframe to begin with.
 func (r *recording) hold(p piece) bool {
 	switch {
 	case !r.keyed && p.sound && len(r.held) == heldSound:
@@ -107,15 +112,6 @@ func (r *recording) hold(p piece) bool {
 	r.keyed = r.keyed || !p.sound
 	r.held = append(r.held, p)
 	return r.keyed
-}
-
-// ready tells whether all is known, or has been waited for long enough.
-func (r *recording) ready(now time.Time) bool {
-	video, audio := r.captured()
-	if !video.IsZero() && (!r.wantSound || !audio.IsZero()) {
-		return true
-	}
-	return now.Sub(r.key().Arrived) >= maxWait
 }
 
 func (r *recording) key() piece {
@@ -203,7 +199,11 @@ func (r *recording) write(p piece) (done bool, err error) {
 		r.sounds++
 		return false, r.mux.WriteAudio(p.Data, pts)
 	}
-	r.passed(p, pts)
+	// A camera whose keyframes are rare sends all pictures since the last one at once. The
+	// present ones need them: they are kept, and don't count.
+	if past := pts - r.first - p.Arrived.Sub(r.began); p.Arrived.Sub(r.began) < time.Second && past > muchLate {
+		r.past = max(r.past, past)
+	}
 	if pts-r.first >= r.limit+r.past {
 		r.full = true
 		return true, nil
@@ -215,16 +215,6 @@ func (r *recording) write(p piece) (done bool, err error) {
 		return true, errors.New("the camera changed its picture's size or encoding; that needs another file")
 	}
 	return false, err
-}
-
-// passed notes how far in the past the first picture was when it came. A camera whose
-// keyframes are rare sends at once all since the last, which those of now need: they are
-// kept, and don't count.
-func (r *recording) passed(p piece, pts time.Duration) {
-	since := p.Arrived.Sub(r.began)
-	if past := pts - r.first - since; since < time.Second && past > muchLate {
-		r.past = max(r.past, past)
-	}
 }
 
 // length is how long the pictures last, but for the last one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,21 +116,10 @@ func settingsText(s proto.Settings) string {
 	}
 	row("name", s.Name)
 	row("time_zone", s.TimeZone)
-	row("quiet_hours", orNone(s.QuietHours))
+	row("quiet_hours", cmp.Or(s.QuietHours, "none"))
 	row("talk", s.Talk)
 	row("privacy_off", s.PrivacyOff)
-	hours := s.UpdateHours
-	if hours == "" {
-		hours = "any"
-	}
-	row("update_hours", hours)
+	row("update_hours", cmp.Or(s.UpdateHours, "any"))
 	_ = w.Flush()
 	return b.String() + privacyText(s.Privacy)
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }

@@ -327,7 +327,7 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 	return s.login.CheckFor(s.client)
 }
 
-// questions ask whoever sits at the terminal.
+// questions asks the person at the terminal.
 type questions struct {
 	env *environment
 	in  *bufio.Reader

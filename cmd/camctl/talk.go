@@ -32,7 +32,11 @@ func (t talkCmd) Run(env *environment) error {
 		return err
 	}
 	o.Talk = true
-	from, err := t.open()
+	open := func() (sound, error) { return openMicrophone(t.Device) }
+	if t.File != "" {
+		open = func() (sound, error) { return openSoundFile(t.File) }
+	}
+	from, err := open()
 	if err != nil {
 		return err
 	}
@@ -48,13 +52,6 @@ func (t talkCmd) Run(env *environment) error {
 	}
 	defer session.Close()
 	return t.talk(env, session, from)
-}
-
-func (t talkCmd) open() (sound, error) {
-	if t.File != "" {
-		return openSoundFile(t.File)
-	}
-	return openMicrophone(t.Device)
 }
 
 // talkLine is one line of JSON.
@@ -128,7 +125,7 @@ func speak(ctx context.Context, to listener, from sound) (sent time.Duration, er
 	}
 }
 
-// until waits for a time, and tells whether it has come.
+// until waits for a time, and reports whether it has come.
 func until(ctx context.Context, to listener, due time.Time) (on bool, err error) {
 	wait := time.NewTimer(time.Until(due))
 	defer wait.Stop()

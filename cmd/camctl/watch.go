@@ -90,8 +90,12 @@ func (w watchCmd) Run(env *environment) error {
 	}
 	defer camera.Close()
 	session, err := camera.Watch(env.ctx, o)
+	var refused *client.Refused
+	if !w.Mute && errors.As(err, &refused) && refused.Code == proto.CodeScope {
+		return fmt.Errorf("%w If you were given the picture only, use --mute", err)
+	}
 	if err != nil {
-		return w.hint(err)
+		return err
 	}
 	env.Note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
 	ctx, cancel := context.WithCancel(env.ctx)
@@ -99,23 +103,6 @@ func (w watchCmd) Run(env *environment) error {
 	defer v.end()
 	defer cancel()
 	return v.follow(w.Seconds)
-}
-
-// hint says what someone may try who is given picture only.
-func (w watchCmd) hint(err error) error {
-	var refused *client.Refused
-	if w.Mute || !errors.As(err, &refused) || refused.Code != proto.CodeScope {
-		return err
-	}
-	return fmt.Errorf("%w If you were given the picture only, use --mute", err)
-}
-
-// endOfWatch fails when nothing was seen, so that scripts notice.
-func endOfWatch(s client.Stats) error {
-	if s.Video.Frames == 0 {
-		return fmt.Errorf("no complete picture came (%d packets did)", s.Video.Packets)
-	}
-	return nil
 }
 
 // statsLine is one line of JSON; times are in milliseconds.

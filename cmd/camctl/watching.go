@@ -23,7 +23,7 @@ type silentLine struct {
 	Reason  string  `json:"reason,omitempty"`
 }
 
-// viewing is one session after the other with a camera.
+// viewing is a series of sessions with one camera.
 type viewing struct {
 	env     *environment
 	ctx     context.Context // of asking again
@@ -88,7 +88,7 @@ func (v *viewing) done() <-chan struct{} {
 	return v.session.Done()
 }
 
-// line prints a second's numbers, if they are of now.
+// line prints the numbers of the last second.
 func (v *viewing) line() error {
 	if v.session == nil {
 		return nil // that, and why, was said
@@ -122,8 +122,8 @@ func (v *viewing) notice() error {
 	return nil
 }
 
-// lost leaves a session that has ended and asks for another one, if there is sense in
-// it and the person wants it.
+// lost leaves a session that has ended and asks for another one, if that can help and the
+// person wants it.
 func (v *viewing) lost(why error) error {
 	if v.once || !client.Passing(why) || v.session.Stats().Video.Frames == 0 && v.pause == 0 {
 		return why
@@ -190,7 +190,7 @@ func (v *viewing) resume(a asked) error {
 	return nil
 }
 
-// result fails when nothing comes at the end, so that scripts notice.
+// result returns an error if nothing comes at the end, so that scripts notice.
 func (v *viewing) result() error {
 	if v.session == nil {
 		return fmt.Errorf("the camera %s was lost and is not back", v.camera.Record().Title())
@@ -199,10 +199,13 @@ func (v *viewing) result() error {
 	if now.Silent > 0 {
 		return fmt.Errorf("nothing has come from the camera %s for %.0f s", v.camera.Record().Title(), now.Silent.Seconds())
 	}
-	return endOfWatch(now)
+	if now.Video.Frames == 0 {
+		return fmt.Errorf("no complete picture came (%d packets did)", now.Video.Packets)
+	}
+	return nil
 }
 
-// summary is for whoever interrupts.
+// summary prints the numbers of the whole session after Ctrl-C.
 func (v *viewing) summary(began time.Time) error {
 	if v.session == nil {
 		return nil

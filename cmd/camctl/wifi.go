@@ -164,15 +164,11 @@ func wifiText(s proto.WiFiStatus) string {
 		said = append(said, "The camera is in no Wi-Fi network now.")
 	}
 	if s.Last != nil {
-		said = append(said, changeText(*s.Last))
+		worked := "worked."
+		if s.Last.Code != proto.CodeOK {
+			worked = "did not work, so the camera went back: " + foreign.Line(s.Last.Reason)
+		}
+		said = append(said, fmt.Sprintf("The last change, on %s, was to %s, and %s", clock(s.Last.At), foreign.Name(string(s.Last.SSID)), worked))
 	}
 	return strings.Join(said, "\n")
-}
-
-func changeText(c proto.WiFiChange) string {
-	name := foreign.Name(string(c.SSID))
-	if c.Code == proto.CodeOK {
-		return fmt.Sprintf("The last change, on %s, was to %s, and worked.", clock(c.At), name)
-	}
-	return fmt.Sprintf("The last change, on %s, was to %s, and did not work, so the camera went back: %s", clock(c.At), name, foreign.Line(c.Reason))
 }

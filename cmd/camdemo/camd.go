@@ -107,7 +107,7 @@ ble = "off"
 broker = %q
 ca = %q
 certificate = %q
-`, cameraName, f.state, f.socket, s.video, s.audio, speaker, d.played, d.brokerURL(), f.ca, f.certificate)
+`, cameraName, f.state, f.socket, s.video, s.audio, speaker, d.played, "mqtts://"+d.broker.Address(), f.ca, f.certificate)
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		return f, fmt.Errorf("camd's configuration can't be written: %w", err)
 	}
@@ -212,7 +212,7 @@ func (p *process) died() error {
 func (p *process) stop() error {
 	select {
 	case <-p.done:
-		return nil // whoever waited for something of it has said so
+		return nil // the function that waited for it has said so
 	default:
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

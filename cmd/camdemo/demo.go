@@ -158,8 +158,6 @@ func (d *demo) startBroker() (err error) {
 	return err
 }
 
-func (d *demo) brokerURL() string { return "mqtts://" + d.broker.Address() }
-
 // startCamd makes the device's identity and certificate and starts the daemon.
 func (d *demo) startCamd(source sources) (pairing.Label, error) {
 	f, err := d.writeConfig(source)

@@ -26,7 +26,7 @@ func evicted(ctx context.Context, camera *client.Camera) (<-chan struct{}, error
 	return ended, nil
 }
 
-// again pairs anew after everyone was removed at the camera.
+// again pairs again after everyone was removed at the camera.
 func (d *demo) again(p *page) error {
 	d.env.Note("== everyone was removed at the camera: the household has ended")
 	old := d.camera

@@ -12,7 +12,7 @@ import (
 
 const (
 	loudspeakerPoll = 20 * time.Millisecond
-	loudspeakerRoom = 8 << 20 // bytes of the file, after which it begins anew
+	loudspeakerRoom = 8 << 20 // bytes of the file, after which it is emptied
 	loudspeakerLook = 5 * time.Second
 	loudspeakerRead = 16 << 10
 )
@@ -24,7 +24,7 @@ type loudspeaker struct {
 }
 
 // bound empties the file when it has grown large, until ctx ends. camd appends, wherever
-// the end is; whoever listens then misses a moment at most.
+// the end is; a page that listens then misses a moment at most.
 func (l loudspeaker) bound(ctx context.Context) {
 	for tick := time.NewTicker(loudspeakerLook); ; {
 		select {

@@ -84,7 +84,7 @@ func newPage(camera *client.Camera, env *environment, address net.Addr) *page {
 	return p
 }
 
-// address is where the page is opened: whoever has it is let in.
+// address returns the page's address. Everyone who has it can open the page.
 func (p *page) address(a net.Addr) string { return "http://" + a.String() + "/" + p.token + "/" }
 
 func (p *page) handler() http.Handler {

@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// The people of the demo. Anna pairs and is who looks at the page.
+// The people of the demo. Anna pairs the camera and looks at the page.
 const (
 	demoOwner  = "Anna"
 	demoSecond = "Ben"  // an owner too
@@ -104,7 +104,8 @@ const commandsFile = "people.sh"
 func (d *demo) writeCommands() error {
 	camctl := "camctl" // of PATH, unless there is one beside camdemo
 	if self, err := os.Executable(); err == nil {
-		if beside := filepath.Join(filepath.Dir(self), camctl); isFile(beside) {
+		beside := filepath.Join(filepath.Dir(self), camctl)
+		if _, err := os.Stat(beside); err == nil {
 			camctl = beside
 		}
 	}
@@ -119,11 +120,6 @@ func (d *demo) writeCommands() error {
 	}
 	fmt.Fprintf(&b, "atcamera() { %s \"$@\" --config %s; }\n", quoted(program), quoted(filepath.Join(d.dir, configFile)))
 	return os.WriteFile(filepath.Join(d.dir, commandsFile), []byte(b.String()), 0o600)
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 // quoted writes a word for the shell (POSIX 2.2.2).

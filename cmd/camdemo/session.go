@@ -94,7 +94,7 @@ func (s *pageSession) follow(ctx context.Context, signals <-chan client.Signal) 
 	}
 }
 
-// take passes one signal on and tells whether it was the last.
+// take passes one signal on, and returns the sentence for the page if it was the last.
 func (s *pageSession) take(m client.Signal) (end string) {
 	switch m.Kind {
 	case proto.SignalCandidate:

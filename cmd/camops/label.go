@@ -9,6 +9,7 @@ import (
 	"os"
 	"unicode/utf8"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/label"
 	"github.com/camd-project/camd/pkg/auth/record"
 	"github.com/camd-project/camd/pkg/foreign"
@@ -31,10 +32,10 @@ const pixels = 8
 func (c *labelCmd) Run(env *environment) error {
 	format, err := label.Find(c.Format)
 	if err != nil {
-		return usageError(err.Error())
+		return command.Usage(err.Error())
 	}
 	if utf8.RuneCountInString(c.Title) > 32 || c.Title != foreign.Line(c.Title) {
-		return usageError("the title is one line of at most 32 characters")
+		return command.Usage("the title is one line of at most 32 characters")
 	}
 	records, err := readRecords(c.Records)
 	if err != nil {

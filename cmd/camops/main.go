@@ -9,11 +9,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/foreign"
@@ -49,24 +47,8 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if run == nil {
 		return code
 	}
-	out, errOut = foreign.Screen(out), foreign.Screen(errOut)
-	err := run.Run(&environment{ctx, os.Stdin, out})
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(errOut, "camops: %v; see camops --help\n", err)
-		return 2
-	}
-	_, _ = fmt.Fprintf(errOut, "camops: %s\n", foreign.Line(strings.ReplaceAll(err.Error(), "\n", "; ")))
-	return 1
+	return command.ExitCode("camops", run.Run(&environment{ctx, os.Stdin, foreign.Screen(out)}), foreign.Screen(errOut))
 }
-
-// usageError is a command line that only the command could tell to be wrong.
-type usageError string
-
-func (u usageError) Error() string { return string(u) }
 
 type versionCmd struct{}
 

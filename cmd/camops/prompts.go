@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/audio/prompt/studio"
 )
@@ -27,11 +28,11 @@ type promptsCmd struct {
 func (c *promptsCmd) Run(env *environment) error {
 	switch {
 	case (c.Out == "") == (c.List == ""):
-		return usageError("give either --out or --list")
+		return command.Usage("give either --out or --list")
 	case c.List != "":
 		return c.list(env)
 	case c.From != "" && c.Names != "":
-		return usageError("--names is for espeak-ng; with --from, record name/anna.wav")
+		return command.Usage("--names is for espeak-ng; with --from, record name/anna.wav")
 	}
 	if err := replaceable(c.Out); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/pkg/foreign"
 )
@@ -125,7 +126,7 @@ type releaseAddCmd struct {
 // Run drafts a release.
 func (c *releaseAddCmd) Run(env *environment) error {
 	if (c.Bundle == "") != c.Discard {
-		return usageError("give either --bundle or --discard")
+		return command.Usage("give either --bundle or --discard")
 	}
 	f, err := publish.Open(c.Dir)
 	if err != nil {
@@ -244,7 +245,7 @@ type releaseRolloutCmd struct {
 func (c *releaseRolloutCmd) Run(env *environment) error {
 	percent, err := strconv.Atoi(strings.TrimSuffix(c.Percent, "%"))
 	if err != nil {
-		return usageError(fmt.Sprintf("%q is no percentage: write 5%%", c.Percent))
+		return command.Usage(fmt.Sprintf("%q is no percentage: write 5%%", c.Percent))
 	}
 	f, err := publish.Open(c.Dir)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/publish"
 	"github.com/camd-project/camd/pkg/update/release"
 )
@@ -39,7 +40,7 @@ func (c *releaseWitnessCmd) Run(env *environment) error {
 		return say(env.out, "%s", line)
 	}
 	if c.From == "" || c.Log == "" {
-		return usageError("name the log's key with --log, and the published folder or its address")
+		return command.Usage("name the log's key with --log, and the published folder or its address")
 	}
 	if _, err := os.Stat(c.Key); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no %s: name the witness's key with --key, or make one with --init", c.Key)

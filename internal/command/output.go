@@ -32,7 +32,8 @@ func ExitCode(name string, err error, errOut io.Writer) int {
 		_, _ = fmt.Fprintf(errOut, "%s: %v; see %s --help\n", name, err, name)
 		return 2
 	}
-	_, _ = fmt.Fprintf(errOut, "%s: %s\n", name, foreign.Line(strings.ReplaceAll(err.Error(), "\n", " ")))
+	reason := strings.NewReplacer(".\n", ". ", "\n", "; ").Replace(err.Error()) // of several
+	_, _ = fmt.Fprintf(errOut, "%s: %s\n", name, foreign.Line(reason))
 	return 1
 }
 
