@@ -38,10 +38,10 @@ func (c captureDevices) SetPrivacy(on bool) {
 	}
 }
 
-// loudspeaker is the camera's as the floor wants it.
+// loudspeaker is the speaker for the floor.
 type loudspeaker struct{ *audio.Speaker }
 
-// Voice lets a voice in.
+// Voice begins to play a voice.
 func (l loudspeaker) Voice(ctx context.Context) (talk.Voice, error) {
 	v, err := l.Speaker.Voice(ctx)
 	if errors.Is(err, audio.ErrUnannounced) {
@@ -53,7 +53,7 @@ func (l loudspeaker) Voice(ctx context.Context) (talk.Voice, error) {
 	return v, nil
 }
 
-// Announce plays what is to be heard. What can't be heard at all is as good as missing.
+// Announce plays a clip. One that can't be heard at all counts as missing.
 func (l loudspeaker) Announce(ctx context.Context, clip [][]byte) error {
 	err := l.Speaker.Announce(ctx, clip)
 	if errors.Is(err, audio.ErrClip) {
@@ -62,20 +62,20 @@ func (l loudspeaker) Announce(ctx context.Context, clip [][]byte) error {
 	return err
 }
 
-// words are what the room hears of whoever speaks.
-type words struct{ archive *prompt.Archive }
+// talkPrompts are the announcements of talks.
+type talkPrompts struct{ archive *prompt.Archive }
 
-// Speaking is a chime, and who speaks.
-func (w words) Speaking(m talk.Member) ([][]byte, error) {
-	return w.archive.Speaking(prompt.Person(m))
+// Speaking returns a chime, and who speaks.
+func (p talkPrompts) Speaking(m talk.Member) ([][]byte, error) {
+	return p.archive.Speaking(prompt.Person(m))
 }
 
-// Asking is a chime, and who wants to.
-func (w words) Asking(m talk.Member) ([][]byte, error) {
-	return w.archive.AsksToSpeak(prompt.Person(m))
+// Asking returns a chime, and who wants to speak.
+func (p talkPrompts) Asking(m talk.Member) ([][]byte, error) {
+	return p.archive.AsksToSpeak(prompt.Person(m))
 }
 
-// present are the members, and those who are watching or listening now.
+// present returns the members, and those who are watching or listening now.
 func present(authority *auth.Authority) (all, watching []prompt.Person) {
 	for _, m := range authority.Members() {
 		p := prompt.Person{Name: m.Name, Role: m.Role}
@@ -87,33 +87,30 @@ func present(authority *auth.Authority) (all, watching []prompt.Person) {
 	return all, watching
 }
 
-// eye is the camera as the lens needs it.
-type eye struct{ *capture.Camera }
+// grayCamera is the camera for the lens.
+type grayCamera struct{ *capture.Camera }
 
-// Gray is that of the camera.
-func (e eye) Gray(ctx context.Context) (*image.Gray, error) {
-	m, err := e.Camera.Gray(ctx)
+// Gray returns the next picture.
+func (c grayCamera) Gray(ctx context.Context) (*image.Gray, error) {
+	m, err := c.Camera.Gray(ctx)
 	if errors.Is(err, capture.ErrCoded) {
 		err = lens.ErrCoded
 	}
 	return m, err
 }
 
-// windowOf is the pairing window.
-type windowOf struct{ authority *auth.Authority }
-
-// Await waits until codes are looked for.
-func (w windowOf) Await(ctx context.Context) (context.Context, error) {
-	return w.authority.AwaitSeeking(ctx)
-}
-
-// pairingWindow is the window as parts that are only there while it is open see it.
+// pairingWindow is the window for the parts that work only while it is open.
 type pairingWindow struct{ *auth.Authority }
 
 func (w pairingWindow) Open() bool               { return w.WindowState().Open }
 func (w pairingWindow) Changed() <-chan struct{} { return w.WindowChanged() }
 
-// unreached is why a broker was not reached, as setup has it.
+// Await waits until the camera is to look for codes.
+func (w pairingWindow) Await(ctx context.Context) (context.Context, error) {
+	return w.AwaitSeeking(ctx)
+}
+
+// unreached returns why a broker was not reached, as an error of setup.
 func unreached(err error) error {
 	var problem *link.Problem
 	if errors.As(err, &problem) && !errors.Is(err, context.Canceled) {
@@ -122,20 +119,20 @@ func unreached(err error) error {
 	return err
 }
 
-// session is the link's, by which setup reaches the broker.
-type session struct{ *link.Link }
+// setupLink is the link for setup.
+type setupLink struct{ *link.Link }
 
 // Reconnect implements setup.Link.
-func (s session) Reconnect(ctx context.Context) error { return unreached(s.Link.Reconnect(ctx)) }
+func (l setupLink) Reconnect(ctx context.Context) error { return unreached(l.Link.Reconnect(ctx)) }
 
-// updateHousehold is the household as the updater has to respect it.
+// updateHousehold is the household for the updater.
 type updateHousehold struct {
 	authority *auth.Authority
 	sessions  *live.Server
 	events    *event.Events
 }
 
-// Tell logs a step and so tells every member.
+// Tell logs a step, which notifies every member.
 func (h updateHousehold) Tell(s proto.UpdateStep) error { return h.authority.Updated(s) }
 
 // Busy reports whether someone watches, listens or talks, or has just rung the bell.

@@ -31,9 +31,9 @@ func openPrompts(path string, log *slog.Logger, board *health.Board) *prompt.Arc
 // waitingPrompts is how many announcements may wait for the one that is played.
 const waitingPrompts = 8
 
-// announcer speaks prompts, one after the other, for whoever must not wait for them. A
-// long one, such as who the members are, is stopped by a press and by whatever else is
-// to be heard: it must not drown the words that go before an eviction, or the bell.
+// announcer plays prompts one after the other for callers that must not wait for them. A
+// long one, such as the list of members, is stopped by a press and by any other sound: it
+// must not cover the words before an eviction, or the bell.
 type announcer struct {
 	log     *slog.Logger
 	speaker interface {
@@ -46,10 +46,10 @@ type announcer struct {
 	long *utterance // that is spoken, or waits; nil: none
 }
 
-// utterance is what waits to be spoken.
+// utterance is a prompt that waits to be played.
 type utterance struct {
 	packets [][]byte
-	ctx     context.Context // ends when it is to be stopped; nil: it is heard out
+	ctx     context.Context // ends to stop it; nil: it is played to its end
 	stop    context.CancelFunc
 }
 
@@ -76,7 +76,7 @@ func (a *announcer) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// speak speaks one; that it was stopped is no error.
+// speak plays one. It is no error that it was stopped.
 func (a *announcer) speak(ctx context.Context, u *utterance) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -92,13 +92,13 @@ func (a *announcer) speak(ctx context.Context, u *utterance) error {
 	return nil
 }
 
-// say has a clip spoken, or a sentence.
+// say plays a clip, or a sentence.
 func (a *announcer) say(packets [][]byte, err error) {
 	a.stopPrompt()
 	a.put(&utterance{packets: packets}, err)
 }
 
-// tell has something long spoken, until stopPrompt or something else is to be heard.
+// tell plays something long, until stopPrompt or another sound.
 func (a *announcer) tell(packets [][]byte, err error) {
 	a.stopPrompt()
 	u := &utterance{packets: packets}

@@ -64,7 +64,7 @@ func (d *daemon) openLink() (*link.Link, error) {
 	return l, nil
 }
 
-// brokerLogin returns what a client is told of the broker that pairs now.
+// brokerLogin returns what a client that pairs now is told of the broker.
 func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
 	login, err := brokerLogins(reach(d.cfg.Link, d.setup.Settings()), d.log)
 	if err != nil {

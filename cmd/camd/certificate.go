@@ -161,7 +161,7 @@ func askCertificate(ctx context.Context, c claimer, q proto.CertificateRequest, 
 	return now, err
 }
 
-// certificate tells how long the certificate for the broker lasts.
+// certificate reports how long the certificate for the broker lasts.
 func (r *report) certificate(cfg config.Config, id *identity.Identity, own setup.Settings) {
 	if id == nil {
 		return

@@ -45,7 +45,7 @@ func (r *report) place(cfg config.Config) {
 	r.group(g, err)
 }
 
-// clock tells what depends on it. Owners never do.
+// clock reports the clock's state, and which rights depend on it. Those of owners never do.
 func (r *report) clock(now time.Time, synchronised bool, rule string) {
 	reads := "it reads " + now.UTC().Format("2006-01-02 15:04 UTC")
 	made, _ := strconv.ParseInt(built, 10, 64) // 0 if it isn't known
@@ -101,7 +101,7 @@ func (r *report) socket(path string) {
 	}
 }
 
-// group tells who opens the socket.
+// group reports who can connect to the socket.
 func (r *report) group(g *user.Group, err error) {
 	if err != nil {
 		r.line("group", "-", "there is no group camd, so nobody but camd's own user opens the socket: make it with addgroup --system camd")
@@ -116,7 +116,7 @@ func (r *report) group(g *user.Group, err error) {
 	r.line("group", "ok", "members of the group camd may pair, look and let someone in: they open the socket")
 }
 
-// meeting looks at what who pairs is told of the broker.
+// meeting checks what a client that pairs is told of the broker.
 func (r *report) meeting(cfg link.Config) {
 	if _, err := brokerLogins(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		r.fail("pairing", strings.TrimPrefix(err.Error(), "configuration, table "))
@@ -149,8 +149,8 @@ func (r *report) meeting(cfg link.Config) {
 	r.line("pairing", "ok", fmt.Sprintf("logins in %s for who pairs: %d", cfg.MemberLogins, good))
 }
 
-// parts makes what camd run makes of the rest of the configuration, and starts nothing:
-// what camd run would refuse is refused here.
+// parts makes the parts of the daemon and starts none, so that camd check refuses what camd
+// run would refuse.
 func (r *report) parts(cfg config.Config) {
 	log := slog.New(slog.DiscardHandler)
 	board, far := health.NewBoard(log), audio.NewFarEnd()
@@ -161,7 +161,7 @@ func (r *report) parts(cfg config.Config) {
 	_, status := panel.NewStatus(cfg.Panel, log, board, nil)
 	_, buttons := panel.New(cfg.Panel, log, board, panel.Actions{})
 	var sessions error
-	if camera, err := capture.New(cfg.Capture, log, board, video); err == nil { // else it was told already
+	if camera, err := capture.New(cfg.Capture, log, board, video); err == nil { // else r.cameras has said so
 		_, sessions = live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera, Indicator: indicator})
 	}
 	for _, p := range []struct {

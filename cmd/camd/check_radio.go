@@ -10,19 +10,19 @@ import (
 	"github.com/camd-project/camd/pkg/setup/ble"
 )
 
-// listenTime bounds the look at what is in the air.
+// listenTime bounds the scan for networks.
 const listenTime = 30 * time.Second
 
-// ears are the camera's Wi-Fi as camd check uses it.
-type ears interface {
+// scanner is the camera's Wi-Fi for camd check.
+type scanner interface {
 	Interfaces() []string
 	Interface(ctx context.Context) (string, error)
 	Networks(ctx context.Context) ([]proto.Network, error)
 }
 
-// wifi lists the interface and what it hears. It joins and leaves nothing. A camera with a
-// cable needs none of it, so nothing here counts as wrong.
-func (r *report) wifi(ctx context.Context, radio ears) {
+// wifi lists the interface and the networks that it finds. It joins and leaves nothing. A
+// camera with a cable needs none of it, so nothing here counts as wrong.
+func (r *report) wifi(ctx context.Context, radio scanner) {
 	if len(radio.Interfaces()) == 0 {
 		r.line("Wi-Fi", "-", "none: this camera has no Wi-Fi interface")
 		return
@@ -41,15 +41,12 @@ func (r *report) wifi(ctx context.Context, radio ears) {
 	}
 	r.line("Wi-Fi", "ok", fmt.Sprintf("%s, which hears %d networks", foreign.Name(name), len(l)))
 	for _, n := range l {
-		r.line("network", networkState(n), fmt.Sprintf("%s, %s, %d dBm, %s GHz", foreign.Name(string(n.SSID)), n.Security, n.Signal, n.Band))
+		state := "ok"
+		if n.Security == proto.SecurityOther {
+			state = "-" // the camera can't join it
+		}
+		r.line("network", state, fmt.Sprintf("%s, %s, %d dBm, %s GHz", foreign.Name(string(n.SSID)), n.Security, n.Signal, n.Band))
 	}
-}
-
-func networkState(n proto.Network) string {
-	if n.Security == proto.SecurityOther {
-		return "-" // the camera can't be in it
-	}
-	return "ok"
 }
 
 // bluetooth looks at the adapter by which phones set the camera up, and changes nothing.

@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// sound lists the sound cards in both ways, and tells how echo would be dealt with.
+// sound lists the sound cards for both directions, and how echo would be cancelled.
 func (r *report) sound(cfg audio.Config) {
 	in, out := r.microphones(cfg), r.speakers(cfg)
 	switch {

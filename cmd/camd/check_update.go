@@ -43,7 +43,7 @@ func (r *report) updates(ctx context.Context, cfg config.Config) {
 	}
 }
 
-// slotter tells which slot runs.
+// slotter returns which slot runs.
 type slotter interface {
 	Status(ctx context.Context) (update.SlotStatus, error)
 }

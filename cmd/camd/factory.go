@@ -56,7 +56,11 @@ func (f factoryInitCmd) Run(env *environment) error {
 	}
 	switch {
 	case f.JSON:
-		return printRecord(env.out, cfg, id)
+		text, err := encodeRecord(cfg, id)
+		if err == nil {
+			_, err = env.out.Write(text)
+		}
+		return err
 	case !made:
 		_, err = fmt.Fprintf(env.out, "This device has its identity already, and keeps it. ")
 	default:
@@ -84,13 +88,18 @@ func (f factoryInitCmd) identity(cfg config.Config) (id *identity.Identity, made
 	return id, false, err
 }
 
-// writeRecord writes the device's record, and never over another device's.
-func writeRecord(path string, cfg config.Config, id *identity.Identity) error {
+// encodeRecord returns the device's record.
+func encodeRecord(cfg config.Config, id *identity.Identity) ([]byte, error) {
 	r, err := id.Record(cfg.Device.State, version)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	text, err := r.Encode()
+	return r.Encode()
+}
+
+// writeRecord writes the device's record, and never over another device's.
+func writeRecord(path string, cfg config.Config, id *identity.Identity) error {
+	text, err := encodeRecord(cfg, id)
 	if err != nil {
 		return err
 	}
@@ -105,21 +114,7 @@ func writeRecord(path string, cfg config.Config, id *identity.Identity) error {
 	return store.WriteFile(path, text)
 }
 
-// printRecord prints the device's record.
-func printRecord(out io.Writer, cfg config.Config, id *identity.Identity) error {
-	r, err := id.Record(cfg.Device.State, version)
-	if err != nil {
-		return err
-	}
-	text, err := r.Encode()
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(text)
-	return err
-}
-
-// printIdentity prints the label and what else is to be done with it.
+// printIdentity prints the label and what to do with it.
 func printIdentity(out io.Writer, cfg config.Config, id *identity.Identity) error {
 	label := id.Label()
 	if err := command.PrintQR(out, label.Text()); err != nil {
@@ -176,7 +171,7 @@ func (f factoryRepairCmd) Run(env *environment) error {
 	return printIdentity(env.out, cfg, id)
 }
 
-// whatIsLost tells a person what a repair means.
+// whatIsLost returns what a repair means for people.
 func whatIsLost(r *identity.Repair) string {
 	switch {
 	case r.NewDevice:
@@ -193,7 +188,7 @@ type storeCheckCmd struct {
 	Path string `arg:"positional,required" help:"the file"`
 }
 
-// Run judges one database; the exit code tells the parent.
+// Run checks one database. The exit code is the result for the parent.
 func (s storeCheckCmd) Run(*environment) error {
 	if err := store.CheckFile(s.Path); err != nil {
 		return &codedError{store.ExitCode(err), err}

@@ -12,14 +12,14 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long the room is told of what is over.
+// How long the status LED shows something after it happened.
 const (
-	contactTime = time.Minute     // since who pairs last asked or set something
+	contactTime = time.Minute     // since the client that pairs last asked or set something
 	failureTime = 5 * time.Second // since settings did not work
 )
 
-// feedback tells people at the camera what who pairs is at, by prompts and the status LED.
-// That somebody shows a code it learns from the lens.
+// feedback shows people at the camera how a pairing goes on, by prompts and the status LED.
+// The lens reports the codes that it sees.
 type feedback struct {
 	auth.Provisioner
 	say func(clip string)
@@ -39,16 +39,24 @@ func (f *feedback) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupRepl
 // Apply implements auth.Provisioner.
 func (f *feedback) Apply(ctx context.Context, client proto.ClientID, s proto.SetupSettings, progress func(proto.SetupStep), enroll func() error) error {
 	f.hear()
-	f.work(1)
-	defer f.work(-1)
+	work := func(n int) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.working += n
+		f.contact = time.Now()
+	}
+	work(1)
+	defer work(-1)
 	err := f.Provisioner.Apply(ctx, client, s, progress, enroll)
 	var problem *proto.SetupProblem
 	if errors.As(err, &problem) {
-		f.fail(problem.Code)
+		f.flash()
+		f.say(string(failed(problem.Code)))
 	}
 	return err
 }
 
+// hear is called when a client that pairs sends something.
 func (f *feedback) hear() {
 	f.mu.Lock()
 	first := time.Since(f.contact) > contactTime
@@ -59,26 +67,14 @@ func (f *feedback) hear() {
 	}
 }
 
-func (f *feedback) work(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.working += n
-	f.contact = time.Now()
-}
-
-func (f *feedback) fail(code proto.Code) {
-	f.flash()
-	f.say(string(failed(code)))
-}
-
-// flash shows that something is not taken, and says nothing: strangers may cause it.
+// flash shows that something was refused. It says nothing, since strangers can cause it.
 func (f *feedback) flash() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failure = time.Now()
 }
 
-// failed is what is said of settings that do not work.
+// failed returns what is said when settings do not work.
 func failed(code proto.Code) prompt.Phrase {
 	switch {
 	case strings.HasPrefix(string(code), "wifi_"), code == proto.CodeNoWiFi:
@@ -89,7 +85,7 @@ func failed(code proto.Code) prompt.Phrase {
 	return prompt.SetupFailed
 }
 
-// stage tells whether somebody pairs, what they set is tried, or did not work a moment ago.
+// stage reports whether a client pairs, its settings are tried, or did not work a moment ago.
 func (f *feedback) stage() (joined, working, refused bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -100,7 +100,7 @@ func TestTheRoomUnderEverythingAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		say, sessions := newAnnouncer(log, loudspeaker{speaker}, archive), &crowd{}
-		floor := talk.New(log, loudspeaker{speaker}, words{archive}, sessions)
+		floor := talk.New(log, loudspeaker{speaker}, talkPrompts{archive}, sessions)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var wg sync.WaitGroup

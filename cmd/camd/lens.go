@@ -33,7 +33,7 @@ func (d *daemon) openLens() error {
 		return err
 	}
 	codes := &shownCodes{authority: d.authority, told: d.pairing, log: d.log.With("component", "lens")}
-	d.run(lens.New(d.log, d.board, eye{d.camera}, windowOf{d.authority}, codes, lens.NewProcess(exe, "read-codes")))
+	d.run(lens.New(d.log, d.board, grayCamera{d.camera}, pairingWindow{d.authority}, codes, lens.NewProcess(exe, "read-codes")))
 	return nil
 }
 
@@ -53,8 +53,8 @@ type shownCodes struct {
 	said string // the code that was last not taken, and why: the camera sees it again and again
 }
 
-// Take reports whether nothing more is to be looked for: somebody was let in, or nobody
-// can be any more.
+// Take reports whether the lens can stop looking: somebody was let in, or nobody can be any
+// more.
 func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 	shown, err := s.open(sealed)
 	if err != nil {

@@ -200,7 +200,7 @@ func (c settingsCmd) Run(env *environment) error {
 	return w.Flush()
 }
 
-// given tells of an option that sets something.
+// given reports whether an option sets something.
 func given(s *string) bool { return s != nil && *s != "" }
 
 // settingLines shows each setting with which rules: the household's choice, or the

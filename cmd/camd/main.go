@@ -100,7 +100,7 @@ type environment struct {
 	log *logging.Log
 }
 
-// logPatience is how long the end waits for whoever reads the log.
+// logPatience is how long the end waits for the reader of the log.
 const logPatience = 2 * time.Second
 
 func main() { command.Main(execute) }

@@ -71,7 +71,14 @@ func (r runCmd) Run(env *environment) error {
 	}
 	done := make(chan struct{})
 	defer close(done)
-	defer context.AfterFunc(env.ctx, func() { manager.Stopping(); abandon(env.log, done) })()
+	defer context.AfterFunc(env.ctx, func() {
+		manager.Stopping()
+		select {
+		case <-done:
+		case <-time.After(shutdownTime):
+			die(env.log, "camd did not stop in time")
+		}
+	})()
 	for {
 		if err := serve(env, cfg, manager); !errors.Is(err, errRestart) {
 			return err
@@ -80,8 +87,8 @@ func (r runCmd) Run(env *environment) error {
 	}
 }
 
-// holdState makes sure that no other camd works with the state folder: what one writes
-// would look damaged to the other.
+// holdState locks the state folder against any other camd: what one writes would look
+// damaged to the other.
 func holdState(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) { // nothing to protect; what is missing is said later
@@ -104,32 +111,19 @@ func serve(env *environment, cfg config.Config, manager *watchdog.Manager) error
 		return err
 	}
 	log := env.log.Logger()
-	parts := append(d.parts, supervise.Part{Component: manager.Watch(turning(d.parts)...), Required: true})
-	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.identity.DeviceID()), "version", version) }, parts...)
+	var watched []watchdog.Part
+	for _, p := range d.parts {
+		if w, ok := p.Component.(watchdog.Part); ok && p.Required {
+			watched = append(watched, w)
+		}
+	}
+	d.require(manager.Watch(watched...))
+	err = supervise.Run(env.ctx, log, func() { log.Info("camd serves", "device", string(d.identity.DeviceID()), "version", version) }, d.parts...)
 	return errors.Join(err, d.close())
 }
 
-// turning are the required parts that have a loop to turn.
-func turning(parts []supervise.Part) (l []watchdog.Part) {
-	for _, p := range parts {
-		if t, ok := p.Component.(watchdog.Part); ok && p.Required {
-			l = append(l, t)
-		}
-	}
-	return l
-}
-
-// abandon ends a process whose parts do not end by themselves.
-func abandon(log *logging.Log, done <-chan struct{}) {
-	select {
-	case <-done:
-	case <-time.After(shutdownTime):
-		die(log, "camd did not stop in time")
-	}
-}
-
-// die ends the process at once: what hangs is a fault, and its goroutines are its
-// report, for which nobody is waited long.
+// die ends the process at once, and reports where each goroutine is. It does not wait long
+// for whoever reads that.
 func die(log *logging.Log, reason string) {
 	log.Logger().Error("camd ends itself", "reason", reason)
 	log.Close(logPatience)

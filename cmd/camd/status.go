@@ -9,7 +9,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// status is what members and the local socket see.
+// status returns what members and the local socket see.
 func (d *daemon) status() proto.StatusAnswer {
 	a := proto.StatusAnswer{
 		Device: d.identity.DeviceID(), Name: d.authority.Settings().Name, Version: version, Identity: d.identity.Class(),
@@ -19,7 +19,7 @@ func (d *daemon) status() proto.StatusAnswer {
 		a.Conditions = append(a.Conditions, proto.Condition{Name: c.Name, State: string(c.State), Reason: c.Reason, Since: c.Since.Unix()})
 	}
 	if u := d.updates.status(); u.State != proto.UpdateOff {
-		u.Notes = "" // others' words, as long as they like: whoever asks about the update gets them
+		u.Notes = "" // written by others, of any length: the operation update has them
 		a.Update = &u
 	}
 	if d.certificate != nil {
@@ -47,7 +47,7 @@ func scopes(v live.Viewer) (l []proto.Scope) {
 	return l
 }
 
-// scene is what the status LED shows. It is asked several times a second.
+// scene returns what the status LED shows. It is called several times a second.
 func (d *daemon) scene() panel.Scene {
 	speaker, _ := d.floor.Speaker()
 	scene := panel.Scene{
@@ -63,15 +63,10 @@ func (d *daemon) scene() panel.Scene {
 		switch {
 		case c.Name == "broker" && c.State == health.OK:
 			scene.Online = true
-		case troubled(c):
+		case c.State == health.Failed, c.State == health.Degraded && c.Name != "live_led":
+			// What is missing about a live LED is for the maker to read, not for the room.
 			scene.Trouble = true
 		}
 	}
 	return scene
-}
-
-// troubled tells whether a condition is worth a light. That nobody has said anything
-// about a live LED is for the maker to read, not for the people in the room.
-func troubled(c health.Status) bool {
-	return c.State == health.Failed || c.State == health.Degraded && c.Name != "live_led"
 }

@@ -100,7 +100,7 @@ func (u *updates) look() {
 	u.check()
 }
 
-// allows tells whether an update in this state can be installed now, or put off.
+// allows returns whether an update in this state can be installed now, or put off.
 func allows(now proto.UpdateStatus, q proto.UpdateRequest) proto.Code {
 	switch now.State {
 	case proto.UpdateAvailable, proto.UpdateDownloading, proto.UpdateInstalled:

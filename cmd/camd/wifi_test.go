@@ -146,7 +146,7 @@ func TestTheLinkProvesAnotherNetwork(t *testing.T) {
 	if err := own.Apply(t.Context(), "anna", old, func(proto.SetupStep) {}, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	own.Reach(session{l})
+	own.Reach(setupLink{l})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- own.Run(ctx, func() {}) }()
@@ -168,7 +168,7 @@ func TestTheLinkProvesAnotherNetwork(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	var problem *proto.SetupProblem
-	if err := (session{l}).Reconnect(soon); !errors.As(err, &problem) || problem.Detail == "" {
+	if err := (setupLink{l}).Reconnect(soon); !errors.As(err, &problem) || problem.Detail == "" {
 		t.Errorf("without a broker: %v", err)
 	}
 }

@@ -179,14 +179,14 @@ func (d *daemon) openServices(ctx context.Context) (err error) {
 	if d.link, err = d.openLink(); err != nil {
 		return err
 	}
-	d.setup.Reach(session{d.link})
+	d.setup.Reach(setupLink{d.link})
 	if err := d.openClaim(); err != nil {
 		return err
 	}
 	d.pairing = &feedback{Provisioner: d.setup, say: d.announcer.clip}
 	d.events = event.Open(ctx, d.eventConfig(), d.log, d.board,
 		event.Deps{Household: d.authority, Camera: d.camera, Video: d.video, Chime: d.announcer, Indicator: d.indicator})
-	d.floor = talk.New(d.log, loudspeaker{d.speaker}, words{d.archive}, d.sessions)
+	d.floor = talk.New(d.log, loudspeaker{d.speaker}, talkPrompts{d.archive}, d.sessions)
 	update, err := d.openUpdates()
 	if err != nil {
 		return err
