@@ -14,8 +14,8 @@ type addCmd struct {
 	Card string `arg:"positional,required" help:"the camera card, such as anna.card" placeholder:"CARD"`
 }
 
-// Run opens a camera card and keeps what it says once the person has compared the
-// words of whoever made it.
+// Run opens a camera card and keeps what it says once the person has compared the words of
+// the member who made it.
 func (a addCmd) Run(env *environment) error {
 	login, err := a.login()
 	if err != nil {
@@ -57,8 +57,8 @@ func (a addCmd) Run(env *environment) error {
 		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", foreign.Line(r.Title()), foreign.Line(r.Member), r.Role, foreign.Line(invited.By), r.Broker.URL)
 }
 
-// compared makes sure that whoever made the card is known, and that what it replaces
-// is meant to go.
+// compared asks the person whether the card is from the member whom they know, and whether
+// it may replace what it does.
 func (a addCmd) compared(env *environment, i home.Invitation, changed []change) error {
 	question := "Are they the same?"
 	if i.Known != nil {
@@ -80,7 +80,7 @@ func (a addCmd) compared(env *environment, i home.Invitation, changed []change) 
 	return env.confirm(question)
 }
 
-// change is one thing that a card would have otherwise than the home has it.
+// change is a difference between a card and what the home has.
 type change struct {
 	What string `json:"what"`
 	From string `json:"from"`

@@ -13,7 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// certificateRenew is request and set in one, by an authority that is at hand.
+// certificateRenew does request and set at once, with an authority at hand.
 const certificateRenew = "renew"
 
 type certificateCmd struct {
@@ -83,7 +83,7 @@ func (c certificateCmd) check() error {
 	return nil
 }
 
-// request prints the camera's request, for an authority that is somewhere else.
+// request prints the camera's request, for an authority on another computer.
 func (c certificateCmd) request(env *environment, camera *connection) error {
 	now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// A ring's picture comes a moment after its notice.
+// The picture of a ring is there a moment after its notice.
 const (
 	pictureTries = 8
 	pictureEvery = time.Second

@@ -52,7 +52,7 @@ func (p loginFlags) login() (home.Broker, error) {
 	return b, nil
 }
 
-// over puts what the flags name in place of what a camera card says.
+// over replaces what a camera card says by what the flags name.
 func over(flags, card home.Broker) home.Broker {
 	if flags.URL != "" {
 		card.URL, card.ServerName = flags.URL, flags.ServerName

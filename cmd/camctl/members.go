@@ -15,7 +15,7 @@ type membersCmd struct {
 	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
-// Run shows the members; who may only see and hear sees itself and who let it in.
+// Run shows the members. A member who may only see and hear sees itself, and who let it in.
 func (m membersCmd) Run(env *environment) error {
 	camera, err := env.dial(m.Camera)
 	if err != nil {
@@ -102,8 +102,8 @@ func letInBy(m proto.Member, names map[proto.ClientID]string) string {
 	return by
 }
 
-// rests says in few words why a member's rights rest.
-var rests = map[proto.Code]string{
+// suspensions says in a few words why a member's rights are suspended.
+var suspensions = map[proto.Code]string{
 	proto.CodeSchedule:  "outside its hours",
 	proto.CodeExpired:   "its time is over",
 	proto.CodeSuspended: "no owner was heard for 30 days",
@@ -112,11 +112,11 @@ var rests = map[proto.Code]string{
 	proto.CodeStorage:   "the access log can't be written",
 }
 
-// now tells whether a member's rights rest, and what it does with them.
+// now returns whether a member's rights are suspended, or what the member does with them.
 func now(m proto.Member) string {
 	switch {
-	case rests[m.Standing] != "":
-		return "no access now: " + rests[m.Standing]
+	case suspensions[m.Standing] != "":
+		return "no access now: " + suspensions[m.Standing]
 	case m.Standing != "" && m.Standing != proto.CodeOK:
 		return "no access now: " + m.Standing.Sentence()
 	case len(m.Watching) > 0:
@@ -125,7 +125,7 @@ func now(m proto.Member) string {
 	return "-"
 }
 
-// columns is a row of a table. What others wrote can't make it two.
+// columns returns a row of a table. Text that others wrote can't make it two rows.
 func columns(l ...string) string {
 	for i := range l {
 		l[i] = foreign.Line(l[i])

@@ -28,7 +28,7 @@ type pairCmd struct {
 	Name    string `arg:"--name" help:"what to call the camera"`
 }
 
-// Run pairs and keeps what the camera said.
+// Run pairs, and keeps what the camera said.
 func (p pairCmd) Run(env *environment) error {
 	if p.Label == "" {
 		return command.Usage("--label is required")
@@ -85,7 +85,7 @@ func (p pairCmd) pair(env *environment, h *home.Home, read labelOf, login home.B
 	return pairAt(env.ctx, h, at, read, p.Name, &setUp{env: env, flags: p.setupFlags, login: login, ask: env.questions(), est: est})
 }
 
-// brokerText says where the camera is met, and if that is not where it says itself.
+// brokerText says which broker is used, and whether it is the one that the camera names.
 func brokerText(b home.Broker) string {
 	if b.URL == b.Said {
 		return fmt.Sprintf("Its broker is %s.", b.URL)
@@ -107,8 +107,8 @@ func bySocket(path string) joining {
 	}
 }
 
-// byBLE looks for the camera of the label. A typed one fits any: which camera it belongs to
-// shows in the pairing.
+// byBLE looks for the camera of the label. A typed label fits any camera: the pairing shows
+// whether it is the right one.
 func (p pairCmd) byBLE(env *environment) joining {
 	return func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
 		env.Note("Looking for a camera whose pairing window is open.")
@@ -124,7 +124,7 @@ func (p pairCmd) byBLE(env *environment) joining {
 	}
 }
 
-// pairAt pairs with a camera at hand, sets it up where it is not, and saves the record.
+// pairAt pairs with a camera at hand, sets it up if it is not, and saves the record.
 func pairAt(ctx context.Context, h *home.Home, at joining, label labelOf, name string, set *setUp) (home.Record, error) {
 	keys, err := h.Keys()
 	if err != nil {
@@ -156,11 +156,11 @@ func pairAt(ctx context.Context, h *home.Home, at joining, label labelOf, name s
 	return r, h.Save(r)
 }
 
-// labelOf gives the label of the device that is at hand.
+// labelOf returns the label of the device at hand.
 type labelOf func(proto.DeviceID) (pairing.Label, error)
 
-// readLabel tells a QR code's text, which is judged at once, from typed
-// characters, which need the name of the device that is at hand.
+// readLabel reads the text of a QR code, or typed characters, which need the name of the
+// device at hand.
 func readLabel(text string) (labelOf, error) {
 	text = strings.TrimSpace(text)
 	if !strings.Contains(text, ":") {

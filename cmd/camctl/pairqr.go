@@ -24,7 +24,7 @@ const (
 	answerTime = 10 * time.Minute       // for the camera to answer
 )
 
-// codeFlags are those of a pairing by the camera's lens.
+// codeFlags are the flags of a pairing by the camera's lens.
 type codeFlags struct {
 	QR     bool   `arg:"--qr" help:"show the camera a code that it reads with its lens, where there is no other way to it; needs --broker"`
 	PNG    string `arg:"--png" help:"with --qr: write the code as pictures into this folder, to be shown one after the other" placeholder:"DIR"`
@@ -94,9 +94,9 @@ func (p pairCmd) pairByCode(env *environment, h *home.Home, read labelOf, login 
 	return r, nil
 }
 
-// inCode is what the code sets, and the login by which this client waits. Nobody can ask
-// the camera before, so it gets what the flags name, and a certificate for a day with a key
-// that the authority makes, or the enrolment server at which it gets one.
+// inCode returns what the code sets, and the login with which this client waits. The camera
+// can't be asked before, so it gets what the flags name, and either a certificate for a day,
+// whose key the authority makes, or the enrolment server at which it gets one.
 func (p pairCmd) inCode(env *environment, keys *home.Keys, device proto.DeviceID, login home.Broker, est *proto.EST) (set proto.SetupSettings, own home.Broker, err error) {
 	if !p.wanted() {
 		return set, login, nil
@@ -106,7 +106,7 @@ func (p pairCmd) inCode(env *environment, keys *home.Keys, device proto.DeviceID
 	if set.Broker, err = s.broker(); err != nil {
 		return set, login, err
 	}
-	if est != nil && set.Broker.CA == "" { // a camera could not say so to who shows it a code
+	if est != nil && set.Broker.CA == "" { // a camera could not say so
 		return set, login, command.Usage("--est needs --broker-ca, the authority by which the camera knows the enrolment server and its broker")
 	}
 	if p.WiFi != "" {
@@ -139,7 +139,8 @@ func (p pairCmd) inCode(env *environment, keys *home.Keys, device proto.DeviceID
 	return set, own, nil
 }
 
-// renew gives the camera a certificate for a key of its own. What it has was on a screen.
+// renew gives the camera a certificate for a key of its own, since the key that it has was on
+// a screen.
 func (p pairCmd) renew(env *environment, r home.Record) {
 	err := certificateCmd{Do: certificateRenew, Camera: string(r.Device), CA: p.CA}.Run(env)
 	if err != nil {
@@ -147,8 +148,8 @@ func (p pairCmd) renew(env *environment, r home.Record) {
 	}
 }
 
-// show begins to show the code; the channel is closed when it is not shown any more, after
-// the end of ctx.
+// show begins to show the code, until ctx ends. The channel is closed when the code is not
+// shown any more.
 func (p pairCmd) show(ctx context.Context, env *environment, sealed client.Code) (<-chan struct{}, error) {
 	done := make(chan struct{})
 	switch {
@@ -204,7 +205,7 @@ func writeParts(env *environment, dir string, sealed client.Code) error {
 	return nil
 }
 
-// Sequences of terminals (ECMA-48; the screen beside the usual one is xterm's).
+// Control sequences of terminals (ECMA-48; the alternate screen is xterm's).
 const (
 	otherScreen = "\x1b[?1049h\x1b[?25l\x1b[2J" // and no cursor
 	usualScreen = "\x1b[?25h\x1b[?1049l"
@@ -213,7 +214,7 @@ const (
 	plainColour = "\x1b[0m\x1b[K"
 )
 
-// drawParts draws each part, dark on light whatever the terminal's colours are, and tells
+// drawParts draws each part, dark on light whatever the terminal's colours are, and returns
 // how much room they need.
 func drawParts(sealed client.Code) (frames []string, width, height int, err error) {
 	parts := sealed.Parts()

@@ -17,8 +17,8 @@ type revokeCmd struct {
 	Camera     string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
-// Run removes a member. It returns when that is durable and nothing goes to the
-// member any more; without an answer the request is kept and repeated.
+// Run removes a member. It returns when the removal is durable and nothing is sent to the
+// member any more. Without an answer the request is kept and repeated.
 func (r revokeCmd) Run(env *environment) error {
 	camera, err := env.dial(r.Camera)
 	if err != nil {
@@ -83,7 +83,7 @@ func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
 	return text
 }
 
-// listed names members, by the beginning of the key's name where no other is known.
+// listed returns the names of members, or the beginning of the key's name where there is none.
 func listed(l []proto.ClientID, members []proto.Member) string {
 	names := make([]string, len(l))
 	for i, id := range l {

@@ -38,7 +38,7 @@ type setupFlags struct {
 	ESTPasswordFile  string `arg:"--est-password-file" help:"file with its one-time password; a dash reads it from standard input (default: it is asked for)" placeholder:"FILE"`
 }
 
-// check refuses what does not go together.
+// check refuses flags that exclude each other.
 func (f setupFlags) check() error {
 	switch {
 	case f.EST != "" && f.CA != "":
@@ -56,8 +56,8 @@ func (f setupFlags) wanted() bool {
 	return f.SetUp || f.WiFi != "" || f.CA != "" || f.EST != "" || f.ViewerBroker != ""
 }
 
-// est is where the camera gets its certificate; nil: not from a server. The password is
-// asked for before the conversation, since a camera does not wait for long.
+// est returns the enrolment server, or nil if there is none. It asks for the password before
+// the conversation, since a camera does not wait for long.
 func (f setupFlags) est(env *environment) (e *proto.EST, err error) {
 	if f.EST == "" {
 		return nil, nil //nolint:nilnil // there is none
@@ -89,8 +89,8 @@ type setUp struct {
 	said   proto.SetupStep
 }
 
-// prepare reads what the flags name, before there is a conversation that a wrong name of a
-// file would end: the camera counts those.
+// prepare reads the files that the flags name, before there is a conversation that a wrong
+// name would end: the camera counts failures.
 func (s *setUp) prepare() (err error) {
 	if s.flags.WiFi != "" {
 		if s.wifi, err = s.flags.network(s.env.in); err != nil {
@@ -103,7 +103,7 @@ func (s *setUp) prepare() (err error) {
 	return err
 }
 
-// talk sets up a camera that is not, or where the flags say so, and returns the login.
+// talk sets the camera up if it is not or if the flags ask for it, and returns the login.
 func (s *setUp) talk(_ context.Context, t *pairing.Talk) (home.Broker, error) {
 	r, err := t.Ask(proto.SetupDoState)
 	var problem *proto.SetupProblem
@@ -174,7 +174,7 @@ func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
 	return set, err
 }
 
-// broker is the one of the flags, or what a person answers.
+// broker returns the broker of the flags, or the one that the person names.
 func (s *setUp) broker() (*proto.SetupBroker, error) {
 	b := &proto.SetupBroker{URL: s.login.URL, ViewerURL: s.flags.ViewerBroker, ServerName: s.login.ServerName, CA: s.login.CA}
 	if b.URL == "" && s.ask == nil {
@@ -217,7 +217,7 @@ func (s *setUp) broker() (*proto.SetupBroker, error) {
 	return b, nil
 }
 
-// network is the Wi-Fi of the flags.
+// network returns the Wi-Fi network of the flags.
 func (f setupFlags) network(in io.Reader) (w *proto.WiFi, err error) {
 	w = &proto.WiFi{SSID: proto.SSID(f.WiFi), Hidden: f.WiFiHidden, OpenOK: f.WiFiOpen}
 	if f.WiFiPasswordFile != "" {
@@ -226,7 +226,7 @@ func (f setupFlags) network(in io.Reader) (w *proto.WiFi, err error) {
 	return w, err
 }
 
-// readSecret reads what a file, or standard input for a dash, has in its one line.
+// readSecret reads the one line of a file, or of standard input for a dash.
 func readSecret(path string, in io.Reader, what string) (proto.Secret, error) {
 	var data []byte
 	var err error
@@ -274,9 +274,9 @@ func (s *setUp) chooseWiFi(t *pairing.Talk) (*proto.WiFi, error) {
 	return w, err
 }
 
-// certify has the household's authority sign what the camera asks for, and makes this
-// client's login. It signs for the camera of the label alone: a camera that asks in
-// another's name could take that one's place at the broker.
+// certify has the household's authority sign the camera's request, and make this client's
+// login. It signs for the camera of the label only: a camera that asks in another one's name
+// could take its place at the broker.
 func (s *setUp) certify(t *pairing.Talk) ([][]byte, error) {
 	r, err := t.Ask(proto.SetupDoRequest)
 	if err != nil {
@@ -331,10 +331,10 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 type questions struct {
 	env *environment
 	in  *bufio.Reader
-	tty int // file descriptor of the terminal; -1: there is none, and what is typed shows
+	tty int // file descriptor of the terminal; -1: there is none, and what is typed is shown
 }
 
-// questions is nil where nobody can be asked.
+// questions returns nil if nobody can be asked.
 func (e *environment) questions() *questions {
 	f, ok := e.in.(*os.File)
 	if !ok || e.JSON || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
@@ -373,7 +373,7 @@ func (q *questions) password(question string) (proto.Secret, error) {
 	return proto.Secret(text), err
 }
 
-// answer waits for read, which can't be ended; the process soon is.
+// answer waits for read, which can't be interrupted, or until the process ends.
 func (q *questions) answer(read func() (string, error)) (string, error) {
 	type result struct {
 		text string

@@ -19,7 +19,7 @@ type snapshotCmd struct {
 	Second string `arg:"positional" help:"the file to make (required): .jpg, or .mp4 of a camera that gives H.264; the name is completed or corrected" placeholder:"FILE"`
 }
 
-// saved is what came of it.
+// saved is the result, as JSON.
 type saved struct {
 	File  string `json:"file"`
 	Kind  string `json:"kind"`
@@ -27,8 +27,8 @@ type saved struct {
 	Event uint64 `json:"event,omitempty"` // events: whose picture it is
 }
 
-// Run takes a picture. Every member is told of it, so what can go wrong here is looked
-// at before.
+// Run takes a picture. Every member is notified of it, so what can go wrong here is checked
+// before.
 func (c snapshotCmd) Run(env *environment) error {
 	which, path, err := env.cameraAndFile(c.First, c.Second, "door.jpg")
 	if err != nil {
@@ -105,8 +105,8 @@ func savePicture(path string, p client.Picture, force bool) (err error) {
 	return nil
 }
 
-// giveName gives a finished file its name. It never overwrites what appeared meanwhile,
-// unless told so.
+// giveName gives a finished file its name. Without force it never overwrites a file that
+// appeared meanwhile.
 func giveName(tmp, path string, force bool) error {
 	if force {
 		if there, err := os.Lstat(path); err == nil && !there.Mode().IsRegular() {

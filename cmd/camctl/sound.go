@@ -18,7 +18,7 @@ import (
 // voiceBitrate is what the voice to the camera takes, in bit/s.
 const voiceBitrate = 32000
 
-// newEncoder makes the encoder of the voice; why is what can't be done without it.
+// newEncoder returns the encoder of the voice. why says what can't be done without it.
 func newEncoder(why string) (*opus.Encoder, error) {
 	e, err := opus.New(voiceBitrate)
 	if errors.Is(err, opus.ErrNotBuilt) {
@@ -42,7 +42,7 @@ func openSoundFile(path string) (sound, error) {
 
 func readSound(path string, f io.ReadCloser) (sound, error) {
 	in := bufio.NewReader(f)
-	kind, _ := in.Peek(4) // an error comes again
+	kind, _ := in.Peek(4) // the next read returns the same error
 	if bytes.Equal(kind, []byte("RIFF")) {
 		w, err := newWAV(in)
 		if err != nil {
@@ -97,7 +97,7 @@ func (s *oggSound) Next() ([]byte, int, error) {
 
 func (s *oggSound) Close() { _ = s.file.Close() } // it was read only
 
-// frames gives 20 ms of mono at 48 kHz after another, at the end io.EOF.
+// frames reads sound, 20 ms of mono at 48 kHz at a time. At the end the error is io.EOF.
 type frames interface{ frame(samples []int16) error }
 
 // encoded is sound that is encoded here.
@@ -132,7 +132,7 @@ func (s *encoded) Close() {
 	_ = s.file.Close() // it was read only
 }
 
-// microphone reads a capture device.
+// microphone reads from a capture device.
 type microphone struct{ pcm *alsa.PCM }
 
 // openMicrophone opens the device of this name, or the first that works.
@@ -175,7 +175,7 @@ func openCapture(name string) (*alsa.PCM, error) {
 	return nil, errors.New("no microphone of this computer can be used. Name one with --device, or send a file with --file")
 }
 
-// frame waits for 20 ms. What was lost on the way is passed over.
+// frame waits for 20 ms of sound. After an overrun it begins with what comes next.
 func (m microphone) frame(samples []int16) error {
 	for n := 0; n < len(samples); {
 		got, err := m.pcm.Read(samples[n:])

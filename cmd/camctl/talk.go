@@ -84,10 +84,10 @@ func (t talkCmd) talk(env *environment, session *client.Session, from sound) err
 
 // sound is where packets of Opus come from.
 type sound interface {
-	// Start drops what was heard until now.
+	// Start drops what was recorded until now.
 	Start() error
-	// Next gives the next packet and its samples at 48 kHz, when it is there; at the
-	// end the error is io.EOF.
+	// Next waits for the next packet, and returns it and its samples at 48 kHz. At the end
+	// the error is io.EOF.
 	Next() (packet []byte, samples int, err error)
 	Close()
 }

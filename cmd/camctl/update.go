@@ -38,7 +38,7 @@ func (u updateCmd) Run(env *environment) error {
 		if err != nil {
 			return err
 		}
-		if loc, err = schedule.Zone(s.TimeZone); err != nil { // as the camera counts then
+		if loc, err = schedule.Zone(s.TimeZone); err != nil { // the camera uses UTC then
 			loc = time.UTC
 		}
 		if q.Until, err = parseTime("--until", u.Until, loc); err != nil {

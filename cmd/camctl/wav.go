@@ -26,7 +26,8 @@ func newWAV(in io.Reader) (*wavSound, error) {
 	return &wavSound{in: r}, nil
 }
 
-// frame fills the last frame up with silence. A file that ends too early is sent up to there.
+// frame fills the last frame up with silence. A file that ends too early is sent as far as it
+// goes.
 func (w *wavSound) frame(samples []int16) error {
 	n, err := w.in.Read(w.buf[:len(samples)])
 	if errors.Is(err, io.ErrUnexpectedEOF) {
