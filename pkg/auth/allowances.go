@@ -74,8 +74,11 @@ type steps struct {
 func (b *steps) take(s proto.UpdateStep) (news, may bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if last, ok := b.last[s.Kind]; ok && last == s && repeats(s.Kind) {
-		return false, false
+	switch s.Kind {
+	case proto.StepAvailable, proto.StepRefused, proto.StepFork: // each look at the update server may find them again
+		if last, ok := b.last[s.Kind]; ok && last == s {
+			return false, false
+		}
 	}
 	if b.last == nil {
 		b.last, b.limits = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]*rate.Limiter{}
@@ -88,9 +91,4 @@ func (b *steps) take(s proto.UpdateStep) (news, may bool) {
 	}
 	b.last[s.Kind] = s
 	return true, true
-}
-
-// repeats reports whether each look at the update server may find this step again.
-func repeats(k proto.UpdateStepKind) bool {
-	return k == proto.StepAvailable || k == proto.StepRefused || k == proto.StepFork
 }

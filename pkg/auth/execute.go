@@ -67,7 +67,11 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 	if o.code == proto.CodeScope {
 		g.logRefusal(m, r, c.scopes, o.code)
 	}
-	return o, !undone(o.code)
+	switch o.code {
+	case proto.CodeStorage, proto.CodeStateChanged, proto.CodeInternal: // nothing has changed, as far as is known
+		return o, false
+	}
+	return o, true
 }
 
 // decide returns whether a request may be carried out, or why not. It counts what is
@@ -110,12 +114,6 @@ func (g *Gate) logRefusal(m *member, r proto.Request, scopes []proto.Scope, code
 // suspended reports whether a right with this code may come back.
 func suspended(c proto.Code) bool {
 	return c == proto.CodeSchedule || c == proto.CodeSuspended || c == proto.CodeClock
-}
-
-// undone reports whether a request with this code has changed nothing, as far as is known, so
-// that it may be sent again.
-func undone(c proto.Code) bool {
-	return c == proto.CodeStorage || c == proto.CodeStateChanged || c == proto.CodeInternal
 }
 
 // begin begins a session: first the entry, durably, then the session itself.
@@ -162,11 +160,9 @@ func (g *Gate) end(m *member, r proto.Request, s *session, reason string) {
 }
 
 func (g *Gate) request(m *member, r proto.Request, s *session) Request {
-	q := Request{Caller: m.caller(), Session: r.Session, ID: r.ID, Signal: noSignal, member: m, body: r.Body, jws: r.JWS}
+	q := Request{Caller: m.caller(), Session: r.Session, ID: r.ID, Signal: func(proto.SignalKind, any) {}, member: m, body: r.Body, jws: r.JWS}
 	if s != nil {
 		q.Signal = func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }
 	}
 	return q
 }
-
-func noSignal(proto.SignalKind, any) {}

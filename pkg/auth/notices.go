@@ -256,6 +256,7 @@ func (w *delivery) done(index uint64) {
 	}
 }
 
+// first returns the first span that is owed.
 func (t *notices) first(w *delivery) (span, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

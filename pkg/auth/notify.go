@@ -59,14 +59,13 @@ func (g *Gate) sendNotices(stop <-chan struct{}) {
 // sendAll sends each member its next notice. The one after it follows when the broker has
 // acknowledged it, so that they come in order; if last is set, at once.
 func (g *Gate) sendAll(last bool) {
-	t := g.notices
 	var texts texts
-	for _, to := range t.waiting(last) {
-		if t.paused() && !last {
+	for _, to := range g.notices.waiting(last) {
+		if g.notices.paused() && !last {
 			return
 		}
 		for g.sendNext(to, &texts) && last {
-			t.settle(to.delivery)
+			g.notices.settle(to.delivery)
 		}
 	}
 }

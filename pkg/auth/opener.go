@@ -63,7 +63,7 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
 	j.noticed.Store(noticed)
 	q := newQueues(o.members)
-	a := &Authority{PairingWindow: newPairingWindow(log), cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
+	a := &Authority{PairingWindow: &PairingWindow{log: log, handshake: make(chan struct{}, 1)}, cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
 		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
 		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
 		capture: noCapture{}, provisioner: fixed{}}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,15 +88,23 @@ func digest(r proto.Request) [sha256.Size]byte {
 	return sha256.Sum256(append([]byte(string(r.Op)+"\n"+r.Session+"\n"), r.Body...))
 }
 
-// add decides about a request of m, and hands it to the worker. It returns the highest
-// sequence, an answer if there is one already, and what to count, or -1.
+// add decides about a request of m, and hands it to the member's worker, which it starts for
+// the first request. It returns the highest sequence, an answer if there is one already, and
+// what to count, or -1.
 func (q *queues) add(m *member, r proto.Request) (uint64, *outcome, drop) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.root == nil {
 		return 0, nil, dropBusy // not serving yet, or stopping
 	}
-	p := q.peer(m)
+	p := q.peers[m.id]
+	if p == nil {
+		p = &peer{queue: make(chan job, maxQueue)}
+		q.peers[m.id] = p
+		root := q.root
+		q.workers.Go(func() { q.work(root, p) })
+	}
+	p.member = m
 	if r.Op == proto.OpHello {
 		return p.highest, &outcome{code: proto.CodeOK}, -1
 	}
@@ -125,19 +134,6 @@ func (q *queues) add(m *member, r proto.Request) (uint64, *outcome, drop) {
 	default:
 		return p.highest, &outcome{code: proto.CodeBusy}, dropBusy
 	}
-}
-
-// peer returns what is kept of a member. If there is nothing yet, it starts a worker.
-func (q *queues) peer(m *member) *peer {
-	p := q.peers[m.id]
-	if p == nil {
-		p = &peer{queue: make(chan job, maxQueue)}
-		q.peers[m.id] = p
-		root := q.root
-		q.workers.Go(func() { q.work(root, p) })
-	}
-	p.member = m
-	return p
 }
 
 // addressee returns to whom an answer goes, and its highest sequence.
@@ -198,8 +194,6 @@ func (q *queues) settle(p *peer, f *first, o outcome, executed bool) {
 		}
 		kept = append(kept, old)
 	}
-	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
-		kept[i], kept[j] = kept[j], kept[i]
-	}
+	slices.Reverse(kept)
 	p.firsts = kept
 }

@@ -37,17 +37,17 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 	guests := a.members.current.Load().guestsOf(m.id)
 	e := actor{by}.entry(accesslog.KindRevoke)
 	e.Subject, e.SubjectName, e.Keep = m.id, m.Name, keep && len(guests) > 0
-	answer := proto.RevokeAnswer{Revoked: []proto.ClientID{m.id}}
-	gone := []*member{m}
+	entries, answer := []accesslog.Entry{e}, proto.RevokeAnswer{Revoked: []proto.ClientID{m.id}}
 	for _, g := range guests {
 		if keep {
 			answer.Kept = append(answer.Kept, g.id)
 			continue
 		}
-		answer.Revoked = append(answer.Revoked, g.id)
-		gone = append(gone, g)
+		with := e // the log makes it refer to the first
+		with.Subject, with.SubjectName, with.Keep, with.Reason = g.id, g.Name, false, reasonGuest
+		entries, answer.Revoked = append(entries, with), append(answer.Revoked, g.id)
 	}
-	index, err := a.changes.commit(nil, func(all *snapshot, _ uint64) { all.removeWithGuests(m, by, keep) }, withGuests(e, gone[1:])...)
+	index, err := a.changes.commit(nil, func(all *snapshot, _ uint64) { all.removeWithGuests(m, by, keep) }, entries...)
 	if err != nil && a.changes.interrupted != nil { // it is in the log, and is made when the store lets it
 		for _, id := range answer.Revoked {
 			a.policy.leaving.Store(id, true)
@@ -61,18 +61,6 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 	a.queues.dismiss()
 	a.report()
 	return Result{Body: answer, Entry: &index}, nil
-}
-
-// withGuests adds an entry for each guest that is removed too. The log makes them refer to the
-// first.
-func withGuests(e accesslog.Entry, guests []*member) []accesslog.Entry {
-	l := []accesslog.Entry{e}
-	for _, g := range guests {
-		with := e
-		with.Subject, with.SubjectName, with.Keep, with.Reason = g.id, g.Name, false, reasonGuest
-		l = append(l, with)
-	}
-	return l
 }
 
 // reasonGuest is why a guest is removed with its parent.

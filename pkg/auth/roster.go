@@ -32,16 +32,14 @@ func rank(r proto.Role) int {
 // OpMembers returns the operation members. A member that may neither decide nor read the log
 // sees only itself and its parent.
 func (a *Authority) OpMembers() Operation {
-	return Query[proto.MembersRequest]{Optional: true, Answer: a.listMembers}
-}
-
-func (a *Authority) listMembers(_ context.Context, r Request, q proto.MembersRequest) (Result, error) {
-	all := a.Members()
-	if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
-		all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
-	}
-	l, next := page(all, q.From)
-	return Result{Body: proto.MembersAnswer{Members: l, Next: next}}, nil
+	return Query[proto.MembersRequest]{Optional: true, Answer: func(_ context.Context, r Request, q proto.MembersRequest) (Result, error) {
+		all := a.Members()
+		if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
+			all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
+		}
+		l, next := page(all, q.From)
+		return Result{Body: proto.MembersAnswer{Members: l, Next: next}}, nil
+	}}
 }
 
 // page returns the part of a list from an index on that fits a page; next is 0 after its end.
@@ -125,14 +123,12 @@ func (p *logPage) add(r accesslog.Record) bool {
 // OpLog returns the operation log. A member without the scope audit reads what is about
 // itself.
 func (a *Authority) OpLog() Operation {
-	return Query[proto.LogRequest]{Optional: true, Answer: a.readLog}
-}
-
-func (a *Authority) readLog(_ context.Context, r Request, q proto.LogRequest) (Result, error) {
-	var mine func(accesslog.Entry) bool
-	if !r.member.holds(auditScope) {
-		mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
-	}
-	p, err := a.logPage(a.household.epoch, q.From, mine)
-	return Result{Body: p}, err
+	return Query[proto.LogRequest]{Optional: true, Answer: func(_ context.Context, r Request, q proto.LogRequest) (Result, error) {
+		var mine func(accesslog.Entry) bool
+		if !r.member.holds(auditScope) {
+			mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
+		}
+		p, err := a.logPage(a.household.epoch, q.From, mine)
+		return Result{Body: p}, err
+	}}
 }

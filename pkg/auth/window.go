@@ -47,10 +47,6 @@ type PairingWindow struct {
 	turned  chan struct{} // closed when the window next opens or closes; nil: nobody has asked for it
 }
 
-func newPairingWindow(log *slog.Logger) *PairingWindow {
-	return &PairingWindow{log: log, handshake: make(chan struct{}, 1)}
-}
-
 // WindowState is the state of the pairing window.
 type WindowState struct {
 	Open  bool
