@@ -70,24 +70,24 @@ func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answ
 	if g.members.get(m.id) == nil { // after the nonce, which is renewed when m is removed
 		nonce = ""
 	}
-	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch, Re: id,
+	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.keys.epoch, Re: id,
 		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m, g.authority.journal.noticed.Load())}
 }
 
 // tellFormer answers a former member that it was removed. It gets no nonce and no proof.
 func (g *Gate) tellFormer(r proto.Request) {
 	if f := g.members.former(r.Issuer); f != nil {
-		g.send(proto.Answer{Issuer: g.device, Audience: f.id, Epoch: g.household.epoch, Re: r.ID, Code: proto.CodeRevoked}, f.key)
+		g.send(proto.Answer{Issuer: g.device, Audience: f.id, Epoch: g.keys.epoch, Re: r.ID, Code: proto.CodeRevoked}, f.key)
 	}
 }
 
 // send signs, seals and sends an answer.
 func (g *Gate) send(a proto.Answer, to envelope.PublicKey) {
-	msg, err := envelope.SealAnswer(a, g.household.sig, to.Enc)
+	msg, err := envelope.SealAnswer(a, g.keys.sig, to.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
 		g.log.Error("answer is too large", "client", string(a.Audience), "error", err)
 		a.Code, a.Body = proto.CodeInternal, nil
-		msg, err = envelope.SealAnswer(a, g.household.sig, to.Enc)
+		msg, err = envelope.SealAnswer(a, g.keys.sig, to.Enc)
 	}
 	if err == nil {
 		err = g.sender.Send(a.Audience, msg)
@@ -105,8 +105,8 @@ func (g *Gate) signal(m *member, s *session, kind proto.SignalKind, body any) {
 	text, err := json.Marshal(body)
 	var msg []byte
 	if err == nil {
-		msg, err = envelope.SealSignal(proto.Signal{Issuer: g.device, Audience: m.id, Epoch: g.household.epoch,
-			Session: s.id, Index: s.index, Kind: kind, Body: text}, g.household.sig, m.key.Enc)
+		msg, err = envelope.SealSignal(proto.Signal{Issuer: g.device, Audience: m.id, Epoch: g.keys.epoch,
+			Session: s.id, Index: s.index, Kind: kind, Body: text}, g.keys.sig, m.key.Enc)
 	}
 	if err == nil {
 		err = g.sender.Send(m.id, msg)

@@ -41,7 +41,7 @@ type Authority struct {
 	log *slog.Logger
 
 	identity   *identity.Identity
-	household  *household
+	keys       *householdKeys
 	trust      *store.DB
 	logs       *store.DB
 	members    *members
@@ -66,10 +66,10 @@ func (a *Authority) report() {
 	case a.older.Load():
 	case a.members.count() > 0:
 		a.journal.healthy(health.OK, "")
-	case a.household.reason == reasonFirst:
+	case a.keys.reason == reasonFirst:
 		a.journal.healthy(health.OK, "Nobody is paired yet. Open the pairing window with camd pair.")
 	default:
-		a.journal.healthy(health.Degraded, "Everyone must pair again: "+a.household.reason+".")
+		a.journal.healthy(health.Degraded, "Everyone must pair again: "+a.keys.reason+".")
 	}
 }
 
@@ -83,13 +83,13 @@ func (a *Authority) Close() error {
 func (a *Authority) Identity() *identity.Identity { return a.identity }
 
 // Epoch returns the household epoch and why it began.
-func (a *Authority) Epoch() (uint64, string) { return a.household.epoch, a.household.reason }
+func (a *Authority) Epoch() (uint64, string) { return a.keys.epoch, a.keys.reason }
 
 // Statement returns the statement about the epoch that the identity has signed, for the
 // retained status. docs/protocol.md 2.7.
 func (a *Authority) Statement() (string, error) {
-	jws, err := envelope.SignEpoch(envelope.Epoch{Device: a.identity.DeviceID(), Epoch: a.household.epoch,
-		Trio: string(a.household.trio), Reason: a.household.reason}, a.identity.Signer())
+	jws, err := envelope.SignEpoch(envelope.Epoch{Device: a.identity.DeviceID(), Epoch: a.keys.epoch,
+		Trio: string(a.keys.trio), Reason: a.keys.reason}, a.identity.Signer())
 	return string(jws), err
 }
 
@@ -106,4 +106,4 @@ func (a *Authority) MemberName(c proto.ClientID) string {
 
 // EpochFolder returns the folder of the epoch's keys. Its files are overwritten and removed
 // when the epoch has ended. docs/protocol.md 5.10.
-func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.household.epoch) }
+func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.keys.epoch) }

@@ -63,8 +63,8 @@ func BenchmarkAnswer(b *testing.B) {
 	for range b.N {
 		b.StopTimer()
 		seq++
-		msg, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: g.household.epoch, Nonce: g.queues.nonces.fresh(),
-			Sequence: seq, ID: rand.Text(), IssuedAt: time.Now().Unix(), Op: proto.OpStatus, Checkpoint: cp.Note}, anna.sig, g.household.enc.PublicKey())
+		msg, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: g.keys.epoch, Nonce: g.queues.nonces.fresh(),
+			Sequence: seq, ID: rand.Text(), IssuedAt: time.Now().Unix(), Op: proto.OpStatus, Checkpoint: cp.Note}, anna.sig, g.keys.enc.PublicKey())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func BenchmarkNotice(b *testing.B) {
 			n := notice{index: 7, previous: 5, text: string(text)}
 			for b.Loop() {
 				for _, m := range g.members.current.Load().members {
-					if _, err := g.household.sealNotice(n, m); err != nil {
+					if _, err := g.keys.sealNotice(n, m); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -76,7 +76,7 @@ func TestWideningNeedsTheNewestChange(t *testing.T) {
 // signedElsewhere is a checkpoint of another epoch's log.
 func signedElsewhere(t *testing.T, h *house) string {
 	t.Helper()
-	l, err := accesslog.Open(h.a.logs, 77, accesslog.Origin(h.a.Identity().DeviceID(), 77), h.a.household.log)
+	l, err := accesslog.Open(h.a.logs, 77, accesslog.Origin(h.a.Identity().DeviceID(), 77), h.a.keys.log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,8 +196,8 @@ func TestCutBetweenLogAndMembers(t *testing.T) {
 				}
 				n := h.size()
 				h.restart()
-				if h.size() != n || h.a.household.epoch != 1 {
-					t.Errorf("the next start: %d new entries, epoch %d", h.size()-n, h.a.household.epoch)
+				if h.size() != n || h.a.keys.epoch != 1 {
+					t.Errorf("the next start: %d new entries, epoch %d", h.size()-n, h.a.keys.epoch)
 				}
 				anna.want(proto.CodeOK, c.op, c.body(h, bob, eve), as("same")) // asked for again
 				if !c.happened(h, bob, dora, eve) {
@@ -228,8 +228,8 @@ func TestCutWhileItRuns(t *testing.T) {
 					t.Errorf("after the next change it happened: %v", !c.happens)
 				}
 				h.restart()
-				if c.happened(h, bob, dora, eve) != c.happens || h.a.household.epoch != 1 || h.a.Settings().QuietHours == "" {
-					t.Errorf("after the restart it happened: %v; epoch %d, %+v", !c.happens, h.a.household.epoch, h.a.Settings())
+				if c.happened(h, bob, dora, eve) != c.happens || h.a.keys.epoch != 1 || h.a.Settings().QuietHours == "" {
+					t.Errorf("after the restart it happened: %v; epoch %d, %+v", !c.happens, h.a.keys.epoch, h.a.Settings())
 				}
 			})
 		})
@@ -258,8 +258,8 @@ func TestRevokedByACutChangesNothing(t *testing.T) {
 			onlyRevoked(t, p, 1)
 		}
 		h.restart()
-		if h.a.household.epoch != 1 || anna.row() == nil || berta.row() != nil || bob.row() != nil || eve.row() != nil {
-			t.Errorf("epoch %d", h.a.household.epoch)
+		if h.a.keys.epoch != 1 || anna.row() == nil || berta.row() != nil || bob.row() != nil || eve.row() != nil {
+			t.Errorf("epoch %d", h.a.keys.epoch)
 		}
 	})
 }
@@ -296,11 +296,11 @@ func TestStoreSetBack(t *testing.T) {
 					change(h, anna, bob)
 				}
 				h.restart(func() { h.back(c.file, old) })
-				if h.a.household.epoch != c.epoch || (bob.row() != nil) != c.bob || (anna.row() != nil) != (c.epoch == 1) {
-					t.Fatalf("epoch %d (%s), Bob %+v", h.a.household.epoch, h.a.household.reason, bob.row())
+				if h.a.keys.epoch != c.epoch || (bob.row() != nil) != c.bob || (anna.row() != nil) != (c.epoch == 1) {
+					t.Fatalf("epoch %d (%s), Bob %+v", h.a.keys.epoch, h.a.keys.reason, bob.row())
 				}
-				if c.epoch != 1 && (h.a.household.reason != "the camera's store was rolled back to an earlier state" || h.health().State != health.Degraded) {
-					t.Errorf("reason %q, health %+v", h.a.household.reason, h.health())
+				if c.epoch != 1 && (h.a.keys.reason != "the camera's store was rolled back to an earlier state" || h.health().State != health.Degraded) {
+					t.Errorf("reason %q, health %+v", h.a.keys.reason, h.health())
 				}
 			})
 		})
@@ -327,8 +327,8 @@ func TestRowsThatContradictEachOther(t *testing.T) {
 					t.Fatal(err)
 				}
 				h.restart()
-				if h.a.household.epoch != 2 || h.a.Owned() {
-					t.Errorf("epoch %d, owned %v", h.a.household.epoch, h.a.Owned())
+				if h.a.keys.epoch != 2 || h.a.Owned() {
+					t.Errorf("epoch %d, owned %v", h.a.keys.epoch, h.a.Owned())
 				}
 			})
 		})

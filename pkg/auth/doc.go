@@ -10,7 +10,7 @@
 //
 // Open makes the parts in this order, each from those before it:
 //
-//	household     the keys of the epoch
+//	keys          the household keys of the epoch
 //	members       who is enrolled; a snapshot that readers use without a lock
 //	policy        who may do what now, with settings and trusted time
 //	sessions      what members see and hear at this moment

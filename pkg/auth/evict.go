@@ -52,7 +52,7 @@ func (a *Authority) writePending(reset bool) error {
 	if p, err := readPending(a.cfg.State); err == nil && p != nil && p.Reset {
 		return nil // a reset that is decided stays one
 	}
-	p := pending{Reset: reset, Epoch: a.household.epoch}
+	p := pending{Reset: reset, Epoch: a.keys.epoch}
 	if last := a.finalNotices(reset); !reset { // of a reset household nothing stays
 		p.Settings, p.FinalNotices = *a.policy.chosen.Load(), last
 		p.Settings.Privacy = a.policy.privacy.Load()
@@ -83,7 +83,7 @@ func (a *Authority) finalNotices(reset bool) (l []finalNotice) {
 	}
 	n := notice{index, index, string(records[0].Text)}
 	for _, m := range a.members.current.Load().members {
-		msg, err := a.household.sealNotice(n, m)
+		msg, err := a.keys.sealNotice(n, m)
 		if err != nil {
 			a.log.Warn("no final notice", "client", string(m.id), "error", err)
 			continue

@@ -21,7 +21,7 @@ import (
 
 // oldHome is what members keep of a household that ended.
 type oldHome struct {
-	keys *household
+	keys *householdKeys
 	anna *person
 }
 
@@ -39,13 +39,13 @@ func exists(t *testing.T, path string) bool {
 // identity says why.
 func (h *house) ended(old oldHome, reason string) {
 	h.t.Helper()
-	if h.a.household.epoch <= old.keys.epoch || h.a.Owned() || h.a.household.reason != reason {
-		h.t.Errorf("epoch %d, owned %v, because %q", h.a.household.epoch, h.a.Owned(), h.a.household.reason)
+	if h.a.keys.epoch <= old.keys.epoch || h.a.Owned() || h.a.keys.reason != reason {
+		h.t.Errorf("epoch %d, owned %v, because %q", h.a.keys.epoch, h.a.Owned(), h.a.keys.reason)
 	}
 	if exists(h.t, filepath.Join(h.cfg.State, filePending)) || exists(h.t, epochFolder(h.cfg.State, old.keys.epoch)) {
 		h.t.Error("something is left to be done")
 	}
-	if e := h.entries(0)[0]; e.Kind != accesslog.KindEpoch || e.Reason != reason || e.Epoch != h.a.household.epoch {
+	if e := h.entries(0)[0]; e.Kind != accesslog.KindEpoch || e.Reason != reason || e.Epoch != h.a.keys.epoch {
 		h.t.Errorf("entry 0: %+v", e)
 	}
 	text, err := h.a.Statement()
@@ -53,7 +53,7 @@ func (h *house) ended(old oldHome, reason string) {
 		h.t.Fatal(err)
 	}
 	identity, _ := h.a.Identity().Signer().Public().(*ecdsa.PublicKey)
-	if s, err := envelope.VerifyEpoch([]byte(text), identity); err != nil || s.Epoch != h.a.household.epoch || s.Reason != reason || s.Trio != string(h.a.household.trio) {
+	if s, err := envelope.VerifyEpoch([]byte(text), identity); err != nil || s.Epoch != h.a.keys.epoch || s.Reason != reason || s.Trio != string(h.a.keys.trio) {
 		h.t.Errorf("statement: %+v, %v", s, err)
 	}
 	msg, err := envelope.SealRequest(old.anna.request(proto.OpHello, nil, func(r *proto.Request) { r.Epoch = old.keys.epoch }), old.anna.sig, old.keys.enc.PublicKey())
@@ -108,7 +108,7 @@ func TestEvict(t *testing.T) {
 		if _, err := h.a.ChangeSettings(proto.SettingsChange{Name: new("attic")}); !refused(err, proto.CodeRevoked) {
 			t.Errorf("settings: %v", err)
 		}
-		old, index := oldHome{keys: h.a.household, anna: anna}, h.size()
+		old, index := oldHome{keys: h.a.keys, anna: anna}, h.size()
 		if err := h.a.SetPrivacy(true); !refused(err, proto.CodeRevoked) || !h.a.Settings().Privacy { // it closes all the same
 			t.Errorf("privacy: %v", err)
 		}
@@ -199,7 +199,7 @@ func TestEvictKeepsPrivacy(t *testing.T) {
 func TestEvictWithAFailingStorage(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna, _, _, _ := h.household()
-		old := oldHome{keys: h.a.household, anna: anna}
+		old := oldHome{keys: h.a.keys, anna: anna}
 		h.withoutLog(func() {
 			h.withoutTrust(func() {
 				if err := h.a.Evict(); err != nil {
@@ -216,8 +216,8 @@ func TestEvictWithAFailingStorage(t *testing.T) {
 func markers(t *testing.T, h *house, people ...*person) map[string][]byte {
 	t.Helper()
 	m := map[string][]byte{}
-	for _, path := range []string{h.file(fileSeal), filepath.Join(epochFolder(h.cfg.State, h.a.household.epoch), fileEnc),
-		filepath.Join(epochFolder(h.cfg.State, h.a.household.epoch), fileSig), filepath.Join(epochFolder(h.cfg.State, h.a.household.epoch), fileLog)} {
+	for _, path := range []string{h.file(fileSeal), filepath.Join(epochFolder(h.cfg.State, h.a.keys.epoch), fileEnc),
+		filepath.Join(epochFolder(h.cfg.State, h.a.keys.epoch), fileSig), filepath.Join(epochFolder(h.cfg.State, h.a.keys.epoch), fileLog)} {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -266,7 +266,7 @@ func TestReset(t *testing.T) {
 		if l := leftovers(t, h.cfg.State, m); len(l) < len(m) {
 			t.Fatalf("positive control: %v", l)
 		}
-		old := oldHome{keys: h.a.household, anna: anna}
+		old := oldHome{keys: h.a.keys, anna: anna}
 		if err := h.a.Reset(); err != nil {
 			t.Fatal(err)
 		}
@@ -294,8 +294,8 @@ func TestReset(t *testing.T) {
 		}
 		h.owner("Zoe")
 		h.restart()
-		if h.a.household.epoch != 2 || !h.a.Owned() {
-			t.Errorf("the start after: epoch %d, owned %v", h.a.household.epoch, h.a.Owned())
+		if h.a.keys.epoch != 2 || !h.a.Owned() {
+			t.Errorf("the start after: epoch %d, owned %v", h.a.keys.epoch, h.a.Owned())
 		}
 	})
 }
@@ -311,7 +311,7 @@ func TestPowerCutWhileAnEpochEnds(t *testing.T) {
 		return os.WriteFile(path, make([]byte, info.Size()), 0o600)
 	}
 	next := func(h *house) error { // the next epoch's keys, and cut
-		_, err := makeHousehold(h.cfg.State, h.a.Identity(), h.a.household.epoch+1, "cut")
+		_, err := makeHouseholdKeys(h.cfg.State, h.a.Identity(), h.a.keys.epoch+1, "cut")
 		return err
 	}
 	folder := func(h *house, f func(string) error) error {
@@ -343,7 +343,7 @@ func TestPowerCutWhileAnEpochEnds(t *testing.T) {
 					anna, bob, _, _ := h.household()
 					anna.must(proto.OpSetSettings, proto.SettingsChange{Name: new("Kinderzimmer")})
 					m := markers(t, h, anna, bob)
-					old := oldHome{keys: h.a.household, anna: anna}
+					old := oldHome{keys: h.a.keys, anna: anna}
 					reason, name := reasonEvicted, "Kinderzimmer"
 					end := h.a.Evict
 					if reset {

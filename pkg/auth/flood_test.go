@@ -100,7 +100,7 @@ func (w *world) checkpoint() string {
 // throw sends a request of these keys, changed by f, and returns what they are sent.
 func (w *world) throw(k keys, f func(*proto.Request)) (got []sent) {
 	w.t.Helper()
-	msg, err := envelope.SealRequest(w.request(f), k.sig, w.gate.household.enc.PublicKey())
+	msg, err := envelope.SealRequest(w.request(f), k.sig, w.gate.keys.enc.PublicKey())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func (w *world) throw(k keys, f func(*proto.Request)) (got []sent) {
 func (w *world) askAs(k keys) proto.Code {
 	w.t.Helper()
 	for _, s := range w.throw(k, nil) {
-		out, err := envelope.OpenOut(s.msg, k.enc, &w.gate.household.sig.PublicKey)
+		out, err := envelope.OpenOut(s.msg, k.enc, &w.gate.keys.sig.PublicKey)
 		if err == nil && out.Answer != nil {
 			return out.Answer.Code
 		}

@@ -14,7 +14,7 @@ import (
 func (h *house) forget() {
 	h.t.Helper()
 	var err error
-	h.a.journal.log, err = accesslog.OpenKeeping(h.a.logs, h.a.household.epoch, accesslog.Origin(h.a.identity.DeviceID(), h.a.household.epoch), h.a.household.log, 20)
+	h.a.journal.log, err = accesslog.OpenKeeping(h.a.logs, h.a.keys.epoch, accesslog.Origin(h.a.identity.DeviceID(), h.a.keys.epoch), h.a.keys.log, 20)
 	for range 350 {
 		if err == nil {
 			_, err = h.a.journal.log.Append(accesslog.Entry{Kind: accesslog.KindHostile})

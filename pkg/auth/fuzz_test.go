@@ -36,7 +36,7 @@ func FuzzReceive(f *testing.F) {
 			f.Error(err)
 		}
 	})
-	good, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: 1, ID: "x", Op: proto.OpHello}, anna.sig, g.household.enc.PublicKey())
+	good, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: 1, ID: "x", Op: proto.OpHello}, anna.sig, g.keys.enc.PublicKey())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg []byte, op, nonce string, seq uint64) {
 		g.Receive(t.Context(), anna.id, msg)
 		sealed, err := envelope.SealRequest(proto.Request{Audience: g.device, Epoch: 1, Nonce: nonce, Sequence: seq,
-			ID: "x", Op: proto.Op(op), Session: op}, anna.sig, g.household.enc.PublicKey())
+			ID: "x", Op: proto.Op(op), Session: op}, anna.sig, g.keys.enc.PublicKey())
 		if err == nil {
 			g.Receive(t.Context(), anna.id, sealed)
 		}

@@ -30,7 +30,7 @@ type appender interface {
 type Gate struct {
 	authority *Authority
 	device    proto.DeviceID
-	household *household
+	keys      *householdKeys
 	members   *members
 	policy    *policy
 	journal   appender
@@ -61,7 +61,7 @@ func (a *Authority) NewGate(d Deps) *Gate {
 		}
 	}
 	return &Gate{
-		authority: a, device: a.identity.DeviceID(), household: a.household, members: a.members, policy: a.policy,
+		authority: a, device: a.identity.DeviceID(), keys: a.keys, members: a.members, policy: a.policy,
 		journal: a.journal, sender: d.Sender, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances, notices: a.journal.notices,
 		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(),
 	}

@@ -52,7 +52,7 @@ func TestDrops(t *testing.T) {
 			return m
 		}, accesslog.Drops{Garbled: 1}},
 		"unknown key": {func(w *world) []byte {
-			m, err := envelope.SealRequest(w.request(nil), bob.sig, w.gate.household.enc.PublicKey())
+			m, err := envelope.SealRequest(w.request(nil), bob.sig, w.gate.keys.enc.PublicKey())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -323,7 +323,7 @@ func (w *world) hello() proto.Answer {
 // request is a good status request with a fresh sequence, changed by f.
 func (w *world) request(f func(*proto.Request)) proto.Request {
 	w.seq++
-	r := proto.Request{Audience: w.gate.device, Epoch: w.gate.household.epoch, Nonce: w.nonce, Sequence: w.seq,
+	r := proto.Request{Audience: w.gate.device, Epoch: w.gate.keys.epoch, Nonce: w.nonce, Sequence: w.seq,
 		ID: rand.Text(), IssuedAt: time.Now().Unix(), Op: proto.OpStatus}
 	if f != nil {
 		f(&r)
@@ -333,7 +333,7 @@ func (w *world) request(f func(*proto.Request)) proto.Request {
 
 func (w *world) seal(r proto.Request) []byte {
 	w.t.Helper()
-	msg, err := envelope.SealRequest(r, w.anna.sig, w.gate.household.enc.PublicKey())
+	msg, err := envelope.SealRequest(r, w.anna.sig, w.gate.keys.enc.PublicKey())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func (w *world) answers() []proto.Answer {
 
 func (w *world) open(s sent) envelope.Out {
 	w.t.Helper()
-	o, err := envelope.OpenOut(s.msg, w.anna.enc, &w.gate.household.sig.PublicKey)
+	o, err := envelope.OpenOut(s.msg, w.anna.enc, &w.gate.keys.sig.PublicKey)
 	if err != nil || s.to != w.anna.id {
 		w.t.Fatalf("what the device sent to %s: %v", s.to, err)
 	}

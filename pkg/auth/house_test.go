@@ -298,7 +298,7 @@ func (h *house) withoutLog(f func()) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if h.a.journal.log, err = accesslog.Open(db, 1, "x", h.a.household.log); err == nil {
+	if h.a.journal.log, err = accesslog.Open(db, 1, "x", h.a.keys.log); err == nil {
 		err = db.Close()
 	}
 	if err != nil {

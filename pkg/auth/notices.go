@@ -290,7 +290,7 @@ func (t *notices) judge(to receiver, s span, r accesslog.Record, found, gone boo
 	return notice{}, false
 }
 
-func (h *household) sealNotice(n notice, m *member) ([]byte, error) {
+func (h *householdKeys) sealNotice(n notice, m *member) ([]byte, error) {
 	return envelope.SealNotice(proto.Notice{Issuer: h.device, Audience: m.id, Epoch: h.epoch,
 		Index: n.index, Previous: n.previous, Entry: n.text}, h.sig, m.key.Enc)
 }

@@ -77,7 +77,7 @@ func (g *Gate) sendNext(to receiver, texts *texts) bool {
 	if !ok {
 		return false
 	}
-	msg, err := g.household.sealNotice(n, to.member)
+	msg, err := g.keys.sealNotice(n, to.member)
 	if err == nil {
 		t.mu.Lock()
 		to.sent, to.inFlight = n.index, true

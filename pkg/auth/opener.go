@@ -63,13 +63,13 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
 	j.noticed.Store(noticed)
 	q := newQueues(o.members)
-	a := &Authority{PairingWindow: &PairingWindow{log: log, handshake: make(chan struct{}, 1)}, cfg: cfg, log: log, identity: o.identity, household: o.household, trust: o.trust, logs: o.logs,
+	a := &Authority{PairingWindow: &PairingWindow{log: log, handshake: make(chan struct{}, 1)}, cfg: cfg, log: log, identity: o.identity, keys: o.keys, trust: o.trust, logs: o.logs,
 		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
 		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
 		capture: noCapture{}, provisioner: fixed{}}
 	n, err := j.log.Head()
 	if err == nil && n == 0 {
-		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.household.reason})
+		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.keys.reason})
 	}
 	if err == nil {
 		err = a.changes.finish()
@@ -86,7 +86,7 @@ type opener struct {
 	identity *identity.Identity
 	sealer   *store.Sealer
 
-	household   *household
+	keys        *householdKeys
 	trust       *store.DB
 	logs        *store.DB
 	members     *members
@@ -141,7 +141,7 @@ func (o *opener) endEpoch(sound bool) error {
 	switch p := o.pending; {
 	case p.damaged:
 		err = o.evict(reasonDamaged)
-	case sound && o.household.epoch > p.Epoch:
+	case sound && o.keys.epoch > p.Epoch:
 	case p.Reset:
 		err = o.newEpoch(reasonReset)
 	default:
@@ -220,7 +220,7 @@ func (o *opener) existing(ctx context.Context) error {
 	if trustEpoch != epoch || logEpoch > epoch {
 		return fmt.Errorf("%w: keys %d, %s %d, %s %d", errEpoch, epoch, fileTrust, trustEpoch, fileLogs, logEpoch)
 	}
-	if o.household, err = loadHousehold(o.cfg.State, o.identity, epoch); err != nil {
+	if o.keys, err = loadHouseholdKeys(o.cfg.State, o.identity, epoch); err != nil {
 		return err
 	}
 	if err := o.together(); err != nil {
@@ -255,7 +255,7 @@ func (o *opener) together() (err error) {
 }
 
 func (o *opener) openLog() (err error) {
-	o.journal, err = accesslog.Open(o.logs, o.household.epoch, accesslog.Origin(o.identity.DeviceID(), o.household.epoch), o.household.log)
+	o.journal, err = accesslog.Open(o.logs, o.keys.epoch, accesslog.Origin(o.identity.DeviceID(), o.keys.epoch), o.keys.log)
 	return err
 }
 
@@ -311,7 +311,7 @@ func (o *opener) newEpoch(reason string) error {
 	if reason != reasonFirst {
 		o.log.Warn("beginning a new epoch", "epoch", epoch, "reason", reason)
 	}
-	if o.household, err = makeHousehold(o.cfg.State, o.identity, epoch, reason); err != nil {
+	if o.keys, err = makeHouseholdKeys(o.cfg.State, o.identity, epoch, reason); err != nil {
 		return err
 	}
 	if o.logs == nil {
@@ -362,7 +362,7 @@ func (o *opener) replace(name string, maxBytes int) (*store.DB, error) {
 				return err
 			}
 		}
-		return writeEpoch(o.household.epoch)(tx)
+		return writeEpoch(o.keys.epoch)(tx)
 	})
 }
 

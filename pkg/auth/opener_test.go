@@ -62,12 +62,12 @@ func TestRestartKeepsEverything(t *testing.T) {
 	a := openAuthority(t, state)
 	anna := newKeys(t)
 	enrol(t, a, anna, proto.ScopeView)
-	trio := string(a.household.trio)
+	trio := string(a.keys.trio)
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	b := openAuthority(t, state)
-	if epoch, _ := b.Epoch(); epoch != 1 || string(b.household.trio) != trio || b.members.get(anna.id) == nil || entryCount(t, b) != 1 {
+	if epoch, _ := b.Epoch(); epoch != 1 || string(b.keys.trio) != trio || b.members.get(anna.id) == nil || entryCount(t, b) != 1 {
 		t.Errorf("epoch %d, members %d, entries %d", epoch, b.members.count(), entryCount(t, b))
 	}
 }
@@ -117,13 +117,13 @@ func TestDamageBeginsANewEpoch(t *testing.T) {
 			a := openAuthority(t, state)
 			anna := newKeys(t)
 			enrol(t, a, anna, proto.OwnerScopes()...)
-			old, oldTrio := a.household.epoch, string(a.household.trio)
+			old, oldTrio := a.keys.epoch, string(a.keys.trio)
 			if err := errors.Join(a.Close(), c.harm(state)); err != nil {
 				t.Fatal(err)
 			}
 			b := openAuthority(t, state)
 			epoch, reason := b.Epoch()
-			if epoch <= old || string(b.household.trio) == oldTrio || b.Owned() || !strings.Contains(reason, c.reason) {
+			if epoch <= old || string(b.keys.trio) == oldTrio || b.Owned() || !strings.Contains(reason, c.reason) {
 				t.Errorf("epoch %d after %d, owned %v, because %q", epoch, old, b.Owned(), reason)
 			}
 			if e := lastEntry(t, b); e.Kind != accesslog.KindEpoch || e.Epoch != epoch || e.Reason != reason {
@@ -143,8 +143,8 @@ func TestDamageBeginsANewEpoch(t *testing.T) {
 			if err := b.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if c := openAuthority(t, state); c.household.epoch != epoch || c.Owned() {
-				t.Errorf("the start after: epoch %d, owned %v", c.household.epoch, c.Owned())
+			if c := openAuthority(t, state); c.keys.epoch != epoch || c.Owned() {
+				t.Errorf("the start after: epoch %d, owned %v", c.keys.epoch, c.Owned())
 			}
 		})
 	}
@@ -211,7 +211,7 @@ func TestPowerCutWhileAnEpochBegins(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := makeHousehold(state, id, 2, "test"); err != nil { // and cut
+	if _, err := makeHouseholdKeys(state, id, 2, "test"); err != nil { // and cut
 		t.Fatal(err)
 	}
 	b := openAuthority(t, state)
@@ -228,11 +228,11 @@ func TestPowerCutLeavesNoOlderKeys(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := makeHousehold(state, id, 2, "test"); err != nil {
+	if _, err := makeHouseholdKeys(state, id, 2, "test"); err != nil {
 		t.Fatal(err)
 	}
 	openAuthority(t, state).Close() //nolint:errcheck // epoch 3
-	if _, err := makeHousehold(state, id, 2, "left"); err != nil {
+	if _, err := makeHouseholdKeys(state, id, 2, "left"); err != nil {
 		t.Fatal(err)
 	}
 	openAuthority(t, state)

@@ -44,7 +44,7 @@ func (a *Authority) Join(ctx context.Context, conn pairing.Conn) error {
 func (a *Authority) device() pairing.Device {
 	return pairing.Device{
 		ID: a.identity.DeviceID(), Identity: a.identity.Signer(), Chain: a.identity.Chain(),
-		Trio: a.household.trio, Epoch: a.household.epoch, Household: a.household.sig, Owned: a.Owned(),
+		Trio: a.keys.trio, Epoch: a.keys.epoch, Household: a.keys.sig, Owned: a.Owned(),
 	}
 }
 

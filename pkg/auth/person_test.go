@@ -100,7 +100,7 @@ func (p *person) request(op proto.Op, body any, f ...func(*proto.Request)) proto
 	p.h.t.Helper()
 	now, _ := p.h.wall.now()
 	p.seq++
-	r := proto.Request{Audience: p.h.gate.device, Epoch: p.h.gate.household.epoch, Nonce: p.nonce, Sequence: p.seq,
+	r := proto.Request{Audience: p.h.gate.device, Epoch: p.h.gate.keys.epoch, Nonce: p.nonce, Sequence: p.seq,
 		ID: rand.Text(), IssuedAt: now.Add(p.drift).Unix(), Op: op, Checkpoint: p.seen.Note}
 	if body != nil {
 		var err error
@@ -116,7 +116,7 @@ func (p *person) request(op proto.Op, body any, f ...func(*proto.Request)) proto
 
 func (p *person) seal(r proto.Request) []byte {
 	p.h.t.Helper()
-	msg, err := envelope.SealRequest(r, p.sig, p.h.gate.household.enc.PublicKey())
+	msg, err := envelope.SealRequest(r, p.sig, p.h.gate.keys.enc.PublicKey())
 	if err != nil {
 		p.h.t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func (p *person) receive(msg []byte) {
 	if len(msg) > proto.MaxMessage {
 		p.h.t.Errorf("a message of %d bytes", len(msg))
 	}
-	o, err := envelope.OpenOut(msg, p.enc, &p.h.gate.household.sig.PublicKey)
+	o, err := envelope.OpenOut(msg, p.enc, &p.h.gate.keys.sig.PublicKey)
 	switch {
 	case err != nil:
 		p.h.t.Errorf("what the device sent to %s: %v", p.name, err)
@@ -180,8 +180,8 @@ func (p *person) check(a proto.Answer) {
 
 // parse verifies a checkpoint of this epoch's log.
 func (h *house) parse(text string) (accesslog.Checkpoint, error) {
-	public, _ := h.a.household.log.Public().(ed25519.PublicKey) // it is one
-	return accesslog.ParseCheckpoint(text, accesslog.Origin(h.a.Identity().DeviceID(), h.a.household.epoch), public)
+	public, _ := h.a.keys.log.Public().(ed25519.PublicKey) // it is one
+	return accesslog.ParseCheckpoint(text, accesslog.Origin(h.a.Identity().DeviceID(), h.a.keys.epoch), public)
 }
 
 // ask sends a request and returns its one answer. Like a good client it tries again

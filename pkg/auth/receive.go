@@ -11,7 +11,7 @@ import (
 // queue of its member: docs/protocol.md 5.1 up to step 9. It does no I/O and never blocks.
 // The caller has checked the size and the rate.
 func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
-	r, err := envelope.OpenRequest(msg, g.household.enc, g.members.signingKey)
+	r, err := envelope.OpenRequest(msg, g.keys.enc, g.members.signingKey)
 	if err != nil {
 		g.drops.count(dropOf(err))
 		return
@@ -22,7 +22,7 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.drops.count(dropTopic)
 	case r.Audience != g.device:
 		g.drops.count(dropAudience)
-	case r.Epoch != g.household.epoch:
+	case r.Epoch != g.keys.epoch:
 		g.drops.count(dropEpoch)
 	case !validToken(r.ID), r.Sequence > maxInteger:
 		g.drops.count(dropClaims)

@@ -197,7 +197,7 @@ func onlyRevoked(t *testing.T, p *person, n int) {
 		t.Errorf("%d answers, want %d", len(p.answers), n)
 	}
 	for _, a := range p.answers {
-		want := proto.Answer{Issuer: p.h.gate.device, Audience: p.id, Epoch: p.h.gate.household.epoch, Re: a.Re, Code: proto.CodeRevoked}
+		want := proto.Answer{Issuer: p.h.gate.device, Audience: p.id, Epoch: p.h.gate.keys.epoch, Re: a.Re, Code: proto.CodeRevoked}
 		if fmt.Sprint(a) != fmt.Sprint(want) {
 			t.Errorf("answer: %+v", a)
 		}

@@ -60,7 +60,7 @@ func page[T any](all []T, from int) (l []T, next int) {
 // the current one.
 func (a *Authority) LogPage(epoch, from uint64) (proto.LogAnswer, error) {
 	if epoch == 0 {
-		epoch = a.household.epoch
+		epoch = a.keys.epoch
 	}
 	return a.logPage(epoch, from, nil)
 }
@@ -128,7 +128,7 @@ func (a *Authority) OpLog() Operation {
 		if !r.member.holds(auditScope) {
 			mine = func(e accesslog.Entry) bool { return e.Client == r.member.id || e.Subject == r.member.id }
 		}
-		p, err := a.logPage(a.household.epoch, q.From, mine)
+		p, err := a.logPage(a.keys.epoch, q.From, mine)
 		return Result{Body: p}, err
 	}}
 }

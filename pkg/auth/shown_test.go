@@ -358,7 +358,7 @@ func TestAShownCodeIsConfirmedUntilItsClientIsHeard(t *testing.T) {
 		if n := receipts(t, a, anna, "code", out.take()); n != 1 {
 			t.Errorf("%d receipts after a restart", n)
 		}
-		hello, err := envelope.SealRequest(proto.Request{Audience: a.identity.DeviceID(), Epoch: 1, ID: "hello", Op: proto.OpHello}, anna.sig, a.household.enc.PublicKey())
+		hello, err := envelope.SealRequest(proto.Request{Audience: a.identity.DeviceID(), Epoch: 1, ID: "hello", Op: proto.OpHello}, anna.sig, a.keys.enc.PublicKey())
 		if err != nil {
 			t.Fatal(err)
 		}

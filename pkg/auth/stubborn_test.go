@@ -69,7 +69,7 @@ func TestEvictionIsDurableBeforeItWaits(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		old := oldHome{keys: h.a.household, anna: anna}
+		old := oldHome{keys: h.a.keys, anna: anna}
 		h.restart()
 		h.ended(old, reasonEvicted)
 	})
@@ -106,8 +106,8 @@ func TestEvictionOnAFullDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if h.a.Owned() || h.a.household.epoch != 2 || anna.row() != nil {
-			t.Errorf("epoch %d, owned %v", h.a.household.epoch, h.a.Owned())
+		if h.a.Owned() || h.a.keys.epoch != 2 || anna.row() != nil {
+			t.Errorf("epoch %d, owned %v", h.a.keys.epoch, h.a.Owned())
 		}
 	})
 }
@@ -131,8 +131,8 @@ func TestRevocationHoldsThoughTheStoreFails(t *testing.T) {
 			t.Error("the revocation is not made")
 		}
 		h.restart()
-		if carl.row() != nil || h.a.household.epoch != 1 {
-			t.Errorf("after a restart: epoch %d", h.a.household.epoch)
+		if carl.row() != nil || h.a.keys.epoch != 1 {
+			t.Errorf("after a restart: epoch %d", h.a.keys.epoch)
 		}
 	})
 }
@@ -246,7 +246,7 @@ func TestTreesOfEarlierEpochsGo(t *testing.T) {
 		if err != nil || uint64(len(l)) != n+1 || slices.ContainsFunc(l, func(r accesslog.Record) bool { return r.Text == nil }) {
 			t.Errorf("the old log's texts: %d of %d, %v", len(l), n+1, err)
 		}
-		other, err := accesslog.Open(h.a.logs, 1, accesslog.Origin(h.a.identity.DeviceID(), 1), h.a.household.log)
+		other, err := accesslog.Open(h.a.logs, 1, accesslog.Origin(h.a.identity.DeviceID(), 1), h.a.keys.log)
 		if err == nil {
 			t.Errorf("the old tree is still there: %+v", other)
 		}

@@ -34,7 +34,7 @@ func TestIdentityInATPM(t *testing.T) {
 	if !ok {
 		t.Fatal("no ECDSA key")
 	}
-	if trio, err := envelope.VerifyTrio(a.household.trio, key); err != nil || trio.Device != a.Identity().DeviceID() {
+	if trio, err := envelope.VerifyTrio(a.keys.trio, key); err != nil || trio.Device != a.Identity().DeviceID() {
 		t.Errorf("the trio: %+v, %v", trio, err)
 	}
 	statement, err := a.Statement()

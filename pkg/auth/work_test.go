@@ -240,7 +240,7 @@ func TestSlowClientHoldsNobodyElseUp(t *testing.T) {
 		w.run()
 		w.receive(w.seal(w.request(nil)))
 		r := w.request(forLive("s1", proto.ScopeView))
-		msg, err := envelope.SealRequest(r, bob.sig, w.gate.household.enc.PublicKey())
+		msg, err := envelope.SealRequest(r, bob.sig, w.gate.keys.enc.PublicKey())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,8 +21,8 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// household holds the household keys of one epoch. docs/protocol.md 2.4, 11.1.
-type household struct {
+// householdKeys holds the keys of one epoch. docs/protocol.md 2.4, 11.1.
+type householdKeys struct {
 	device proto.DeviceID
 	epoch  uint64
 	sig    *ecdsa.PrivateKey  // signs answers, signals and receipts
@@ -72,9 +72,9 @@ func epochFolder(state string, epoch uint64) string {
 	return filepath.Join(state, householdFolder, strconv.FormatUint(epoch, 10))
 }
 
-// makeHousehold makes the keys of an epoch and stores them durably.
-func makeHousehold(state string, id *identity.Identity, epoch uint64, reason string) (*household, error) {
-	h, err := newHousehold(id, epoch, reason)
+// makeHouseholdKeys makes the keys of an epoch and stores them durably.
+func makeHouseholdKeys(state string, id *identity.Identity, epoch uint64, reason string) (*householdKeys, error) {
+	h, err := newHouseholdKeys(id, epoch, reason)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,8 @@ func makeHousehold(state string, id *identity.Identity, epoch uint64, reason str
 	return h, store.WriteDir(dir, files)
 }
 
-func newHousehold(id *identity.Identity, epoch uint64, reason string) (*household, error) {
-	h := &household{device: id.DeviceID(), epoch: epoch, reason: reason}
+func newHouseholdKeys(id *identity.Identity, epoch uint64, reason string) (*householdKeys, error) {
+	h := &householdKeys{device: id.DeviceID(), epoch: epoch, reason: reason}
 	var err error
 	if h.sig, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, fmt.Errorf("make household key: %w", err)
@@ -122,16 +122,16 @@ func CheckKeys(state string, id *identity.Identity) error {
 	if err != nil || epoch == 0 {
 		return err
 	}
-	if _, err := loadHousehold(state, id, epoch); err != nil {
+	if _, err := loadHouseholdKeys(state, id, epoch); err != nil {
 		return err
 	}
 	_, err = store.ReadSealer(filepath.Join(state, storeFolder, fileSeal))
 	return err
 }
 
-// loadHousehold reads the keys of an epoch. A file that has the wrong content is damage; one
+// loadHouseholdKeys reads the keys of an epoch. A file that has the wrong content is damage; one
 // that can't be read is not.
-func loadHousehold(state string, id *identity.Identity, epoch uint64) (*household, error) {
+func loadHouseholdKeys(state string, id *identity.Identity, epoch uint64) (*householdKeys, error) {
 	dir := epochFolder(state, epoch)
 	files := map[string][]byte{}
 	for _, name := range []string{fileSig, fileEnc, fileLog, fileTrio, fileReason} {
@@ -144,7 +144,7 @@ func loadHousehold(state string, id *identity.Identity, epoch uint64) (*househol
 		}
 		files[name] = b
 	}
-	h := &household{device: id.DeviceID(), epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
+	h := &householdKeys{device: id.DeviceID(), epoch: epoch, trio: files[fileTrio], reason: string(files[fileReason])}
 	if err := h.parse(files); err != nil {
 		return nil, fmt.Errorf("load household keys of epoch %d: %w: %w", epoch, store.ErrDamaged, err)
 	}
@@ -157,7 +157,7 @@ func loadHousehold(state string, id *identity.Identity, epoch uint64) (*househol
 	return h, nil
 }
 
-func (h *household) parse(files map[string][]byte) error {
+func (h *householdKeys) parse(files map[string][]byte) error {
 	sig, err := identity.ParseKey(files[fileSig])
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func (h *household) parse(files map[string][]byte) error {
 }
 
 // verify returns an error unless the signed keys are those of this device and epoch.
-func (h *household) verify(id *identity.Identity) error {
+func (h *householdKeys) verify(id *identity.Identity) error {
 	key, ok := id.Signer().Public().(*ecdsa.PublicKey)
 	if !ok {
 		return errors.New("the identity has no ECDSA key")
