@@ -22,21 +22,21 @@ import (
 // that tests set, sessions that end as slowly as tests want, and people who speak in
 // sealed requests and check the proofs of every answer. It lives in a synctest bubble.
 type house struct {
-	t      *testing.T
-	cfg    Config
-	a      *Authority
-	gate   *Gate
-	out    *inbox
-	line   *line // to out, unless a test has it lead elsewhere
-	wall   wall
-	senses eyes
-	people map[proto.ClientID]*person
-	stop   func()      // ends Run and waits for it
-	held   chan string // what became of the senses; nil: is not told
+	t       *testing.T
+	cfg     Config
+	a       *Authority
+	gate    *Gate
+	out     *inbox
+	line    *line // to out, unless a test has it lead elsewhere
+	wall    wall
+	capture fakeCapture
+	people  map[proto.ClientID]*person
+	stop    func()      // ends Run and waits for it
+	held    chan string // receives what became of the capture devices; may be nil
 
 	mu      sync.Mutex
 	streams []*stream
-	done    []string      // what sessions and senses did, in order
+	done    []string      // what sessions and capture devices did, in order
 	linger  chan struct{} // a session's last write waits for its close; nil: does not wait
 	entered chan struct{} // a live handler waits for its close, its right ended or not; nil: does not wait
 }
@@ -66,10 +66,10 @@ func (w *wall) unsynchronise(lost bool) {
 	w.lost = lost
 }
 
-// eyes notes what became of the senses.
-type eyes struct{ h *house }
+// fakeCapture notes what became of the capture devices.
+type fakeCapture struct{ h *house }
 
-func (e eyes) SetPrivacy(on bool) {
+func (e fakeCapture) SetPrivacy(on bool) {
 	what := map[bool]string{true: "closed", false: "opened"}[on]
 	e.h.did(what)
 	if e.h.held != nil {
@@ -103,7 +103,7 @@ func (s *stream) over() bool {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, people: map[proto.ClientID]*person{}}
-	h.senses.h = h
+	h.capture.h = h
 	h.cfg = Config{Abort: func(string) {}, State: filepath.Join(ramFolder(t), "state"), Name: "nursery", Household: DefaultHousehold(), Clock: h.wall.now,
 		Check: checkHere, Broker: testBroker}
 	if _, err := identity.Init(h.cfg.State, identity.TPM{Use: identity.TPMOff}); err != nil {
@@ -141,7 +141,7 @@ func (h *house) start() {
 	}
 	h.a, h.out = a, &inbox{}
 	h.line = &line{to: h.out}
-	h.gate = newGate(a, Deps{Sender: h.line, Capture: h.senses})
+	h.gate = newGate(a, Deps{Sender: h.line, Capture: h.capture})
 	h.gate.Handle(proto.OpLive, forSession(h.live))
 	h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil }))
 	h.gate.Handle(proto.OpBye, Query[None]{Always: true, Answer: func(context.Context, Request, None) (Result, error) { return Result{}, nil }})
@@ -185,7 +185,7 @@ func (h *house) did(what string) {
 	h.done = append(h.done, what)
 }
 
-// deeds are what sessions and senses did since the last call.
+// deeds are what sessions and capture devices did since the last call.
 func (h *house) deeds() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

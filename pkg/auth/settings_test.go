@@ -321,7 +321,7 @@ func TestPrivacyButton(t *testing.T) {
 		// the revocation is not waited for.
 		<-s.ended
 		if e := <-h.held; e != "closed" {
-			t.Errorf("the senses are %s", e)
+			t.Errorf("the capture devices are %s", e)
 		}
 		close(h.linger)
 		if err := <-pressed; err != nil {
