@@ -51,14 +51,6 @@ func readFront(tx *store.Tx, epoch uint64) (f Front, err error) {
 	return f, nil
 }
 
-func (f Front) write(tx *store.Tx, epoch uint64) error {
-	b := binary.BigEndian.AppendUint64(nil, f.Size)
-	for _, h := range f.Peaks {
-		b = append(b, h[:]...)
-	}
-	return state.Put(tx, keyFront(epoch), b)
-}
-
 // take makes the next entry part of the front. completed are the hashes that this entry
 // completed: the last of them stands for the subtrees that it closes.
 func (f *Front) take(completed []tlog.Hash) {
@@ -98,7 +90,11 @@ func (l *Log) forget(tx *store.Tx, t tree, size uint64) error {
 	if err := p.write(tx); err != nil {
 		return err
 	}
-	return f.write(tx, l.epoch)
+	b := binary.BigEndian.AppendUint64(nil, f.Size)
+	for _, h := range f.Peaks {
+		b = append(b, h[:]...)
+	}
+	return state.Put(tx, keyFront(l.epoch), b)
 }
 
 func (l *Log) forgetNext(tx *store.Tx, t tree, f *Front, p *pruned) error {

@@ -41,14 +41,6 @@ type Record struct {
 	Hash  [sha256.Size]byte
 }
 
-// leaf is the record's leaf in the tree: what the text says, while it is there.
-func (r Record) leaf() tlog.Hash {
-	if r.Text != nil {
-		return tlog.RecordHash(r.Text)
-	}
-	return r.Hash
-}
-
 // Open takes the log of an epoch from a store, to append to it. Its checkpoints name
 // origin and are signed by key. store.ErrDamaged says that tree and entries don't fit,
 // or that what else is kept of them can't be read.
@@ -94,14 +86,6 @@ func (l *Log) Append(entries ...Entry) (uint64, error) {
 	return first, nil
 }
 
-func (l *Log) encode(e Entry) ([]byte, error) {
-	e.Version, e.Epoch = Version, l.epoch
-	if e.Time == 0 {
-		e.Time = time.Now().UnixMilli()
-	}
-	return e.Bytes()
-}
-
 // add puts texts and their leaves behind the others.
 func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 	t := treeOf(tx, l.epoch)
@@ -114,7 +98,11 @@ func (l *Log) add(tx *store.Tx, entries []Entry) (first uint64, err error) {
 		if i > 0 {
 			e.Start = first
 		}
-		text, err := l.encode(e)
+		e.Version, e.Epoch = Version, l.epoch
+		if e.Time == 0 {
+			e.Time = time.Now().UnixMilli()
+		}
+		text, err := e.Bytes()
 		if err == nil && e.Kind.Noticed() {
 			err = l.noteNoticed(tx, n)
 		}
@@ -252,7 +240,10 @@ func (l *Log) ReadFront(epoch, from uint64, n int) (out []Record, front Front, e
 			return err
 		}
 		if epoch != l.epoch {
-			return collect(tx, texts(epoch), textRecord)
+			return collect(tx, texts(epoch), func(key string, text []byte) (Record, error) {
+				index, err := store.Parse64(key)
+				return Record{Index: index, Text: text, Hash: tlog.RecordHash(text)}, err
+			})
 		}
 		return collect(tx, treeOf(tx, epoch).bucket, func(key string, hashes []byte) (Record, error) {
 			return record(tx, texts(epoch), key, hashes)
@@ -262,11 +253,6 @@ func (l *Log) ReadFront(epoch, from uint64, n int) (out []Record, front Front, e
 		return nil, Front{}, fmt.Errorf("read the access log: %w", err)
 	}
 	return out, front, nil
-}
-
-func textRecord(key string, text []byte) (Record, error) {
-	index, err := store.Parse64(key)
-	return Record{Index: index, Text: text, Hash: tlog.RecordHash(text)}, err
 }
 
 func record(tx *store.Tx, texts store.Bucket, key string, hashes []byte) (Record, error) {

@@ -82,7 +82,10 @@ func Root(front Front, records []Record) ([sha256.Size]byte, error) {
 		if r.Index != i {
 			return [sha256.Size]byte{}, fmt.Errorf("%w: entry %d follows %d entries", ErrProof, r.Index, i)
 		}
-		h := r.leaf()
+		h := tlog.Hash(r.Hash)
+		if r.Text != nil { // as long as there is a text, it counts
+			h = tlog.RecordHash(r.Text)
+		}
 		for ; i&1 == 1; i >>= 1 {
 			h = tlog.NodeHash(peaks[len(peaks)-1], h)
 			peaks = peaks[:len(peaks)-1]

@@ -13,16 +13,12 @@ import (
 // points in time that belong to it are shown in loc. An entry may come from a
 // hostile device: nothing of it that could steer a terminal gets through.
 func Sentence(e Entry, loc *time.Location) string {
-	return strings.Map(harmless, sentence(e, loc))
-}
-
-// harmless replaces characters that are not seen but do something: control
-// characters, line ends, and those that change the direction of writing.
-func harmless(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return unicode.ReplacementChar
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar // for what is not seen: controls, line ends, directions of writing
+	}, sentence(e, loc))
 }
 
 func sentence(e Entry, loc *time.Location) string {
