@@ -31,18 +31,17 @@ type Query[B any] struct {
 }
 
 // Change is an operation that changes the household, and so appends to the access log.
-// Changes are decided and made one at a time: a client that was removed, or has not seen the
-// newest change, changes nothing any more.
+// Changes are decided and made one at a time, so that a client that has just been removed
+// changes nothing any more.
 type Change[B any] struct {
 	Scopes func(B) []proto.Scope // as in Query
 	Effect func(B) Effect        // nil: always Neutral
-	// SuspendedGuests reports whether a guest whose right is suspended may ask for what
-	// narrows, too.
+	// SuspendedGuests lets a guest, too, ask for what narrows while its right is suspended.
 	SuspendedGuests bool
 	Apply           func(ctx context.Context, r Request, body B) (Result, error) // as Query.Answer
 }
 
-// Effect is what a change does to what is possible.
+// Effect says whether a change gives rights or takes them away.
 type Effect int
 
 // The effects. What widens is carried out only for a member that has seen the newest
@@ -82,9 +81,9 @@ type Request struct {
 	Caller  Caller
 	Session string
 	ID      string
-	// Signal signs, seals and sends a signal of the session; their index rises in
-	// the order of the calls. Safe from any goroutine; does nothing outside a
-	// session of the caller's.
+	// Signal signs, seals and sends a signal of the session. Signals are numbered in the
+	// order of the calls. It is safe for concurrent use, and does nothing without a session
+	// of the caller's.
 	Signal func(kind proto.SignalKind, body any)
 
 	member *member

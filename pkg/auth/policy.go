@@ -48,13 +48,8 @@ func DefaultHousehold() Household {
 // choices is what the household chose, as trust.db has it. For a nil field the configuration
 // holds. docs/protocol.md 5.11, 11.2.
 type choices struct {
-	Name        *string `json:"name,omitempty"`
-	TimeZone    *string `json:"time_zone,omitempty"`
-	PrivacyOff  *string `json:"privacy_off,omitempty"`
-	QuietHours  *string `json:"quiet_hours,omitempty"`
-	Talk        *string `json:"talk,omitempty"`
-	UpdateHours *string `json:"update_hours,omitempty"`
-	Privacy     bool    `json:"privacy,omitempty"`
+	proto.SettingsChange
+	Privacy bool `json:"privacy,omitempty"`
 }
 
 var chosen = store.Sealed("settings")

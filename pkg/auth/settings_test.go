@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,23 @@ import (
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/proto"
 )
+
+// Each setting that the household can choose can be fixed by the configuration, which says so.
+func TestEverySettingCanBeFixed(t *testing.T) {
+	field, _ := reflect.TypeFor[Household]().FieldByName("Fixed")
+	settings := reflect.TypeFor[proto.SettingsChange]()
+	for i := range settings.NumField() {
+		name, _, _ := strings.Cut(settings.Field(i).Tag.Get("json"), ",")
+		h := DefaultHousehold()
+		h.Fixed = []string{name}
+		if err := h.Check(); err != nil || !strings.Contains(field.Tag.Get("doc"), " "+name) {
+			t.Errorf("%s: %v; the configuration lists %q", name, err, field.Tag.Get("doc"))
+		}
+	}
+	if settings.NumField() != len(settingNames) {
+		t.Errorf("%d settings, of which %d can be fixed", settings.NumField(), len(settingNames))
+	}
+}
 
 // What members may choose, and what is refused.
 func TestSetSettings(t *testing.T) {
