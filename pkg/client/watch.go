@@ -209,7 +209,7 @@ var endSentences = map[string]string{
 	proto.EndSilent:   "The camera heard nothing from this computer for half a minute and ended the session.",
 	proto.EndRevoked:  "The right to watch this camera has ended.",
 	proto.EndShutdown: "The camera is shutting down.",
-	proto.EndLight:    "The camera's live light went out, so it shows nothing until it works again.",
+	proto.EndLight:    "The camera's live LED went out, so it shows nothing until it works again.",
 	proto.EndMedia:    "The camera could not send picture and sound any more.",
 	proto.EndPicture:  "The camera gives no picture with which this viewer can start. Look at its status for the reason.",
 }

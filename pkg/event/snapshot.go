@@ -128,7 +128,7 @@ func (e *Events) shine() (off func(), err error) {
 		return func() {}, nil
 	}
 	if err := e.deps.Indicator.On(); err != nil {
-		return nil, fmt.Errorf("switch the live light on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+		return nil, fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
 	}
 	return sync.OnceFunc(e.deps.Indicator.Off), nil
 }

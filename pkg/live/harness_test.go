@@ -82,7 +82,7 @@ func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
 	return newLitRig(t, cfg, camera, nil)
 }
 
-// newLitRig is a rig with a live light, which is looked at all the time.
+// newLitRig is a rig with a live LED, which is looked at all the time.
 func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *rig {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(newTestWriter(t), &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -26,7 +26,7 @@ func (s *Server) switchOn(x *Session) error {
 		return nil
 	}
 	if err := s.deps.Indicator.On(); err != nil {
-		return fmt.Errorf("switch the live light on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+		return fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
 	}
 	x.release = append(x.release, s.deps.Indicator.Off)
 	return nil
@@ -47,7 +47,7 @@ func (s *Server) watchIndicator(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := s.deps.Indicator.Lit(); err != nil {
-			s.log.Error("live light has gone out: ending every session", "error", err)
+			s.log.Error("live LED has gone out: ending every session", "error", err)
 			s.endAll(endReason(proto.EndLight))
 		}
 	}

@@ -44,7 +44,7 @@ func NewIndicator(cfg Config, log *slog.Logger, board *health.Board) (*Indicator
 	if err := cfg.checkLEDs(); err != nil {
 		return nil, err
 	}
-	i := &Indicator{name: cfg.LiveLED, log: log.With("component", "live light"), health: board.Condition("live_led")}
+	i := &Indicator{name: cfg.LiveLED, log: log.With("component", "live LED"), health: board.Condition("live_led")}
 	switch cfg.LiveLED {
 	case noLED:
 		i.health.Set(health.OK, sayNoLED)
@@ -57,7 +57,7 @@ func NewIndicator(cfg Config, log *slog.Logger, board *health.Board) (*Indicator
 }
 
 // String names the component.
-func (i *Indicator) String() string { return "live light" }
+func (i *Indicator) String() string { return "live LED" }
 
 // Run keeps the LED off while no session needs it, and reports faults to health.
 func (i *Indicator) Run(ctx context.Context, ready func()) error {

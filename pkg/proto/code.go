@@ -106,7 +106,7 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeAtDevice:       "Only someone at the camera can do this.",
 	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",
 
-	CodeNoLight:     "The camera's live light does not work, so it shows nothing.",
+	CodeNoLight:     "The camera's live LED does not work, so it shows nothing.",
 	CodeNoSpeaker:   "The camera's speaker does not work, or is muted, so nobody may speak through it. Look at its status for the reason.",
 	CodeNoChime:     "The camera can't announce you, so you may not speak: its chime or its spoken prompts are missing.",
 	CodeTalking:     "Someone else is speaking through the camera. Try again when they have stopped.",

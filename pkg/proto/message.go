@@ -177,7 +177,7 @@ const (
 	EndRevoked  = "right ended"   // the context of the right ended
 	EndShutdown = "shutdown"      // camd is stopping
 	EndMedia    = "media failed"  // DTLS or a write failed
-	EndLight    = "light failed"  // the live light went out, so nothing may be sent
+	EndLight    = "light failed"  // the live LED went out, so nothing may be sent
 	EndPicture  = "no key frame"  // for 10 s no picture came that the viewer could begin with
 )
 

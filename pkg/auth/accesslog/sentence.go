@@ -308,14 +308,14 @@ var reasons = map[string]string{
 	proto.EndRevoked:  "the right to it ended",
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
-	proto.EndLight:    "the camera's live light went out",
+	proto.EndLight:    "the camera's live LED went out",
 	proto.EndPicture:  "no picture could be shown",
 
 	proto.EndIdle:    "nobody spoke for a minute",
 	proto.EndPressed: "someone at the camera ended it",
 	proto.EndSpeaker: "the camera's speaker failed",
 
-	string(proto.CodeNoLight):         "the camera's live light did not work",
+	string(proto.CodeNoLight):         "the camera's live LED did not work",
 	string(proto.CodeNoSpeaker):       "the camera's speaker did not work",
 	string(proto.CodeNoChime):         "the camera could not announce it",
 	string(proto.CodeTalking):         "someone else was speaking",
