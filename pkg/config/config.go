@@ -1,7 +1,7 @@
-// Package config reads camd's one configuration file: TOML, strict, composed of
-// the packages' own Config types. It owns no value of its own but the device's
-// name and paths. It refuses unknown keys and wrong values with the file, the
-// line and what is allowed, all problems at once. Only commands import it.
+// Package config reads camd's one configuration file: strict TOML, composed of the packages'
+// own Config types. Its own values are only the device's name and paths. It refuses unknown
+// keys and wrong values, and reports all of them at once, with the file, the line and what is
+// allowed. Only commands import it.
 package config
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/camd-project/camd/pkg/update"
 )
 
-// Config is the whole file. Field tags: toml is the key, doc the line that the
-// example shows above it, allow the values that are taken.
+// Config is the whole file. Field tags: toml is the key, doc the comment above it in the
+// example, allow the allowed values.
 type Config struct {
 	Device    Device         `toml:"device" doc:"This device."`
 	Capture   capture.Config `toml:"capture" doc:"Picture: V4L2 camera, or a source for tests."`
@@ -32,7 +32,7 @@ type Config struct {
 	Household auth.Household `toml:"household" doc:"Settings until the household changes them, and those that it can't change."`
 }
 
-// Device names the device and its places in the file system.
+// Device configures the name of the device and its paths.
 type Device struct {
 	Name     string `toml:"name" doc:"What members see as this camera's name, until they choose another: 1 to 64 bytes, in one script."`
 	State    string `toml:"state" doc:"Folder of identity, household keys, members and access log."`
@@ -41,12 +41,12 @@ type Device struct {
 	LogLevel string `toml:"log_level" doc:"What is logged to standard error: debug is the most, error the least." allow:"debug|info|warn|error"`
 }
 
-// Setup says by which ways the camera can be set up, beside the local socket.
+// Setup configures how the camera can be set up, besides by the local socket.
 type Setup struct {
 	BLE string `toml:"ble" doc:"Bluetooth LE, by BlueZ: auto takes the first adapter, off none, and hci1, for instance, the one of that name."`
 }
 
-// Default returns the built-in configuration.
+// Default returns the default configuration.
 func Default() Config {
 	return Config{
 		Device:  Device{Name: "camera", State: "/var/lib/camd", TPM: "/dev/tpmrm0", Socket: "/run/camd/camd.sock", LogLevel: "info"},

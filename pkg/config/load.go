@@ -15,14 +15,14 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxFile is far above any real configuration; it keeps a wrong path (a device,
-// a log) from being read whole.
+// maxFile is far above any real configuration, so that a wrong path (a device, a log) is not
+// read completely.
 const maxFile = 1 << 20
 
-// Problem is one thing wrong with a configuration file.
+// Problem is one mistake in a configuration file.
 type Problem struct {
 	File string
-	Line int // from 1; 0 where no line can be named
+	Line int // from 1; 0 if it is unknown
 	Text string
 }
 
@@ -33,7 +33,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
 }
 
-// Error holds everything that is wrong with a file, in the order of its lines.
+// Error holds all mistakes in a file, in the order of their lines.
 type Error struct{ Problems []Problem }
 
 func (e *Error) Error() string {
@@ -83,7 +83,7 @@ func parse(text []byte, into any) []Problem {
 	}
 	d := &document{text: text, schema: reflect.TypeOf(into).Elem(), lines: map[string]int{}, tables: map[string]int{}}
 	d.walk()
-	// Types and syntax are go-toml's to judge; it passes over unknown keys.
+	// go-toml checks types and syntax, but ignores unknown keys.
 	if err := toml.Unmarshal(text, into); err != nil {
 		d.problems = append(d.problems, d.explain(err))
 	} else {
@@ -93,7 +93,7 @@ func parse(text []byte, into any) []Problem {
 	return d.problems
 }
 
-// document is one file on its way through parse.
+// document is the state of parse.
 type document struct {
 	text     []byte
 	schema   reflect.Type
@@ -102,11 +102,11 @@ type document struct {
 	problems []Problem
 }
 
-// walk notes the line of every key and refuses those that the schema lacks.
+// walk notes the line of every key, and reports keys that are not in the schema.
 func (d *document) walk() {
 	var p unstable.Parser
 	p.Reset(d.text)
-	var plain, indexed []string // the table that we are in
+	var plain, indexed []string // the present table
 	for p.NextExpression() {
 		e := p.Expression()
 		switch e.Kind {
@@ -149,7 +149,7 @@ func (d *document) inline(p *unstable.Parser, table *unstable.Node, plain, index
 	}
 }
 
-// known notes a key's line, or the problem that there is no such key.
+// known notes a key's line, or that there is no such key.
 func (d *document) known(plain, indexed []string, line int) bool {
 	_, allowed, ok := find(d.schema, plain)
 	if !ok {
@@ -161,7 +161,7 @@ func (d *document) known(plain, indexed []string, line int) bool {
 	return true
 }
 
-// element gives the path of a table with the number of its array's element in it.
+// element returns the path of a table, with the index of its array element.
 func (d *document) element(table []string, array bool) []string {
 	name := strings.Join(table, ".")
 	if !array {
@@ -180,7 +180,7 @@ func path(e *unstable.Node) []string {
 	return l
 }
 
-// line tells on which line an expression's key stands.
+// line returns the line of an expression's key.
 func (d *document) line(p *unstable.Parser, e *unstable.Node) int {
 	it := e.Key()
 	if !it.Next() {
@@ -189,7 +189,7 @@ func (d *document) line(p *unstable.Parser, e *unstable.Node) int {
 	return p.Shape(it.Node().Raw).Start.Line
 }
 
-// explain turns an error of go-toml into a problem for people.
+// explain returns the problem for an error of go-toml.
 func (d *document) explain(err error) Problem {
 	de := new(toml.DecodeError)
 	if !errors.As(err, &de) {
@@ -219,7 +219,7 @@ func (d *document) source(line int) string {
 	return fmt.Sprintf("%.120s", bytes.TrimSpace(lines[line-1]))
 }
 
-// check holds every value against its allow tag.
+// check checks every value against its allow tag.
 func (d *document) check(prefix string, v reflect.Value) {
 	for _, f := range fields(v.Type()) {
 		p, fv := prefix+f.key, v.Field(f.index)

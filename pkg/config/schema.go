@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// field is one key as the struct tags of the packages' own Config types declare it.
+// field is one key, as the struct tags of a Config type declare it.
 type field struct {
 	key   string // TOML key
 	doc   string // one line for the example file
@@ -17,12 +17,12 @@ type field struct {
 	index int
 }
 
-// fields lists the keys of one table.
+// fields returns the keys of one table.
 func fields(t reflect.Type) []field {
 	var l []field
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Tag.Get("toml") == "-" { // what no file says
+		if f.Tag.Get("toml") == "-" { // not in files
 			continue
 		}
 		l = append(l, field{
@@ -32,7 +32,7 @@ func fields(t reflect.Type) []field {
 	return l
 }
 
-// find walks a dotted path of keys, array elements included.
+// find follows a dotted path of keys and array elements.
 func find(t reflect.Type, path []string) (field, []string, bool) {
 	l := fields(t)
 	i := slices.IndexFunc(l, func(f field) bool { return f.key == path[0] })
@@ -60,7 +60,7 @@ func keys(l []field) []string {
 	return names
 }
 
-// allowed says in words which values the key takes.
+// allowed describes the values that the key takes.
 func (f field) allowed() string {
 	switch f.typ.Kind() {
 	case reflect.Bool:
@@ -115,7 +115,7 @@ func (f field) accepts(v reflect.Value) bool {
 	return true
 }
 
-// bounds panics on a wrong tag: that is a fault of the program, found by any test.
+// bounds panics on a wrong tag, which is a mistake in the program that any test finds.
 func (f field) bounds() (low, high float64) {
 	a, b, _ := strings.Cut(f.allow, "..")
 	low, errLow := strconv.ParseFloat(a, 64)

@@ -1,9 +1,8 @@
-// Package foreign makes text fit to be shown that somebody else wrote: the names of
-// certificates, devices, cards and files, and what brokers, cameras and libraries say.
-// Such text can hold what acts on a terminal, ends a line, turns the order of what is
-// read, or fills a screen. It becomes harmless at the few places through which text
-// leaves: health.Condition.Set, the log, and the output of the commands. What is a name
-// in a sentence is quoted there.
+// Package foreign makes text harmless that somebody else wrote: the names of certificates,
+// devices, cards and files, and messages of brokers, cameras and libraries. Such text can
+// control a terminal, end a line, change the reading order, or fill a screen. It is made
+// harmless at the few places where text leaves: health.Condition.Set, the log, and the output
+// of the commands. Names in sentences are quoted there.
 package foreign
 
 import (
@@ -15,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds, in bytes of what is returned, beside the mark of what is missing.
+// Bounds of the returned text in bytes, without the mark of what is missing.
 const (
 	MaxLine = 1000
 	MaxName = 100
@@ -23,19 +22,18 @@ const (
 
 const missing = "…"
 
-// Line returns s as one line of at most MaxLine bytes that can do nothing but be read.
-// What is not printable is escaped as in JSON, invalid UTF-8 as \xff.
+// Line returns s as one harmless line of at most MaxLine bytes. Unprintable characters are
+// escaped as in JSON, invalid UTF-8 as \xff.
 func Line(s string) string { return harmless(s, "", MaxLine) }
 
-// Name returns s as Line does, in quotation marks, and with at most MaxName bytes
-// between them.
+// Name returns s as Line does, in quotation marks, with at most MaxName bytes between them.
 func Name(s string) string {
 	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s[:min(len(s), 2*MaxName)])
 	return `"` + harmless(s, "", MaxName) + `"`
 }
 
-// Screen returns a writer that makes harmless what is written, line ends and tabs
-// aside. A character must not be split over two writes. What is JSON stays JSON.
+// Screen returns a writer that makes text harmless but keeps line ends and tabs. A character
+// must not be split over two writes. JSON stays JSON.
 func Screen(w io.Writer) io.Writer { return screen{w} }
 
 type screen struct{ w io.Writer }
@@ -47,11 +45,11 @@ func (s screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Unwrap returns what it writes to.
+// Unwrap returns the underlying writer.
 func (s screen) Unwrap() io.Writer { return s.w }
 
-// harmless escapes what is not printable, but for the characters in except, and cuts
-// what is longer than limit.
+// harmless escapes unprintable characters, except those in except, and cuts the text at
+// limit.
 func harmless(s, except string, limit int) string {
 	var b strings.Builder
 	for i, n := 0, 0; i < len(s); i += n {

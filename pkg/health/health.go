@@ -1,6 +1,6 @@
-// Package health keeps the named conditions of camd's parts: what works, what
-// doesn't, why, and since when. It owns the only list of them, which the status
-// answer and `camd status` read. Setting a condition never blocks.
+// Package health keeps the named conditions of camd's parts: what works, what does not, why,
+// and since when. It owns the only list of them, which the status answer and `camd status`
+// read. Setting a condition never blocks.
 package health
 
 import (
@@ -13,18 +13,18 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// State is how a part is.
+// State is the state of a part.
 type State string
 
 // The states, from good to bad.
 const (
 	OK       State = "ok"       // works
 	Starting State = "starting" // not yet known
-	Degraded State = "degraded" // works with a loss that Reason names
-	Failed   State = "failed"   // does not work; it is being tried again
+	Degraded State = "degraded" // works in part; Reason says what is missing
+	Failed   State = "failed"   // does not work; it is tried again
 )
 
-// Status is one part's condition at a moment.
+// Status is the condition of one part.
 type Status struct {
 	Name   string
 	State  State
@@ -32,7 +32,7 @@ type Status struct {
 	Since  time.Time
 }
 
-// Board holds the conditions of one daemon.
+// Board holds the conditions of one daemon. It is safe for concurrent use.
 type Board struct {
 	log *slog.Logger
 
@@ -40,16 +40,16 @@ type Board struct {
 	parts []*Condition
 }
 
-// NewBoard makes an empty board. Each change of a condition is logged once.
+// NewBoard returns an empty board. Each change of a condition is logged once.
 func NewBoard(log *slog.Logger) *Board { return &Board{log: log} }
 
-// Condition is one part's place on the board.
+// Condition is the condition of one part on the board.
 type Condition struct {
 	board  *Board
 	status Status // guarded by board.mu
 }
 
-// Condition adds a part, in state Starting.
+// Condition adds a part in state Starting.
 func (b *Board) Condition(name string) *Condition {
 	c := &Condition{board: b, status: Status{Name: name, State: Starting, Since: time.Now()}}
 	b.mu.Lock()
@@ -58,9 +58,8 @@ func (b *Board) Condition(name string) *Condition {
 	return c
 }
 
-// Set puts the part in a state. reason is a sentence that a person can act on; what
-// others wrote in it becomes harmless here.
-// Setting what is already set changes nothing, Since included.
+// Set sets the state of the part. reason is a sentence that a person can act on; foreign text
+// in it is made harmless here. Setting the same again changes nothing, not even Since.
 func (c *Condition) Set(s State, reason string) {
 	b := c.board
 	reason = foreign.Line(reason)
@@ -80,14 +79,14 @@ func (c *Condition) Set(s State, reason string) {
 	log("condition changed", "part", c.status.Name, "state", string(s), "reason", reason)
 }
 
-// Status reads the part's condition.
+// Status returns the part's status.
 func (c *Condition) Status() Status {
 	c.board.mu.Lock()
 	defer c.board.mu.Unlock()
 	return c.status
 }
 
-// Snapshot lists every condition by name.
+// Snapshot returns the status of every part, sorted by name.
 func (b *Board) Snapshot() []Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,7 +1,7 @@
-// Package logging keeps camd's log from ever holding camd up or ending it. Lines wait
-// in a bounded queue that one goroutine writes to standard error; what does not fit is
-// dropped, counted, and reported in a line. The last lines are kept in RAM, for who
-// looks at a camd that runs. It owns the writer, the level and that goroutine.
+// Package logging writes camd's log in a way that can never block or end camd. Lines wait in
+// a bounded queue, which one goroutine writes to standard error; lines that do not fit are
+// dropped, counted, and reported in a line. The last lines are kept in memory, for people who
+// inspect a running camd. It owns the writer, the level and that goroutine.
 package logging
 
 import (
@@ -16,16 +16,16 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// Bounds; lines unless told otherwise.
+// Bounds, in lines unless said otherwise.
 const (
-	queueLines    = 512     // that wait to be written
-	recentLines   = 256     // that are kept
-	followerLines = 256     // that wait for one follower
+	queueLines    = 512     // waiting to be written
+	recentLines   = 256     // kept
+	followerLines = 256     // waiting for one follower
 	maxLine       = 8 << 10 // bytes
 )
 
-// Log is one daemon's log. It is an io.Writer that takes one line at each Write, never
-// blocks, and never fails: it can stand for standard error.
+// Log is the log of one daemon. It is an io.Writer that takes one line in each Write, never
+// blocks and never fails, so it can replace standard error. It is safe for concurrent use.
 type Log struct {
 	level   slog.LevelVar
 	logger  *slog.Logger
@@ -35,12 +35,12 @@ type Log struct {
 	mu        sync.Mutex
 	queue     chan []byte
 	closed    bool
-	dropped   int      // that were not reported yet
+	dropped   int      // lines, not reported yet
 	recent    [][]byte // the last ones, oldest first
 	followers map[chan []byte]struct{}
 }
 
-// New makes a log that writes to out, and starts its goroutine, which Close ends.
+// New returns a log that writes to out, and starts its goroutine, which Close ends.
 func New(out io.Writer) *Log {
 	l := &Log{out: out, written: make(chan struct{}), queue: make(chan []byte, queueLines), followers: map[chan []byte]struct{}{}}
 	l.logger = slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: &l.level, ReplaceAttr: bounded}))
@@ -48,7 +48,7 @@ func New(out io.Writer) *Log {
 	return l
 }
 
-// bounded cuts what others wrote to a bearable length; the handler quotes it.
+// bounded shortens long text, which others may have written; the handler quotes it.
 func bounded(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value.Resolve(); v.Kind() {
 	case slog.KindString:
@@ -59,10 +59,10 @@ func bounded(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Logger is what writes to the log.
+// Logger returns the logger that writes to the log.
 func (l *Log) Logger() *slog.Logger { return l.logger }
 
-// SetLevel sets the level from which on lines are logged: debug, info, warn or error.
+// SetLevel sets the lowest level that is logged: debug, info, warn or error.
 func (l *Log) SetLevel(name string) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(name)); err != nil {
@@ -72,7 +72,7 @@ func (l *Log) SetLevel(name string) error {
 	return nil
 }
 
-// Write takes a line.
+// Write implements io.Writer.
 func (l *Log) Write(line []byte) (int, error) {
 	kept := bytes.Clone(line)
 	if len(line) > maxLine {
@@ -87,7 +87,7 @@ func (l *Log) Write(line []byte) (int, error) {
 	for f := range l.followers {
 		select {
 		case f <- kept:
-		default: // it is told of the gap by the lines' times; the log goes on
+		default: // the follower misses a line, which shows in the times
 		}
 	}
 	if l.closed {
@@ -101,7 +101,7 @@ func (l *Log) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// write writes until the queue is closed. A reader that has gone costs its lines only.
+// write writes until the queue is closed. If writing fails, only those lines are lost.
 func (l *Log) write() {
 	defer close(l.written)
 	report := slog.New(slog.NewTextHandler(l.out, nil))
@@ -124,8 +124,8 @@ func (l *Log) takeDropped() int {
 	return n
 }
 
-// Close waits until all is written, but no longer than patience. What is logged
-// afterwards is not written any more.
+// Close waits until everything is written, but not longer than patience. Later lines are not
+// written.
 func (l *Log) Close(patience time.Duration) {
 	l.mu.Lock()
 	if !l.closed {
@@ -148,8 +148,7 @@ func (l *Log) Recent(w io.Writer) error {
 	return err
 }
 
-// Follow writes the last lines to w, and then what is logged from now on, until ctx
-// ends or w fails.
+// Follow writes the last lines to w, and then new lines until ctx ends or w fails.
 func (l *Log) Follow(ctx context.Context, w io.Writer) error {
 	f := make(chan []byte, followerLines)
 	l.mu.Lock()

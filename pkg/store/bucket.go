@@ -9,7 +9,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Tx is one transaction. It is good only until the function it was given to returns.
+// Tx is a transaction. It must not be used after the function that got it has returned.
 type Tx struct {
 	bolt   *bolt.Tx
 	sealer *Sealer
@@ -20,20 +20,20 @@ func (db *DB) View(f func(*Tx) error) error {
 	return db.bolt.View(func(b *bolt.Tx) error { return f(&Tx{b, db.sealer}) })
 }
 
-// Update runs f in a transaction that is durable (fsync) when Update returns
-// nil, and has changed nothing when it returns an error.
+// Update runs f in a transaction. If Update returns nil, the transaction is durable (fsync);
+// if it returns an error, nothing has changed.
 func (db *DB) Update(f func(*Tx) error) error {
 	return db.bolt.Update(func(b *bolt.Tx) error { return f(&Tx{b, db.sealer}) })
 }
 
-// Bucket names a bucket and says whether its values are sealed. Buckets are
-// declared once, as package variables, so that none is ever read both ways.
+// Bucket names a bucket and says whether its values are sealed. Buckets are declared once, as
+// package variables, so that none is ever read in both ways.
 type Bucket struct {
 	name   string
 	sealed bool
 }
 
-// Plain declares a bucket whose values lie as they are.
+// Plain declares a bucket whose values are not sealed.
 func Plain(name string) Bucket { return Bucket{name: name} }
 
 // Sealed declares a bucket whose values are sealed; its keys are not.
@@ -52,13 +52,13 @@ func (b Bucket) Get(tx *Tx, key string) ([]byte, error) {
 	return b.open(tx, key, v)
 }
 
-// Put sets the value of key. The bucket is made when it is missing.
+// Put sets the value of key. It creates the bucket if it is missing.
 func (b Bucket) Put(tx *Tx, key string, value []byte) error {
 	return b.put(tx, key, value, bolt.DefaultFillPercent)
 }
 
-// Append is Put for a key above all others of its bucket. Pages are left full:
-// nothing will come in between, where Put leaves half of each for that.
+// Append is Put for a key above all others of its bucket. It fills pages completely, because
+// nothing will be inserted between; Put leaves half of each free for that.
 func (b Bucket) Append(tx *Tx, key string, value []byte) error {
 	return b.put(tx, key, value, 1)
 }
@@ -78,7 +78,7 @@ func (b Bucket) put(tx *Tx, key string, value []byte, fill float64) error {
 	return nil
 }
 
-// Drop removes the whole bucket. Removing what is not there succeeds.
+// Drop removes the whole bucket. It is no error if there is none.
 func (b Bucket) Drop(tx *Tx) error {
 	if err := tx.bolt.DeleteBucket([]byte(b.name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 		return fmt.Errorf("drop %s: %w", b.name, err)
@@ -86,7 +86,7 @@ func (b Bucket) Drop(tx *Tx) error {
 	return nil
 }
 
-// Delete removes key. Removing what is not there succeeds.
+// Delete removes key. It is no error if there is none.
 func (b Bucket) Delete(tx *Tx, key string) error {
 	raw := tx.bolt.Bucket([]byte(b.name))
 	if raw == nil {
@@ -101,9 +101,8 @@ func (b Bucket) Delete(tx *Tx, key string) error {
 // ErrStop ends ForEach early without an error.
 var ErrStop = errors.New("stop")
 
-// ForEach calls f with each key from the first one not below from, in order of
-// bytes, with copies of its value, until f returns an error. The bucket must not
-// be changed meanwhile.
+// ForEach calls f with each key that is not below from, in byte order, and a copy of its
+// value, until f returns an error. The bucket must not be changed meanwhile.
 func (b Bucket) ForEach(tx *Tx, from string, f func(key string, value []byte) error) error {
 	raw := tx.bolt.Bucket([]byte(b.name))
 	if raw == nil {
@@ -149,7 +148,7 @@ func (b Bucket) open(tx *Tx, key string, raw []byte) ([]byte, error) {
 	return v, nil
 }
 
-// Number reads a number that PutNumber stored; 0 if there is none.
+// Number returns a number that PutNumber stored, or 0 if there is none.
 func (b Bucket) Number(tx *Tx, key string) (uint64, error) {
 	v, err := b.Get(tx, key)
 	switch {
@@ -168,10 +167,10 @@ func (b Bucket) PutNumber(tx *Tx, key string, n uint64) error {
 	return b.Put(tx, key, binary.BigEndian.AppendUint64(nil, n))
 }
 
-// Key64 is n as a key that sorts by number: eight bytes, big-endian.
+// Key64 returns n as a key that sorts by number: eight bytes, big-endian.
 func Key64(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 
-// Parse64 reads what Key64 made.
+// Parse64 parses a key of Key64.
 func Parse64(key string) (uint64, error) {
 	if len(key) != 8 {
 		return 0, fmt.Errorf("read a number of %d bytes: %w", len(key), ErrDamaged)

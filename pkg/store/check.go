@@ -20,14 +20,14 @@ const (
 	ExitDamaged = 3
 )
 
-// checkTimeout bounds the child. A store of 64 MiB takes well below a second
-// from a slow SD card's cache and a few seconds without.
+// checkTimeout bounds the child. A store of 64 MiB takes less than a second from the cache of
+// a slow SD card, and a few seconds without.
 const checkTimeout = 60 * time.Second
 
-// CheckFile is what the checking child runs: it reads every page of the file and
-// returns nil, an error that is ErrDamaged, or any other error when it can't
-// tell. It first walks the structure itself with bounded reads, because bbolt
-// trusts what it finds in a page, then lets bbolt check.
+// CheckFile checks a file, in the checking child. It reads every page and returns nil, an
+// error that is ErrDamaged, or any other error if it does not know. First it walks the
+// structure itself with bounded reads, because bbolt trusts what is in a page; then bbolt
+// checks it.
 func CheckFile(path string) error {
 	info, err := os.Stat(path) // first: a pipe would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
@@ -71,7 +71,7 @@ func boltCheck(path string) (err error) {
 	})
 }
 
-// ExitCode is the code with which the child tells its parent CheckFile's result.
+// ExitCode returns the exit code of the child for CheckFile's result.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:
@@ -83,9 +83,9 @@ func ExitCode(err error) int {
 	}
 }
 
-// ChildCheck makes a Config.Check that runs `exe args… path` as a child, which
-// calls CheckFile and exits with ExitCode. A child that was killed, crashed or
-// took too long has judged nothing.
+// ChildCheck returns a Config.Check that runs `exe args… path` as a child, which calls
+// CheckFile and exits with ExitCode. If the child is killed, crashes or takes too long, the
+// state of the file is unknown.
 func ChildCheck(exe string, args ...string) func(context.Context, string) error {
 	return func(ctx context.Context, path string) error {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -109,7 +109,7 @@ func ChildCheck(exe string, args ...string) func(context.Context, string) error 
 	}
 }
 
-// firstBytes keeps the beginning of what a child says; a crash says a lot.
+// firstBytes keeps the beginning of a child's output; a crash prints much.
 type firstBytes struct{ b []byte }
 
 const maxSaid = 512

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// WriteFile writes a small file of mode 0600 so that a power cut leaves the old
-// content or the new, never a mix: a temporary file beside it, fsync, rename,
-// fsync of the folder.
+// WriteFile writes a small file with mode 0600. After a power cut the file has the old or the
+// new content, never a mix: WriteFile writes a temporary file, syncs it, renames it, and syncs
+// the folder.
 func WriteFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -32,9 +32,9 @@ func WriteFile(path string, data []byte) error {
 // maxSmall bounds what ReadFile reads, in bytes.
 const maxSmall = 4 << 20
 
-// ReadFile reads a file that WriteFile wrote. Errors: ErrMissing; ErrDamaged for what
-// can't be such a file, such as a folder in its place; or what the system said, which
-// is no judgement of the file.
+// ReadFile reads a file that WriteFile wrote. The error is ErrMissing, ErrDamaged if it can't
+// be such a file, for example a folder, or an error of the system, after which the state of
+// the file is unknown.
 func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path) // first: a pipe would wait for its writer
 	switch {
@@ -54,8 +54,7 @@ func ReadFile(path string) ([]byte, error) {
 	return b, nil
 }
 
-// Bare is an error of the system without the file's name, where that is a temporary one
-// that nobody knows.
+// Bare returns an error of the system without the file's name, for temporary files.
 func Bare(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -77,7 +76,7 @@ func fillFile(f *os.File, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// SyncDir makes what was renamed, made or removed in a folder durable.
+// SyncDir makes changes in a folder durable.
 func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -89,9 +88,9 @@ func SyncDir(path string) error {
 	return nil
 }
 
-// WriteDir makes folder path, mode 0700, with all of files (name to content) or
-// not at all: it is filled under a temporary name and renamed. An existing
-// folder that is not empty makes it fail.
+// WriteDir creates the folder path, mode 0700, with all files (name to content) or not at
+// all: it is filled under a temporary name and renamed. It fails if there is a folder that is
+// not empty.
 func WriteDir(path string, files map[string][]byte) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 const sealKeyLen = 32 // AES-256
 
 // Sealer seals values with AES-256-GCM (NIST SP 800-38D) under a random 96-bit
-// nonce. The additional data are bucket and key, each after its length, so that
-// a sealed value opens only in its own place. docs/protocol.md 11.3.
+// nonce. The additional data are bucket and key, each after its length, so that a sealed
+// value can be opened only at its own place. docs/protocol.md 11.3.
 type Sealer struct{ aead cipher.AEAD }
 
 // String hides the key.
@@ -36,10 +36,9 @@ func ReadSealer(path string) (*Sealer, error) {
 	return NewSealer(key)
 }
 
-// LoadSealer is ReadSealer, and makes a key where there is none or a damaged one: what
-// was sealed with that one opens no more, which is damage where it is found. A file
-// that is made is never written again, so that a reset overwrites the very blocks that
-// hold the key.
+// LoadSealer is ReadSealer, but makes a key if there is none or a damaged one. Values that
+// were sealed with a damaged one can't be opened any more, which counts as damage. The file is
+// never written again, so that a reset overwrites the blocks that hold the key.
 func LoadSealer(path string) (*Sealer, error) {
 	s, err := ReadSealer(path)
 	switch {
@@ -58,7 +57,7 @@ func LoadSealer(path string) (*Sealer, error) {
 	return NewSealer(key)
 }
 
-// NewSealer makes a sealer from a key of 32 bytes.
+// NewSealer returns a sealer with a key of 32 bytes.
 func NewSealer(key []byte) (*Sealer, error) {
 	if len(key) != sealKeyLen {
 		return nil, fmt.Errorf("make a sealer: a key of %d bytes, not %d", len(key), sealKeyLen)
@@ -74,7 +73,7 @@ func NewSealer(key []byte) (*Sealer, error) {
 	return &Sealer{aead: aead}, nil
 }
 
-// Seal returns nonce and sealed value for one place.
+// Seal returns the nonce and the sealed value for one place.
 func (s *Sealer) Seal(bucket, key string, value []byte) []byte {
 	nonce := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(value)+s.aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails since Go 1.24

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// Shred overwrites a regular file where it lies, syncs, and removes it. A file that is
-// not there is no error; anything but a regular file is left alone. What a flash
-// translation layer keeps of the old blocks is beyond it.
+// Shred overwrites a regular file in place, syncs it, and removes it. It is no error if there
+// is no file; anything but a regular file is left alone. A flash translation layer may keep
+// old blocks all the same.
 func Shred(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {

@@ -15,24 +15,24 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Schema is the version of what lies in the files. docs/protocol.md 11.2.
+// Schema is the version of the content of the files. docs/protocol.md 11.2.
 const Schema = 1
 
 // Config says which file to open and how.
 type Config struct {
 	Path     string
-	Sealer   *Sealer // nil where no bucket is sealed
-	MaxBytes int     // the file never grows beyond; 0: no bound
-	// Buckets are all that the file can have, beside the one that each has. A name
-	// that is not among them is damage: what lies there would be missed silently.
-	// Nil where the names are not known beforehand.
+	Sealer   *Sealer // nil if no bucket is sealed
+	MaxBytes int     // the largest size of the file; 0: no bound
+	// Buckets are all buckets that the file can have, beside the one that every file has.
+	// Any other is damage, because its content would be missed silently. Nil if the names
+	// are not known beforehand.
 	Buckets []Bucket
-	// Check judges the file before this process touches it: nil, ErrDamaged, or
-	// any other error when it can't tell. ChildCheck makes the real one.
+	// Check checks the file before this process opens it. It returns nil, ErrDamaged, or
+	// any other error if it does not know; see ChildCheck.
 	Check func(ctx context.Context, path string) error
 }
 
-// DB is one open file.
+// DB is an open file. It is safe for concurrent use.
 type DB struct {
 	path   string
 	sealer *Sealer
@@ -44,8 +44,8 @@ var meta = Plain("meta")
 
 const keySchema = "schema"
 
-// growth is by how much a file of more than that grows. bbolt's own 16 MiB would
-// leave as much of MaxBytes unused.
+// growth is the step by which larger files grow. bbolt's own 16 MiB would leave as much of
+// MaxBytes unused.
 const growth = 1 << 20
 
 func options(maxBytes int) *bolt.Options {
@@ -58,8 +58,8 @@ func options(maxBytes int) *bolt.Options {
 	}
 }
 
-// Open opens a file that exists, after its check. Errors: ErrMissing,
-// ErrDamaged, ErrLocked, ErrNewer, or what the check or the system said.
+// Open checks and opens an existing file. The error is ErrMissing, ErrDamaged, ErrLocked,
+// ErrNewer, or one of the check or the system.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", c.Path, ErrMissing)
@@ -91,7 +91,7 @@ func open(c Config) (*DB, error) {
 	return &DB{path: c.Path, sealer: c.Sealer, bolt: b}, nil
 }
 
-// judge looks at what bbolt's own check can't know.
+// judge checks what bbolt's own check can't know.
 func (c Config) judge(tx *Tx) error {
 	if err := checkSchema(tx); err != nil || c.Buckets == nil {
 		return err
@@ -117,9 +117,8 @@ func checkSchema(tx *Tx) error {
 	return fmt.Errorf("read schema: %w", ErrDamaged)
 }
 
-// Create makes a file that does not exist yet and runs first in its first
-// transaction. The file appears whole or not at all: a power cut during its
-// making can't be mistaken for damage later.
+// Create creates a new file and runs first in its first transaction. The file appears whole
+// or not at all, so that a power cut meanwhile can't look like damage later.
 func Create(c Config, first func(*Tx) error) (*DB, error) {
 	fresh := c
 	fresh.Path = c.Path + ".new"
@@ -156,10 +155,10 @@ func fill(c Config, first func(*Tx) error) error {
 	return errors.Join(err, db.Close())
 }
 
-// Path is the file's path.
+// Path returns the file's path.
 func (db *DB) Path() string { return db.path }
 
-// Close ends the use of the file. It waits for transactions under way.
+// Close closes the file. It waits for running transactions.
 func (db *DB) Close() error {
 	if err := db.bolt.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", db.path, err)
@@ -167,9 +166,8 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// SetAside renames a damaged file to <path>.bad for later study and returns that
-// path. An older one is replaced: one is enough to study, and each can be as
-// large as the store.
+// SetAside renames a damaged file to <path>.bad, for later study, and returns that path. It
+// replaces an older one, because each can be as large as the store.
 func SetAside(path string) (string, error) {
 	bad := path + ".bad"
 	if err := Shred(bad); err != nil {

@@ -49,8 +49,8 @@ type walker struct {
 	seen []bool // by page: reachable or free
 }
 
-// walkFile judges a file by its structure alone. An error of r is returned as it
-// is, so that a failing disk is never taken for damage.
+// walkFile checks the structure of a file. It returns an error of r unchanged, so that a
+// failing disk is never taken for damage.
 func walkFile(r io.ReaderAt, size int64) error {
 	m, err := readMeta(r, size)
 	if err != nil {
@@ -75,8 +75,8 @@ func walkFile(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// readMeta finds the newest valid meta. The first tells the page size; when it
-// is torn, the second lies at one of the page sizes that there can be.
+// readMeta returns the newest valid meta page. The first one has the page size; if it is torn,
+// the second is at one of the possible page sizes.
 func readMeta(r io.ReaderAt, size int64) (metaPage, error) {
 	var best metaPage
 	for at := int64(0); at <= 64<<10 && at+pageHeader+metaSize <= size; at = max(1024, 2*at) {
@@ -108,7 +108,7 @@ func parseMeta(b []byte) (metaPage, bool) {
 	return m, ok
 }
 
-// readAt reads n bytes. The end of the file within them is damage.
+// readAt reads n bytes. If the file ends before, it is damaged.
 func readAt(r io.ReaderAt, at int64, n int) ([]byte, error) {
 	b := make([]byte, n)
 	got, err := r.ReadAt(b, at)

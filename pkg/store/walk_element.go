@@ -10,10 +10,9 @@ type element struct {
 	key, value []byte // value: leaf only
 }
 
-// elements reads the entries of a page and proves that they lie within it as bbolt
-// writes them, each behind the one before and zeros behind the last, and that the
-// keys rise from low (included) to high (excluded). So a count that is too small is
-// found: what it hides would be missed silently.
+// elements reads the entries of a page. It checks that they are as bbolt writes them, one
+// after the other and zeros after the last, and that the keys rise from low (included) to high
+// (excluded). This also finds a count that is too small, which would hide entries silently.
 func elements(p []byte, low, high []byte) ([]element, error) {
 	isLeaf := order.Uint16(p[8:]) == flagLeaf
 	n := int(order.Uint16(p[10:]))

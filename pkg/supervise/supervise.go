@@ -1,7 +1,7 @@
-// Package supervise runs the parts of the daemon under one context: it starts
-// them all, restarts those that may fail with a growing, jittered pause, ends the
-// daemon when one that must not fail does, and returns when every one has.
-// It never recovers a panic: a crash is reported and the init system restarts camd.
+// Package supervise runs the parts of the daemon under one context. It starts all of them,
+// restarts optional ones that fail, with growing and jittered pauses, ends the daemon if a
+// required one fails, and returns when all have returned. It never recovers from a panic: the
+// init system restarts camd after a crash.
 package supervise
 
 import (
@@ -15,15 +15,15 @@ import (
 	"github.com/camd-project/camd/pkg/backoff"
 )
 
-// Component is a part of the daemon with a life of its own.
+// Component is a part of the daemon that runs for itself.
 type Component interface {
 	fmt.Stringer
-	// Run blocks. It calls ready once it serves, and returns after ctx ends,
-	// having joined every goroutine that it started.
+	// Run calls ready when it serves, and returns after ctx has ended, when every
+	// goroutine that it has started has ended.
 	Run(ctx context.Context, ready func()) error
 }
 
-// Part says how a component is kept running.
+// Part is a component and how it is kept running.
 type Part struct {
 	Component
 	Required bool // its failure ends the daemon; otherwise it is restarted
@@ -35,12 +35,12 @@ const (
 	maxPause   = time.Minute
 )
 
-// ErrEnded is the failure of a required part that returned without an error
-// though its context had not ended.
+// ErrEnded is the error of a part that returned without an error before its context had
+// ended.
 var ErrEnded = errors.New("ended by itself")
 
-// Run runs every part until ctx ends or a required one fails, and returns that
-// part's error or nil. allReady is called once, when each part has called its ready.
+// Run runs every part until ctx ends or a required part fails. It returns the error of that
+// part, or nil. It calls allReady once, when each part has called its ready.
 func Run(ctx context.Context, log *slog.Logger, allReady func(), parts ...Part) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -68,7 +68,7 @@ func Run(ctx context.Context, log *slog.Logger, allReady func(), parts ...Part) 
 	return nil
 }
 
-// keep runs one part; it returns an error only for a required part that failed.
+// keep runs one part. It returns an error only if a required part has failed.
 func keep(ctx context.Context, log *slog.Logger, p Part, ready func()) error {
 	pause := backoff.Backoff{First: firstPause, Max: maxPause}
 	for {

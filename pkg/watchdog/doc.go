@@ -1,10 +1,9 @@
-// Package watchdog tells the service manager, systemd, that camd serves, that it stops,
-// and that it still goes on. It owns nothing but that one way out (sd_notify(3)).
+// Package watchdog tells the service manager, systemd, that camd has started, that it is
+// stopping, and that it is alive (sd_notify(3)).
 //
-// What counts as going on is progress: each required part has to answer, out of the loop
-// in which it does its work, each time before the watchdog is fed. A part that waits for
-// something on purpose answers while it waits; one that hangs does not, nor does one that
-// waits for a lock that nobody gives back. No timer feeds the watchdog by itself. Parts
-// that others can hold up, such as the link to the broker, are not asked, so that nobody
-// out there can bring about a restart.
+// Alive means progress: before the watchdog is fed, each required part must answer from the
+// loop in which it does its work. A part that waits on purpose answers while it waits. A part
+// that hangs does not, and neither does one that waits for a lock that is never released. No
+// timer feeds the watchdog by itself. Parts that others can delay, such as the link to the
+// broker, are not asked, so that nobody outside can cause a restart.
 package watchdog

@@ -2,15 +2,14 @@ package watchdog
 
 import "context"
 
-// Loop is how a part shows that its loop turns. The loop receives from it in the select
-// in which it waits for its work, and calls what it gets.
+// Loop shows that a part's loop runs. The loop receives from it in the select in which it
+// waits for work, and calls the function that it gets.
 type Loop chan func()
 
-// NewLoop makes one. A part that is not running does not answer.
+// NewLoop returns a Loop. A part that does not run does not answer.
 func NewLoop() Loop { return make(Loop) }
 
-// Turn returns nil when the loop has come round and called what it got, else the error of
-// ctx.
+// Turn returns nil when the loop has called the function that it got, or the error of ctx.
 func (l Loop) Turn(ctx context.Context) error {
 	turned := make(chan struct{})
 	select {

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// Manager is the service manager that camd was started by. Without one, nothing is told
-// to anybody.
+// Manager is the service manager that has started camd. If there is none, its methods do
+// nothing.
 type Manager struct {
 	socket string        // empty: there is none
-	every  time.Duration // how often it wants to be fed at least; 0: never
+	every  time.Duration // the longest time between two feedings; 0: none is needed
 	log    *slog.Logger
 	once   sync.Once // over ready
 }
 
-// New reads what the service manager has put into the environment: NOTIFY_SOCKET,
-// WATCHDOG_USEC and WATCHDOG_PID (sd_notify(3), sd_watchdog_enabled(3)).
+// New reads the variables that the service manager has set: NOTIFY_SOCKET, WATCHDOG_USEC and
+// WATCHDOG_PID (sd_notify(3), sd_watchdog_enabled(3)).
 func New(getenv func(string) string, pid int, log *slog.Logger) (*Manager, error) {
 	m := &Manager{socket: getenv("NOTIFY_SOCKET"), log: log.With("component", "watchdog")}
 	if m.socket == "" {
@@ -43,13 +43,14 @@ func New(getenv func(string) string, pid int, log *slog.Logger) (*Manager, error
 	return m, nil
 }
 
-// patience is for a service manager that does not read what it is told.
+// patience bounds the wait for a service manager that does not read.
 const patience = time.Second
 
-// Stopping says that camd stops. From then on nothing is to be fed.
+// Stopping tells the service manager that camd is stopping. The watchdog needs no feeding
+// after that.
 func (m *Manager) Stopping() { m.tell("STOPPING=1", "STATUS=Stopping.") }
 
-// tell sends one datagram. A service manager that does not take it is no reason to stop.
+// tell sends one datagram. camd goes on even if the service manager does not take it.
 func (m *Manager) tell(lines ...string) {
 	if m.socket == "" {
 		return
@@ -66,27 +67,26 @@ func (m *Manager) tell(lines ...string) {
 	}
 }
 
-// Part is a required part of camd. Turn returns nil when its loop has come round.
+// Part is a required part of camd; see Loop.Turn.
 type Part interface {
 	fmt.Stringer
 	Turn(ctx context.Context) error
 }
 
-// Watch is the component that feeds the watchdog as long as its parts go on.
+// Watch is the component that feeds the watchdog while its parts make progress.
 type Watch struct {
 	manager *Manager
 	parts   []Part
 }
 
-// Watch makes the component that looks after these parts.
+// Watch returns the component that watches these parts.
 func (m *Manager) Watch(parts ...Part) *Watch { return &Watch{m, parts} }
 
 // String names the component.
 func (*Watch) String() string { return "watchdog" }
 
-// Run tells the service manager that camd serves when each part has answered once, and
-// from then on feeds the watchdog at half its time, each time once each part has answered
-// again.
+// Run tells the service manager that camd has started when each part has answered once. Then
+// it feeds the watchdog at half its time, after each part has answered again.
 func (w *Watch) Run(ctx context.Context, ready func()) error {
 	ready()
 	for {
@@ -107,8 +107,7 @@ func (w *Watch) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// turn waits until the loop of each part has come round. Until then nothing is fed, and
-// those that hang are named.
+// turn waits until each part has answered. It logs the names of those that hang.
 func (w *Watch) turn(ctx context.Context) error {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
