@@ -15,25 +15,25 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Keeper is where the certificate and its key lie.
+// Keeper stores the certificate and its key.
 type Keeper interface {
 	Load() (tls.Certificate, error)
 	Writable() error            // nil, or an ErrFixed
 	Keep(tls.Certificate) error // durable; a power cut leaves the old one or the new one
 }
 
-// Broker is the connection for which the certificate is shown.
+// Broker is the connection that uses the certificate.
 type Broker interface {
-	// Try connects with another certificate, and leaves the session that there is alone.
+	// Try connects with another certificate, beside the present session.
 	Try(ctx context.Context, cert tls.Certificate) error
-	// Take shows it from now on.
+	// Take uses it from now on.
 	Take(cert tls.Certificate) error
 }
 
-// Journal is the access log.
+// Journal logs a change of the certificate.
 type Journal interface {
-	Taken(until time.Time) error // durable before the certificate is kept
-	NotTaken()                   // it was not kept after all
+	Taken(until time.Time) error // durable before the certificate is stored
+	NotTaken()                   // it was not stored after all
 }
 
 // Deps is what a Claim needs.
@@ -42,29 +42,30 @@ type Deps struct {
 	Broker Broker
 	Own    Journal // for what the camera renews by itself
 	Clock  Clock
-	CA     string // file of the broker's authority, by which an enrolment server is known that has no other
+	CA     string // file of the broker's authority, used for an enrolment server without one of its own
 
-	Authority string // PEM, where there is no such file
+	Authority string // PEM, if there is no such file
 }
 
-// Claim is the device's certificate for its broker, and the next one.
+// Claim is the device's certificate for its broker, and the next one. It is safe for
+// concurrent use.
 type Claim struct {
 	device    proto.DeviceID
 	deps      Deps
-	est       *EST // nil: nobody renews by itself
+	est       *EST // nil: the camera does not renew it by itself
 	log       *slog.Logger
 	condition *health.Condition
 
-	taking sync.Mutex // held while a certificate is judged, tried and taken
+	taking sync.Mutex // held while a certificate is checked, tried and stored
 
 	mu      sync.Mutex
 	current tls.Certificate
 	leaf    *x509.Certificate // of current
 	next    crypto.Signer     // the key of the newest request; nil: there is none
-	problem string            // why the last renewal of its own went wrong
+	problem string            // why the camera's last own renewal failed
 }
 
-// New reads the certificate that there is and starts nothing.
+// New reads the present certificate and starts nothing.
 func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, deps Deps) (*Claim, error) {
 	c := &Claim{device: device, deps: deps, log: log.With("component", "claim")}
 	var err error
@@ -77,27 +78,27 @@ func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceI
 	if c.leaf, err = x509.ParseCertificate(c.current.Certificate[0]); err != nil {
 		return nil, fmt.Errorf("read the certificate for the broker: %w", err)
 	}
-	c.condition = board.Condition("certificate") // last: whoever tries twice leaves none that stays as it began
+	c.condition = board.Condition("certificate") // last, so that an error before leaves no condition
 	return c, nil
 }
 
-// Certificate is the one that serves.
+// Certificate returns the certificate in use.
 func (c *Claim) Certificate() tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.current
 }
 
-// Status is how long it lasts.
+// Status returns how long the certificate is valid.
 func (c *Claim) Status() proto.CertificateStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return proto.CertificateStatus{From: c.leaf.NotBefore.Unix(), Until: c.leaf.NotAfter.Unix(), Problem: c.problem}
 }
 
-// Request asks for another certificate (PKCS #10 in DER), for a new key. Until one is
-// taken, or camd ends, it is the same key each time: whoever asks second does not spoil
-// what was signed for the first.
+// Request returns a certificate request for a new key (PKCS #10 in DER). It uses the same key
+// until a certificate is taken or camd ends, so that a second request does not spoil what was
+// signed for the first.
 func (c *Claim) Request() ([]byte, error) {
 	if err := c.deps.Keeper.Writable(); err != nil {
 		return nil, err
@@ -109,8 +110,8 @@ func (c *Claim) Request() ([]byte, error) {
 	return Request(c.device, key)
 }
 
-// nextKey is the key of the next certificate, made where there is none, and the leaf of
-// the present one.
+// nextKey returns the key of the next certificate, which it makes if necessary, and the leaf
+// of the present one.
 func (c *Claim) nextKey() (crypto.Signer, *x509.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,9 +125,9 @@ func (c *Claim) nextKey() (crypto.Signer, *x509.Certificate, error) {
 	return c.next, c.leaf, nil
 }
 
-// Set takes the chain that was made for the newest request, if it is good and the broker
-// lets the camera in with it: until then, and after any error, the old one serves. The
-// error is a *Problem, ErrFixed, ErrBusy, or a fault of the device.
+// Set takes the chain that was made for the newest request, if it is valid and the broker
+// accepts it. Until then, and after any error, the old one is used. The error is a *Problem,
+// ErrFixed, ErrBusy, or a fault of the device.
 func (c *Claim) Set(ctx context.Context, chain [][]byte, journal Journal) error {
 	if !c.taking.TryLock() {
 		return ErrBusy
@@ -147,10 +148,10 @@ func (c *Claim) Set(ctx context.Context, chain [][]byte, journal Journal) error 
 	return c.take(ctx, key, chain, journal)
 }
 
-// tryTime bounds what the broker has to say about a new certificate.
+// tryTime bounds the trial of a new certificate at the broker.
 const tryTime = 10 * time.Second
 
-// take judges, tries, logs and keeps a chain, in this order. taking is held.
+// take checks, tries, logs and stores a chain, in this order. taking is held.
 func (c *Claim) take(ctx context.Context, key crypto.Signer, chain [][]byte, journal Journal) error {
 	leaf, err := Wanted{c.device, key.Public(), c.deps.Clock}.Judge(chain)
 	if err != nil {

@@ -6,20 +6,20 @@ import (
 	"os"
 )
 
-// Config is the [enrolment] table.
+// Config is the table [enrolment] of the configuration file.
 type Config struct {
 	URL string `toml:"url" doc:"Server by which the camera renews its certificate for the broker by itself (EST, RFC 7030): https://host, or https://host/.well-known/est/label. Empty: owners renew it, with camctl certificate renew."`
 	CA  string `toml:"ca" doc:"PEM file of the authority that signs the server's certificate. Empty: the one in link.ca."`
 }
 
-// Check refuses what claim.New would.
+// Check returns the error that New would return for the configuration.
 func (c Config) Check(ca string) error {
 	_, err := c.server(ca, "")
 	return err
 }
 
-// server is nil where there is none. ca is the file to go by where there is none of its
-// own, authority what stands in its place for a device that was set up.
+// server returns the enrolment server, or nil. ca is the file of its authority if it has none
+// of its own, authority the content of that for a device that was set up.
 func (c Config) server(ca, authority string) (*EST, error) {
 	if c.URL == "" {
 		return nil, nil //nolint:nilnil // it is optional

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// What a caller tells apart.
+// Errors that a caller may match.
 var (
 	ErrFixed = errors.New("the configuration's certificate can't be replaced")
 	ErrBusy  = errors.New("another certificate is being tried")
 )
 
-// Problem is why there is no new certificate. Error is a sentence for people; Unwrap
-// gives the cause, if there is one.
+// Problem is why there is no new certificate. Error returns a sentence for people, Unwrap the
+// cause, if there is one.
 type Problem struct {
 	Sentence string
 	cause    error

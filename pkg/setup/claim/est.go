@@ -20,7 +20,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Bounds of what an enrolment server may answer.
+// Bounds of the answers of an enrolment server.
 const (
 	estTime     = 30 * time.Second // for one answer, from the name's lookup to its last byte
 	maxAnswer   = 64 << 10
@@ -31,14 +31,14 @@ const (
 	typeChain   = "application/pkcs7-mime"
 )
 
-// EST is a server that certifies devices (RFC 7030), over TLS 1.3, by a pinned authority.
+// EST is a server that certifies devices (RFC 7030), over TLS 1.3, with a pinned authority.
 type EST struct {
 	base  *url.URL
 	roots *x509.CertPool
 }
 
-// NewEST takes the server's address, https://host or the whole of it with
-// /.well-known/est, and the certificates in PEM by which the server is known.
+// NewEST returns the server at an address, https://host or with /.well-known/est, whose
+// authority has these certificates in PEM.
 func NewEST(address string, ca []byte) (*EST, error) {
 	base, err := baseOf(address)
 	if err != nil {
@@ -51,7 +51,7 @@ func NewEST(address string, ca []byte) (*EST, error) {
 	return e, nil
 }
 
-// CheckAddress reports, as a *Problem, why an address can't be an enrolment server's.
+// CheckAddress returns a *Problem if an address can't be that of an enrolment server.
 func CheckAddress(address string) error {
 	_, err := baseOf(address)
 	return err
@@ -75,15 +75,15 @@ func baseOf(address string) (*url.URL, error) {
 	return &url.URL{Scheme: "https", Host: u.Host, Path: path}, nil
 }
 
-// Enroll has the server certify a request by a one-time password, and returns the chain,
-// leaf first. The error is a *RetryError where the server wants to be asked later, with
-// the same request, else a *Problem.
+// Enroll gets the chain for a request, leaf first, with a one-time password. The error is a
+// *RetryError if the server wants to be asked again later with the same request, otherwise a
+// *Problem.
 func (e *EST) Enroll(ctx context.Context, request []byte, user string, password proto.Secret) ([][]byte, error) {
 	return e.enroll(ctx, "simpleenroll", request, nil, func(r *http.Request) { r.SetBasicAuth(user, string(password)) })
 }
 
-// Reenroll has it certify a request by the certificate that there is, also one that has
-// ended: whether that will do is the server's to decide.
+// Reenroll gets the chain for a request with the present certificate. That may have expired;
+// the server decides whether it accepts it.
 func (e *EST) Reenroll(ctx context.Context, request []byte, present tls.Certificate) ([][]byte, error) {
 	return e.enroll(ctx, "simplereenroll", request, &present, func(*http.Request) {})
 }
@@ -104,8 +104,8 @@ func (e *EST) enroll(ctx context.Context, op string, request []byte, present *tl
 	return e.chain(asked.PublicKey, certs, others)
 }
 
-// chain puts a leaf for the key first, and then those that lead to an authority, which
-// itself is left out: whoever judges the chain has it.
+// chain returns the leaf for the key, and then the certificates up to the authority, which is
+// left out because everyone who verifies the chain has it.
 func (e *EST) chain(key crypto.PublicKey, certs, others []*x509.Certificate) ([][]byte, error) {
 	var last *x509.Certificate
 	for _, c := range certs {
@@ -123,7 +123,7 @@ func (e *EST) chain(key crypto.PublicKey, certs, others []*x509.Certificate) ([]
 	return chain, nil
 }
 
-// issuer finds who signed c; nil if nobody of these did.
+// issuer returns the certificate that signed c, or nil.
 func issuer(c *x509.Certificate, lists ...[]*x509.Certificate) *x509.Certificate {
 	for _, l := range lists {
 		for _, other := range l {
@@ -137,7 +137,7 @@ func issuer(c *x509.Certificate, lists ...[]*x509.Certificate) *x509.Certificate
 
 func selfSigned(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
-// ask makes one request. Where body is nil it is a GET.
+// ask makes one request: a GET if body is nil.
 func (e *EST) ask(ctx context.Context, op string, body []byte, present *tls.Certificate, login func(*http.Request)) ([]*x509.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, estTime)
 	defer cancel()
@@ -171,7 +171,7 @@ func (e *EST) ask(ctx context.Context, op string, body []byte, present *tls.Cert
 	return certs, nil
 }
 
-// readAnswer reads certificates in base64, whatever white space is in it (RFC 8951 3.1).
+// readAnswer reads certificates in base64, which may have white space (RFC 8951 3.1).
 func readAnswer(text []byte) ([]*x509.Certificate, error) {
 	text = bytes.Join(bytes.Fields(text), nil)
 	msg := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
@@ -198,8 +198,8 @@ func (e *EST) request(ctx context.Context, op string, body []byte) (*http.Reques
 	return r, nil
 }
 
-// client makes one connection for one request, so that nothing outlives it. It follows no
-// redirect: neither password nor request goes to another place.
+// client returns a client for one request, without connections that outlive it. It follows no
+// redirect, so that neither password nor request goes elsewhere.
 func (e *EST) client(present *tls.Certificate) *http.Client {
 	own := &tls.Certificate{}
 	if present != nil {
@@ -218,7 +218,7 @@ func (e *EST) client(present *tls.Certificate) *http.Client {
 	}
 }
 
-// explain makes a sentence of what ended the connection.
+// explain returns a sentence for the error of a connection.
 func (e *EST) explain(err error) error {
 	text := ""
 	var unknown x509.UnknownAuthorityError

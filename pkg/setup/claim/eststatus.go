@@ -11,14 +11,14 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// How long a server may have a device wait.
+// How long a server may make a device wait.
 const (
 	minRetry = 10 * time.Second
 	maxRetry = 24 * time.Hour
 )
 
-// RetryError says that the server has not decided yet: the same request is to be made
-// again after a while (RFC 7030 4.2.3).
+// RetryError means that the server has not decided yet. The same request must be made again
+// later (RFC 7030 4.2.3).
 type RetryError struct {
 	After time.Duration
 	host  string
@@ -28,10 +28,10 @@ func (r *RetryError) Error() string {
 	return fmt.Sprintf("The enrolment server %s has not decided about the camera yet.", r.host)
 }
 
-// Unwrap lets it be said as any other Problem.
+// Unwrap returns the Problem.
 func (r *RetryError) Unwrap() error { return &Problem{Sentence: r.Error()} }
 
-// status is nil for an answer that should hold certificates.
+// status returns nil for an answer that should have certificates.
 func (e *EST) status(answer *http.Response, op string) error {
 	switch code := answer.StatusCode; {
 	case code == http.StatusOK:
@@ -62,10 +62,10 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return min(max(after, minRetry), maxRetry)
 }
 
-// maxRemark bounds what a server says about a refusal, in bytes.
+// maxRemark bounds a server's text about a refusal, in bytes.
 const maxRemark = 120
 
-// remark is what the server says, where it says it in plain words.
+// remark returns the server's text, if it is plain text.
 func remark(answer *http.Response) string {
 	if kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || kind != "text/plain" {
 		return ""

@@ -23,16 +23,15 @@ const (
 	maxFile        = 64 << 10
 )
 
-// File keeps the certificate in one PEM file, so that a power cut leaves the old one with
-// its key or the new one with its key. What an operator put there for the identity key
-// holds certificates alone; what camd writes holds their key as well. docs/protocol.md 11.1.
+// File stores the certificate in one PEM file, so that after a power cut the old one is there
+// with its key, or the new one with its key. A file of an operator, for the identity key, has
+// only certificates; camd's own file has the key as well. docs/protocol.md 11.1.
 type File struct {
 	Path     string
 	Identity crypto.Signer
 }
 
-// Load reads the certificate and joins it to its key. The error is fs.ErrNotExist where
-// there is no file.
+// Load reads the certificate and its key. The error is fs.ErrNotExist if there is no file.
 func (f File) Load() (tls.Certificate, error) {
 	info, err := os.Stat(f.Path)
 	if err != nil {
@@ -67,7 +66,7 @@ func (f File) Load() (tls.Certificate, error) {
 	return cert, nil
 }
 
-// Writable reports whether Keep can work: nil, or ErrFixed.
+// Writable returns nil if Keep can work, or ErrFixed.
 func (f File) Writable() error {
 	if err := unix.Access(filepath.Dir(f.Path), unix.W_OK); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrFixed, filepath.Dir(f.Path), err)
@@ -75,7 +74,7 @@ func (f File) Writable() error {
 	return nil
 }
 
-// Keep replaces what there is.
+// Keep replaces the certificate.
 func (f File) Keep(cert tls.Certificate) error {
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {

@@ -21,16 +21,16 @@ const (
 // Clock returns the wall clock, and whether it is synchronised.
 type Clock func() (now time.Time, synchronised bool)
 
-// Wanted is what a chain has to be for.
+// Wanted is what a chain must be for.
 type Wanted struct {
 	Device proto.DeviceID
 	Key    crypto.PublicKey
 	Clock  Clock
 }
 
-// Judge reads a chain, leaf first, each certificate in DER, and returns the leaf. The
-// error is a sentence for who had the chain made. Whether the broker takes it the broker
-// says: the authority of its clients need not be its own.
+// Judge checks a chain, leaf first, each certificate in DER, and returns the leaf. The error is
+// a sentence for the person who had the chain made. Only the broker knows whether it accepts
+// the chain: the authority of its clients need not be its own.
 func (w Wanted) Judge(chain [][]byte) (*x509.Certificate, error) {
 	certs, err := parseChain(chain)
 	if err != nil {
@@ -74,7 +74,7 @@ func (w Wanted) checkKey(leaf *x509.Certificate) error {
 	return nil
 }
 
-// checkNames demands the names that a broker's rules go by, and no other of their kind.
+// checkNames checks that the leaf has the names that a broker's rules use, and no others.
 func (w Wanted) checkNames(leaf *x509.Certificate) error {
 	if cn := leaf.Subject.CommonName; cn != string(w.Device) {
 		return problem("The certificate is for %s, and this camera is %s. Have it made with that common name.", foreign.Name(cn), w.Device)
@@ -107,8 +107,8 @@ func checkUsage(leaf *x509.Certificate) error {
 	return nil
 }
 
-// checkTimes does not go by a clock that nothing vouches for: the broker will, when the
-// certificate is tried.
+// checkTimes checks the validity, unless the clock is not synchronised: then the broker checks
+// it when the certificate is tried.
 func (w Wanted) checkTimes(leaf *x509.Certificate) error {
 	now, synchronised := w.Clock()
 	switch {
@@ -122,7 +122,7 @@ func (w Wanted) checkTimes(leaf *x509.Certificate) error {
 	return nil
 }
 
-// checkOrder demands that each certificate signed the one before it.
+// checkOrder checks that each certificate signed the one before it.
 func checkOrder(certs []*x509.Certificate) error {
 	for i, c := range certs[1:] {
 		if !bytes.Equal(certs[i].RawIssuer, c.RawSubject) || certs[i].CheckSignatureFrom(c) != nil {

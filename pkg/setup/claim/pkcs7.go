@@ -24,9 +24,9 @@ var (
 	implicit1 = der.Tag(1).ContextSpecific().Constructed()
 )
 
-// certsOnly reads the certificates of a certs-only message: a SignedData that nobody
-// signed and that holds nothing else (RFC 5272 4.1, RFC 5652 5.1), in DER, as EST sends
-// it (RFC 8951 3.2). Their order means nothing.
+// certsOnly reads the certificates of a certs-only message, an unsigned SignedData without
+// anything else (RFC 5272 4.1, RFC 5652 5.1), in DER, as EST sends it (RFC 8951 3.2). Their
+// order has no meaning.
 func certsOnly(msg []byte) ([]*x509.Certificate, error) {
 	in := cryptobyte.String(msg)
 	var info, content, signed, set cryptobyte.String

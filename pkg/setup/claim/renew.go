@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	lookEvery = time.Hour      // at the certificate's age, and at the enrolment server if there was trouble
-	ownPause  = 24 * time.Hour // between two renewals of the camera's own: each is told to everyone
+	lookEvery = time.Hour      // how often to check the certificate's age, and to try again after an error
+	ownPause  = 24 * time.Hour // between two renewals by the camera itself: all members are notified of each
 )
 
 // String names the component.
 func (c *Claim) String() string { return "claim" }
 
-// Run says when the certificate has ended, and renews it when two thirds of its life are
-// over where there is an enrolment server, until ctx ends.
+// Run renews the certificate when two thirds of its validity are over, if there is an enrolment
+// server, and reports to health, until ctx ends.
 func (c *Claim) Run(ctx context.Context, ready func()) error {
 	ready()
 	look := time.NewTimer(0)
@@ -33,7 +33,7 @@ func (c *Claim) Run(ctx context.Context, ready func()) error {
 	}
 }
 
-// look returns when to look again. A fleet does not do so at one moment.
+// look checks the certificate and returns when to check again, with jitter for fleets.
 func (c *Claim) look(ctx context.Context) time.Duration {
 	again := backoff.Jitter(lookEvery, lookEvery/2)
 	if c.est != nil && c.due() {
@@ -42,7 +42,7 @@ func (c *Claim) look(ctx context.Context) time.Duration {
 		switch {
 		case err == nil:
 			again = ownPause
-		case ctx.Err() != nil, errors.Is(err, ErrBusy): // an owner is giving it one: that is no trouble
+		case ctx.Err() != nil, errors.Is(err, ErrBusy): // an owner is setting one, which is no error
 			return again
 		case errors.As(err, &later):
 			again = later.After
@@ -53,8 +53,8 @@ func (c *Claim) look(ctx context.Context) time.Duration {
 	return again
 }
 
-// due reports whether two thirds of the certificate's life are over, or all of it. A
-// clock that nothing vouches for tells nothing.
+// due reports whether two thirds of the certificate's validity are over. It is false while the
+// clock is not synchronised.
 func (c *Claim) due() bool {
 	now, synchronised := c.deps.Clock()
 	s := c.Status()
@@ -85,7 +85,7 @@ func (c *Claim) renew(ctx context.Context) error {
 	return c.take(ctx, key, chain, c.deps.Own)
 }
 
-// note keeps what a person should know of a renewal that went wrong.
+// note keeps what a person should know about a failed renewal.
 func (c *Claim) note(err error) {
 	text := ""
 	if err != nil {
@@ -101,8 +101,7 @@ func (c *Claim) note(err error) {
 	c.mu.Unlock()
 }
 
-// assess brings the condition up to how the certificate is. Its age alone is none: the
-// status tells it.
+// assess sets the health condition. The certificate's age alone is only in the status.
 func (c *Claim) assess() {
 	now, synchronised := c.deps.Clock()
 	s := c.Status()
@@ -116,7 +115,7 @@ func (c *Claim) assess() {
 	}
 }
 
-// wayBack says what helps when the certificate has ended.
+// wayBack returns what helps when the certificate has expired.
 func wayBack(problem string) string {
 	if problem != "" {
 		return problem

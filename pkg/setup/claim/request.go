@@ -14,8 +14,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// NewKey makes an operational key. Each certificate has a key of its own, so that whoever
-// copies one from the flash has it for the life of one certificate.
+// NewKey returns a new operational key. Each certificate has a key of its own, so that a key
+// copied from the flash is useful only as long as its certificate.
 func NewKey() (crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -24,8 +24,8 @@ func NewKey() (crypto.Signer, error) {
 	return key, nil
 }
 
-// Request asks for a certificate of this key (PKCS #10 in DER): its common name is the
-// device's identifier and its one URI name says the same.
+// Request returns a certificate request for the key (PKCS #10 in DER). Its common name is the
+// device's identifier, and so is its only URI name.
 func Request(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
 	subject, err := asn1.Marshal(pkix.Name{CommonName: string(device)}.ToRDNSequence())
 	if err != nil {
@@ -34,8 +34,8 @@ func Request(device proto.DeviceID, key crypto.Signer) ([]byte, error) {
 	return requestFor(device, key, subject)
 }
 
-// requestFor is Request under a subject of a certificate that there is: whoever asks for
-// another one keeps it to the byte (RFC 7030 4.2.2).
+// requestFor is Request with the subject of the present certificate, which a renewal must keep
+// exactly (RFC 7030 4.2.2).
 func requestFor(device proto.DeviceID, key crypto.Signer, subject []byte) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{RawSubject: subject, URIs: []*url.URL{urn(device)}}, key)
 	if err != nil {
@@ -44,7 +44,7 @@ func requestFor(device proto.DeviceID, key crypto.Signer, subject []byte) ([]byt
 	return der, nil
 }
 
-// urn is the URI that names a device in certificates.
+// urn returns the URI that names a device in certificates.
 func urn(device proto.DeviceID) *url.URL {
 	return &url.URL{Scheme: "urn", Opaque: "camd:device:" + string(device)}
 }

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernelArrivals are those that the kernel tells of. Who makes them, such as
-// systemd-networkd, need not be known.
+// kernelArrivals watches addresses through the kernel, whoever sets them, such as
+// systemd-networkd.
 //
 // Source: rtnetlink(7).
 type kernelArrivals struct {
@@ -23,7 +23,7 @@ type kernelArrivals struct {
 	index uint32
 }
 
-// listen begins to look for addresses of an interface.
+// listen begins to watch the addresses of an interface.
 func listen(name string) (arrivals, error) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -39,14 +39,14 @@ func listen(name string) (arrivals, error) {
 			return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
 		}
 	}
-	// The kernel tells only sockets that have a number, and gives one to who asks something.
+	// The kernel sends only to sockets with a port, and assigns one at the first request.
 	if err := unix.Sendto(fd, askLink(a.index), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
 	}
 	return a, nil
 }
 
-// askLink is the smallest question: whether a link is there.
+// askLink sends the smallest request: whether a link is there.
 func askLink(index uint32) []byte {
 	m := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(m[0:], uint32(len(m)))
@@ -58,8 +58,7 @@ func askLink(index uint32) []byte {
 
 func (a *kernelArrivals) close() { _ = a.file.Close() }
 
-// routeTime is how long the way out of a network may come after its address. Some networks
-// have none.
+// routeTime is how long to wait for a route after an address. Some networks have none.
 const routeTime = 3 * time.Second
 
 func (a *kernelArrivals) wait(ctx context.Context) error {
@@ -74,7 +73,7 @@ func (a *kernelArrivals) wait(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, unix.ENOBUFS):
-			continue // some were lost; an address is told of again whenever it is renewed
+			continue // some were lost; an address is reported again when it is renewed
 		case err != nil:
 			return fmt.Errorf("listen for addresses: %w", err)
 		}
@@ -89,8 +88,8 @@ func (a *kernelArrivals) wait(ctx context.Context) error {
 	}
 }
 
-// among reports whether an address of the interface is new, and whether a way out by it is,
-// by messages of the kernel.
+// among reports whether messages of the kernel have an address of the interface, and whether
+// they have a route.
 func (a *kernelArrivals) among(b []byte) (address, route bool) {
 	l, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
@@ -109,7 +108,7 @@ func (a *kernelArrivals) among(b []byte) (address, route bool) {
 	return address, route
 }
 
-// by reports whether a route leads out by the interface.
+// by reports whether a route uses the interface.
 func (a *kernelArrivals) by(m syscall.NetlinkMessage) bool {
 	l, err := syscall.ParseNetlinkRouteAttr(&m)
 	return err == nil && slices.ContainsFunc(l, func(r syscall.NetlinkRouteAttr) bool {

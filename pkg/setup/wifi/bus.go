@@ -26,7 +26,7 @@ const (
 // callTime bounds a call. wpa_supplicant answers each at once.
 const callTime = 10 * time.Second
 
-// errAway means that wpa_supplicant does not run, or that camd may not know.
+// errAway means that wpa_supplicant does not run, or that camd may not see it.
 var errAway = errors.New("wpa_supplicant, which works it, does not run: look at the unit wpa_supplicant@.service of the interface")
 
 // session is a connection to one running wpa_supplicant.
@@ -37,8 +37,8 @@ type session struct {
 	cancel  context.CancelFunc
 }
 
-// dial connects to the bus and listens for wpa_supplicant. It starts none: what runs on this
-// machine is its maker's business. The session outlives ctx: there may be a way back to go.
+// dial connects to the bus and listens to wpa_supplicant, which it never starts. The session
+// outlives ctx, because it may be needed to go back.
 func dial(ctx context.Context, address string) (*session, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	within, done := context.WithTimeout(ctx, callTime)
@@ -75,7 +75,7 @@ func connect(ctx, life context.Context, address string) (*session, error) {
 			return nil, errors.Join(explain(err), conn.Close())
 		}
 	}
-	// Without one it is away, which the signal above will change.
+	// Without an owner it is away; the signal above reports when that changes.
 	_ = conn.BusObject().CallWithContext(ctx, bus+".GetNameOwner", 0, service).Store(&s.owner)
 	return s, nil
 }
@@ -85,7 +85,7 @@ func (s *session) close() {
 	s.cancel()
 }
 
-// call calls a method of one of wpa_supplicant's objects and stores what it answers.
+// call calls a method of an object of wpa_supplicant and stores the result.
 func (s *session) call(ctx context.Context, at dbus.ObjectPath, method string, args []any, into ...any) error {
 	if s.owner == "" {
 		return errAway
@@ -114,7 +114,7 @@ func (s *session) all(ctx context.Context, at dbus.ObjectPath, of string) (map[s
 	return p, err
 }
 
-// property reads one property of an object; where it has another type, its zero.
+// property reads one property of an object. If it has another type, the result is zero.
 func property[T any](ctx context.Context, s *session, at dbus.ObjectPath, of, name string) (T, error) {
 	var v dbus.Variant
 	err := s.call(ctx, at, properties+".Get", []any{of, name}, &v)
@@ -126,13 +126,13 @@ func (s *session) set(ctx context.Context, at dbus.ObjectPath, of, name string, 
 	return s.call(ctx, at, properties+".Set", []any{of, name, dbus.MakeVariant(v)})
 }
 
-// card is one Wi-Fi interface that wpa_supplicant works.
+// card is a Wi-Fi interface of wpa_supplicant.
 type card struct {
 	name string
 	at   dbus.ObjectPath
 }
 
-// card finds the interface among those names that are Wi-Fi; of several the first.
+// card returns the first interface whose name is among names.
 func (s *session) card(ctx context.Context, names []string) (card, error) {
 	paths, err := property[[]dbus.ObjectPath](ctx, s, object, service, "Interfaces")
 	if err != nil {
@@ -151,8 +151,9 @@ func (s *session) card(ctx context.Context, names []string) (card, error) {
 	return slices.MinFunc(l, func(a, b card) int { return strings.Compare(a.name, b.name) }), nil
 }
 
-// changes is what a signal says of the interface; false: it is about something else. Anybody
-// on the bus may send a signal, but nobody by the name of wpa_supplicant's connection.
+// changes returns the changed properties of the interface in a signal; false: it is about
+// something else. Anybody on the bus may send a signal, but only wpa_supplicant under the name
+// of its connection.
 func (s *session) changes(of card, m *dbus.Signal) (map[string]dbus.Variant, bool) {
 	if m.Sender != s.owner || m.Path != of.at || m.Name != properties+".PropertiesChanged" || len(m.Body) < 2 || m.Body[0] != interfaze {
 		return nil, false
@@ -161,7 +162,7 @@ func (s *session) changes(of card, m *dbus.Signal) (map[string]dbus.Variant, boo
 	return p, ok
 }
 
-// ownership takes in who has wpa_supplicant's name now, and reports whether that changed.
+// ownership notes who owns wpa_supplicant's name, and reports whether that changed.
 func (s *session) ownership(m *dbus.Signal) bool {
 	if m.Sender != bus || m.Name != bus+".NameOwnerChanged" || len(m.Body) != 3 || m.Body[0] != service {
 		return false
@@ -173,7 +174,7 @@ func (s *session) ownership(m *dbus.Signal) bool {
 	return ok
 }
 
-// explain makes a D-Bus error a sentence.
+// explain returns a sentence for a D-Bus error.
 func explain(err error) error {
 	var e dbus.Error
 	if !errors.As(err, &e) {
@@ -188,7 +189,7 @@ func explain(err error) error {
 	return saidError{e.Name, foreign.Line(e.Error())}
 }
 
-// saidError is what wpa_supplicant or the bus said, by the name of its kind.
+// saidError is an error of wpa_supplicant or of the bus.
 type saidError struct{ name, said string }
 
 func (e saidError) Error() string { return "wpa_supplicant says: " + e.said }

@@ -13,15 +13,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// backTime bounds the way back to the former network, which is gone whatever ended the try.
+// backTime bounds going back to the previous network, which happens however the try ended.
 const backTime = 20 * time.Second
 
-// Join gets into a network and waits for an address there. It is in force until Keep says
-// which one is; without success the former one is again. A network that is not heard, or
-// can't be joined as it is, costs the former one nothing: that is looked at first.
+// Join joins a network and waits for an address there. The camera uses it until Keep decides;
+// if Join fails, the camera goes back to the previous one. Whether the network is in reach and
+// can be joined is checked before the previous one is left.
 //
-// It returns the network as it is to be kept: with the security by which it was heard, so
-// that later nothing weaker is joined by its name.
+// It returns the network in the form in which Keep takes it: with the security that was found,
+// so that later nothing weaker with its name is joined.
 func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.SetupStep)) (proto.WiFi, error) {
 	err := r.with(ctx, func(s *session, c card) error {
 		progress(proto.StepWiFi)
@@ -47,7 +47,7 @@ func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.Setu
 	return w, err
 }
 
-// as is a network as it was joined. What a person asked for stays where it is more.
+// as returns a network as it was joined. If a person asked for stronger security, that stays.
 func as(w proto.WiFi, n seen) proto.WiFi {
 	if w.Security == "" || n.Security == proto.SecurityWPA3 {
 		w.Security = n.Security
@@ -55,8 +55,8 @@ func as(w proto.WiFi, n seen) proto.WiFi {
 	return w
 }
 
-// look finds the network in the air, as it is now: what wpa_supplicant remembers may be how a
-// router was before its owner set it up again. One scan may miss it.
+// look scans for the network as it is now: wpa_supplicant may remember how a router was before
+// its owner changed it. One scan may miss it.
 func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (seen, error) {
 	for i := range r.wait.scans {
 		how := probing()
@@ -80,7 +80,7 @@ func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (see
 	return seen{}, new(trail).verdict(false)
 }
 
-// enter has wpa_supplicant take the network and no other.
+// enter makes wpa_supplicant join the network and no other.
 func (r *Radio) enter(ctx context.Context, s *session, c card, b *block, progress func(proto.SetupStep)) error {
 	same := r.current(ctx, s, c) == b.wifi.SSID // then the address there may simply stay
 	address, err := r.listen(c.name)
@@ -124,13 +124,13 @@ func (r *Radio) enter(ctx context.Context, s *session, c card, b *block, progres
 	return ctx.Err()
 }
 
-// add gives wpa_supplicant the network. alone: it does not try it before it is selected.
+// add adds the network to wpa_supplicant. With alone, it is not tried before it is selected.
 func add(ctx context.Context, s *session, c card, b *block, alone bool) error {
 	m := settings(b.wifi, b.by)
 	if !alone {
 		m["disabled"] = int32(0)
 	}
-	if b.by == waySAE { // both ways of WPA3's exchange; an older one knows one and needs no telling
+	if b.by == waySAE { // both forms of WPA3's exchange; an older one knows only one
 		_ = s.set(ctx, c.at, interfaze, "SaePwe", "2")
 	}
 	if err := s.call(ctx, c.at, interfaze+".AddNetwork", []any{variants(m)}, &b.at); err != nil {
@@ -140,7 +140,7 @@ func add(ctx context.Context, s *session, c card, b *block, alone bool) error {
 	return nil
 }
 
-// follow waits until the network has let the camera in, or why it does not is known.
+// follow waits until the camera is in the network, or it is known why it can't join.
 func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
 	within, cancel := context.WithTimeout(ctx, r.wait.join)
 	defer cancel()
@@ -177,7 +177,7 @@ func (r *Radio) follow(ctx context.Context, s *session, c card, b block) error {
 	}
 }
 
-// lost is why the interface is not in the network, by what it hears now.
+// lost returns why the interface is not in the network, by what it finds now.
 func (r *Radio) lost(ctx context.Context, s *session, c card, b block, t trail) error {
 	all, err := heard(ctx, s, c)
 	_, ok := find(all, b.wifi.SSID)
@@ -194,7 +194,7 @@ func (r *Radio) in(ctx context.Context, s *session, c card, b block) bool {
 	return err == nil && at == b.at
 }
 
-// current is the SSID of the network in which the interface is now, if any.
+// current returns the SSID of the network that the interface is in, or "".
 func (r *Radio) current(ctx context.Context, s *session, c card) proto.SSID {
 	state, err := property[string](ctx, s, c.at, interfaze, "State")
 	if err != nil || state != stateCompleted {
@@ -211,7 +211,7 @@ func (r *Radio) current(ctx context.Context, s *session, c card) proto.SSID {
 	return proto.SSID(ssid)
 }
 
-// back leaves a network that was tried, for the former ones.
+// back leaves a network that was tried, for the previous ones.
 func (r *Radio) back(ctx context.Context, s *session, c card, b block) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTime)
 	defer cancel()
@@ -224,7 +224,7 @@ func (r *Radio) back(ctx context.Context, s *session, c card, b block) {
 	}
 }
 
-// release lets wpa_supplicant take any of its networks, after one was selected alone.
+// release lets wpa_supplicant use all of its networks again, after one was selected alone.
 func (r *Radio) release(ctx context.Context, s *session, c card) error {
 	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "Networks")
 	if err != nil {

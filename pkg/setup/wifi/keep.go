@@ -13,8 +13,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// apply has wpa_supplicant know the kept network and no other of camd's, whatever it knew
-// before: a camd that ended in the middle of something has left what it had begun.
+// apply makes wpa_supplicant know the kept network and no other of camd's. An earlier camd may
+// have left others.
 func (r *Radio) apply(ctx context.Context, s *session, c card) error {
 	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "Networks")
 	if err != nil {
@@ -53,8 +53,8 @@ func (r *Radio) apply(ctx context.Context, s *session, c card) error {
 	return r.release(ctx, s, c)
 }
 
-// adopt finds the kept network among those that wpa_supplicant has; empty: it has none. One
-// of a camd that ended is known by being in it: its password can't be read.
+// adopt returns the kept network among those that wpa_supplicant has, or "". A network of an
+// earlier camd is recognised by the interface being in it, since its password can't be read.
 func (r *Radio) adopt(ctx context.Context, s *session, c card, paths []dbus.ObjectPath) dbus.ObjectPath {
 	if r.kept == nil {
 		r.put = block{}
@@ -74,7 +74,7 @@ func (r *Radio) adopt(ctx context.Context, s *session, c card, paths []dbus.Obje
 	return at
 }
 
-// ours reports whether camd gave wpa_supplicant the network.
+// ours reports whether camd has added the network.
 func ours(ctx context.Context, s *session, at dbus.ObjectPath) bool {
 	if at == "/" {
 		return false
@@ -83,8 +83,8 @@ func ours(ctx context.Context, s *session, at dbus.ObjectPath) bool {
 	return err == nil && value[string](p, "id_str") == `"`+mark+`"`
 }
 
-// Run keeps the network in force while wpa_supplicant and interfaces come and go, and says
-// how it is.
+// Run keeps the network in use while wpa_supplicant and interfaces come and go, and reports to
+// health.
 func (r *Radio) Run(ctx context.Context, ready func()) error {
 	ready()
 	for ctx.Err() == nil {
@@ -101,7 +101,7 @@ func (r *Radio) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// watch follows wpa_supplicant over one connection to the bus.
+// watch watches wpa_supplicant over one connection to the bus.
 func (r *Radio) watch(ctx context.Context) error {
 	s, err := dial(ctx, r.bus)
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *Radio) watch(ctx context.Context) error {
 	tick := time.NewTicker(r.wait.look)
 	defer tick.Stop()
 	w := watcher{r: r, s: s, since: time.Now()}
-	turn := r.work // nil while there is nothing to look at
+	turn := r.work // nil while there is nothing to check
 	for {
 		select {
 		case <-ctx.Done():
@@ -135,18 +135,18 @@ func (r *Radio) watch(ctx context.Context) error {
 	}
 }
 
-// watcher is what Run knows of the interface over one connection.
+// watcher is what Run knows about the interface, for one connection to the bus.
 type watcher struct {
 	r     *Radio
 	s     *session
 	c     card
 	trail trail
-	tried int       // as Radio.tried, of which trail tells
+	tried int       // Radio.tried, when trail began
 	since time.Time // of the last change between in the network and not
 	in    bool
 }
 
-// hear takes in a signal, and reports whether something is to be looked at.
+// hear handles a signal, and reports whether something must be checked.
 func (w *watcher) hear(m *dbus.Signal) bool {
 	if w.s.ownership(m) {
 		return true
@@ -158,7 +158,7 @@ func (w *watcher) hear(m *dbus.Signal) bool {
 	return m.Sender == w.s.owner && (m.Name == service+".InterfaceAdded" || m.Name == service+".InterfaceRemoved")
 }
 
-// tend puts the kept network in force where it is not, and says how it is.
+// tend makes the camera use the kept network if it does not, and reports to health.
 func (w *watcher) tend(ctx context.Context) {
 	v := view{kept: w.r.kept}
 	names := w.r.Interfaces()
@@ -188,8 +188,8 @@ func (w *watcher) tend(ctx context.Context) {
 	}
 }
 
-// trying reports whether a network was joined of which Keep has not yet said whether it
-// stays. Once it has, Run goes on with what Keep could not do.
+// trying reports whether a network was joined and Keep has not decided about it. Afterwards
+// Run does what Keep could not do.
 func (r *Radio) trying(ctx context.Context, s *session, c card) bool {
 	if !r.trial {
 		return false
@@ -198,8 +198,8 @@ func (r *Radio) trying(ctx context.Context, s *session, c card) bool {
 	return err == nil && r.joined.in(s, paths)
 }
 
-// why is why the interface is not in the kept network. Where the network lets nobody in any
-// more as it did, such as after a new router, the next look finds its new way.
+// why returns why the interface is not in the kept network. If the network has changed, for
+// example with a new router, the next check finds how to join it.
 func (w *watcher) why(ctx context.Context) error {
 	all, err := heard(ctx, w.s, w.c)
 	if err != nil {
@@ -222,19 +222,19 @@ func (w *watcher) why(ctx context.Context) error {
 	return w.trail.verdict(true)
 }
 
-// view is what there is to say about Wi-Fi.
+// view is the state of the Wi-Fi for health.
 type view struct {
 	present  bool        // the machine has an interface
 	err      error       // it can't be worked with
-	kept     *proto.WiFi // the network that is to be in force
+	kept     *proto.WiFi // the network that should be in use
 	ssid     proto.SSID  // the one in which the interface is
 	address  bool        // it has one there
 	settling bool        // that is new
 	why      error       // what keeps it from the network
 }
 
-// condition is what people read of it. Every member does, guests too: so it names no network,
-// by which a home could be found.
+// condition returns the health of the Wi-Fi. Every member can read it, guests too, so it names
+// no network, by which a home could be found.
 func (v view) condition() (health.State, string) {
 	switch {
 	case v.kept == nil && !v.present:
@@ -265,7 +265,7 @@ func (r *Radio) say(v view) {
 	}
 }
 
-// addressed reports whether an interface has an address with which others can be reached.
+// addressed reports whether an interface has an address that reaches other networks.
 func addressed(name string) bool {
 	i, err := net.InterfaceByName(name)
 	if err != nil {

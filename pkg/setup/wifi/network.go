@@ -10,23 +10,23 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Bounds of what is looked at. A street full of access points has fewer.
+// Bounds. A street full of access points has fewer.
 const (
 	maxSSID = 32  // bytes, IEEE 802.11-2020 section 9.4.2.2
 	maxBSS  = 256 // access points
-	maxAge  = 30  // seconds since one was heard last
+	maxAge  = 30  // seconds since one was last heard
 )
 
-// seen is a network as its access points show it.
+// seen is a network as its access points announce it.
 type seen struct {
 	proto.Network
 	sha256 bool   // its password works by the newer of WPA2's two ways alone
 	age    uint32 // seconds since it was heard last
 }
 
-// readBSS makes a network of what wpa_supplicant says of one access point. It reports false
-// for what can't be shown or joined: a hidden one, a mesh, an unknown band. What it does not
-// understand is never an open network.
+// readBSS returns the network of an access point, by wpa_supplicant's properties. It returns
+// false for one that can't be shown or joined: hidden, a mesh, or in an unknown band. If it
+// does not understand the security, the network is never open.
 //
 // Source: wpa_supplicant's doc/dbus.doxygen, fi.w1.wpa_supplicant1.BSS.
 func readBSS(p map[string]dbus.Variant) (seen, bool) {
@@ -44,13 +44,13 @@ func readBSS(p map[string]dbus.Variant) (seen, bool) {
 	return n, true
 }
 
-// value is a member of a dictionary, or its zero where it is missing or of another type.
+// value returns a member of a dictionary, or zero if it is missing or of another type.
 func value[T any](p map[string]dbus.Variant, key string) T {
 	v, _ := p[key].Value().(T)
 	return v
 }
 
-// band is a frequency's, in GHz; empty: one that camd does not know.
+// band returns the band of a frequency in GHz, or "" if it is unknown.
 func band(mhz uint16) string {
 	switch {
 	case mhz >= 2400 && mhz < 2500:
@@ -63,7 +63,7 @@ func band(mhz uint16) string {
 	return ""
 }
 
-// security reads by which of the ways that camd knows an access point lets clients in.
+// security returns the security of an access point.
 func security(p map[string]dbus.Variant) (s proto.Security, sha256 bool) {
 	private, ok := p["Privacy"].Value().(bool)
 	rsn, okRSN := p["RSN"].Value().(map[string]dbus.Variant)
@@ -88,12 +88,12 @@ func security(p map[string]dbus.Variant) (s proto.Security, sha256 bool) {
 	return proto.SecurityOpen, false
 }
 
-// said reports whether an access point said anything of the kind.
+// said reports whether an access point announced anything of the kind.
 func said(ie map[string]dbus.Variant) bool {
 	return len(value[[]string](ie, "KeyMgmt")) > 0 || len(value[[]string](ie, "Pairwise")) > 0 || value[string](ie, "Group") != ""
 }
 
-// merge makes one list of what all access points show: each SSID once, the strongest first.
+// merge returns the networks of all access points: each SSID once, the strongest first.
 func merge(all []seen) []seen {
 	var l []seen
 	for _, n := range all {
@@ -113,8 +113,8 @@ func merge(all []seen) []seen {
 	return l
 }
 
-// both is the security of a network that two access points show. Beside one that takes a
-// password, an open one of the same name is someone else's: it does not count.
+// both returns the security of a network with two access points. An open one beside one with
+// a password does not count: it is someone else's.
 func both(a, b seen) (s proto.Security, sha256 bool) {
 	switch {
 	case a.Security == b.Security:
@@ -134,7 +134,7 @@ func byPassword(s proto.Security) bool {
 	return s == proto.SecurityWPA2 || s == proto.SecurityTransition || s == proto.SecurityWPA3
 }
 
-// list is what a client is shown.
+// list returns the networks as a client sees them.
 func list(all []seen) []proto.Network {
 	l := []proto.Network{}
 	for _, n := range merge(all) {

@@ -28,25 +28,25 @@ const (
 	statusElement   = 126
 )
 
-// How often something is seen before it is believed: a weak signal looks like a wrong
-// password once, and a busy access point refuses once.
+// How often something must happen before it counts: a weak signal can look like a wrong
+// password, and a busy access point refuses now and then.
 const (
 	wrongTimes   = 2
 	refusedTimes = 3
 )
 
-// trail is what wpa_supplicant said of itself while it tried to get into a network.
+// trail collects what wpa_supplicant reports while it tries to join a network.
 type trail struct {
 	by      way
 	state   string
-	half    bool // of SAE: the access point has taken the first half of the exchange
+	half    bool // the access point has accepted the first half of SAE's exchange
 	wrong   int  // times that the password did not fit
-	refused int  // times that the access point said no
-	status  int  // what it said last
+	refused int  // times that the access point refused
+	status  int  // its last status code
 }
 
-// follow takes in the changed properties of an interface. wpa_supplicant says why a
-// connection ended before it leaves the state in which it did.
+// follow adds the changed properties of an interface. wpa_supplicant reports why a connection
+// ended before it leaves the state in which it was.
 func (t *trail) follow(changed map[string]dbus.Variant) {
 	before := t.state
 	if s := value[string](changed, "State"); s != "" {
@@ -72,8 +72,8 @@ func (t *trail) follow(changed map[string]dbus.Variant) {
 	}
 }
 
-// answer takes in a status code. In the second half of SAE's exchange each side shows that
-// it knows the password, and hostapd refuses one that does not by "unspecified".
+// answer adds a status code. In the second half of SAE's exchange each side shows that it
+// knows the password, and hostapd refuses a wrong one with "unspecified".
 func (t *trail) answer(code int) {
 	sae := t.by == waySAE
 	switch {
@@ -89,11 +89,11 @@ func (t *trail) answer(code int) {
 	}
 }
 
-// sure reports whether it is no use to go on.
+// sure reports whether trying further is useless.
 func (t *trail) sure() bool { return t.wrong >= wrongTimes || t.refused >= refusedTimes }
 
-// verdict is why a network was not joined, for people. It does not name the network: guests
-// read it in the status.
+// verdict returns why a network was not joined, for people. It does not name the network,
+// because guests can read it in the status.
 func (t *trail) verdict(heard bool) *proto.SetupProblem {
 	refused := func(text string) *proto.SetupProblem {
 		return &proto.SetupProblem{Code: proto.CodeWiFiRefused, Detail: text}

@@ -7,22 +7,22 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// way is how wpa_supplicant is to get into a network.
+// way is how wpa_supplicant joins a network.
 type way int
 
 const (
 	wayOpen way = iota
 	wayPSK
-	wayPSK256 // WPA2 with SHA-256, where nothing else is offered
+	wayPSK256 // WPA2 with SHA-256, if nothing else is offered
 	waySAE
 )
 
-// rawKey is the length of a key that is written instead of a password.
+// rawKey is the length of a key in place of a password.
 const rawKey = 64 // IEEE 802.11-2020 annex J.4.1, in hexadecimal
 
-// choose finds the way into a network that is heard, or says as a problem why there is none.
-// SAE is taken only where nothing else is offered: on networks that offer both, some drivers
-// do not get it done. What is weaker than what was asked for is not taken.
+// choose returns how to join a network, or the problem if it can't be joined. SAE is used only
+// if nothing else is offered, because some drivers fail with it on networks that offer both.
+// Weaker security than was asked for is never used.
 func choose(w proto.WiFi, n seen) (way, error) {
 	switch {
 	case n.Security == proto.SecurityOther:
@@ -45,7 +45,7 @@ func choose(w proto.WiFi, n seen) (way, error) {
 	return wayPSK, nil
 }
 
-// usual is the way into a network that is kept and not heard yet.
+// usual returns how to join a kept network that is not in reach yet.
 func usual(w proto.WiFi) way {
 	switch {
 	case w.Password == "":
@@ -56,11 +56,11 @@ func usual(w proto.WiFi) way {
 	return wayPSK
 }
 
-// mark tells camd's networks in wpa_supplicant from those of its own file.
+// mark distinguishes camd's networks in wpa_supplicant from those of its own file.
 const mark = "camd"
 
-// settings are those of wpa_supplicant.conf(5) for a network. An SSID and a password of any
-// bytes go as an array, which wpa_supplicant takes as they are.
+// settings returns the options of wpa_supplicant.conf(5) for a network. SSID and password are
+// byte arrays, which wpa_supplicant takes unchanged.
 func settings(w proto.WiFi, by way) map[string]any {
 	m := map[string]any{"ssid": []byte(w.SSID), "id_str": mark, "priority": int32(1)}
 	if w.Hidden {

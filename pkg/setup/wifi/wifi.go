@@ -1,7 +1,8 @@
-// Package wifi gets the camera into a Wi-Fi network, through wpa_supplicant over D-Bus: what
-// is heard, joining with the real reason where it fails and the way back to the former
-// network, and keeping what was set up in force. wpa_supplicant forgets camd's networks when
-// it ends: none is in a file of its own, and those that are in one stay as they are.
+// Package wifi connects the camera to a Wi-Fi network, through wpa_supplicant over D-Bus. It
+// lists networks, joins one, reports the real reason if that fails and goes back to the
+// previous network, and keeps the network that was set up in use. wpa_supplicant forgets
+// camd's networks when it ends: they are not in its file, and networks in that file stay as
+// they are.
 //
 // Sources: wpa_supplicant's doc/dbus.doxygen and wpa_supplicant.conf(5). It works with
 // wpa_supplicant 2.10 (Debian) and 2.11 (the image).
@@ -23,15 +24,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// patience is how long things may take.
+// patience holds time limits.
 type patience struct {
 	scan    time.Duration // a scan of all channels
-	scans   int           // before a network counts as not heard
+	scans   int           // before a network counts as missing
 	join    time.Duration // from the choice of a network to its last key
 	address time.Duration // from then to an address
-	names   time.Duration // from the way out to servers of names, of which nobody tells
+	names   time.Duration // from the route to servers of names, which no message reports
 	settle  time.Duration // before the kept network's absence is a fault
-	look    time.Duration // between looks at what no signal tells
+	look    time.Duration // between checks of what no signal reports
 }
 
 var usualPatience = patience{
@@ -39,7 +40,7 @@ var usualPatience = patience{
 	names: time.Second, settle: 20 * time.Second, look: 10 * time.Second,
 }
 
-// Radio is the camera's Wi-Fi. A camera may have none.
+// Radio is the camera's Wi-Fi. A camera may have none. It is safe for concurrent use.
 type Radio struct {
 	log    *slog.Logger
 	health *health.Condition
@@ -50,25 +51,25 @@ type Radio struct {
 	listen    func(name string) (arrivals, error)
 	addressed func(name string) bool // the interface has an address with which others can be reached
 
-	work   chan struct{} // held by who works with wpa_supplicant
+	work   chan struct{} // held while somebody works with wpa_supplicant
 	wake   chan struct{} // for Run: there is something to look at
-	told   bool          // Keep has said what is kept; guarded by work, as what follows
+	told   bool          // Keep was called; work guards this and what follows
 	kept   *proto.WiFi
 	put    block // the kept network in wpa_supplicant
-	joined block // one that was joined and is not kept yet
-	trial  bool  // of joined it is not yet said whether it stays
-	tried  int   // grows whenever another network is tried
+	joined block // the network that was joined and is not kept yet
+	trial  bool  // Keep has not decided about joined yet
+	tried  int   // counts the networks that were tried
 }
 
-// arrivals tells of addresses that an interface gets.
+// arrivals watches the addresses of an interface.
 type arrivals interface {
-	// wait returns when an address has come with which others can be reached, and the way
-	// out if there is one, or ctx ends.
+	// wait returns when the interface has got a usable address, and a route if there is
+	// one, or when ctx ends.
 	wait(ctx context.Context) error
 	close()
 }
 
-// block is a network of camd's in one running wpa_supplicant.
+// block is a network of camd in one running wpa_supplicant.
 type block struct {
 	owner string
 	at    dbus.ObjectPath
@@ -76,17 +77,17 @@ type block struct {
 	by    way
 }
 
-// in reports whether wpa_supplicant still has the network, by those that it lists.
+// in reports whether wpa_supplicant still has the network, by its list.
 func (b block) in(s *session, list []dbus.ObjectPath) bool {
 	return b.owner != "" && b.owner == s.owner && slices.Contains(list, b.at)
 }
 
-// is reports whether it is a network that gets in where w does.
+// is reports whether the block joins the same network as w.
 func (b block) is(w proto.WiFi) bool {
 	return b.wifi.SSID == w.SSID && b.wifi.Password == w.Password && b.wifi.Hidden == w.Hidden
 }
 
-// New makes the camera's Wi-Fi. board may be nil, where nobody reads conditions.
+// New returns the camera's Wi-Fi. board may be nil if nobody reads conditions.
 func New(log *slog.Logger, board *health.Board) *Radio {
 	r := &Radio{log: log.With("component", "wifi"), sys: "/sys/class/net", wait: usualPatience, listen: listen, addressed: addressed,
 		work: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
@@ -99,7 +100,7 @@ func New(log *slog.Logger, board *health.Board) *Radio {
 // String names the part.
 func (*Radio) String() string { return "wifi" }
 
-// Interfaces lists the names of the machine's Wi-Fi interfaces.
+// Interfaces returns the names of the machine's Wi-Fi interfaces.
 func (r *Radio) Interfaces() []string {
 	found, _ := filepath.Glob(filepath.Join(r.sys, "*", "phy80211")) // the pattern is right
 	names := make([]string, 0, len(found))
@@ -113,8 +114,8 @@ func (r *Radio) Interfaces() []string {
 // Present reports whether the machine has Wi-Fi.
 func (r *Radio) Present() bool { return len(r.Interfaces()) > 0 }
 
-// Networks scans and lists what is heard: at most proto.MaxNetworks, the strongest first,
-// each SSID once.
+// Networks scans and returns the networks in reach: at most proto.MaxNetworks, the strongest
+// first, each SSID once.
 func (r *Radio) Networks(ctx context.Context) ([]proto.Network, error) {
 	var l []proto.Network
 	err := r.with(ctx, func(s *session, c card) error {
@@ -125,7 +126,7 @@ func (r *Radio) Networks(ctx context.Context) ([]proto.Network, error) {
 	return l, err
 }
 
-// Current is the network in which the interface is now; nil: it is in none.
+// Current returns the network that the interface is in, or nil.
 func (r *Radio) Current(ctx context.Context) (*proto.Network, error) {
 	var n *proto.Network
 	err := r.with(ctx, func(s *session, c card) error {
@@ -149,17 +150,17 @@ func (r *Radio) Current(ctx context.Context) (*proto.Network, error) {
 	return n, err
 }
 
-// Interface names the interface that wpa_supplicant works for camd.
+// Interface returns the name of the interface that camd uses.
 func (r *Radio) Interface(ctx context.Context) (string, error) {
 	var name string
 	err := r.with(ctx, func(_ *session, c card) error { name = c.name; return nil })
 	return name, err
 }
 
-// Keep puts a network in force from now on: the one that was just joined, a former one, or,
-// if w is nil, none of camd's. What else was joined is left. Run has it in force again
-// whenever wpa_supplicant or the interface comes back, so that neither need be there now;
-// before the first Keep it leaves everything as a former camd left it.
+// Keep makes the camera use a network from now on: the one that was just joined, an earlier
+// one or, if w is nil, none of camd's. Any other that was joined is left. Run makes it so again
+// whenever wpa_supplicant or the interface comes back, so neither need be there now. Before
+// the first Keep, Run leaves everything as an earlier camd left it.
 func (r *Radio) Keep(ctx context.Context, w *proto.WiFi) error {
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -184,7 +185,7 @@ func (r *Radio) begin(ctx context.Context) error {
 	}
 }
 
-// end lets others have their turn, Run first of all look at what has changed.
+// end ends the turn, and makes Run check what has changed.
 func (r *Radio) end() {
 	<-r.work
 	r.wakeUp()
@@ -197,7 +198,7 @@ func (r *Radio) wakeUp() {
 	}
 }
 
-// with works with the interface. What a person is told of is a *proto.SetupProblem.
+// with works with the interface. Errors that a person can fix are *proto.SetupProblem.
 func (r *Radio) with(ctx context.Context, do func(*session, card) error) error {
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -236,7 +237,7 @@ func noWiFi(name string, err error) error {
 	return problem(proto.CodeNoWiFi, "The camera's Wi-Fi %s does not work: %v.", foreign.Name(name), err)
 }
 
-// probing asks who is there, and for hidden networks by their names. It takes a moment on
+// probing is an active scan, which also asks for hidden networks by name. It takes a moment on
 // each channel.
 func probing(hidden ...proto.SSID) map[string]any {
 	args := map[string]any{"Type": "active"}
@@ -250,11 +251,11 @@ func probing(hidden ...proto.SSID) map[string]any {
 	return args
 }
 
-// listening waits on each channel for longer than an access point is silent. One that lets
-// only listed devices in answers no other that asks, and is heard by this alone.
+// listening is a passive scan, which waits on each channel for longer than an access point is
+// silent. An access point with a list of devices answers no others, and is found only so.
 func listening() map[string]any { return map[string]any{"Type": "passive"} }
 
-// scan has wpa_supplicant look for networks, and returns what was heard.
+// scan makes wpa_supplicant scan, and returns what it has found.
 func (r *Radio) scan(ctx context.Context, s *session, c card, args map[string]any) ([]seen, error) {
 	err := s.call(ctx, c.at, interfaze+".Scan", []any{variants(args)})
 	var busy saidError
@@ -280,7 +281,7 @@ func (r *Radio) scan(ctx context.Context, s *session, c card, args map[string]an
 	return heard(ctx, s, c)
 }
 
-// heard reads what wpa_supplicant knows of the access points around.
+// heard returns the access points that wpa_supplicant knows.
 func heard(ctx context.Context, s *session, c card) ([]seen, error) {
 	paths, err := property[[]dbus.ObjectPath](ctx, s, c.at, interfaze, "BSSs")
 	if err != nil {
@@ -302,7 +303,7 @@ func heard(ctx context.Context, s *session, c card) ([]seen, error) {
 	return l, nil
 }
 
-// find is the network of a name among what is heard.
+// find returns the network with a name.
 func find(all []seen, ssid proto.SSID) (seen, bool) {
 	l := merge(all)
 	i := slices.IndexFunc(l, func(n seen) bool { return n.SSID == ssid })
