@@ -82,7 +82,7 @@ func (b *Broker) serve(log *slog.Logger) error {
 	return b.server.Serve()
 }
 
-// Address is the host:port that the broker listens on.
+// Address returns the host:port that the broker listens on.
 func (b *Broker) Address() string { return b.listener.Address() }
 
 // Close ends every connection and waits for what served them. It may be called again.

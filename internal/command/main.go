@@ -26,7 +26,7 @@ func Main(execute func(ctx context.Context, args []string, out, errOut io.Writer
 	os.Exit(code)
 }
 
-// endings are the signals after which the process ends in order. What nohup ignores
+// endings returns the signals after which the process ends in order. What nohup ignores
 // stays ignored.
 func endings() []os.Signal {
 	l := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -77,7 +77,7 @@ func Size(w io.Writer) (columns, lines int, ok bool) {
 	return columns, lines, err == nil && columns > 0 && lines > 0
 }
 
-// file is what w writes to in the end.
+// file returns what w writes to in the end.
 func file(w io.Writer) (*os.File, bool) {
 	for {
 		u, ok := w.(interface{ Unwrap() io.Writer })

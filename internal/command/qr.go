@@ -76,7 +76,7 @@ func encodeQR(text string) (*qr.Code, error) {
 	return code, nil
 }
 
-// width is how many columns a code takes.
+// width returns how many columns a code takes.
 func width(code *qr.Code) int { return code.Size + 2*quietZone }
 
 // halfBlocks draws those modules that ink is for.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal of a size; said ends it and returns what was written.
+// terminal returns a pseudo-terminal of a size; said ends it and returns what was written.
 func terminal(t *testing.T, columns, lines uint16) (near *os.File, said func() string) {
 	t.Helper()
 	far, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

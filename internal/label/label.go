@@ -70,7 +70,7 @@ func Find(name string) (Format, error) {
 	return Format{}, fmt.Errorf("%.40q is no format of a label; there are %s", name, strings.Join(names, ", "))
 }
 
-// PerPage is how many labels one page of the format holds.
+// PerPage returns how many labels one page of the format holds.
 func (f Format) PerPage() int {
 	if f.sheet == nil {
 		return 1

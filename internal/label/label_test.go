@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// example is a label as long as real ones are.
+// example returns a label as long as real ones are.
 func example(i int) Label {
 	device := fmt.Sprintf("%026d", i)
 	return Label{

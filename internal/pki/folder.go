@@ -57,7 +57,7 @@ type Folder struct {
 	*CA
 }
 
-// ErrExists is of what is there already.
+// ErrExists is the error for what is there already.
 var ErrExists = errors.New("is there already")
 
 // Create makes a Folder, whose parent must exist, with a new authority.
@@ -148,12 +148,12 @@ func Open(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// Path is where something lies in the folder.
+// Path returns where something lies in the folder.
 func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.dir}, names...)...)
 }
 
-// lasting is the authority, signing for a number of days and never beyond its own end.
+// lasting returns the authority, signing for a number of days and never beyond its own end.
 func (f *Folder) lasting(days int) *CA {
 	now := time.Now()
 	until := now.Add(time.Duration(days) * day)
@@ -359,7 +359,7 @@ func (f *Folder) note(c *x509.Certificate) error {
 	return nil
 }
 
-// serials are those of what was signed for a name.
+// serials returns those of what was signed for a name.
 func (f *Folder) serials(name string) ([]*big.Int, error) {
 	text, err := os.ReadFile(f.Path(issuedFile))
 	if err != nil {

@@ -39,7 +39,7 @@ func testFolder(t *testing.T) *Folder {
 	return f
 }
 
-// request is what camd factory init would leave.
+// request returns what camd factory init would leave.
 func request(t *testing.T, cn string, key *ecdsa.PrivateKey, uris ...string) []byte {
 	t.Helper()
 	r := &x509.CertificateRequest{Subject: pkix.Name{CommonName: cn}}

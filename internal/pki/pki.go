@@ -38,7 +38,7 @@ type CA struct {
 	from, until time.Time // validity of what it signs
 }
 
-// NewCA makes a throw-away authority with a new P-256 key.
+// NewCA returns a throw-away authority with a new P-256 key.
 func NewCA(name string) (*CA, error) { return newCA(name, lifetime) }
 
 func newCA(name string, lasts time.Duration) (*CA, error) {
@@ -134,10 +134,10 @@ func (c *CA) Viewer(id proto.ClientID) (tls.Certificate, error) {
 	return c.Client(string(id), ClientURI(id))
 }
 
-// DeviceURI is the URI name in a device's certificate.
+// DeviceURI returns the URI name in a device's certificate.
 func DeviceURI(id proto.DeviceID) string { return "urn:camd:device:" + string(id) }
 
-// ClientURI is the URI name in a viewer's certificate.
+// ClientURI returns the URI name in a viewer's certificate.
 func ClientURI(id proto.ClientID) string { return "urn:camd:client:" + string(id) }
 
 func newKey() (*ecdsa.PrivateKey, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// StatusRule is what mosquitto's acl_file for viewers holds for a member, so that it
+// StatusRule returns what mosquitto's acl_file for viewers holds for a member, so that it
 // may read the status of a device.
 func StatusRule(id proto.ClientID, device proto.DeviceID) string {
 	return fmt.Sprintf("\n%s\ntopic read %s\n", userLine(id), proto.TopicStatus(device))

@@ -72,7 +72,7 @@ func (f *Folder) Add(r Release) (release.Custom, error) {
 	return c, err
 }
 
-// custom is what the metadata say of a release that goes into the draft.
+// custom returns what the metadata say of a release that goes into the draft.
 func (f *Folder) custom(r Release, manifest []byte, draft *metadata.Metadata[metadata.TargetsType]) (release.Custom, error) {
 	index, err := f.nextLeaf(draft)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *Folder) custom(r Release, manifest []byte, draft *metadata.Metadata[met
 	}, nil
 }
 
-// targetsDraft is the draft, or one of the next version.
+// targetsDraft returns the draft, or one of the next version.
 func (f *Folder) targetsDraft() (*metadata.Metadata[metadata.TargetsType], error) {
 	m := metadata.Targets(f.expires(targetsLife))
 	path := f.Path(draftFolder, "targets.json")
@@ -127,7 +127,7 @@ func delegation(k key) (*metadata.Delegations, error) {
 	}, nil
 }
 
-// nextLeaf is the index that the next release's leaf will have.
+// nextLeaf returns the index that the next release's leaf will have.
 func (f *Folder) nextLeaf(draft *metadata.Metadata[metadata.TargetsType]) (int64, error) {
 	leaves, err := f.leaves()
 	if err != nil {
@@ -245,7 +245,7 @@ func same(from, to string) bool {
 	return errors.Join(errA, errB) == nil && a.Size() == b.Size() && bytes.Equal(sumOf(from), sumOf(to))
 }
 
-// sumOf is the hash of a file; of one that can't be read it is another one each time.
+// sumOf returns the hash of a file; of one that can't be read it is another one each time.
 func sumOf(path string) []byte {
 	h := sha256.New()
 	file, err := os.Open(path)

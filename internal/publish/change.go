@@ -92,7 +92,7 @@ func (f *Folder) signedNow(now *metadata.Metadata[metadata.TargetsType]) error {
 	return err
 }
 
-// describe says what a release is.
+// describe returns what a release is.
 func describe(c release.Custom) string {
 	s := fmt.Sprintf("%s for %s, manifest %s, from %s on", c.Version, c.Compatible, c.Manifest, c.Minimum)
 	if c.Lowest != c.Minimum {
@@ -135,7 +135,7 @@ func delegationChanges(draft, now *metadata.Delegations) (l []string) {
 	return l
 }
 
-// keyChanges says which keys a role gets and loses.
+// keyChanges returns which keys a role gets and loses.
 func keyChanges(role string, ids, old []string) (l []string) {
 	for _, id := range ids {
 		if !slices.Contains(old, id) {

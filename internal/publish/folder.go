@@ -72,7 +72,7 @@ func Open(dir string) (*Folder, error) {
 	return &Folder{dir: dir, now: time.Now}, nil
 }
 
-// Path is where something lies in the folder.
+// Path returns where something lies in the folder.
 func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.dir}, names...)...)
 }
@@ -88,7 +88,7 @@ func (f *Folder) online(name string) (key, error) {
 	})
 }
 
-// leaves are what the log holds.
+// leaves returns what the log holds.
 func (f *Folder) leaves() ([]release.Leaf, error) {
 	text, err := os.ReadFile(f.Path(leavesFile))
 	if err != nil {
@@ -178,7 +178,7 @@ func writeMetadata[T metadata.Roles](path string, m *metadata.Metadata[T]) ([]by
 	return text, writePublic(filepath.Dir(path), filepath.Base(path), text)
 }
 
-// metaFile says which version of metadata belongs to those that name it.
+// metaFile returns which version of metadata belongs to those that name it.
 func metaFile(version int64, text []byte) *metadata.MetaFiles {
 	sum := sha256.Sum256(text)
 	return &metadata.MetaFiles{Version: version, Length: int64(len(text)), Hashes: metadata.Hashes{"sha256": sum[:]}}

@@ -23,7 +23,7 @@ import (
 // new one if again is set. Nil leaves a new key in clear.
 type Passphrase func(name string, again bool) ([]byte, error)
 
-// ErrPassphrase is of a key that a passphrase does not open.
+// ErrPassphrase is the error for a key that a passphrase does not open.
 var ErrPassphrase = errors.New("the passphrase is wrong, or the key's file is damaged")
 
 // keyFile is a key in a file of its own, mode 0600: online keys in clear, offline keys
@@ -51,10 +51,10 @@ func newKey(name string) (key, error) {
 
 func (k key) public() ed25519.PublicKey { return ed25519.PublicKey(k.private[ed25519.SeedSize:]) }
 
-// tuf is the public key as TUF metadata hold it.
+// tuf returns the public key as TUF metadata hold it.
 func (k key) tuf() (*metadata.Key, error) { return metadata.KeyFromPublicKey(k.public()) }
 
-// keyID is what TUF metadata call a public key.
+// keyID returns what TUF metadata call a public key.
 func keyID(public ed25519.PublicKey) (string, error) {
 	k, err := metadata.KeyFromPublicKey(public)
 	if err != nil {
@@ -127,7 +127,7 @@ func readKeyFile(path string) (keyFile, error) {
 	return f, nil
 }
 
-// noteKeys are the key as signed notes know it (C2SP signed-note), under a name.
+// noteKeys returns the key as signed notes know it (C2SP signed-note), under a name.
 func (k key) noteKeys(name string) (skey, vkey string, err error) {
 	if vkey, err = note.NewEd25519VerifierKey(name, k.public()); err == nil {
 		_, err = note.NewVerifier(vkey) // it looks at the name

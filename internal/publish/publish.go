@@ -63,7 +63,7 @@ func (f *Folder) Publish(to string) error {
 	return f.copySite(to)
 }
 
-// signedTargets is the draft with all its signatures, by the keys of the root that is
+// signedTargets returns the draft with all its signatures, by the keys of the root that is
 // published with it, or nil if there is no draft and something is published already.
 func (f *Folder) signedTargets(root *metadata.Metadata[metadata.RootType]) (*metadata.Metadata[metadata.TargetsType], error) {
 	var err error
@@ -90,7 +90,7 @@ func (f *Folder) signedTargets(root *metadata.Metadata[metadata.RootType]) (*met
 	return m, nil
 }
 
-// signedRoot is the draft of a root with all its signatures, or nil if there is none.
+// signedRoot returns the draft of a root with all its signatures, or nil if there is none.
 func (f *Folder) signedRoot() (*metadata.Metadata[metadata.RootType], error) {
 	m := metadata.Root()
 	err := readMetadata(f.Path(draftFolder, "root.json"), m)

@@ -92,7 +92,7 @@ func (f *Folder) rekeyRollout() error {
 	return err
 }
 
-// rootDraft is the draft, or one of the next version.
+// rootDraft returns the draft, or one of the next version.
 func (f *Folder) rootDraft() (*metadata.Metadata[metadata.RootType], error) {
 	path := f.Path(draftFolder, "root.json")
 	if _, err := os.Stat(path); err == nil {
@@ -108,7 +108,7 @@ func (f *Folder) rootDraft() (*metadata.Metadata[metadata.RootType], error) {
 	return m, nil
 }
 
-// keyID is the identifier of the key that was made last under a name.
+// keyID returns the identifier of the key that was made last under a name.
 func (f *Folder) keyID(name string) (id string, err error) {
 	text, err := os.ReadFile(f.Path(namesFile))
 	if err != nil {

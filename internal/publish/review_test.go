@@ -12,7 +12,7 @@ import (
 	"github.com/camd-project/camd/internal/publish/publishtest"
 )
 
-// strange is a key that nobody here has made.
+// strange returns a key that nobody here has made.
 func strange(t *testing.T) *metadata.Key {
 	t.Helper()
 	k, err := metadata.KeyFromPublicKey(publishtest.New(t).Stolen("targets-1").Public())

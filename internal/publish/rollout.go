@@ -89,7 +89,7 @@ func fitting(r release.Rollout) (release.Rollout, error) {
 	return r, nil
 }
 
-// share is a release's entry, made if it is not there: to nobody.
+// share returns a release's entry, made if it is not there: to nobody.
 func share(r *release.Rollout, version string) *release.Share {
 	for i := range r.Releases {
 		if r.Releases[i].Version == version {
@@ -100,7 +100,7 @@ func share(r *release.Rollout, version string) *release.Share {
 	return &r.Releases[len(r.Releases)-1]
 }
 
-// released are the releases of draft and site.
+// released returns the releases of draft and site.
 func (f *Folder) released() ([]release.Custom, error) {
 	m, err := f.targetsDraft()
 	if err != nil {
@@ -195,7 +195,7 @@ func sameJSON(a, b json.RawMessage) bool {
 // lasts reports whether more than half of a life is left.
 func (f *Folder) lasts(end time.Time, life time.Duration) bool { return end.Sub(f.now()) > life/2 }
 
-// snapshot says which versions of targets and rollout belong together.
+// snapshot returns which versions of targets and rollout belong together.
 func (f *Folder) snapshot() error {
 	m := metadata.Snapshot()
 	there, err := latest(f, metadata.SNAPSHOT, m)
@@ -236,7 +236,7 @@ func (f *Folder) snapshot() error {
 	return commit(f, metadata.SNAPSHOT, m.Signed.Version, m)
 }
 
-// timestamp says which snapshot is the newest. It is signed again each time.
+// timestamp returns which snapshot is the newest. It is signed again each time.
 func (f *Folder) timestamp() error {
 	s := metadata.Snapshot()
 	if _, err := latest(f, metadata.SNAPSHOT, s); err != nil {

@@ -20,7 +20,7 @@ type Signed struct {
 	Have, Need int
 }
 
-// ErrNothingToSign is of a key that no draft waits for.
+// ErrNothingToSign is the error for a key that no draft waits for.
 var ErrNothingToSign = errors.New("nothing waits for this key: camops release add or sign --renew makes a draft")
 
 // Renew makes drafts of what offline keys sign, with new ends. Drafts that have them already
@@ -77,7 +77,7 @@ func (f *Folder) EndsSoon() ([]string, error) {
 	return l, nil
 }
 
-// root is the newest root that is published, of a chain that begins with the anchors' one.
+// root returns the newest root that is published, of a chain that begins with the anchors' one.
 func (f *Folder) root() (*metadata.Metadata[metadata.RootType], error) {
 	root := metadata.Root()
 	if err := readMetadata(f.Path(anchorFolder, release.RootFile), root); err != nil {
@@ -170,7 +170,7 @@ func signDraft[T metadata.Roles](f *Folder, may []string, k key, role string, dr
 	return true, err
 }
 
-// Drafts says how far each draft is.
+// Drafts returns how far each draft is.
 func (f *Folder) Drafts() ([]Signed, error) {
 	root, err := f.root()
 	if err != nil {

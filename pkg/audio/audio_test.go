@@ -109,7 +109,7 @@ func (r *rig) expect(state health.State, reason string) {
 	}
 }
 
-// faulty is a card that gives samples and then fails.
+// faulty returns a card that gives samples and then fails.
 func faulty(after int64, err error) *audiotest.Mic {
 	m := audiotest.NewMic()
 	m.Faults[after] = err

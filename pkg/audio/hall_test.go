@@ -150,7 +150,7 @@ func (h *hall) notice() (packets [][]byte) {
 	return packets
 }
 
-// published is what a listener hears, at its place.
+// published returns what a listener hears, at its place.
 func (h *hall) published() []int16 {
 	h.stage.t.Helper()
 	h.rig.mu.Lock()

@@ -25,7 +25,7 @@ type source struct {
 	level func(device string) error // sets the gain
 }
 
-// unchanged is the level function of a device without a level.
+// unchanged returns the level function of a device without a level.
 func unchanged(string) error { return nil }
 
 func newSource(cfg Config) (source, error) {

@@ -135,14 +135,14 @@ func (st *stage) voice(ctx context.Context) *Voice {
 	return v
 }
 
-// card is the last one opened.
+// card returns the last one opened.
 func (st *stage) card() *audiotest.Speaker {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	return st.opened[len(st.opened)-1]
 }
 
-// faultyCard is a card that takes samples and then fails, once for each place.
+// faultyCard returns a card that takes samples and then fails, once for each place.
 func faultyCard(err error, after ...int64) *audiotest.Speaker {
 	s := audiotest.NewSpeaker()
 	for _, n := range after {
@@ -235,7 +235,7 @@ func clip(t *testing.T, hz float64, n int) (packets [][]byte) {
 	return packets
 }
 
-// sound is what the room hears of an announcement, sample by sample.
+// sound returns what the room hears of an announcement, sample by sample.
 func sound(t *testing.T, packets [][]byte) (samples []int16) {
 	t.Helper()
 	d := opus.NewDecoder()

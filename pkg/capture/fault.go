@@ -27,7 +27,7 @@ var (
 	errNoKey   = errors.New("no IDR picture")
 )
 
-// explain says what err means and what to do.
+// explain returns what err means and what to do.
 func explain(err error) string {
 	if f := (*fault)(nil); errors.As(err, &f) {
 		return f.sentence

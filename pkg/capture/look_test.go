@@ -16,7 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// jpegOf is a JPEG of a grey picture.
+// jpegOf returns a JPEG of a grey picture.
 func jpegOf(t *testing.T, w, h int) picture {
 	t.Helper()
 	var b bytes.Buffer
@@ -26,7 +26,7 @@ func jpegOf(t *testing.T, w, h int) picture {
 	return picture{data: b.Bytes()}
 }
 
-// uncoded is a camera at 10 Hz whose driver says 64x48.
+// uncoded returns a camera at 10 Hz whose driver says 64x48.
 func uncoded(l h264.Layout, pictures ...picture) *fakeStream {
 	s := newFake(pictures...)
 	s.is = shape{raw: h264.Source{Layout: l, Width: 64, Height: 48}, rate: 10, driven: true}

@@ -10,7 +10,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// endless is a camera that gives pictures at 10 Hz for a good while.
+// endless returns a camera that gives pictures at 10 Hz for a good while.
 func endless(int) (*fakeStream, error) {
 	return newFake(whole(slices.Repeat(clipUnits(), 10000)...)...), nil
 }

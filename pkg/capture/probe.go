@@ -57,7 +57,7 @@ func reason(err error) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
-// unusable says what a device offers of which nothing was chosen.
+// unusable returns what a device offers of which nothing was chosen.
 func unusable(d v4l2.Device) string {
 	if len(d.Formats) == 0 {
 		return "no format at all"

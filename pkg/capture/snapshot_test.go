@@ -19,7 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// plain is a picture of one colour in video's range.
+// plain returns a picture of one colour in video's range.
 func plain(w, h int, c [3]byte) *image.YCbCr {
 	m := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
 	paint(m.Y, c[0])
@@ -96,7 +96,7 @@ func TestCopyPictureTakesOnlyWhatIsShown(t *testing.T) {
 	}
 }
 
-// refused is the code of an error.
+// refused returns the code of an error.
 func refused(err error) proto.Code {
 	var r *proto.Refusal
 	if errors.As(err, &r) {

@@ -129,7 +129,7 @@ func TestTroubleIsToldAfterTenSeconds(t *testing.T) {
 	}
 }
 
-// headers are a unit's parameter sets.
+// headers returns a unit's parameter sets.
 func headers(u avc.Unit) []byte {
 	sps, pps := avc.SetsIn(u.Data).Of(u.Data)
 	out := append(avc.StartCode[:], sps...)

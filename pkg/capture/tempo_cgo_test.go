@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
-// filmed is what an encoder at 100 kbit/s makes of a camera with noise, whose driver
+// filmed returns what an encoder at 100 kbit/s makes of a camera with noise, whose driver
 // says 15 pictures a second.
 func filmed(t *testing.T, at []time.Duration) []published {
 	t.Helper()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// times are those of pictures at rates that follow each other, each for some seconds,
+// times returns those of pictures at rates that follow each other, each for some seconds,
 // with jitter as a part of the interval.
 func times(jitter float64, spells ...[2]float64) (l []time.Duration) {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -10,7 +10,7 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// paced is an H.264 camera whose driver says 10 pictures a second.
+// paced returns an H.264 camera whose driver says 10 pictures a second.
 func paced(rate float64) *fakeStream {
 	s := newFake(whole(slices.Repeat(clipUnits(), 200)...)...)
 	s.delay, s.is.driven = time.Duration(float64(time.Second)/rate), true

@@ -44,14 +44,14 @@ func (h *house) note(what string) {
 	h.did = append(h.did, step{what, time.Since(h.began)})
 }
 
-// steps is what happened so far.
+// steps returns what happened so far.
 func (h *house) steps() []step {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.did)
 }
 
-// wanted is how often the camera is wanted now.
+// wanted returns how often the camera is wanted now.
 func (h *house) wanted() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -194,7 +194,7 @@ func ringOnce(t *testing.T, e *Events) {
 	}
 }
 
-// listed is the whole list, page by page.
+// listed returns the whole list, page by page.
 func listed(t *testing.T, e *Events) (all []proto.Event) {
 	t.Helper()
 	for from := uint64(0); ; {
@@ -209,7 +209,7 @@ func listed(t *testing.T, e *Events) (all []proto.Event) {
 	}
 }
 
-// fetched is a whole picture, part by part.
+// fetched returns a whole picture, part by part.
 func fetched(e *Events, client proto.ClientID, q proto.EventsRequest) (data []byte, err error) {
 	for {
 		q.Offset = len(data)

@@ -16,7 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// rung is a disk on which rings with pictures of n bytes were kept.
+// rung returns a disk on which rings with pictures of n bytes were kept.
 func rung(t *testing.T, rings, n int) *disk {
 	t.Helper()
 	d := newDisk(t)

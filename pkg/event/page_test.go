@@ -13,7 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// failOnce is a check that fails the first time.
+// failOnce returns a check that fails the first time.
 func failOnce(err error, then func(context.Context, string) error) func(context.Context, string) error {
 	failed := false
 	return func(ctx context.Context, path string) error {

@@ -81,7 +81,7 @@ func TestNewRefusesWithASentence(t *testing.T) {
 	}
 }
 
-// proxyServer is an HTTP proxy that answers CONNECT with status and then passes
+// proxyServer returns an HTTP proxy that answers CONNECT with status and then passes
 // bytes on to nowhere.
 func proxyServer(t *testing.T, answer string, seen chan<- *http.Request) *url.URL {
 	t.Helper()

@@ -27,7 +27,7 @@ func named(cn, issuer string, from, to time.Time) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: cn}, Issuer: pkix.Name{CommonName: issuer}, NotBefore: from, NotAfter: to}
 }
 
-// selfSigned is the certificate of an authority.
+// selfSigned returns the certificate of an authority.
 func selfSigned(t *testing.T) *x509.Certificate {
 	t.Helper()
 	ca, err := pki.NewCA("Evil CA")
@@ -42,7 +42,7 @@ func selfSigned(t *testing.T) *x509.Certificate {
 	return c
 }
 
-// alert is how crypto/tls reports an alert of the peer.
+// alert returns how crypto/tls reports an alert of the peer.
 func alert(code uint8) error {
 	return &net.OpError{Op: "remote error", Err: errors.New(tls.AlertError(code).Error())}
 }

@@ -43,7 +43,7 @@ func TestAnotherCertificate(t *testing.T) {
 	})
 }
 
-// conn is the newest connection.
+// conn returns the newest connection.
 func (r *rig) conn() *conn {
 	r.link.mu.Lock()
 	defer r.link.mu.Unlock()

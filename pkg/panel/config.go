@@ -22,7 +22,7 @@ type Config struct {
 // noLED is configured where a board has no live LED.
 const noLED = "none"
 
-// DefaultConfig is a device without buttons, and with nothing said about its LEDs.
+// DefaultConfig returns a device without buttons, and with nothing said about its LEDs.
 func DefaultConfig() Config { return Config{} }
 
 // buttons returns how each button is configured, by its key.

@@ -62,7 +62,7 @@ func (l *fakeLED) change(f func()) {
 	f()
 }
 
-// sysfs is an LED in a folder with the shape of sysfs.
+// sysfs returns an LED in a folder with the shape of sysfs.
 func sysfs(t *testing.T) led.LED {
 	t.Helper()
 	dir := t.TempDir()

@@ -33,7 +33,7 @@ func (q CertificateRequest) Valid() bool {
 	return false
 }
 
-// Scopes are what the request needs: seeing how long it lasts needs none.
+// Scopes returns what the request needs: seeing how long it lasts needs none.
 func (q CertificateRequest) Scopes() []Scope {
 	if q.Do == CertificateDoStatus {
 		return nil

@@ -136,7 +136,7 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeTimeZone: "The camera does not know that time zone. Use a name such as Europe/Berlin or America/New_York.",
 }
 
-// Sentence is what a person reads: what happened and what to do.
+// Sentence returns what a person reads: what happened and what to do.
 func (c Code) Sentence() string {
 	if s, ok := sentences[c]; ok {
 		return s

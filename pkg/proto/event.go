@@ -35,7 +35,7 @@ func (q EventsRequest) Valid() bool {
 	return q.Offset >= 0 && (q.Event == 0 || q.Snapshot == "") && !(parts && q.From != 0) && (parts || q.Offset == 0)
 }
 
-// Scopes are what it needs: a picture that was taken with the scope snapshot is fetched
+// Scopes returns what it needs: a picture that was taken with the scope snapshot is fetched
 // with it.
 func (q EventsRequest) Scopes() []Scope {
 	if q.Snapshot != "" {

@@ -23,7 +23,7 @@ const (
 
 var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// NewDeviceID makes a device identifier from 130 random bits.
+// NewDeviceID returns a device identifier from 130 random bits.
 func NewDeviceID() DeviceID {
 	b := make([]byte, 17) // 136 bits encode to 28 characters; the first 26 carry 130
 	_, _ = rand.Read(b)   // crypto/rand.Read never fails since Go 1.24
@@ -56,17 +56,17 @@ const topicRoot = "camd/v1/"
 // ErrTopic is what ParseIn returns for a topic that is no client's request topic.
 var ErrTopic = errors.New("not a request topic")
 
-// TopicIn is where client publishes its requests to device.
+// TopicIn returns where client publishes its requests to device.
 func TopicIn(device DeviceID, client ClientID) string {
 	return topicRoot + string(device) + "/in/" + string(client)
 }
 
-// TopicOut is where device publishes what is sealed for client.
+// TopicOut returns where device publishes what is sealed for client.
 func TopicOut(device DeviceID, client ClientID) string {
 	return topicRoot + string(device) + "/out/" + string(client)
 }
 
-// TopicInFilter is the device's only subscription.
+// TopicInFilter returns the device's only subscription.
 func TopicInFilter(device DeviceID) string { return topicRoot + string(device) + "/in/+" }
 
 // TopicStatus carries the retained Status of device.

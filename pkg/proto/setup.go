@@ -261,7 +261,7 @@ var stepSentences = map[SetupStep]string{
 	StepSaving:      "The camera is saving the settings.",
 }
 
-// Sentence is what a person reads while it lasts.
+// Sentence returns what a person reads while it lasts.
 func (s SetupStep) Sentence() string {
 	if text, ok := stepSentences[s]; ok {
 		return text
@@ -276,7 +276,7 @@ type SetupProblem struct {
 	Detail string // a sentence that says more than the code's; may be empty, may be others' text
 }
 
-// Error is the sentence for people.
+// Error returns the sentence for people.
 func (p *SetupProblem) Error() string {
 	if p.Detail != "" {
 		return p.Detail

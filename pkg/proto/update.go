@@ -28,7 +28,7 @@ func (q UpdateRequest) Valid() bool {
 	return false
 }
 
-// Scopes are what the request needs: seeing how it stands needs none.
+// Scopes returns what the request needs: seeing how it stands needs none.
 func (q UpdateRequest) Scopes() []Scope {
 	if q.Do == UpdateDoStatus {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// online is a world with a device that is in a network of its own, and its Setup, running.
+// online returns a world with a device that is in a network of its own, and its Setup, running.
 func online(t *testing.T) (*world, *Setup) {
 	t.Helper()
 	w := newWorld(t)
@@ -35,7 +35,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// never is a broker that is not reached, however long somebody waits.
+// never returns a broker that is not reached, however long somebody waits.
 func never(ctx context.Context) error {
 	<-ctx.Done()
 	return &proto.SetupProblem{Code: proto.CodeBrokerUnreachable}
@@ -78,7 +78,7 @@ func (w *world) is(s *Setup, want *proto.WiFi) {
 	}
 }
 
-// says is what the status says of changes, as what works.
+// says returns what the status says of changes, as what works.
 func (w *world) says() (reason string) {
 	w.t.Helper()
 	for _, c := range w.board.Snapshot() {

@@ -144,7 +144,7 @@ func (w *world) current(context.Context) (*proto.Network, error) {
 	return &proto.Network{SSID: in, Security: proto.SecurityWPA2, Signal: -50, Band: "5"}, nil
 }
 
-// Reconnect is the link's.
+// Reconnect returns the link's.
 func (w *world) Reconnect(ctx context.Context) error {
 	w.did("anew in " + string(w.where()))
 	if w.anew == nil {
@@ -153,7 +153,7 @@ func (w *world) Reconnect(ctx context.Context) error {
 	return w.anew(ctx)
 }
 
-// Begun is the log's.
+// Begun returns the log's.
 func (w *world) Begun() (uint64, error) {
 	w.entry++
 	w.did(fmt.Sprint("entry ", w.entry))

@@ -60,5 +60,5 @@ func (c Config) check() error {
 	return nil
 }
 
-// brokerTime is how long the broker may take after all else has succeeded.
+// brokerTime returns how long the broker may take after all else has succeeded.
 func (c Config) brokerTime() time.Duration { return time.Duration(c.BrokerMinutes) * time.Minute }

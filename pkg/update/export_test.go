@@ -16,7 +16,7 @@ func Start(cfg Config, log *slog.Logger, board *health.Board, deps Deps, boot st
 	return u, err
 }
 
-// ParseState is the parser of what a power cut or a hostile hand may have left.
+// ParseState returns the parser of what a power cut or a hostile hand may have left.
 func ParseState(text []byte) error {
 	_, err := parseState(text)
 	return err

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeSpace is how many bytes this user may still write below path. statfs(2).
+// freeSpace returns how many bytes this user may still write below path. statfs(2).
 func freeSpace(path string) (uint64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {

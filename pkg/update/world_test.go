@@ -162,7 +162,7 @@ func (w *world) Quiet() bool {
 	return w.hours(time.Now())
 }
 
-// RoundTrip is the server of bundles.
+// RoundTrip returns the server of bundles.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -210,7 +210,7 @@ func (w *world) manners(version string) *manners {
 	return &manners{}
 }
 
-// start is one start of the kernel: one camd after the other until the machine restarts,
+// start returns one start of the kernel: one camd after the other until the machine restarts,
 // which it reports, or so much time has passed.
 func (w *world) start(long time.Duration) (lasted bool) {
 	w.mu.Lock()
@@ -226,7 +226,7 @@ func (w *world) start(long time.Duration) (lasted bool) {
 	return false
 }
 
-// process is one camd.
+// process returns one camd.
 func (w *world) process(long time.Duration) (crashed, lasted bool) {
 	w.t.Helper()
 	_, version := w.machine.Booted()
@@ -302,7 +302,7 @@ func (w *world) lowest() string {
 	return strings.TrimSpace(string(text))
 }
 
-// kept is the state as it lies in the folder.
+// kept returns the state as it lies in the folder.
 func (w *world) kept() (s struct {
 	Phase  string
 	Failed []struct{ Version, Reason string }
@@ -340,7 +340,7 @@ func (deaf) Status(context.Context) (update.SlotStatus, error)       { return up
 func (deaf) Install(context.Context, update.Bundle, func(int)) error { return errDeaf }
 func (deaf) Mark(context.Context, update.Mark, string) error         { return errDeaf }
 
-// updater is the one that runs.
+// updater returns the one that runs.
 func (w *world) updater() *update.Updater {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -44,7 +44,7 @@ func newManager(t *testing.T) *manager {
 	return &manager{t, path, int(f.Fd())}
 }
 
-// told is what came since the last call.
+// told returns what came since the last call.
 func (m *manager) told() (l []string) {
 	m.t.Helper()
 	b := make([]byte, 4096)

@@ -18,19 +18,19 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Targets are the newest targets metadata that are published.
+// Targets returns the newest targets metadata that are published.
 func (s *Site) Targets() *metadata.Metadata[metadata.TargetsType] {
 	s.t.Helper()
 	return s.role("targets")
 }
 
-// Rollout are the newest metadata of the role that can withhold.
+// Rollout returns the newest metadata of the role that can withhold.
 func (s *Site) Rollout() *metadata.Metadata[metadata.TargetsType] {
 	s.t.Helper()
 	return s.role("rollout")
 }
 
-// Name is the path of the metadata of a role that are published now.
+// Name returns the path of the metadata of a role that are published now.
 func (s *Site) Name(role string) string {
 	s.t.Helper()
 	if role == "snapshot" {
@@ -161,13 +161,13 @@ func Target(c release.Custom) *metadata.TargetFiles {
 	return &metadata.TargetFiles{Length: 1000, Hashes: metadata.Hashes{"sha256": sum[:]}, Custom: &raw}
 }
 
-// Custom is what a release of this version says of itself.
+// Custom returns what a release of this version says of itself.
 func Custom(version string, targets, index int64) release.Custom {
 	return release.Custom{Version: version, Compatible: Kind, Manifest: release.ManifestHash([]byte(version)),
 		Minimum: "0.0.0", Lowest: "0.0.0", Targets: targets, Log: index}
 }
 
-// Leaves are what the published log holds.
+// Leaves returns what the published log holds.
 func (s *Site) Leaves() (l []release.Leaf) {
 	s.t.Helper()
 	a, err := release.ReadAnchors(s.Anchors)
@@ -264,5 +264,5 @@ func (s *Site) cosigner() note.Signer {
 	return c
 }
 
-// Later is a clock that is ahead.
+// Later returns a clock that is ahead.
 func Later(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }

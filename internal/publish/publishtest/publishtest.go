@@ -44,14 +44,14 @@ type Site struct {
 // passphrase leaves all keys in clear: to encrypt one takes as long as a guess is to take.
 func passphrase(string, bool) ([]byte, error) { return nil, nil }
 
-// New makes a maker's folder with one development witness, and serves what it
+// New returns a maker's folder with one development witness, and serves what it
 // publishes.
 func New(t testing.TB) *Site {
 	t.Helper()
 	return NewWith(t, publish.Options{})
 }
 
-// NewWith makes one with other witnesses.
+// NewWith returns one with other witnesses.
 func NewWith(t testing.TB, o publish.Options) *Site {
 	t.Helper()
 	o.Origin = origin
@@ -171,18 +171,18 @@ func (s *Site) Witness() {
 	}
 }
 
-// WitnessOf is the witness.
+// WitnessOf returns the witness.
 func (s *Site) WitnessOf() publish.Witness {
 	return publish.Witness{LogKey: s.Path("anchors", "log.pub"), Key: s.Path("keys", "witness.key"), State: s.Temp("witness.seen"), Ask: passphrase}
 }
 
-// Config is that of a device whose running version is this.
+// Config returns that of a device whose running version is this.
 func (s *Site) Config(version string) catalog.Config {
 	return catalog.Config{Source: catalog.Source{Anchors: s.Anchors, State: s.Temp("state"), URL: s.URL},
 		Compatible: Kind, Device: Device, Version: version}
 }
 
-// Catalog is that of a device whose running version is this.
+// Catalog returns that of a device whose running version is this.
 func (s *Site) Catalog(version string) *catalog.Catalog {
 	s.t.Helper()
 	c, err := catalog.New(s.Config(version))
@@ -245,7 +245,7 @@ func read(t testing.TB, path string) []byte {
 	return data
 }
 
-// Stolen is a private key.
+// Stolen returns a private key.
 func (s *Site) Stolen(name string) ed25519.PrivateKey {
 	s.t.Helper()
 	var f struct {
@@ -257,7 +257,7 @@ func (s *Site) Stolen(name string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(f.Seed)
 }
 
-// BundlePath is where the bundle of a release lies in a published folder.
+// BundlePath returns where the bundle of a release lies in a published folder.
 func BundlePath(o release.Offer) string {
 	return "targets/" + hex.EncodeToString(o.SHA256) + "." + release.BundleName(o.Compatible, o.Version)
 }

@@ -49,7 +49,7 @@ func (f *fakeControls) write(v *elemValue) error {
 
 func (f *fakeControls) Close() error { f.closed = true; return nil }
 
-// value is what the named control's channels hold.
+// value returns what the named control's channels hold.
 func (f *fakeControls) value(name string) []int {
 	for _, id := range f.ids {
 		if text(id.name[:]) == name {

@@ -32,7 +32,7 @@ func NewMic() *Mic {
 	return &Mic{Faults: map[int64]error{}, began: time.Now(), done: make(chan struct{})}
 }
 
-// captured is how many samples the card has put into its buffer.
+// captured returns how many samples the card has put into its buffer.
 func (m *Mic) captured() int64 {
 	elapsed := time.Since(m.began)
 	elapsed += elapsed / 1_000_000 * time.Duration(m.PPM)

@@ -12,7 +12,7 @@ type Room struct {
 	gain []float64
 }
 
-// NewRoom makes one; the same seed makes the same room.
+// NewRoom returns one; the same seed makes the same room.
 func NewRoom(seed uint64) Room {
 	random := rand.New(rand.NewPCG(seed, 1))
 	r := Room{at: []int{96}, gain: []float64{0.5}}
@@ -24,11 +24,11 @@ func NewRoom(seed uint64) Room {
 	return r
 }
 
-// Reflections are the impulse response itself: after how many samples each comes, and
+// Reflections returns the impulse response itself: after how many samples each comes, and
 // how loud it is.
 func (r Room) Reflections() (at []int, gain []float64) { return r.at, r.gain }
 
-// Echo is what comes back of played after so many samples more.
+// Echo returns what comes back of played after so many samples more.
 func (r Room) Echo(played []int16, later int) []int16 {
 	out := make([]int16, len(played))
 	for i := range out {
@@ -37,7 +37,7 @@ func (r Room) Echo(played []int16, later int) []int16 {
 	return out
 }
 
-// At is the sample of the echo at a place.
+// At returns the sample of the echo at a place.
 func (r Room) At(played []int16, place int) int16 {
 	sum := 0.0
 	for i, at := range r.at {

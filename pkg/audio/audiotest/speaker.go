@@ -173,7 +173,7 @@ func (s *Speaker) Restarts() int {
 	return s.restarts
 }
 
-// Runs is what was heard until now, in order.
+// Runs returns what was heard until now, in order.
 func (s *Speaker) Runs() []Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +205,7 @@ func heard(runs []Run) (l []Run) {
 	return l
 }
 
-// samplesIn is how many samples are heard in a time.
+// samplesIn returns how many samples are heard in a time.
 func samplesIn(t time.Duration) int {
 	return int(t/time.Millisecond)*rate/1000 + int(t%time.Millisecond)*rate/int(time.Second)
 }

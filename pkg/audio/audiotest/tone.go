@@ -29,7 +29,7 @@ func Purity(samples []int16, hz float64) float64 {
 	return bin / (total * float64(len(samples)) / 2)
 }
 
-// Level is the root mean square of samples.
+// Level returns the root mean square of samples.
 func Level(samples []int16) float64 {
 	var total float64
 	for _, v := range samples {

@@ -36,5 +36,5 @@ func (a *Activity) Speech(frame []int16) bool {
 	return a.left > 0
 }
 
-// Floor is the level of the background in dBFS.
+// Floor returns the level of the background in dBFS.
 func (a *Activity) Floor() float64 { return a.floor }

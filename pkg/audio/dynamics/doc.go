@@ -17,7 +17,7 @@ const (
 // Silence is the Level of digital silence, and the lowest there is.
 const Silence = -96.0
 
-// Level is the root mean square of samples in dBFS: 0 for a square wave at full
+// Level returns the root mean square of samples in dBFS: 0 for a square wave at full
 // scale, -3 for such a sine, Silence for nothing.
 func Level(samples []int16) float64 {
 	var sum int64
@@ -30,5 +30,5 @@ func Level(samples []int16) float64 {
 	return max(Silence, 10*math.Log10(float64(sum)/float64(len(samples))/(32768*32768)))
 }
 
-// amplitude is the factor of a level in dB.
+// amplitude returns the factor of a level in dB.
 func amplitude(db float64) float64 { return math.Pow(10, db/20) }

@@ -19,7 +19,7 @@ type Ducker struct {
 	hold  int // samples that the far end still counts as audible
 }
 
-// NewDucker makes a ducker that attenuates by so many dB, at least 0.
+// NewDucker returns a ducker that attenuates by so many dB, at least 0.
 func NewDucker(attenuation float64) *Ducker {
 	return &Ducker{floor: amplitude(-max(0, attenuation)), gain: 1}
 }

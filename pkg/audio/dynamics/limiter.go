@@ -26,7 +26,7 @@ type Limiter struct {
 	least minimum
 }
 
-// NewLimiter makes a limiter for a ceiling in dBFS, at most 0. It comes back from
+// NewLimiter returns a limiter for a ceiling in dBFS, at most 0. It comes back from
 // a peak by two thirds within 80 ms.
 func NewLimiter(ceiling float64) *Limiter {
 	l := &Limiter{
@@ -41,10 +41,10 @@ func NewLimiter(ceiling float64) *Limiter {
 	return l
 }
 
-// Ceiling is the greatest magnitude of a sample that Process gives.
+// Ceiling returns the greatest magnitude of a sample that Process gives.
 func (l *Limiter) Ceiling() int16 { return int16(l.ceiling) }
 
-// Delay is how many samples later than it came a sample leaves: as many zeros
+// Delay returns how many samples later than it came a sample leaves: as many zeros
 // bring out the end of a sound.
 func (*Limiter) Delay() int { return lookahead - 1 }
 

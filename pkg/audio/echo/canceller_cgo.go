@@ -88,7 +88,7 @@ import (
 // goroutine.
 type Canceller struct{ c *C.camd_echo }
 
-// New makes a canceller for a room whose echo lasts up to tail (20 to 500 ms).
+// New returns a canceller for a room whose echo lasts up to tail (20 to 500 ms).
 func New(tail time.Duration) (*Canceller, error) {
 	if tail < 20*time.Millisecond || tail > 500*time.Millisecond {
 		return nil, fmt.Errorf("cancel an echo of %v: only 20 to 500 ms can be", tail)

@@ -34,7 +34,7 @@ func Delay(far, near []int16) (samples int, confidence float64) {
 	return 3 * first, likeness(f, n, products)
 }
 
-// likeness is the greatest of the products, by the power of what was played and of
+// likeness returns the greatest of the products, by the power of what was played and of
 // what was recorded meanwhile.
 func likeness(far, near, products []float64) (most float64) {
 	farPower := power(far)

@@ -74,7 +74,7 @@ func (p *player) ticks(n int) {
 	}
 }
 
-// steepest is the greatest step between two samples. The tone's own is 536.
+// steepest returns the greatest step between two samples. The tone's own is 536.
 func steepest(samples []int16) (most int) {
 	for i := 1; i < len(samples); i++ {
 		d := int(samples[i]) - int(samples[i-1])

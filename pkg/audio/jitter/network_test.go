@@ -51,7 +51,7 @@ type arrival struct {
 	at      time.Duration
 }
 
-// sent is what leaves the sender: from a sequence number and timestamp on.
+// sent returns what leaves the sender: from a sequence number and timestamp on.
 func sent(packets [][]byte, seq uint16, ts uint32) []arrival {
 	all := make([]arrival, len(packets))
 	for i, p := range packets {
@@ -124,7 +124,7 @@ func listen(t *testing.T, b *Buffer, arrivals []arrival) (samples []int16, voice
 	return samples, voiced
 }
 
-// intelligible is the correlation measure of these tests: how alike what was heard
+// intelligible returns the correlation measure of these tests: how alike what was heard
 // is to the undisturbed decoding. Both are lowered to 8 kHz; for each 100 ms of the
 // undisturbed in which somebody speaks (above -45 dBFS) the place within the
 // following 300 ms is found where the heard has the greatest normalised

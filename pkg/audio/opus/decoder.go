@@ -14,7 +14,7 @@ import (
 // frames allocate up to 1.5 KB inside pion/opus.
 type Decoder struct{ pion opus.Decoder }
 
-// NewDecoder makes a decoder.
+// NewDecoder returns a decoder.
 func NewDecoder() *Decoder {
 	d := new(Decoder)
 	d.Reset()

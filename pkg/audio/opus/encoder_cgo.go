@@ -47,7 +47,7 @@ const complexity = 5
 // Encoder makes packets out of frames. It is for one goroutine.
 type Encoder struct{ c *C.OpusEncoder }
 
-// New makes an encoder for 48 kHz mono at a bitrate in bits per second.
+// New returns an encoder for 48 kHz mono at a bitrate in bits per second.
 func New(bitrate int) (*Encoder, error) {
 	var code C.int
 	c := C.opus_encoder_create(48000, 1, applicationAudio, &code)

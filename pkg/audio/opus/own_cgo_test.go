@@ -8,7 +8,7 @@ import (
 	"github.com/camd-project/camd/pkg/audio/audiotest"
 )
 
-// ownPackets are a few of our own encoder's.
+// ownPackets returns a few of our own encoder's.
 func ownPackets(t testing.TB) (packets [][]byte) {
 	tone := audiotest.Sine(500, 8192, 5*FrameSamples)
 	for _, bitrate := range []int{16000, 32000, 64000} {

@@ -25,7 +25,7 @@ var frameSamples = [32]int{
 	120, 240, 480, 960, 120, 240, 480, 960, 120, 240, 480, 960, 120, 240, 480, 960, // CELT
 }
 
-// Samples is how long a packet plays, in samples at 48 kHz, by its first two
+// Samples returns how long a packet plays, in samples at 48 kHz, by its first two
 // bytes. It fails with ErrGarbled or ErrTooLong.
 func Samples(packet []byte) (int, error) {
 	frames, err := frameCount(packet)

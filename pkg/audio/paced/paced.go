@@ -29,7 +29,7 @@ type Card struct {
 	written int       // samples since it was ready
 }
 
-// New makes a card that is ready.
+// New returns a card that is ready.
 func New() *Card {
 	c := &Card{done: make(chan struct{}), timer: time.NewTimer(0)}
 	c.end = sync.OnceFunc(func() { close(c.done) })
@@ -43,7 +43,7 @@ func (c *Card) Began() time.Time { return c.began }
 // Heard returns how many samples were heard since the card was ready.
 func (c *Card) Heard() int { return min(c.written, c.elapsed()) }
 
-// elapsed is how many samples the card could have played since it began.
+// elapsed returns how many samples the card could have played since it began.
 func (c *Card) elapsed() int {
 	if c.began.IsZero() {
 		return 0

@@ -37,7 +37,7 @@ func rms(samples []int16) float64 {
 	return math.Sqrt(sum / float64(max(1, len(samples))))
 }
 
-// sounding is the level of what isn't silence, in whole frames.
+// sounding returns the level of what isn't silence, in whole frames.
 func sounding(samples []int16) float64 {
 	var loud []int16
 	for ; len(samples) > 0; samples = samples[frameSamples:] {
@@ -141,7 +141,7 @@ func TestJoinedClipsSoundLikeThemselves(t *testing.T) {
 	}
 }
 
-// likeness is the normalised correlation of two sounds of the same length.
+// likeness returns the normalised correlation of two sounds of the same length.
 func likeness(a, b []int16) float64 {
 	var ab, aa, bb float64
 	for i := range a {

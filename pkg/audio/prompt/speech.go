@@ -94,7 +94,7 @@ func (a *Archive) Check() error {
 	return errors.Join(missing...)
 }
 
-// Speaking is what the room hears before p is heard: chime, "Anna is speaking".
+// Speaking returns what the room hears before p is heard: chime, "Anna is speaking".
 func (a *Archive) Speaking(p Person) ([][]byte, error) {
 	return a.join([]string{ChimeTalk}, a.person(p), []string{isSpeaking})
 }
@@ -105,16 +105,16 @@ func (a *Archive) AsksToSpeak(p Person) ([][]byte, error) {
 	return a.join([]string{chimeAsk}, a.person(p), []string{wantsToSpeak, pressToLet})
 }
 
-// Ring is the doorbell: chime, "somebody is at the door".
+// Ring returns the doorbell: chime, "somebody is at the door".
 func (a *Archive) Ring() ([][]byte, error) { return a.join([]string{chimeRing, atTheDoor}) }
 
-// Say is a sentence that needs nothing else.
+// Say returns a sentence that needs nothing else.
 func (a *Archive) Say(p Phrase) ([][]byte, error) { return a.Clip(string(p)) }
 
-// Number is a number from 0 to 64, for a countdown; of more it says "more than 64".
+// Number returns a number from 0 to 64, for a countdown; of more it says "more than 64".
 func (a *Archive) Number(n int) ([][]byte, error) { return a.join(number(n)) }
 
-// Audit says how many members there are, each one's name and role, and who is
+// Audit returns how many members there are, each one's name and role, and who is
 // watching now. It lasts as long as it takes; somebody may not want to hear its end.
 func (a *Archive) Audit(all, watching []Person) ([][]byte, error) {
 	noun := members
@@ -129,7 +129,7 @@ func (a *Archive) Audit(all, watching []Person) ([][]byte, error) {
 	return a.join(said, a.watching(watching))
 }
 
-// introduced is a name and a role.
+// introduced returns a name and a role.
 func (a *Archive) introduced(p Person) []string {
 	name, ok := a.spoken(p.Name)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// mute is an archive of all that is required and two names, whose every packet can be
+// mute returns an archive of all that is required and two names, whose every packet can be
 // told from all others.
 func mute(t *testing.T, without ...string) (a *Archive, said func([][]byte) string) {
 	t.Helper()

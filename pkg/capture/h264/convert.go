@@ -41,7 +41,7 @@ type Converter struct {
 // what a JPEG may make us spend memory on.
 const maxPixels = 36864 * 16 * 16
 
-// NewConverter makes a converter.
+// NewConverter returns a converter.
 func NewConverter(s Source) (*Converter, error) {
 	c := &Converter{src: s}
 	if s.Layout < I420 || s.Layout > MJPEG {
@@ -74,7 +74,7 @@ func (c *Converter) resize(width, height int) error {
 	return nil
 }
 
-// Size is that of the converted pictures. Of JPEG it is known when one was converted;
+// Size returns that of the converted pictures. Of JPEG it is known when one was converted;
 // until then it is the source's.
 func (c *Converter) Size() (width, height int) { return c.w, c.h }
 
@@ -111,7 +111,7 @@ func (c *Converter) Convert(src []byte) (*image.YCbCr, error) {
 	return c.out, nil
 }
 
-// line is how long a line of the first plane is without padding.
+// line returns how long a line of the first plane is without padding.
 func (c *Converter) line() int {
 	if c.src.Layout == YUYV || c.src.Layout == UYVY {
 		return 2 * even(c.src.Width)
@@ -121,7 +121,7 @@ func (c *Converter) line() int {
 
 func even(n int) int { return (n + 1) &^ 1 }
 
-// bytes is how long a raw picture is; the padding of its last line may be missing.
+// bytes returns how long a raw picture is; the padding of its last line may be missing.
 func (c *Converter) bytes(stride int) int {
 	luma, half := stride*c.src.Height, even(c.src.Height)/2
 	switch c.src.Layout {
@@ -135,7 +135,7 @@ func (c *Converter) bytes(stride int) int {
 	}
 }
 
-// from is the source's line that becomes line y of n.
+// from returns the source's line that becomes line y of n.
 func (c *Converter) from(y, n int) int {
 	if c.src.FlipVertical {
 		return n - 1 - y

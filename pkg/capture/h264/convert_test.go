@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// pattern is a picture whose chroma is the same in both lines of each pair, so
+// pattern returns a picture whose chroma is the same in both lines of each pair, so
 // that 4:2:2 holds it without loss.
 func pattern(w, h int) *image.YCbCr {
 	r := rand.New(rand.NewPCG(1, 2))

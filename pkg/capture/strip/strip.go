@@ -23,7 +23,7 @@ const (
 // Max is the largest number; larger ones are cut to their low bits.
 const Max = 1<<dataBits - 1
 
-// Height is how many lines of a picture of that width the strip takes: two
+// Height returns how many lines of a picture of that width the strip takes: two
 // macroblocks for most.
 func Height(width int) int { return min(max(width/blocks, 16)&^1, 48) }
 

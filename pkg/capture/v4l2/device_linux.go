@@ -84,7 +84,7 @@ func identify(fd int, path string) (Device, error) {
 	return d, nil
 }
 
-// other says what a node is that is no camera.
+// other returns what a node is that is no camera.
 func other(caps uint32) NotCamera {
 	switch {
 	case caps&(capM2M|capM2MMP) != 0:
@@ -133,7 +133,7 @@ func Describe(path string, width, height int) (Device, error) {
 	return d, err
 }
 
-// kind is the type of a device's buffers.
+// kind returns the type of a device's buffers.
 func (d Device) kind() uint32 {
 	if d.Multiplanar {
 		return kindVideoCaptureMP

@@ -31,7 +31,7 @@ func NewProxy(tb testing.TB, target string) *Proxy {
 	return p
 }
 
-// Address is the host:port that the proxy listens on.
+// Address returns the host:port that the proxy listens on.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // Accepted counts the connections so far.
@@ -135,7 +135,7 @@ func (q *pipe) pump(to, from net.Conn, size int, slow *atomic.Bool) {
 	}
 }
 
-// Script is a broker that does what talk says with each connection, after a TLS
+// Script returns a broker that does what talk says with each connection, after a TLS
 // handshake. It returns its host:port.
 func Script(tb testing.TB, cfg *tls.Config, talk func(net.Conn)) string {
 	tb.Helper()

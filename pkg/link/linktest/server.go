@@ -33,7 +33,7 @@ type Server struct {
 	stop  func() // nil while it is stopped
 }
 
-// NewCA makes an authority or ends the test.
+// NewCA returns an authority or ends the test.
 func NewCA(tb testing.TB, name string) *pki.CA {
 	tb.Helper()
 	ca, err := pki.NewCA(name)

@@ -28,7 +28,7 @@ type Viewer struct {
 	client mqtt.Client
 }
 
-// NewClientID makes a random client identifier.
+// NewClientID returns a random client identifier.
 func NewClientID() proto.ClientID {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails

@@ -93,7 +93,7 @@ func Alert(err error) uint8 {
 	return 0
 }
 
-// Text is an alert's name, such as "bad certificate".
+// Text returns an alert's name, such as "bad certificate".
 func Text(code uint8) string { return strings.TrimPrefix(tls.AlertError(code).Error(), "tls: ") }
 
 // Closed reports whether the broker ended a connection without a reason.
@@ -106,7 +106,7 @@ func Closed(err error) bool {
 	return false
 }
 
-// Leaf is the certificate that a broker showed and that was not taken; nil: it is not
+// Leaf returns the certificate that a broker showed and that was not taken; nil: it is not
 // known. The error itself may hold another one of the chain.
 func Leaf(err error) *x509.Certificate {
 	var e *tls.CertificateVerificationError
@@ -129,7 +129,7 @@ func Issuer(c *x509.Certificate) string {
 	return foreign.Name(c.Issuer.String())
 }
 
-// Root is the innermost cause, without the verbs and addresses around it.
+// Root returns the innermost cause, without the verbs and addresses around it.
 func Root(err error) error {
 	for {
 		switch e := err.(type) { //nolint:errorlint // walks the chain itself

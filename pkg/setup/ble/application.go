@@ -45,7 +45,7 @@ func tree() []object {
 	return l
 }
 
-// advert is what BlueZ makes the advertisement of: flags and UUID in the advertisement, 21
+// advert returns what BlueZ makes the advertisement of: flags and UUID in the advertisement, 21
 // bytes of 31, and the name in the answer to who scans. It is sent some eight times a
 // second; by itself the kernel would send it every 1.3 seconds, and phones look for few.
 func advert() map[string]dbus.Variant {
@@ -125,7 +125,7 @@ func (a *application) release(from dbus.Sender) *dbus.Error {
 	return nil
 }
 
-// properties are the methods of an object whose properties never change.
+// properties returns the methods of an object whose properties never change.
 func (a *application) properties(of map[string]map[string]dbus.Variant) map[string]any {
 	return map[string]any{
 		"GetAll": func(from dbus.Sender, iface string) (map[string]dbus.Variant, *dbus.Error) {
@@ -141,7 +141,7 @@ func (a *application) properties(of map[string]map[string]dbus.Variant) map[stri
 	}
 }
 
-// characteristic are the methods of a characteristic.
+// characteristic returns the methods of a characteristic.
 func (a *application) characteristic(c Characteristic) map[string]any {
 	return map[string]any{
 		"ReadValue": func(from dbus.Sender, options map[string]dbus.Variant) ([]byte, *dbus.Error) {
@@ -187,7 +187,7 @@ func (a *application) options(all map[string]dbus.Variant) (operation, *dbus.Err
 	return operation{Peer(device), int(offset), int(mtu)}, nil
 }
 
-// attError is how BlueZ wants to hear of an ATTError.
+// attError returns how BlueZ wants to hear of an ATTError.
 func attError(err error) *dbus.Error {
 	code, ok := err.(ATTError) //nolint:errorlint // Server's errors are nothing else
 	switch {

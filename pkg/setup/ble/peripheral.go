@@ -42,7 +42,7 @@ type Peripheral struct {
 	join      func(context.Context, Conn) error
 }
 
-// New makes a Peripheral for the adapter that the configuration names: Auto is the first
+// New returns a Peripheral for the adapter that the configuration names: Auto is the first
 // one, and a machine without Bluetooth is no fault then.
 func New(adapter string, board *health.Board, window Window, about func() About, join func(context.Context, Conn) error) (*Peripheral, error) {
 	if err := CheckName(adapter); err != nil {
@@ -115,7 +115,7 @@ func (p *Peripheral) whileOpen(ctx context.Context) {
 	}
 }
 
-// Find says which adapter camd would use, and changes nothing.
+// Find returns which adapter camd would use, and changes nothing.
 func Find(ctx context.Context, adapter string) (string, error) {
 	b, err := connect(ctx, strings.TrimPrefix(adapter, Auto))
 	if err != nil {

@@ -68,7 +68,7 @@ type visit struct {
 	info  []byte // as it last began to read it
 }
 
-// info is the value of that characteristic: somebody may have paired since the window opened.
+// info returns the value of that characteristic: somebody may have paired since the window opened.
 func (s *Server) info() []byte {
 	a := s.about()
 	a.Version = version
@@ -79,7 +79,7 @@ func (s *Server) info() []byte {
 	return b
 }
 
-// NewServer makes the service of an open window. Close ends it.
+// NewServer returns the service of an open window. Close ends it.
 func NewServer(about func() About, deps Deps) *Server {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &Server{deps: deps, about: about, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
@@ -241,7 +241,7 @@ func (s *Server) expire(p Peer, v *visit) {
 	s.deps.HangUp(p)
 }
 
-// status is the value of that characteristic for a peer. s.mu is held.
+// status returns the value of that characteristic for a peer. s.mu is held.
 func (s *Server) status(p Peer, v *visit) []byte {
 	state, why := v.state, v.why
 	if s.talk != nil && s.talk.peer != p {

@@ -65,7 +65,7 @@ func (t *talk) take(value []byte) bool {
 	}
 }
 
-// next is the value of tx: the next frame, or nothing yet. From an offset on it is the
+// next returns the value of tx: the next frame, or nothing yet. From an offset on it is the
 // rest of the frame before, as some ask for it though they have it all. server.mu is held.
 func (t *talk) next(offset, mtu int) []byte {
 	if offset != 0 {

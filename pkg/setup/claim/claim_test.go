@@ -77,7 +77,7 @@ func newClaim(t *testing.T, cfg Config, by *claimtest.Authority, life time.Durat
 	return c, w, board
 }
 
-// signed is what an authority makes of the newest request.
+// signed returns what an authority makes of the newest request.
 func signed(t *testing.T, c *Claim, by *claimtest.Authority) [][]byte {
 	t.Helper()
 	der, err := c.Request()

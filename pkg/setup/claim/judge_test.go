@@ -24,12 +24,12 @@ func newKey(t *testing.T) crypto.Signer {
 	return key
 }
 
-// clock is a Clock that reads the same all the time.
+// clock returns a Clock that reads the same all the time.
 func clock(now time.Time, synchronised bool) Clock {
 	return func() (time.Time, bool) { return now, synchronised }
 }
 
-// good is what an authority would sign.
+// good returns what an authority would sign.
 func good() *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: string(device)}, URIs: []*url.URL{urn(device)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}

@@ -74,7 +74,7 @@ func (b Body) GoString() string { return b.String() }
 // LogValue implements slog.LogValuer.
 func (b Body) LogValue() slog.Value { return slog.StringValue(b.String()) }
 
-// ErrBody is of a code that has the right secret and says something that no camera
+// ErrBody is the error for a code that has the right secret and says something that no camera
 // takes.
 var ErrBody = errors.New("not what a code says")
 

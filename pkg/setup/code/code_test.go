@@ -30,7 +30,7 @@ func filled(first byte, n int) []byte {
 	return b
 }
 
-// simple is a body with nothing that may be missing.
+// simple returns a body with nothing that may be missing.
 func simple() Body {
 	return Body{Sig: filled(0x10, KeySize), Enc: filled(0x40, KeySize), Proof: filled(0x70, ProofSize)}
 }
@@ -137,7 +137,7 @@ func TestVectorsOpen(t *testing.T) {
 	}
 }
 
-// pointers is a body as a type that prints what it holds.
+// pointers returns a body as a type that prints what it holds.
 func pointers(b Body) *struct{ A any } { return &struct{ A any }{must(encoding.Marshal(b))} }
 
 func TestOpenRefuses(t *testing.T) {

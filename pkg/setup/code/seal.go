@@ -24,13 +24,13 @@ const (
 	tagSize   = 16
 )
 
-// ErrSecret is of a code that was not made under this label's secret for this device.
+// ErrSecret is the error for a code that was not made under this label's secret for this device.
 var ErrSecret = errors.New("code is not of this camera's label")
 
 // Sealed is a whole code: nonce and ciphertext.
 type Sealed []byte
 
-// Hash is the name of a code, in base64url. docs/protocol.md 3.12.2.
+// Hash returns the name of a code, in base64url. docs/protocol.md 3.12.2.
 func (s Sealed) Hash() string {
 	sum := sha256.Sum256(s)
 	return base64.RawURLEncoding.EncodeToString(sum[:])

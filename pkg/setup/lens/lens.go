@@ -69,7 +69,7 @@ type Lens struct {
 	told  bool          // that a code is of another version
 }
 
-// New makes a lens that looks at nothing yet.
+// New returns a lens that looks at nothing yet.
 func New(log *slog.Logger, board *health.Board, eye Eye, window Window, taker Taker, finder Finder) *Lens {
 	return &Lens{log: log.With("component", "lens"), health: board.Condition("lens"), eye: eye, window: window, taker: taker, finder: finder}
 }

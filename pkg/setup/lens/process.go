@@ -14,7 +14,7 @@ import (
 // longest is how long a picture may take to be read.
 const longest = 5 * time.Second
 
-// errProcess is of a process that failed, or was ended since it took too long.
+// errProcess is the error for a process that failed, or was ended since it took too long.
 var errProcess = errors.New("the reader of codes failed")
 
 // Process reads codes in a process of its own, which it starts when it needs one. It is
@@ -30,7 +30,7 @@ type Process struct {
 	out io.ReadCloser
 }
 
-// NewProcess makes a Process that runs exe with args, which calls Serve.
+// NewProcess returns a Process that runs exe with args, which calls Serve.
 func NewProcess(exe string, args ...string) *Process {
 	// At most one core: the rest of camd goes before.
 	return &Process{exe: exe, args: args, env: []string{"GOMAXPROCS=1"}, patience: longest}
@@ -119,7 +119,7 @@ func exchange(in io.Writer, out io.Reader, m *image.Gray) (string, error) {
 	return string(text), err
 }
 
-// Serve is the process: it answers pictures until in ends.
+// Serve runs in the child process: it answers pictures until in ends.
 func Serve(in io.Reader, out io.Writer) error {
 	var r Reader
 	for {

@@ -214,7 +214,7 @@ func (f *fake) lower(ssid string) {
 	f.settle()
 }
 
-// how is the SSID in which it is, and by which way it came in.
+// how returns the SSID in which it is, and by which way it came in.
 func (f *fake) how() (ssid, by string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -251,7 +251,7 @@ func (f *fake) names() []string {
 	return l
 }
 
-// looks is how often somebody has looked at its networks.
+// looks returns how often somebody has looked at its networks.
 func (f *fake) looks() int { f.mu.Lock(); defer f.mu.Unlock(); return f.asked }
 
 func (f *fake) emit(at dbus.ObjectPath, name string, args ...any) {

@@ -205,7 +205,7 @@ func (f *fake) Set(m dbus.Message, iface, name string, v dbus.Variant) *dbus.Err
 	return nil
 }
 
-// properties are what wpa_supplicant says of an access point.
+// properties returns what wpa_supplicant says of an access point.
 func (p *point) properties(probed []string, quietly bool) map[string]dbus.Variant {
 	ssid := []byte(p.ssid)
 	if p.hidden && !slices.Contains(probed, p.ssid) {
@@ -219,7 +219,7 @@ func (p *point) properties(probed []string, quietly bool) map[string]dbus.Varian
 	return bssProperties(ssid, p.security, p.signal, 2437)
 }
 
-// bssProperties are those of an access point, as wpa_supplicant writes them.
+// bssProperties returns those of an access point, as wpa_supplicant writes them.
 func bssProperties(ssid []byte, s proto.Security, signal int16, frequency uint16) map[string]dbus.Variant {
 	keys := map[proto.Security]string{proto.SecurityWPA2: "wpa-psk", proto.SecurityTransition: "wpa-psk sae", proto.SecurityWPA3: "sae", proto.SecurityOther: "wpa-eap"}[s]
 	rsn, none := map[string]any{"KeyMgmt": []string{}, "Pairwise": []string{}, "Group": ""}, map[string]any{"KeyMgmt": []string{}, "Pairwise": []string{}, "Group": ""}

@@ -237,7 +237,7 @@ func noWiFi(name string, err error) error {
 	return problem(proto.CodeNoWiFi, "The camera's Wi-Fi %s does not work: %v.", foreign.Name(name), err)
 }
 
-// probing is an active scan, which also asks for hidden networks by name. It takes a moment on
+// probing returns the options of an active scan, which also asks for hidden networks by name. It takes a moment on
 // each channel.
 func probing(hidden ...proto.SSID) map[string]any {
 	args := map[string]any{"Type": "active"}
@@ -251,7 +251,7 @@ func probing(hidden ...proto.SSID) map[string]any {
 	return args
 }
 
-// listening is a passive scan, which waits on each channel for longer than an access point is
+// listening returns the options of a passive scan, which waits on each channel for longer than an access point is
 // silent. An access point with a list of devices answers no others, and is found only so.
 func listening() map[string]any { return map[string]any{"Type": "passive"} }
 

@@ -150,7 +150,7 @@ func (c *Catalog) choose(l listing) (release.Offer, error) {
 	return release.Offer{}, none
 }
 
-// candidates are the releases for this kind of device that are newer than its version.
+// candidates returns the releases for this kind of device that are newer than its version.
 func (c *Catalog) candidates(l listing) ([]release.Offer, error) {
 	var offers []release.Offer
 	lowest := c.cfg.Lowest()

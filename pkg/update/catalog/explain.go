@@ -48,7 +48,7 @@ var reasons = []struct {
 	{&metadata.ErrLengthOrHashMismatch{}, release.ErrRefused, "The files of the list of releases don't belong together, so it is refused. The maker has to publish them again."},
 }
 
-// errKeep is of a state folder that can't be used.
+// errKeep is the error for a state folder that can't be used.
 var errKeep = errors.New("what was seen of releases can't be kept")
 
 // ours reports whether err is this device's trouble and nobody else's.
@@ -87,12 +87,12 @@ func explain(err error) error {
 	return &reason{release.ErrRefused, "The list of releases is not written in a way that this version understands, so it is refused.", err}
 }
 
-// without is what an error says behind the kind that it is of.
+// without returns what an error says behind the kind that it is of.
 func without(err, kind error) string {
 	return foreign.Line(strings.TrimPrefix(err.Error(), kind.Error()+": "))
 }
 
-// detail is what the network said, without address and method, which the person knows.
+// detail returns what the network said, without address and method, which the person knows.
 func detail(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -56,7 +56,7 @@ func (c *Catalog) readLog(f *fetcher, a *release.Anchors) (*release.Tree, error)
 	return tree, nil
 }
 
-// seen is the last checkpoint that was verified. One that can't be read, or that another
+// seen returns the last checkpoint that was verified. One that can't be read, or that another
 // log's key has signed, is none: its witnesses may be others since.
 func (c *Catalog) seen(a *release.Anchors) (release.Checkpoint, bool) {
 	text, err := os.ReadFile(filepath.Join(c.cfg.State, seenFile))

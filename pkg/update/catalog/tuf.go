@@ -35,7 +35,7 @@ type listing struct {
 	rollout func(compatible string) (release.Rollout, error) // empty where there is none
 }
 
-// errUnreadable is of metadata that the library can't bear.
+// errUnreadable is the error for metadata that the library can't bear.
 var errUnreadable = errors.New("the metadata are no metadata")
 
 // guarded calls what parses foreign metadata. go-tuf panics on some of them (a target

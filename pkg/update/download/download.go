@@ -37,11 +37,11 @@ type Item struct {
 
 // Errors. What a person sees is the sentence around them.
 var (
-	// ErrWrong is of bytes that are not the file.
+	// ErrWrong is the error for bytes that are not the file.
 	ErrWrong = errors.New("the update server sent something else than was signed")
-	// ErrFull is of storage that is full.
+	// ErrFull is the error for storage that is full.
 	ErrFull = errors.New("the storage is full: remove something from the state's file system")
-	// ErrServer is of a server that does not answer as it should.
+	// ErrServer is the error for a server that does not answer as it should.
 	ErrServer = errors.New("the update server could not be reached, or broke off; the camera tries again")
 )
 
@@ -64,7 +64,7 @@ type Downloader struct {
 	again, stall time.Duration
 }
 
-// New makes a Downloader.
+// New returns a Downloader.
 func New(c Config) *Downloader {
 	d := &Downloader{http: c.HTTP, rate: c.Rate, wait: c.Wait, again: again, stall: stall}
 	if d.http == nil {
@@ -88,7 +88,7 @@ func defaultClient() *http.Client {
 	}}
 }
 
-// Have is how many bytes of a file are there, complete or not.
+// Have returns how many bytes of a file are there, complete or not.
 func (d *Downloader) Have(path string) int64 {
 	for _, p := range []string{path, part(path)} {
 		if info, err := os.Stat(p); err == nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/download"
 )
 
-// content is what the server has: blocks that differ, and no multiple of any.
+// content returns what the server has: blocks that differ, and no multiple of any.
 func content(n int) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{1})

@@ -248,7 +248,7 @@ func TestContent(t *testing.T) {
 
 func wrap(tag byte, b []byte) []byte { return append([]byte{tag, byte(len(b))}, b...) }
 
-// cms is a SignedData with what is to be its content, and without signatures.
+// cms returns a SignedData with what is to be its content, and without signatures.
 func cms(eContent []byte) []byte {
 	encap := append([]byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01}, eContent...)
 	body := append([]byte{0x02, 0x01, 0x01, 0x31, 0x00}, wrap(0x30, encap)...)

@@ -34,7 +34,7 @@ const callTime = 5 * time.Minute
 // it is needed.
 type Driver struct{ address string }
 
-// New makes a driver on the system bus.
+// New returns a driver on the system bus.
 func New() *Driver { return &Driver{} }
 
 // On makes a driver on the bus at an address, for tests.

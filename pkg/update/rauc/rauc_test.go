@@ -106,7 +106,7 @@ func TestRAUCRefuses(t *testing.T) {
 	}
 }
 
-// noise is an image: what squashes to less than a page RAUC makes no verity bundle of.
+// noise returns an image: what squashes to less than a page RAUC makes no verity bundle of.
 func noise() string {
 	var b strings.Builder
 	for b.Len() < 20_000 {

@@ -193,7 +193,7 @@ func (s *sandbox) background(name string, args ...string) {
 // stop ends a program.
 func (s *sandbox) stop(name string) { s.ends[name]() }
 
-// environment is what the boot loader would read.
+// environment returns what the boot loader would read.
 func (s *sandbox) environment(name string) string {
 	return s.run(s.path("bin/fw_printenv"), "-n", name)
 }

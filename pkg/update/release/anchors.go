@@ -37,7 +37,7 @@ type Anchors struct {
 	witnesses []note.Verifier
 }
 
-// ErrAnchors is of a folder of anchors that can't be used.
+// ErrAnchors is the error for a folder of anchors that can't be used.
 var ErrAnchors = errors.New("the image's anchors for updates can't be used")
 
 // ReadAnchors reads a folder of anchors.
@@ -107,7 +107,7 @@ func ParseAnchors(logKey, witnesses []byte) (*Anchors, error) {
 	return a, nil
 }
 
-// keyOf is the key itself in the text of a verifier's key, without name, hash and kind: one
+// keyOf returns the key itself in the text of a verifier's key, without name, hash and kind: one
 // key under two names is one witness.
 func keyOf(text string) string {
 	_, rest, _ := strings.Cut(strings.TrimSpace(text), "+")
@@ -119,5 +119,5 @@ func keyOf(text string) string {
 	return string(bytes.Clone(raw[1:]))
 }
 
-// Origin is the log's name.
+// Origin returns the log's name.
 func (a *Anchors) Origin() string { return a.log.Name() }

@@ -16,7 +16,7 @@ const maxSignature = 64 << 10
 // Errors of bundles.
 var (
 	ErrBundle = errors.New("it is no RAUC bundle")
-	// ErrDetached is of a signature that does not hold what it signs: a plain bundle.
+	// ErrDetached is the error for a signature that does not hold what it signs: a plain bundle.
 	ErrDetached = errors.New("it is a plain RAUC bundle, whose signature does not hold the manifest: make one of the format verity")
 )
 
@@ -43,7 +43,7 @@ func Manifest(r io.ReaderAt, size int64) ([]byte, error) {
 	return content(text)
 }
 
-// ManifestHash is what a release says of its manifest.
+// ManifestHash returns what a release says of its manifest.
 func ManifestHash(manifest []byte) string {
 	sum := sha256.Sum256(manifest)
 	return hex.EncodeToString(sum[:])

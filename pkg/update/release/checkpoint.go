@@ -90,7 +90,7 @@ func parseCheckpoint(text, origin string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Body is what is signed of a checkpoint.
+// Body returns what is signed of a checkpoint.
 func (c Checkpoint) Body(origin string) string {
 	return string(log.Checkpoint{Origin: origin, Size: uint64(c.Size), Hash: c.Hash[:]}.Marshal())
 }

@@ -16,10 +16,10 @@ var (
 	ErrUnreachable = errors.New("the update server can't be reached")
 	// ErrRefused means that what is published must not be trusted as it is.
 	ErrRefused = errors.New("what the update server publishes is refused")
-	// ErrFork is of a release log of which two states are signed that no one log can
+	// ErrFork is the error for a release log of which two states are signed that no one log can
 	// have. Somebody whom the image trusts has lied to somebody: no release is taken from
 	// it any more.
 	ErrFork = errors.New("the release log was forked: its keepers have signed two different pasts")
-	// ErrLogBack is of a release log that is shorter than one that was signed before.
+	// ErrLogBack is the error for a release log that is shorter than one that was signed before.
 	ErrLogBack = errors.New("the release log has gone back: it is shorter than the last one that this device saw")
 )

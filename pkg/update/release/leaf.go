@@ -20,7 +20,7 @@ type Leaf struct {
 // maxLeaf bounds the bytes of a leaf's text.
 const maxLeaf = 512
 
-// ErrLeaf is of a text that is no leaf of ours.
+// ErrLeaf is the error for a text that is no leaf of ours.
 var ErrLeaf = errors.New("not an entry of a release log")
 
 func (l Leaf) valid() bool {
@@ -39,7 +39,7 @@ func (l Leaf) Text() []byte {
 	return text
 }
 
-// Hash is the hash of the leaf in the log's tree (RFC 6962 2.1): SHA-256 of a zero byte
+// Hash returns the hash of the leaf in the log's tree (RFC 6962 2.1): SHA-256 of a zero byte
 // and its text.
 func (l Leaf) Hash() [sha256.Size]byte {
 	return sha256.Sum256(append([]byte{0}, l.Text()...))

@@ -26,7 +26,7 @@ type Offer struct {
 	Index      int64  // of its leaf in the release log
 }
 
-// Leaf is what the release log holds of it.
+// Leaf returns what the release log holds of it.
 func (o Offer) Leaf() Leaf {
 	return Leaf{Compatible: o.Compatible, Manifest: o.Manifest, Targets: o.Targets, Version: o.Version}
 }
@@ -52,7 +52,7 @@ type Custom struct {
 	Log        int64  `json:"log"`
 }
 
-// ErrRelease is of a release whose description can't be used.
+// ErrRelease is the error for a release whose description can't be used.
 var ErrRelease = errors.New("the release describes itself in a way that can't be used")
 
 // ParseCustom reads a release's description. Members that it does not know are skipped,
@@ -110,7 +110,7 @@ func (c Custom) Marshal() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Leaf is what the release log holds of it.
+// Leaf returns what the release log holds of it.
 func (c Custom) Leaf() Leaf {
 	return Leaf{Compatible: c.Compatible, Manifest: c.Manifest, Targets: c.Targets, Version: c.Version}
 }
@@ -122,5 +122,5 @@ func ValidCompatible(s string) bool {
 	return len(s) <= MaxCompatible && compatible.MatchString(s) && !strings.Contains(s, "..")
 }
 
-// BundleName is the name of a release's bundle among the TUF targets.
+// BundleName returns the name of a release's bundle among the TUF targets.
 func BundleName(compatible, version string) string { return compatible + "-" + version + ".raucb" }

@@ -229,7 +229,7 @@ func FuzzParseRollout(f *testing.F) {
 	})
 }
 
-// bundleOf is what RAUC's bundle of the format verity is to who reads its manifest.
+// bundleOf returns what RAUC's bundle of the format verity is to who reads its manifest.
 func bundleOf(cms []byte) []byte {
 	return binary.BigEndian.AppendUint64(append([]byte("squashfs"), cms...), uint64(len(cms)))
 }

@@ -24,7 +24,7 @@ type Share struct {
 	Halted  bool   `json:"halted"`
 }
 
-// ErrRollout is of a rollout that can't be used.
+// ErrRollout is the error for a rollout that can't be used.
 var ErrRollout = errors.New("the rollout is written in a way that can't be used")
 
 // ParseRollout reads a rollout.
@@ -56,7 +56,7 @@ func (r Rollout) Takes(version, device string) bool {
 	return false
 }
 
-// place is the device's own place among all, 0 to 9999, another one for each version:
+// place returns the device's own place among all, 0 to 9999, another one for each version:
 // who is among the first once is not always.
 func place(version, device string) uint64 {
 	sum := sha256.Sum256([]byte(device + "\n" + version))

@@ -22,11 +22,11 @@ const (
 	CheckpointFile = "checkpoint"
 )
 
-// ErrTiles is of files of a log that do not fit its checkpoint: they prove nothing,
+// ErrTiles is the error for files of a log that do not fit its checkpoint: they prove nothing,
 // neither that the log is right nor that it is wrong.
 var ErrTiles = errors.New("the release log's files don't fit its checkpoint")
 
-// ErrNotLogged is of a release that the log does not hold where it should.
+// ErrNotLogged is the error for a release that the log does not hold where it should.
 var ErrNotLogged = errors.New("the release is not in the release log")
 
 // ReadFile reads a file of a log's folder by its path, at most limit bytes of it.
@@ -154,12 +154,12 @@ func (r tiles) ReadTiles(want []tlog.Tile) ([][]byte, error) {
 	return all, nil
 }
 
-// tilePath is that of C2SP tlog-tiles: tlog's own without the height.
+// tilePath returns that of C2SP tlog-tiles: tlog's own without the height.
 func tilePath(t tlog.Tile) string {
 	return "tile/" + strings.TrimPrefix(t.Path(), fmt.Sprintf("tile/%d/", tileHeight))
 }
 
-// EntriesPath is the path of the n-th bundle of entries, of which the tree has width.
+// EntriesPath returns the path of the n-th bundle of entries, of which the tree has width.
 func EntriesPath(n, width int64) string {
 	p := tilePath(tlog.Tile{H: tileHeight, L: -1, N: n, W: int(width)})
 	return strings.Replace(p, "tile/data/", "tile/entries/", 1)

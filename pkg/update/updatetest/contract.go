@@ -18,7 +18,7 @@ type Rig struct {
 	Alien  update.Bundle // for another kind of device
 }
 
-// Contract is what the Updater relies on.
+// Contract returns what the Updater relies on.
 func Contract(t *testing.T, rig func(t *testing.T) Rig) {
 	ctx := context.Background()
 	status := func(t *testing.T, r Rig) update.SlotStatus {

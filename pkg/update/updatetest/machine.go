@@ -77,7 +77,7 @@ func (m *Machine) Stick(slot string) {
 	m.stuck = slot
 }
 
-// ID is the kernel's number of this start.
+// ID returns the kernel's number of this start.
 func (m *Machine) ID() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,7 +91,7 @@ func (m *Machine) Booted() (slot, version string) {
 	return m.booted, m.images[m.booted]
 }
 
-// Left is how often a slot may still be started without a mark.
+// Left returns how often a slot may still be started without a mark.
 func (m *Machine) Left(slot string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,7 +142,7 @@ type File struct {
 	Filler                        string
 }
 
-// Bytes is the bundle.
+// Bytes returns the bundle.
 func (f File) Bytes() []byte {
 	text, err := json.Marshal(f)
 	if err != nil {

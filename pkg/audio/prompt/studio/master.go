@@ -64,7 +64,7 @@ func levels(samples []float64) (levels []float64) {
 	return levels
 }
 
-// level is the root mean square of the windows that are less than 26 dB below the
+// level returns the root mean square of the windows that are less than 26 dB below the
 // loudest one, so that pauses between words don't count.
 func level(samples []float64) float64 {
 	levels := levels(samples)

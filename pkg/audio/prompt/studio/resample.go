@@ -58,10 +58,10 @@ func sinc(x float64) float64 {
 	return math.Sin(math.Pi*x) / (math.Pi * x)
 }
 
-// kaiser is the window's height at x, from -1 to 1.
+// kaiser returns the window's height at x, from -1 to 1.
 func kaiser(x float64) float64 { return bessel(beta*math.Sqrt(max(0, 1-x*x))) / bessel(beta) }
 
-// bessel is the modified Bessel function of the first kind, of order 0.
+// bessel returns the modified Bessel function of the first kind, of order 0.
 func bessel(x float64) float64 {
 	sum, term := 1.0, 1.0
 	for n := 1.0; term > sum*1e-16; n++ {

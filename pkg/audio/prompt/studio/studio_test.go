@@ -49,7 +49,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// required is all that a source must have.
+// required returns all that a source must have.
 func required() (names []string) {
 	for _, name := range prompt.Required() {
 		if chimes[name] == nil {
@@ -201,7 +201,7 @@ func decode(t *testing.T, packets [][]byte) (samples []float64) {
 
 const bands = 15
 
-// spectrum is how loud each 5 ms are in bands of 250 Hz, above their mean.
+// spectrum returns how loud each 5 ms are in bands of 250 Hz, above their mean.
 func spectrum(samples []float64) (s []float64) {
 	const width = rate / 200
 	var sum float64
@@ -222,7 +222,7 @@ func spectrum(samples []float64) (s []float64) {
 	return s
 }
 
-// fit is the best likeness of two spectra, moved against each other by up to 100 ms.
+// fit returns the best likeness of two spectra, moved against each other by up to 100 ms.
 func fit(a, b []float64) (best float64) {
 	for shift := range 40 {
 		shifted := append(make([]float64, shift*bands), a...)
@@ -232,7 +232,7 @@ func fit(a, b []float64) (best float64) {
 	return best
 }
 
-// likeness is the correlation of two signals, the shorter one filled up with silence.
+// likeness returns the correlation of two signals, the shorter one filled up with silence.
 func likeness(a, b []float64) float64 {
 	var ab, aa, bb float64
 	for i := range max(len(a), len(b)) {

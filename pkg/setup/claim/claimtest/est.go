@@ -162,7 +162,7 @@ func Answer(w http.ResponseWriter, certs ...*x509.Certificate) {
 	_, _ = io.WriteString(w, text+"\r\n")
 }
 
-// CertsOnly is a certs-only message of CMS (RFC 5652) in DER.
+// CertsOnly returns a certs-only message of CMS (RFC 5652) in DER.
 func CertsOnly(certs ...*x509.Certificate) []byte {
 	var raw []byte
 	for _, c := range certs {
@@ -201,7 +201,7 @@ type Authority struct {
 	from, until time.Time
 }
 
-// NewAuthority makes one, signed by another one or by itself.
+// NewAuthority returns one, signed by another one or by itself.
 func NewAuthority(tb testing.TB, name string, by *Authority) *Authority {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -219,12 +219,12 @@ func NewAuthority(tb testing.TB, name string, by *Authority) *Authority {
 	return a
 }
 
-// PEM is its certificate.
+// PEM returns its certificate.
 func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate.Raw})
 }
 
-// Lasting is the same authority, whose certificates begin now and end after d.
+// Lasting returns the same authority, whose certificates begin now and end after d.
 func (a *Authority) Lasting(d time.Duration) *Authority {
 	other := *a
 	other.from = time.Now().Add(-time.Second)
@@ -232,7 +232,7 @@ func (a *Authority) Lasting(d time.Duration) *Authority {
 	return &other
 }
 
-// Between is the same authority, for another span.
+// Between returns the same authority, for another span.
 func (a *Authority) Between(from, until time.Time) *Authority {
 	other := *a
 	other.from, other.until = from, until

@@ -81,7 +81,7 @@ func (s Shot) project(code *qr.Code) []float64 {
 	return out
 }
 
-// light is what comes from a point of the picture, whose middle is 0, 0.
+// light returns what comes from a point of the picture, whose middle is 0, 0.
 func (s Shot) light(code *qr.Code, x, y float64) float64 {
 	u, v, ok := s.plane(x, y)
 	if s.Mirror {
@@ -102,7 +102,7 @@ func (s Shot) light(code *qr.Code, x, y float64) float64 {
 	return s.White
 }
 
-// plane is where the ray of a point of the picture meets the screen, which is turned,
+// plane returns where the ray of a point of the picture meets the screen, which is turned,
 // tilted and nodded about its middle, as far away as three times its width.
 func (s Shot) plane(x, y float64) (u, v float64, ok bool) {
 	far := 3 * float64(s.Screen)
@@ -128,7 +128,7 @@ func (s Shot) plane(x, y float64) (u, v float64, ok bool) {
 	return u*cos + v*sin, v*cos - u*sin, true
 }
 
-// blurred is a Gaussian blur, one direction after the other.
+// blurred returns a Gaussian blur, one direction after the other.
 func blurred(in []float64, width, height int, sigma float64) []float64 {
 	if sigma <= 0 {
 		return in
