@@ -69,22 +69,6 @@ func (c checkCmd) Run(env *environment) error {
 	return nil
 }
 
-// report is the table of camd check.
-type report struct {
-	w     *tabwriter.Writer
-	wrong int
-}
-
-// line adds one. What others wrote in it can't make it two.
-func (r *report) line(what, state, detail string) {
-	fmt.Fprintf(r.w, "%s\t%s\t%s\n", what, state, foreign.Line(detail))
-}
-
-func (r *report) fail(what, detail string) {
-	r.wrong++
-	r.line(what, "WRONG", detail)
-}
-
 func (r *report) identity(cfg config.Config) *identity.Identity {
 	id, err := identity.Load(cfg.Device.State, cfg.Device.TPM)
 	if errors.Is(err, identity.ErrMissing) {

@@ -14,20 +14,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/logging"
-)
-
-// version and built, Unix seconds of the newest change, are set by the linker.
-var (
-	version = "unknown"
-	built   string
 )
 
 type cli struct {
@@ -55,49 +47,6 @@ type cli struct {
 // Description is the first line of the help.
 func (cli) Description() string {
 	return "The on-device daemon of a camera that only its household opens."
-}
-
-// configFlag is shared by the commands that read the configuration.
-type configFlag struct {
-	Config string `arg:"-c,--config" help:"configuration file" default:"/etc/camd/camd.toml" placeholder:"FILE"`
-}
-
-func (f configFlag) load() (config.Config, error) {
-	cfg, err := config.Load(f.Config)
-	if err != nil {
-		return cfg, err
-	}
-	return cfg, usablePlaces(cfg)
-}
-
-// usablePlaces refuses places that are none, or that would spoil another one.
-func usablePlaces(cfg config.Config) error {
-	switch d, speaker := cfg.Device, cfg.Audio.SpeakerFile; {
-	case d.State == "":
-		return errors.New("device.state is empty: name the folder of identity and members, or leave the line out")
-	case d.Socket == "" || d.Socket[0] == '@': // Go takes the latter for a name without a file, which nothing guards
-		return fmt.Errorf("device.socket is %q: name a file, or leave the line out", d.Socket)
-	case speaker != "" && within(d.State, speaker):
-		return fmt.Errorf("audio.speaker_file %s lies in the state folder, where sound would spoil what camd keeps: name another place", speaker)
-	}
-	return nil
-}
-
-// within reports whether path lies in folder; the folder itself doesn't.
-func within(folder, path string) bool {
-	folder, e1 := filepath.Abs(folder)
-	path, e2 := filepath.Abs(path)
-	rel, e3 := filepath.Rel(folder, path)
-	return errors.Join(e1, e2, e3) == nil && rel != "." && filepath.IsLocal(rel)
-}
-
-// environment is what commands get from the process.
-type environment struct {
-	ctx context.Context
-	in  io.Reader
-	out io.Writer // a foreign.Screen
-	raw io.Writer // the same without one
-	log *logging.Log
 }
 
 // logPatience is how long the end waits for the reader of the log.
@@ -134,29 +83,10 @@ func exitCode(err error, errOut io.Writer) int {
 	return 1
 }
 
-// oneLine is what an error says, others' words in it too.
-func oneLine(err error) string { return foreign.Line(strings.ReplaceAll(err.Error(), "\n", " ")) }
-
-// codedError is an error with an exit code of its own.
-type codedError struct {
-	code int
-	err  error
-}
-
-func (e *codedError) Error() string { return e.err.Error() }
-
 type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run(env *environment) error {
 	_, err := fmt.Fprintln(env.out, "camd", version)
-	return err
-}
-
-type configCmd struct{}
-
-// Run prints the example.
-func (configCmd) Run(env *environment) error {
-	_, err := io.WriteString(env.out, config.Example())
 	return err
 }

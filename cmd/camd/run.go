@@ -22,34 +22,6 @@ const shutdownTime = 10 * time.Second
 
 type runCmd struct{ configFlag }
 
-// errRestart ends the parts of the daemon so that they start again, in another epoch or
-// with other settings.
-var errRestart = errors.New("camd starts again")
-
-// restarter is the part that ends all others so that they start again.
-type restarter chan struct{}
-
-func (restarter) String() string { return "restarter" }
-
-// Run waits for now, and returns errRestart.
-func (r restarter) Run(ctx context.Context, ready func()) error {
-	ready()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-r:
-		return errRestart
-	}
-}
-
-// now has all parts start again.
-func (r restarter) now() {
-	select {
-	case r <- struct{}{}:
-	default: // they end already
-	}
-}
-
 // Run runs the daemon until a signal comes or a required part fails. After an eviction, a
 // reset, or when it was set up, it starts again.
 func (r runCmd) Run(env *environment) error {

@@ -4,72 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/audio/jitter"
-	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/auth"
-	"github.com/camd-project/camd/pkg/auth/identity"
-	"github.com/camd-project/camd/pkg/auth/naming"
-	"github.com/camd-project/camd/pkg/auth/trustedtime"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
 	"github.com/camd-project/camd/pkg/event"
 	"github.com/camd-project/camd/pkg/health"
-	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/setup"
-	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/setup/wifi"
 	"github.com/camd-project/camd/pkg/store"
-	"github.com/camd-project/camd/pkg/supervise"
 	"github.com/camd-project/camd/pkg/talk"
 )
-
-// daemon is camd, joined out of its packages.
-type daemon struct {
-	cfg     config.Config
-	out     *logging.Log
-	log     *slog.Logger
-	board   *health.Board
-	check   func(ctx context.Context, database string) error
-	again   restarter
-	started time.Time
-	parts   []supervise.Part
-
-	// The household: who may do what, and how the camera was set up.
-	authority *auth.Authority
-	identity  *identity.Identity
-	wireless  *wifi.Radio
-	setup     *setup.Setup
-
-	// The devices, and what they give.
-	video      *media.Feed[*media.AccessUnit]
-	sound      *media.Feed[*media.AudioFrame]
-	camera     *capture.Camera
-	microphone *audio.Microphone
-	speaker    *audio.Speaker
-	indicator  *panel.Indicator
-	archive    *prompt.Archive
-	announcer  *announcer
-
-	// The services between them.
-	link        *link.Link
-	certificate *claim.Claim // nil: there is none yet
-	pairing     *feedback
-	sessions    *live.Server
-	events      *event.Events
-	floor       *talk.Floor
-	updates     *updates
-}
 
 // wire joins the packages. It is the only place that knows more than one service.
 func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, error) {
@@ -81,34 +35,6 @@ func wire(ctx context.Context, cfg config.Config, out *logging.Log) (*daemon, er
 		}
 	}
 	return d, nil
-}
-
-// run has parts run, and started again when they fail.
-func (d *daemon) run(parts ...supervise.Component) {
-	for _, p := range parts {
-		d.parts = append(d.parts, supervise.Part{Component: p})
-	}
-}
-
-// require has parts run without which camd ends.
-func (d *daemon) require(parts ...supervise.Component) {
-	for _, p := range parts {
-		d.parts = append(d.parts, supervise.Part{Component: p, Required: true})
-	}
-}
-
-// close closes the databases, once no part runs.
-func (d *daemon) close() (err error) {
-	if d.events != nil {
-		err = d.events.Close()
-	}
-	if d.setup != nil {
-		err = errors.Join(err, d.setup.Close())
-	}
-	if d.authority != nil {
-		err = errors.Join(err, d.authority.Close())
-	}
-	return err
 }
 
 // openHousehold opens what says who may do what, and how the camera was set up.
@@ -257,31 +183,6 @@ func (d *daemon) actions() panel.Actions {
 		Block:      d.floor.Block,
 		StopPrompt: d.announcer.stopPrompt,
 	}
-}
-
-// clockOf returns the wall clock, which also reports whether its time can be trusted.
-func clockOf(cfg config.Config) trustedtime.Clock {
-	if cfg.Household.Clock == "battery" {
-		return func() (time.Time, bool) { return time.Now(), true }
-	}
-	return kernelClock
-}
-
-// checkName refuses a camera's name that the household couldn't give it either; without
-// one it has none. docs/protocol.md 5.11.
-func checkName(name string) error {
-	if name == "" {
-		return nil
-	}
-	if err := naming.Check(name); err != nil {
-		return fmt.Errorf("name = %q: %w", name, err)
-	}
-	return nil
-}
-
-// inTable makes what a package says of its configuration a usage error.
-func inTable(table string, err error) error {
-	return &codedError{2, fmt.Errorf("configuration, table [%s]: %s", table, strings.TrimPrefix(err.Error(), table+" configuration: "))}
 }
 
 // storeCheck lets a child of the same program judge a database.
