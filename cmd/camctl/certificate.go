@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/pem"
 	"fmt"
 	"slices"
@@ -113,25 +112,4 @@ func signed(folder *pki.Folder, want proto.DeviceID, request []byte) ([][]byte, 
 		return nil, err
 	}
 	return readChain(path)
-}
-
-// readChain reads the certificates of a PEM file that a person named.
-func readChain(path string) ([][]byte, error) {
-	text, err := readSmall(path)
-	if err != nil {
-		return nil, err
-	}
-	var chain [][]byte
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			chain = append(chain, block.Bytes)
-		}
-	}
-	if len(chain) == 0 {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
-	}
-	if n := len(bytes.Join(chain, nil)); n > proto.MaxChain {
-		return nil, fmt.Errorf("the certificates in %s have %d bytes, and a camera takes %d: leave out what its broker does not need", path, n, proto.MaxChain)
-	}
-	return chain, nil
 }

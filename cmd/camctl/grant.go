@@ -19,9 +19,6 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// maxKeyFile bounds a file with a key or a camera card, in bytes.
-const maxKeyFile = 64 << 10
-
 type grantCmd struct {
 	loginFlags
 	To     string     `arg:"--to" help:"the key to let in (required), as camctl id prints it, or a file with it" placeholder:"KEY|FILE"`
@@ -139,11 +136,6 @@ func (g grantCmd) compared(env *environment, id proto.ClientID, h hours) error {
 	return env.confirm("Are they the same?")
 }
 
-// inUTC questions hours that are counted in a zone where hardly anybody lives.
-func inUTC(what string) string {
-	return what + " count in UTC, the household's time zone until another one is chosen, such as by camctl settings --time-zone Europe/Berlin."
-}
-
 // grant reads all but the key and the times.
 func (g grantCmd) grant() (proto.Grant, error) {
 	p := proto.Grant{Name: g.Name, Role: g.Role, Scopes: g.Role.Preset(), Weekly: g.Weekly}
@@ -223,29 +215,6 @@ func (g grantCmd) times(ctx context.Context, camera *client.Camera, into *proto.
 	return h, nil
 }
 
-// zoneless reports whether a time says nothing of its zone.
-func zoneless(text string) bool {
-	_, err := time.Parse(time.RFC3339, text)
-	return text != "" && err != nil
-}
-
-// parseTime reads Unix seconds; 0 for an empty text.
-func parseTime(flag, text string, loc *time.Location) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateTime} {
-		if t, err := time.ParseInLocation(layout, text, loc); err == nil {
-			return t.Unix(), nil
-		}
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Unix() <= 0 {
-		return 0, command.Usage(fmt.Sprintf("%s: %q is no time; write it as 2026-12-03 12:00 or 2026-12-03T12:00:00+01:00", flag, text))
-	}
-	return t.Unix(), nil
-}
-
 // readKey takes a key as text, or out of a file, such as one with what camctl id printed.
 func readKey(text string) (envelope.PublicKey, []byte, error) {
 	if st, err := os.Stat(text); err == nil && st.Mode().IsRegular() {
@@ -270,28 +239,3 @@ func readKey(text string) (envelope.PublicKey, []byte, error) {
 
 // keyMark is where a key begins among other text. docs/protocol.md 2.9.
 const keyMark = "CAMD-KEY:"
-
-func readSmall(path string) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
-	}
-	if st.Size() > maxKeyFile {
-		return nil, fmt.Errorf("%s is too large for what is expected in it", path)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, home.WithoutPath(err))
-	}
-	return data, nil
-}
-
-// writeNew makes a file that only its user can read, and never overwrites one.
-func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
-}

@@ -16,12 +16,8 @@ import (
 	"os"
 
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
 )
-
-// version is set by the linker.
-var version = "unknown"
 
 type cli struct {
 	Home    string `arg:"--home" help:"folder of keys and cameras (default: as the XDG base directories say)" placeholder:"DIR"`
@@ -53,17 +49,6 @@ type cli struct {
 // Description is the first line of the help.
 func (cli) Description() string { return "The owner's tool for cameras that run camd." }
 
-// environment is what commands get from the process.
-type environment struct {
-	command.Output
-	ctx     context.Context
-	in      io.Reader
-	raw     io.Writer // Out without a screen
-	verbose bool
-	dir     string // --home
-	log     *slog.Logger
-}
-
 func main() { command.Main(execute) }
 
 // execute runs one command line and returns the exit code.
@@ -79,27 +64,6 @@ func execute(ctx context.Context, args []string, out, errOut io.Writer) int {
 		env.log = slog.New(slog.NewTextHandler(env.ErrOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return command.ExitCode("camctl", run.Run(env), env.ErrOut)
-}
-
-func (e *environment) home() (*home.Home, error) {
-	dir := e.dir
-	if dir == "" {
-		var err error
-		if dir, err = home.DefaultDir(); err != nil {
-			return nil, err
-		}
-	}
-	return home.Open(dir)
-}
-
-// keys opens the home and reads the client's keys in it.
-func (e *environment) keys() (*home.Home, *home.Keys, error) {
-	h, err := e.home()
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, err := h.Keys()
-	return h, keys, err
 }
 
 type versionCmd struct{}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/internal/command"
-	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -62,35 +61,6 @@ func membersText(members []proto.Member, loc *time.Location, verbose bool) strin
 	return strings.TrimRight(b.String(), "\n")
 }
 
-func may(l []proto.Scope) string {
-	if len(l) == len(proto.OwnerScopes()) {
-		return "everything"
-	}
-	return scopes(l)
-}
-
-// when returns the times of a grant in words.
-func when(weekly string, from, until int64, loc *time.Location) string {
-	var l []string
-	if weekly != "" {
-		l = append(l, weekly)
-	}
-	if from != 0 {
-		l = append(l, "from "+moment(from, loc))
-	}
-	if until != 0 {
-		l = append(l, "until "+moment(until, loc))
-	}
-	if len(l) == 0 {
-		return "always"
-	}
-	return strings.Join(l, ", ")
-}
-
-func moment(unix int64, loc *time.Location) string {
-	return time.Unix(unix, 0).In(loc).Format("2006-01-02 15:04")
-}
-
 func letInBy(m proto.Member, names map[proto.ClientID]string) string {
 	by := m.By
 	switch {
@@ -123,12 +93,4 @@ func now(m proto.Member) string {
 		return "uses " + scopes(m.Watching)
 	}
 	return "-"
-}
-
-// columns returns a row of a table. Text that others wrote can't make it two rows.
-func columns(l ...string) string {
-	for i := range l {
-		l[i] = foreign.Line(l[i])
-	}
-	return strings.Join(l, "\t")
 }

@@ -77,25 +77,6 @@ func (r recordCmd) Run(env *environment) error {
 	return errors.Join(err, r.keep(env, rec, f, path, lost))
 }
 
-// cameraAndFile returns which of the words of a command is the camera and which the file.
-func (e *environment) cameraAndFile(first, second, example string) (camera, path string, err error) {
-	missing := command.Usage("name the file to make, such as " + example)
-	switch {
-	case second != "":
-		return first, second, nil
-	case first == "":
-		return "", "", missing
-	}
-	h, err := e.home()
-	if err != nil {
-		return "", "", err
-	}
-	if _, err := h.Camera(first); err == nil && filepath.Ext(first) == "" {
-		return "", "", missing // what is named is a camera
-	}
-	return "", first, nil
-}
-
 // keep gives the file its name, if there is anything in it.
 func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path string, lost uint64) error {
 	if err := errors.Join(rec.close(), f.Sync(), f.Close()); err != nil {

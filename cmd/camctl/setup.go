@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/x509"
@@ -13,8 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/pki"
@@ -226,21 +223,6 @@ func (f setupFlags) network(in io.Reader) (w *proto.WiFi, err error) {
 	return w, err
 }
 
-// readSecret reads the one line of a file, or of standard input for a dash.
-func readSecret(path string, in io.Reader, what string) (proto.Secret, error) {
-	var data []byte
-	var err error
-	if path == "-" {
-		data, err = io.ReadAll(io.LimitReader(in, 1<<10))
-	} else {
-		data, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return "", command.Usage(fmt.Sprintf("%s can't be read: %v", what, err))
-	}
-	return proto.Secret(strings.TrimRight(string(data), "\r\n")), nil
-}
-
 // chooseWiFi lets a person choose one of the networks that the camera hears. No answer
 // means a cable.
 func (s *setUp) chooseWiFi(t *pairing.Talk) (*proto.WiFi, error) {
@@ -325,72 +307,4 @@ func (s *setUp) ownLogin(folder *pki.Folder) error {
 		}
 	}
 	return s.login.CheckFor(s.client)
-}
-
-// questions asks the person at the terminal.
-type questions struct {
-	env *environment
-	in  *bufio.Reader
-	tty int // file descriptor of the terminal; -1: there is none, and what is typed is shown
-}
-
-// questions returns nil if nobody can be asked.
-func (e *environment) questions() *questions {
-	f, ok := e.in.(*os.File)
-	if !ok || e.JSON || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
-		return nil
-	}
-	return &questions{env: e, in: bufio.NewReader(f), tty: int(f.Fd())} //nolint:gosec // the same
-}
-
-func (q *questions) line(question string) (string, error) {
-	if _, err := fmt.Fprint(q.env.ErrOut, question); err != nil {
-		return "", err
-	}
-	text, err := q.answer(func() (string, error) { return q.in.ReadString('\n') })
-	return strings.TrimSpace(text), err
-}
-
-// password is not shown while it is typed.
-func (q *questions) password(question string) (proto.Secret, error) {
-	if _, err := fmt.Fprint(q.env.ErrOut, question); err != nil {
-		return "", err
-	}
-	if q.tty < 0 {
-		text, err := q.answer(func() (string, error) { return q.in.ReadString('\n') })
-		return proto.Secret(text), err
-	}
-	before, err := term.GetState(q.tty)
-	if err != nil {
-		return "", fmt.Errorf("the terminal can't be used: %w", err)
-	}
-	defer func() { _ = term.Restore(q.tty, before) }() // Ctrl-C comes while the echo is off
-	text, err := q.answer(func() (string, error) {
-		b, err := term.ReadPassword(q.tty)
-		return string(b), err
-	})
-	_, _ = fmt.Fprintln(q.env.ErrOut)
-	return proto.Secret(text), err
-}
-
-// answer waits for read, which can't be interrupted, or until the process ends.
-func (q *questions) answer(read func() (string, error)) (string, error) {
-	type result struct {
-		text string
-		err  error
-	}
-	got := make(chan result, 1)
-	go func() {
-		text, err := read()
-		got <- result{strings.TrimRight(text, "\r\n"), err}
-	}()
-	select {
-	case r := <-got:
-		if r.err != nil {
-			return "", errors.New("nothing was done, since nothing was answered")
-		}
-		return r.text, nil
-	case <-q.env.ctx.Done():
-		return "", q.env.ctx.Err()
-	}
 }

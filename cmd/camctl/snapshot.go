@@ -104,22 +104,3 @@ func savePicture(path string, p client.Picture, force bool) (err error) {
 	}
 	return nil
 }
-
-// giveName gives a finished file its name. Without force it never overwrites a file that
-// appeared meanwhile.
-func giveName(tmp, path string, force bool) error {
-	if force {
-		if there, err := os.Lstat(path); err == nil && !there.Mode().IsRegular() {
-			return fmt.Errorf("--force overwrites a file, and %s is something else", path)
-		}
-		return os.Rename(tmp, path)
-	}
-	err := os.Link(tmp, path)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if _, err := os.Lstat(path); err == nil { // a file system without links
-		return fs.ErrExist
-	}
-	return os.Rename(tmp, path)
-}

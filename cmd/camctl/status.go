@@ -58,13 +58,3 @@ func statusText(s proto.StatusAnswer) string {
 	_ = w.Flush()
 	return strings.TrimRight(b.String(), "\n")
 }
-
-func clock(unix int64) string { return time.Unix(unix, 0).Format(time.DateTime) }
-
-func scopes(l []proto.Scope) string {
-	names := make([]string, len(l))
-	for i, s := range l {
-		names[i] = string(s)
-	}
-	return strings.Join(names, ", ")
-}

@@ -16,13 +16,6 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// environment is what the demo gets from the process.
-type environment struct {
-	command.Output
-	ctx context.Context
-	log *slog.Logger
-}
-
 func main() { command.Main(execute) }
 
 // execute runs one command line and returns the exit code.

@@ -17,9 +17,6 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// version is set by the linker.
-var version = "unknown"
-
 type cli struct {
 	Prompts *promptsCmd `arg:"subcommand:prompts" help:"make the archive of spoken prompts, or list one"`
 	Label   *labelCmd   `arg:"subcommand:label" help:"make the labels of devices from their factory records"`
@@ -30,13 +27,6 @@ type cli struct {
 
 // Description is the first line of the help.
 func (cli) Description() string { return "The maker's tool for cameras that run camd." }
-
-// environment is what commands get from the process.
-type environment struct {
-	ctx context.Context
-	in  io.Reader
-	out io.Writer
-}
 
 func main() { command.Main(execute) }
 

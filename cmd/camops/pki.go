@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,12 +26,6 @@ type pkiCmd struct {
 // folderFlag names the authority's folder.
 type folderFlag struct {
 	Dir string `arg:"--dir" help:"folder of the authority" default:"camd-pki" placeholder:"DIR"`
-}
-
-// say prints lines for a person.
-func say(out io.Writer, format string, args ...any) error {
-	_, err := fmt.Fprintf(out, format+"\n", args...)
-	return err
 }
 
 type pkiInitCmd struct {
@@ -215,18 +208,4 @@ func readKey(env *environment, text string) (proto.ClientID, error) {
 		return "", err
 	}
 	return key.ClientID(), nil
-}
-
-// readSmall reads a file that a person named.
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, errors.Unwrap(err))
-	}
-	defer func() { _ = f.Close() }() // only read
-	data, err := io.ReadAll(io.LimitReader(f, 1<<16))
-	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", path, err)
-	}
-	return data, nil
 }
