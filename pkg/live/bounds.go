@@ -17,6 +17,9 @@ const maxStreams = 32
 // its checks show, since a NAT may give it another one now and then.
 const maxAddresses = 128 // twice sdp.MaxCandidates
 
+// rtcpQueue bounds what a viewer's reports may hold in memory, in bytes for each stream.
+const rtcpQueue = 16 << 10
+
 // bounds limits what pion makes and keeps for whatever a viewer sends: a buffer for
 // each synchronisation source, a candidate for each address. A viewer that goes beyond
 // is authorised and authentic, but does harm: its session ends.

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/live/packets"
@@ -18,14 +19,22 @@ type Camera interface {
 	Format() (f media.VideoFormat, known bool)
 }
 
+// cameraControl is what the sessions ask the camera for. It is safe for concurrent use.
+type cameraControl struct {
+	Camera
+
+	mu        sync.Mutex
+	requested time.Time // last request for a key frame
+}
+
 // format waits until the camera knows its format.
-func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
+func (c *cameraControl) format(ctx context.Context) (media.VideoFormat, error) {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	timeout := time.NewTimer(formatWait)
 	defer timeout.Stop()
 	for {
-		if f, known := s.deps.Camera.Format(); known {
+		if f, known := c.Format(); known {
 			return f, nil
 		}
 		select {
@@ -40,33 +49,15 @@ func (s *Server) format(ctx context.Context) (media.VideoFormat, error) {
 
 // keyframe asks the camera for a key frame, at most twice a second for all viewers:
 // a request in between is served by the one just made.
-func (s *Server) keyframe() {
-	s.mu.Lock()
+func (c *cameraControl) keyframe() {
+	c.mu.Lock()
 	now := time.Now()
-	due := now.Sub(s.requested) >= packets.KeyframeGap
+	due := now.Sub(c.requested) >= packets.KeyframeGap
 	if due {
-		s.requested = now
+		c.requested = now
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	if due {
-		s.deps.Camera.RequestKeyframe()
-	}
-}
-
-// limitBitrate sets the lowest of the viewers' wishes.
-func (s *Server) limitBitrate() {
-	s.rate.Lock()
-	defer s.rate.Unlock()
-	s.mu.Lock()
-	lowest := 0
-	for _, x := range s.sessions {
-		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
-			lowest = x.tias
-		}
-	}
-	s.mu.Unlock()
-	if lowest != s.bitrate {
-		s.bitrate = lowest
-		s.deps.Camera.SetBitrate(lowest)
+		c.RequestKeyframe()
 	}
 }

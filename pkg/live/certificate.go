@@ -9,13 +9,16 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/watchdog"
 )
 
 const certLife = 24 * time.Hour // of a certificate that waits for its session
 
 // makeCertificates has one DTLS certificate ready for the next session, so that no
-// viewer waits for the key, and makes a new one after each.
-func (s *Server) makeCertificates(ctx context.Context) error {
+// viewer waits for the key, and makes a new one after each. It calls turn for each turn
+// of the watchdog.
+func makeCertificates(ctx context.Context, ready chan<- webrtc.Certificate, turns watchdog.Loop, turn func()) error {
 	for {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -25,22 +28,22 @@ func (s *Server) makeCertificates(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("make DTLS certificate: %w", err)
 		}
-		if over := s.keep(ctx, *c); over {
+		if over := keep(ctx, *c, ready, turns, turn); over {
 			return nil
 		}
 	}
 }
 
 // keep offers a certificate until a session takes it, it is old, or ctx ends.
-func (s *Server) keep(ctx context.Context, c webrtc.Certificate) (over bool) {
+func keep(ctx context.Context, c webrtc.Certificate, ready chan<- webrtc.Certificate, turns watchdog.Loop, turn func()) (over bool) {
 	old := time.NewTimer(certLife)
 	defer old.Stop()
 	for {
 		select {
-		case s.certificates <- c:
+		case ready <- c:
 			return false
-		case turned := <-s.turns:
-			_ = s.stopping() // takes the lock over the sessions, which nobody may hold for long
+		case turned := <-turns:
+			turn()
 			turned()
 		case <-old.C:
 			return false

@@ -1,54 +1,17 @@
 package live
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/live/rtc"
-	"github.com/camd-project/camd/pkg/live/udp"
 )
 
-// rtcpQueue bounds what a viewer's reports may hold in memory, in bytes for each stream.
-const rtcpQueue = 16 << 10
-
-// api makes pion's API for one session, and the shared socket unless everything goes
-// through relays. The network and the payload types are the session's own.
-func (s *Server) api(x *Session, format rtc.H264, log logging.LoggerFactory) (*udp.Socket, *webrtc.API, error) {
-	var socket *udp.Socket
-	var mux ice.UDPMux
-	if !s.cfg.RelayOnly {
-		var err error
-		if socket, mux, err = s.socket.acquire(x.net, log.NewLogger("mux")); err != nil {
-			return nil, nil, err
-		}
-		x.release = append(x.release, func() {
-			if err := s.socket.release(); err != nil {
-				s.log.Warn("close UDP socket", "error", err)
-			}
-		})
-	}
-	var formats []rtc.H264 // the one that was chosen from the offer
-	if format.FMTP != "" {
-		formats = []rtc.H264{format}
-	}
-	m, err := rtc.MediaEngine("", formats...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
-	}
-	return socket, webrtc.NewAPI(
-		webrtc.WithMediaEngine(m),
-		webrtc.WithSettingEngine(settingEngine(x.net, mux, &x.bounds, log)),
-		// Empty, not nil: nil would bring a retransmission buffer for each viewer.
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
-	), nil
-}
-
+// settingEngine returns the settings for one session.
 func settingEngine(n *sessionNet, mux ice.UDPMux, limit *bounds, log logging.LoggerFactory) webrtc.SettingEngine {
 	e := rtc.Settings(log, limit.own, limit.address)
 	e.BufferFactory = limit.buffer

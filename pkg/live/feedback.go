@@ -5,10 +5,6 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// nackQueue bounds the requests that wait for the viewer's goroutine; what does
-// not fit is asked for again by the receiver.
-const nackQueue = 64
-
 // readFeedback reads the viewer's reports on one track until the session closes it.
 // Any report shows that the viewer is alive.
 func (v *viewer) readFeedback(s *webrtc.RTPSender, t *trackSender) {

@@ -15,47 +15,6 @@ import (
 // stop function of its own Hear.
 type Sink = func(seq uint16, ts uint32, payload []byte)
 
-// Hear passes what the viewer speaks in its session to sink, on the goroutine that
-// reads the session's media. When stop has returned, sink is not called any more; nor
-// is it when done is closed, which the session's end does. Errors: *proto.Refusal, with
-// no_session, or bad_request if the session's sound was not negotiated both ways, or
-// someone_speaks while somebody else hears it.
-func (s *Server) Hear(client proto.ClientID, session string, sink Sink) (stop func(), done <-chan struct{}, err error) {
-	a, err := s.inboundAudio(client, session)
-	if err != nil {
-		return nil, nil, err
-	}
-	if stop, err = a.open(sink); err != nil {
-		return nil, nil, err
-	}
-	return stop, a.ended, nil
-}
-
-// MayHear returns the error that Hear would return now, and changes nothing.
-func (s *Server) MayHear(client proto.ClientID, session string) error {
-	a, err := s.inboundAudio(client, session)
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.refusal()
-}
-
-// inboundAudio returns a session's, once it is negotiated.
-func (s *Server) inboundAudio(client proto.ClientID, session string) (*inboundAudio, error) {
-	x, err := s.session(client, session)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-x.opened:
-		return x.inbound, nil
-	case <-x.ctx.Done():
-		return nil, proto.Refuse(proto.CodeNoSession)
-	}
-}
-
 // inboundAudio takes every packet of media that a viewer sends. Without a sink it drops
 // them unparsed and counts them. With one it passes on the Opus packets of one
 // synchronisation source.

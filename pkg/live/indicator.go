@@ -2,10 +2,7 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Indicator is the live indicator: a light at the device that is on while someone
@@ -19,26 +16,14 @@ type Indicator interface {
 // indicatorCheck is how often the server looks whether the indicator is still on.
 const indicatorCheck = 2 * time.Second
 
-// switchOn switches the indicator on for a session, before anything is sent. It goes
-// off after the session's last write.
-func (s *Server) switchOn(x *Session) error {
-	if s.deps.Indicator == nil {
-		return nil
-	}
-	if err := s.deps.Indicator.On(); err != nil {
-		return fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
-	}
-	x.release = append(x.release, s.deps.Indicator.Off)
-	return nil
-}
-
-// watchIndicator ends every session when the indicator has gone off while they last: by
-// another process, by a trigger of the kernel, or because its device has gone.
-func (s *Server) watchIndicator(ctx context.Context) {
-	if s.deps.Indicator == nil {
+// watchIndicator calls off each time it finds that the indicator has gone off while a
+// session lasts: by another process, by a trigger of the kernel, or because its device
+// has gone.
+func watchIndicator(ctx context.Context, i Indicator, every time.Duration, off func(error)) {
+	if i == nil {
 		return
 	}
-	tick := time.NewTicker(s.indicatorCheck)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -46,17 +31,8 @@ func (s *Server) watchIndicator(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := s.deps.Indicator.Lit(); err != nil {
-			s.log.Error("live LED has gone out: ending every session", "error", err)
-			s.endAll(endReason(proto.EndLight))
+		if err := i.Lit(); err != nil {
+			off(err)
 		}
-	}
-}
-
-func (s *Server) endAll(why error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.sessions {
-		x.end(why)
 	}
 }

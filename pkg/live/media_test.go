@@ -177,14 +177,14 @@ func TestLossOfPicturesAsksForAKeyFrame(t *testing.T) {
 	get(t, r.camera.asked)
 	r.picture(true, 2000)
 	x := get(t, p.video)
-	r.mu.Lock()
-	r.requested = time.Time{} // the connection's own request is long ago
-	r.mu.Unlock()
+	r.control.mu.Lock()
+	r.control.requested = time.Time{} // the connection's own request is long ago
+	r.control.mu.Unlock()
 	must(t, p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: x.SSRC}}))
 	get(t, r.camera.asked)
-	r.mu.Lock()
-	r.requested = time.Time{}
-	r.mu.Unlock()
+	r.control.mu.Lock()
+	r.control.requested = time.Time{}
+	r.control.mu.Unlock()
 	must(t, p.pc.WriteRTCP([]rtcp.Packet{&rtcp.FullIntraRequest{MediaSSRC: x.SSRC, FIR: []rtcp.FIREntry{{SSRC: x.SSRC}}}}))
 	get(t, r.camera.asked)
 	if n := p.session.Stats().KeyframeRequests; n != 2 {

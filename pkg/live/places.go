@@ -9,11 +9,10 @@ const perMember = 2
 // place returns CodeOK if one more session may begin, and otherwise the refusal. Nobody
 // can keep others out by beginning sessions: a member who is no owner has at most
 // perMember, has at most half of all places together with those of the same sponsor,
-// and leaves one to the owners. An owner's own sessions count for nobody else. Server.mu
-// is held.
-func (s *Server) place(o Offer) proto.Code {
+// and leaves one to the owners. An owner's own sessions count for nobody else.
+func place(o Offer, sessions map[sessionKey]*Session, most int) proto.Code {
 	own, family, others := 0, 0, 0
-	for _, x := range s.sessions {
+	for _, x := range sessions {
 		if x.offer.Owner {
 			continue
 		}
@@ -25,9 +24,8 @@ func (s *Server) place(o Offer) proto.Code {
 			family++
 		}
 	}
-	most := s.cfg.MaxSessions
 	switch {
-	case len(s.sessions) >= most:
+	case len(sessions) >= most:
 		return proto.CodeTooManySessions
 	case o.Owner:
 		return proto.CodeOK

@@ -30,16 +30,16 @@ func TestPlaces(t *testing.T) {
 		{1, "b A", []proto.Code{ok, full}}, // the only place can't be kept
 		{1, "A b", []proto.Code{ok, full}},
 	} {
-		s := &Server{cfg: Config{MaxSessions: c.most}, sessions: map[sessionKey]*Session{}}
+		sessions := map[sessionKey]*Session{}
 		for i, who := range strings.Fields(c.who) {
 			sponsor, _, guest := strings.Cut(who, ".")
 			o := Offer{Client: proto.ClientID(who), Sponsor: proto.ClientID(sponsor), Owner: !guest && strings.ToUpper(who) == who}
-			code := s.place(o)
+			code := place(o, sessions, c.most)
 			if code != c.codes[i] {
 				t.Errorf("%d places, %s: number %d gets %s, want %s", c.most, c.who, i+1, code, c.codes[i])
 			}
 			if code == ok {
-				s.sessions[sessionKey{o.Client, fmt.Sprint(i)}] = &Session{offer: o}
+				sessions[sessionKey{o.Client, fmt.Sprint(i)}] = &Session{offer: o}
 			}
 		}
 	}

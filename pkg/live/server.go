@@ -31,18 +31,6 @@ type Deps struct {
 	Indicator Indicator // nil: there is none
 }
 
-// Offer is an authorised and logged request for a session.
-type Offer struct {
-	Client  proto.ClientID
-	Sponsor proto.ClientID // itself, or the member who invited it as a guest
-	Owner   bool
-	Session string // the client's name for it
-	SDP     string
-	View    bool // pictures may be sent
-	Listen  bool // sound may be sent
-	Signal  func(kind proto.SignalKind, body any)
-}
-
 // Viewer is one session, for the status.
 type Viewer struct {
 	Client  proto.ClientID
@@ -51,11 +39,6 @@ type Viewer struct {
 	Listen  bool
 	Since   time.Time
 	Stats   Stats
-}
-
-type sessionKey struct {
-	client  proto.ClientID
-	session string
 }
 
 // Server holds the live sessions of one camera. It is a supervise.Component.
@@ -71,12 +54,12 @@ type Server struct {
 	certificates   chan webrtc.Certificate
 	turns          watchdog.Loop
 	socket         sharedSocket
+	control        cameraControl
 
-	mu        sync.Mutex
-	ctx       context.Context // of Run; nil while it does not run
-	sessions  map[sessionKey]*Session
-	running   sync.WaitGroup
-	requested time.Time // last request for a key frame
+	mu       sync.Mutex
+	ctx      context.Context // of Run; nil while it does not run
+	sessions map[sessionKey]*Session
+	running  sync.WaitGroup
 
 	rate    sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
 	bitrate int        // set at the camera, 0: none
@@ -91,6 +74,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		cfg: cfg, log: log.With("component", "live"), deps: deps, health: board.Condition("live"),
 		video: packets.New(rtc.VideoClock, true), audio: packets.New(rtc.AudioClock, false),
 		connect:        connectTimeout,
+		control:        cameraControl{Camera: deps.Camera},
 		indicatorCheck: indicatorCheck,
 		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
@@ -114,8 +98,14 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	ready()
 	watched, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { s.watchIndicator(watched) })
-	err := s.makeCertificates(ctx)
+	watching.Go(func() {
+		watchIndicator(watched, s.deps.Indicator, s.indicatorCheck, func(err error) {
+			s.log.Error("live LED has gone out: ending every session", "error", err)
+			s.endAll(endReason(proto.EndLight))
+		})
+	})
+	// Turning takes the lock over the sessions, which nobody may hold for long.
+	err := makeCertificates(ctx, s.certificates, s.turns, func() { _ = s.stopping() })
 	s.stop()
 	cancel()
 	watching.Wait()
@@ -137,6 +127,14 @@ func (s *Server) stop() {
 	s.mu.Unlock()
 	s.endAll(endReason(proto.EndShutdown))
 	s.running.Wait()
+}
+
+func (s *Server) endAll(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		x.end(why)
+	}
 }
 
 func (s *Server) stopping() bool {
@@ -204,7 +202,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	case o.Session == "" || len(o.Session) > maxSession || s.sessions[key] != nil:
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	}
-	if code := s.place(o); code != proto.CodeOK {
+	if code := place(o, s.sessions, s.cfg.MaxSessions); code != proto.CodeOK {
 		return nil, proto.Refuse(code)
 	}
 	x.ctx, x.end = context.WithCancelCause(ctx)
@@ -223,6 +221,24 @@ func (s *Server) forget(k sessionKey) {
 	s.limitBitrate()
 }
 
+// limitBitrate sets the lowest of the viewers' wishes.
+func (s *Server) limitBitrate() {
+	s.rate.Lock()
+	defer s.rate.Unlock()
+	s.mu.Lock()
+	lowest := 0
+	for _, x := range s.sessions {
+		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
+			lowest = x.tias
+		}
+	}
+	s.mu.Unlock()
+	if lowest != s.bitrate {
+		s.bitrate = lowest
+		s.deps.Camera.SetBitrate(lowest)
+	}
+}
+
 // prepare does what needs no lock: it switches the indicator on, declares demand for
 // the sources, waits for the camera's format, and makes the connection.
 func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
@@ -230,14 +246,17 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	if !video && !audio {
 		return "", &badOffer{errors.New("nothing of what it can receive is granted")}
 	}
-	if err := s.switchOn(x); err != nil {
-		return "", err
+	if i := s.deps.Indicator; i != nil { // on before anything is sent, and off after the last write
+		if err := i.On(); err != nil {
+			return "", fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+		}
+		x.release = append(x.release, i.Off)
 	}
 	var format rtc.H264
 	var force bool
 	if video {
 		x.release = append(x.release, s.deps.Video.Want())
-		f, err := s.format(x.ctx)
+		f, err := s.control.format(x.ctx)
 		if err != nil {
 			return "", err
 		}
@@ -256,20 +275,6 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 		s.limitBitrate()
 	}
 	return answer, err
-}
-
-func (s *Server) configuration() webrtc.Configuration {
-	servers, _ := s.cfg.webrtc()
-	c := webrtc.Configuration{ICEServers: servers, BundlePolicy: webrtc.BundlePolicyMaxBundle}
-	if s.cfg.RelayOnly {
-		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
-	}
-	select {
-	case cert := <-s.certificates:
-		c.Certificates = []webrtc.Certificate{cert}
-	default: // the pool is empty: pion makes one
-	}
-	return c
 }
 
 // AddCandidates adds the viewer's candidates to its session.
@@ -298,6 +303,47 @@ func (s *Server) session(client proto.ClientID, session string) (*Session, error
 		return x, nil
 	}
 	return nil, proto.Refuse(proto.CodeNoSession)
+}
+
+// Hear passes what the viewer speaks in its session to sink, on the goroutine that
+// reads the session's media. When stop has returned, sink is not called any more; nor
+// is it when done is closed, which the session's end does. Errors: *proto.Refusal, with
+// no_session, or bad_request if the session's sound was not negotiated both ways, or
+// someone_speaks while somebody else hears it.
+func (s *Server) Hear(client proto.ClientID, session string, sink Sink) (stop func(), done <-chan struct{}, err error) {
+	a, err := s.inboundAudio(client, session)
+	if err != nil {
+		return nil, nil, err
+	}
+	if stop, err = a.open(sink); err != nil {
+		return nil, nil, err
+	}
+	return stop, a.ended, nil
+}
+
+// MayHear returns the error that Hear would return now, and changes nothing.
+func (s *Server) MayHear(client proto.ClientID, session string) error {
+	a, err := s.inboundAudio(client, session)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.refusal()
+}
+
+// inboundAudio returns a session's, once it is negotiated.
+func (s *Server) inboundAudio(client proto.ClientID, session string) (*inboundAudio, error) {
+	x, err := s.session(client, session)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-x.opened:
+		return x.inbound, nil
+	case <-x.ctx.Done():
+		return nil, proto.Refuse(proto.CodeNoSession)
+	}
 }
 
 // Viewers lists the sessions, the oldest first.

@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/live/packets"
@@ -24,17 +27,28 @@ import (
 // Time-outs of a session. docs/protocol.md 7.5.
 const (
 	connectTimeout = 20 * time.Second
-	silentSeconds  = 30
 	// Host candidates come within a millisecond of one another; the answer waits for
 	// them, the others are trickled.
 	firstCandidate = time.Second // a machine without any address has none
 	lastCandidate  = 5 * time.Millisecond
 )
 
-// endReason is the cause of a session's context when the session itself ends it.
-type endReason string
+// Offer is an authorised and logged request for a session.
+type Offer struct {
+	Client  proto.ClientID
+	Sponsor proto.ClientID // itself, or the member who invited it as a guest
+	Owner   bool
+	Session string // the client's name for it
+	SDP     string
+	View    bool // pictures may be sent
+	Listen  bool // sound may be sent
+	Signal  func(kind proto.SignalKind, body any)
+}
 
-func (r endReason) Error() string { return string(r) }
+type sessionKey struct {
+	client  proto.ClientID
+	session string
+}
 
 // Session is one viewer's live session.
 type Session struct {
@@ -160,16 +174,62 @@ func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string,
 		return "", err
 	}
 	log := rtc.Log(s.log, s.relay.note)
-	socket, api, err := s.server.api(s, format, log)
+	socket, api, err := s.api(format, log)
 	if err != nil {
 		return "", err
 	}
-	if s.pc, err = api.NewPeerConnection(s.server.configuration()); err != nil {
+	if s.pc, err = api.NewPeerConnection(s.configuration()); err != nil {
 		return "", fmt.Errorf("make peer connection: %w", err)
 	}
 	s.pc.OnICECandidate(s.trickle.add)
 	s.pc.OnConnectionStateChange(s.connectionStateChanged)
 	return s.negotiate(o, format, socket, force)
+}
+
+// api makes pion's API for one session, and the shared socket unless everything goes
+// through relays.
+func (s *Session) api(format rtc.H264, log logging.LoggerFactory) (*udp.Socket, *webrtc.API, error) {
+	var socket *udp.Socket
+	var mux ice.UDPMux
+	if !s.server.cfg.RelayOnly {
+		var err error
+		if socket, mux, err = s.server.socket.acquire(s.net, log.NewLogger("mux")); err != nil {
+			return nil, nil, err
+		}
+		s.release = append(s.release, func() {
+			if err := s.server.socket.release(); err != nil {
+				s.log.Warn("close UDP socket", "error", err)
+			}
+		})
+	}
+	var formats []rtc.H264 // the one that was chosen from the offer
+	if format.FMTP != "" {
+		formats = []rtc.H264{format}
+	}
+	m, err := rtc.MediaEngine("", formats...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
+	}
+	return socket, webrtc.NewAPI(
+		webrtc.WithMediaEngine(m),
+		webrtc.WithSettingEngine(settingEngine(s.net, mux, &s.bounds, log)),
+		// Empty, not nil: nil would bring a retransmission buffer for each viewer.
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+	), nil
+}
+
+func (s *Session) configuration() webrtc.Configuration {
+	servers, _ := s.server.cfg.webrtc()
+	c := webrtc.Configuration{ICEServers: servers, BundlePolicy: webrtc.BundlePolicyMaxBundle}
+	if s.server.cfg.RelayOnly {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	select {
+	case cert := <-s.server.certificates:
+		c.Certificates = []webrtc.Certificate{cert}
+	default: // the pool is empty: pion makes one
+	}
+	return c
 }
 
 func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, force bool) (string, error) {
@@ -181,7 +241,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	if err := s.pc.SetRemoteDescription(remote); err != nil {
 		return "", &badOffer{err}
 	}
-	s.viewer = newViewer(&s.counters, s.server.keyframe, force)
+	s.viewer = newViewer(&s.counters, s.server.control.keyframe, force)
 	s.viewer.writeRTCP = s.pc.WriteRTCP
 	if err := s.addTracks(o); err != nil {
 		return "", err

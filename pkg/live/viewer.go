@@ -18,7 +18,18 @@ const (
 	burstBytes = 32 << 10 // then a pause: 260 Mbit/s
 	burstPause = time.Millisecond
 	resendRate = 256 // packets sent again in a second. docs/protocol.md 7.4.3
+	// nackQueue bounds the requests that wait for the viewer's goroutine; what does
+	// not fit is asked for again by the receiver.
+	nackQueue = 64
 )
+
+// silentSeconds is how long a viewer may send no report. docs/protocol.md 7.5.
+const silentSeconds = 30
+
+// endReason is the cause of a session's context when the session itself ends it.
+type endReason string
+
+func (r endReason) Error() string { return string(r) }
 
 // viewer sends to one session. Only its goroutine writes: media, what is sent again,
 // and reports. So nothing leaves once run has returned.

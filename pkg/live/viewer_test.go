@@ -239,7 +239,7 @@ func (discardWire) Write([]byte) (int, error)                 { return 0, nil }
 func TestKeyframeRequestsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCamera(true)
-		s := &Server{deps: Deps{Camera: c}}
+		s := &cameraControl{Camera: c}
 		for range 100 { // one second of requests
 			s.keyframe()
 			time.Sleep(10 * time.Millisecond)
@@ -255,7 +255,7 @@ func TestFormatIsWaitedFor(t *testing.T) {
 		c := newCamera(true)
 		known := c.format
 		c.format = nil
-		s := &Server{deps: Deps{Camera: c}}
+		s := &cameraControl{Camera: c}
 		if _, err := s.format(t.Context()); err == nil {
 			t.Error("a format though the camera knows none")
 		}

@@ -32,20 +32,6 @@ const (
 // instead, and how long a viewer waits for either.
 const StartPatience = 10 * time.Second
 
-// Packet is one RTP packet without what differs between viewers.
-type Packet struct {
-	Payload   []byte        // at most maxPayload bytes
-	Timestamp uint32        // RTP
-	Published time.Duration // when its frame was appended, on the capture clock
-	Last      bool          // of its frame
-	Marker    bool          // RTP
-	Newest    bool          // it is of the newest frame; Cursor.Next sets it
-
-	index uint64        // number of the packet since the buffer was made
-	pts   time.Duration // of its frame, on the capture clock
-	first bool          // of its frame
-}
-
 // Buffer holds the packets of one encoding. One goroutine appends; all other methods
 // are safe for concurrent use.
 type Buffer struct {

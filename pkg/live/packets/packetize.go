@@ -2,6 +2,7 @@ package packets
 
 import (
 	"slices"
+	"time"
 
 	"github.com/camd-project/camd/pkg/media/avc"
 )
@@ -9,6 +10,20 @@ import (
 // maxPayload keeps a packet within the 1200 bytes that WebRTC expects to pass
 // everywhere: 12 of RTP header, 8 of extension and 16 of authentication tag come on top.
 const maxPayload = 1160
+
+// Packet is one RTP packet without what differs between viewers.
+type Packet struct {
+	Payload   []byte        // at most maxPayload bytes
+	Timestamp uint32        // RTP
+	Published time.Duration // when its frame was appended, on the capture clock
+	Last      bool          // of its frame
+	Marker    bool          // RTP
+	Newest    bool          // it is of the newest frame; Cursor.Next sets it
+
+	index uint64        // number of the packet since the buffer was made
+	pts   time.Duration // of its frame, on the capture clock
+	first bool          // of its frame
+}
 
 // Packet types of RFC 6184 table 1.
 const (
