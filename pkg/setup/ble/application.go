@@ -6,7 +6,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// What is put before BlueZ.
+// What BlueZ gets.
 const (
 	rootPath   = dbus.ObjectPath("/org/camd/setup")
 	servicePth = rootPath + "/service"
@@ -16,7 +16,7 @@ const (
 	charIface    = "org.bluez.GattCharacteristic1"
 	advertIface  = "org.bluez.LEAdvertisement1"
 
-	// localName is the same for every camera: it says what this is, and not whose.
+	// localName is the same for every camera, so that it names no owner.
 	localName = "camd"
 )
 
@@ -24,14 +24,14 @@ func (c Characteristic) path() dbus.ObjectPath {
 	return servicePth + "/" + dbus.ObjectPath(layout[c].name)
 }
 
-// object is one entry of what GetManagedObjects answers.
+// object is an entry in the answer of GetManagedObjects.
 type object struct {
 	Path       dbus.ObjectPath
 	Interfaces map[string]map[string]dbus.Variant
 }
 
-// tree lists the service and its characteristics, in the order of their handles: BlueZ puts
-// the descriptors of those that notify into the first gap that it finds, while it reads.
+// tree returns the service and its characteristics, in the order of their handles: while it
+// reads, BlueZ puts the descriptors of those that notify into the first gap that it finds.
 func tree() []object {
 	l := []object{{servicePth, map[string]map[string]dbus.Variant{serviceIface: {
 		"UUID": dbus.MakeVariant(ServiceUUID), "Primary": dbus.MakeVariant(true), "Handle": dbus.MakeVariant(uint16(serviceHandle)),
@@ -45,9 +45,9 @@ func tree() []object {
 	return l
 }
 
-// advert returns what BlueZ makes the advertisement of: flags and UUID in the advertisement, 21
-// bytes of 31, and the name in the answer to who scans. It is sent some eight times a
-// second; by itself the kernel would send it every 1.3 seconds, and phones look for few.
+// advert returns the advertisement for BlueZ: flags and UUID, 21 bytes of 31, and the name in
+// the scan response. It is sent about eight times a second; the kernel's default is every 1.3
+// seconds, and phones do not scan for long.
 func advert() map[string]dbus.Variant {
 	return map[string]dbus.Variant{
 		"Type": dbus.MakeVariant("peripheral"), "ServiceUUIDs": dbus.MakeVariant([]string{ServiceUUID}),
@@ -61,15 +61,15 @@ var (
 	dictSignature = dbus.SignatureOf(objects{})
 )
 
-// keepOrder lets an ordered list of objects leave as the dictionary that BlueZ expects. On
-// the wire the two differ by their signatures alone, and a map of Go's has no order.
+// keepOrder sends an ordered list of objects as the dictionary that BlueZ expects, because a
+// map in Go has no order. On the wire the two differ only in their signatures.
 func keepOrder(m *dbus.Message) {
 	if s, ok := m.Headers[dbus.FieldSignature].Value().(dbus.Signature); ok && m.Type == dbus.TypeMethodReply && s == treeSignature {
 		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dictSignature)
 	}
 }
 
-// application is a Server put before BlueZ, which alone may use it.
+// application offers a Server to BlueZ, which alone may use it.
 type application struct {
 	bluez    *bluez
 	server   *Server
@@ -102,7 +102,7 @@ func newApplication(b *bluez, s *Server) (*application, error) {
 	return a, nil
 }
 
-// only refuses whoever is not BlueZ: other programs on the bus are no peers.
+// only returns an error unless the sender is BlueZ.
 func (a *application) only(sender dbus.Sender) *dbus.Error {
 	if string(sender) == a.bluez.owner {
 		return nil
@@ -165,13 +165,13 @@ func (a *application) characteristic(c Characteristic) map[string]any {
 			}
 			return attError(a.server.Write(o.peer, c, o.offset, value))
 		},
-		// Who wants to be told is BlueZ's to know.
+		// BlueZ knows who wants notifications.
 		"StartNotify": a.only,
 		"StopNotify":  a.only,
 	}
 }
 
-// operation is what BlueZ says of an operation beside its value.
+// operation holds the options of an operation of BlueZ.
 type operation struct {
 	peer        Peer
 	offset, mtu int
@@ -187,7 +187,7 @@ func (a *application) options(all map[string]dbus.Variant) (operation, *dbus.Err
 	return operation{Peer(device), int(offset), int(mtu)}, nil
 }
 
-// attError returns how BlueZ wants to hear of an ATTError.
+// attError returns the D-Bus error for an ATTError.
 func attError(err error) *dbus.Error {
 	code, ok := err.(ATTError) //nolint:errorlint // Server's errors are nothing else
 	switch {
@@ -203,13 +203,13 @@ func attError(err error) *dbus.Error {
 	return dbus.NewError("org.bluez.Error.Failed", []any{fmt.Sprintf("%#x", byte(code))})
 }
 
-// news has BlueZ notify who wants it. There is no value in it: what is new is read.
+// news makes BlueZ notify those who want it. The notification has no value: peers read.
 func (a *application) news(c Characteristic) {
 	_ = a.bluez.conn.Emit(c.path(), propertiesIface+".PropertiesChanged", charIface,
 		map[string]dbus.Variant{"Value": dbus.MakeVariant([]byte{})}, []string{}) // who polls finds out as well
 }
 
-// hangUp ends the link of a peer, and does not wait for that.
+// hangUp ends the link of a peer, without waiting for that.
 func (a *application) hangUp(p Peer) {
 	a.bluez.conn.Object(a.bluez.owner, dbus.ObjectPath(p)).Go(deviceIface+".Disconnect", dbus.FlagNoReplyExpected, nil)
 }

@@ -27,23 +27,23 @@ const (
 	busIface        = "org.freedesktop.DBus"
 )
 
-// callTime bounds each call to BlueZ. Registering asks the controller, which may be slow.
+// callTime bounds each call to BlueZ. Registering uses the controller, which may be slow.
 const callTime = 10 * time.Second
 
 // errAbsent is the error for a machine that has no Bluetooth, or none yet.
 var errAbsent = errors.New("there is no Bluetooth here")
 
-// bluez is a connection to the system bus, on which BlueZ has one adapter for us.
+// bluez is a connection to the system bus, and an adapter of BlueZ.
 type bluez struct {
 	conn    *dbus.Conn
-	owner   string // BlueZ's name of this run: nobody else can have it
+	owner   string // BlueZ's unique name on the bus: nobody else can have it
 	adapter dbus.ObjectPath
 	signals chan *dbus.Signal
 }
 
 type objects = map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 
-// connect finds BlueZ and the adapter that is called name; empty: the first one.
+// connect finds BlueZ and the adapter called name, or the first one if name is empty.
 func connect(ctx context.Context, name string) (*bluez, error) {
 	conn, err := dbus.ConnectSystemBus(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()), dbus.WithOutgoingInterceptor(keepOrder))
 	if err != nil {
@@ -82,7 +82,7 @@ func (b *bluez) find(ctx context.Context, name string) error {
 	return err
 }
 
-// choose takes the adapter called name, such as hci0, or the first one that can advertise.
+// choose returns the adapter called name, such as hci0, or the first one that can advertise.
 func choose(all objects, name string) (dbus.ObjectPath, error) {
 	why := fmt.Errorf("%w: BlueZ has no adapter", errAbsent)
 	if name != "" {
@@ -102,7 +102,7 @@ func choose(all objects, name string) (dbus.ObjectPath, error) {
 	return "", why
 }
 
-// call calls a method and stores what it answers.
+// call calls a method and stores the result.
 func (b *bluez) call(ctx context.Context, to string, path dbus.ObjectPath, method string, args []any, into ...any) error {
 	within, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -130,7 +130,7 @@ func (b *bluez) set(ctx context.Context, name string, value any) error {
 	return nil
 }
 
-// is reports whether a property is true. What can't be read is not.
+// is reports whether a property is true. It is false if it can't be read.
 func (b *bluez) is(ctx context.Context, path dbus.ObjectPath, iface, name string) bool {
 	var v dbus.Variant
 	if err := b.call(ctx, b.owner, path, propertiesIface+".Get", []any{iface, name}, &v); err != nil {
@@ -145,7 +145,7 @@ func (b *bluez) device(path dbus.ObjectPath) bool {
 	return strings.HasPrefix(string(path), string(b.adapter)+"/dev_")
 }
 
-// explain makes a D-Bus error a sentence.
+// explain returns a sentence for a D-Bus error.
 func explain(err error) error {
 	var e dbus.Error
 	if !errors.As(err, &e) {

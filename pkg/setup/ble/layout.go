@@ -1,7 +1,7 @@
 package ble
 
-// The layout of the service. Phones keep it for days, so it never changes within version
-// 1: neither a UUID, nor a handle, nor a flag. docs/protocol.md 14.1.
+// The layout of the service. Phones cache it for days, so no UUID, handle or flag ever changes
+// within version 1. docs/protocol.md 14.1.
 const (
 	ServiceUUID   = "995c0000-ab38-4df1-b73f-0bafa5ab99b9"
 	version       = 1
@@ -20,11 +20,11 @@ const (
 	Info   Characteristic = iota // what camera this is
 	RX                           // frames from the peer
 	TX                           // frames for the peer
-	Status                       // how the peer's conversation is
+	Status                       // the state of the peer's conversation
 )
 
-// layout is what the table of attributes is made of. Behind a characteristic's value is a
-// descriptor if it notifies, which BlueZ adds.
+// layout describes the table of attributes. After the value of a characteristic that notifies
+// comes a descriptor, which BlueZ adds.
 var layout = []struct {
 	name   string // last element of its object path
 	uuid   string
@@ -40,31 +40,31 @@ var layout = []struct {
 // UUID returns the characteristic's UUID.
 func (c Characteristic) UUID() string { return layout[c].uuid }
 
-// State is the first byte of the characteristic status: how it stands for the peer who
-// reads it. docs/protocol.md 14.5.
+// State is the first byte of the characteristic status, for the peer that reads it.
+// docs/protocol.md 14.5.
 type State byte
 
 // The states.
 const (
 	Free   State = iota // nobody has a conversation; a first frame begins one
-	Busy                // somebody else has one
-	Open                // the peer's own is under way
-	Done                // the peer's own came to its end, and the camera is content
-	Failed              // the peer's own ended before that
+	Busy                // another peer has a conversation
+	Open                // the peer has a conversation
+	Done                // the peer's conversation has ended with success
+	Failed              // the peer's conversation has ended without success
 )
 
-// Why is the second byte of the characteristic status: why the transport ended a
-// conversation that Failed.
+// Why is the second byte of the characteristic status: why the transport ended a Failed
+// conversation.
 type Why byte
 
 // The reasons.
 const (
-	WhyNone  Why = iota // it did not: the camera did, or there was none
+	WhyNone  Why = iota // the transport did not end it, or there was none
 	WhySlow             // nothing came from the peer for ten seconds
 	WhyFrame            // a frame was malformed or out of order
 )
 
-// ATTError is an error code of the attribute protocol, with which an operation is refused.
+// ATTError is an error code of the attribute protocol.
 type ATTError byte
 
 // The codes. From 0x80 on they are the service's own. docs/protocol.md 14.6.
@@ -72,12 +72,12 @@ const (
 	ReadNotPermitted  ATTError = 0x02
 	WriteNotPermitted ATTError = 0x03
 	InvalidOffset     ATTError = 0x07
-	OtherPeer         ATTError = 0x80 // somebody else has the conversation
+	OtherPeer         ATTError = 0x80 // another peer has the conversation
 	BadFrame          ATTError = 0x81
 	NoConversation    ATTError = 0x82 // it has ended, or none has begun
 )
 
-// Error names the code for the log; the peer has the code itself.
+// Error returns the name of the code, for the log.
 func (e ATTError) Error() string {
 	switch e {
 	case ReadNotPermitted, WriteNotPermitted:

@@ -13,13 +13,13 @@ import (
 	"github.com/camd-project/camd/pkg/health"
 )
 
-// Values of the configuration beside an adapter's name.
+// Values of the configuration besides the name of an adapter.
 const (
 	Auto = "auto"
 	Off  = "off"
 )
 
-// Window is the pairing window. Who asks for Changed before Open misses no change.
+// Window is the pairing window. Calling Changed before Open misses no change.
 type Window interface {
 	Open() bool
 	Changed() <-chan struct{} // closed when the window next opens or closes
@@ -27,12 +27,12 @@ type Window interface {
 
 const seen = "Phones see this camera while pairing is open."
 
-// How long is waited.
+// Time limits.
 const partingTime = 5 * time.Second // for peers to be gone and for the adapter, at the end
 
 var againTime = 2 * time.Second // before BlueZ is tried again; tests have less
 
-// Peripheral is a component that offers the service whenever the window is open.
+// Peripheral is a component that offers the service while the window is open.
 type Peripheral struct {
 	config    string
 	adapter   string // that config names; empty: the first one
@@ -42,8 +42,8 @@ type Peripheral struct {
 	join      func(context.Context, Conn) error
 }
 
-// New returns a Peripheral for the adapter that the configuration names: Auto is the first
-// one, and a machine without Bluetooth is no fault then.
+// New returns a Peripheral for the adapter that the configuration names. Auto is the first
+// one; then it is no fault if the machine has no Bluetooth.
 func New(adapter string, board *health.Board, window Window, about func() About, join func(context.Context, Conn) error) (*Peripheral, error) {
 	if err := CheckName(adapter); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func New(adapter string, board *health.Board, window Window, about func() About,
 		condition: board.Condition("bluetooth"), window: window, about: about, join: join}, nil
 }
 
-// CheckName refuses what is neither Auto, Off nor the name of an adapter.
+// CheckName returns an error unless the name is Auto, Off or that of an adapter.
 func CheckName(adapter string) error {
 	digits, ok := strings.CutPrefix(adapter, "hci")
 	if adapter == Auto || adapter == Off || ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
@@ -81,8 +81,8 @@ func (p *Peripheral) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// whileOpen offers the service until the window closes, however often BlueZ or the adapter
-// goes away meanwhile.
+// whileOpen offers the service until the window closes, again whenever BlueZ or the adapter
+// comes back.
 func (p *Peripheral) whileOpen(ctx context.Context) {
 	ctx, closed := context.WithCancel(ctx)
 	var work sync.WaitGroup
@@ -115,7 +115,7 @@ func (p *Peripheral) whileOpen(ctx context.Context) {
 	}
 }
 
-// Find returns which adapter camd would use, and changes nothing.
+// Find returns the adapter that camd would use. It changes nothing.
 func Find(ctx context.Context, adapter string) (string, error) {
 	b, err := connect(ctx, strings.TrimPrefix(adapter, Auto))
 	if err != nil {
@@ -125,11 +125,11 @@ func Find(ctx context.Context, adapter string) (string, error) {
 	return fmt.Sprintf("phones find this camera by %s, while pairing is open", b.adapter[strings.LastIndexByte(string(b.adapter), '/')+1:]), nil
 }
 
-// Fault reports whether what Find says is wrong, and not only that this machine has no
-// Bluetooth where nobody asks for it.
+// Fault reports whether an error of Find is a fault: a machine without Bluetooth is none
+// unless the configuration names an adapter.
 func Fault(adapter string, err error) bool { return adapter != Auto || !errors.Is(err, errAbsent) }
 
-// report says why phones don't see the camera though its window is open.
+// report reports to health why phones can't see the camera though its window is open.
 func (p *Peripheral) report(err error) {
 	state := health.Degraded
 	if !Fault(p.config, err) {
@@ -138,7 +138,7 @@ func (p *Peripheral) report(err error) {
 	p.condition.Set(state, fmt.Sprintf("Phones don't see this camera: %v.", err))
 }
 
-// offer offers the service once, and returns why that ended.
+// offer offers the service once, and returns why it ended.
 func (p *Peripheral) offer(ctx context.Context) error {
 	b, err := connect(ctx, p.adapter)
 	if err != nil {
@@ -168,8 +168,8 @@ func (p *Peripheral) offer(ctx context.Context) error {
 	return a.follow(ctx)
 }
 
-// prepare makes the adapter one that advertises and never bonds. What it returns switches
-// an adapter off that was off; it can be called in any case.
+// prepare switches the adapter on, without bonding. The returned function switches it off if
+// it was off before; it can always be called.
 func (b *bluez) prepare(ctx context.Context) (restore func(), err error) {
 	restore = func() {}
 	if !b.is(ctx, b.adapter, adapterIface, "Powered") {
@@ -186,8 +186,8 @@ func (b *bluez) prepare(ctx context.Context) (restore func(), err error) {
 	return restore, errors.Join(b.set(ctx, "Pairable", false), b.set(ctx, "Alias", localName))
 }
 
-// part takes leave: nobody finds the camera any more, and who is connected is let go. What
-// a peer has just read gets two seconds from BlueZ to reach it.
+// part ends advertising and disconnects the peers. BlueZ gives a peer two seconds to get what
+// it has just read.
 func (a *application) part() {
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
@@ -223,7 +223,7 @@ func (a *application) follow(ctx context.Context) error {
 	}
 }
 
-// heard takes a signal; its error is the end of the service.
+// heard handles a signal. An error ends the service.
 func (a *application) heard(ctx context.Context, s *dbus.Signal) error {
 	b := a.bluez
 	var iface string

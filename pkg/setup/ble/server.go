@@ -9,17 +9,17 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long a peer may stay.
+// How long a peer may stay connected.
 const (
 	idleTime  = 10 * time.Second // without an operation, in its conversation
 	visitTime = 30 * time.Second // without a conversation, whatever it does
 )
 
-// Peer names who is at the other end of a radio link.
+// Peer identifies the other end of a radio link.
 type Peer string
 
-// Conn is one peer's conversation, message by message. WriteMessage returns when the peer
-// has read the whole message.
+// Conn is a conversation with a peer. WriteMessage returns when the peer has read the whole
+// message.
 type Conn interface {
 	ReadMessage() ([]byte, error)
 	WriteMessage(message []byte) error
@@ -31,9 +31,9 @@ type Deps struct {
 	// Join takes a peer through its conversation. ctx ends with it, and its cause says why:
 	// the peer is gone, is too slow, …
 	Join func(ctx context.Context, conn Conn) error
-	// News tells that a read of the characteristic gives something new.
+	// News is called when reading the characteristic gives something new.
 	News func(Characteristic)
-	// HangUp ends the link of a peer that has been there for too long.
+	// HangUp ends the link of a peer that has stayed too long.
 	HangUp func(Peer)
 }
 
@@ -44,8 +44,7 @@ type About struct {
 	Owned   bool           `json:"owned"`
 }
 
-// Server is the GATT service while one window is open. Its methods may be called by many
-// goroutines.
+// Server is the GATT service while one window is open. It is safe for concurrent use.
 type Server struct {
 	deps   Deps
 	about  func() About
@@ -59,16 +58,16 @@ type Server struct {
 	talk   *talk // until its Join has returned; nil: none
 }
 
-// visit is what is known of a peer whose link is up.
+// visit is the state of a connected peer.
 type visit struct {
 	until time.Time
 	timer *time.Timer
 	state State // of its own conversation
 	why   Why
-	info  []byte // as it last began to read it
+	info  []byte // the value that it is reading
 }
 
-// info returns the value of that characteristic: somebody may have paired since the window opened.
+// info returns the value of Info, which changes when somebody pairs.
 func (s *Server) info() []byte {
 	a := s.about()
 	a.Version = version
@@ -85,7 +84,7 @@ func NewServer(about func() About, deps Deps) *Server {
 	return &Server{deps: deps, about: about, ctx: ctx, cancel: cancel, peers: map[Peer]*visit{}}
 }
 
-// Close ends the conversation and waits for its Join. Whatever comes later is refused.
+// Close ends the conversation and waits for its Join. Later operations are refused.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -97,7 +96,7 @@ func (s *Server) Close() {
 	s.work.Wait()
 }
 
-// Connected tells of a peer whose link has come up.
+// Connected must be called when the link of a peer has come up.
 func (s *Server) Connected(p Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +105,7 @@ func (s *Server) Connected(p Peer) {
 	}
 }
 
-// Gone tells of a peer whose link is down.
+// Gone must be called when the link of a peer is down.
 func (s *Server) Gone(p Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +118,7 @@ func (s *Server) Gone(p Peer) {
 	}
 }
 
-// Peers lists those whose links are up.
+// Peers returns the connected peers.
 func (s *Server) Peers() (l []Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +128,8 @@ func (s *Server) Peers() (l []Peer) {
 	return l
 }
 
-// Read answers a peer that reads a characteristic from an offset on. Packets between the
-// two have at most mtu bytes. Errors are ATTErrors.
+// Read returns the value of a characteristic for a peer, from an offset on. ATT packets have at
+// most mtu bytes. The error is an ATTError.
 func (s *Server) Read(p Peer, c Characteristic, offset, mtu int) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +160,7 @@ func (s *Server) Read(p Peer, c Characteristic, offset, mtu int) ([]byte, error)
 	return value[offset:], nil
 }
 
-// Write takes what a peer writes to a characteristic. Errors are ATTErrors.
+// Write handles a peer's write to a characteristic. The error is an ATTError.
 func (s *Server) Write(p Peer, c Characteristic, offset int, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,7 +193,7 @@ func (s *Server) Write(p Peer, c Characteristic, offset int, value []byte) error
 	return nil
 }
 
-// operation notes that a peer does something. s.mu is held.
+// operation notes an operation of a peer. s.mu is held.
 func (s *Server) operation(p Peer) (*visit, error) {
 	if s.closed {
 		return nil, NoConversation
@@ -206,7 +205,7 @@ func (s *Server) operation(p Peer) (*visit, error) {
 	return v, nil
 }
 
-// visit returns what is known of a peer, who may be new. s.mu is held.
+// visit returns the state of a peer, which may be new. s.mu is held.
 func (s *Server) visit(p Peer) *visit {
 	v := s.peers[p]
 	if v == nil {
@@ -217,7 +216,7 @@ func (s *Server) visit(p Peer) *visit {
 	return v
 }
 
-// allow gives a peer so much time from now on. s.mu is held.
+// allow gives a peer so much time from now. s.mu is held.
 func (s *Server) allow(p Peer, v *visit, d time.Duration) {
 	v.until = time.Now().Add(d)
 	if v.timer == nil {
@@ -241,7 +240,7 @@ func (s *Server) expire(p Peer, v *visit) {
 	s.deps.HangUp(p)
 }
 
-// status returns the value of that characteristic for a peer. s.mu is held.
+// status returns the value of Status for a peer. s.mu is held.
 func (s *Server) status(p Peer, v *visit) []byte {
 	state, why := v.state, v.why
 	if s.talk != nil && s.talk.peer != p {
@@ -250,7 +249,7 @@ func (s *Server) status(p Peer, v *visit) []byte {
 	return []byte{byte(state), byte(why)}
 }
 
-// begin has a conversation joined. s.mu is held.
+// begin begins a conversation. s.mu is held.
 func (s *Server) begin(t *talk, v *visit) {
 	s.talk = t
 	v.state, v.why = Open, WhyNone
@@ -258,7 +257,7 @@ func (s *Server) begin(t *talk, v *visit) {
 	s.work.Go(func() { s.finish(t, s.deps.Join(t.ctx, t)) })
 }
 
-// end ends the conversation from here; its Join will notice. s.mu is held.
+// end ends the conversation; its Join will notice. s.mu is held.
 func (s *Server) end(why Why, cause error) {
 	if s.talk != nil && !s.talk.over() {
 		s.talk.why = why
@@ -266,7 +265,7 @@ func (s *Server) end(why Why, cause error) {
 	}
 }
 
-// finish notes how a conversation came out.
+// finish notes the result of a conversation.
 func (s *Server) finish(t *talk, err error) {
 	t.cancel(errOver)
 	s.mu.Lock()

@@ -18,7 +18,7 @@ var (
 	errWindow = errors.New("the window has closed, or Bluetooth has ended")
 )
 
-// inboxLen is how many messages a peer may send before the first one is looked at. The
+// inboxLen is how many messages a peer may send before the first one is read. The
 // conversation needs two.
 const inboxLen = 4
 
@@ -30,13 +30,13 @@ type talk struct {
 	ctx    context.Context // ends with the conversation
 	cancel context.CancelCauseFunc
 
-	writing sync.Mutex // over each WriteMessage
+	writing sync.Mutex // held by WriteMessage
 
 	// under server.mu
 	in   frame.Reader
 	out  frame.Writer
 	last []byte        // the frame that was read last
-	read chan struct{} // closed when what out holds was read; nil: it holds nothing
+	read chan struct{} // closed when the message in out was read; nil: there is none
 	why  Why
 }
 
@@ -48,7 +48,7 @@ func newTalk(s *Server, p Peer) *talk {
 
 func (t *talk) over() bool { return t.ctx.Err() != nil }
 
-// take takes a frame. server.mu is held.
+// take handles a frame, and reports whether it was valid. server.mu is held.
 func (t *talk) take(value []byte) bool {
 	message, err := t.in.Add(value)
 	if err != nil {
@@ -61,12 +61,12 @@ func (t *talk) take(value []byte) bool {
 	case t.inbox <- message:
 		return true
 	default:
-		return false // nobody who keeps to the order has so many under way
+		return false // a peer that follows the protocol never has so many
 	}
 }
 
-// next returns the value of tx: the next frame, or nothing yet. From an offset on it is the
-// rest of the frame before, as some ask for it though they have it all. server.mu is held.
+// next returns the value of TX: the next frame, or nothing yet. With an offset it returns the
+// rest of the last frame; some peers ask for that though they have it all. server.mu is held.
 func (t *talk) next(offset, mtu int) []byte {
 	if offset != 0 {
 		return t.last
@@ -83,7 +83,7 @@ func (t *talk) next(offset, mtu int) []byte {
 	return t.last
 }
 
-// ReadMessage waits for the peer's next message.
+// ReadMessage returns the peer's next message.
 func (t *talk) ReadMessage() ([]byte, error) {
 	select {
 	case m := <-t.inbox: // what came before the end counts

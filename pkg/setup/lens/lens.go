@@ -13,48 +13,47 @@ import (
 
 // Timing of Run.
 const (
-	// every is how often a picture is looked at, at most. Where that takes long it is
-	// less: half of the time is others'.
+	// every is the shortest time between two pictures. It is more if reading takes long, so
+	// that half of the time is left for others.
 	every = 200 * time.Millisecond
-	// blindFor is how long the camera may give no picture that can be read, such as while
-	// it is opened in another format, before that is said.
+	// blindFor is how long the camera may give no usable picture, for example while it is
+	// opened in another format, before health says so.
 	blindFor = 5 * time.Second
 )
 
-// ErrCoded means that the camera gives its pictures in a form that camd doesn't decode.
+// ErrCoded means that the camera gives only pictures that camd does not decode.
 var ErrCoded = errors.New("no pictures that can be read")
 
 // Eye is the camera.
 type Eye interface {
-	// Gray returns the picture of this moment; its lines follow each other without a gap.
-	// The error is ErrCoded or what else keeps it from seeing.
+	// Gray returns the present picture; its lines follow each other without a gap. The
+	// error is ErrCoded or a fault of the camera.
 	Gray(ctx context.Context) (*image.Gray, error)
-	// Plain has the camera give pictures that can be read, if it can, or lets it go back.
+	// Plain makes the camera give pictures that Gray can return, if it can, or ends that.
 	Plain(on bool)
 }
 
 // Window is the pairing window.
 type Window interface {
-	// Await waits until the window is open and nobody is in a conversation with the device
-	// in it, and returns a context that ends when that is over, or ctx does. The error is
-	// the end of ctx.
+	// Await waits until the window is open and nobody has a conversation with the device. It
+	// returns a context that lasts as long as that, or as ctx. The error is that of ctx.
 	Await(ctx context.Context) (open context.Context, err error)
 }
 
 // Taker gets the codes that were read.
 type Taker interface {
-	// Take reports whether the code was taken: then no other is looked for until Await
-	// returns again. ctx is the one that Await returned.
+	// Take reports whether the code was taken. Then no other is read until Await returns
+	// again. ctx is the context of Await.
 	Take(ctx context.Context, c code.Sealed) bool
 }
 
-// Finder finds a code in a picture: a Process, or a test's.
+// Finder finds a code in a picture; Process is one.
 type Finder interface {
 	Find(ctx context.Context, m *image.Gray) (text string, err error)
 	Close() error
 }
 
-// Lens looks for codes. Its goroutine is the one that calls Run.
+// Lens looks for codes.
 type Lens struct {
 	log    *slog.Logger
 	health *health.Condition
@@ -66,10 +65,10 @@ type Lens struct {
 	parts code.Collector
 	said  code.Progress // last logged
 	seen  time.Time     // when a picture was last read, or the window opened
-	told  bool          // that a code is of another version
+	told  bool          // it was logged that a code is of another version
 }
 
-// New returns a lens that looks at nothing yet.
+// New returns a lens. It does nothing until Run.
 func New(log *slog.Logger, board *health.Board, eye Eye, window Window, taker Taker, finder Finder) *Lens {
 	return &Lens{log: log.With("component", "lens"), health: board.Condition("lens"), eye: eye, window: window, taker: taker, finder: finder}
 }
@@ -77,8 +76,8 @@ func New(log *slog.Logger, board *health.Board, eye Eye, window Window, taker Ta
 // String names the component.
 func (l *Lens) String() string { return "lens" }
 
-// Run looks for codes whenever the window says so, until ctx ends. Meanwhile, and not
-// otherwise, there is a process that reads them.
+// Run looks for codes whenever Window.Await returns, until ctx ends. The process that reads
+// them runs only meanwhile.
 func (l *Lens) Run(ctx context.Context, ready func()) error {
 	ready()
 	for ctx.Err() == nil {
@@ -126,7 +125,7 @@ func (l *Lens) close() {
 	}
 }
 
-// picture looks at one picture. What it returns is a whole code, or nil.
+// picture reads one picture. It returns a whole code, or nil.
 func (l *Lens) picture(ctx context.Context) code.Sealed {
 	m, err := l.eye.Gray(ctx)
 	if err != nil {
@@ -161,7 +160,7 @@ func (l *Lens) add(text string) code.Sealed {
 	return found // nil with an error: somebody shows another code
 }
 
-// blind says that no picture can be read, once that has been so for a while.
+// blind reports to health that no picture can be read, if that lasts for a while.
 func (l *Lens) blind(ctx context.Context, err error) {
 	if ctx.Err() != nil || time.Since(l.seen) < blindFor {
 		return

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// longest is how long a picture may take to be read.
+// longest is how long reading a picture may take.
 const longest = 5 * time.Second
 
-// errProcess is the error for a process that failed, or was ended since it took too long.
+// errProcess is the error for a process that failed or took too long.
 var errProcess = errors.New("the reader of codes failed")
 
-// Process reads codes in a process of its own, which it starts when it needs one. It is
-// for one goroutine.
+// Process reads codes in a child process, which it starts when it needs one. It is not safe
+// for concurrent use.
 type Process struct {
 	exe      string
 	args     []string
@@ -30,14 +30,14 @@ type Process struct {
 	out io.ReadCloser
 }
 
-// NewProcess returns a Process that runs exe with args, which calls Serve.
+// NewProcess returns a Process that runs exe with args; that program must call Serve.
 func NewProcess(exe string, args ...string) *Process {
-	// At most one core: the rest of camd goes before.
+	// At most one core: the rest of camd is more important.
 	return &Process{exe: exe, args: args, env: []string{"GOMAXPROCS=1"}, patience: longest}
 }
 
-// Find returns the text of a code in a picture; "" if there is none. After an error the
-// process is gone, and the next picture gets another.
+// Find returns the text of a code in a picture, or "" if there is none. After an error the
+// process has ended, and the next picture gets a new one.
 func (p *Process) Find(ctx context.Context, m *image.Gray) (string, error) {
 	for m.Rect.Dx()*m.Rect.Dy() > MaxPixels {
 		m = half(m)

@@ -7,33 +7,32 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode"
 )
 
-// MaxText is the longest text that is passed on, in bytes: QR codes hold up to 4296
-// characters (ISO/IEC 18004), codes for cameras 122.
+// MaxText is the longest text that is returned, in bytes. QR codes have up to 4296 characters
+// (ISO/IEC 18004), codes for cameras 122.
 const MaxText = 1024
 
-// MaxPixels is the largest picture that is looked at. A larger one is made smaller first.
+// MaxPixels is the largest picture that is read. Larger ones are scaled down first.
 const MaxPixels = 1 << 21
 
-// views are the ways to look at a picture. Which of them shows a code depends on the
-// light and on how large the code is in it: noise makes patterns of its own where a
-// module has many pixels, and smoothing blurs modules that have few.
+// views are the ways to prepare a picture. Which one works depends on the light and on the size
+// of the code: if a module has many pixels, noise makes patterns of its own, and if it has few,
+// smoothing blurs it.
 var views = []func(*image.Gray) *image.Gray{same, smooth, half, invert}
 
-// Reader reads QR codes. It is for one goroutine.
+// Reader reads QR codes. It is not safe for concurrent use.
 type Reader struct {
-	good int  // the view that showed the last code
-	next int  // the one to try beside it
-	down bool // whether the picture is looked at upside down
+	good int  // the view that found the last code
+	next int  // the other one to try
+	down bool // the picture is turned upside down
 }
 
-// Read returns the text of a QR code in a picture; "" if it finds none. It looks at the
-// picture in two ways: as it last found a code, and in one of the others in turn. Where it
-// finds none the next picture is turned upside down: what is in a code may look like one of
-// the marks by which codes are found, so that one of two hundred would never be read, and
-// then the library comes upon the marks in another order.
+// Read returns the text of a QR code in a picture, or "" if it finds none. It tries two views:
+// the one that found the last code, and one of the others in turn. If both fail, the next
+// picture is turned upside down: part of a code may look like one of the marks by which codes
+// are found, so that one of two hundred would never be read, and then the library finds the
+// marks in another order.
 //
-// The library may panic on a picture that it wasn't made for, so Read is called in a
-// process of its own, by Serve.
+// The library may panic on an unusual picture, so Serve calls Read in a process of its own.
 func (r *Reader) Read(m *image.Gray) string {
 	if r.down {
 		m = upsideDown(m)
@@ -89,7 +88,7 @@ func upsideDown(m *image.Gray) *image.Gray {
 	return out
 }
 
-// half makes a picture of half the size, each pixel the mean of four.
+// half returns a picture of half the size; each pixel is the mean of four.
 func half(m *image.Gray) *image.Gray {
 	w, h := m.Rect.Dx()/2, m.Rect.Dy()/2
 	out := image.NewGray(image.Rect(0, 0, w, h))
@@ -102,7 +101,7 @@ func half(m *image.Gray) *image.Gray {
 	return out
 }
 
-// smooth makes each pixel the mean of nine. The edge stays as it is.
+// smooth returns a picture in which each pixel is the mean of nine, except at the edge.
 func smooth(m *image.Gray) *image.Gray {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	out := image.NewGray(m.Rect)

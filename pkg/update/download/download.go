@@ -1,5 +1,5 @@
-// Package download brings one file of known size and hash over HTTP. It goes on where it was
-// interrupted, keeps to a rate, waits while it would disturb someone, and calls a file
+// Package download downloads a file of known size and hash over HTTP. It continues after an
+// interruption, limits the rate, waits while it would disturb somebody, and calls a file
 // complete only after all of it was read back and hashed.
 package download
 
@@ -19,27 +19,27 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// Config says how files are brought.
+// Config is the configuration of a Downloader.
 type Config struct {
 	HTTP *http.Client // nil: one that verifies servers and follows no redirect out of HTTPS
-	Rate int          // bytes a second; 0: as fast as it goes
-	// Wait reports whether the download would disturb someone now. nil: never.
+	Rate int          // bytes a second; 0: no limit
+	// Wait reports whether the download would disturb somebody now. nil: never.
 	Wait func() bool
 }
 
-// Item is a file to bring.
+// Item is a file to download.
 type Item struct {
 	URL    string
-	Path   string // where it is complete; what has come so far is beside it
+	Path   string // of the complete file; an incomplete one is beside it
 	Size   int64
 	SHA256 []byte
 }
 
-// Errors. What a person sees is the sentence around them.
+// Errors of Fetch. They are wrapped in sentences for people.
 var (
-	// ErrWrong is the error for bytes that are not the file.
+	// ErrWrong means that the bytes are not those of the file.
 	ErrWrong = errors.New("the update server sent something else than was signed")
-	// ErrFull is the error for storage that is full.
+	// ErrFull means that the storage is full.
 	ErrFull = errors.New("the storage is full: remove something from the state's file system")
 	// ErrServer is the error for a server that does not answer as it should.
 	ErrServer = errors.New("the update server could not be reached, or broke off; the camera tries again")
@@ -48,14 +48,14 @@ var (
 const (
 	block     = 64 << 10         // read at once
 	syncEvery = 8 << 20          // bytes that a power cut may cost
-	stall     = time.Minute      // for one block: a server that is slower is no server
-	waitLook  = 2 * time.Second  // at whether it still disturbs
-	again     = 2 * time.Second  // before a connection that was cut is made again
+	stall     = time.Minute      // for one block; a slower server counts as failed
+	waitLook  = 2 * time.Second  // between two calls of Wait
+	again     = 2 * time.Second  // before the next connection after one was cut
 	dialTime  = 30 * time.Second // for the answer to begin
 	redirects = 3
 )
 
-// Downloader brings files, one at a time.
+// Downloader downloads files, one at a time.
 type Downloader struct {
 	http *http.Client
 	rate int
@@ -88,7 +88,7 @@ func defaultClient() *http.Client {
 	}}
 }
 
-// Have returns how many bytes of a file are there, complete or not.
+// Have returns how many bytes of a file there are, complete or not.
 func (d *Downloader) Have(path string) int64 {
 	for _, p := range []string{path, part(path)} {
 		if info, err := os.Stat(p); err == nil {
@@ -98,7 +98,7 @@ func (d *Downloader) Have(path string) int64 {
 	return 0
 }
 
-// Remove removes a file and what has come of it.
+// Remove removes a file, complete or not.
 func (d *Downloader) Remove(path string) error {
 	return errors.Join(remove(path), remove(part(path)), remove(tag(path)))
 }
@@ -113,10 +113,10 @@ func remove(path string) error {
 func part(path string) string { return path + ".part" }
 func tag(path string) string  { return path + ".tag" }
 
-// Fetch brings the file and returns when it is complete and verified, which one that was
-// brought before is, too. progress is called with the percentage when it changes. Errors:
-// ErrWrong, ErrFull, ErrServer, ctx's, or what the storage said. What has come is kept for
-// the next call, but for ErrWrong.
+// Fetch downloads the file and returns when it is complete and verified; an earlier one is
+// verified again. It calls progress when the percentage changes. The error is ErrWrong,
+// ErrFull, ErrServer, that of ctx, or one of the storage. Except after ErrWrong, the bytes so
+// far are kept for the next call.
 func (d *Downloader) Fetch(ctx context.Context, item Item, progress func(percent int)) error {
 	if err := verify(item.Path, item); err == nil {
 		progress(100)
@@ -167,7 +167,7 @@ func verify(path string, item Item) error {
 	return nil
 }
 
-// finish makes a verified file the complete one.
+// finish renames a verified file to its path.
 func (t *transfer) finish() error {
 	if err := t.file.Sync(); err != nil {
 		return storage(err)
@@ -181,7 +181,7 @@ func (t *transfer) finish() error {
 	return errors.Join(remove(tag(t.Path)), store.SyncDir(filepath.Dir(t.Path)))
 }
 
-// storage says an error of the storage.
+// storage returns a sentence for an error of the storage.
 func storage(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return ErrFull

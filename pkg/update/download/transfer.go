@@ -15,7 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/store"
 )
 
-// transfer is one file on its way.
+// transfer is the download of one file.
 type transfer struct {
 	*Downloader
 	Item
@@ -24,11 +24,11 @@ type transfer struct {
 	file    *os.File
 	have    int64
 	synced  int64
-	etag    string // strong, of the server's file; empty: it gave none
+	etag    string // strong, of the server's file; empty: there is none
 	percent int
 }
 
-// open opens what has come of this very file before. resumed reports that there was some.
+// open opens the incomplete file. resumed is set if there are bytes of this very file.
 func (t *transfer) open() (resumed bool, err error) {
 	if info, err := os.Lstat(part(t.Path)); err == nil && !info.Mode().IsRegular() {
 		if err := remove(part(t.Path)); err != nil {
@@ -61,7 +61,7 @@ func (t *transfer) reset() error {
 	return t.note()
 }
 
-// note keeps which file it is, and by which ETag the server knows it.
+// note stores which file it is, and its ETag.
 func (t *transfer) note() error {
 	if err := store.WriteFile(tag(t.Path), []byte(hex.EncodeToString(t.SHA256)+"\n"+t.etag)); err != nil {
 		return storage(err)
@@ -69,11 +69,11 @@ func (t *transfer) note() error {
 	return nil
 }
 
-// complete brings what lacks, over as many connections as it takes, as long as each brings
+// complete downloads the rest, over as many connections as necessary, if each brings
 // something.
 func (t *transfer) complete(ctx context.Context) error {
 	for t.have < t.Size {
-		if err := t.calm(ctx); err != nil {
+		if err := t.waitQuiet(ctx); err != nil {
 			return err
 		}
 		before := t.have
@@ -97,7 +97,7 @@ func (t *transfer) complete(ctx context.Context) error {
 
 var errPaused = errors.New("waits")
 
-// errCut is a connection that ended too early, around its reason.
+// errCut means that a connection ended too early; it wraps the reason.
 var errCut = errors.New("cut")
 
 type cutError struct{ error }
@@ -106,8 +106,8 @@ func (e cutError) Unwrap() error        { return e.error }
 func (e cutError) Is(err error) bool    { return err == errCut }
 func cut(format string, a ...any) error { return cutError{fmt.Errorf(format, a...)} }
 
-// calm waits until nobody is disturbed.
-func (t *transfer) calm(ctx context.Context) error {
+// waitQuiet waits until nobody is disturbed.
+func (t *transfer) waitQuiet(ctx context.Context) error {
 	for t.wait() {
 		if err := sleep(ctx, waitLook); err != nil {
 			return err
@@ -116,7 +116,7 @@ func (t *transfer) calm(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// request makes one connection and reads what it gives.
+// request makes one connection and reads from it.
 func (t *transfer) request(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -144,7 +144,7 @@ func (t *transfer) request(ctx context.Context) error {
 	return t.receive(ctx, answer.Body, patience)
 }
 
-// begin decides from the answer's head whether it goes on or begins again.
+// begin decides by the answer's header whether the download continues or begins again.
 func (t *transfer) begin(a *http.Response) error {
 	switch a.StatusCode {
 	case http.StatusPartialContent:
@@ -173,7 +173,7 @@ func (t *transfer) begin(a *http.Response) error {
 	return cut("it answered %d %s", a.StatusCode, http.StatusText(a.StatusCode))
 }
 
-// restart gives up what has come, since the server does not go on with it.
+// restart drops the bytes so far, because the server does not continue.
 func (t *transfer) restart(why string) error {
 	if err := t.reset(); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (t *transfer) restart(why string) error {
 	return cut("%s", why)
 }
 
-// receive writes the body to the file, at the rate and not beyond the size.
+// receive writes the body to the file, at the rate and up to the size.
 func (t *transfer) receive(ctx context.Context, body io.Reader, patience *time.Timer) error {
 	buf := make([]byte, block)
 	for t.have < t.Size {

@@ -12,9 +12,9 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Inspect has RAUC verify a bundle's signature, and tells what it is. ErrRefused is around
-// what RAUC said. The manifest of a plain bundle is not in its signature: then Manifest is
-// empty, if RAUC does not name it.
+// Inspect lets RAUC verify a bundle's signature, and returns what the bundle is. An error of
+// RAUC is wrapped in ErrRefused. The signature of a plain bundle does not contain the manifest:
+// then Manifest is empty, unless RAUC names it.
 func (d *Driver) Inspect(ctx context.Context, path string) (update.Bundle, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (d *Driver) Inspect(ctx context.Context, path string) (update.Bundle, error
 	return b, nil
 }
 
-// inspect asks a RAUC that is newer than Debian's, and returns the manifest's hash, which it
+// inspect uses a RAUC that is newer than Debian's, and returns the manifest's hash that RAUC
 // names.
 func inspect(ctx context.Context, conn *dbus.Conn, b *update.Bundle) (named string, err error) {
 	var info map[string]dbus.Variant

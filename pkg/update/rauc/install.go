@@ -13,12 +13,12 @@ import (
 	"github.com/camd-project/camd/pkg/update"
 )
 
-// installTime bounds an installation, also on the slowest flash.
+// installTime bounds an installation, even on the slowest flash.
 const installTime = time.Hour
 
-// Install has RAUC write a bundle into the slot that does not run, and waits for the end.
-// RAUC verifies signature and compatible, and runs the install-check hook, before it touches
-// the slot. ErrRefused is around what RAUC said; ErrBusy comes without anything done.
+// Install lets RAUC write a bundle into the slot that does not run, and waits for the end.
+// RAUC verifies signature and compatible, and runs the install-check hook, before it writes.
+// An error of RAUC is wrapped in ErrRefused. After ErrBusy nothing was done.
 func (d *Driver) Install(ctx context.Context, b update.Bundle, progress func(percent int)) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -49,8 +49,8 @@ func (d *Driver) Install(ctx context.Context, b update.Bundle, progress func(per
 	return follow(ctx, conn, owner, signals, progress)
 }
 
-// begin starts the installation. The image's RAUC compares the manifest itself, in the same
-// breath as it opens the bundle; an older one refuses the argument.
+// begin starts the installation. The image's RAUC compares the manifest when it opens the
+// bundle; an older RAUC refuses the argument.
 func begin(ctx context.Context, conn *dbus.Conn, b update.Bundle) error {
 	args := map[string]dbus.Variant{}
 	if b.Manifest != "" {
@@ -63,8 +63,8 @@ func begin(ctx context.Context, conn *dbus.Conn, b update.Bundle) error {
 	return err
 }
 
-// follow passes progress on until the installation has ended. Anybody on the bus may send a
-// signal, but nobody by RAUC's own name for the connection, owner, or the bus's.
+// follow reports progress until the installation has ended. Anybody on the bus may send a
+// signal, but only RAUC and the bus under their own names.
 func follow(ctx context.Context, conn *dbus.Conn, owner string, signals <-chan *dbus.Signal, progress func(percent int)) error {
 	patience := time.NewTimer(installTime)
 	defer patience.Stop()

@@ -1,6 +1,6 @@
-// Package rauc drives RAUC over D-Bus: which slot runs, what a bundle says of itself, writing
-// it into the other slot, and the boot loader's marks. It works with RAUC 1.8 (Debian) and
-// 1.15 (the image). What RAUC says in its own words is made fit to be read.
+// Package rauc controls RAUC over D-Bus: it returns which slot runs, inspects bundles, installs
+// them into the other slot, and sets the boot loader's marks. It works with RAUC 1.8 (Debian)
+// and 1.15 (the image). Messages of RAUC are made harmless.
 //
 // Sources: RAUC's de.pengutronix.rauc.Installer.xml, and its reference manual.
 package rauc
@@ -30,14 +30,13 @@ const (
 // callTime bounds a call. The longest one verifies a whole bundle.
 const callTime = 5 * time.Minute
 
-// Driver reaches RAUC by a connection for each call: RAUC itself is started by the bus when
-// it is needed.
+// Driver makes a connection for each call. The bus starts RAUC when it is needed.
 type Driver struct{ address string }
 
 // New returns a driver on the system bus.
 func New() *Driver { return &Driver{} }
 
-// On makes a driver on the bus at an address, for tests.
+// On returns a driver on the bus at an address, for tests.
 func On(address string) *Driver { return &Driver{address: address} }
 
 func (d *Driver) connect(ctx context.Context) (*dbus.Conn, error) {
@@ -52,7 +51,7 @@ func (d *Driver) connect(ctx context.Context) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// call calls one of RAUC's methods and stores what it answers.
+// call calls a method of RAUC and stores the result.
 func call(ctx context.Context, conn *dbus.Conn, method string, args []any, into ...any) error {
 	within, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -94,7 +93,7 @@ func (s slot) text(key string) string {
 	return t
 }
 
-// Status returns which slot runs. Of those that boot there must be two.
+// Status returns which slot runs. There must be two slots that boot.
 func (d *Driver) Status(ctx context.Context) (update.SlotStatus, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
@@ -150,7 +149,7 @@ func (d *Driver) Mark(ctx context.Context, m update.Mark, slot string) error {
 	return nil
 }
 
-// explain makes a D-Bus error a sentence.
+// explain returns a sentence for a D-Bus error.
 func explain(err error) error {
 	var e dbus.Error
 	if !errors.As(err, &e) {
@@ -170,7 +169,7 @@ func explain(err error) error {
 	return fmt.Errorf("%w: %w", update.ErrRefused, saidError{said, e.Name})
 }
 
-// saidError is what RAUC or the bus said, by the name of its kind.
+// saidError is an error of RAUC or of the bus.
 type saidError struct{ said, name string }
 
 func (e saidError) Error() string { return "RAUC says: " + e.said }
