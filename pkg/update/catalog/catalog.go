@@ -21,33 +21,33 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Source is a published folder, and what is known of it.
+// Source is a published folder.
 type Source struct {
 	Anchors string           // folder of the image's anchors
-	State   string           // folder outside both slots, made if it is not there
+	State   string           // folder outside both slots, created if it is missing
 	URL     string           // the published folder, https
 	HTTP    *http.Client     // nil: the default one
 	Now     func() time.Time // nil: time.Now
 }
 
-// Config says whose releases these are and who asks.
+// Config is the configuration of a Catalog.
 type Config struct {
 	Source
 	Compatible string        // kind of device
 	Device     string        // this device's name, which decides its place in a rollout
-	Version    string        // the one that runs
+	Version    string        // the running one
 	Lowest     func() string // the lowest allowed version, "" for any; nil: any
 }
 
-// Catalog finds releases. It may be used by several goroutines.
+// Catalog finds releases. It is safe for concurrent use.
 type Catalog struct {
 	cfg    Config
 	base   *url.URL
 	client *http.Client
-	mu     sync.Mutex // one look at a time: what is kept is one state
+	mu     sync.Mutex // held during a look, since the stored files are one state
 }
 
-// New checks the configuration; it reads nothing yet.
+// New checks the configuration and reads nothing.
 func New(cfg Config) (*Catalog, error) {
 	switch {
 	case !release.ValidCompatible(cfg.Compatible):
@@ -77,9 +77,9 @@ func open(cfg Config) (*Catalog, error) {
 	return &Catalog{cfg: cfg, base: base, client: careful(cfg.HTTP)}, nil
 }
 
-// Latest returns the newest release that this device may install. Errors are sentences
-// for people, and one of release.ErrNone, ErrUnreachable, ErrFork and ErrRefused, the
-// latter with the reason below it; any other is this device's own trouble.
+// Latest returns the newest release that this device may install. Errors are sentences for
+// people and wrap release.ErrNone, ErrUnreachable, ErrFork or ErrRefused, the last one with its
+// reason. Any other error is a fault of this device.
 // docs/updates.md 5.
 func (c *Catalog) Latest(ctx context.Context) (release.Offer, error) {
 	c.mu.Lock()
@@ -101,7 +101,7 @@ func (c *Catalog) Latest(ctx context.Context) (release.Offer, error) {
 	return o, nil
 }
 
-// look reads list and log, both verified, and keeps what the next look is compared with.
+// look reads and verifies list and log, and stores what the next look is compared with.
 func (c *Catalog) look(ctx context.Context) (listing, *release.Tree, error) {
 	a, err := release.ReadAnchors(c.cfg.Anchors)
 	if err != nil {
@@ -122,8 +122,8 @@ func (c *Catalog) look(ctx context.Context) (listing, *release.Tree, error) {
 	return l, tree, err
 }
 
-// choose picks the newest release that this device may update to. Only what the
-// top-level role targets lists is a release; the rollout can take away from that.
+// choose returns the newest release that this device may update to. Only the top-level role
+// targets can list releases; the rollout can withhold them.
 func (c *Catalog) choose(l listing) (release.Offer, error) {
 	offers, err := c.candidates(l)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *Catalog) candidates(l listing) ([]release.Offer, error) {
 		o, err := c.offer(name, target, l.version)
 		if o.Compatible != c.cfg.Compatible || release.Compare(o.Version, c.cfg.Version) <= 0 ||
 			lowest != "" && release.Compare(o.Version, lowest) < 0 {
-			continue // what another kind of device could not read stops nobody else
+			continue // a release of another kind of device is no fault here
 		}
 		if err != nil {
 			return nil, err
@@ -168,7 +168,7 @@ func (c *Catalog) candidates(l listing) ([]release.Offer, error) {
 	return offers, nil
 }
 
-// offer reads a release. With an error it tells as much as could be read.
+// offer reads a release. With an error it returns as much as it could read.
 func (c *Catalog) offer(name string, target *metadata.TargetFiles, version int64) (release.Offer, error) {
 	if target.Custom == nil {
 		return release.Offer{}, release.ErrRelease
@@ -195,7 +195,7 @@ func (c *Catalog) offer(name string, target *metadata.TargetFiles, version int64
 	return o, nil
 }
 
-// Published is all that a folder publishes, for who watches the maker.
+// Published is the whole content of a folder, for monitors of the maker.
 type Published struct {
 	Targets  int64           // version of the TUF targets metadata
 	Releases []release.Offer // by kind and version
@@ -203,9 +203,9 @@ type Published struct {
 	Log      *release.Tree // of the files of which the monitor reads every entry
 }
 
-// Read reads a published folder as a device does, but for all kinds of devices, and
-// with its errors. A target that is no release is ErrRelease here: a monitor must know
-// what everything is that the targets role has signed.
+// Read reads a published folder as a device does, with the same errors, but for all kinds of
+// devices. A target that is no release is ErrRelease here: a monitor must know everything that
+// the targets role has signed.
 func Read(ctx context.Context, s Source) (Published, error) {
 	c, err := open(Config{Source: s})
 	if err != nil {

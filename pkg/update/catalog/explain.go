@@ -16,8 +16,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// reason is an error that a person reads: a sentence, and what it comes from for
-// errors.Is.
+// reason is an error with a sentence for people, and its cause for errors.Is.
 type reason struct {
 	kind     error // release.ErrRefused, ErrUnreachable, ErrFork or ErrBeyond
 	sentence string
@@ -27,7 +26,7 @@ type reason struct {
 func (r *reason) Error() string   { return r.sentence }
 func (r *reason) Unwrap() []error { return []error{r.kind, r.cause} }
 
-// reasons are looked through in order: what is said of an error, and what kind it is.
+// reasons lists sentences and kinds of errors. The first that matches is used.
 var reasons = []struct {
 	is, kind error
 	sentence string
@@ -51,16 +50,16 @@ var reasons = []struct {
 // errKeep is the error for a state folder that can't be used.
 var errKeep = errors.New("what was seen of releases can't be kept")
 
-// ours reports whether err is this device's trouble and nobody else's.
+// ours reports whether err is a fault of this device.
 func ours(err error) bool {
 	var path *fs.PathError
 	var link *os.LinkError
 	return errors.As(err, &path) || errors.As(err, &link)
 }
 
-// explain makes a sentence of what ended a look.
+// explain returns a sentence for the error of a look.
 func explain(err error) error {
-	fork := errors.Is(err, release.ErrFork) // which is told whether or not its proof could be kept
+	fork := errors.Is(err, release.ErrFork) // which is reported even if its proof could not be stored
 	switch {
 	case errors.Is(err, release.ErrNone), errors.Is(err, context.Canceled):
 		return err
@@ -87,12 +86,12 @@ func explain(err error) error {
 	return &reason{release.ErrRefused, "The list of releases is not written in a way that this version understands, so it is refused.", err}
 }
 
-// without returns what an error says behind the kind that it is of.
+// without returns the text of an error without its kind.
 func without(err, kind error) string {
 	return foreign.Line(strings.TrimPrefix(err.Error(), kind.Error()+": "))
 }
 
-// detail returns what the network said, without address and method, which the person knows.
+// detail returns the text of a network error without address and method.
 func detail(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {

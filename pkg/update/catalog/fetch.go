@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	fileTime     = 2 * time.Minute // for one file, so that a server can't hold a look by single bytes
+	fileTime     = 2 * time.Minute // for one file, so that a slow server can't block a look
 	lookTime     = 5 * time.Minute
 	maxRedirects = 5
 	agent        = "camd"
@@ -32,7 +32,7 @@ var (
 	rootName    = regexp.MustCompile(`^([1-9][0-9]{0,17})\.root\.json$`)
 )
 
-// parseURL reads the published folder's address.
+// parseURL parses the published folder's address.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !secure(u) {
@@ -41,14 +41,14 @@ func parseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// secure reports whether nobody on the way sees or changes what is read. The machine
-// itself is no way.
+// secure reports whether nobody on the way can see or change the files: by HTTPS, or on this
+// machine.
 func secure(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
 }
 
-// careful is client, following only redirections that stay secure.
+// careful returns a copy of client that follows only redirections that stay secure.
 func careful(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
@@ -66,13 +66,13 @@ func careful(client *http.Client) *http.Client {
 	return &c
 }
 
-// fetcher reads the published files for one look. It is TUF's fetcher, too: roots that
-// were verified before come from where they are kept, so that a server can't hide one.
+// fetcher reads the published files for one look. It is also TUF's fetcher: verified roots come
+// from the stored ones, so that a server can't hide one.
 type fetcher struct {
 	ctx    context.Context
 	client *http.Client
 	base   *url.URL
-	kept   string           // folder of the roots that are kept
+	kept   string           // folder of the stored roots
 	roots  map[int64][]byte // those that are new
 }
 
@@ -89,7 +89,7 @@ func (f *fetcher) DownloadFile(address string, limit int64, _ time.Duration) ([]
 	data, err := f.get(address, limit)
 	var status *metadata.ErrDownloadHTTP
 	if errors.As(err, &status) && status.StatusCode == http.StatusForbidden {
-		// What object stores answer where there is nothing; a 404 would hide as much.
+		// Object stores answer so if there is no file; a 404 would hide as much.
 		return nil, &metadata.ErrDownloadHTTP{StatusCode: http.StatusNotFound, URL: address}
 	}
 	if version, bad := strconv.ParseInt(m[1], 10, 64); err == nil && bad == nil {

@@ -13,15 +13,14 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// What is kept of the release log, in the state folder.
+// Files about the release log in the state folder.
 const (
 	seenFile   = "checkpoint" // the last one that was verified
-	forkFile   = "fork"       // two that no one log can have, and what proves it
+	forkFile   = "fork"       // two that one log can't have, and the proof
 	forkHeader = "=== "       // no line of a signed note begins so
 )
 
-// readLog reads the checkpoint, proves that it continues the last one that was seen, and
-// keeps it.
+// readLog reads the checkpoint, proves that it continues the last one, and stores it.
 func (c *Catalog) readLog(f *fetcher, a *release.Anchors) (*release.Tree, error) {
 	text, err := f.log(release.CheckpointFile, release.MaxCheckpoint)
 	if err != nil {
@@ -56,8 +55,8 @@ func (c *Catalog) readLog(f *fetcher, a *release.Anchors) (*release.Tree, error)
 	return tree, nil
 }
 
-// seen returns the last checkpoint that was verified. One that can't be read, or that another
-// log's key has signed, is none: its witnesses may be others since.
+// seen returns the last verified checkpoint. One that can't be read, or that another log's key
+// has signed, counts as none: its witnesses may have changed.
 func (c *Catalog) seen(a *release.Anchors) (release.Checkpoint, bool) {
 	text, err := os.ReadFile(filepath.Join(c.cfg.State, seenFile))
 	if err != nil {
@@ -67,8 +66,8 @@ func (c *Catalog) seen(a *release.Anchors) (release.Checkpoint, bool) {
 	return cp, err == nil
 }
 
-// keepFork keeps both checkpoints, and the tiles by which the later one was compared:
-// anybody can see by them that the log's key has signed two pasts.
+// keepFork stores both checkpoints, and the tiles by which the later one was compared: they
+// prove that the log's key has signed two histories.
 func (c *Catalog) keepFork(seen, now release.Checkpoint, tiles map[string][]byte) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s%s\n%s%s%s\n%s", forkHeader, "seen before", seen.Note, forkHeader, "seen now", now.Note)

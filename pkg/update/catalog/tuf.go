@@ -19,7 +19,7 @@ import (
 // rolloutRole is the delegated role that can withhold.
 const rolloutRole = "rollout"
 
-// What a device reads at most of each kind of metadata. docs/updates.md 3.1.
+// Bounds of each kind of metadata. docs/updates.md 3.1.
 const (
 	maxRoot      = 512000
 	maxTimestamp = 16384
@@ -28,18 +28,18 @@ const (
 	maxRotations = 256
 )
 
-// listing is what the TUF metadata say, all of it verified.
+// listing is the content of the verified TUF metadata.
 type listing struct {
 	version int64 // of the targets metadata
 	targets map[string]*metadata.TargetFiles
-	rollout func(compatible string) (release.Rollout, error) // empty where there is none
+	rollout func(compatible string) (release.Rollout, error) // empty if there is none
 }
 
-// errUnreadable is the error for metadata that the library can't bear.
+// errUnreadable is the error for metadata on which the library panics.
 var errUnreadable = errors.New("the metadata are no metadata")
 
-// guarded calls what parses foreign metadata. go-tuf panics on some of them (a target
-// that is null, in 2.4.2), before it has looked at a signature.
+// guarded calls a function that parses foreign metadata. go-tuf panics on some (a null target,
+// in 2.4.2), before it checks a signature.
 func guarded[T any](parse func() (T, error)) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -49,8 +49,7 @@ func guarded[T any](parse func() (T, error)) (v T, err error) {
 	return parse()
 }
 
-// refresh reads and verifies the TUF metadata (TUF 1.0.31, 5), and keeps what was
-// verified.
+// refresh reads, verifies and stores the TUF metadata (TUF 1.0.31, 5).
 func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 	dir := filepath.Join(c.cfg.State, "metadata")
 	f.kept = filepath.Join(dir, "roots")
@@ -89,8 +88,8 @@ func guardedUpdater(cfg *config.UpdaterConfig) (*updater.Updater, error) {
 	return guarded(func() (*updater.Updater, error) { return updater.New(cfg) })
 }
 
-// rollout reads what the delegated role says of this kind of device. Only the role's
-// custom data are read, never a file, and nothing that it lists is a release.
+// rollout reads the delegated role's custom data for a kind of device. Nothing that the role
+// lists is a release.
 func rollout(u *updater.Updater, compatible string) (release.Rollout, error) {
 	info, err := u.GetTargetInfo(rolloutRole + "/" + compatible)
 	if err != nil {
@@ -106,8 +105,8 @@ func rollout(u *updater.Updater, compatible string) (release.Rollout, error) {
 	return release.ParseRollout(*info.Custom)
 }
 
-// keepRoots keeps the new roots that were verified. If a kept one was refused instead,
-// all go: they were damaged, and the server has to show the chain again.
+// keepRoots stores the new verified roots. If a stored one was refused, all are removed: they
+// were damaged, and the server must send the chain again.
 func (f *fetcher) keepRoots(verified int64, refreshed error) error {
 	for version, data := range f.roots {
 		if version > verified {
@@ -126,8 +125,8 @@ func (f *fetcher) keepRoots(verified int64, refreshed error) error {
 	return nil
 }
 
-// dropDamaged removes kept metadata that can't be read. go-tuf would stop at them for
-// ever; without them the device asks the server, as a new one does.
+// dropDamaged removes stored metadata that can't be read. go-tuf would always fail with them;
+// without them the device asks the server, as a new device does.
 func dropDamaged(dir string) {
 	for role, read := range map[string]func([]byte) error{
 		metadata.TIMESTAMP: func(b []byte) error { _, err := metadata.Timestamp().FromBytes(b); return err },
@@ -151,8 +150,7 @@ func dropDamaged(dir string) {
 	}
 }
 
-// syncAll makes what go-tuf wrote outlast a power cut: an older state would be believed
-// again after it.
+// syncAll makes go-tuf's files durable: after a power cut an older state would be trusted again.
 func syncAll(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -173,7 +171,7 @@ func syncAll(dir string) error {
 	return store.SyncDir(dir)
 }
 
-// anchorsOr tells a root that can't be used from a folder that can't be written.
+// anchorsOr distinguishes an unusable root from a folder that can't be written.
 func anchorsOr(err error) error {
 	if ours(err) || errors.Is(err, errKeep) {
 		return err

@@ -28,7 +28,7 @@ const (
 	maxWitnesses = 32
 )
 
-// Anchors are what an image trusts before it has read anything from the network.
+// Anchors are what an image trusts before it reads anything from the network.
 type Anchors struct {
 	Root []byte // TUF root metadata
 	Need int    // how many witnesses must have signed a checkpoint
@@ -107,8 +107,8 @@ func ParseAnchors(logKey, witnesses []byte) (*Anchors, error) {
 	return a, nil
 }
 
-// keyOf returns the key itself in the text of a verifier's key, without name, hash and kind: one
-// key under two names is one witness.
+// keyOf returns the key in the text of a verifier's key, without name, hash and kind, because
+// one key with two names is only one witness.
 func keyOf(text string) string {
 	_, rest, _ := strings.Cut(strings.TrimSpace(text), "+")
 	_, b64, _ := strings.Cut(rest, "+")

@@ -20,9 +20,9 @@ var (
 	ErrDetached = errors.New("it is a plain RAUC bundle, whose signature does not hold the manifest: make one of the format verity")
 )
 
-// Manifest returns the manifest in the signature of a RAUC bundle of size bytes: the
-// signature, a CMS message, ends the bundle, with its length in eight bytes behind it.
-// It verifies nothing.
+// Manifest returns the manifest in the signature of a RAUC bundle of size bytes. The signature,
+// a CMS message, is at the end of the bundle, followed by its length in eight bytes. Manifest
+// verifies nothing.
 func Manifest(r io.ReaderAt, size int64) ([]byte, error) {
 	var tail [8]byte
 	end := size - int64(len(tail))
@@ -43,7 +43,7 @@ func Manifest(r io.ReaderAt, size int64) ([]byte, error) {
 	return content(text)
 }
 
-// ManifestHash returns what a release says of its manifest.
+// ManifestHash returns the hash of a manifest as releases contain it.
 func ManifestHash(manifest []byte) string {
 	sum := sha256.Sum256(manifest)
 	return hex.EncodeToString(sum[:])
@@ -54,7 +54,7 @@ var (
 	oidData   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
 )
 
-// content returns what a CMS SignedData holds (RFC 5652 sections 3, 5.1 and 5.2).
+// content returns the content of a CMS SignedData (RFC 5652 sections 3, 5.1 and 5.2).
 func content(der []byte) ([]byte, error) {
 	var outer struct {
 		Type    asn1.ObjectIdentifier

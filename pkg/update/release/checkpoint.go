@@ -18,8 +18,8 @@ const (
 	maxSize = 1<<53 - 1
 )
 
-// Checkpoint says what the log holds: the number of its entries and the root hash of the
-// tree over them (RFC 6962 2.1). Note is its text with all signatures. docs/updates.md 4.3.
+// Checkpoint is the state of a log: the number of its entries and the root hash of their tree
+// (RFC 6962 2.1). Note is its text with all signatures. docs/updates.md 4.3.
 type Checkpoint struct {
 	Size      int64
 	Hash      [sha256.Size]byte
@@ -33,8 +33,8 @@ var (
 	ErrFewWitnesses = errors.New("too few witnesses have signed the release log")
 )
 
-// Open reads a checkpoint: it must be signed by the log and by as many different
-// witnesses as the anchors demand. ErrFewWitnesses comes with the checkpoint.
+// Open reads a checkpoint. It must be signed by the log and by as many different witnesses as
+// the anchors demand. With ErrFewWitnesses the checkpoint is returned too.
 func (a *Anchors) Open(text []byte) (Checkpoint, error) {
 	c, err := a.OpenUnwitnessed(text)
 	if err == nil && len(c.Witnesses) < a.Need {
@@ -43,8 +43,8 @@ func (a *Anchors) Open(text []byte) (Checkpoint, error) {
 	return c, err
 }
 
-// OpenUnwitnessed reads a checkpoint that must be signed by the log, and tells which
-// witnesses signed it. It is for those who publish and those who witness.
+// OpenUnwitnessed reads a checkpoint that must be signed by the log, and returns which witnesses
+// have signed it. It is for makers and witnesses.
 func (a *Anchors) OpenUnwitnessed(text []byte) (Checkpoint, error) {
 	if len(text) > MaxCheckpoint {
 		return Checkpoint{}, fmt.Errorf("%w: %d bytes", ErrCheckpoint, len(text))
@@ -72,8 +72,8 @@ func (a *Anchors) OpenUnwitnessed(text []byte) (Checkpoint, error) {
 	return c, nil
 }
 
-// parseCheckpoint reads what is signed. There is one way to write it; lines that extend
-// it are refused, since nobody has agreed on any.
+// parseCheckpoint parses the signed text. There is only one form; extension lines are refused,
+// because none are defined.
 func parseCheckpoint(text, origin string) (Checkpoint, error) {
 	var l log.Checkpoint
 	rest, err := l.Unmarshal([]byte(text))
@@ -90,13 +90,13 @@ func parseCheckpoint(text, origin string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Body returns what is signed of a checkpoint.
+// Body returns the signed text of a checkpoint.
 func (c Checkpoint) Body(origin string) string {
 	return string(log.Checkpoint{Origin: origin, Size: uint64(c.Size), Hash: c.Hash[:]}.Marshal())
 }
 
-// MergeSignatures adds to a checkpoint the signature lines of another one that signs the
-// same. It verifies nothing.
+// MergeSignatures adds the signature lines of another checkpoint with the same text. It verifies
+// nothing.
 func MergeSignatures(into, from []byte) []byte {
 	body, have, ok := strings.Cut(string(into), "\n\n")
 	other, more, ok2 := strings.Cut(string(from), "\n\n")

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Leaf is what the release log holds of a release. docs/updates.md 4.1.
+// Leaf is the entry of a release in the release log. docs/updates.md 4.1.
 type Leaf struct {
 	Compatible string `json:"compatible"`
 	Manifest   string `json:"manifest"`
@@ -20,7 +20,7 @@ type Leaf struct {
 // maxLeaf bounds the bytes of a leaf's text.
 const maxLeaf = 512
 
-// ErrLeaf is the error for a text that is no leaf of ours.
+// ErrLeaf is the error for a text that is not a leaf.
 var ErrLeaf = errors.New("not an entry of a release log")
 
 func (l Leaf) valid() bool {
@@ -29,8 +29,8 @@ func (l Leaf) valid() bool {
 		ValidCompatible(l.Compatible) && ValidVersion(l.Version) && l.Targets >= 1 && l.Targets < maxSize
 }
 
-// Text writes the leaf as the log holds it: JSON with its members in the order of their
-// names and without spaces. No value that is valid has a character to escape.
+// Text returns the leaf as it is in the log: JSON without spaces, with the members in the order
+// of their names. No valid value has a character that must be escaped.
 func (l Leaf) Text() []byte {
 	text, err := json.Marshal(l)
 	if err != nil || !l.valid() {
@@ -45,7 +45,7 @@ func (l Leaf) Hash() [sha256.Size]byte {
 	return sha256.Sum256(append([]byte{0}, l.Text()...))
 }
 
-// ParseLeaf reads a leaf. There is one way to write it; anything else is ErrLeaf.
+// ParseLeaf parses a leaf. There is only one form; anything else is ErrLeaf.
 func ParseLeaf(text []byte) (Leaf, error) {
 	var l Leaf
 	if len(text) > maxLeaf {

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Offer is a release that this device may install, after everything about it but the
-// bundle itself was verified.
+// Offer is a release that this device may install. Everything about it is verified except the
+// bundle itself.
 type Offer struct {
 	Version    string
 	Compatible string
 	Manifest   string // SHA-256 of the RAUC manifest in hex
 	Minimum    string // the oldest version that may update to it directly
-	Lowest     string // nothing older may be installed once it is confirmed
+	Lowest     string // the lowest version that may be installed after it is confirmed
 	Notes      string // words for people, written by the maker
-	Security   bool   // it mends something that others could use
+	Security   bool   // it fixes a vulnerability
 	Size       int64  // of the bundle, in bytes
 	SHA256     []byte // of the bundle
 	URL        string // of the bundle
@@ -31,7 +31,7 @@ func (o Offer) Leaf() Leaf {
 	return Leaf{Compatible: o.Compatible, Manifest: o.Manifest, Targets: o.Targets, Version: o.Version}
 }
 
-// Bounds of what a release says of itself, and a rollout.
+// Bounds of descriptions and rollouts.
 const (
 	maxCustom = 8 << 10
 	maxNotes  = 2 << 10
@@ -55,8 +55,8 @@ type Custom struct {
 // ErrRelease is the error for a release whose description can't be used.
 var ErrRelease = errors.New("the release describes itself in a way that can't be used")
 
-// ParseCustom reads a release's description. Members that it does not know are skipped,
-// so that later ones harm no device that is out there.
+// ParseCustom parses a release's description. It ignores unknown members, so that later ones
+// harm no existing device.
 func ParseCustom(data []byte) (Custom, error) {
 	c, err := parseCustom[Custom](data, ErrRelease)
 	if err == nil {
@@ -68,8 +68,8 @@ func ParseCustom(data []byte) (Custom, error) {
 	return c, nil
 }
 
-// parseCustom reads the custom data of a TUF target, as those of releases and rollouts;
-// wrong is the error for what can't be used.
+// parseCustom parses the custom data of a TUF target, of a release or a rollout; wrong is the
+// error for unusable data.
 func parseCustom[T any](data []byte, wrong error) (v T, err error) {
 	if len(data) > maxCustom {
 		return v, fmt.Errorf("%w: %d bytes", wrong, len(data))
@@ -96,7 +96,7 @@ func (c Custom) check() error {
 	return nil
 }
 
-// Marshal writes the description, or says why it is none.
+// Marshal returns the description as JSON, or why it is invalid.
 func (c Custom) Marshal() ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err

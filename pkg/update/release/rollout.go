@@ -10,14 +10,14 @@ import (
 // MaxReleases is how many releases of a kind are read of a rollout.
 const MaxReleases = 32
 
-// Rollout says to which part of all devices of a kind each release goes. It can only
-// withhold: what it does not name goes to nobody, and what it names must have been
-// released. docs/updates.md 3.3.
+// Rollout is the part of the devices of a kind that each release is offered to. It can only
+// withhold: a release that it does not name is offered to nobody, and one that it names must
+// have been released. docs/updates.md 3.3.
 type Rollout struct {
 	Releases []Share `json:"releases"`
 }
 
-// Share is the part of the devices that a release goes to. docs/updates.md 3.3.
+// Share is the part of the devices that a release is offered to. docs/updates.md 3.3.
 type Share struct {
 	Version string `json:"version"`
 	Percent int    `json:"percent"`
@@ -46,7 +46,7 @@ func ParseRollout(data []byte) (Rollout, error) {
 	return r, nil
 }
 
-// Takes reports whether a release goes to the device by this name.
+// Takes reports whether a release is offered to the device with this name.
 func (r Rollout) Takes(version, device string) bool {
 	for _, s := range r.Releases {
 		if s.Version == version {
@@ -56,8 +56,8 @@ func (r Rollout) Takes(version, device string) bool {
 	return false
 }
 
-// place returns the device's own place among all, 0 to 9999, another one for each version:
-// who is among the first once is not always.
+// place returns the device's place among all devices, 0 to 9999. It differs for each version,
+// so that no device is always among the first.
 func place(version, device string) uint64 {
 	sum := sha256.Sum256([]byte(device + "\n" + version))
 	return binary.BigEndian.Uint64(sum[:8]) % 10000

@@ -22,8 +22,8 @@ const (
 	CheckpointFile = "checkpoint"
 )
 
-// ErrTiles is the error for files of a log that do not fit its checkpoint: they prove nothing,
-// neither that the log is right nor that it is wrong.
+// ErrTiles is the error for files of a log that do not fit its checkpoint. They prove nothing
+// about the log.
 var ErrTiles = errors.New("the release log's files don't fit its checkpoint")
 
 // ErrNotLogged is the error for a release that the log does not hold where it should.
@@ -39,8 +39,8 @@ type Tree struct {
 	read   ReadFile
 }
 
-// NewTree joins a checkpoint that was opened and the files of its log. Whatever is read
-// from these is proved against the checkpoint.
+// NewTree returns the log of an opened checkpoint and its files. Everything that is read from
+// the files is proved against the checkpoint.
 func NewTree(c Checkpoint, read ReadFile) *Tree {
 	t := &Tree{Checkpoint: c, read: read}
 	t.hashes = tlog.TileHashReader(tlog.Tree{N: c.Size, Hash: c.Hash}, tiles{read})
@@ -62,8 +62,8 @@ func (t *Tree) Includes(index int64, l Leaf) error {
 	return nil
 }
 
-// Continues proves that the tree continues that of old (RFC 6962 2.1.2). ErrFork says
-// that both are signed and that it does not, ErrLogBack that it is the shorter one.
+// Continues proves that the tree continues that of old (RFC 6962 2.1.2). ErrFork means that it
+// does not though both are signed, ErrLogBack that it is the shorter one.
 func (t *Tree) Continues(old Checkpoint) error {
 	switch {
 	case old.Size == 0:

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Files returns the files of a log over leaves that a log of size old lacks, by path,
-// and the root of its tree. It is for those who keep a log.
+// Files returns the files, by path, that a log of size old lacks to have these leaves, and the
+// root of its tree. It is for makers.
 func Files(leaves []Leaf, old int64) (files map[string][]byte, root [32]byte, err error) {
 	var hashes []tlog.Hash
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
