@@ -2,10 +2,10 @@
 // behind a listener that speaks mutual TLS 1.3 only, with the topic rules that a
 // real installation sets in its own broker (docs/operations.md).
 //
-// It refuses a client without a certificate of the configured authority, a client
-// identifier that the certificate does not own, persistent sessions, and every
-// topic outside the holder's own. All state lives in memory and is bounded. Close
-// ends every connection and has joined their goroutines when it returns.
+// It refuses clients without a certificate of the configured authority, client identifiers
+// that do not belong to the certificate, persistent sessions, and all topics but the client's
+// own. All state is in memory and bounded. When Close returns, all connections and their
+// goroutines have ended.
 package broker
 
 import (
@@ -23,12 +23,12 @@ import (
 const (
 	maxPacket        = 64 << 10 // bytes of one MQTT packet
 	maxConnections   = 256
-	maxQueued        = 128 // messages that wait for one client; more are dropped
+	maxQueued        = 128 // messages waiting for one client; more are dropped
 	maxSubscriptions = 64  // of one client
 	statisticsPeriod = 3600
 )
 
-// Config says where the broker listens and whom it trusts.
+// Config is the configuration of a broker.
 type Config struct {
 	Address string      // host:port; port 0 picks a free one
 	TLS     *tls.Config // Certificates and ClientCAs; the rest is set by Start
@@ -85,11 +85,11 @@ func (b *Broker) serve(log *slog.Logger) error {
 // Address returns the host:port that the broker listens on.
 func (b *Broker) Address() string { return b.listener.Address() }
 
-// Close ends every connection and waits for what served them. It may be called again.
+// Close ends every connection and waits for their goroutines. It may be called again.
 func (b *Broker) Close() error { return b.close() }
 
-// mutual is TLS 1.3 with a client certificate, judged again in every handshake: a
-// resumed session would outlive a certificate.
+// mutual returns a configuration for TLS 1.3 with a client certificate, which is verified in
+// every handshake: a resumed session could outlive a certificate.
 func mutual(c *tls.Config) *tls.Config {
 	c = c.Clone()
 	c.MinVersion = tls.VersionTLS13

@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// identity is who a verified certificate names: a device or a client, never both.
+// identity is the holder of a verified certificate: a device or a client, never both.
 type identity struct {
 	device proto.DeviceID
 	client proto.ClientID
@@ -43,9 +43,9 @@ func (i identity) String() string {
 	return string(i.client)
 }
 
-// owns reports whether the holder may use an MQTT client identifier: a device what only
-// it knows, 16 bytes in base64url (docs/protocol.md 1.7); a client its name, a dash
-// and a tail, so that two programs of one person don't end each other. A client's is
+// owns reports whether the holder may use an MQTT client identifier. A device has one that only
+// it knows, 16 bytes in base64url (docs/protocol.md 1.7). A client has its name, a dash and a
+// suffix, so that two programs of one person don't end each other's sessions. A client's is
 // longer than any device's, so that it can't take a device's session over.
 func (i identity) owns(clientID string) bool {
 	if i.device != "" {
@@ -70,10 +70,10 @@ func (i identity) mayPublish(topic string) bool {
 	}
 }
 
-// maySubscribe reports whether the holder may read a topic or topic filter. A device
-// reads its own status, so that it sees whether the broker carries anything. A client
-// reads that of a device whose name it knows, and can't ask for all; a broker that
-// serves several households knows which devices are a client's.
+// maySubscribe reports whether the holder may read a topic or topic filter. A device reads its
+// own status, to see whether the broker carries messages. A client reads the status of devices
+// whose names it knows, but not of all; a broker for several households knows each client's
+// devices.
 func (i identity) maySubscribe(filter string) bool {
 	t, ok := split(filter)
 	switch {

@@ -17,10 +17,9 @@ const (
 	acceptPause   = 100 * time.Millisecond // after a failed accept, such as no free descriptor
 )
 
-// listener accepts connections for mochi. Unlike mochi's own it makes the TLS
-// handshake itself, so that nothing reaches MQTT without a verified identity, and
-// knows every connection, so that Close can end and join those that have not
-// become a session yet.
+// listener accepts connections for mochi. Unlike mochi's own it does the TLS handshake, so that
+// nothing reaches MQTT without a verified identity. It also knows every connection, so that
+// Close can end those that are not a session yet.
 type listener struct {
 	tcp    net.Listener
 	config *tls.Config
@@ -66,8 +65,8 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 	}
 }
 
-// Close ends the listener and every connection. mochi's way of ending clients one
-// by one is not needed, so its function is not called.
+// Close closes the listener and every connection. mochi's function, which ends clients one by
+// one, is not needed.
 func (l *listener) Close(listeners.CloseFn) {
 	_ = l.tcp.Close()
 	<-l.served
@@ -99,7 +98,7 @@ func (l *listener) remove(c net.Conn) {
 	l.wg.Done()
 }
 
-// serve takes one connection through its handshake and its MQTT session.
+// serve serves one connection: its handshake and its MQTT session.
 func (l *listener) serve(raw net.Conn, establish listeners.EstablishFn) {
 	remote := raw.RemoteAddr().String()
 	t := tls.Server(raw, l.config)
@@ -128,5 +127,5 @@ type conn struct {
 	net.Conn
 	who     identity
 	release func()        // set by rules when a session begins
-	done    chan struct{} // closed when mochi and rules have let go of the connection
+	done    chan struct{} // closed when mochi and rules do not use the connection any more
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// rules is the hook by which mochi asks who may do what.
+// rules is mochi's hook for permissions.
 type rules struct {
 	mqtt.HookBase
 	log     *slog.Logger
@@ -35,7 +35,8 @@ func (r *rules) Provides(event byte) bool {
 	return false
 }
 
-// OnConnectAuthenticate judges a CONNECT; no answers "not authorised".
+// OnConnectAuthenticate reports whether a CONNECT is allowed; otherwise the answer is "not
+// authorised".
 func (r *rules) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	c, ok := cl.Net.Conn.(*conn)
 	if !ok {
@@ -63,7 +64,7 @@ func judge(who identity, pk packets.Packet) error {
 	return nil
 }
 
-// OnACLCheck judges a topic to write, a filter to subscribe, and each delivery.
+// OnACLCheck reports whether a client may write a topic, subscribe a filter, or get a message.
 func (r *rules) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	c, ok := cl.Net.Conn.(*conn)
 	switch {
@@ -75,8 +76,8 @@ func (r *rules) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	return c.who.maySubscribe(topic)
 }
 
-// OnPublish keeps nothing but status: a retained request would be delivered again
-// after every reconnect, and retained answers would pile up.
+// OnPublish lets only the status be retained: a retained request would be delivered again after
+// every reconnect, and retained answers would accumulate.
 func (r *rules) OnPublish(_ *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if t, _ := split(pk.TopicName); t.kind != "status" {
 		pk.FixedHeader.Retain = false
@@ -105,7 +106,7 @@ func (r *rules) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	r.mu.Unlock()
 	cl.Net.Conn.(*conn).release = func() { r.forget(cl) }
 	if old != nil {
-		// Not old.Stop: one that is stopped amid a packet leaves without its will.
+		// Not old.Stop: if it stops within a packet, the will is not published.
 		_ = old.Net.Conn.Close() // it may be closed already
 		<-old.Net.Conn.(*conn).done
 	}

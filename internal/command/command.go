@@ -1,5 +1,5 @@
 // Package command is what camd, camctl, camops and camdemo have in common: it parses command
-// lines, writes what a command says, and ends the process with its exit code.
+// lines, writes the output of commands, and ends the process with the exit code.
 package command
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/alexflint/go-arg"
 )
 
-// Runner is what every subcommand is: it runs in an environment E of the program.
+// Runner is a subcommand. E is the environment of the program.
 type Runner[E any] interface{ Run(env E) error }
 
 // Parse reads args into grammar, a pointer to a struct with go-arg's tags. It or its

@@ -11,9 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Main runs a command line until it ends, or is to end because of Ctrl-C, SIGTERM,
-// SIGHUP, or a reader of standard output that has gone, and ends the process with its
-// exit code.
+// Main runs a command line until it ends, or must end because of Ctrl-C, SIGTERM, SIGHUP, or a
+// closed standard output, and ends the process with the exit code.
 func Main(execute func(ctx context.Context, args []string, out, errOut io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	ctx, cancel := context.WithCancel(ctx)
@@ -26,7 +25,7 @@ func Main(execute func(ctx context.Context, args []string, out, errOut io.Writer
 	os.Exit(code)
 }
 
-// endings returns the signals after which the process ends in order. What nohup ignores
+// endings returns the signals after which the process ends cleanly. A signal that nohup ignores
 // stays ignored.
 func endings() []os.Signal {
 	l := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -36,8 +35,8 @@ func endings() []os.Signal {
 	return l
 }
 
-// output is standard output. Once its reader has gone, as head does, what is written is
-// lost without an error, and what goes on ends.
+// output is standard output. After its reader has closed it, as head does, output is dropped
+// without an error, and the command ends.
 type output struct {
 	w   io.Writer
 	end func()
@@ -52,7 +51,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap returns what it writes to.
+// Unwrap returns the underlying writer.
 func (o *output) Unwrap() io.Writer { return o.w }
 
 // Terminal reports whether a person sees what is written to w, through writers that
@@ -66,8 +65,8 @@ func Terminal(w io.Writer) bool {
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
-// Size returns how much fits into the terminal that w writes to, through writers that
-// unwrap. It is false where there is none, or it does not say.
+// Size returns the size of the terminal that w writes to, through writers that unwrap. It
+// returns false if there is none or its size is unknown.
 func Size(w io.Writer) (columns, lines int, ok bool) {
 	f, ok := file(w)
 	if !ok {
@@ -77,7 +76,7 @@ func Size(w io.Writer) (columns, lines int, ok bool) {
 	return columns, lines, err == nil && columns > 0 && lines > 0
 }
 
-// file returns what w writes to in the end.
+// file returns the file that w writes to, through writers that unwrap.
 func file(w io.Writer) (*os.File, bool) {
 	for {
 		u, ok := w.(interface{ Unwrap() io.Writer })

@@ -13,7 +13,7 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// Usage is a mistake in the command line that only the command itself could find.
+// Usage is a mistake in the command line that the command itself has found.
 type Usage string
 
 func (u Usage) Error() string { return string(u) }
@@ -52,20 +52,20 @@ func (o Output) Print(v any, text string, args ...any) error {
 	return err
 }
 
-// Note tells people what is going on. Programs that read JSON don't get it.
+// Note writes a message for people. Programs that read JSON don't get it.
 func (o Output) Note(text string, args ...any) {
 	if !o.JSON {
 		_, _ = fmt.Fprintf(o.ErrOut, text+"\n", inLine(args)...)
 	}
 }
 
-// Lines is a text of several lines, each of which is known to be one.
+// Lines is a text of several lines that may stay separate lines.
 type Lines string
 
 var oneLine = strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`)
 
-// inLine keeps each argument in its line: a camera, or whoever made its card, could
-// otherwise show lines of its own. The screen handles all other characters.
+// inLine removes line breaks from each argument: a camera, or the maker of its card, could show
+// lines of its own otherwise. The screen handles all other characters.
 func inLine(args []any) []any {
 	l := slices.Clone(args)
 	for i, a := range l {

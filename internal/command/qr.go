@@ -14,10 +14,9 @@ import (
 // quietZone is the margin, in modules, that ISO/IEC 18004 asks for.
 const quietZone = 4
 
-// PrintQR draws text as a QR code, two modules a character, so that it keeps its
-// shape in a terminal. Light modules are drawn, dark ones left: most terminals
-// are dark, and readers take the inverse too. In a window that is too narrow, where lines
-// would break, it says so instead.
+// PrintQR draws text as a QR code, two modules per character, so that it keeps its shape in a
+// terminal. It draws the light modules: most terminals are dark, and readers can read the
+// inverse too. If the window is too narrow, it says so instead.
 func PrintQR(out io.Writer, text string) error {
 	code, err := encodeQR(text)
 	if err != nil {
@@ -40,7 +39,8 @@ func PrintQR(out io.Writer, text string) error {
 	return err
 }
 
-// QRLines draws text as PrintQR does, but dark modules: for who sets the colours.
+// QRLines returns the lines of PrintQR, but with dark modules drawn, for programs that set the
+// colours.
 func QRLines(text string) ([]string, error) {
 	code, err := encodeQR(text)
 	if err != nil {
@@ -49,7 +49,7 @@ func QRLines(text string) ([]string, error) {
 	return halfBlocks(code, func(black bool) bool { return black }), nil
 }
 
-// pngScale is how many pixels a module is wide.
+// pngScale is the width of a module in pixels.
 const pngScale = 12
 
 // WriteQR writes text as a QR code in a PNG file.
@@ -76,10 +76,10 @@ func encodeQR(text string) (*qr.Code, error) {
 	return code, nil
 }
 
-// width returns how many columns a code takes.
+// width returns the number of columns of a code.
 func width(code *qr.Code) int { return code.Size + 2*quietZone }
 
-// halfBlocks draws those modules that ink is for.
+// halfBlocks draws the modules for which ink is true.
 func halfBlocks(code *qr.Code, ink func(black bool) bool) (lines []string) {
 	drawn := func(x, y int) int {
 		if ink(code.Black(x, y)) {

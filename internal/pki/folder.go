@@ -20,7 +20,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long what a Folder signs lasts. A device's certificate lasts as long as the
+// The validity of certificates of a Folder. A device's certificate is valid as long as the
 // authority, since nobody visits a device to renew it; it can be revoked.
 const (
 	authorityDays = 20 * 365
@@ -29,7 +29,7 @@ const (
 	day           = 24 * time.Hour
 )
 
-// Names in a Folder. What lies in brokerFolder goes to /etc/mosquitto/camd.
+// Names in a Folder. brokerFolder is copied to /etc/mosquitto/camd.
 const (
 	keyFile      = "ca.key"
 	issuedFile   = "issued"
@@ -41,7 +41,7 @@ const (
 	viewerRules  = "viewers.acl"
 )
 
-// Folder is a broker's authority in a folder of its own, with what it made:
+// Folder is a broker's authority in a folder, with everything that it has made:
 //
 //	ca.key          the authority's key, PKCS #8, not encrypted, mode 0600
 //	issued          a line for each certificate: serial number, end, name
@@ -50,17 +50,16 @@ const (
 //	devices/        <device>.crt, for identity/operational.crt on that device
 //	logins/         <client>.pem, a member's certificate and key
 //
-// Nothing that is there is replaced unless a method says so. Nobody else may read the
-// folder.
+// Existing files are replaced only if a method says so. Nobody else may read the folder.
 type Folder struct {
 	dir string
 	*CA
 }
 
-// ErrExists is the error for what is there already.
+// ErrExists means that there is one already.
 var ErrExists = errors.New("is there already")
 
-// Create makes a Folder, whose parent must exist, with a new authority.
+// Create creates a Folder with a new authority. The parent folder must exist.
 func Create(dir, name string) (*Folder, error) {
 	err := os.Mkdir(dir, 0o700)
 	switch {
@@ -79,7 +78,7 @@ func Create(dir, name string) (*Folder, error) {
 	return f, f.fill()
 }
 
-// fill writes what a new Folder holds.
+// fill writes the files of a new Folder.
 func (f *Folder) fill() error {
 	der, err := x509.MarshalPKCS8PrivateKey(f.key)
 	if err != nil {
@@ -148,7 +147,7 @@ func Open(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// Path returns where something lies in the folder.
+// Path returns the path of a file in the folder.
 func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.dir}, names...)...)
 }
@@ -163,8 +162,8 @@ func (f *Folder) lasting(days int) *CA {
 	return f.Between(now.Add(-backdate), until)
 }
 
-// MakeServer makes the broker's certificate for its host names and addresses. renew
-// replaces one that is there.
+// MakeServer makes the broker's certificate for its host names and addresses. With renew it
+// replaces an existing one.
 func (f *Folder) MakeServer(renew bool, hosts ...string) error {
 	if err := CheckHosts(hosts...); err != nil {
 		return err
@@ -184,7 +183,7 @@ func (f *Folder) MakeServer(renew bool, hosts ...string) error {
 	return err
 }
 
-// CheckHosts refuses what is neither a host name nor an address.
+// CheckHosts returns an error if one is neither a host name nor an address.
 func CheckHosts(hosts ...string) error {
 	for _, h := range hosts {
 		if net.ParseIP(h) == nil && (h == "" || strings.ContainsAny(h, " :/*")) {
@@ -194,8 +193,8 @@ func CheckHosts(hosts ...string) error {
 	return nil
 }
 
-// MakeDevice signs a device's request and returns whose it is and where the
-// certificate lies. renew replaces one that is there.
+// MakeDevice signs a device's request. It returns the device and the path of the certificate.
+// With renew it replaces an existing one.
 func (f *Folder) MakeDevice(request []byte, renew bool) (id proto.DeviceID, path string, err error) {
 	id, cert, err := f.lasting(authorityDays).certifyRequest(request)
 	if err != nil {
@@ -215,10 +214,9 @@ func (f *Folder) MakeDevice(request []byte, renew bool) (id proto.DeviceID, path
 // shortDays is for how long a certificate is good that is carried to a device with its key.
 const shortDays = 1
 
-// MakeShort makes a certificate for a device that can't be asked for a request, with a key
-// of its own that goes to the device in some other way. It is good for a day, in which the
-// device asks for one of a key that nobody else has had; nothing is kept of it but the
-// line in the list.
+// MakeShort makes a certificate, and its key, for a device that can't make a request. It is valid
+// for a day, in which the device asks for one with a key that nobody else has had. Only the
+// line in the list is kept.
 func (f *Folder) MakeShort(id proto.DeviceID) (tls.Certificate, error) {
 	cert, err := f.lasting(shortDays).Device(id, nil)
 	if err != nil {
@@ -227,7 +225,7 @@ func (f *Folder) MakeShort(id proto.DeviceID) (tls.Certificate, error) {
 	return cert, f.note(cert.Leaf)
 }
 
-// Devices lists those that a certificate was made for.
+// Devices returns the devices that have a certificate.
 func (f *Folder) Devices() []proto.DeviceID {
 	files, _ := filepath.Glob(f.Path(deviceFolder, "*.crt")) // the pattern is a good one
 	var l []proto.DeviceID
@@ -237,9 +235,9 @@ func (f *Folder) Devices() []proto.DeviceID {
 	return l
 }
 
-// MakeMember makes a member's login and lets it see the status of devices. It returns
-// where the login lies. One that is there stays, unless renew is set, and gets what it
-// lacks; if it lacks nothing, that is ErrExists.
+// MakeMember makes a member's login, and rules that let it read the status of devices. It returns
+// the path of the login. Without renew an existing login stays, and gets the rules that it
+// lacks; if it lacks none, the error is ErrExists.
 func (f *Folder) MakeMember(id proto.ClientID, renew bool, devices ...proto.DeviceID) (string, error) {
 	name := string(id) + ".pem"
 	path := f.Path(loginFolder, name)
@@ -284,8 +282,8 @@ func (f *Folder) admit(id proto.ClientID, devices []proto.DeviceID) (added bool,
 	return added, err
 }
 
-// Remove revokes every certificate that was made for a member or a device, and takes
-// out its rules and its login. Doing it again does no harm.
+// Remove revokes every certificate of a member or a device, and removes its rules and its login.
+// It may be called again.
 func (f *Folder) Remove(name string) error {
 	serials, err := f.serials(name)
 	if err != nil {
@@ -345,8 +343,7 @@ func (f *Folder) revoke(serials []*big.Int) error {
 	return err
 }
 
-// note writes down what is signed before it is handed out: only what is known can be
-// revoked.
+// note records a certificate before it is given out, because only recorded ones can be revoked.
 func (f *Folder) note(c *x509.Certificate) error {
 	file, err := os.OpenFile(f.Path(issuedFile), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package pki makes what a broker of camd tells its clients by: a P-256 authority, the
-// broker's certificate, client certificates named as devices and viewers are, and the
-// list of those that are revoked.
+// Package pki makes the certificates of a broker of camd: a P-256 authority, the broker's
+// certificate, client certificates with the names of devices and viewers, and the list of
+// revoked ones.
 //
-// NewCA is for the demo, the lab and tests: its key lies in memory, and everything is
-// valid for a day. A Folder is the authority of who runs a broker, for camops pki; its
-// key is a plain file of mode 0600. The package starts nothing and has nothing to end.
+// NewCA is for the demo, the lab and tests: its key is in memory, and everything is valid for a
+// day. A Folder is the authority of a broker's operator, for camops pki; its key is a plain
+// file with mode 0600. The package starts no goroutine.
 package pki
 
 import (
@@ -24,14 +24,14 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// How long a throw-away certificate lasts unless Between says otherwise. The hour
-// before now forgives two machines whose clocks differ.
+// The validity of a throw-away certificate, unless Between sets another. The hour before now is
+// for machines whose clocks differ.
 const (
 	backdate = time.Hour
 	lifetime = 24 * time.Hour
 )
 
-// CA is an authority whose key lives in memory.
+// CA is an authority whose key is in memory.
 type CA struct {
 	certificate *x509.Certificate
 	key         crypto.Signer
@@ -66,8 +66,8 @@ func newCA(name string, lasts time.Duration) (*CA, error) {
 	return &CA{certificate: cert, key: key, from: t.NotBefore, until: t.NotAfter}, nil
 }
 
-// Between returns the same authority, signing for another span of time; tests
-// make expired and not yet valid certificates with it.
+// Between returns the same authority with another validity, so that tests can make expired and
+// not yet valid certificates.
 func (c *CA) Between(from, until time.Time) *CA {
 	other := *c
 	other.from, other.until = from, until

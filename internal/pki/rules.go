@@ -7,15 +7,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// StatusRule returns what mosquitto's acl_file for viewers holds for a member, so that it
-// may read the status of a device.
+// StatusRule returns the lines of mosquitto's acl_file for viewers that let a member read the
+// status of a device.
 func StatusRule(id proto.ClientID, device proto.DeviceID) string {
 	return fmt.Sprintf("\n%s\ntopic read %s\n", userLine(id), proto.TopicStatus(device))
 }
 
 func userLine(id proto.ClientID) string { return "user " + string(id) }
 
-// withoutRules takes all of a member's lines out: from its name to the next one's.
+// withoutRules removes all lines of a member: from its name to the next one.
 func withoutRules(rules string, id proto.ClientID) string {
 	var kept strings.Builder
 	gone := false

@@ -14,8 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Changes says in lines what the drafts change of what is published: who signs reads it
-// first.
+// Changes returns, in lines, what the drafts change, for the people who sign them.
 func (f *Folder) Changes() ([]string, error) {
 	f.shown = map[string]string{}
 	l, err := f.targetChanges()
@@ -30,7 +29,7 @@ func (f *Folder) Changes() ([]string, error) {
 	return l, err
 }
 
-// show reads a draft, if there is one, and notes it as what was shown.
+// show reads a draft, if there is one, and notes that it was shown.
 func show[T metadata.Roles](f *Folder, role string, draft *metadata.Metadata[T]) (bool, error) {
 	text, err := os.ReadFile(f.Path(draftFolder, role+".json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,8 +77,8 @@ func (f *Folder) targetChanges() ([]string, error) {
 	return append(l, delegationChanges(draft.Signed.Delegations, now.Signed.Delegations)...), nil
 }
 
-// signedNow reads the newest targets that the offline keys have signed. What else lies in
-// their place hides nothing: then everything counts as new.
+// signedNow reads the newest targets that the offline keys have signed. If other files are in
+// their place, everything counts as new, so that nothing is hidden.
 func (f *Folder) signedNow(now *metadata.Metadata[metadata.TargetsType]) error {
 	there, err := latest(f, metadata.TARGETS, now)
 	if err != nil || !there {
@@ -150,8 +149,8 @@ func keyChanges(role string, ids, old []string) (l []string) {
 	return l
 }
 
-// ownNames refuses metadata in which a key stands under the name of another one: TUF does
-// not compare them, and who reads what changes sees nothing but names.
+// ownNames refuses metadata in which a key has the identifier of another one: TUF does not
+// compare them, and people see only identifiers.
 func ownNames(m any) error {
 	var keys map[string]*metadata.Key
 	switch m := m.(type) {

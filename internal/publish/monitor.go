@@ -11,7 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Entry is one of a release log, and what is published of it.
+// Entry is an entry of a release log, and what is published of it.
 type Entry struct {
 	Index int64
 	release.Leaf
@@ -19,19 +19,19 @@ type Entry struct {
 	Share release.Share  // to whom it goes
 }
 
-// Report is what a monitor finds.
+// Report is the result of a monitor.
 type Report struct {
 	Targets   int64 // version of the TUF targets metadata
 	Witnesses []string
 	Entries   []Entry
-	Wrong     []string // what must not be, in sentences
+	Wrong     []string // faults, in sentences
 }
 
-// ErrWrong means that a Report has something wrong in it.
+// ErrWrong means that a Report lists faults.
 var ErrWrong = errors.New("the published releases and the release log disagree")
 
-// Monitor reads a published folder, here or at a web server, as every camera does, and
-// all of its log. It keeps what it saw in state, so that a fork shows the next time.
+// Monitor reads a published folder, on this machine or a web server, as every camera does, and
+// its whole log. It stores what it saw in state, so that the next call can find a fork.
 func Monitor(ctx context.Context, anchors, state, from string) (Report, error) {
 	s := catalog.Source{Anchors: anchors, State: state, URL: from}
 	if isFolder(from) {
@@ -56,7 +56,7 @@ func Monitor(ctx context.Context, anchors, state, from string) (Report, error) {
 	return r, nil
 }
 
-// compare reads every entry of the log and holds it against what is published.
+// compare reads every entry of the log and compares it with what is published.
 func (r *Report) compare(p catalog.Published) error {
 	byIndex := map[int64]*release.Offer{}
 	for i := range p.Releases {

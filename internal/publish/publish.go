@@ -22,10 +22,9 @@ var (
 	ErrUnwitnessed = errors.New("the release log waits for its witnesses")
 )
 
-// Publish brings everything into a folder for a web server: first the log, and when its
-// witnesses have signed, what they have signed in that folder included, the metadata.
-// Doing it again renews what online keys sign. ErrUnwitnessed says that all is done but
-// what has to wait.
+// Publish writes everything to a folder for a web server: first the log and, when its witnesses
+// have signed, also in that folder, the metadata. Calling it again renews what online keys sign.
+// ErrUnwitnessed means that only the steps are missing that must wait for witnesses.
 func (f *Folder) Publish(to string) error {
 	unlock, err := f.lock()
 	if err != nil {
@@ -109,8 +108,8 @@ func (f *Folder) signedRoot() (*metadata.Metadata[metadata.RootType], error) {
 	return m, nil
 }
 
-// logReleases puts the draft's releases into the log, and signs a checkpoint that waits
-// for witnesses. It is written before anything says that the release is there.
+// logReleases adds the draft's releases to the log, and signs a checkpoint that waits for
+// witnesses. It is written before anything else mentions the release.
 func (f *Folder) logReleases(a *release.Anchors, targets *metadata.Metadata[metadata.TargetsType]) error {
 	leaves, err := f.leaves()
 	if err != nil {
@@ -150,8 +149,8 @@ func (f *Folder) logReleases(a *release.Anchors, targets *metadata.Metadata[meta
 	return f.writeSite("log/"+pendingFile, text)
 }
 
-// withReleases adds the leaves of releases that the log does not hold yet, in the order
-// of the places that their metadata name.
+// withReleases adds the leaves of releases that are not in the log yet, in the order of the
+// indexes in their metadata.
 func withReleases(leaves []release.Leaf, targets *metadata.Metadata[metadata.TargetsType]) ([]release.Leaf, error) {
 	places := map[int64]release.Leaf{}
 	for name, t := range targets.Signed.Targets {
@@ -192,8 +191,8 @@ func (f *Folder) signCheckpoint(origin string, cp release.Checkpoint) ([]byte, e
 	return text, nil
 }
 
-// mergeWitnesses takes over what witnesses have signed in the published folder. With
-// enough of them the checkpoint is the log's.
+// mergeWitnesses adds the signatures of witnesses from the published folder. With enough of them
+// the checkpoint becomes the log's.
 func (f *Folder) mergeWitnesses(a *release.Anchors, to string) error {
 	path := f.Path(siteFolder, "log", pendingFile)
 	text, err := os.ReadFile(path)
@@ -242,7 +241,7 @@ func (f *Folder) release(root *metadata.Metadata[metadata.RootType], targets *me
 	return f.timestamp()
 }
 
-// commit makes a draft what is published.
+// commit publishes a draft.
 func commit[T metadata.Roles](f *Folder, role string, version int64, m *metadata.Metadata[T]) error {
 	if _, err := writeMetadata(f.Path(siteFolder, "metadata", fmt.Sprintf("%d.%s.json", version, role)), m); err != nil {
 		return err
@@ -253,7 +252,7 @@ func commit[T metadata.Roles](f *Folder, role string, version int64, m *metadata
 	return nil
 }
 
-// copyLog brings the log, bundles and SBOMs into the published folder.
+// copyLog copies the log, bundles and SBOMs to the published folder.
 func (f *Folder) copyLog(to string) error {
 	if err := f.copyTree(to, "log", release.CheckpointFile, pendingFile); err != nil {
 		return err
@@ -266,8 +265,8 @@ func (f *Folder) copyLog(to string) error {
 	return f.copyOne(to, "log/"+pendingFile)
 }
 
-// copySite brings the rest: what others begin with comes last, so that whoever reads
-// meanwhile finds all that it names.
+// copySite copies the rest. The files that readers begin with come last, so that everything they
+// name is there.
 func (f *Folder) copySite(to string) error {
 	if err := f.copyOne(to, "log/"+release.CheckpointFile); err != nil {
 		return err

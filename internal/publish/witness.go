@@ -19,8 +19,8 @@ import (
 	"github.com/camd-project/camd/pkg/update/release"
 )
 
-// Witness signs a log's checkpoint after it has seen that it continues the last one it
-// signed. It needs the log's key, its own, and its memory; nothing of the maker's.
+// Witness signs a log's checkpoint after it has checked that it continues the last one that it
+// signed. It needs the log's key, its own key and its state; nothing of the maker's.
 type Witness struct {
 	LogKey string // path of the log's verifier key
 	Key    string // path of the witness's own key
@@ -28,16 +28,15 @@ type Witness struct {
 	Ask    Passphrase
 }
 
-// Remembers reports whether it knows what it signed last. Without that it can't tell whether
-// a log continues it.
+// Remembers reports whether it knows what it signed last. Otherwise it can't check that a log
+// continues that.
 func (w Witness) Remembers() bool {
 	_, err := os.Stat(w.State)
 	return err == nil
 }
 
-// Sign reads the checkpoint that waits in a published folder, or the newest one, and
-// returns it with the witness's signature. In a folder of this machine it writes it
-// there, too.
+// Sign reads the waiting checkpoint in a published folder, or the newest one, and returns it with
+// the witness's signature. If the folder is on this machine, it also writes it there.
 func (w Witness) Sign(ctx context.Context, from string) ([]byte, release.Checkpoint, error) {
 	a, err := w.anchors()
 	if err != nil {
@@ -62,7 +61,7 @@ func (w Witness) Sign(ctx context.Context, from string) ([]byte, release.Checkpo
 	if err != nil {
 		return nil, cp, err
 	}
-	// Remembered before it is given away: a witness never forgets what it signed.
+	// Stored before it is returned: a witness must never forget what it signed.
 	if err := store.WriteFile(w.State, signed); err != nil {
 		return nil, cp, err
 	}
@@ -80,8 +79,8 @@ func (w Witness) anchors() (*release.Anchors, error) {
 	return release.ParseAnchors(key, []byte("n=0\n"))
 }
 
-// check compares the log with what was signed before. Every entry must be a release:
-// what can't be read can't be watched either.
+// check compares the log with what was signed before. Every entry must be a release that can be
+// read, or it could not be monitored.
 func (w Witness) check(a *release.Anchors, tree *release.Tree) error {
 	text, err := os.ReadFile(w.State)
 	var old release.Checkpoint
