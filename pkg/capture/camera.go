@@ -262,5 +262,6 @@ func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
 		case <-ctx.Done():
 		}
 	}
-	w.rested()
+	w.meter, w.judged = meter{}, 0 // the rest is no gap between pictures
+	w.timer.Reset(w.hang)
 }

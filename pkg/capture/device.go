@@ -259,10 +259,6 @@ func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 	}
 }
 
-func (s *deviceStream) lose(format string, args ...any) {
-	s.is.losses = append(s.is.losses, fmt.Sprintf(format, args...))
-}
-
 // mirror flips pictures by the driver's controls, which costs nothing. If it has none, raw
 // pictures are flipped before they are encoded.
 func (s *deviceStream) mirror(cfg Config) {
@@ -283,7 +279,7 @@ func (s *deviceStream) mirror(cfg Config) {
 			continue
 		}
 		if s.is.coded {
-			s.lose("The camera can't do %s itself, and its H.264 isn't decoded: turn the camera, or set format to raw.", f.key)
+			s.is.losses = append(s.is.losses, fmt.Sprintf("The camera can't do %s itself, and its H.264 isn't decoded: turn the camera, or set format to raw.", f.key))
 			continue
 		}
 		*f.left = true

@@ -116,12 +116,6 @@ func (w *watch) measure(pts time.Duration, lost int) {
 	}
 }
 
-// rested forgets the measurements from before a rest.
-func (w *watch) rested() {
-	w.meter, w.judged = meter{}, 0
-	w.timer.Reset(w.hang)
-}
-
 // well reports a camera that works, perhaps with losses.
 func (w *watch) well() {
 	if f := w.camera.format.Load(); f != w.format || f == nil { // or the rate is another one

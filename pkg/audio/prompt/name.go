@@ -79,7 +79,7 @@ func fold(name string) (words []string, ok bool) {
 		switch base := base(r); {
 		case base != "":
 			b.WriteString(base)
-		case apostrophe(r) || unicode.IsMark(r):
+		case strings.ContainsRune("'`´‘’ʻʼ", r) || unicode.IsMark(r):
 		case unicode.IsLetter(r) || unicode.IsNumber(r):
 			return nil, false
 		default:
@@ -89,8 +89,6 @@ func fold(name string) (words []string, ok bool) {
 	words = strings.Fields(b.String())
 	return words, len(words) > 0
 }
-
-func apostrophe(r rune) bool { return strings.ContainsRune("'`´‘’ʻʼ", r) }
 
 // base returns what a Latin letter or a digit is spelled as, or nothing.
 func base(r rune) string {

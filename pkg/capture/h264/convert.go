@@ -97,7 +97,8 @@ func (c *Converter) Convert(src []byte) (*image.YCbCr, error) {
 	}
 	switch {
 	case c.view != nil:
-		c.setView(src, stride)
+		c.view.Y, c.view.Cb, c.view.Cr, c.view.CStride = c.planes(src, stride)
+		c.view.YStride = stride
 		return c.view, nil
 	case c.src.Layout == I420:
 		c.fromI420(src, stride)
@@ -163,11 +164,6 @@ func (c *Converter) planes(src []byte, stride int) (y, cb, cr []byte, cStride in
 	cStride = (stride + 1) / 2
 	luma, chroma := stride*c.src.Height, cStride*(even(c.src.Height)/2)
 	return src[:luma], src[luma:][:chroma], src[luma+chroma:], cStride
-}
-
-func (c *Converter) setView(src []byte, stride int) {
-	c.view.Y, c.view.Cb, c.view.Cr, c.view.CStride = c.planes(src, stride)
-	c.view.YStride = stride
 }
 
 func (c *Converter) fromI420(src []byte, stride int) {
