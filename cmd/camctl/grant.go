@@ -72,7 +72,7 @@ func (g grantCmd) Run(env *environment) error {
 		return err
 	}
 	defer camera.Close()
-	if err := camera.Hold(); err != nil { // what is looked up from here on the person has not seen
+	if err := camera.PinCheckpoint(); err != nil { // what is looked up from here on the person has not seen
 		return err
 	}
 	h, err := g.times(env.ctx, camera.Camera, &grant)

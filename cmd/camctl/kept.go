@@ -33,7 +33,7 @@ type keptEvents struct {
 }
 
 // may reports whether this client may ask. The camera would log a request that is refused.
-func (k keptEvents) may() (bool, error) { return k.camera.Holds(k.env.ctx, proto.ScopeEvents) }
+func (k keptEvents) may() (bool, error) { return k.camera.HasScope(k.env.ctx, proto.ScopeEvents) }
 
 // list shows what is kept, and saves the pictures.
 func (k keptEvents) list() error {

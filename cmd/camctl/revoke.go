@@ -25,7 +25,7 @@ func (r revokeCmd) Run(env *environment) error {
 		return err
 	}
 	defer camera.Close()
-	if err := camera.Hold(); err != nil {
+	if err := camera.PinCheckpoint(); err != nil {
 		return err
 	}
 	members, err := camera.Members(env.ctx)

@@ -37,7 +37,7 @@ func (p *page) status(w http.ResponseWriter, r *http.Request) {
 		settings, err = camera.Settings(ctx)
 	}
 	if err == nil {
-		state.MayTalk, err = camera.Holds(ctx, proto.ScopeTalk)
+		state.MayTalk, err = camera.HasScope(ctx, proto.ScopeTalk)
 	}
 	if err != nil {
 		refuse(w, http.StatusBadGateway, sayError(err))

@@ -51,14 +51,14 @@ func (c *Camera) raise(ctx context.Context, r proto.Request, got string, b *brea
 	}
 	// In a log that was put back, notices begin again at numbers that were seen before.
 	_ = c.do(context.WithoutCancel(ctx), func(s *state) { s.notices.last = home.NoticeCursor{Known: true} })
-	c.tell(ctx)
+	c.shareAlarm(ctx)
 }
 
-// tell passes the alarm on to the other members, if it holds two signed states
-// that they can compare, and they don't know it yet.
-func (c *Camera) tell(ctx context.Context) {
+// shareAlarm has the camera pass the alarm on to the other members, if it holds two
+// signed states that they can compare, and they don't know it yet.
+func (c *Camera) shareAlarm(ctx context.Context) {
 	a := c.Alarm()
-	if a == nil || a.Told || a.Have == a.Got || a.Kind == home.AlarmAway { // of that the camera can't tell either
+	if a == nil || a.Told || a.Have == a.Got || a.Kind == home.AlarmAway { // the camera can't prove that to them either
 		return
 	}
 	if _, err := c.household.ParseCheckpoint(a.Have); err != nil {
@@ -73,7 +73,7 @@ func (c *Camera) tell(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*answerTimeout)
 	defer cancel()
-	answer, err := c.call(ctx, proto.Request{Op: proto.OpAlarm, ID: randomID(), Body: body, Checkpoint: a.Got})
+	answer, err := c.request(ctx, proto.Request{Op: proto.OpAlarm, ID: randomID(), Body: body, Checkpoint: a.Got})
 	if err == nil && answer.Code != proto.CodeOK {
 		err = &Refused{Code: answer.Code}
 	}

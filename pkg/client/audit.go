@@ -12,25 +12,24 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// LogPage reads entries of the access log from an index on, as many as fit in an answer.
+// LogPage reads entries of the access log from an index on, as many as fit into an answer.
 func (c *Camera) LogPage(ctx context.Context, from uint64) (proto.LogAnswer, error) {
-	return request[proto.LogAnswer](ctx, c, proto.OpLog, proto.LogRequest{From: from})
+	return call[proto.LogAnswer](ctx, c, proto.OpLog, proto.LogRequest{From: from})
 }
 
-// Reader gets what ReadLog reads.
+// Reader is called by ReadLog.
 type Reader struct {
 	Each func(proto.LogRecord) error
-	// Forgot gets what stands for the oldest entries, if it was to begin with one of
-	// them: not even their hashes are kept. nil: that is an error.
+	// Forgot is called with the hashes that stand for the oldest entries, if ReadLog was
+	// to begin with one that the camera has forgotten. If it is nil, that is an error.
 	Forgot func(accesslog.Front) error
 }
 
-// ErrForgotten says that the camera keeps nothing any more of entries that were to be
-// read.
+// ErrForgotten means that the camera has forgotten entries that were to be read.
 var ErrForgotten = errors.New("the camera keeps nothing of these entries")
 
-// ReadLog hands over the entries from an index on, in order, up to the end as it is
-// at its first answer, and returns the checkpoint of that moment.
+// ReadLog calls to.Each with the entries from an index on, in order, up to the end of the
+// log at the first answer. It returns the checkpoint of that answer.
 func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog.Checkpoint, error) {
 	var end accesslog.Checkpoint
 	for {
@@ -50,10 +49,10 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog
 		if err := to.forgot(page, from); err != nil {
 			return end, err
 		}
-		to.Forgot = nil // while it is read nothing goes
+		to.Forgot = nil // the camera forgets nothing more while it is read
 		for _, r := range page.Records {
 			if r.Index < from || r.Index >= end.Size {
-				continue // came meanwhile
+				continue // newer than the first answer
 			}
 			if err := to.Each(r); err != nil {
 				return end, err
@@ -66,7 +65,7 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog
 	}
 }
 
-// forgot hands over what stands for the oldest entries.
+// forgot calls r.Forgot if the camera has forgotten entries from an index on.
 func (r Reader) forgot(page proto.LogAnswer, from uint64) error {
 	if page.Forgot <= from {
 		return nil
@@ -89,9 +88,9 @@ type LogReport struct {
 	Complete bool   `json:"complete"` // all of it was compared with what the camera signed; else one's own entries
 }
 
-// VerifyLog downloads the log and compares it with what the camera signed. Members
-// without audit get their own entries only: of these it proves no more than that
-// the log only grew. A difference is an Alarm and an error.
+// VerifyLog reads the log and compares it with what the camera signed. A member without
+// the scope audit gets only its own entries, and learns only that the log grew as it
+// should. A difference raises an Alarm and is an error.
 func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 	complete, err := c.record.Role == proto.RoleOwner, error(nil) // whatever the camera says now
 	if !complete {
@@ -129,14 +128,14 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 	return report, home.NewProblem(err, "The entries that the camera sent are not those that it signed.")
 }
 
-// Audits tells whether the camera lets this client read the whole log.
+// Audits reports whether the camera lets this client read the whole log.
 func (c *Camera) Audits(ctx context.Context) (bool, error) {
 	m, err := c.own(ctx)
 	return slices.Contains(m.Scopes, proto.ScopeAudit), err
 }
 
-// own is this client's row among the members, as the camera tells it; without a name
-// if there is none.
+// own returns this client's entry in the camera's list of members; without a name if
+// there is none.
 func (c *Camera) own(ctx context.Context) (proto.Member, error) {
 	l, err := c.Members(ctx)
 	if i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == c.keys.ID() }); i >= 0 {
@@ -145,8 +144,9 @@ func (c *Camera) own(ctx context.Context) (proto.Member, error) {
 	return proto.Member{}, err
 }
 
-// demoted says so when a camera sent an owner less than the whole log because it is
-// no owner any more, which is no contradiction. From then on the record says so, too.
+// demoted returns an error that says so if the camera sent less than the whole log
+// because this client is no owner any more, which is no contradiction. It changes the
+// record, too.
 func (c *Camera) demoted(ctx context.Context) error {
 	m, err := c.own(ctx)
 	if err != nil || m.Name == "" || slices.Contains(m.Scopes, proto.ScopeAudit) {
@@ -158,7 +158,7 @@ func (c *Camera) demoted(ctx context.Context) error {
 	return home.NewProblem(ErrDemoted, "The camera says that you are no owner any more, but %s, and may not read its whole log. Ask the other members who did that.", m.Role)
 }
 
-// recordOf takes the leaf of an entry: its text, or the hash that is left of it.
+// recordOf returns the leaf of an entry: its text, or the hash that is left of it.
 func recordOf(r proto.LogRecord) (accesslog.Record, error) {
 	if r.Text != "" {
 		return accesslog.Record{Index: r.Index, Text: []byte(r.Text)}, nil
@@ -173,8 +173,8 @@ func recordOf(r proto.LogRecord) (accesslog.Record, error) {
 	return out, nil
 }
 
-// matches compares the root over all entries with the one that was signed. A camera may
-// forget none of the newest ones: else it could hide what it likes behind one hash.
+// matches returns an error if the root of all entries is not the one that was signed. A
+// camera must keep the newest entries, or it could hide any of them behind one hash.
 func (c *Camera) matches(front accesslog.Front, all []accesslog.Record, end accesslog.Checkpoint) error {
 	root, err := accesslog.Root(front, all)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Camera is a connection to one paired camera through its broker. It reconnects
-// by itself until Close. All its methods may be called from any goroutine.
+// Camera is a connection to one paired camera through its broker. It reconnects by
+// itself until Close. It is safe for concurrent use.
 type Camera struct {
 	record    home.Record
 	keys      *home.Keys
@@ -36,120 +36,38 @@ type Camera struct {
 	close    func()
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
-	wg       sync.WaitGroup                       // what Dial began beside
-	held     atomic.Pointer[accesslog.Checkpoint] // by Hold
+	wg       sync.WaitGroup                       // goroutines besides run
+	pinned   atomic.Pointer[accesslog.Checkpoint] // by PinCheckpoint
 	dropped  atomic.Uint64                        // messages that were not for this client, or not signed
-	doubting atomic.Bool                          // doubt is at work
-	offline  atomic.Pointer[time.Time]            // when the broker said last that the camera is gone
+	checking atomic.Bool                          // checkLog is running
+	offline  atomic.Pointer[time.Time]            // when the broker last said that the camera is offline
 }
 
-// state is the owner goroutine's.
+// state belongs to the goroutine of run; others use it by do.
 type state struct {
-	nonce    string // the last live one heard
+	nonce    string // the newest one
 	sequence uint64 // the last one used
 	status   *proto.Status
 	calls    map[string]chan<- reply // by jti
 	sessions map[string]*session     // by sid
 	notices  notices
-	later    *envelope.Epoch           // in force, if the record's is over
-	clock    int64                     // the camera's, where it is a day off: Unix seconds
+	later    *envelope.Epoch           // the epoch of now, if it is later than the record's
+	clock    int64                     // the camera's, if it is more than a day off: Unix seconds
 	names    map[proto.ClientID]string // of members, as last listed
 	settled  []string                  // sentences about revocations that were answered late
 }
 
-// Dial connects to the broker of record and subscribes. The camera itself may be
-// offline. h keeps what must outlive the process, and what several share; it may
-// be nil. A revocation that was not answered is repeated first.
-func Dial(ctx context.Context, h *home.Home, keys *home.Keys, record home.Record, log *slog.Logger) (*Camera, error) {
-	household, err := home.OpenHousehold(h, record)
-	if err != nil {
-		return nil, err
-	}
-	c := &Camera{record: record, keys: keys, household: household, kept: accesslog.KeptHashes, log: log.With("component", "client"),
-		acts:     make(chan func(*state)),
-		revoking: make(chan struct{}, 1), alarms: make(chan home.Alarm, 1), stop: make(chan struct{}), done: make(chan struct{})}
-	if _, err := c.household.Checkpoint(); err != nil {
-		return nil, err
-	}
-	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	c.close = sync.OnceFunc(c.shutdown)
-	if c.conn, err = broker.Dial(ctx, record.Broker, record.Device, keys.ID(), c.log); err != nil {
-		c.cancel()
-		return nil, err
-	}
-	go c.run()
-	c.wg.Go(c.catchUp)
-	return c, nil
-}
-
-// catchUp does what a former process could not: it repeats revocations that were
-// not answered, and tells of an alarm that the others don't know.
-func (c *Camera) catchUp() {
-	if err := c.settle(c.ctx); err != nil {
-		c.log.Warn("a revocation is not answered", "error", err)
-		return
-	}
-	c.tell(c.ctx)
-}
-
-// Record is what the connection was made with.
+// Record returns what the connection was made with.
 func (c *Camera) Record() home.Record { return c.record }
 
-// Keys are the client's.
+// Keys returns the client's keys.
 func (c *Camera) Keys() *home.Keys { return c.keys }
 
 // Dropped returns the number of messages that were dropped: too many, not for this
 // client, or not signed by the camera.
 func (c *Camera) Dropped() uint64 { return c.conn.Dropped() + c.dropped.Load() }
 
-// Close ends the connection; calls under way fail with ErrClosed.
-func (c *Camera) Close() { c.close() }
-
-func (c *Camera) shutdown() {
-	c.cancel()
-	c.conn.Close()
-	close(c.stop)
-	<-c.done
-	c.wg.Wait()
-}
-
-// run owns state: what callers want and what the broker brings go through here.
-func (c *Camera) run() {
-	defer close(c.done)
-	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}, names: map[proto.ClientID]string{}}
-	s.notices = notices{last: c.household.NoticeCursor(), grace: time.NewTimer(noticeGrace)}
-	defer s.notices.grace.Stop()
-	s.sequence = c.household.Sequence()
-	before := s.sequence
-	for {
-		select {
-		case act := <-c.acts:
-			act(s)
-		case m := <-c.conn.Messages():
-			c.handle(s, m)
-		case <-s.notices.grace.C:
-			c.overdue(s)
-		case <-c.stop:
-			c.end(s, before)
-			return
-		}
-	}
-}
-
-func (c *Camera) end(s *state, before uint64) {
-	for _, live := range s.sessions {
-		close(live.out)
-	}
-	s.notices.close()
-	if s.sequence == before {
-		return
-	}
-	if err := c.household.RaiseSequence(s.sequence); err != nil {
-		c.log.Warn("can't keep the request number", "error", err)
-	}
-}
-
-// do runs act on the owner goroutine and waits for it.
+// do runs act in the goroutine that owns state, and waits for it.
 func (c *Camera) do(ctx context.Context, act func(*state)) error {
 	ran := make(chan struct{})
 	select {
@@ -163,8 +81,8 @@ func (c *Camera) do(ctx context.Context, act func(*state)) error {
 	}
 }
 
-// Status is the camera's last word, or the broker's about it, if there was one. It
-// is not signed.
+// Status returns what the camera published last, or the broker in its place, and whether
+// there was anything. It is not signed.
 func (c *Camera) Status(ctx context.Context) (status proto.Status, known bool) {
 	_ = c.do(ctx, func(s *state) {
 		if s.status != nil {
@@ -174,57 +92,7 @@ func (c *Camera) Status(ctx context.Context) (status proto.Status, known bool) {
 	return status, known
 }
 
-// handle judges one message of the broker.
-func (c *Camera) handle(s *state, m broker.Message) {
-	if m.Topic == proto.TopicStatus(c.record.Device) {
-		c.handleStatus(s, m.Payload)
-		return
-	}
-	out, err := envelope.OpenOut(m.Payload, c.keys.Opener(), c.household.Keys.Sig)
-	switch {
-	case err != nil:
-		c.dropped.Add(1)
-	case out.Answer != nil && c.mine(out.Answer.Issuer, out.Answer.Audience, out.Answer.Epoch):
-		s.answer(*out.Answer)
-	case out.Signal != nil && c.mine(out.Signal.Issuer, out.Signal.Audience, out.Signal.Epoch):
-		s.signal(*out.Signal)
-	case out.Notice != nil && c.mine(out.Notice.Issuer, out.Notice.Audience, out.Notice.Epoch):
-		if err := c.notice(s, *out.Notice); err != nil {
-			c.dropped.Add(1)
-		}
-	default:
-		c.dropped.Add(1)
-	}
-}
-
-func (c *Camera) mine(from proto.DeviceID, to proto.ClientID, epoch uint64) bool {
-	return from == c.record.Device && to == c.keys.ID() && epoch == c.record.Epoch
-}
-
-func (c *Camera) handleStatus(s *state, payload []byte) {
-	var status proto.Status
-	if len(payload) > proto.MaxMessage || json.Unmarshal(payload, &status) != nil {
-		c.dropped.Add(1)
-		return
-	}
-	s.status = &status
-	if !status.Online {
-		now := time.Now()
-		c.offline.Store(&now)
-	}
-	if e := laterEpoch(c.record, status); e != nil {
-		s.later = e
-		s.notices.close()
-	}
-	if s.later == nil {
-		return
-	}
-	for _, to := range s.calls {
-		deliver(to, reply{err: moved(c.record, *s.later)})
-	}
-}
-
-// randomID has 128 random bits.
+// randomID returns 128 random bits as text.
 func randomID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails since Go 1.24
@@ -251,4 +119,60 @@ func (c *Camera) Warnings(ctx context.Context) []string {
 		}
 	})
 	return out
+}
+
+// reply is an answer, or why there will be none.
+type reply struct {
+	answer proto.Answer
+	err    error
+}
+
+// signalQueue bounds the signals of one session that wait to be read.
+const signalQueue = 64
+
+// Signal is a message of the camera about a session that is no answer. Signals come in
+// order; Missed counts those that were lost just before this one.
+type Signal struct {
+	Kind   proto.SignalKind
+	Body   json.RawMessage
+	Missed uint64
+}
+
+// session is the receiver of one session's signals.
+type session struct {
+	out  chan Signal
+	last uint64 // index of the last signal handed over
+}
+
+const noticeQueue = 64 // of one listener
+
+// notices is the part of state about notices.
+type notices struct {
+	last      home.NoticeCursor
+	listeners []*listener
+	recent    [noticeQueue]string // entries of the last ones, by index modulo its length
+	announced uint64              // the newest one that an answer named
+	grace     *time.Timer         // runs until the announced one is overdue
+}
+
+type listener struct {
+	out     chan Notice
+	skipped bool // its queue was full
+}
+
+// wentOffline returns when the broker last said that the camera is offline; zero: never.
+func (c *Camera) wentOffline() time.Time {
+	if at := c.offline.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// Notice is an entry of the access log that the camera sends to each member at once. If
+// Missed is true, notices before it, or it itself, did not arrive, and the access log has
+// them. docs/protocol.md 4.8.
+type Notice struct {
+	Index  uint64
+	Entry  accesslog.Entry // zero if this notice did not arrive
+	Missed bool
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/camd-project/camd/pkg/setup/code"
 )
 
-// Code is what a camera reads with its lens.
+// Code is what a camera reads through its lens.
 type Code = code.Sealed
 
-// NewCode makes the code by which the camera of label lets this client in, and sets itself
-// up with s; what s leaves out stays as it is there. docs/protocol.md 3.12.
+// NewCode returns the code by which the camera of label adds this client, and is set up
+// with s. What s leaves out stays as it is. docs/protocol.md 3.12.
 func NewCode(label pairing.Label, keys *home.Keys, s proto.SetupSettings) (Code, error) {
 	card, err := keys.Card()
 	if err != nil {
@@ -56,7 +56,7 @@ func NewCode(label pairing.Label, keys *home.Keys, s proto.SetupSettings) (Code,
 	return sealed, nil
 }
 
-// loginOf is the certificate that was made for the camera, and its key.
+// loginOf returns the certificate that was made for the camera, and its key.
 func loginOf(s proto.SetupSettings) (*code.Login, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Key)
 	key, ok := parsed.(*ecdsa.PrivateKey)
@@ -70,7 +70,7 @@ func loginOf(s proto.SetupSettings) (*code.Login, error) {
 	return &code.Login{Chain: s.Chain, Key: scalar}, nil
 }
 
-// certificateOf is the one certificate in a text in PEM form; nil if the text is empty.
+// certificateOf returns the certificate in a text in PEM form; nil if the text is empty.
 func certificateOf(text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil

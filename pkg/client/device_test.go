@@ -247,8 +247,8 @@ func entryOf(r proto.Request) (accesslog.Entry, bool) {
 		}
 	case accesslog.KindUpdate:
 		var q proto.UpdateRequest
-		ok = json.Unmarshal(r.Body, &q) == nil && deeds(r) != ""
-		e.Op, e.Step, e.Until = r.Op, deeds(r), q.Until
+		ok = json.Unmarshal(r.Body, &q) == nil && updateStep(r) != ""
+		e.Op, e.Step, e.Until = r.Op, updateStep(r), q.Until
 	case accesslog.KindCertificate:
 		var q proto.CertificateRequest
 		ok = json.Unmarshal(r.Body, &q) == nil && q.Do == proto.CertificateDoSet

@@ -6,9 +6,9 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// laterEpoch reads what the device identity says in the status of the household in
-// force. It is nil unless it is signed and of a later epoch than the record's:
-// anyone who can publish can repeat what was once true. docs/protocol.md 2.7.
+// laterEpoch returns the epoch in a status, if the camera's identity key signed it and it
+// is later than the record's; else nil. Anyone who can publish can repeat what was once
+// true. docs/protocol.md 2.7.
 func laterEpoch(r home.Record, status proto.Status) *envelope.Epoch {
 	if status.Epoch == "" {
 		return nil
@@ -24,7 +24,7 @@ func laterEpoch(r home.Record, status proto.Status) *envelope.Epoch {
 	return &e
 }
 
-// moved says why the camera does not know this client any more.
+// moved returns an error that says why the camera does not know this client any more.
 func moved(r home.Record, e envelope.Epoch) error {
 	reason := ""
 	if e.Reason != "" {

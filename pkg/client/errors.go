@@ -6,7 +6,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// What a caller may want to match.
+// Errors that a caller may want to distinguish.
 var (
 	ErrOffline  = errors.New("camera is offline")
 	ErrNoAnswer = errors.New("no answer")

@@ -19,7 +19,7 @@ type Picture struct {
 	Data []byte
 }
 
-// Parts of a picture are asked for a few at a time; the camera takes a hundred requests
+// Parts of a picture are fetched a few at a time; the camera accepts a hundred requests
 // at once and twenty a second. docs/protocol.md 5.1.
 const (
 	fetchers   = 4
@@ -27,7 +27,7 @@ const (
 	fetchPace  = 60 * time.Millisecond
 )
 
-// Snapshot has the camera take a picture, of which every member is told, and fetches it.
+// Snapshot has the camera take a picture, and fetches it. Every member is notified.
 func (c *Camera) Snapshot(ctx context.Context) (Picture, error) {
 	sid := randomID()
 	a, err := c.Call(ctx, proto.OpSnapshot, sid, nil)
@@ -45,11 +45,11 @@ func (c *Camera) Snapshot(ctx context.Context) (Picture, error) {
 	return f.run(ctx, 0)
 }
 
-// Events lists what the camera keeps, the oldest first.
+// Events returns the events that the camera keeps, the oldest first.
 func (c *Camera) Events(ctx context.Context) ([]proto.Event, error) {
 	var all []proto.Event
 	for from, page := uint64(0), 0; page < maxPages; page++ {
-		a, err := request[proto.EventsAnswer](ctx, c, proto.OpEvents, proto.EventsRequest{From: from})
+		a, err := call[proto.EventsAnswer](ctx, c, proto.OpEvents, proto.EventsRequest{From: from})
 		if err != nil {
 			return nil, err
 		}
@@ -62,11 +62,11 @@ func (c *Camera) Events(ctx context.Context) ([]proto.Event, error) {
 	return nil, home.NewProblem(errAnswer, "The camera's list of events never ends.")
 }
 
-// EventPicture fetches the picture of an event by its number; *Refused with
-// proto.CodeNoEvent says that there is none, or not yet.
+// EventPicture fetches the picture of an event by its number. *Refused with
+// proto.CodeNoEvent means that there is none, or not yet.
 func (c *Camera) EventPicture(ctx context.Context, id uint64) (Picture, error) {
 	q := proto.EventsRequest{Event: id}
-	a, err := request[proto.EventsAnswer](ctx, c, proto.OpEvents, q)
+	a, err := call[proto.EventsAnswer](ctx, c, proto.OpEvents, q)
 	if err != nil {
 		return Picture{}, err
 	}
@@ -83,13 +83,13 @@ func (c *Camera) EventPicture(ctx context.Context, id uint64) (Picture, error) {
 	return f.run(ctx, 1)
 }
 
-// Holds tells whether the camera lets this client use a scope.
-func (c *Camera) Holds(ctx context.Context, scope proto.Scope) (bool, error) {
+// HasScope reports whether the camera lets this client use a scope.
+func (c *Camera) HasScope(ctx context.Context, scope proto.Scope) (bool, error) {
 	m, err := c.own(ctx)
 	return slices.Contains(m.Scopes, scope), err
 }
 
-// fetch is a picture on its way. Each part has a place of its own in data.
+// fetch is a picture that is being fetched.
 type fetch struct {
 	camera *Camera
 	what   proto.EventsRequest
@@ -140,7 +140,7 @@ func (f *fetch) parts(ctx context.Context) error {
 		}
 		q := f.what
 		q.Offset = i * proto.PicturePage
-		a, err := request[proto.EventsAnswer](ctx, f.camera, proto.OpEvents, q)
+		a, err := call[proto.EventsAnswer](ctx, f.camera, proto.OpEvents, q)
 		if err == nil {
 			err = f.take(q.Offset, a.Part)
 		}
@@ -150,7 +150,7 @@ func (f *fetch) parts(ctx context.Context) error {
 	}
 }
 
-// take puts a part into its place.
+// take copies a part to its place.
 func (f *fetch) take(offset int, p *proto.PicturePart) error {
 	if p == nil || p.Offset != offset || p.Picture != f.is || len(p.Data) != min(proto.PicturePage, f.is.Size-offset) {
 		return home.NewProblem(errAnswer, "The camera sent another part of the picture than was asked for.")

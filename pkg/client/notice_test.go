@@ -148,12 +148,12 @@ func TestSlowListenerHearsOfItsGap(t *testing.T) {
 	slow := &listener{out: make(chan Notice, 1)}
 	n.listeners = []*listener{slow}
 	for i := range 3 {
-		n.hand(Notice{Index: uint64(i)})
+		n.deliver(Notice{Index: uint64(i)})
 	}
 	if got := <-slow.out; got.Index != 0 || got.Missed {
 		t.Errorf("first %+v", got)
 	}
-	n.hand(Notice{Index: 9})
+	n.deliver(Notice{Index: 9})
 	if got := <-slow.out; got.Index != 9 || !got.Missed {
 		t.Errorf("next %+v, want missed", got)
 	}

@@ -8,11 +8,10 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Pair takes keys through the handshake with the camera of label and returns what
-// to keep of it. What login names (address, authority, certificate, password)
-// goes before what the camera tells of its broker and gives of a login. Of known, the
-// record of an earlier pairing, an address that was named then and what else the
-// camera does not give stay; nil: there is none.
+// Pair pairs keys with the camera of label, and returns the record to keep. What login
+// has (address, authority, certificate, password) counts before what the camera says of
+// its broker. known is the record of an earlier pairing, or nil; see
+// [home.Broker.Complete].
 func Pair(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *home.Keys, login home.Broker, known *home.Record) (home.Record, error) {
 	if err := login.CheckFor(keys.ID()); err != nil {
 		return home.Record{}, err
@@ -23,8 +22,8 @@ func Pair(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *hom
 }
 
 // SetUp is Pair with a conversation in which the camera can be asked and set up
-// (docs/protocol.md 3.11). talk holds it, until Talk.Set has returned nil, and returns the
-// login.
+// (docs/protocol.md 3.11). talk leads the conversation until Talk.Set has returned nil, and
+// returns the login.
 func SetUp(ctx context.Context, conn pairing.Conn, label pairing.Label, keys *home.Keys, known *home.Record, talk func(context.Context, *pairing.Talk) (home.Broker, error)) (home.Record, error) {
 	var login home.Broker
 	var wrong error

@@ -28,20 +28,13 @@ const (
 	nackTries    = 10
 )
 
-// replayWindow is how far back, in packets, SRTP takes one. pion's 64 is less than a
-// keyframe of 1080p, so what was lost of one could never be repeated; this is what
-// libwebrtc uses.
+// replayWindow is the number of packets that SRTP accepts out of order. pion's 64 is less
+// than a keyframe of 1080p, so that a lost part of one could never be retransmitted; this
+// is what libwebrtc uses.
 const replayWindow = 1024
 
-// ICEServer is a STUN or TURN server (RFC 7064, RFC 7065).
-type ICEServer struct {
-	URLs       []string
-	Username   string
-	Credential string
-}
-
-// newPeer makes a PeerConnection that receives H.264 and Opus and nothing else.
-func newPeer(o WatchOptions, log *slog.Logger) (*webrtc.PeerConnection, error) {
+// newPeer returns a PeerConnection that receives H.264 and Opus and nothing else.
+func newPeer(servers []ICEServer, relayOnly bool, log *slog.Logger) (*webrtc.PeerConnection, error) {
 	var formats []rtc.H264
 	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
 	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
@@ -64,7 +57,14 @@ func newPeer(o WatchOptions, log *slog.Logger) (*webrtc.PeerConnection, error) {
 	interceptors.Add(generator)
 	interceptors.Add(reports)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings(log)))
-	return api.NewPeerConnection(o.configuration())
+	var cfg webrtc.Configuration
+	for _, s := range servers {
+		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
+	}
+	if relayOnly {
+		cfg.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	return api.NewPeerConnection(cfg)
 }
 
 func settings(log *slog.Logger) webrtc.SettingEngine {
@@ -78,21 +78,10 @@ func settings(log *slog.Logger) webrtc.SettingEngine {
 	return e
 }
 
-func (o WatchOptions) configuration() webrtc.Configuration {
-	var cfg webrtc.Configuration
-	for _, s := range o.ICEServers {
-		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{URLs: s.URLs, Username: s.Username, Credential: s.Credential})
-	}
-	if o.RelayOnly {
-		cfg.ICETransportPolicy = webrtc.ICETransportPolicyRelay
-	}
-	return cfg
-}
-
 var errCredentials = errors.New("ICE credentials of other characters or lengths than theirs")
 
-// checkAnswer refuses ICE credentials that are none (RFC 8839 section 5.4): this
-// machine would send them, as they are, to wherever the camera says that it is.
+// checkAnswer returns an error if an SDP has malformed ICE credentials (RFC 8839 section
+// 5.4): this machine would send them, as they are, to any address that the camera names.
 func checkAnswer(sdp string) error {
 	for line := range strings.Lines(sdp) {
 		line = strings.TrimRight(line, "\r\n")
@@ -122,4 +111,11 @@ func limitBitrate(sdp string, bps int) string {
 		}
 	}
 	return out.String()
+}
+
+// ICEServer is a STUN or TURN server (RFC 7064, RFC 7065).
+type ICEServer struct {
+	URLs       []string
+	Username   string
+	Credential string
 }

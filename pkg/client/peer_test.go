@@ -23,11 +23,11 @@ func TestNoCheckGoesWhereNoCameraIs(t *testing.T) {
 	if own == "" {
 		t.Skip("this machine has no network but loopback, so that a camera may be there (ip link add dummy0 type dummy)")
 	}
-	viewer := must(newPeer(WatchOptions{}, quiet))
+	viewer := must(newPeer(nil, false, quiet))
 	defer viewer.Close()
 	must(viewer.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}))
 	offer := must(viewer.CreateOffer(nil))
-	camera := must(newPeer(WatchOptions{}, quiet))
+	camera := must(newPeer(nil, false, quiet))
 	defer camera.Close()
 	for _, err := range []error{viewer.SetLocalDescription(offer), camera.SetRemoteDescription(offer)} {
 		if err != nil {

@@ -22,7 +22,7 @@ func (c *Camera) PendingRevokes() []home.PendingRevoke {
 	return l
 }
 
-// revoke keeps the request before it is sent, and until it is answered.
+// revoke sends a revocation, which it keeps from before until it is answered.
 func (c *Camera) revoke(ctx context.Context, r proto.Request, from accesslog.Checkpoint) (proto.Answer, error) {
 	var body proto.Revoke
 	if err := json.Unmarshal(r.Body, &body); err != nil {
@@ -37,7 +37,7 @@ func (c *Camera) revoke(ctx context.Context, r proto.Request, from accesslog.Che
 		return proto.Answer{}, err
 	}
 	defer unlock()
-	if err := c.household.AddPending(p); err != nil { // better a revocation that is forgotten than none
+	if err := c.household.AddPending(p); err != nil { // a revocation that is sent once is better than none
 		c.log.Warn("can't keep the revocation", "error", err)
 	}
 	a, err := c.finish(ctx, p, from)
@@ -74,8 +74,9 @@ func (c *Camera) finish(ctx context.Context, p home.PendingRevoke, from accesslo
 	return a, err
 }
 
-// settle repeats what is unanswered. Nothing else goes to the camera before.
-func (c *Camera) settle(ctx context.Context) error {
+// repeatPending sends the revocations without an answer again. Until they are answered,
+// nothing else is sent to the camera.
+func (c *Camera) repeatPending(ctx context.Context) error {
 	if len(c.PendingRevokes()) == 0 {
 		return nil
 	}
@@ -92,7 +93,7 @@ func (c *Camera) settle(ctx context.Context) error {
 	return nil
 }
 
-// oneRevoke waits until no other goroutine has a revocation under way.
+// oneRevoke waits until no other goroutine is sending a revocation.
 func (c *Camera) oneRevoke(ctx context.Context) (unlock func(), err error) {
 	select {
 	case c.revoking <- struct{}{}:
@@ -106,18 +107,22 @@ func (c *Camera) oneRevoke(ctx context.Context) (unlock func(), err error) {
 
 // repeat sends a revocation again. Whatever the camera decides is one of Warnings.
 func (c *Camera) repeat(ctx context.Context, p home.PendingRevoke) error {
-	if err := c.greet(ctx); err != nil {
+	if err := c.needNonce(ctx); err != nil {
 		return c.stillPending(p, err)
 	}
-	// It carries what it carried first: the answer that comes may be one to an earlier
-	// sending, which a broker held back, and one that widens stays bound to what the
-	// person had seen. The zero value, from which nothing is proved, if there was none.
+	// It carries the checkpoint that it carried first, for the answer may be one to that
+	// sending, which a broker held back, and a request that widens rights stays bound to
+	// what the person had seen. If there was none, from is zero, and nothing is proved.
 	from, _ := c.household.ParseCheckpoint(p.Checkpoint)
 	_, err := c.finish(ctx, p, from)
 	if err != nil && c.pending(p.ID) {
 		return c.stillPending(p, err)
 	}
-	return c.do(ctx, func(s *state) { s.settled = append(s.settled, settledText(p, err)) })
+	text := fmt.Sprintf("The camera has now confirmed the removal of %s, asked for at %s.", p.Who(), p.Asked())
+	if err != nil {
+		text = fmt.Sprintf("The removal of %s, asked for at %s, was refused: %s", p.Who(), p.Asked(), err)
+	}
+	return c.do(ctx, func(s *state) { s.settled = append(s.settled, text) })
 }
 
 func (c *Camera) stillPending(p home.PendingRevoke, err error) error {
@@ -126,11 +131,4 @@ func (c *Camera) stillPending(p home.PendingRevoke, err error) error {
 	}
 	return home.NewProblem(err, "The removal of %s, asked for at %s, is not answered yet, and nothing else is sent to the camera until it is. %s",
 		p.Who(), p.Asked(), err)
-}
-
-func settledText(p home.PendingRevoke, refused error) string {
-	if refused != nil {
-		return fmt.Sprintf("The removal of %s, asked for at %s, was refused: %s", p.Who(), p.Asked(), refused)
-	}
-	return fmt.Sprintf("The camera has now confirmed the removal of %s, asked for at %s.", p.Who(), p.Asked())
 }

@@ -146,7 +146,7 @@ func TestKeepingGuestsStaysBoundToWhatWasSeen(t *testing.T) {
 	d.mu.Unlock()
 	c = must(Dial(t.Context(), h, keys, r, quiet))
 	defer c.Close()
-	if err := c.settle(t.Context()); err != nil {
+	if err := c.repeatPending(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d.mu.Lock()

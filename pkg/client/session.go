@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +22,8 @@ const (
 	endGrace       = time.Second
 )
 
-// Session is one live session. It ends with Close, and by itself when the camera
-// ends it or can't be reached any more; Close is to be called in every case.
+// Session is one live session. It ends with Close, and by itself when the camera ends
+// it or can't be reached any more. The caller must call Close in every case.
 type Session struct {
 	id      string
 	camera  *Camera
@@ -29,9 +31,9 @@ type Session struct {
 	pc      *webrtc.PeerConnection
 	began   time.Time
 	scopes  []proto.Scope // what the camera granted; set before Watch returns
-	asked   bool          // the camera may have begun the session
+	asked   bool          // the camera may have started the session
 
-	candidates    chan *webrtc.ICECandidate // nil: no more will come
+	candidates    chan *webrtc.ICECandidate // nil: there are no more
 	cancelSignals func()
 	ctx           context.Context // ends with the session
 	cancel        context.CancelFunc
@@ -41,7 +43,7 @@ type Session struct {
 	connected     atomic.Int64
 
 	video, audio *receive.Track
-	voice        *voice // nil: the camera hears nothing of this session
+	voice        *voice // nil: the session sends no sound
 
 	mu     sync.Mutex
 	tracks map[webrtc.RTPCodecType]bool // that came
@@ -52,7 +54,7 @@ type Session struct {
 
 func newSession(ctx context.Context, c *Camera, o WatchOptions) (*Session, error) {
 	began := time.Now()
-	pc, err := newPeer(o, c.log)
+	pc, err := newPeer(o.ICEServers, o.RelayOnly, c.log)
 	if err != nil {
 		return nil, home.NewProblem(err, "WebRTC can't be started: %v.", err)
 	}
@@ -71,16 +73,16 @@ func newSession(ctx context.Context, c *Camera, o WatchOptions) (*Session, error
 	return s, nil
 }
 
-// ID names the session in requests and signals.
+// ID returns the name of the session in requests and signals.
 func (s *Session) ID() string { return s.id }
 
-// Scopes are what the session carries.
+// Scopes returns the scopes that the camera granted.
 func (s *Session) Scopes() []proto.Scope { return s.scopes }
 
-// Done is closed when the session has ended, by whomever.
+// Done returns a channel that is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Err says why the session ended; nil while it lives and when it ended by a bye.
+// Err returns why the session ended; nil while it is active, and if it ended by a bye.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +98,7 @@ func (s *Session) changed(state webrtc.PeerConnectionState) {
 			s.finish(home.NewProblem(ErrLost, "There is no way for picture and sound between this computer and the camera. Both may be behind strict firewalls; a TURN server helps."))
 			return
 		}
-		// A camera that ends the session also says why, by another way.
+		// A camera that ends the session also says why, through the broker.
 		time.AfterFunc(endGrace, func() { s.finish(home.NewProblem(ErrLost, "The connection to the camera was lost.")) })
 	}
 }
@@ -155,7 +157,7 @@ func (s *Session) join(kind webrtc.RTPCodecType) bool {
 	return true
 }
 
-// finish ends the session once; the first reason stays.
+// finish ends the session. Only the first call has an effect.
 func (s *Session) finish(reason error) {
 	s.mu.Lock()
 	first := !s.over
@@ -169,8 +171,8 @@ func (s *Session) finish(reason error) {
 	}
 }
 
-// Close says bye, unless the camera ended the session, and has joined everything
-// when it returns.
+// Close ends the session, and tells the camera unless it was the camera that ended it.
+// All its goroutines have ended when Close returns.
 func (s *Session) Close() {
 	s.mu.Lock()
 	again := s.closed
@@ -193,4 +195,59 @@ func (s *Session) Close() {
 		s.camera.log.Info("WebRTC did not end well", "error", err)
 	}
 	s.wg.Wait()
+}
+
+// WatchOptions say what a session carries and who gets it. Video and Audio are called in
+// order, each from one goroutine of the session. They must not block for long, and must
+// not call Close.
+type WatchOptions struct {
+	Video      func(Frame) // nil: no picture
+	Audio      func(Frame) // nil: no sound
+	Talk       bool        // Session.Talk will be called; the session carries the camera's sound, too
+	ICEServers []ICEServer
+	RelayOnly  bool // use TURN only
+	MaxBitrate int  // bits per second asked of the camera's encoder; 0: no limit
+}
+
+// Frame is one access unit of H.264 in Annex B form, or one Opus packet.
+type Frame = receive.Frame
+
+var endSentences = map[string]string{
+	proto.EndBye:      "The session was ended.",
+	proto.EndICE:      "The camera lost the way to this computer.",
+	proto.EndSilent:   "The camera heard nothing from this computer for half a minute and ended the session.",
+	proto.EndRevoked:  "The right to watch this camera has ended.",
+	proto.EndShutdown: "The camera is shutting down.",
+	proto.EndLight:    "The camera's live LED went out, so it shows nothing until it works again.",
+	proto.EndMedia:    "The camera could not send picture and sound any more.",
+	proto.EndPicture:  "The camera gives no picture with which this viewer can start. Look at its status for the reason.",
+}
+
+// endCodes are the codes with which a session can end because a right has ended.
+var endCodes = []proto.Code{proto.CodeScope, proto.CodeSchedule, proto.CodeExpired, proto.CodeRevoked, proto.CodeSuspended,
+	proto.CodePrivacy, proto.CodeClock, proto.CodeStorage}
+
+// EndSentence returns the sentence for the reason of a proto.End.
+func EndSentence(reason string) string {
+	if s, ok := endSentences[reason]; ok {
+		return s
+	}
+	if slices.Contains(endCodes, proto.Code(reason)) {
+		return proto.Code(reason).Sentence()
+	}
+	return "The camera ended the session: " + reason + "."
+}
+
+func explainEnd(reason string) error {
+	if reason == proto.EndBye {
+		return nil
+	}
+	cause, code := ErrLost, proto.Code(reason)
+	if reason == proto.EndRevoked {
+		code = proto.CodeRevoked
+	}
+	if slices.Contains(endCodes, code) { // a right ended, and not the way
+		cause = errors.Join(ErrLost, &Refused{Code: code})
+	}
+	return home.NewProblem(cause, "%s", EndSentence(reason))
 }

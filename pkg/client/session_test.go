@@ -35,7 +35,7 @@ type camera struct {
 func newCamera(t *testing.T) (*camera, *Camera) {
 	d, c := dialled(t)
 	cam := &camera{device: d, connected: make(chan struct{}), byes: make(chan string, 8)}
-	cam.pc = must(newPeer(WatchOptions{}, quiet))
+	cam.pc = must(newPeer(nil, false, quiet))
 	t.Cleanup(func() {
 		if err := cam.pc.Close(); err != nil {
 			t.Error(err)

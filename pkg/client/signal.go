@@ -2,30 +2,13 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// signalQueue bounds the signals of one session that wait to be read.
-const signalQueue = 64
-
-// Signal is what the camera says within a session without being asked. Signals
-// come in order; Missed counts those that were lost just before this one.
-type Signal struct {
-	Kind   proto.SignalKind
-	Body   json.RawMessage
-	Missed uint64
-}
-
-// session is a listener's place on the owner goroutine.
-type session struct {
-	out  chan Signal
-	last uint64 // index of the last signal handed over
-}
-
-// Signals hands over the signals of session sid. Ask for them before the request
-// that starts the session. The channel is closed by cancel or by Close.
+// Signals returns a channel of the signals of session sid, and a function that ends it.
+// It is called before the request that starts the session. The channel is closed by that
+// function or by Close.
 func (c *Camera) Signals(ctx context.Context, sid string) (<-chan Signal, func(), error) {
 	live := &session{out: make(chan Signal, signalQueue)}
 	err := c.do(ctx, func(s *state) { s.sessions[sid] = live })
@@ -43,8 +26,8 @@ func (c *Camera) Signals(ctx context.Context, sid string) (<-chan Signal, func()
 	return live.out, cancel, nil
 }
 
-// signal drops what is repeated or nobody's, and what a full queue has no room
-// for: the next one then tells of the gap.
+// signal delivers m to its session, and drops it if it is repeated, if nobody listens, or
+// if the queue is full: the next signal then counts it in Missed.
 func (s *state) signal(m proto.Signal) {
 	live, ok := s.sessions[m.Session]
 	if !ok || m.Index <= live.last {

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// silentAfter is how long nothing comes before a session counts as silent. Cameras
-	// send a picture a second at least.
+	// silentAfter is the time without a packet after which a session counts as silent.
+	// Cameras send at least one picture a second.
 	silentAfter = 1500 * time.Millisecond
 	silentLook  = 250 * time.Millisecond
-	// offlineLead is how long before the last packet arrives a broker may have said that
-	// the camera is gone: packets that were on their way come after that.
+	// offlineLead is how long before the last packet a broker may have said that the camera
+	// is offline: packets that were on their way arrive after that.
 	offlineLead = time.Second
 )
 
-// vigil calls lost once the camera has gone: the broker said so, and nothing comes any
-// more. The broker's word alone is no end, since a camera that loses its broker goes on
-// sending; nor is silence, since a camera that is busy comes back, and ICE finds out
-// about a path that is lost.
-func vigil(ctx context.Context, heard, offline func() time.Time, lost func()) {
+// monitor calls lost when the camera has gone: the broker says so, and no packets come any
+// more. The broker's word alone is not enough, since a camera that loses its broker goes
+// on sending. Silence alone is not enough either, since a busy camera comes back, and ICE
+// detects a lost path.
+func monitor(ctx context.Context, heard, offline func() time.Time, lost func()) {
 	look := time.NewTicker(silentLook)
 	defer look.Stop()
 	for {
@@ -40,7 +40,8 @@ func vigil(ctx context.Context, heard, offline func() time.Time, lost func()) {
 	}
 }
 
-// silence is how long nothing has come; 0 while something comes, and before anything did.
+// silence returns the time without a packet; 0 before the first one, and if it is too
+// short to count.
 func silence(last, now time.Time) time.Duration {
 	if d := now.Sub(last); !last.IsZero() && d >= silentAfter {
 		return d
@@ -48,7 +49,7 @@ func silence(last, now time.Time) time.Duration {
 	return 0
 }
 
-// heard is when the last packet of media came; zero before the first.
+// heard returns when the last packet of media came; zero before the first.
 func (s *Session) heard() time.Time {
 	v, a := s.video.LastPacket(), s.audio.LastPacket()
 	if a.After(v) {
@@ -57,29 +58,21 @@ func (s *Session) heard() time.Time {
 	return v
 }
 
-// watchSilence ends the session when the camera has gone. It needs no bye then.
-func (s *Session) watchSilence() {
-	vigil(s.ctx, s.heard, s.camera.wentOffline, func() {
+// endIfGone ends the session when the camera has gone. It needs no bye then.
+func (s *Session) endIfGone() {
+	monitor(s.ctx, s.heard, s.camera.wentOffline, func() {
 		s.ended.Store(true)
 		s.finish(home.NewProblem(errors.Join(ErrLost, ErrOffline), "The camera %s went offline: it lost its power or its network, or its software ended.", s.camera.record.Title()))
 	})
 }
 
-// wentOffline is when the broker said last that the camera is gone; zero: never.
-func (c *Camera) wentOffline() time.Time {
-	if at := c.offline.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
-}
-
-// passing are the refusals that may be another answer a little later.
+// passing are the refusals that may not be repeated a little later.
 var passing = map[proto.Code]bool{proto.CodeNoMedia: true, proto.CodeTooManySessions: true, proto.CodeBusy: true,
 	proto.CodeStorage: true, proto.CodeInternal: true, proto.CodeStale: true, proto.CodeNoSession: true}
 
-// Passing reports whether what ended or refused a session may be over by itself, so that
-// it makes sense to ask for another one: a camera or a path that is gone is, a right
-// that has ended is not.
+// Passing reports whether the reason why a session ended or was refused may pass by
+// itself, so that it makes sense to ask for another session. A camera or a path can come
+// back; a right that has ended does not.
 func Passing(err error) bool {
 	var refused *Refused
 	switch {

@@ -15,9 +15,9 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// TestVigilEndsOnlyWhatHasGone has a camera that sends a packet every 40 ms until some
+// TestMonitorEndsOnlyWhatHasGone has a camera that sends a packet every 40 ms until some
 // time, and a broker that says at another one that it is gone.
-func TestVigilEndsOnlyWhatHasGone(t *testing.T) {
+func TestMonitorEndsOnlyWhatHasGone(t *testing.T) {
 	const never = time.Hour
 	for name, c := range map[string]struct {
 		sends, offline, back time.Duration // until when it sends; when the broker says so; when it sends again
@@ -53,7 +53,7 @@ func TestVigilEndsOnlyWhatHasGone(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				var lost time.Duration
-				vigil(ctx, heard, offline, func() { lost = time.Since(began) })
+				monitor(ctx, heard, offline, func() { lost = time.Since(began) })
 				if (lost != 0) != c.lost {
 					t.Fatalf("lost after %v, want lost: %t", lost, c.lost)
 				}

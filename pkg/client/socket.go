@@ -17,20 +17,20 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// maxLine bounds one line of the local socket's protocol, in bytes. docs/protocol.md 10.2.
+// maxLine bounds a line on the local socket, in bytes. docs/protocol.md 10.2.
 const maxLine = 128 << 10
 
-// errLocal is a refusal by the daemon on the local socket.
+// errLocal is a refusal by camd on the local socket.
 var errLocal = errors.New("refused by camd")
 
-// OpenWindow asks the camd behind socket to let keys pair for a while. name is
-// what it will call the next member. docs/protocol.md 10.
+// OpenWindow asks camd at socket to open its pairing window. name is the name of the
+// member that pairs. docs/protocol.md 10.
 func OpenWindow(ctx context.Context, socket string, window time.Duration, name string) error {
 	_, err := Ask(ctx, socket, map[string]any{"cmd": "pair", "window_seconds": int(window.Seconds()), "name": name})
 	return err
 }
 
-// Ask sends one command to the camd behind socket and returns its answer.
+// Ask sends one command to camd at socket and returns its answer.
 func Ask(ctx context.Context, socket string, command any) (json.RawMessage, error) {
 	conn, answer, err := ask(ctx, socket, command)
 	if err != nil {
@@ -39,15 +39,15 @@ func Ask(ctx context.Context, socket string, command any) (json.RawMessage, erro
 	return answer, conn.Close()
 }
 
-// Joining is a pairing that has begun on a local socket.
+// Joining is a pairing on a local socket.
 type Joining struct {
 	pairing.Conn
 	io.Closer
 	Device proto.DeviceID // as the socket says; a typed label needs it
 }
 
-// Join begins a pairing with the camd behind socket, whose window must be open.
-// The caller closes what it gets.
+// Join starts a pairing with camd at socket, whose pairing window must be open. The caller
+// closes the result.
 func Join(ctx context.Context, socket string) (*Joining, error) {
 	conn, answer, err := ask(ctx, socket, map[string]any{"cmd": "join"})
 	if err != nil {
@@ -104,7 +104,7 @@ func exchange(conn io.ReadWriter, command any) (json.RawMessage, error) {
 	return line, nil
 }
 
-// readLine reads byte by byte, since what follows the line is not its own.
+// readLine reads byte by byte, since what follows the line belongs to others.
 func readLine(r io.Reader) ([]byte, error) {
 	var line bytes.Buffer
 	one := make([]byte, 1)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,9 +14,9 @@ import (
 
 var errMute = errors.New("this session was not begun for talking")
 
-// Talk is the right to speak through the camera, which has announced it in the room.
-// It ends with Close, with its session, and when the camera ends it; Close is to be
-// called in every case.
+// Talk is the permission to speak through the camera, which has announced it in the room.
+// It ends with Close, with its session, and when the camera ends it. The caller must call
+// Close in every case.
 type Talk struct {
 	id     string
 	camera *Camera
@@ -33,9 +34,9 @@ type Talk struct {
 	err    error
 }
 
-// AskToTalk asks the camera to let the voice be heard that comes through the live
-// session of this name, which some program of this client carries. It returns when
-// the room has heard who speaks. ctx is for the asking only. Errors: those of Call.
+// AskToTalk asks the camera to play the sound that comes through the live session of this
+// name, which any program of this client may have started. It returns when the room has
+// heard who speaks. ctx applies to the request only. Errors: those of Call.
 func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 	t := &Talk{id: randomID(), camera: c, done: make(chan struct{})}
 	signals, cancel, err := c.Signals(ctx, t.id)
@@ -43,11 +44,23 @@ func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 		return nil, err
 	}
 	t.cancelSignals = cancel
-	t.wg.Go(func() { t.follow(signals) })
+	t.wg.Go(func() {
+		for m := range signals {
+			var end proto.End
+			if m.Kind != proto.SignalEnd || json.Unmarshal(m.Body, &end) != nil {
+				continue
+			}
+			err := home.NewProblem(ErrLost, "%s", TalkEndSentence(end.Reason))
+			if end.Reason == proto.EndBye {
+				err = nil
+			}
+			t.finish(true, end.Reason, err)
+		}
+	})
 	if _, err := c.Call(ctx, proto.OpTalk, t.id, proto.TalkRequest{Live: live}); err != nil {
 		var refused *Refused
 		t.finish(errors.As(err, &refused) || errors.Is(err, ErrOffline), "", nil)
-		t.Close() //nolint:contextcheck // what was asked for and not answered may have begun
+		t.Close() //nolint:contextcheck // a talk that was requested may have started, even without an answer
 		if refused != nil && refused.Code == proto.CodeTalking {
 			err = c.whoSpeaks(ctx, err)
 		}
@@ -56,7 +69,7 @@ func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 	return t, nil
 }
 
-// whoSpeaks says who speaks through the camera, if that can be learned.
+// whoSpeaks returns an error that says who speaks through the camera, if that is known.
 func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
 	var status proto.StatusAnswer
 	a, err := c.Call(ctx, proto.OpStatus, "", nil)
@@ -71,9 +84,9 @@ func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
 	return refused
 }
 
-// Talk asks to speak through the camera. What Write is given from then on is heard in
-// the room. The session must have been begun with WatchOptions.Talk. Errors: those of
-// Call, such as *Refused with someone_speaks or quiet_hours.
+// Talk asks to speak through the camera. After that, the camera plays what Write sends.
+// The session must have been started with WatchOptions.Talk. Errors: those of Call, such
+// as *Refused with someone_speaks or quiet_hours.
 func (s *Session) Talk(ctx context.Context) (*Talk, error) {
 	if s.voice == nil {
 		return nil, home.NewProblem(errMute, "This session carries no voice to the camera. Start another one for talking.")
@@ -87,15 +100,15 @@ func (s *Session) Talk(ctx context.Context) (*Talk, error) {
 	t.wg.Go(func() {
 		select {
 		case <-s.done:
-			t.sessionEnded(s.Err())
+			t.finish(true, "", cmp.Or(s.Err(), ErrClosed))
 		case <-t.done:
 		}
 	})
 	return t, nil
 }
 
-// Write sends one Opus packet of so many samples at 48 kHz. The caller keeps the
-// pace: what comes faster than it sounds is dropped by the camera.
+// Write sends one Opus packet of so many samples at 48 kHz. The caller keeps the pace: the
+// camera drops what comes faster than it can be played.
 func (t *Talk) Write(opus []byte, samples int) error {
 	select {
 	case <-t.done:
@@ -111,42 +124,25 @@ func (t *Talk) Write(opus []byte, samples int) error {
 	return t.voice.write(opus, samples)
 }
 
-// Done is closed when the talk has ended, by whomever.
+// Done returns a channel that is closed when the talk has ended.
 func (t *Talk) Done() <-chan struct{} { return t.done }
 
-// Reason is why the camera ended the talk, a proto.End's; empty while it lives, and
-// when Close or the session's end ended it.
+// Reason returns why the camera ended the talk, as in proto.End; empty while it is active,
+// and if Close or the end of the session ended it.
 func (t *Talk) Reason() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.reason
 }
 
-// Err says why the talk ended; nil while it lives and when Close ended it.
+// Err returns why the talk ended; nil while it is active, and if Close ended it.
 func (t *Talk) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.err
 }
 
-// follow waits for the camera's word that the talk is over.
-func (t *Talk) follow(signals <-chan Signal) {
-	for m := range signals {
-		var end proto.End
-		if m.Kind == proto.SignalEnd && json.Unmarshal(m.Body, &end) == nil {
-			t.finish(true, end.Reason, explainTalkEnd(end.Reason))
-		}
-	}
-}
-
-func (t *Talk) sessionEnded(err error) {
-	if err == nil {
-		err = ErrClosed
-	}
-	t.finish(true, "", err)
-}
-
-// finish ends the talk once; the first reason stays.
+// finish ends the talk. Only the first reason is kept.
 func (t *Talk) finish(ended bool, reason string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -158,8 +154,8 @@ func (t *Talk) finish(ended bool, reason string, err error) {
 	close(t.done)
 }
 
-// Close says bye to the talk, unless it has ended with its session or by the camera.
-// The session goes on.
+// Close ends the talk, and tells the camera unless the talk has ended already. The session
+// goes on.
 func (t *Talk) Close() {
 	t.finish(false, "", nil)
 	t.mu.Lock()
@@ -189,10 +185,10 @@ var talkEnds = map[string]string{
 	proto.EndShutdown: "The camera is shutting down.",
 }
 
-// talkEndCodes are the codes that a talk can end with besides a session's.
+// talkEndCodes are codes with which a talk can end, besides those of a session.
 var talkEndCodes = []proto.Code{proto.CodeQuiet, proto.CodeBlocked, proto.CodeNoSpeaker, proto.CodeNoChime, proto.CodeNoSession}
 
-// TalkEndSentence is what a person reads of the reason for which a talk ended.
+// TalkEndSentence returns the sentence for the reason for which a talk ended.
 func TalkEndSentence(reason string) string {
 	if s, ok := talkEnds[reason]; ok {
 		return s
@@ -201,11 +197,4 @@ func TalkEndSentence(reason string) string {
 		return proto.Code(reason).Sentence()
 	}
 	return "The camera ended the talk: " + reason + "."
-}
-
-func explainTalkEnd(reason string) error {
-	if reason == proto.EndBye {
-		return nil
-	}
-	return home.NewProblem(ErrLost, "%s", TalkEndSentence(reason))
 }

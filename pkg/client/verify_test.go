@@ -374,7 +374,7 @@ func TestWideningIsBoundToWhatWasSeen(t *testing.T) {
 	if r := d.requests[len(d.requests)-1]; !strings.Contains(r.Checkpoint, "\n2\n") {
 		t.Errorf("the first grant carried %q", r.Checkpoint)
 	}
-	if err := c.Hold(); err != nil {
+	if err := c.PinCheckpoint(); err != nil {
 		t.Fatal(err)
 	}
 	must(d.log.Append(accesslog.Entry{Kind: accesslog.KindRevoke}))

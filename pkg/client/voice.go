@@ -11,8 +11,8 @@ import (
 	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
-// voice is the way of sound to the camera (RFC 7587): silent until a talk writes, and
-// one stream for all talks of a session.
+// voice sends sound to the camera (RFC 7587): one RTP stream for all talks of a session,
+// which is silent between them.
 type voice struct {
 	track *webrtc.TrackLocalStaticRTP
 
@@ -20,7 +20,7 @@ type voice struct {
 	packet rtp.Packet // the next one, without its payload
 }
 
-// newVoice begins at a random sequence number in the lower half (RFC 3711 section
+// newVoice returns a stream that begins at a random sequence number in the lower half (RFC 3711 section
 // 3.3.1) and a random timestamp.
 func newVoice() (*voice, error) {
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: rtc.AudioClock, Channels: 2}, "voice", randomID())

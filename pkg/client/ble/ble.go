@@ -13,38 +13,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/frame"
 )
-
-// The UUIDs of docs/protocol.md 14.1.
-const (
-	uuidService = "995c0000-ab38-4df1-b73f-0bafa5ab99b9"
-	uuidInfo    = "995c0001-ab38-4df1-b73f-0bafa5ab99b9"
-	uuidRX      = "995c0002-ab38-4df1-b73f-0bafa5ab99b9"
-	uuidTX      = "995c0003-ab38-4df1-b73f-0bafa5ab99b9"
-	uuidStatus  = "995c0004-ab38-4df1-b73f-0bafa5ab99b9"
-
-	version = 1
-)
-
-// How long is waited.
-const (
-	connectTime = 30 * time.Second // for a link and what is on it
-	callTime    = 30 * time.Second // for a characteristic: ATT's own limit
-	pollPause   = 200 * time.Millisecond
-)
-
-const tries = 3 // to connect to a camera
 
 // Tests have less.
 var (
@@ -260,26 +236,4 @@ func (c *Conn) Close() error {
 		c.link.bluez.close()
 	}
 	return nil
-}
-
-// sortedKeys makes what a map gives the same each time.
-func sortedKeys[V any](m map[dbus.ObjectPath]V) []dbus.ObjectPath {
-	return slices.Sorted(maps.Keys(m))
-}
-
-// said makes what BlueZ says fit to be read.
-func said(err error) error {
-	var e dbus.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch {
-	case strings.HasSuffix(e.Name, ".ServiceUnknown"), strings.HasSuffix(e.Name, ".NameHasNoOwner"), strings.HasPrefix(e.Name, "org.freedesktop.DBus.Error.Spawn"), strings.HasPrefix(e.Name, "org.freedesktop.systemd1."):
-		return errors.New("BlueZ does not run: start the unit bluetooth.service, or apt-get install bluez")
-	case strings.HasSuffix(e.Name, ".AccessDenied"):
-		return errors.New("this user may not call BlueZ: become root or a member of the group bluetooth")
-	case strings.HasSuffix(e.Name, ".NotReady"):
-		return errors.New("the Bluetooth adapter is off: bluetoothctl power on")
-	}
-	return fmt.Errorf("BlueZ says: %s (%s)", foreign.Line(e.Error()), foreign.Line(e.Name))
 }

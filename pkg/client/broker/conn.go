@@ -202,14 +202,3 @@ func address(b home.Broker) string {
 	}
 	return net.JoinHostPort(u.Hostname(), "8883")
 }
-
-func serverName(b home.Broker) string {
-	if b.ServerName != "" {
-		return b.ServerName
-	}
-	u, err := url.Parse(b.URL)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}

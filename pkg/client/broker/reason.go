@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -128,4 +129,15 @@ func networkReason(_ home.Broker, err error) string {
 		return "closed the connection. It may not offer TLS 1.3 at that port"
 	}
 	return ""
+}
+
+func serverName(b home.Broker) string {
+	if b.ServerName != "" {
+		return b.ServerName
+	}
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What a caller may want to match.
+// Errors that a caller may want to distinguish.
 var (
 	ErrNoCamera = errors.New("no such camera")
 	ErrNewer    = errors.New("written by a newer version")

@@ -13,11 +13,11 @@ import (
 	"github.com/camd-project/camd/pkg/auth/envelope"
 )
 
-// maxFile bounds what is read of a file that may be anything, in bytes.
+// maxFile bounds the size of a file, in bytes.
 const maxFile = 256 << 10
 
-// replaceFile writes a file that others can't read, so that a reader, and a power
-// cut, find the old or the new one.
+// replaceFile writes a file with mode 0600. A reader, or the next start after a power cut,
+// finds either the old file or the new one.
 func replaceFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
@@ -30,8 +30,8 @@ func replaceFile(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// createFile is replaceFile for a file that must not be there yet; if it is, the
-// error is fs.ErrExist and it stays as it was.
+// createFile is like replaceFile, but if there is a file already, it leaves it as it is and
+// returns fs.ErrExist.
 func createFile(path string, data []byte) error {
 	tmp, err := writeTemp(path, data)
 	if err != nil {
@@ -130,8 +130,8 @@ func parseVersioned(path string, data []byte, want int, into any) error {
 	return nil
 }
 
-// broken says that a file of ours can't be used. It is never repaired or removed
-// here: it may be all that is left of a key.
+// broken returns an error that says that a file can't be used. Such a file is neither
+// repaired nor removed: it may be all that is left of a key.
 func broken(path string, cause error) error {
 	return NewProblem(cause, "%s is damaged and was left as it is. Restore it from a backup, or move it away and pair again.", path)
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// keysVersion is the format of the keys' file.
+// keysVersion is the version of the keys' file.
 const keysVersion = 1
 
-// Keys are a client's own: P-256 to sign with, P-256 to be sealed for.
+// Keys are the two P-256 keys of a client: one to sign, one to open what is sealed for it.
 // docs/protocol.md 2.2.
 type Keys struct {
 	sign *ecdsa.PrivateKey
@@ -29,13 +29,13 @@ type Keys struct {
 	id   proto.ClientID
 }
 
-// ID is the client's name.
+// ID returns the client's ID, which is made from the signing key.
 func (k *Keys) ID() proto.ClientID { return k.id }
 
-// Signer is the signing key.
+// Signer returns the signing key.
 func (k *Keys) Signer() crypto.Signer { return k.sign }
 
-// Opener is the key that others seal for.
+// Opener returns the key for which others seal.
 func (k *Keys) Opener() *ecdh.PrivateKey { return k.open }
 
 // LogValue keeps the keys out of logs.
@@ -43,7 +43,7 @@ func (k *Keys) LogValue() slog.Value { return slog.StringValue(string(k.id)) }
 
 func (k *Keys) String() string { return string(k.id) }
 
-// NewKeys makes keys that are in memory only.
+// NewKeys returns new keys, which are in memory only.
 func NewKeys() (*Keys, error) {
 	sign, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -110,8 +110,8 @@ func parseKey(der []byte) (*ecdsa.PrivateKey, error) {
 	return nil, errors.New("not a P-256 key")
 }
 
-// loadKeys reads the keys, or makes them on first use. Of two processes that do
-// so at once, both get the keys of the one that was first.
+// loadKeys reads the keys, or makes them on first use. Two processes that do so at the
+// same time get the same keys.
 func loadKeys(path string) (*Keys, error) {
 	k, err := readKeys(path)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -10,23 +10,23 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// A key that is passed on as text or QR code begins so. docs/protocol.md 2.9.
+// The beginning of a key as text or QR code. docs/protocol.md 2.9.
 const (
 	keyMark    = "CAMD-KEY:"
 	keyVersion = "1?"
 )
 
-// Card makes the key card that shows k. docs/protocol.md 2.3.
+// Card returns the key card of k. docs/protocol.md 2.3.
 func (k *Keys) Card() ([]byte, error) {
 	return envelope.NewKeyCard(k.sign, k.open.PublicKey())
 }
 
-// FormatKey writes a key card in the form in which keys are passed on.
+// FormatKey returns a key card as text.
 func FormatKey(card []byte) string { return keyMark + keyVersion + string(card) }
 
-// ParseKey reads what FormatKey wrote, whatever line breaks and blanks have come
-// into it on the way, and proves that its maker holds the key. Whose key it is, only
-// comparing its words tells. An error is a Problem.
+// ParseKey parses the text of FormatKey, with any line breaks and blanks in it, and
+// verifies that its maker has the private key. Only a comparison of the words shows whose
+// key it is. An error is a Problem.
 func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
 	if len(text) > proto.MaxMessage {
 		return envelope.PublicKey{}, nil, NewProblem(envelope.ErrOversized, "This is too long for a key. "+keyHelp)
@@ -49,7 +49,7 @@ func ParseKey(text string) (key envelope.PublicKey, card []byte, err error) {
 
 const keyHelp = "A key begins with " + keyMark + keyVersion + "; use what camctl id prints for the person who is to get access."
 
-// whatInstead names what people may take for a key.
+// whatInstead names what people may mistake for a key.
 func whatInstead(fields []string) string {
 	isWord := func(s string) bool { return slices.Contains(wordlists.English, strings.ToLower(s)) }
 	switch {

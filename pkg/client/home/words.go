@@ -14,9 +14,9 @@ const (
 	wordBits  = 11 // of the list of 2048
 )
 
-// Words are the name of a key for people to compare aloud: the first 66 of its 256
-// bits as six words of the English list of BIP 39. They are empty for what is no
-// name. docs/protocol.md 2.9.
+// Words returns the words of a key, which people compare by reading them aloud: the first
+// 66 of its 256 bits, as six words of the English list of BIP 39. They are empty if id is
+// not valid. docs/protocol.md 2.9.
 func Words(id proto.ClientID) string {
 	thumbprint, err := base64.RawURLEncoding.DecodeString(string(id))
 	if err != nil || !id.Valid() {

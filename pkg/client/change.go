@@ -9,23 +9,21 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
-	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/auth/naming"
-	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 const (
-	maxMeanwhile = 1000 // entries that are read for one change
-	maxAgain     = 3    // times that one change is asked for again
+	maxNews  = 1000 // entries that are read for one change
+	maxAgain = 3    // times that one change is requested again
 )
 
-// Change carries out ask, which asks for one change that gives rights to someone. If
-// the camera refuses it because the household was changed since this client looked,
-// the client looks itself: where nothing that happened touches what was asked for, it
-// asks again and returns what happened, in sentences. Otherwise the error says what
-// happened, and still is the refusal. docs/protocol.md 4.6.
+// Change calls ask, which requests one change. If the change gives rights to someone, and
+// the camera refuses it because the household was changed since this client looked, the
+// client reads what happened. If none of that touches the request, it calls ask again and
+// returns what happened, in sentences. Otherwise the error says what happened, and still
+// is the refusal. docs/protocol.md 4.6.
 func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() error) (meanwhile []string, err error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -35,14 +33,14 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 	if !widens(r) {
 		return nil, ask()
 	}
-	if c.held.Load() == nil {
-		if err := c.Hold(); err != nil {
+	if c.pinned.Load() == nil {
+		if err := c.PinCheckpoint(); err != nil {
 			return nil, err
 		}
-		defer c.held.Store(nil)
+		defer c.pinned.Store(nil)
 	}
 	for again := 0; ; again++ {
-		seen := c.held.Load()
+		seen := c.pinned.Load()
 		err := ask()
 		var refused *Refused
 		if !errors.As(err, &refused) || refused.Code != proto.CodeStateChanged || seen == nil || again == maxAgain || c.Alarm() != nil {
@@ -61,21 +59,24 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 
 var errNotSeen = errors.New("what happened meanwhile can't be read")
 
-// since reads what changed the household after a checkpoint, reports whether that
-// touches r, and holds the state up to which it has read.
+// since returns sentences about what changed the household after a checkpoint, and
+// whether that touches r. It pins the checkpoint up to which it has read.
 func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.Request) (news []string, touched bool, err error) {
 	all, err := c.Audits(ctx)
 	if err != nil || !all { // others' entries are not shown to this client
 		return nil, false, errors.Join(errNotSeen, err)
 	}
-	loc := c.location(ctx)
+	loc, err := c.Location(ctx)
+	if err != nil {
+		loc = time.UTC
+	}
 	n := 0
 	end, err := c.ReadLog(ctx, seen.Size, Reader{Each: func(l proto.LogRecord) error {
 		e, err := accesslog.Parse([]byte(l.Text))
-		if n++; err != nil || n > maxMeanwhile { // dropped, of a later version, or too much to go through
+		if n++; err != nil || n > maxNews { // dropped, of a later version, or too many
 			return errNotSeen
 		}
-		if changes(e.Kind) {
+		if slices.Contains(changeKinds, e.Kind) {
 			news = append(news, accesslog.Sentence(e, loc))
 			touched = touched || touches(e, r, c.keys.ID())
 		}
@@ -84,35 +85,18 @@ func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.R
 	if err != nil {
 		return nil, false, err
 	}
-	c.held.Store(&end)
+	c.pinned.Store(&end)
 	return news, touched, nil
 }
 
-// location is the household's time zone, or what is nearest to it.
-func (c *Camera) location(ctx context.Context) *time.Location {
-	s, err := c.Settings(ctx)
-	if err == nil {
-		if loc, err := schedule.Zone(s.TimeZone); err == nil {
-			return loc
-		}
-	}
-	return time.UTC
-}
+// changeKinds are the entries that a person who changes the household should know of.
+var changeKinds = []accesslog.Kind{accesslog.KindPair, accesslog.KindGrant, accesslog.KindRevoke, accesslog.KindSettings,
+	accesslog.KindPrivacy, accesslog.KindAlarm, accesslog.KindRollback}
 
-// changes reports whether an entry is of a kind that a person who changes the household
-// should know of.
-func changes(k accesslog.Kind) bool {
-	switch k {
-	case accesslog.KindPair, accesslog.KindGrant, accesslog.KindRevoke, accesslog.KindSettings, accesslog.KindPrivacy,
-		accesslog.KindAlarm, accesslog.KindRollback:
-		return true
-	}
-	return false
-}
-
-// touches reports whether the change e bears on the request r, so that its person might
-// not want it any more: who asks, or whom it is about, was let in or removed; a name, a
-// setting or an hour in it means another thing now; there are other guests to keep.
+// touches reports whether the change e concerns the request r, so that its person might
+// not want it any more: the one who asks, or the one whom it is about, was added or
+// removed; a name, a setting or an hour in it means something else now; there are other
+// guests to keep.
 func touches(e accesslog.Entry, r proto.Request, self proto.ClientID) bool {
 	if e.Subject == self || e.Kind == accesslog.KindPair || e.Kind == accesslog.KindAlarm || e.Kind == accesslog.KindRollback {
 		return true
@@ -142,19 +126,7 @@ func touches(e accesslog.Entry, r proto.Request, self proto.ClientID) bool {
 	return true
 }
 
-// grantee reads a grant, and whom it lets in.
-func grantee(body json.RawMessage, into *proto.Grant) (proto.ClientID, error) {
-	if err := json.Unmarshal(body, into); err != nil {
-		return "", err
-	}
-	to, err := envelope.VerifyKeyCard([]byte(into.Card))
-	if err != nil {
-		return "", err
-	}
-	return to.ClientID(), nil
-}
-
-// sets reports whether an entry is about that setting.
+// sets reports whether an entry changes the setting name.
 func sets(e accesslog.Entry, name string) bool {
 	return slices.ContainsFunc(e.Set, func(set string) bool { return strings.HasPrefix(set, name+"=") })
 }

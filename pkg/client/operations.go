@@ -18,8 +18,8 @@ var (
 	errNotTried = errors.New("the Wi-Fi network was not tried")
 )
 
-// request makes a call and reads the body of its answer.
-func request[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, error) {
+// call sends a request and reads the body of its answer.
+func call[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, error) {
 	var into T
 	a, err := c.Call(ctx, op, "", body)
 	if err != nil {
@@ -31,57 +31,52 @@ func request[T any](ctx context.Context, c *Camera, op proto.Op, body any) (T, e
 	return into, nil
 }
 
-// Members lists who may do what.
+// Members returns the members of the household and what they may do.
 func (c *Camera) Members(ctx context.Context) ([]proto.Member, error) {
 	var all []proto.Member
 	for from, page := 0, 0; page < maxPages; page++ {
-		a, err := request[proto.MembersAnswer](ctx, c, proto.OpMembers, proto.MembersRequest{From: from})
+		a, err := call[proto.MembersAnswer](ctx, c, proto.OpMembers, proto.MembersRequest{From: from})
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, a.Members...)
 		if a.Next <= from {
-			return all, c.remember(ctx, all)
+			return all, c.do(ctx, func(s *state) {
+				clear(s.names)
+				for _, m := range all {
+					s.names[m.Client] = m.Name
+				}
+			})
 		}
 		from = a.Next
 	}
 	return nil, home.NewProblem(errAnswer, "The camera's list of members never ends.")
 }
 
-// remember keeps the names for sentences about revocations.
-func (c *Camera) remember(ctx context.Context, l []proto.Member) error {
-	return c.do(ctx, func(s *state) {
-		clear(s.names)
-		for _, m := range l {
-			s.names[m.Client] = m.Name
-		}
-	})
-}
-
-// Grant lets a key in, or changes what its holder may do.
+// Grant adds a member, or changes what a member may do.
 func (c *Camera) Grant(ctx context.Context, g proto.Grant) (proto.GrantAnswer, error) {
-	return request[proto.GrantAnswer](ctx, c, proto.OpGrant, g)
+	return call[proto.GrantAnswer](ctx, c, proto.OpGrant, g)
 }
 
-// Revoke removes a member. When it returns without an error, that is durable and
-// the member's last packet has left. Without an answer it is kept and repeated.
+// Revoke removes a member. When it returns nil, the removal is durable and the member's
+// last packet has left. A removal without an answer is kept, and sent again.
 func (c *Camera) Revoke(ctx context.Context, r proto.Revoke) (proto.RevokeAnswer, error) {
-	return request[proto.RevokeAnswer](ctx, c, proto.OpRevoke, r)
+	return call[proto.RevokeAnswer](ctx, c, proto.OpRevoke, r)
 }
 
-// Settings are what the household chose, and else the configuration's.
+// Settings returns the settings of the household.
 func (c *Camera) Settings(ctx context.Context) (proto.Settings, error) {
-	return request[proto.Settings](ctx, c, proto.OpSettings, nil)
+	return call[proto.Settings](ctx, c, proto.OpSettings, nil)
 }
 
-// SetSettings chooses.
+// SetSettings changes settings, and returns all of them.
 func (c *Camera) SetSettings(ctx context.Context, change proto.SettingsChange) (proto.Settings, error) {
-	return request[proto.Settings](ctx, c, proto.OpSetSettings, change)
+	return call[proto.Settings](ctx, c, proto.OpSetSettings, change)
 }
 
-// Privacy closes the camera's eye and ear, or opens them. A refusal says who may.
+// Privacy switches privacy mode on or off. A refusal says who may.
 func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
-	p, err := request[proto.Privacy](ctx, c, proto.OpPrivacy, proto.Privacy{On: on})
+	p, err := call[proto.Privacy](ctx, c, proto.OpPrivacy, proto.Privacy{On: on})
 	var refused *Refused
 	if on || !errors.As(err, &refused) {
 		return p, err
@@ -95,26 +90,26 @@ func (c *Camera) Privacy(ctx context.Context, on bool) (proto.Privacy, error) {
 	return p, err
 }
 
-// Update asks how the camera's own update stands, and decides about it.
+// Update asks for the state of the camera's own update, or decides about it.
 func (c *Camera) Update(ctx context.Context, q proto.UpdateRequest) (proto.UpdateStatus, error) {
-	return request[proto.UpdateStatus](ctx, c, proto.OpUpdate, q)
+	return call[proto.UpdateStatus](ctx, c, proto.OpUpdate, q)
 }
 
-// WiFi asks in which Wi-Fi network the camera is and which ones it hears, or has it try
-// another one. If it does nothing of it, the error is why. What becomes of a try the camera
-// tells when it is back.
+// WiFi asks which Wi-Fi network the camera uses and which ones it receives, or has it try
+// another one. If the camera does not try it, the error says why. The result of a try is
+// in the status that the camera gives afterwards.
 func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatus, error) {
-	now, err := request[proto.WiFiStatus](ctx, c, proto.OpWiFi, q)
+	now, err := call[proto.WiFiStatus](ctx, c, proto.OpWiFi, q)
 	if err == nil && now.Problem != nil {
 		return now, home.NewProblem(errNotTried, "%s", now.Problem.Reason)
 	}
 	return now, err
 }
 
-// Certificate asks how long the camera's certificate for its broker lasts, has it make a
-// request for another one, or gives it one. If it does not take that, the error is why.
+// Certificate asks how long the camera's certificate for its broker is valid, has it make
+// a request for a new one, or gives it one. If it refuses that one, the error says why.
 func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (proto.CertificateStatus, error) {
-	now, err := request[proto.CertificateStatus](ctx, c, proto.OpCertificate, q)
+	now, err := call[proto.CertificateStatus](ctx, c, proto.OpCertificate, q)
 	if err == nil && q.Do == proto.CertificateDoSet && now.Problem != "" {
 		return now, home.NewProblem(errNotTaken, "The camera did not accept the certificate, and keeps the one that it has: %s", now.Problem)
 	}
