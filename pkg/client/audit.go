@@ -94,7 +94,7 @@ type LogReport struct {
 func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 	complete, err := c.record.Role == proto.RoleOwner, error(nil) // whatever the camera says now
 	if !complete {
-		if complete, err = c.Audits(ctx); err != nil {
+		if complete, err = c.HasScope(ctx, proto.ScopeAudit); err != nil {
 			return LogReport{}, err
 		}
 	}
@@ -126,12 +126,6 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 		return report, err
 	}
 	return report, home.NewProblem(err, "The entries that the camera sent are not those that it signed.")
-}
-
-// Audits reports whether the camera lets this client read the whole log.
-func (c *Camera) Audits(ctx context.Context) (bool, error) {
-	m, err := c.own(ctx)
-	return slices.Contains(m.Scopes, proto.ScopeAudit), err
 }
 
 // own returns this client's entry in the camera's list of members; without a name if

@@ -62,7 +62,7 @@ var errNotSeen = errors.New("what happened meanwhile can't be read")
 // since returns sentences about what changed the household after a checkpoint, and
 // whether that touches r. It pins the checkpoint up to which it has read.
 func (c *Camera) since(ctx context.Context, seen accesslog.Checkpoint, r proto.Request) (news []string, touched bool, err error) {
-	all, err := c.Audits(ctx)
+	all, err := c.HasScope(ctx, proto.ScopeAudit)
 	if err != nil || !all { // others' entries are not shown to this client
 		return nil, false, errors.Join(errNotSeen, err)
 	}

@@ -64,7 +64,7 @@ func (f *Follower) CatchUp(ctx context.Context) (err error) {
 	if f.loc, err = f.Camera.Location(ctx); err != nil {
 		return err
 	}
-	if f.audits, err = f.Camera.Audits(ctx); err != nil {
+	if f.audits, err = f.Camera.HasScope(ctx, proto.ScopeAudit); err != nil {
 		return err
 	}
 	seen, known, err := f.Camera.LastNotice(ctx)
