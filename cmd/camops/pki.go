@@ -14,7 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// pkiCmd makes what a broker tells its clients by. docs/operations.md.
+// pkiCmd makes the certificates by which a broker knows its clients. docs/operations.md.
 type pkiCmd struct {
 	Init   *pkiInitCmd   `arg:"subcommand:init" help:"make an authority, and the folder with all that mosquitto needs"`
 	Broker *pkiBrokerCmd `arg:"subcommand:broker" help:"make the broker's certificate for its host names"`
