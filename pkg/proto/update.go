@@ -70,7 +70,7 @@ type UpdateStatus struct {
 	Reason    string      `json:"reason,omitempty"`    // a sentence for people, empty when all is well
 }
 
-// UpdateStepKind tells the steps apart of which the household is told. docs/protocol.md 12.3.
+// UpdateStepKind is the kind of an UpdateStep. docs/protocol.md 12.3.
 type UpdateStepKind string
 
 // The steps.
@@ -91,10 +91,10 @@ const (
 // MaxUpdateReason bounds UpdateStep.Reason, in bytes.
 const MaxUpdateReason = 200
 
-// UpdateStep is one step of an update, as the household is told of it.
+// UpdateStep is one step of an update, of which all members are notified.
 type UpdateStep struct {
 	Kind    UpdateStepKind
-	Version string // of the release; empty if there is none that could be believed
-	Reason  string // why, in words that stand behind a colon; empty where Kind says all
+	Version string // of the release; empty if there is none that can be trusted
+	Reason  string // why, as text after a colon; empty if Kind is enough
 	Until   int64  // StepPostponed: Unix seconds; 0: not any more
 }

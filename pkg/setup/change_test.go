@@ -95,7 +95,7 @@ func TestChangeOfWiFi(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := online(t)
 		w.takes, w.security = 20*time.Second, proto.SecurityTransition
-		w.anew = func(context.Context) error { time.Sleep(20 * time.Second); return nil }
+		w.reconnect = func(context.Context) error { time.Sleep(20 * time.Second); return nil }
 		if err := s.Change(*wifi("new"), w); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestChangeOfWiFi(t *testing.T) {
 		pass(leaveTime + 39*time.Second)
 		w.is(s, wifi("old"))
 		pass(2 * time.Second)
-		w.expect("in the end", "join new", "anew in new", "keep new")
+		w.expect("in the end", "join new", "reconnect in new", "keep new")
 		want := wifi("new")
 		want.Security = proto.SecurityTransition
 		w.is(s, want)
@@ -132,8 +132,8 @@ func TestChangeOfWiFi(t *testing.T) {
 
 // Whatever goes wrong, within a minute the device is in the network of before, and says why.
 func TestAChangeThatDoesNotWork(t *testing.T) {
-	left := []string{"join new", "keep old", "not taken 7", "anew in old"}
-	tried := []string{"join new", "anew in new", "keep old", "not taken 7", "anew in old"}
+	left := []string{"join new", "keep old", "not taken 7", "reconnect in old"}
+	tried := []string{"join new", "reconnect in new", "keep old", "not taken 7", "reconnect in old"}
 	for name, c := range map[string]struct {
 		change func(*world)
 		code   proto.Code
@@ -142,9 +142,9 @@ func TestAChangeThatDoesNotWork(t *testing.T) {
 	}{
 		"password":                 {func(w *world) { w.join = &proto.SetupProblem{Code: proto.CodeWiFiPassword} }, proto.CodeWiFiPassword, 0, left},
 		"no address in time":       {func(w *world) { w.takes = time.Hour }, proto.CodeWiFiNoAddress, changeTime, left},
-		"no broker in time":        {func(w *world) { w.takes, w.anew = 50*time.Second, w.back }, proto.CodeBrokerUnreachable, changeTime, tried},
+		"no broker in time":        {func(w *world) { w.takes, w.reconnect = 50*time.Second, w.back }, proto.CodeBrokerUnreachable, changeTime, tried},
 		"a fault of the radio":     {func(w *world) { w.join = errors.New("D-Bus") }, proto.CodeInternal, 0, left},
-		"not through this network": {func(w *world) { w.anew = func(context.Context) error { w.moves(""); return nil } }, proto.CodeWiFiRefused, 0, []string{"join new", "anew in new", "keep old", "not taken 7", "anew in old"}},
+		"not through this network": {func(w *world) { w.reconnect = func(context.Context) error { w.moves(""); return nil } }, proto.CodeWiFiRefused, 0, []string{"join new", "reconnect in new", "keep old", "not taken 7", "reconnect in old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestAChangeThatDoesNotWork(t *testing.T) {
 					t.Errorf("the status says %q", got)
 				}
 				// The next one works, and the status is as it was.
-				w.join, w.anew, w.takes = nil, nil, 0
+				w.join, w.reconnect, w.takes = nil, nil, 0
 				if err := s.Change(*wifi("third"), w); err != nil {
 					t.Fatal(err)
 				}
@@ -201,7 +201,7 @@ func TestPowerCutWhileTheWiFiIsChanged(t *testing.T) {
 					}
 					cuts = append(cuts, cut{name, state, want, untold})
 				}
-				w.anew = func(context.Context) error {
+				w.reconnect = func(context.Context) error {
 					in := w.where()
 					snapshot("in the network "+string(in), wifi("old"), in == "new")
 					if !works && in == "new" {
@@ -266,7 +266,7 @@ func TestCamdEndsDuringAChange(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- s.Run(ctx, func() {}) }()
 		synctest.Wait()
-		w.anew = never
+		w.reconnect = never
 		if err := s.Change(*wifi("old"), w); err != nil { // of the same name, with another password
 			t.Fatal(err)
 		}

@@ -37,18 +37,18 @@ type world struct {
 	members map[proto.ClientID]bool
 	calls   []string // of radio and broker, and what was kept of Wi-Fi
 	networks
-	key      crypto.Signer // that the claim makes
-	est      func(proto.EST, string) ([][]byte, error)
-	supplied string
-	judge    error
-	broker   func(Settings) error // nil: reached
-	again    int
-	life     context.Context // of camd
-	window   context.Context
-	close    context.CancelFunc          // of the window
-	anew     func(context.Context) error // nil: reached
-	board    *health.Board
-	entry    uint64 // that was made last
+	key       crypto.Signer // that the claim makes
+	est       func(proto.EST, string) ([][]byte, error)
+	supplied  string
+	judge     error
+	broker    func(Settings) error // nil: reached
+	again     int
+	life      context.Context // of camd
+	window    context.Context
+	close     context.CancelFunc          // of the window
+	reconnect func(context.Context) error // nil: reached
+	board     *health.Board
+	entry     uint64 // that was made last
 }
 
 // networks is a radio.
@@ -146,11 +146,11 @@ func (w *world) current(context.Context) (*proto.Network, error) {
 
 // Reconnect returns the link's.
 func (w *world) Reconnect(ctx context.Context) error {
-	w.did("anew in " + string(w.where()))
-	if w.anew == nil {
+	w.did("reconnect in " + string(w.where()))
+	if w.reconnect == nil {
 		return nil
 	}
-	return w.anew(ctx)
+	return w.reconnect(ctx)
 }
 
 // Begun returns the log's.

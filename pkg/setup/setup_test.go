@@ -37,10 +37,10 @@ func TestSettingUp(t *testing.T) {
 	}
 	want := Settings{WiFi: set.WiFi, Broker: set.Broker}
 	if !reflect.DeepEqual(s.Settings(), want) || w.again != 0 {
-		t.Errorf("in force: %+v, begun anew %d times", s.current, w.again)
+		t.Errorf("in force: %+v, restarted %d times", s.current, w.again)
 	}
 	if s.Settled(); w.again != 1 {
-		t.Errorf("begun anew %d times", w.again)
+		t.Errorf("restarted %d times", w.again)
 	}
 	// Later something else alone.
 	if err := s.Apply(t.Context(), anna, proto.SetupSettings{WiFi: wifi("attic")}, none, w.enroll); err != nil {

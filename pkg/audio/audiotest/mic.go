@@ -13,7 +13,7 @@ const (
 )
 
 // Mic is a microphone whose card runs on the test's clock (testing/synctest). It
-// gives a 1 kHz tone in periods of 10 ms and fails when it is told to.
+// gives a 1 kHz tone in periods of 10 ms and fails when a test says so.
 type Mic struct {
 	PPM      int             // how much faster than the clock its crystal is
 	Faults   map[int64]error // what the Read or Delay says that finds so many samples read, once

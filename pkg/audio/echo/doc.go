@@ -1,12 +1,11 @@
-// Package echo takes what the loudspeaker plays out of what the microphone hears,
-// with libspeexdsp: an adaptive filter of the room, suppression of the echo and the
-// noise that are left, and resampling between 48 kHz outside and 16 kHz inside.
+// Package echo removes the loudspeaker's sound from the microphone's, with libspeexdsp: an
+// adaptive filter of the room, suppression of the remaining echo and noise, and resampling
+// between 48 kHz outside and 16 kHz inside.
 //
-// A Canceller owns its libspeexdsp states and refuses anything but frames of 20 ms;
-// Close frees them. It can only work where microphone and loudspeaker run on one
-// clock, that is on one card, and where it is told the delay between them: Delay
-// finds it with a chime. A build without cgo has none: New says so, and the caller
-// ducks instead (package dynamics).
+// A Canceller owns its libspeexdsp states, which Close frees, and takes only frames of 20 ms. It
+// works only if microphone and loudspeaker have one clock, that is on one card, and if the delay
+// between them is set: Delay finds it with a chime. A build without cgo has no Canceller: New
+// returns ErrNotBuilt, and the caller ducks instead (package dynamics).
 package echo
 
 import "errors"

@@ -58,8 +58,8 @@ func frameCount(packet []byte) (int, error) {
 	return int(packet[1] & 0x3f), nil
 }
 
-// silent tells of the packets that DTX sends: no frame holds more than one byte,
-// which libopus takes for a lost frame.
+// silent reports whether a packet is one that DTX sends: no frame has more than one byte, which
+// libopus takes for a lost frame.
 func silent(packet []byte) bool {
 	switch packet[0] & 3 {
 	case 0:

@@ -12,7 +12,7 @@ import (
 const longest = 20
 
 // person names the clips of a name, or of the role if the name can't be spoken. A
-// guest's is told in any case: names that sound alike are spelled differently, so that
+// guest's role is always spoken: names that sound alike are spelled differently, so that
 // an adult's guest could pass for an owner in the room.
 func (a *Archive) person(p Person) []string {
 	said, ok := a.spoken(p.Name)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to a broker until it is told to misbehave.
+// Proxy passes TCP connections on to a broker until a test makes it misbehave.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -41,7 +41,7 @@ func (p *Proxy) Accepted() int { return int(p.accepted.Load()) }
 func (p *Proxy) Drop() { p.each((*pipe).close) }
 
 // Hold makes the connections that are open now half-open: nothing passes in
-// either direction any more, and neither end is told.
+// either direction any more, and neither end notices.
 func (p *Proxy) Hold() { p.each(func(q *pipe) { q.held.Store(true) }) }
 
 // Slow makes the way to the broker a thin one: what is sent backs up at the sender, but

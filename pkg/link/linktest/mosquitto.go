@@ -68,7 +68,7 @@ func (s *mosquitto) admit(id proto.ClientID, device proto.DeviceID) {
 		s.tb.Fatal(err)
 	}
 	// It says so and then reads, before it looks at another packet.
-	Until(s.tb, "mosquitto reads its rules anew", func() bool { return strings.Count(s.out.String(), reloading) > before })
+	Until(s.tb, "mosquitto reads its rules again", func() bool { return strings.Count(s.out.String(), reloading) > before })
 }
 
 const reloading = "Reloading config"

@@ -1,8 +1,7 @@
-// Package mqttframe checks the frame of every packet that comes from a broker before
-// the MQTT library sees it. A broker is not trusted, by camd as little as by its
-// clients: the library would reserve up to 256 MB for a packet that a broker merely
-// announces, panics on a SUBACK with surplus codes, and takes an unknown CONNACK code
-// for success. Only what a broker may send to this side passes.
+// Package mqttframe checks the frame of every packet from a broker before the MQTT library
+// sees it. Neither camd nor its clients trust a broker: the library would reserve up to 256 MB
+// for a packet that a broker only announces, panics on a SUBACK with surplus codes, and takes an
+// unknown CONNACK code for success. Only packets that a broker may send to this side pass.
 package mqttframe
 
 import (
@@ -11,20 +10,20 @@ import (
 )
 
 // MaxPacket is the largest packet taken from a broker, in bytes after its fixed
-// header. Brokers are set to carry at most 64 KiB (docs/operations.md); what lies
-// between proto.MaxMessage and that is dropped without losing the connection.
+// header. Brokers are configured for at most 64 KiB (docs/operations.md); a message between
+// proto.MaxMessage and that is dropped without losing the connection.
 const MaxPacket = 64<<10 + 1<<10
 
 // Conn is a connection to a broker. Each subscription that it carries is of one
 // filter with QoS 0. MQTT 3.1.1, 2.2.
 type Conn struct {
 	net.Conn
-	Refuse func(error) // is told, before Read returns it, why the connection was closed
+	Refuse func(error) // called with the reason before Read returns it
 
 	frame frame
 }
 
-// Read passes on what has the right frame. Only one goroutine reads at a time.
+// Read returns only bytes of valid frames. Only one goroutine may read at a time.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if bad := c.frame.check(p[:n]); bad != nil {

@@ -1,5 +1,5 @@
-// Package tlsend tells why a TLS connection to a broker ended: what both the device
-// and its clients have to know to say it in a sentence of their own.
+// Package tlsend finds out why a TLS connection to a broker ended, so that both the device and
+// its clients can say so in sentences of their own.
 package tlsend
 
 import (
@@ -17,11 +17,10 @@ import (
 	"github.com/camd-project/camd/pkg/foreign"
 )
 
-// alertTime bounds the wait for the reason of a broker that has closed already.
+// alertTime bounds the wait for the reason of a broker that has closed the connection.
 const alertTime = time.Second
 
-// ErrUnheard goes with every error of a connection on which the broker has not said
-// anything yet.
+// ErrUnheard is wrapped by every error of a connection before the broker has sent anything.
 var ErrUnheard = errors.New("before the broker answered")
 
 // Conn is a TLS connection whose handshake is over. In TLS 1.3 that says nothing yet:

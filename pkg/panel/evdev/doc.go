@@ -1,9 +1,8 @@
 // Package evdev reads keys from the input devices of Linux (/dev/input/event*, see
 // the kernel's Documentation/input/input.rst and include/uapi/linux/input.h).
 //
-// It owns an open device and tells of its keys only: a press, a release, and that
-// the kernel lost some. Repetitions and other kinds of events are left out. It
-// starts no goroutine; Close ends a Read that waits.
+// It returns only presses and releases of keys, and that the kernel has lost some. Repetitions
+// and other kinds of events are left out. It starts no goroutine; Close ends a waiting Read.
 package evdev
 
 import (
