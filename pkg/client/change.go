@@ -24,7 +24,7 @@ const (
 // client reads what happened. If none of that touches the request, it calls ask again and
 // returns what happened, in sentences. Otherwise the error says what happened, and still
 // is the refusal. docs/protocol.md 4.6.
-func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() error) (meanwhile []string, err error) {
+func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() error) (news []string, err error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -44,20 +44,20 @@ func (c *Camera) Change(ctx context.Context, op proto.Op, body any, ask func() e
 		err := ask()
 		var refused *Refused
 		if !errors.As(err, &refused) || refused.Code != proto.CodeStateChanged || seen == nil || again == maxAgain || c.Alarm() != nil {
-			return meanwhile, err
+			return news, err
 		}
-		news, touched, looked := c.since(ctx, *seen, r)
+		changes, touched, looked := c.since(ctx, *seen, r)
 		switch {
 		case looked != nil:
-			return meanwhile, err
+			return news, err
 		case touched:
-			return meanwhile, home.NewProblem(err, "Nothing was done, since someone changed the same part of the household in the meantime: %s Ask again if you still want it.", strings.Join(news, " "))
+			return news, home.NewProblem(err, "Nothing was done, since someone changed the same part of the household in the meantime: %s Ask again if you still want it.", strings.Join(changes, " "))
 		}
-		meanwhile = append(meanwhile, news...)
+		news = append(news, changes...)
 	}
 }
 
-var errNotSeen = errors.New("what happened meanwhile can't be read")
+var errNotSeen = errors.New("what changed can't be read")
 
 // since returns sentences about what changed the household after a checkpoint, and
 // whether that touches r. It pins the checkpoint up to which it has read.

@@ -187,12 +187,12 @@ func (s *Session) Close() {
 		_, err := s.camera.Call(ctx, proto.OpBye, s.id, nil)
 		cancel()
 		if err != nil {
-			s.camera.log.Info("bye was not heard", "error", err)
+			s.camera.log.Info("bye was not answered", "error", err)
 		}
 	}
 	s.cancelSignals()
 	if err := s.pc.GracefulClose(); err != nil {
-		s.camera.log.Info("WebRTC did not end well", "error", err)
+		s.camera.log.Info("WebRTC did not close cleanly", "error", err)
 	}
 	s.wg.Wait()
 }

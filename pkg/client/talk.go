@@ -168,7 +168,7 @@ func (t *Talk) Close() {
 	if !ended {
 		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
 		if _, err := t.camera.Call(ctx, proto.OpBye, t.id, nil); err != nil {
-			t.camera.log.Info("bye was not heard", "error", err)
+			t.camera.log.Info("bye was not answered", "error", err)
 		}
 		cancel()
 	}

@@ -1,11 +1,11 @@
-// Package ble is the client's side of setting a camera up over Bluetooth LE, on a machine
-// with BlueZ: it finds a camera whose pairing window is open, and carries the messages of a
-// conversation with it (docs/protocol.md 14). It trusts nothing that it hears: the label
-// decides whether it is the right camera, in the conversation itself.
+// Package ble is the client's side of setting a camera up over Bluetooth LE, on a computer
+// with BlueZ. It finds a camera whose pairing window is open, and carries the messages of a
+// conversation with it (docs/protocol.md 14). It trusts nothing that it receives: whether
+// it is the right camera is decided by its label, in the conversation itself.
 //
-// A Conn belongs to one goroutine, but for Close, which may come from any and ends what
-// waits. It has one of its own, until Close, which keeps the camera from hanging up while a
-// person thinks.
+// A Conn is used by one goroutine at a time, except for Close, which any goroutine may call
+// and which ends a read or write. Until Close, a Conn has a goroutine that keeps the camera
+// from closing the connection while a person thinks.
 package ble
 
 import (
@@ -22,17 +22,17 @@ import (
 	"github.com/camd-project/camd/pkg/setup/frame"
 )
 
-// Tests have less.
+// Tests make these shorter.
 var (
 	findTime   = 30 * time.Second // for a camera to be found
-	awakePause = 3 * time.Second  // between signs of life: a camera waits for ten seconds
+	awakePause = 3 * time.Second  // between reads of the status: a camera waits for ten seconds
 )
 
-// Options says which camera, by which adapter.
+// Options say which camera to find, and with which adapter.
 type Options struct {
 	Adapter string                      // such as hci0; empty: the first one that is on
-	Wanted  func(proto.DeviceID) bool   // whether it is this camera; nil: any
-	Note    func(text string, a ...any) // what goes on, for a person; nil: nobody
+	Wanted  func(proto.DeviceID) bool   // reports whether this is the camera; nil: any camera is
+	Note    func(text string, a ...any) // shows progress to a person; may be nil
 }
 
 // Conn is a conversation with a camera. It is a pairing.Conn.
@@ -49,7 +49,7 @@ type Conn struct {
 }
 
 // Dial finds a camera and connects to it. It tries all that it finds, until one is wanted.
-// The caller closes what it gets.
+// The caller must call Close.
 func Dial(ctx context.Context, o Options) (*Conn, error) {
 	b, err := connect(ctx, o.Adapter)
 	if err != nil {
@@ -82,7 +82,7 @@ func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
 			return nil, err
 		}
 		c, err := b.meet(ctx, path)
-		if err != nil { // links fail, and then don't
+		if err != nil { // a link that failed can work the next time
 			last = err
 			tried[path]++
 			select {
@@ -103,7 +103,7 @@ func (b *bluez) dial(ctx context.Context, o Options) (*Conn, error) {
 	}
 }
 
-// meet connects to a camera and reads who it is.
+// meet connects to a camera and reads its ID.
 func (b *bluez) meet(ctx context.Context, path dbus.ObjectPath) (*Conn, error) {
 	within, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
@@ -123,8 +123,8 @@ func (b *bluez) meet(ctx context.Context, path dbus.ObjectPath) (*Conn, error) {
 	return c, nil
 }
 
-// keepAwake reads the status now and then. What it says, and an error, the conversation
-// itself meets. docs/protocol.md 14.5.4.
+// keepAwake reads the status now and then. It ignores the result and errors, since the
+// conversation finds out by itself. docs/protocol.md 14.5.4.
 func (c *Conn) keepAwake() {
 	tick := time.NewTicker(awakePause)
 	defer tick.Stop()
@@ -159,8 +159,8 @@ func (c *Conn) who(ctx context.Context) error {
 	return nil
 }
 
-// LostError is the error for a conversation that something beside it has ended: one
-// sentence.
+// LostError is the error of a conversation that the camera did not end: one sentence that
+// says what did.
 type LostError struct{ text string }
 
 func (e *LostError) Error() string { return e.text }
@@ -179,7 +179,7 @@ func (c *Conn) WriteMessage(message []byte) error {
 	return nil
 }
 
-// ReadMessage waits for a message: it asks again while there is none.
+// ReadMessage waits for a message. It reads again while there is none.
 func (c *Conn) ReadMessage() ([]byte, error) {
 	for {
 		f, err := c.link.read(c.ctx, uuidTX)
@@ -200,7 +200,7 @@ func (c *Conn) ReadMessage() ([]byte, error) {
 	}
 }
 
-// explain asks the camera itself, if it is still there, what was wrong with an operation.
+// explain asks the camera, if it is still there, why an operation failed.
 func (c *Conn) explain(err error) error {
 	if c.ctx.Err() != nil {
 		return c.ctx.Err()
@@ -213,7 +213,7 @@ func (c *Conn) explain(err error) error {
 	case 1:
 		return &LostError{"somebody else is setting this camera up: wait until they are done"}
 	case 3, 4:
-		if lost, ok := whys[s[len(s)-1]]; ok && len(s) == 2 {
+		if lost, ok := reasons[s[len(s)-1]]; ok && len(s) == 2 {
 			return &LostError{lost}
 		}
 		return errors.New("the camera has ended the conversation")
@@ -221,8 +221,8 @@ func (c *Conn) explain(err error) error {
 	return err
 }
 
-// whys are the transport's reasons. docs/protocol.md 14.5.
-var whys = map[byte]string{
+// reasons are why the transport ended a conversation. docs/protocol.md 14.5.
+var reasons = map[byte]string{
 	1: "nothing reached the camera for ten seconds: come closer to it, and try again",
 	2: "what reached the camera was not what was sent: come closer to it, and try again",
 }

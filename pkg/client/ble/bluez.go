@@ -38,9 +38,9 @@ const (
 	version = 1
 )
 
-// How long is waited.
+// Time limits.
 const (
-	connectTime = 30 * time.Second // for a link and what is on it
+	connectTime = 30 * time.Second // for a link and its services
 	callTime    = 30 * time.Second // for a characteristic: ATT's own limit
 	pollPause   = 200 * time.Millisecond
 )
@@ -49,7 +49,7 @@ const tries = 3 // to connect to a camera
 
 type objects = map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 
-// bluez is BlueZ on the system bus, and the adapter that is used.
+// bluez is a connection to BlueZ over the system bus, and the adapter that is used.
 type bluez struct {
 	conn    *dbus.Conn
 	adapter dbus.ObjectPath
@@ -108,8 +108,8 @@ func (b *bluez) choose(ctx context.Context, name string) (dbus.ObjectPath, error
 	return "", errors.New("this machine has no Bluetooth adapter")
 }
 
-// next looks for a camera that was not tried yet, or not often enough. It listens no longer
-// than that: some adapters can't listen and connect at once.
+// next looks for a camera that was not tried yet, or not often enough. It stops scanning
+// before it returns: some adapters can't scan and connect at the same time.
 func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]int) (dbus.ObjectPath, error) {
 	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le"), "UUIDs": dbus.MakeVariant([]string{uuidService})}
 	if err := b.call(ctx, b.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {
@@ -129,7 +129,7 @@ func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]int) (dbus.O
 		for _, path := range sortedKeys(all) {
 			p := all[path][deviceIface]
 			uuids, _ := p["UUIDs"].Value().([]string)
-			_, heard := p["RSSI"] // what is only remembered has none
+			_, heard := p["RSSI"] // a device that BlueZ only remembers has none
 			if heard && tried[path] < tries && strings.HasPrefix(string(path), string(b.adapter)+"/") && slices.Contains(uuids, uuidService) {
 				return path, nil
 			}
@@ -140,7 +140,7 @@ func (b *bluez) next(ctx context.Context, tried map[dbus.ObjectPath]int) (dbus.O
 	}
 }
 
-// wait waits until BlueZ tells something.
+// wait waits for a signal of BlueZ.
 func (b *bluez) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -150,7 +150,7 @@ func (b *bluez) wait(ctx context.Context) error {
 			return errors.New("the system bus has hung up")
 		}
 	}
-	for { // much is told at once
+	for { // many signals come at once
 		select {
 		case _, ok := <-b.signals:
 			if ok {
@@ -168,7 +168,7 @@ type link struct {
 	path  dbus.ObjectPath
 	chars map[string]dbus.ObjectPath // by UUID
 	mtu   int
-	using sync.Mutex // over each operation: some radios take one at a time
+	using sync.Mutex // held in each operation: some radios can do only one at a time
 	left  sync.Once
 }
 
@@ -197,7 +197,7 @@ func (b *bluez) connectTo(ctx context.Context, path dbus.ObjectPath) (*link, err
 	}
 }
 
-// learn notes where the characteristics are.
+// learn reads where the characteristics are.
 func (l *link) learn(all objects) {
 	for path, i := range all {
 		c, ok := i[charIface]
@@ -206,7 +206,7 @@ func (l *link) learn(all objects) {
 			continue
 		}
 		l.chars[uuid] = path
-		if mtu, ok := c["MTU"].Value().(uint16); ok && int(mtu) > l.mtu { // older ones don't tell
+		if mtu, ok := c["MTU"].Value().(uint16); ok && int(mtu) > l.mtu { // older versions do not say
 			l.mtu = int(mtu)
 		}
 	}
@@ -226,17 +226,17 @@ func (l *link) write(ctx context.Context, uuid string, value []byte) error {
 		[]any{value, map[string]dbus.Variant{"type": dbus.MakeVariant("request")}}))
 }
 
-// leave ends the link.
+// leave closes the link.
 func (l *link) leave() {
-	l.left.Do(func() { _ = l.bluez.call(context.Background(), l.path, deviceIface+".Disconnect", nil) }) // it may have gone first
+	l.left.Do(func() { _ = l.bluez.call(context.Background(), l.path, deviceIface+".Disconnect", nil) }) // the camera may have ended it first
 }
 
-// sortedKeys makes what a map gives the same each time.
+// sortedKeys returns the keys of m in order.
 func sortedKeys[V any](m map[dbus.ObjectPath]V) []dbus.ObjectPath {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// said makes what BlueZ says fit to be read.
+// said returns an error of BlueZ as a sentence for people.
 func said(err error) error {
 	var e dbus.Error
 	if !errors.As(err, &e) {

@@ -47,8 +47,8 @@ type Invitation struct {
 	Known  *Record // the record of this camera that Record would replace; nil: none
 }
 
-// OpenCard reads a camera card that was sealed for keys. A camera that home knows
-// keeps its identity and never goes back to an earlier epoch.
+// OpenCard reads a camera card that was sealed for keys. It refuses a card with another
+// identity key, or an earlier epoch, than h has for that camera.
 func (h *Home) OpenCard(card []byte, keys *Keys) (Invitation, error) {
 	c, signer, err := envelope.OpenCard(bytes.TrimSpace(card), keys.Opener())
 	if err != nil {

@@ -136,7 +136,7 @@ func (h *Home) Camera(which string) (Record, error) {
 	switch {
 	case len(hits) == 1:
 		return hits[0], nil
-	case bad != nil: // it may be the one that was meant
+	case bad != nil: // one of these may be the camera that was meant
 		return Record{}, bad
 	case len(all) == 0:
 		return Record{}, NewProblem(ErrNoCamera, "No camera is paired yet. Pair one with camctl pair, or add the one of a card with camctl add.")

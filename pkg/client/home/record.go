@@ -82,12 +82,12 @@ func (r Record) Verify() (envelope.Trio, error) {
 	if err != nil {
 		return envelope.Trio{}, err
 	}
-	trio, err := envelope.VerifyTrio([]byte(r.Trio), identity)
+	keys, err := envelope.VerifyTrio([]byte(r.Trio), identity)
 	if err != nil {
-		return envelope.Trio{}, fmt.Errorf("verify trio: %w", err)
+		return envelope.Trio{}, fmt.Errorf("verify the household's keys: %w", err)
 	}
-	if trio.Device != r.Device || trio.Epoch != r.Epoch {
-		return envelope.Trio{}, fmt.Errorf("%w: trio of another device or epoch", errRecord)
+	if keys.Device != r.Device || keys.Epoch != r.Epoch {
+		return envelope.Trio{}, fmt.Errorf("%w: the household's keys are of another device or epoch", errRecord)
 	}
 	if r.Role.Preset() == nil {
 		return envelope.Trio{}, fmt.Errorf("%w: role %.20q", errRecord, r.Role)
@@ -97,7 +97,7 @@ func (r Record) Verify() (envelope.Trio, error) {
 			return envelope.Trio{}, NewProblem(errRecord, "The name %.50q can't be used: it is too long, mixes scripts, or contains invisible characters.", name)
 		}
 	}
-	return trio, r.Broker.Check()
+	return keys, r.Broker.Check()
 }
 
 // IdentityKey returns the camera's identity key.
