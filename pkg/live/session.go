@@ -263,27 +263,25 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 // addTracks adds what the viewer may have and can receive.
 func (s *Session) addTracks(o sdp.Offer) error {
 	stream := rand.Text() // a CNAME that reveals nothing (RFC 7022)
-	if o.Video && s.offer.View {
-		t := &track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}
-		if err := s.addTrack(t, s.server.video); err != nil {
-			return err
+	for _, x := range []struct {
+		wanted bool
+		track  track
+		buffer *packets.Buffer
+	}{
+		{o.Video && s.offer.View, track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}, s.server.video},
+		{o.Audio && s.offer.Listen, track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}, s.server.audio},
+	} {
+		if !x.wanted {
+			continue
 		}
+		sender, err := s.pc.AddTrack(&x.track)
+		if err != nil {
+			return fmt.Errorf("add %s track: %w", x.track.id, err)
+		}
+		t := newTrackSender(&x.track, x.buffer)
+		s.viewer.tracks = append(s.viewer.tracks, t)
+		s.readers.Go(func() { s.viewer.readFeedback(sender, t) })
 	}
-	if o.Audio && s.offer.Listen {
-		t := &track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}
-		return s.addTrack(t, s.server.audio)
-	}
-	return nil
-}
-
-func (s *Session) addTrack(t *track, b *packets.Buffer) error {
-	sender, err := s.pc.AddTrack(t)
-	if err != nil {
-		return fmt.Errorf("add %s track: %w", t.id, err)
-	}
-	ts := newTrackSender(t, b)
-	s.viewer.tracks = append(s.viewer.tracks, ts)
-	s.readers.Go(func() { s.viewer.readFeedback(sender, ts) })
 	return nil
 }
 

@@ -151,7 +151,13 @@ func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
 			return false
 		}
 		t.send(&t.packet, seq)
-		v.count(t, len(t.packet.Payload))
+		n := len(t.packet.Payload)
+		t.packets++
+		t.bytes += uint32(n)
+		v.sent++
+		v.burst += n
+		v.counters.packets.Add(1)
+		v.counters.bytes.Add(uint64(n))
 		if t.packet.Last {
 			t.batch.Flush()
 			v.counters.frames.Add(1)
@@ -165,15 +171,6 @@ func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
 		}
 	}
 	return false
-}
-
-func (v *viewer) count(t *trackSender, payload int) {
-	t.packets++
-	t.bytes += uint32(payload)
-	v.sent++
-	v.counters.packets.Add(1)
-	v.counters.bytes.Add(uint64(payload))
-	v.burst += payload
 }
 
 // resend answers a NACK, and those that wait behind it, out of the buffer.

@@ -235,12 +235,10 @@ func source(m *sdp.MediaDescription) (ssrc uint32, named bool) {
 }
 
 func offersOpus(m *sdp.MediaDescription) bool {
-	for _, v := range values(m.Attributes, "rtpmap") {
-		if _, codec, ok := strings.Cut(v, " "); ok && strings.EqualFold(codec, "opus/48000/2") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(values(m.Attributes, "rtpmap"), func(v string) bool {
+		_, codec, _ := strings.Cut(v, " ")
+		return strings.EqualFold(codec, "opus/48000/2")
+	})
 }
 
 // offeredH264 lists the payload types that take fragments (RFC 6184 section 8.1:
