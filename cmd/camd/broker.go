@@ -68,7 +68,7 @@ func (d *daemon) openLink() (*link.Link, error) {
 func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
 	login, err := brokerLogins(reach(d.cfg.Link, d.setup.Settings()), d.log)
 	if err != nil {
-		d.log.Error("who pairs is not told where the broker is", "error", err)
+		d.log.Error("clients that pair are not told where the broker is", "error", err)
 		return envelope.BrokerLogin{}
 	}
 	return login(id)
@@ -89,15 +89,15 @@ func brokerLogins(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envel
 		b.CA = string(ca)
 	}
 	if !fits(b) {
-		return nil, inTable("link", fmt.Errorf("ca = %q is too large to be handed to who pairs: keep the broker's own authority in it and nothing else", cfg.CA))
+		return nil, inTable("link", fmt.Errorf("ca = %q is too large for a client that pairs: keep the broker's own authority in it and nothing else", cfg.CA))
 	}
 	return func(id proto.ClientID) envelope.BrokerLogin {
 		whole, err := withLogin(b, cfg.MemberLogins, id)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			log.Warn("who pairs gets no login for the broker: none was made for its key", "client", string(id))
+			log.Warn("a client that pairs gets no login for the broker: none was made for its key", "client", string(id))
 		case err != nil:
-			log.Warn("who pairs gets no login for the broker", "client", string(id), "error", err)
+			log.Warn("a client that pairs gets no login for the broker", "client", string(id), "error", err)
 		}
 		return whole
 	}, nil

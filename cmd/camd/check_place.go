@@ -123,10 +123,10 @@ func (r *report) meeting(cfg link.Config) {
 		return
 	}
 	if cfg.ViewerBroker == "" && cfg.Broker != "" {
-		r.line("pairing", "-", "who pairs is told the camera's own address of the broker: set link.viewer_broker if viewers have another port, as with docs/mosquitto")
+		r.line("pairing", "-", "clients that pair are told the camera's own address of the broker: set link.viewer_broker if viewers have another port, as with docs/mosquitto")
 	}
 	if cfg.MemberLogins == "" {
-		r.line("pairing", "-", "who pairs gets no login for the broker and brings one: link.member_logins is not set")
+		r.line("pairing", "-", "clients that pair get no login for the broker and have to bring one: link.member_logins is not set")
 		return
 	}
 	files, err := os.ReadDir(cfg.MemberLogins)
@@ -146,7 +146,7 @@ func (r *report) meeting(cfg link.Config) {
 		}
 		good++
 	}
-	r.line("pairing", "ok", fmt.Sprintf("logins in %s for who pairs: %d", cfg.MemberLogins, good))
+	r.line("pairing", "ok", fmt.Sprintf("logins in %s for clients that pair: %d", cfg.MemberLogins, good))
 }
 
 // parts makes the parts of the daemon and starts none, so that camd check refuses what camd

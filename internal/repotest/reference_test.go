@@ -84,6 +84,24 @@ func TestDocumentsNameFilesThatThereAre(t *testing.T) {
 	})
 }
 
+// TestDocumentsNameWhatFilesDeclare looks for each identifier that a document names right
+// after its file: "`pkg/live/packets/packetize.go`, `maxPayload`".
+func TestDocumentsNameWhatFilesDeclare(t *testing.T) {
+	pair := regexp.MustCompile("`([a-z]+/[a-z0-9_/]+\\.go)`, `([A-Za-z]\\w*)`")
+	n := 0
+	eachFile(t, ".md", func(path string) {
+		for _, m := range pair.FindAllStringSubmatch(readFile(t, path), -1) {
+			n++
+			if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |const |var |\t)` + m[2] + `\b`).MatchString(readFile(t, m[1])) {
+				t.Errorf("%s says that %s declares %s, which it does not", path, m[1], m[2])
+			}
+		}
+	})
+	if n < 2 {
+		t.Errorf("found only %d identifiers", n)
+	}
+}
+
 // TestDocumentsNameTestsThatThereAre looks for each test that a document counts on.
 func TestDocumentsNameTestsThatThereAre(t *testing.T) {
 	tests := functions(t, "Test")
