@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -151,4 +152,11 @@ func Parse(text []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("%w: version %d, kind %q, epoch %d", errEntry, e.Version, e.Kind, e.Epoch)
 	}
 	return e, nil
+}
+
+// Record is one entry as it is kept: its text, or only its leaf hash.
+type Record struct {
+	Index uint64
+	Text  []byte // nil when it was dropped
+	Hash  [sha256.Size]byte
 }

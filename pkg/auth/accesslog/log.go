@@ -34,13 +34,6 @@ type Log struct {
 	signed Checkpoint // the largest that was signed since Open
 }
 
-// Record is one entry as it is kept: its text, or only its leaf hash.
-type Record struct {
-	Index uint64
-	Text  []byte // nil when it was dropped
-	Hash  [sha256.Size]byte
-}
-
 // Open takes the log of an epoch from a store, to append to it. Its checkpoints name
 // origin and are signed by key. store.ErrDamaged says that tree and entries don't fit,
 // or that what else is kept of them can't be read.
