@@ -18,27 +18,27 @@ import (
 // The frame is one of 1080p30 at 4 Mbit/s.
 const benchFrame = 16_600 // bytes
 
-func BenchmarkWalk(bench *testing.B) { benchWalk(bench, discardWire{}) }
+func BenchmarkRead(bench *testing.B) { benchRead(bench, discardWire{}) }
 
-func BenchmarkWalkAndEncrypt(bench *testing.B) {
+func BenchmarkReadAndEncrypt(bench *testing.B) {
 	for name, profile := range map[string]srtp.ProtectionProfile{
 		"AES-GCM":     srtp.ProtectionProfileAeadAes128Gcm,
 		"AES-CM-SHA1": srtp.ProtectionProfileAes128CmHmacSha1_80,
 	} {
-		bench.Run(name, func(bench *testing.B) { benchWalk(bench, encryptor(bench, profile)) })
+		bench.Run(name, func(bench *testing.B) { benchRead(bench, encryptor(bench, profile)) })
 	}
 }
 
-// benchWalk measures what a viewer costs for each frame. Frames are published
+// benchRead measures what a viewer costs for each frame. Frames are published
 // while the clock stands.
-func benchWalk(bench *testing.B, w webrtc.TrackLocalWriter) {
-	r := packets.New(90000, true)
+func benchRead(bench *testing.B, w webrtc.TrackLocalWriter) {
+	b := packets.New(90000, true)
 	unit := &media.AccessUnit{Data: appendUnit(nil, true, benchFrame), Key: true}
 	publish := func() {
 		unit.PTS = media.Now()
-		r.AppendUnit(unit)
+		b.AppendUnit(unit)
 	}
-	v := testViewer(w, r)
+	v := testViewer(w, b)
 	publish()
 	v.tracks[0].cursor.Join(false)
 	for range 10_000 { // until every slot has its buffer
