@@ -128,16 +128,6 @@ func (c *Camera) VerifyLog(ctx context.Context) (LogReport, error) {
 	return report, home.NewProblem(err, "The entries that the camera sent are not those that it signed.")
 }
 
-// own returns this client's entry in the camera's list of members; without a name if
-// there is none.
-func (c *Camera) own(ctx context.Context) (proto.Member, error) {
-	l, err := c.Members(ctx)
-	if i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == c.keys.ID() }); i >= 0 {
-		return l[i], err
-	}
-	return proto.Member{}, err
-}
-
 // demoted returns an error that says so if the camera sent less than the whole log
 // because this client is no owner any more, which is no contradiction. It changes the
 // record, too.

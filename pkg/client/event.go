@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,12 +80,6 @@ func (c *Camera) EventPicture(ctx context.Context, id uint64) (Picture, error) {
 		return Picture{}, err
 	}
 	return f.run(ctx, 1)
-}
-
-// HasScope reports whether the camera lets this client use a scope.
-func (c *Camera) HasScope(ctx context.Context, scope proto.Scope) (bool, error) {
-	m, err := c.own(ctx)
-	return slices.Contains(m.Scopes, scope), err
 }
 
 // fetch is a picture that is being fetched.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client/home"
@@ -114,4 +115,20 @@ func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (p
 		return now, home.NewProblem(errNotTaken, "The camera did not accept the certificate, and keeps the one that it has: %s", now.Problem)
 	}
 	return now, err
+}
+
+// HasScope reports whether the camera lets this client use a scope.
+func (c *Camera) HasScope(ctx context.Context, scope proto.Scope) (bool, error) {
+	m, err := c.own(ctx)
+	return slices.Contains(m.Scopes, scope), err
+}
+
+// own returns this client's entry in the camera's list of members; without a name if
+// there is none.
+func (c *Camera) own(ctx context.Context) (proto.Member, error) {
+	l, err := c.Members(ctx)
+	if i := slices.IndexFunc(l, func(m proto.Member) bool { return m.Client == c.keys.ID() }); i >= 0 {
+		return l[i], err
+	}
+	return proto.Member{}, err
 }
