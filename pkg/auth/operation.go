@@ -19,7 +19,9 @@ type Operation interface {
 // None is the body of an operation that takes none. The body of the request is ignored.
 type None struct{}
 
-// Query is an operation that is answered, and then is over.
+// Query is an operation that is over when it is answered. The gate makes no entry for it and
+// counts no allowance. A query whose answer changes something makes the entry itself, and
+// checks first what the gate has not: see WiFiChange, CertificateLog and AskUpdate.
 type Query[B any] struct {
 	Optional bool                  // a request may have no body: it counts as the zero B
 	Scopes   func(B) []proto.Scope // the scopes that a body needs; nil: none
