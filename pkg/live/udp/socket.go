@@ -1,5 +1,5 @@
-// Package udp is the one UDP socket of all sessions: it sends the packets of a frame as
-// one batch, with one system call where the kernel can do that, and limits how many
+// Package udp is the one UDP socket of all sessions: it sends the packets of a frame in
+// batches, each with one system call where the kernel can do that, and limits how many
 // packets are let in.
 //
 // The steady state allocates nothing, and the package starts no goroutine.
