@@ -27,14 +27,15 @@ var bodies = map[proto.Op][]any{
 
 // asked is an operation of the table, with what it says of its bodies together.
 type asked struct {
-	kind    string // Query, Change, Session
-	none    bool   // takes no body
-	scopes  []string
-	looks   bool // one of its bodies needs no scope
-	owners  bool // its Check refuses an adult
-	widens  bool
-	narrows bool
-	always  bool
+	kind        string // Query, Change, Session
+	none        bool   // takes no body
+	scopes      []string
+	looks       bool // one of its bodies needs no scope
+	owners      bool // its Check refuses an adult
+	widens      bool
+	narrows     bool
+	always      bool
+	asksTheRoom bool // a session that asks who is in the room, and waits for them
 }
 
 func read(op proto.Op, o auth.Operation) (a asked) {
@@ -70,6 +71,9 @@ func read(op proto.Op, o auth.Operation) (a asked) {
 		}
 		effect := call("Effect", body)
 		a.widens, a.narrows = a.widens || effect == auth.Widens, a.narrows || effect == auth.Narrows
+	}
+	if a.kind == "Session" {
+		a.asksTheRoom = !v.FieldByName("Check").IsNil() && v.FieldByName("Slow").Bool()
 	}
 	if always := v.FieldByName("Always"); always.IsValid() {
 		a.always = always.Bool()
@@ -110,6 +114,9 @@ func TestOperationsAreThoseOfTheProtocol(t *testing.T) {
 		}
 		if a.kind == "Session" && (entries[string(op)] == nil || !accesslog.Kind(op).Noticed()) {
 			t.Errorf("%s has no kind of entry that members are told of", op)
+		}
+		if a.asksTheRoom != (op == proto.OpTalk) {
+			t.Errorf("%s asks who is in the room, and waits for them: %v", op, a.asksTheRoom)
 		}
 		for l, is := range map[*[]string]bool{&changes: a.kind == "Change", &widen: a.widens, &narrow: a.narrows, &always: a.always} {
 			if is {

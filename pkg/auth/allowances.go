@@ -28,10 +28,9 @@ type allowances struct {
 
 type limits struct{ starts, refusals *rate.Limiter }
 
-// of returns the limits of m.
+// of returns the limits of m. mu is held until they were used: else forget could drop them
+// in between, and what is counted with them.
 func (a *allowances) of(m *member) limits {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	l, ok := a.limits[m.account()]
 	if !ok {
 		l = limits{rate.NewLimiter(rate.Every(startEvery), maxStarts), rate.NewLimiter(rate.Every(refusalsPerLog), 1)}
@@ -41,10 +40,18 @@ func (a *allowances) of(m *member) limits {
 }
 
 // mayStart reports whether m may start something that is logged, and counts it.
-func (a *allowances) mayStart(m *member) bool { return a.of(m).starts.Allow() }
+func (a *allowances) mayStart(m *member) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of(m).starts.Allow()
+}
 
 // mayRefuse reports whether a refusal of m is logged, and counts it.
-func (a *allowances) mayRefuse(m *member) bool { return a.of(m).refusals.Allow() }
+func (a *allowances) mayRefuse(m *member) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of(m).refusals.Allow()
+}
 
 // forget drops the limits that are like new ones.
 func (a *allowances) forget() {
@@ -55,7 +62,8 @@ func (a *allowances) forget() {
 	})
 }
 
-// An update server must not be able to fill the access log or the members' phones: of each kind of step maxSteps are logged at once, and then one every stepEvery.
+// An update server must not be able to fill the access log or the members' phones: of each
+// kind of step maxSteps are logged at once, and then one every stepEvery.
 // docs/protocol.md 12.3.
 const (
 	maxSteps  = 12

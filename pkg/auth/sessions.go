@@ -43,12 +43,14 @@ func (a *activeSessions) begin(m *member, gone *atomic.Bool, s *session) proto.C
 	code, now := a.barred, a.members.get(m.id)
 	switch {
 	case code != "":
-	case gone.Load(): // even if it has become a member again since
-		code = proto.CodeRevoked
 	case now != nil && m.Role == proto.RoleOwner && now.Role != proto.RoleOwner: // owners are not limited in sessions
 		code = proto.CodeScope
 	default:
 		code = a.decide(m.id, s)
+	}
+	// Last, since it may have become a member again before the decision.
+	if gone.Load() && a.barred == "" {
+		code = proto.CodeRevoked
 	}
 	if code == proto.CodeOK {
 		a.of[m.id] = append(a.of[m.id], s)
