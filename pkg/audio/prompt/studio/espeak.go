@@ -55,6 +55,8 @@ func (e *Espeak) Sound(ctx context.Context, name string) (Sound, error) {
 	path := filepath.Join(dir, "clip.wav")
 	cmd := exec.CommandContext(ctx, "espeak-ng", "-v", voice, "-s", strconv.Itoa(e.rate), "-w", path, "--stdin")
 	cmd.Stdin = strings.NewReader(t.Words)
+	// It looks for a PulseAudio server even so, and would leave a folder for it behind.
+	cmd.Env = append(os.Environ(), "PULSE_RUNTIME_PATH="+dir)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return Sound{}, fmt.Errorf("speak %s in the voice %s with espeak-ng: %w: %s", name, voice, err, bytes.TrimSpace(said))
 	}

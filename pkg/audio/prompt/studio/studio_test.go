@@ -114,6 +114,27 @@ func TestWithoutEspeak(t *testing.T) {
 	}
 }
 
+// espeak-ng looks for a PulseAudio server, also where nobody has ever had one.
+func TestEspeakLeavesNothing(t *testing.T) {
+	e, err := NewEspeak("en", 170, map[string]Text{"phrase/hello": {Words: "Hello."}})
+	if err != nil {
+		t.Skip("espeak-ng is not installed")
+	}
+	home, temporary := t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("TMPDIR", temporary)
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("XDG_CONFIG_HOME", "")
+	if s, err := e.Sound(t.Context(), "phrase/hello"); err != nil || len(s.Samples) == 0 {
+		t.Fatalf("Sound: %d samples, %v", len(s.Samples), err)
+	}
+	for _, dir := range []string{home, temporary} {
+		if l, err := os.ReadDir(dir); err != nil || len(l) != 0 {
+			t.Errorf("left in %s: %v, %v", dir, l, err)
+		}
+	}
+}
+
 // TestDefaultIsWhatEspeakSays makes a few clips again. Another version of espeak-ng or
 // another processor may give other samples, but not another sound.
 func TestDefaultIsWhatEspeakSays(t *testing.T) {
