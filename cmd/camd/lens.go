@@ -40,8 +40,8 @@ func (d *daemon) openLens() error {
 // taker is what becomes of a code that was read.
 type taker interface {
 	Identity() *identity.Identity
-	Show(ctx context.Context, s auth.Shown, progress func(proto.SetupStep)) error
-	ShowWrong(code string)
+	PairByCode(ctx context.Context, s auth.Shown, progress func(proto.SetupStep)) error
+	CountWrongCode(code string)
 }
 
 // shownCodes opens what the lens has read, and hands it to auth.
@@ -59,11 +59,11 @@ func (s *shownCodes) Take(ctx context.Context, sealed code.Sealed) bool {
 	shown, err := s.open(sealed)
 	if err != nil {
 		s.refuse(sealed, err)
-		s.authority.ShowWrong(sealed.Hash())
+		s.authority.CountWrongCode(sealed.Hash())
 		return false
 	}
 	s.told.hear()
-	err = s.authority.Show(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
+	err = s.authority.PairByCode(ctx, shown, func(step proto.SetupStep) { s.log.Info("setting up", "step", string(step)) })
 	if err != nil && ctx.Err() == nil { // else the window closed, or somebody pairs in another way
 		s.refuse(sealed, err)
 	}

@@ -25,12 +25,12 @@ type fakeTaker struct {
 	err   error
 }
 
-func (f *fakeTaker) Show(_ context.Context, s auth.Shown, _ func(proto.SetupStep)) error {
+func (f *fakeTaker) PairByCode(_ context.Context, s auth.Shown, _ func(proto.SetupStep)) error {
 	f.shown = append(f.shown, s)
 	return f.err
 }
 
-func (f *fakeTaker) ShowWrong(code string) { f.wrong = append(f.wrong, code) }
+func (f *fakeTaker) CountWrongCode(code string) { f.wrong = append(f.wrong, code) }
 
 type identified struct{ *fakeTaker }
 

@@ -40,19 +40,19 @@ func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
 }
 
 // finish keeps what came of a request, and answers it.
-func (g *Gate) finish(p *peer, j job, o outcome, executed bool) {
-	g.queues.settle(p, j.first, o, executed)
-	g.reply(p, j, o)
+func (g *Gate) finish(mq *memberQueue, j job, o outcome, executed bool) {
+	g.queues.keepAnswer(mq, j.execution, o, executed)
+	g.reply(mq, j, o)
 }
 
 // reply answers a request that was in the queue, with what the log can prove.
-func (g *Gate) reply(p *peer, j job, o outcome) {
+func (g *Gate) reply(mq *memberQueue, j job, o outcome) {
 	leaving := j.request.Op == proto.OpRevoke && o.code == proto.CodeOK && !j.again
-	if (p.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
+	if (mq.gone.Load() || g.members.get(j.request.Issuer) == nil) && !leaving {
 		g.tellFormer(j.request) // even if it was a member when it asked
 		return
 	}
-	m, highest := g.queues.addressee(p)
+	m, highest := g.queues.addressee(mq)
 	a := g.newAnswer(m, j.request.ID, highest, o)
 	proof := g.authority.journal.prove(j.request.Checkpoint, o.entry)
 	if proof.rolledBack {

@@ -173,7 +173,7 @@ func (c *changes) finish() error {
 	}
 	c.interrupted = nil
 	c.policy.leaving.Clear()
-	c.queues.dismiss()
+	c.queues.dropFormer()
 	return nil
 }
 

@@ -8,29 +8,29 @@ import (
 )
 
 // work carries out one client's requests in order, until Run ends.
-func (g *Gate) work(root context.Context, p *peer) {
-	for j := range p.queue {
+func (g *Gate) work(root context.Context, mq *memberQueue) {
+	for j := range mq.jobs {
 		if root.Err() != nil {
 			g.drops.count(dropBusy) // stopping: nothing may start any more
 			continue
 		}
 		if j.again {
-			g.reply(p, j, j.first.outcome) // nothing changes it any more
+			g.reply(mq, j, j.execution.outcome) // nothing changes it any more
 			continue
 		}
-		o, executed := g.execute(root, p, j.request)
+		o, executed := g.execute(root, mq, j.request)
 		if o.later != nil {
-			g.wg.Go(func() { g.finish(p, j, o.later(), true) })
+			g.wg.Go(func() { g.finish(mq, j, o.later(), true) })
 			continue
 		}
-		g.finish(p, j, o, executed)
+		g.finish(mq, j, o, executed)
 	}
 }
 
 // execute decides about one request and carries it out, in the order of
 // docs/protocol.md 5.1 from step 10 on. executed is false when nothing was done and the
 // same request may be sent again.
-func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcome, executed bool) {
+func (g *Gate) execute(root context.Context, mq *memberQueue, r proto.Request) (o outcome, executed bool) {
 	op, ok := g.ops[r.Op]
 	if !ok {
 		return coded(proto.CodeUnknownOp), false
@@ -40,7 +40,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 		defer g.authority.changes.begin()()
 	}
 	m := g.members.get(r.Issuer)
-	if m == nil || p.gone.Load() {
+	if m == nil || mq.gone.Load() {
 		return coded(proto.CodeRevoked), false
 	}
 	if m.Role == proto.RoleOwner {
@@ -58,7 +58,7 @@ func (g *Gate) execute(root context.Context, p *peer, r proto.Request) (o outcom
 		return coded(code), false
 	}
 	if c.kind == kindSession {
-		return g.begin(root, p, m, r, c)
+		return g.begin(root, mq, m, r, c)
 	}
 	ctx, cancel := context.WithCancel(root)
 	defer cancel()
@@ -117,7 +117,7 @@ func suspended(c proto.Code) bool {
 }
 
 // begin begins a session: first the entry, durably, then the session itself.
-func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, c call) (outcome, bool) {
+func (g *Gate) begin(root context.Context, mq *memberQueue, m *member, r proto.Request, c call) (outcome, bool) {
 	if g.sessions.find(m.id, r.Session) != nil {
 		return coded(proto.CodeBadRequest), false // the index of its signals would begin again
 	}
@@ -128,7 +128,7 @@ func (g *Gate) begin(root context.Context, p *peer, m *member, r proto.Request, 
 	}
 	ctx, cancel := context.WithCancelCause(root)
 	s := &session{id: r.Session, scopes: c.scopes, cancel: cancel, entry: entry, ended: make(chan struct{})}
-	if code := g.sessions.begin(m, &p.gone, s); code != proto.CodeOK {
+	if code := g.sessions.begin(m, &mq.gone, s); code != proto.CodeOK {
 		g.end(m, r, s, string(code))
 		return coded(code), true
 	}

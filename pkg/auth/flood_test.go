@@ -133,16 +133,16 @@ func (w *world) bounded() {
 	defer w.gate.queues.mu.Unlock()
 	w.gate.sessions.mu.Lock()
 	defer w.gate.sessions.mu.Unlock()
-	if n, members := len(w.gate.queues.peers), w.gate.members.count(); n > members {
+	if n, members := len(w.gate.queues.byMember), w.gate.members.count(); n > members {
 		w.t.Errorf("of %d members %d are kept", members, n)
 	}
-	for id, p := range w.gate.queues.peers {
+	for id, p := range w.gate.queues.byMember {
 		bytes := 0
-		for _, f := range p.firsts {
+		for _, f := range p.executions {
 			bytes += len(f.outcome.body)
 		}
-		if len(p.firsts) > maxFirst+maxQueue+1 || bytes > maxFirstBytes || len(p.queue) > maxQueue || len(w.gate.sessions.of[id]) > maxStarts {
-			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.firsts), bytes, len(p.queue), len(w.gate.sessions.of[id]))
+		if len(p.executions) > maxAnswers+maxQueue+1 || bytes > maxAnswerBytes || len(p.jobs) > maxQueue || len(w.gate.sessions.of[id]) > maxStarts {
+			w.t.Errorf("of %s are kept %d first answers of %d bytes, %d requests, %d sessions", id, len(p.executions), bytes, len(p.jobs), len(w.gate.sessions.of[id]))
 		}
 	}
 	t := w.gate.notices

@@ -44,7 +44,7 @@ type Gate struct {
 	ops        map[proto.Op]Operation // not changed once Run is called
 	drops      drops
 	turns      watchdog.Loop
-	codes      codes
+	receipts   receiptState
 	wg         sync.WaitGroup // what waits for people, and for the ends of sessions
 }
 
@@ -121,12 +121,12 @@ func (g *Gate) keepTime(ctx context.Context) {
 			return
 		case <-review.C:
 			g.sessions.review()
-			g.confirm()
+			g.sendReceipts()
 			g.notices.wakeUp() // a suspension may have ended
 		case turned := <-g.turns:
 			g.sessions.review()
-			g.queues.idle()
-			g.authority.journal.idle()
+			g.queues.waitUnlocked()
+			g.authority.journal.waitUnlocked()
 			turned()
 		case <-rotate.C:
 			g.queues.nonces.rotate()

@@ -273,7 +273,7 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 		if other.Code != proto.CodeBadRequest {
 			t.Errorf("another body under the same jti: %+v", other)
 		}
-		time.Sleep(firstLife + time.Second)
+		time.Sleep(answerLife + time.Second)
 		w.hello()
 		if a := w.ask(retry); string(a.Body) != "2" {
 			t.Errorf("after ten minutes: %+v", a)
@@ -285,12 +285,12 @@ func TestFirstAnswersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.run()
-		for range 3 * maxFirst {
+		for range 3 * maxAnswers {
 			w.ask(nil)
 		}
 		w.gate.queues.mu.Lock()
 		defer w.gate.queues.mu.Unlock()
-		if n := len(w.gate.queues.peers[w.anna.id].firsts); n != maxFirst {
+		if n := len(w.gate.queues.byMember[w.anna.id].executions); n != maxAnswers {
 			t.Errorf("%d first answers are kept", n)
 		}
 	})

@@ -63,8 +63,8 @@ func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	return first, nil
 }
 
-// idle waits for an append that is under way.
-func (j *journal) idle() {
+// waitUnlocked waits for an append that is under way.
+func (j *journal) waitUnlocked() {
 	j.order.Lock()
 	defer j.order.Unlock()
 }

@@ -27,20 +27,20 @@ var (
 
 // member is one enrolled key. It never changes once it is made. docs/protocol.md 11.2.
 type member struct {
-	Card   string         `json:"card"` // the key card, as its holder signed it
-	Name   string         `json:"name"`
-	Role   proto.Role     `json:"role"`
-	Scopes []proto.Scope  `json:"scopes"`
-	Added  int64          `json:"added"`            // Unix milliseconds
-	Entry  uint64         `json:"entry"`            // index of its enrolment or last grant in the access log
-	Weekly string         `json:"weekly,omitempty"` // schedule
-	From   int64          `json:"nbf,omitempty"`    // Unix seconds
-	Until  int64          `json:"exp,omitempty"`
-	Parent proto.ClientID `json:"parent,omitempty"` // of a guest
-	By     string         `json:"by,omitempty"`     // name of who granted its rights
-	Grant  string         `json:"grant,omitempty"`  // the signed request that granted them, verbatim
-	Code   string         `json:"code,omitempty"`   // name of the code that its client showed, until the client is heard
-	Used   []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last
+	Card      string         `json:"card"` // the key card, as its holder signed it
+	Name      string         `json:"name"`
+	Role      proto.Role     `json:"role"`
+	Scopes    []proto.Scope  `json:"scopes"`
+	Added     int64          `json:"added"`            // Unix milliseconds
+	Entry     uint64         `json:"entry"`            // index of its enrolment or last grant in the access log
+	Weekly    string         `json:"weekly,omitempty"` // schedule
+	From      int64          `json:"nbf,omitempty"`    // Unix seconds
+	Until     int64          `json:"exp,omitempty"`
+	Parent    proto.ClientID `json:"parent,omitempty"` // of a guest
+	By        string         `json:"by,omitempty"`     // name of who granted its rights
+	Grant     string         `json:"grant,omitempty"`  // the signed request that granted them, verbatim
+	ShownCode string         `json:"code,omitempty"`   // name of the code that its client showed, until the client is heard
+	UsedCodes []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last
 
 	id     proto.ClientID
 	key    envelope.PublicKey

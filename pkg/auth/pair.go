@@ -57,13 +57,13 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code 
 		return pairing.Receipt{}, proto.Refuse(proto.CodeWindowClosed)
 	}
 	if m := a.members.get(key.ClientID()); m != nil && m.key.Equal(key) {
-		return a.receipt(m), a.showed(m, code) // its first receipt may have been lost
+		return a.receipt(m), a.setShownCode(m, code) // its first receipt may have been lost
 	}
 	if a.Owned() {
 		return pairing.Receipt{}, proto.Refuse(proto.CodeOwned)
 	}
 	m := &member{Card: string(card), Name: w.name, Role: proto.RoleOwner, Scopes: proto.OwnerScopes(),
-		Added: time.Now().UnixMilli(), Code: code, id: key.ClientID(), key: key}
+		Added: time.Now().UnixMilli(), ShownCode: code, id: key.ClientID(), key: key}
 	_, err := a.changes.commit(nil, func(all *snapshot, index uint64) {
 		m.Entry = index
 		all.put(m)

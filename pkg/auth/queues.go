@@ -13,20 +13,20 @@ import (
 
 // Bounds of what is kept in RAM for each member. docs/protocol.md 5.5.
 const (
-	maxQueue      = 32
-	maxFirst      = 32
-	maxFirstBytes = 64 << 10
-	firstLife     = 10 * time.Minute
+	maxQueue       = 32
+	maxAnswers     = 32
+	maxAnswerBytes = 64 << 10
+	answerLife     = 10 * time.Minute
 )
 
-// peer is what is kept of one member since the start. queues.mu guards it, except for what
-// one goroutine alone uses.
-type peer struct {
-	member  *member
-	highest uint64      // sequence
-	queue   chan job    // to its worker; closed by close or dismiss
-	firsts  []*first    // of executed requests, oldest first
-	gone    atomic.Bool // dismissed: what waits in its queue is of a membership that is over
+// memberQueue is what is kept of one member since the start. queues.mu guards it, except for
+// what one goroutine alone uses.
+type memberQueue struct {
+	member     *member
+	highest    uint64       // sequence
+	jobs       chan job     // to its worker; closed by close or dropFormer
+	executions []*execution // oldest first
+	gone       atomic.Bool  // dropped: what waits in its queue is of a membership that is over
 }
 
 // queues decides about nonce, sequence and repetition of requests, and hands them in order
@@ -35,21 +35,21 @@ type queues struct {
 	members *members
 	nonces  nonces
 
-	mu      sync.Mutex
-	root    context.Context              // of every right; nil while closed
-	work    func(context.Context, *peer) // the worker of a member
-	peers   map[proto.ClientID]*peer
-	workers sync.WaitGroup
+	mu       sync.Mutex
+	root     context.Context                     // of every right; nil while closed
+	work     func(context.Context, *memberQueue) // the worker of a member
+	byMember map[proto.ClientID]*memberQueue
+	workers  sync.WaitGroup
 }
 
 func newQueues(ms *members) *queues {
-	q := &queues{members: ms, peers: map[proto.ClientID]*peer{}}
+	q := &queues{members: ms, byMember: map[proto.ClientID]*memberQueue{}}
 	q.nonces.rotate()
 	return q
 }
 
 // open lets requests in. Each member's first starts a worker.
-func (q *queues) open(root context.Context, work func(context.Context, *peer)) {
+func (q *queues) open(root context.Context, work func(context.Context, *memberQueue)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.root, q.work = root, work
@@ -60,21 +60,22 @@ func (q *queues) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.root = nil
-	for id, p := range q.peers {
-		close(p.queue)
-		delete(q.peers, id)
+	for id, mq := range q.byMember {
+		close(mq.jobs)
+		delete(q.byMember, id)
 	}
 }
 
 // job is an admitted request on its way to the worker.
 type job struct {
-	request proto.Request
-	first   *first
-	again   bool // it was carried out; its first answer is given again
+	request   proto.Request
+	execution *execution
+	again     bool // it was carried out; its answer is given again
 }
 
-// first is the first answer to a request, which is given again when the request is repeated.
-type first struct {
+// execution is a request that is being carried out or was, with its answer, which is given
+// again when the request is repeated.
+type execution struct {
 	id      string
 	digest  [sha256.Size]byte // of what must not change in a repetition
 	done    bool              // false: it is being carried out
@@ -97,103 +98,103 @@ func (q *queues) add(m *member, r proto.Request) (uint64, *outcome, drop) {
 	if q.root == nil {
 		return 0, nil, dropBusy // not serving yet, or stopping
 	}
-	p := q.peers[m.id]
-	if p == nil {
-		p = &peer{queue: make(chan job, maxQueue)}
-		q.peers[m.id] = p
+	mq := q.byMember[m.id]
+	if mq == nil {
+		mq = &memberQueue{jobs: make(chan job, maxQueue)}
+		q.byMember[m.id] = mq
 		root := q.root
-		q.workers.Go(func() { q.work(root, p) })
+		q.workers.Go(func() { q.work(root, mq) })
 	}
-	p.member = m
+	mq.member = m
 	if r.Op == proto.OpHello {
-		return p.highest, &outcome{code: proto.CodeOK}, -1
+		return mq.highest, &outcome{code: proto.CodeOK}, -1
 	}
 	if !q.nonces.live(r.Nonce) {
-		return p.highest, &outcome{code: proto.CodeStale}, dropStale
+		return mq.highest, &outcome{code: proto.CodeStale}, dropStale
 	}
-	if r.Sequence <= p.highest {
-		return p.highest, &outcome{code: proto.CodeStale}, dropReplay
+	if r.Sequence <= mq.highest {
+		return mq.highest, &outcome{code: proto.CodeStale}, dropReplay
 	}
-	p.highest = r.Sequence
-	f := p.find(r.ID)
-	again := f != nil
+	mq.highest = r.Sequence
+	e := mq.find(r.ID)
+	again := e != nil
 	switch {
-	case again && f.digest != digest(r):
-		return p.highest, &outcome{code: proto.CodeBadRequest}, -1
-	case again && !f.done:
-		return p.highest, nil, dropDuplicate // its answer is on the way
+	case again && e.digest != digest(r):
+		return mq.highest, &outcome{code: proto.CodeBadRequest}, -1
+	case again && !e.done:
+		return mq.highest, nil, dropDuplicate // its answer is on the way
 	case !again:
-		f = &first{id: r.ID, digest: digest(r), at: time.Now()}
+		e = &execution{id: r.ID, digest: digest(r), at: time.Now()}
 	}
 	select {
-	case p.queue <- job{request: r, first: f, again: again}:
+	case mq.jobs <- job{request: r, execution: e, again: again}:
 		if !again {
-			p.firsts = append(p.firsts, f)
+			mq.executions = append(mq.executions, e)
 		}
-		return p.highest, nil, -1
+		return mq.highest, nil, -1
 	default:
-		return p.highest, &outcome{code: proto.CodeBusy}, dropBusy
+		return mq.highest, &outcome{code: proto.CodeBusy}, dropBusy
 	}
 }
 
 // addressee returns to whom an answer goes, and its highest sequence.
-func (q *queues) addressee(p *peer) (m *member, highest uint64) {
+func (q *queues) addressee(mq *memberQueue) (m *member, highest uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return p.member, p.highest
+	return mq.member, mq.highest
 }
 
-// idle waits until nobody holds the queues.
-func (q *queues) idle() {
+// waitUnlocked waits until nobody holds the queues.
+func (q *queues) waitUnlocked() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 }
 
-// dismiss drops what is kept of clients that are no members any more, and ends the life of
+// dropFormer drops what is kept of clients that are no members any more, and ends the life of
 // every nonce: if such a client becomes a member again, nothing counts that it sent before,
 // whether it was held back on its way or is still in the queue. docs/protocol.md 5.3.
-func (q *queues) dismiss() {
+func (q *queues) dropFormer() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.nonces.renew()
-	for id, p := range q.peers {
+	for id, mq := range q.byMember {
 		if q.members.get(id) == nil {
-			p.gone.Store(true)
-			close(p.queue)
-			delete(q.peers, id)
+			mq.gone.Store(true)
+			close(mq.jobs)
+			delete(q.byMember, id)
 		}
 	}
 }
 
 // find returns the request with this id that was carried out or is being carried out; nil if
 // there is none.
-func (p *peer) find(id string) *first {
-	for _, f := range p.firsts {
-		if f.id == id && (!f.done || time.Since(f.at) < firstLife) {
-			return f
+func (mq *memberQueue) find(id string) *execution {
+	for _, e := range mq.executions {
+		if e.id == id && (!e.done || time.Since(e.at) < answerLife) {
+			return e
 		}
 	}
 	return nil
 }
 
-// settle keeps the first answer to a request, or forgets the request if it was not executed.
+// keepAnswer keeps the answer to a request, or forgets the request if it was not executed.
 // The oldest answers above the bounds go.
-func (q *queues) settle(p *peer, f *first, o outcome, executed bool) {
+func (q *queues) keepAnswer(mq *memberQueue, e *execution, o outcome, executed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	f.outcome, f.done, f.at = o, true, time.Now()
+	e.outcome, e.done, e.at = o, true, time.Now()
 	bytes, count := 0, 0
-	kept := make([]*first, 0, len(p.firsts))
-	for i := len(p.firsts) - 1; i >= 0; i-- { // newest first
-		old := p.firsts[i]
+	kept := make([]*execution, 0, len(mq.executions))
+	for i := len(mq.executions) - 1; i >= 0; i-- { // newest first
+		old := mq.executions[i]
 		if old.done {
 			bytes, count = bytes+len(old.outcome.body), count+1
-			if old == f && !executed || bytes > maxFirstBytes || count > maxFirst || time.Since(old.at) >= firstLife {
+			if old == e && !executed || bytes > maxAnswerBytes || count > maxAnswers || time.Since(old.at) >= answerLife {
 				continue
 			}
 		}
 		kept = append(kept, old)
 	}
 	slices.Reverse(kept)
-	p.firsts = kept
+	mq.executions = kept
 }

@@ -30,8 +30,8 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.drops.count(dropUnknown)
 		g.tellFormer(r)
 	default:
-		if m.Code != "" {
-			g.codes.hear(m.id)
+		if m.ShownCode != "" {
+			g.receipts.noteHeard(m.id)
 		}
 		seq, o, drop := g.queues.add(m, r)
 		if drop >= 0 {

@@ -58,7 +58,7 @@ func (a *Authority) revoke(by, m *member, keep bool) (Result, error) {
 		return Result{}, err
 	}
 	a.sessions.endAll(answer.Revoked, proto.CodeRevoked)
-	a.queues.dismiss()
+	a.queues.dropFormer()
 	a.report()
 	return Result{Body: answer, Entry: &index}, nil
 }

@@ -421,8 +421,8 @@ func TestFormerMembersAreBounded(t *testing.T) {
 		time.Sleep(3 * nonceLife)
 		h.gate.queues.mu.Lock()
 		defer h.gate.queues.mu.Unlock()
-		if len(h.gate.queues.peers) != 1 || h.gate.queues.peers[anna.id] == nil {
-			t.Errorf("the gate keeps %d", len(h.gate.queues.peers))
+		if len(h.gate.queues.byMember) != 1 || h.gate.queues.byMember[anna.id] == nil {
+			t.Errorf("the gate keeps %d", len(h.gate.queues.byMember))
 		}
 	})
 }

@@ -20,13 +20,13 @@ type Shown struct {
 	Settings proto.SetupSettings
 }
 
-// Show pairs the client whose code was shown, as Join does with a client that is there itself:
+// PairByCode pairs the client whose code was shown, as Join does with a client that is there itself:
 // the settings in the code are tried, and kept together with the enrolment. From then on the
 // client is sent its receipt through the broker, until it is heard. The error is
 // ErrWindowClosed, ErrPairingBusy, a *proto.SetupProblem (nothing has changed, and the code may
 // be shown again), or a *proto.Refusal, which counts as a failure of the window, once for each
 // code.
-func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.SetupStep)) error {
+func (a *Authority) PairByCode(ctx context.Context, s Shown, progress func(proto.SetupStep)) error {
 	w, err := a.enter(ctx)
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 		a.wrong(w, s.Code)
 		return fmt.Errorf("take a code: %w", err)
 	}
-	if m := a.members.get(key.ClientID()); m != nil && slices.Contains(m.Used, s.Code) {
+	if m := a.members.get(key.ClientID()); m != nil && slices.Contains(m.UsedCodes, s.Code) {
 		s.Settings = proto.SetupSettings{} // a film of the code must not undo what was set since
 	}
 	c := &conversation{Authority: a, window: w, code: s.Code}
@@ -50,7 +50,7 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 		_, err = c.Apply(ctx, key, s.Card, s.Settings, progress)
 	}
 	if c.settled {
-		a.use(key.ClientID(), s.Code)
+		a.markCodeUsed(key.ClientID(), s.Code)
 		a.provisioner.Settled()
 	}
 	var refusal *proto.Refusal
@@ -66,115 +66,116 @@ func (a *Authority) Show(ctx context.Context, s Shown, progress func(proto.Setup
 	return nil
 }
 
-// showed stores that a member has shown a code and waits for its receipt, or, if code is
+// setShownCode stores that a member has shown a code and waits for its receipt, or, if code is
 // empty, that it was heard. It is called between changes.begin and its end.
-func (a *Authority) showed(m *member, code string) error {
-	if m.Code == code {
+func (a *Authority) setShownCode(m *member, code string) error {
+	if m.ShownCode == code {
 		return nil
 	}
 	if a.changes.over {
 		return proto.Refuse(proto.CodeRevoked)
 	}
 	next := *m
-	next.Code = code
+	next.ShownCode = code
 	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
 		return errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	return nil
 }
 
-// maxUsed bounds the codes that are remembered of one member.
-const maxUsed = 16
+// maxUsedCodes bounds the codes that are remembered of one member.
+const maxUsedCodes = 16
 
-// use stores that the settings in a member's code were kept, so that it sets nothing again.
-func (a *Authority) use(id proto.ClientID, code string) {
+// markCodeUsed stores that the settings in a member's code were kept, so that it sets nothing again.
+func (a *Authority) markCodeUsed(id proto.ClientID, code string) {
 	defer a.changes.begin()()
 	m := a.members.get(id)
 	if m == nil || a.changes.over {
 		return
 	}
 	next := *m
-	next.Used = append(slices.Clone(m.Used[max(0, len(m.Used)-maxUsed+1):]), code)
+	next.UsedCodes = append(slices.Clone(m.UsedCodes[max(0, len(m.UsedCodes)-maxUsedCodes+1):]), code)
 	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
 		a.log.Error("that a code was used can't be stored: a film of it could be shown again", "error", err)
 	}
 }
 
-// confirmEvery is how often a client that has shown a code is sent its receipt, until it is
+// receiptEvery is how often a client that has shown a code is sent its receipt, until it is
 // heard. docs/protocol.md 3.13.
-const confirmEvery = 10 * time.Second
+const receiptEvery = 10 * time.Second
 
-// codes holds what the gate knows of the clients that have shown a code.
-type codes struct {
+// receiptState holds what the gate knows of the clients that have shown a code.
+type receiptState struct {
 	mu    sync.Mutex
 	heard map[proto.ClientID]bool
 	next  map[proto.ClientID]time.Time // when its receipt is sent again
 }
 
-// hear notes that a client was heard. It does no I/O, since Gate.Receive does none.
-func (c *codes) hear(id proto.ClientID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.heard == nil {
-		c.heard = map[proto.ClientID]bool{}
+// noteHeard notes that a client was heard. It does no I/O, since Gate.Receive does none.
+func (r *receiptState) noteHeard(id proto.ClientID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.heard == nil {
+		r.heard = map[proto.ClientID]bool{}
 	}
-	c.heard[id] = true
+	r.heard[id] = true
 }
 
 // due reports whether a client was heard, and whether its receipt is due.
-func (c *codes) due(id proto.ClientID, now time.Time) (heard, due bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.heard[id], !now.Before(c.next[id])
+func (r *receiptState) due(id proto.ClientID, now time.Time) (heard, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.heard[id], !now.Before(r.next[id])
 }
 
-func (c *codes) told(id proto.ClientID, next time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.next == nil {
-		c.next = map[proto.ClientID]time.Time{}
+// setNext notes when the next receipt is due, and that the client was not heard since.
+func (r *receiptState) setNext(id proto.ClientID, next time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		r.next = map[proto.ClientID]time.Time{}
 	}
-	c.next[id] = next
-	delete(c.heard, id)
+	r.next[id] = next
+	delete(r.heard, id)
 }
 
-// confirm sends a receipt to the members that have shown a code, and removes the code of those
+// sendReceipts sends a receipt to the members that have shown a code, and removes the code of those
 // that were heard. What can't be sent is tried again the next time.
-func (g *Gate) confirm() {
+func (g *Gate) sendReceipts() {
 	now := time.Now()
 	for _, m := range g.members.current.Load().members {
-		if m.Code == "" {
+		if m.ShownCode == "" {
 			continue
 		}
-		switch heard, due := g.codes.due(m.id, now); {
+		switch heard, due := g.receipts.due(m.id, now); {
 		case heard:
-			if g.authority.unshow(m.id) {
-				g.codes.told(m.id, time.Time{})
+			if g.authority.clearShownCode(m.id) {
+				g.receipts.setNext(m.id, time.Time{})
 			}
 		case due:
-			if err := g.sendCode(m); err != nil {
+			if err := g.sendReceipt(m); err != nil {
 				g.log.Debug("receipt not sent", "client", string(m.id), "error", err)
 				continue
 			}
-			g.codes.told(m.id, now.Add(confirmEvery))
+			g.receipts.setNext(m.id, now.Add(receiptEvery))
 		}
 	}
 }
 
-func (g *Gate) sendCode(m *member) error {
+func (g *Gate) sendReceipt(m *member) error {
 	r := g.authority.receipt(m)
 	// The client has sent the rest itself, and it has its login there.
 	r.Broker = envelope.BrokerLogin{URL: r.Broker.URL, ServerName: r.Broker.ServerName}
-	msg, err := g.authority.device().Confirm(m.Code, m.key, r)
+	msg, err := g.authority.device().Confirm(m.ShownCode, m.key, r)
 	if err != nil {
 		return err
 	}
 	return g.sender.Send(m.id, msg)
 }
 
-// unshow removes the code of a member that was heard, and reports whether it did: while a
+// clearShownCode removes the code of a member that was heard, and reports whether it did: while a
 // change is under way it does not.
-func (a *Authority) unshow(id proto.ClientID) bool {
+func (a *Authority) clearShownCode(id proto.ClientID) bool {
 	if !a.changes.mu.TryLock() {
 		return false
 	}
@@ -183,7 +184,7 @@ func (a *Authority) unshow(id proto.ClientID) bool {
 	if m == nil {
 		return true
 	}
-	err := a.showed(m, "")
+	err := a.setShownCode(m, "")
 	if err != nil {
 		a.log.Warn("that a member was heard can't be stored", "error", err)
 	}

@@ -32,15 +32,15 @@ func TestACodeMakesTheFirstOwner(t *testing.T) {
 	p := &fakeProvisioner{t: t}
 	a.NewGate(Deps{Provisioner: p})
 	anna := newKeys(t)
-	if err := a.Show(t.Context(), shownBy(t, anna, "one", newSettings), noStep); !errors.Is(err, ErrWindowClosed) {
+	if err := a.PairByCode(t.Context(), shownBy(t, anna, "one", newSettings), noStep); !errors.Is(err, ErrWindowClosed) {
 		t.Errorf("with the window closed: %v", err)
 	}
 	openWindow(t, a, time.Minute)
-	if err := a.Show(t.Context(), shownBy(t, anna, "one", newSettings), noStep); err != nil {
+	if err := a.PairByCode(t.Context(), shownBy(t, anna, "one", newSettings), noStep); err != nil {
 		t.Fatal(err)
 	}
 	p.expect("a code that sets", "apply", "settled")
-	if m := a.members.get(anna.id); m == nil || m.Role != proto.RoleOwner || m.Code != "one" {
+	if m := a.members.get(anna.id); m == nil || m.Role != proto.RoleOwner || m.ShownCode != "one" {
 		t.Errorf("member: %+v", m)
 	}
 	if last := lastEntry(t, a); last.Kind != accesslog.KindPair || last.Client != anna.id {
@@ -48,7 +48,7 @@ func TestACodeMakesTheFirstOwner(t *testing.T) {
 	}
 	// It is shown another one, since no answer came: only that is noted.
 	before := entryCount(t, a)
-	if err := a.Show(t.Context(), shownBy(t, anna, "two", proto.SetupSettings{}), noStep); err != nil {
+	if err := a.PairByCode(t.Context(), shownBy(t, anna, "two", proto.SetupSettings{}), noStep); err != nil {
 		t.Fatal(err)
 	}
 	if entryCount(t, a) != before || a.members.count() != 1 {
@@ -57,7 +57,7 @@ func TestACodeMakesTheFirstOwner(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if m := openAuthority(t, state).members.get(anna.id); m == nil || m.Code != "two" {
+	if m := openAuthority(t, state).members.get(anna.id); m == nil || m.ShownCode != "two" {
 		t.Errorf("after a restart: %+v", m)
 	}
 }
@@ -70,13 +70,13 @@ func TestACodeSetsOnce(t *testing.T) {
 	p := &fakeProvisioner{t: t}
 	show := func(code string) {
 		t.Helper()
-		if err := a.Show(t.Context(), shownBy(t, anna, code, newSettings), noStep); err != nil {
+		if err := a.PairByCode(t.Context(), shownBy(t, anna, code, newSettings), noStep); err != nil {
 			t.Fatal(err)
 		}
 	}
 	again := func() {
 		t.Helper()
-		if !a.unshow(anna.id) { // it was heard
+		if !a.clearShownCode(anna.id) { // it was heard
 			t.Fatal("busy")
 		}
 		if err := a.Close(); err != nil {
@@ -93,10 +93,10 @@ func TestACodeSetsOnce(t *testing.T) {
 	again()
 	show("film")
 	p.expect("the same one later")
-	if m := a.members.get(anna.id); m.Code != "film" {
+	if m := a.members.get(anna.id); m.ShownCode != "film" {
 		t.Error("whoever shows it again is not answered")
 	}
-	for i := range maxUsed - 1 {
+	for i := range maxUsedCodes - 1 {
 		show(fmt.Sprint(i))
 		p.expect("another code", "apply", "settled")
 	}
@@ -105,7 +105,7 @@ func TestACodeSetsOnce(t *testing.T) {
 	p.expect("the first one after others")
 	show("last")
 	p.expect("one code more", "apply", "settled")
-	if n := len(a.members.get(anna.id).Used); n != maxUsed {
+	if n := len(a.members.get(anna.id).UsedCodes); n != maxUsedCodes {
 		t.Errorf("%d codes are remembered", n)
 	}
 }
@@ -117,13 +117,13 @@ func TestACodeThatDoesNotWork(t *testing.T) {
 	a.NewGate(Deps{Provisioner: p})
 	openWindow(t, a, time.Minute)
 	for i := range 2 * maxFailures {
-		if err := a.Show(t.Context(), shownBy(t, newKeys(t), fmt.Sprint(i), newSettings), noStep); !isProblem(err, proto.CodeWiFiPassword) {
+		if err := a.PairByCode(t.Context(), shownBy(t, newKeys(t), fmt.Sprint(i), newSettings), noStep); !isProblem(err, proto.CodeWiFiPassword) {
 			t.Fatal(err)
 		}
 	}
 	bad := newSettings
 	bad.Broker = &proto.SetupBroker{URL: "http://broker"}
-	if err := a.Show(t.Context(), shownBy(t, newKeys(t), "bad", bad), noStep); !isProblem(err, proto.CodeBadRequest) {
+	if err := a.PairByCode(t.Context(), shownBy(t, newKeys(t), "bad", bad), noStep); !isProblem(err, proto.CodeBadRequest) {
 		t.Error(err)
 	}
 	if a.Owned() || !a.WindowState().Open {
@@ -143,7 +143,7 @@ func TestT12AnOwnedDeviceTakesNoCode(t *testing.T) {
 	}
 	before, thief := entryCount(t, a), newKeys(t)
 	for _, s := range []proto.SetupSettings{{}, newSettings} {
-		if err := a.Show(t.Context(), shownBy(t, thief, "one", s), noStep); !refused(err, proto.CodeOwned) {
+		if err := a.PairByCode(t.Context(), shownBy(t, thief, "one", s), noStep); !refused(err, proto.CodeOwned) {
 			t.Error(err)
 		}
 	}
@@ -160,20 +160,20 @@ func TestT12AnOwnedDeviceTakesNoCode(t *testing.T) {
 // is one.
 func TestT10WrongCodesCloseTheWindow(t *testing.T) {
 	a := openAuthority(t, newState(t))
-	a.ShowWrong("before") // nobody opened it
+	a.CountWrongCode("before") // nobody opened it
 	openWindow(t, a, time.Minute)
 	for i := range maxFailures {
 		if !a.WindowState().Open {
 			t.Fatalf("closed after %d codes", i)
 		}
 		for range 20 {
-			a.ShowWrong(fmt.Sprint(i))
+			a.CountWrongCode(fmt.Sprint(i))
 		}
 	}
 	if a.WindowState().Open {
 		t.Error("it is open after five codes of another label")
 	}
-	if err := a.Show(t.Context(), shownBy(t, newKeys(t), "right", proto.SetupSettings{}), noStep); !errors.Is(err, ErrWindowClosed) {
+	if err := a.PairByCode(t.Context(), shownBy(t, newKeys(t), "right", proto.SetupSettings{}), noStep); !errors.Is(err, ErrWindowClosed) {
 		t.Errorf("the right one after them: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestACodeWithABadCard(t *testing.T) {
 	openWindow(t, a, time.Minute)
 	s := shownBy(t, newKeys(t), "one", proto.SetupSettings{})
 	s.Card = append(s.Card[:len(s.Card)-4], "AAAA"...)
-	if err := a.Show(t.Context(), s, noStep); err == nil || a.Owned() || a.current.failures != 1 {
+	if err := a.PairByCode(t.Context(), s, noStep); err == nil || a.Owned() || a.current.failures != 1 {
 		t.Errorf("%v, owned %v, %d failures", err, a.Owned(), a.current.failures)
 	}
 }
@@ -288,7 +288,7 @@ func TestTheLensRestsWhileSomebodyPairs(t *testing.T) {
 		none(t, seeks, "a client was let in")
 		openWindow(t, a, time.Minute)
 		seek = <-seeks
-		if err := a.Show(t.Context(), shownBy(t, newKeys(t), "one", proto.SetupSettings{}), noStep); !refused(err, proto.CodeOwned) || seek.Err() != nil {
+		if err := a.PairByCode(t.Context(), shownBy(t, newKeys(t), "one", proto.SetupSettings{}), noStep); !refused(err, proto.CodeOwned) || seek.Err() != nil {
 			t.Errorf("a stranger's code: %v, %v", err, seek.Err())
 		}
 		a.CloseWindow()
@@ -319,7 +319,7 @@ func TestAShownCodeIsConfirmedUntilItsClientIsHeard(t *testing.T) {
 		anna := newKeys(t)
 		a := openAuthority(t, state)
 		openWindow(t, a, time.Minute)
-		if err := a.Show(t.Context(), shownBy(t, anna, "code", proto.SetupSettings{}), noStep); err != nil {
+		if err := a.PairByCode(t.Context(), shownBy(t, anna, "code", proto.SetupSettings{}), noStep); err != nil {
 			t.Fatal(err)
 		}
 		run := func(a *Authority, out Sender) (*Gate, func()) {
@@ -371,7 +371,7 @@ func TestAShownCodeIsConfirmedUntilItsClientIsHeard(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if m := openAuthority(t, state).members.get(anna.id); m == nil || m.Code != "" {
+		if m := openAuthority(t, state).members.get(anna.id); m == nil || m.ShownCode != "" {
 			t.Errorf("after it was heard: %+v", m)
 		}
 	})

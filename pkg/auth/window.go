@@ -98,9 +98,9 @@ func (p *PairingWindow) WindowState() WindowState {
 	return WindowState{Open: true, Until: p.current.until, Name: p.current.name}
 }
 
-// ShowWrong counts a code that was not made with the label's secret as a failure of the
+// CountWrongCode counts a code that was not made with the label's secret as a failure of the
 // window, once for each code, since the camera reads the same one again and again.
-func (p *PairingWindow) ShowWrong(code string) {
+func (p *PairingWindow) CountWrongCode(code string) {
 	if w, err := p.opened(); err == nil {
 		p.wrong(w, code)
 	}
