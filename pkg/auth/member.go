@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -323,19 +322,4 @@ func (r *snapshot) removeWithGuests(m, by *member, keep bool) {
 		r.remove(g)
 	}
 	r.remove(m)
-}
-
-// checkName returns an error for names that logs and lists can't show, and for names that a
-// person would take for something else: with some names the log would say that nobody of the
-// household did something. docs/protocol.md 5.6.
-func checkName(name string) error {
-	if err := naming.Check(name); err != nil {
-		return err
-	}
-	for _, nobody := range []string{"someone", "the camera"} {
-		if naming.Begins(name, nobody) {
-			return fmt.Errorf("%w: it begins with what the log says when nobody of the household is meant, %q", naming.ErrName, nobody)
-		}
-	}
-	return nil
 }

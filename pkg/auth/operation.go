@@ -120,6 +120,21 @@ func OwnersOnly[B any](c Caller, _ B) error {
 	return nil
 }
 
+// stillOwner returns who made a request, if it is an owner still, and counts what it does
+// against its allowance.
+func (a *Authority) stillOwner(r Request) (*member, error) {
+	m := a.members.get(r.member.id)
+	switch {
+	case m == nil:
+		return nil, proto.Refuse(proto.CodeRevoked)
+	case m.Role != proto.RoleOwner:
+		return nil, proto.Refuse(proto.CodeScope)
+	case !a.allowances.mayStart(m):
+		return nil, proto.Refuse(proto.CodeBusy)
+	}
+	return m, nil
+}
+
 // kind is which kind of operation a call is for.
 type kind int
 

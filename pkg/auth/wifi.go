@@ -40,21 +40,6 @@ func (c *WiFiChange) Begun() (entry uint64, err error) {
 	return entry, err
 }
 
-// stillOwner returns who made a request, if it is an owner still, and counts what it does
-// against its allowance.
-func (a *Authority) stillOwner(r Request) (*member, error) {
-	m := a.members.get(r.member.id)
-	switch {
-	case m == nil:
-		return nil, proto.Refuse(proto.CodeRevoked)
-	case m.Role != proto.RoleOwner:
-		return nil, proto.Refuse(proto.CodeScope)
-	case !a.allowances.mayStart(m):
-		return nil, proto.Refuse(proto.CodeBusy)
-	}
-	return m, nil
-}
-
 // WiFiNotTaken logs that the camera went back from a change of Wi-Fi that was begun. It does so
 // once, and not if the epoch has ended since.
 func (a *Authority) WiFiNotTaken(entry uint64) {
