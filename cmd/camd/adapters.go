@@ -24,7 +24,7 @@ import (
 type captureDevices struct {
 	camera     *capture.Camera
 	microphone *audio.Microphone
-	sessions   *live.Server
+	live       *live.Server
 	events     *event.Events
 }
 
@@ -33,7 +33,7 @@ func (c captureDevices) SetPrivacy(on bool) {
 	c.camera.SetPrivacy(on)
 	c.microphone.SetPrivacy(on)
 	if on {
-		c.sessions.Forget()
+		c.live.Forget()
 		c.events.Forget()
 	}
 }
@@ -128,7 +128,7 @@ func (l setupLink) Reconnect(ctx context.Context) error { return unreached(l.Lin
 // updateHousehold is the household for the updater.
 type updateHousehold struct {
 	authority *auth.Authority
-	sessions  *live.Server
+	live      *live.Server
 	events    *event.Events
 }
 
@@ -136,7 +136,7 @@ type updateHousehold struct {
 func (h updateHousehold) Tell(s proto.UpdateStep) error { return h.authority.Updated(s) }
 
 // Busy reports whether someone watches, listens or talks, or has just rung the bell.
-func (h updateHousehold) Busy() bool { return len(h.sessions.Viewers()) > 0 || h.events.Ringing() }
+func (h updateHousehold) Busy() bool { return len(h.live.Viewers()) > 0 || h.events.Ringing() }
 
 // Quiet reports whether the household lets the camera restart now.
 func (h updateHousehold) Quiet() bool { return h.authority.MayRestart() }

@@ -33,7 +33,7 @@ func reach(cfg link.Config, own setup.Settings) link.Config {
 	cfg.ViewerBroker = cmp.Or(cfg.ViewerBroker, own.Broker.ViewerURL)
 	cfg.ServerName = cmp.Or(cfg.ServerName, own.Broker.ServerName)
 	if cfg.CA == "" {
-		cfg.Authority = own.Broker.CA
+		cfg.CAText = own.Broker.CA
 	}
 	return cfg
 }
@@ -79,8 +79,8 @@ func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
 // keeps nobody from pairing.
 func brokerLogins(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
 	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName}
-	if cfg.Authority != "" {
-		b.CA = cfg.Authority
+	if cfg.CAText != "" {
+		b.CA = cfg.CAText
 	} else if cfg.CA != "" {
 		ca, err := os.ReadFile(cfg.CA)
 		if err != nil {

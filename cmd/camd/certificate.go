@@ -5,14 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/auth/identity"
@@ -45,11 +43,11 @@ func supplied(cfg config.Config, id *identity.Identity) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// ownGoes reports whether the certificate that the device was set up with is the one to
-// show. What was given last goes first: one that the configuration names, and one that
-// somebody has put beside the identity since, go before it; and so does any that is there
-// if the configuration has come to name a broker, and it was set up with one of its own.
-func ownGoes(cfg config.Config, id *identity.Identity, own setup.Settings) bool {
+// usesSetupCertificate reports whether the certificate from the set-up is used instead of
+// the file. The file is used if the configuration names it. If it holds a certificate that
+// can be used, it is also used if it was replaced after the set-up, or if the configuration
+// now names a broker and the set-up had named one too.
+func usesSetupCertificate(cfg config.Config, id *identity.Identity, own setup.Settings) bool {
 	if cfg.Link.Certificate != "" || len(own.Chain) == 0 {
 		return false
 	}
@@ -62,7 +60,7 @@ func ownGoes(cfg config.Config, id *identity.Identity, own setup.Settings) bool 
 // the device was set up with, or that lies in a file, made by the broker's operator or
 // renewed since.
 func operational(cfg config.Config, id *identity.Identity, own setup.Settings) (tls.Certificate, error) {
-	if ownGoes(cfg, id, own) {
+	if usesSetupCertificate(cfg, id, own) {
 		return own.Certificate()
 	}
 	file := certificateFile(cfg, id)
@@ -83,9 +81,9 @@ func (d *daemon) openClaim() error {
 	}
 	deps := claim.Deps{
 		Keeper: certificateFile(d.cfg, d.identity), Broker: d.link, Own: d.authority.CertificateTaken(nil),
-		Clock: claim.Clock(clockOf(d.cfg)), CA: d.cfg.Link.CA, Authority: reached.Authority,
+		Clock: claim.Clock(clockOf(d.cfg)), CA: d.cfg.Link.CA, CAText: reached.CAText,
 	}
-	if ownGoes(d.cfg, d.identity, own) {
+	if usesSetupCertificate(d.cfg, d.identity, own) {
 		deps.Keeper = d.setup.Keeper()
 	}
 	c, err := newClaim(d.cfg.Enrolment, own.EST, d.log, d.board, d.identity.DeviceID(), deps)
@@ -159,30 +157,4 @@ func askCertificate(ctx context.Context, c claimer, q proto.CertificateRequest, 
 		now.Problem = "" // of the camera's own
 	}
 	return now, err
-}
-
-// certificate reports how long the certificate for the broker lasts.
-func (r *report) certificate(cfg config.Config, id *identity.Identity, own setup.Settings) {
-	if id == nil {
-		return
-	}
-	cert, err := operational(cfg, id, own)
-	if err != nil {
-		return // r.broker said so
-	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		r.fail("certificate", certificatePath(cfg)+" holds a certificate that can't be read")
-		return
-	}
-	now, s := time.Now(), proto.CertificateStatus{From: leaf.NotBefore.Unix(), Until: leaf.NotAfter.Unix()}
-	words := proto.CertificateWords(s, now)
-	switch {
-	case now.Unix() >= s.Until:
-		r.fail("certificate", words)
-	case s.Old(now):
-		r.line("certificate", "?", words)
-	default:
-		r.line("certificate", "ok", words)
-	}
 }

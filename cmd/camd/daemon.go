@@ -57,7 +57,7 @@ type daemon struct {
 	link        *link.Link
 	certificate *claim.Claim // nil: there is none yet
 	pairing     *feedback
-	sessions    *live.Server
+	live        *live.Server
 	events      *event.Events
 	floor       *talk.Floor
 	updates     *updates

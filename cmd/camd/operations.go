@@ -18,14 +18,14 @@ func (d *daemon) operations() map[proto.Op]auth.Operation {
 
 		proto.OpLive: auth.Session[proto.LiveRequest]{
 			Scopes: func(q proto.LiveRequest) []proto.Scope { return q.Scopes },
-			Begin:  d.live,
+			Begin:  d.startLive,
 		},
 		proto.OpCandidate: auth.Query[proto.Candidates]{Always: true, Answer: d.candidate},
 		proto.OpTalk: auth.Session[proto.TalkRequest]{
 			Scopes: auth.Needs[proto.TalkRequest](proto.ScopeTalk),
-			Check:  func(by auth.Caller, _ proto.TalkRequest) error { return d.floor.Check(speaker(by)) },
+			Check:  func(by auth.Caller, _ proto.TalkRequest) error { return d.floor.Check(talkMember(by)) },
 			Slow:   true, // it waits until the room has heard who will speak
-			Begin:  d.talk,
+			Begin:  d.startTalk,
 		},
 		proto.OpBye: auth.Query[auth.None]{Always: true, Answer: d.bye},
 

@@ -79,15 +79,15 @@ func (c certifier) Judge(key crypto.PublicKey, chain [][]byte) error {
 }
 
 // Enroll implements setup.Claim.
-func (c certifier) Enroll(ctx context.Context, est proto.EST, authority string, request []byte) ([][]byte, error) {
+func (c certifier) Enroll(ctx context.Context, est proto.EST, caText string, request []byte) ([][]byte, error) {
 	if c.ca != "" {
 		text, err := os.ReadFile(c.ca)
 		if err != nil {
 			return nil, fmt.Errorf("read the broker's authority: %w", err)
 		}
-		authority = string(text)
+		caText = string(text)
 	}
-	server, err := claim.NewEST(est.URL, []byte(authority))
+	server, err := claim.NewEST(est.URL, []byte(caText))
 	if err != nil {
 		return nil, err
 	}

@@ -30,10 +30,10 @@ func TestReach(t *testing.T) {
 		want link.Config
 	}{
 		"neither":         {link.Config{}, setup.Settings{}, link.Config{}},
-		"set up":          {link.Config{KeepaliveSeconds: 7}, own, link.Config{KeepaliveSeconds: 7, Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "name", Authority: "authority"}},
+		"set up":          {link.Config{KeepaliveSeconds: 7}, own, link.Config{KeepaliveSeconds: 7, Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "name", CAText: "authority"}},
 		"configured":      {link.Config{Broker: "mqtts://file"}, own, link.Config{Broker: "mqtts://file"}},
 		"in part":         {link.Config{CA: "/ca", ServerName: "file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "file", CA: "/ca"}},
-		"viewers by file": {link.Config{ViewerBroker: "mqtts://file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://file", ServerName: "name", Authority: "authority"}},
+		"viewers by file": {link.Config{ViewerBroker: "mqtts://file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://file", ServerName: "name", CAText: "authority"}},
 	} {
 		if got := reach(c.cfg, c.own); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -101,14 +101,14 @@ func TestWhichCertificateGoesFirst(t *testing.T) {
 		cfg.Link.Broker = c.broker
 		own.Over, own.Broker = c.over, c.own
 		cert, err := operational(cfg, id, own)
-		if err != nil || ownGoes(cfg, id, own) != c.want || (string(cert.Certificate[0]) == string(own.Chain[0])) != c.want {
-			t.Errorf("%s: %v, what was set up goes first: %v", name, err, ownGoes(cfg, id, own))
+		if err != nil || usesSetupCertificate(cfg, id, own) != c.want || (string(cert.Certificate[0]) == string(own.Chain[0])) != c.want {
+			t.Errorf("%s: %v, what was set up goes first: %v", name, err, usesSetupCertificate(cfg, id, own))
 		}
 	}
 	if err := os.WriteFile(certificatePath(cfg), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !ownGoes(cfg, id, own) {
+	if !usesSetupCertificate(cfg, id, own) {
 		t.Error("a damaged file goes first")
 	}
 }

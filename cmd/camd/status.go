@@ -26,10 +26,10 @@ func (d *daemon) status() proto.StatusAnswer {
 		c := d.certificate.Status()
 		a.Certificate = &c
 	}
-	speaker, through := d.floor.Speaker()
-	for _, v := range d.sessions.Viewers() {
+	talker, through := d.floor.Talker()
+	for _, v := range d.live.Viewers() {
 		l := scopes(v)
-		if v.Client == speaker && v.Session == through {
+		if v.Client == talker && v.Session == through {
 			l = append(l, proto.ScopeTalk)
 		}
 		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
@@ -49,10 +49,10 @@ func scopes(v live.Viewer) (l []proto.Scope) {
 
 // scene returns what the status LED shows. It is called several times a second.
 func (d *daemon) scene() panel.Scene {
-	speaker, _ := d.floor.Speaker()
+	talker, _ := d.floor.Talker()
 	scene := panel.Scene{
-		Live:    len(d.sessions.Viewers()) > 0,
-		Talk:    speaker != "",
+		Live:    len(d.live.Viewers()) > 0,
+		Talk:    talker != "",
 		Pairing: d.authority.WindowState().Open,
 		Privacy: d.authority.Settings().Privacy,
 	}

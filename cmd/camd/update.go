@@ -159,7 +159,7 @@ func (d *daemon) openUpdates() ([]supervise.Component, error) {
 	}
 	slots := rauc.New()
 	running, err = update.New(cfg.Update, d.log, d.board, update.Deps{
-		Catalog: releases, Slots: slots, Bundles: slots, Household: updateHousehold{d.authority, d.sessions, d.events},
+		Catalog: releases, Slots: slots, Bundles: slots, Household: updateHousehold{d.authority, d.live, d.events},
 		SelfTest: func(context.Context) error { return selfTest(d.authority, cfg.Device.State) },
 		Restart:  update.RestartBy(filepath.Join(filepath.Dir(cfg.Device.Socket), restartFile)),
 		State:    cfg.Device.State, Version: image,

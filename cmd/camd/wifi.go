@@ -19,7 +19,7 @@ type changer interface {
 // wifi says in which Wi-Fi network the camera is, or has it try another one.
 // docs/protocol.md 15.1.
 func (d *daemon) wifi(ctx context.Context, r auth.Request, q proto.WiFiRequest) (auth.Result, error) {
-	change := d.authority.ChangesWiFi(r)
+	change := d.authority.NewWiFiLog(r)
 	now, err := askWiFi(ctx, d.setup, q, change)
 	return auth.Result{Body: now, Entry: change.Entry}, err
 }

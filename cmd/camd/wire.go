@@ -98,7 +98,7 @@ func (d *daemon) openDevices(context.Context) (err error) {
 
 // openServices joins what members reach through the broker.
 func (d *daemon) openServices(ctx context.Context) (err error) {
-	d.sessions, err = live.New(d.cfg.Live, d.log, d.board, live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Indicator: d.indicator})
+	d.live, err = live.New(d.cfg.Live, d.log, d.board, live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Indicator: d.indicator})
 	if err != nil {
 		return inTable("live", err)
 	}
@@ -112,19 +112,19 @@ func (d *daemon) openServices(ctx context.Context) (err error) {
 	d.pairing = &feedback{Provisioner: d.setup, say: d.announcer.clip}
 	d.events = event.Open(ctx, d.eventConfig(), d.log, d.board,
 		event.Deps{Household: d.authority, Camera: d.camera, Video: d.video, Chime: d.announcer, Indicator: d.indicator})
-	d.floor = talk.New(d.log, loudspeaker{d.speaker}, talkPrompts{d.archive}, d.sessions)
+	d.floor = talk.New(d.log, loudspeaker{d.speaker}, talkPrompts{d.archive}, d.live)
 	update, err := d.openUpdates()
 	if err != nil {
 		return err
 	}
 	gate := d.authority.NewGate(auth.Deps{
-		Sender: d.link, Capture: captureDevices{d.camera, d.microphone, d.sessions, d.events}, Provisioner: d.pairing,
+		Sender: d.link, Capture: captureDevices{d.camera, d.microphone, d.live, d.events}, Provisioner: d.pairing,
 	})
 	d.link.Deliver(gate)
 	for op, o := range d.operations() {
 		gate.Handle(op, o)
 	}
-	d.require(gate, d.sessions)
+	d.require(gate, d.live)
 	d.run(d.link, d.events)
 	d.run(update...)
 	return nil

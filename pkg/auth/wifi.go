@@ -7,21 +7,21 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// WiFiChange logs that a member changes the camera's Wi-Fi, of which all get a notice.
-type WiFiChange struct {
+// WiFiLog logs that a member changes the camera's Wi-Fi, of which all get a notice.
+type WiFiLog struct {
 	authority *Authority
 	by        Request
 
 	Entry *uint64 // in the access log, once Begun has made it
 }
 
-// ChangesWiFi returns the log of the change that a request asks for.
-func (a *Authority) ChangesWiFi(r Request) *WiFiChange { return &WiFiChange{authority: a, by: r} }
+// NewWiFiLog returns the log of the change that a request asks for.
+func (a *Authority) NewWiFiLog(r Request) *WiFiLog { return &WiFiLog{authority: a, by: r} }
 
 // Begun makes the entry; the change must wait for a nil error. The right is decided once more,
 // since other changes came between. The log does not have the network: notices go to guests
 // too, its name says where the camera is, and the log forgets nothing.
-func (c *WiFiChange) Begun() (entry uint64, err error) {
+func (c *WiFiLog) Begun() (entry uint64, err error) {
 	a := c.authority
 	defer a.changes.begin()()
 	m, err := a.stillOwner(c.by)

@@ -19,7 +19,7 @@ func (h *house) withWiFi(meanwhile func()) {
 			return Result{}, nil
 		}
 		meanwhile()
-		entry, err := h.a.ChangesWiFi(r).Begun()
+		entry, err := h.a.NewWiFiLog(r).Begun()
 		if err != nil {
 			return Result{}, err
 		}
@@ -125,7 +125,7 @@ func TestWiFiThatWasNotTaken(t *testing.T) {
 			t.Errorf("Anna hears of %v", got)
 		}
 		h.withoutLog(func() {
-			if _, err := h.a.ChangesWiFi(Request{member: h.a.members.get(anna.id)}).Begun(); !refused(err, proto.CodeStorage) {
+			if _, err := h.a.NewWiFiLog(Request{member: h.a.members.get(anna.id)}).Begun(); !refused(err, proto.CodeStorage) {
 				t.Errorf("without a log: %v", err)
 			}
 		})

@@ -25,7 +25,7 @@ type Config struct {
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
 	ServerName       string `toml:"server_name" doc:"Name that the broker's certificate must hold. Empty: the host in broker."`
-	Authority        string `toml:"-"` // the content of a file CA, of a device that was set up; CA is ignored then
+	CAText           string `toml:"-"` // the content of a file CA, of a device that was set up; CA is ignored then
 	KeepaliveSeconds int    `toml:"keepalive_seconds" allow:"2..1200" doc:"A silent connection is probed after this time; a dead one is noticed within twice this time."`
 }
 
@@ -75,8 +75,8 @@ func newTarget(cfg Config, login Login) (*target, error) {
 		t.serverName = cfg.ServerName
 	}
 	switch {
-	case cfg.Authority != "":
-		err = t.trust([]byte(cfg.Authority), "what the device was set up with")
+	case cfg.CAText != "":
+		err = t.trust([]byte(cfg.CAText), "what the device was set up with")
 	case cfg.CA != "":
 		var data []byte
 		if data, err = os.ReadFile(cfg.CA); err != nil {

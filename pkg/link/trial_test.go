@@ -47,16 +47,16 @@ func TestAuthorityInMemory(t *testing.T) {
 		id := proto.NewDeviceID()
 		device, err := s.CA.Device(id, nil)
 		cert := linktest.Must(t, device, err)
-		cfg.CA, cfg.Authority = "/nowhere", string(s.CA.PEM())
+		cfg.CA, cfg.CAText = "/nowhere", string(s.CA.PEM())
 		if err := Trial(t.Context(), cfg, id, Login{Certificate: cert}); err != nil {
 			t.Errorf("Trial: %v", err)
 		}
-		cfg.Authority = string(linktest.NewCA(t, "other").PEM())
+		cfg.CAText = string(linktest.NewCA(t, "other").PEM())
 		var p *Problem
 		if err := Trial(t.Context(), cfg, id, Login{Certificate: cert}); !errors.As(err, &p) || p.Code() != proto.CodeBrokerCertificate {
 			t.Errorf("another authority: %v", err)
 		}
-		cfg.Authority = "nothing"
+		cfg.CAText = "nothing"
 		if err := Trial(t.Context(), cfg, id, Login{Certificate: cert}); err == nil || !strings.Contains(err.Error(), "holds no PEM certificate") {
 			t.Errorf("no authority: %v", err)
 		}

@@ -224,9 +224,9 @@ func (f *Floor) Bye(client proto.ClientID, id string) bool {
 	return true
 }
 
-// Speaker returns who speaks now, or is about to, and through which live session; both
+// Talker returns who speaks now, or is about to, and through which live session; both
 // are empty if nobody does.
-func (f *Floor) Speaker() (client proto.ClientID, live string) {
+func (f *Floor) Talker() (client proto.ClientID, live string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.current == nil {

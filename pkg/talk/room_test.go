@@ -154,7 +154,7 @@ func (r *room) refused(o outcome, want proto.Code) {
 	if !errors.As(o.err, &refusal) || refusal.Code != want {
 		r.t.Fatalf("Start: %v, want %s", o.err, want)
 	}
-	if who, _ := r.floor.Speaker(); who != "" {
+	if who, _ := r.floor.Talker(); who != "" {
 		r.t.Error("who was refused still holds the floor")
 	}
 }
@@ -172,7 +172,7 @@ func (r *room) ended(t *Talk, want string) {
 	if h := r.happened(); !slices.Equal(h[len(h)-3:], []string{"deaf", "voice closed", "told " + want}) {
 		r.t.Errorf("the end: %q", h)
 	}
-	if who, _ := r.floor.Speaker(); who != "" {
+	if who, _ := r.floor.Talker(); who != "" {
 		r.t.Error("the floor is still taken")
 	}
 }

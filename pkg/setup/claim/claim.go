@@ -44,7 +44,7 @@ type Deps struct {
 	Clock  Clock
 	CA     string // file of the broker's authority, used for an enrolment server without one of its own
 
-	Authority string // PEM, if there is no such file
+	CAText string // PEM, if there is no such file
 }
 
 // Claim is the device's certificate for its broker, and the next one. It is safe for
@@ -69,7 +69,7 @@ type Claim struct {
 func New(cfg Config, log *slog.Logger, board *health.Board, device proto.DeviceID, deps Deps) (*Claim, error) {
 	c := &Claim{device: device, deps: deps, log: log.With("component", "claim")}
 	var err error
-	if c.est, err = cfg.server(deps.CA, deps.Authority); err != nil {
+	if c.est, err = cfg.server(deps.CA, deps.CAText); err != nil {
 		return nil, err
 	}
 	if c.current, err = deps.Keeper.Load(); err != nil {
