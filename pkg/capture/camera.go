@@ -43,22 +43,22 @@ type Camera struct {
 	out    *media.Feed[*media.AccessUnit]
 	source source
 
-	shutter  media.Shutter
-	bitrate  atomic.Int64 // asked for by SetBitrate, 0: the configured one
-	keyframe atomic.Bool  // asked for by RequestKeyframe, not yet taken up
-	format   atomic.Pointer[media.VideoFormat]
-	shots    chan chan<- shot // who waits for a picture of this moment
-	wake     chan struct{}    // a value when shots has got one
-	way      way
+	shutter          media.Shutter
+	bitrate          atomic.Int64 // asked for by SetBitrate, 0: the configured one
+	keyframe         atomic.Bool  // asked for by RequestKeyframe, not yet taken up
+	format           atomic.Pointer[media.VideoFormat]
+	snapshotRequests chan chan<- snapshot // who waits for a picture of this moment
+	wake             chan struct{}        // a value when snapshotRequests has got one
+	choice           formatChoice
 }
 
-// way is the choice among a camera's formats.
-type way struct {
-	plain  *atomic.Bool // raw pictures or motion JPEG are wanted instead of H.264
-	tried  atomic.Bool  // they were wanted when the stream was opened
-	detour atomic.Bool  // and the stream has them, though the configuration allows H.264
-	coded  atomic.Bool  // the stream is H.264
-	end    atomic.Pointer[context.CancelCauseFunc]
+// formatChoice is the choice among a camera's formats.
+type formatChoice struct {
+	avoidH264     *atomic.Bool // raw pictures or motion JPEG are wanted instead of H.264
+	avoidedAtOpen atomic.Bool  // the stream was opened when they were wanted
+	replacesH264  atomic.Bool  // the stream has them, though the configuration allows H.264
+	isH264        atomic.Bool  // the stream is H.264
+	closeStream   atomic.Pointer[context.CancelCauseFunc]
 }
 
 // New returns a camera that publishes to out. It opens nothing.
@@ -66,19 +66,19 @@ func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*med
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	plain := new(atomic.Bool)
-	src, err := newSource(cfg, plain)
+	avoidH264 := new(atomic.Bool)
+	src, err := newSource(cfg, avoidH264)
 	if err != nil {
 		return nil, err
 	}
 	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src,
-		shots: make(chan chan<- shot, shotQueue), wake: make(chan struct{}, 1), way: way{plain: plain}}, nil
+		choice: formatChoice{avoidH264: avoidH264}, snapshotRequests: make(chan chan<- snapshot, snapshotQueue), wake: make(chan struct{}, 1)}, nil
 }
 
-func newSource(cfg Config, plain *atomic.Bool) (source, error) {
+func newSource(cfg Config, avoidH264 *atomic.Bool) (source, error) {
 	switch cfg.Source {
 	case SourceV4L2:
-		return &deviceSource{cfg: cfg, driver: kernel{}, plain: plain}, nil
+		return &deviceSource{cfg: cfg, driver: kernel{}, avoidH264: avoidH264}, nil
 	case SourceSynthetic:
 		return syntheticSource{cfg}, nil
 	case SourceFile:
@@ -145,13 +145,13 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 			pause.Reset()
 			continue
 		}
-		if errors.Is(err, errOtherWay) {
+		if errors.Is(err, errReopen) {
 			continue // at once: somebody waits for a picture
 		}
 		if time.Since(began) > goodSpell {
 			pause.Reset()
 		}
-		c.forget()
+		c.dropRequests()
 		c.pause(ctx, err, pause.Next())
 	}
 	return nil
@@ -184,7 +184,7 @@ func (c *Camera) report(err error) {
 func (c *Camera) capture(ctx context.Context) (err error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	c.way.end.Store(&end)
+	c.choice.closeStream.Store(&end)
 	s, err := c.source.open()
 	if err != nil {
 		return err
@@ -195,8 +195,8 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 		}
 	}()
 	sh := s.shape()
-	if !c.way.begin(sh) {
-		return errOtherWay
+	if !c.choice.opened(sh) {
+		return errReopen
 	}
 	var st stage
 	if sh.coded {
@@ -210,8 +210,8 @@ func (c *Camera) capture(ctx context.Context) (err error) {
 	w := newWatch(c, s, st)
 	defer w.end()
 	err = c.pump(ctx, s, st, w)
-	if context.Cause(ctx) == errOtherWay { //nolint:errorlint // the very one
-		return errOtherWay
+	if context.Cause(ctx) == errReopen { //nolint:errorlint // the very one
+		return errReopen
 	}
 	return err
 }
@@ -249,13 +249,13 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 
 // rest waits, without an encoder, until pictures are wanted or one is requested.
 func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
-	if c.out.Wanted() || c.asked() {
+	if c.out.Wanted() || c.snapshotWanted() {
 		return
 	}
 	st.close()
 	w.timer.Stop()
 	w.well()
-	for !c.out.Wanted() && !c.asked() && ctx.Err() == nil {
+	for !c.out.Wanted() && !c.snapshotWanted() && ctx.Err() == nil {
 		select {
 		case <-c.out.Changes():
 		case <-c.wake:

@@ -59,12 +59,12 @@ func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 	}), true
 }
 
-// formatPlain is every format but H.264. It can't be configured.
-const formatPlain = "plain"
+// formatNotH264 is every format but H.264. It can't be configured.
+const formatNotH264 = "not h264"
 
 // takes reports whether the configuration allows a format.
 func (c Config) takes(format string) bool {
-	return c.Format == FormatAuto || c.Format == format || c.Format == formatPlain && format != FormatH264
+	return c.Format == FormatAuto || c.Format == format || c.Format == formatNotH264 && format != FormatH264
 }
 
 // modes returns one mode for each size of a format, with the best rate.

@@ -53,10 +53,10 @@ func (kernel) Prepare(path string, m v4l2.Mode, newest bool) (capturer, error) {
 // deviceSource opens a V4L2 camera, and finds it again by its bus path if its number has
 // changed.
 type deviceSource struct {
-	cfg    Config
-	driver driver
-	last   v4l2.Device  // the camera that worked; Bus empty: none yet
-	plain  *atomic.Bool // whether other pictures than H.264 are wanted; nil: no
+	cfg       Config
+	driver    driver
+	last      v4l2.Device  // the camera that worked; Bus empty: none yet
+	avoidH264 *atomic.Bool // whether other pictures than H.264 are wanted; nil: no
 }
 
 func (d *deviceSource) open() (stream, error) {
@@ -78,13 +78,13 @@ func (d *deviceSource) open() (stream, error) {
 // startWanted starts a camera in mode or, while H.264 is not wanted, in another of its modes
 // if possible.
 func (d *deviceSource) startWanted(dev v4l2.Device, mode v4l2.Mode) (stream, error) {
-	tried := d.plain != nil && d.plain.Load()
-	if tried && mode.Pixel == v4l2.H264 {
+	avoid := d.avoidH264 != nil && d.avoidH264.Load()
+	if avoid && mode.Pixel == v4l2.H264 {
 		cfg := d.cfg
-		cfg.Format = formatPlain
+		cfg.Format = formatNotH264
 		if other, ok := choose(dev, cfg); ok {
 			if s, err := d.start(dev, other); err == nil {
-				s.is.plainTried = true
+				s.is.avoidedH264 = true
 				return s, nil
 			}
 		}
@@ -93,7 +93,7 @@ func (d *deviceSource) startWanted(dev v4l2.Device, mode v4l2.Mode) (stream, err
 	if err != nil {
 		return nil, err
 	}
-	s.is.plainTried = tried && s.is.coded
+	s.is.avoidedH264 = avoid && s.is.coded
 	return s, nil
 }
 

@@ -114,7 +114,7 @@ func (e *encode) take(p picture) (good bool, err error) {
 		e.tempo.kept = meter{}
 	}
 	kept := e.tempo.keep(p.pts, p.lost) && wanted
-	if !kept && !e.camera.asked() && !e.due(p.pts) {
+	if !kept && !e.camera.snapshotWanted() && !e.due(p.pts) {
 		return true, nil
 	}
 	pic, err := e.picture(p)
@@ -122,8 +122,8 @@ func (e *encode) take(p picture) (good bool, err error) {
 		e.camera.log.Debug("picture dropped", "error", err)
 		return false, err
 	}
-	if e.camera.asked() {
-		e.camera.hand(func() shot { return shot{raw: copyPicture(pic)} })
+	if e.camera.snapshotWanted() {
+		e.camera.answerRequests(func() snapshot { return snapshot{raw: copyPicture(pic)} })
 	}
 	if !kept {
 		return true, nil

@@ -55,7 +55,7 @@ type twoWays struct {
 }
 
 func (s *twoWays) open() (stream, error) {
-	tried := s.camera.way.plain.Load()
+	tried := s.camera.choice.avoidH264.Load()
 	raw := tried && !s.only
 	s.opened = append(s.opened, raw)
 	units := clipUnits()
@@ -69,7 +69,7 @@ func (s *twoWays) open() (stream, error) {
 	}
 	f := newFake(many...)
 	f.delay = 50 * time.Millisecond
-	f.is.plainTried = tried
+	f.is.avoidedH264 = tried
 	if raw {
 		f.is.coded, f.is.raw = false, h264.Source{Layout: h264.I420, Width: 64, Height: 48}
 	}
@@ -87,16 +87,16 @@ func TestPlainOpensTheCameraInAnotherFormat(t *testing.T) {
 		if _, err := b.Gray(t.Context()); !errors.Is(err, ErrCoded) {
 			t.Errorf("Gray() of H.264 = %v", err)
 		}
-		b.Plain(true)
+		b.AvoidH264(true)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if _, err := b.Gray(t.Context()); err != nil {
 			t.Errorf("Gray() = %v", err)
 		}
-		b.Plain(true) // changes nothing
+		b.AvoidH264(true) // changes nothing
 		time.Sleep(time.Second)
 		synctest.Wait()
-		b.Plain(false)
+		b.AvoidH264(false)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if _, err := b.Gray(t.Context()); !errors.Is(err, ErrCoded) {
@@ -117,11 +117,11 @@ func TestPlainLeavesACameraAloneThatHasOnlyH264(t *testing.T) {
 		b.run(t)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		b.Plain(true)
+		b.AvoidH264(true)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		_, err := b.Gray(t.Context())
-		b.Plain(false)
+		b.AvoidH264(false)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		b.end()
@@ -147,8 +147,8 @@ func TestPlainFormats(t *testing.T) {
 		"others that can't be started": {withH264(webcam("")), FormatAuto, true, v4l2.H264, true, true},
 	} {
 		d := &fakeDriver{paths: []string{"/dev/video0"}, devices: map[string]v4l2.Device{"/dev/video0": c.device}}
-		src := &deviceSource{cfg: DefaultConfig(), driver: d, plain: new(atomic.Bool)}
-		src.plain.Store(true)
+		src := &deviceSource{cfg: DefaultConfig(), driver: d, avoidH264: new(atomic.Bool)}
+		src.avoidH264.Store(true)
 		src.cfg.Format = c.format
 		if c.fails {
 			src.driver = failsPlain{d}
@@ -158,7 +158,7 @@ func TestPlainFormats(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if sh := s.shape(); d.got.Pixel != c.want || sh.coded != c.coded || sh.plainTried != c.tried {
+		if sh := s.shape(); d.got.Pixel != c.want || sh.coded != c.coded || sh.avoidedH264 != c.tried {
 			t.Errorf("%s: %s, %+v", name, d.got.Pixel, sh)
 		}
 	}

@@ -86,7 +86,7 @@ func (p *passThrough) take(pic picture) (good bool, err error) {
 	} else {
 		err = p.takeWhole(pic)
 	}
-	p.shoot(pic.pts)
+	p.answerRequests(pic.pts)
 	p.control()
 	if err == nil && p.began == 0 {
 		p.began = pic.pts
@@ -207,7 +207,7 @@ func (p *passThrough) publish(u avc.Unit, start bool, pts time.Duration) {
 	if u.Key {
 		out.Retain()
 		p.remember(out)
-		p.show()
+		p.sendLastIDR()
 	}
 	out.Release()
 }
@@ -220,22 +220,22 @@ func (p *passThrough) remember(u *media.AccessUnit) {
 	p.last = u
 }
 
-// show answers requests for a picture with the last IDR.
-func (p *passThrough) show() {
-	if p.camera.asked() {
-		p.camera.hand(func() shot { return shot{unit: bytes.Clone(p.last.Data)} })
+// sendLastIDR answers requests for a picture with the last IDR.
+func (p *passThrough) sendLastIDR() {
+	if p.camera.snapshotWanted() {
+		p.camera.answerRequests(func() snapshot { return snapshot{unit: bytes.Clone(p.last.Data)} })
 	}
 }
 
-// shoot answers requests for a picture: with the next IDR, if the camera makes one when
+// answerRequests answers requests for a picture: with the next IDR, if the camera makes one when
 // asked, or with the last one.
-func (p *passThrough) shoot(now time.Duration) {
+func (p *passThrough) answerRequests(now time.Duration) {
 	switch {
-	case !p.camera.asked():
+	case !p.camera.snapshotWanted():
 	case p.shape.forceIDR && p.coder != nil:
 		p.refresh(now)
 	case p.last != nil && now-p.last.PTS <= startPatience: // else it shows the past
-		p.show()
+		p.sendLastIDR()
 	}
 }
 

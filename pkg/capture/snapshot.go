@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	shotPatience = 3 * time.Second // how long to wait for a picture
-	shotQueue    = 4               // requests that the camera has not seen yet
-	maxStill     = 192 << 10       // bytes of a JPEG; a larger one is compressed more
+	snapshotPatience = 3 * time.Second // how long to wait for a picture
+	snapshotQueue    = 4               // requests that the camera has not seen yet
+	maxStill         = 192 << 10       // bytes of a JPEG; a larger one is compressed more
 )
 
-// shot is a copy of one picture, for one request.
-type shot struct {
+// snapshot is a copy of one picture, for one request.
+type snapshot struct {
 	raw  *image.YCbCr // 4:2:0 in video's range
 	unit []byte       // or an access unit with an IDR and its parameter sets
 }
@@ -32,7 +32,7 @@ type shot struct {
 // bytes. The camera's goroutine only makes a copy; the rest is done here. An error is a
 // *proto.Refusal, the cause of ctx's end, or a fault.
 func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err error) {
-	s, err := c.shoot(ctx)
+	s, err := c.requestSnapshot(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -54,44 +54,44 @@ func (c *Camera) Picture(ctx context.Context) (data []byte, kind string, err err
 	return data, kind, nil
 }
 
-// shoot requests a picture from the camera's goroutine and waits for it.
-func (c *Camera) shoot(ctx context.Context) (shot, error) {
+// requestSnapshot requests a picture from the camera's goroutine and waits for it.
+func (c *Camera) requestSnapshot(ctx context.Context) (snapshot, error) {
 	closed, changed := c.shutter.Closed()
 	if closed {
-		return shot{}, proto.Refuse(proto.CodePrivacy)
+		return snapshot{}, proto.Refuse(proto.CodePrivacy)
 	}
-	to := make(chan shot, 1)
+	to := make(chan snapshot, 1)
 	select {
-	case c.shots <- to:
+	case c.snapshotRequests <- to:
 	default: // the camera is away, or many ask at once
-		return shot{}, proto.Refuse(proto.CodeNoMedia)
+		return snapshot{}, proto.Refuse(proto.CodeNoMedia)
 	}
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	timer := time.NewTimer(shotPatience)
+	timer := time.NewTimer(snapshotPatience)
 	defer timer.Stop()
 	select {
 	case s := <-to:
 		return s, nil
 	case <-changed:
-		return shot{}, proto.Refuse(proto.CodePrivacy)
+		return snapshot{}, proto.Refuse(proto.CodePrivacy)
 	case <-timer.C:
-		return shot{}, proto.Refuse(proto.CodeNoMedia)
+		return snapshot{}, proto.Refuse(proto.CodeNoMedia)
 	case <-ctx.Done():
-		return shot{}, context.Cause(ctx)
+		return snapshot{}, context.Cause(ctx)
 	}
 }
 
-// asked reports whether somebody waits for a picture. It is cheap enough for each frame.
-func (c *Camera) asked() bool { return len(c.shots) > 0 }
+// snapshotWanted reports whether somebody waits for a picture. It is cheap enough for each frame.
+func (c *Camera) snapshotWanted() bool { return len(c.snapshotRequests) > 0 }
 
-// hand sends a copy to each request. Only the camera's goroutine calls it.
-func (c *Camera) hand(copied func() shot) {
+// answerRequests sends a copy to each request. Only the camera's goroutine calls it.
+func (c *Camera) answerRequests(copied func() snapshot) {
 	for {
 		select {
-		case to := <-c.shots:
+		case to := <-c.snapshotRequests:
 			to <- copied() // has room: it is used once
 		default:
 			return
@@ -99,12 +99,12 @@ func (c *Camera) hand(copied func() shot) {
 	}
 }
 
-// forget drops the unanswered requests of a camera that has failed, so that they don't fill
+// dropRequests drops the unanswered requests of a camera that has failed, so that they don't fill
 // the queue. A request during the following pause may be in time for the camera's return.
-func (c *Camera) forget() {
+func (c *Camera) dropRequests() {
 	for {
 		select {
-		case <-c.shots:
+		case <-c.snapshotRequests:
 		default:
 			return
 		}

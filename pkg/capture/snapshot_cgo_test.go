@@ -51,8 +51,8 @@ func TestPictureOfARunningEncoder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.close()
-	to := make(chan shot, 1)
-	b.shots <- to
+	to := make(chan snapshot, 1)
+	b.snapshotRequests <- to
 	draw := d.(*drawing)
 	draw.draw(1, time.Unix(1, 0))
 	if good, err := e.take(picture{data: draw.buf}); !good || err != nil || len(b.got) != 1 {

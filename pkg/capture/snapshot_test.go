@@ -207,10 +207,10 @@ func TestPictureOfACameraThatIsAway(t *testing.T) {
 		b.run(t)
 		defer b.end()
 		began := time.Now()
-		if _, _, err := b.Picture(t.Context()); refused(err) != proto.CodeNoMedia || time.Since(began) > shotPatience {
+		if _, _, err := b.Picture(t.Context()); refused(err) != proto.CodeNoMedia || time.Since(began) > snapshotPatience {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		for range 3 * shotQueue {
+		for range 3 * snapshotQueue {
 			if _, _, err := b.Picture(t.Context()); refused(err) != proto.CodeNoMedia {
 				t.Errorf("Picture() = %v", err)
 			}

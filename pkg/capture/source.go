@@ -45,10 +45,10 @@ type shape struct {
 	forceIDR bool        // a coded stream whose encoder makes an IDR when asked
 	rests    bool        // capturing may stop while no pictures are wanted
 	driven   bool        // a driver was asked for size and rate, and may give others
-	// plainTried is set if raw pictures or motion JPEG were wanted instead of H.264; with
+	// avoidedH264 is set if raw pictures or motion JPEG were wanted instead of H.264; with
 	// coded, there are none.
-	plainTried bool
-	losses     []string // sentences about what was configured and is missing
+	avoidedH264 bool
+	losses      []string // sentences about what was configured and is missing
 }
 
 var errInterrupted = errors.New("interrupted")

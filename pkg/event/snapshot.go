@@ -106,7 +106,7 @@ func (w *waiting) oldest() (client proto.ClientID) {
 // and logged before; ctx ends with the right. The live indicator is on from before the
 // picture is taken until nobody can fetch it any more.
 func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session string) (proto.Picture, error) {
-	off, err := e.shine()
+	off, err := e.lightOn()
 	if err != nil {
 		return proto.Picture{}, err
 	}
@@ -122,8 +122,8 @@ func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session st
 	return proto.Picture{Kind: p.kind, Size: len(p.data)}, nil
 }
 
-// shine switches the live indicator on.
-func (e *Events) shine() (off func(), err error) {
+// lightOn switches the live indicator on.
+func (e *Events) lightOn() (off func(), err error) {
 	if e.deps.Indicator == nil {
 		return func() {}, nil
 	}

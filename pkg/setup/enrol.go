@@ -45,11 +45,11 @@ func (s *Setup) make(ctx context.Context, est proto.EST, next *Settings) (*made,
 	if err != nil {
 		return nil, err
 	}
-	authority := ""
+	caText := ""
 	if next.Broker != nil {
-		authority = next.Broker.CA
+		caText = next.Broker.CA
 	}
-	chain, err := s.deps.Claim.Enroll(ctx, est, authority, request)
+	chain, err := s.deps.Claim.Enroll(ctx, est, caText, request)
 	var wrong *claim.Problem
 	var invalid x509.CertificateInvalidError
 	switch {

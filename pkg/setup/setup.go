@@ -39,8 +39,9 @@ type Claim interface {
 	NewRequest() (crypto.Signer, []byte, error)
 	// Judge returns what is wrong with a chain that was made for a key, or nil.
 	Judge(key crypto.PublicKey, chain [][]byte) error
-	// Enroll gets the chain from an EST server, whose certificate authority signs.
-	Enroll(ctx context.Context, est proto.EST, authority string, request []byte) ([][]byte, error)
+	// Enroll gets the chain from an EST server. caText has the CA certificates, in PEM, by
+	// which the server is verified.
+	Enroll(ctx context.Context, est proto.EST, caText string, request []byte) ([][]byte, error)
 }
 
 // Config is the configuration of a Setup.

@@ -19,16 +19,16 @@ func (c Config) Check(ca string) error {
 }
 
 // server returns the enrolment server, or nil. ca is the file of its authority if it has none
-// of its own, authority the content of that for a device that was set up.
-func (c Config) server(ca, authority string) (*EST, error) {
+// of its own, caText the content of that for a device that was set up.
+func (c Config) server(ca, caText string) (*EST, error) {
 	if c.URL == "" {
 		return nil, nil //nolint:nilnil // it is optional
 	}
 	path := cmp.Or(c.CA, ca)
-	if path == "" && authority == "" {
+	if path == "" && caText == "" {
 		return nil, fmt.Errorf("enrolment configuration: ca is empty, and so is link.ca: name the authority of %s", c.URL)
 	}
-	pem := []byte(authority)
+	pem := []byte(caText)
 	if path != "" {
 		var err error
 		if pem, err = os.ReadFile(path); err != nil {

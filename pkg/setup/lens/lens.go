@@ -29,8 +29,8 @@ type Eye interface {
 	// Gray returns the present picture; its lines follow each other without a gap. The
 	// error is ErrCoded or a fault of the camera.
 	Gray(ctx context.Context) (*image.Gray, error)
-	// Plain makes the camera give pictures that Gray can return, if it can, or ends that.
-	Plain(on bool)
+	// AvoidH264 makes the camera give pictures that Gray can return, if it can, or ends that.
+	AvoidH264(on bool)
 }
 
 // Window is the pairing window.
@@ -96,8 +96,8 @@ func (l *Lens) Run(ctx context.Context, ready func()) error {
 
 // look looks for a code until one was taken or the window closes.
 func (l *Lens) look(ctx context.Context) (taken bool) {
-	l.eye.Plain(true)
-	defer l.eye.Plain(false)
+	l.eye.AvoidH264(true)
+	defer l.eye.AvoidH264(false)
 	defer l.close()
 	l.parts, l.said, l.told, l.seen = code.Collector{}, code.Progress{}, false, time.Now()
 	l.log.Info("looking for a code")

@@ -77,7 +77,7 @@ func (e *fakeEye) Gray(context.Context) (*image.Gray, error) {
 	return m, nil
 }
 
-func (e *fakeEye) Plain(on bool) { e.plain = append(e.plain, on) }
+func (e *fakeEye) AvoidH264(on bool) { e.plain = append(e.plain, on) }
 
 // fakeFinder reads a picture's text off a list, by its first pixels.
 type fakeFinder struct {
