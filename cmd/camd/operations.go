@@ -42,8 +42,8 @@ func (d *daemon) operations() map[proto.Op]auth.Operation {
 		proto.OpAlarm:       household.OpAlarm(),
 
 		proto.OpUpdate: auth.Query[proto.UpdateRequest]{Scopes: proto.UpdateRequest.Scopes, Answer: d.update},
-		// Who chose a bad network could put the camera out of everyone's reach, and the names
-		// of the networks around tell where it stands.
+		// A member who chose a bad network could put the camera out of everyone's reach, and
+		// the names of the networks around tell where it stands.
 		proto.OpWiFi: auth.Query[proto.WiFiRequest]{
 			Scopes: auth.Needs[proto.WiFiRequest](proto.ScopeSettings),
 			Check:  auth.OwnersOnly[proto.WiFiRequest],

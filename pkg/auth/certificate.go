@@ -10,7 +10,8 @@ import (
 
 // CheckCertificate is for the field Check of OpCertificate: every member may see how long
 // the certificate lasts, but only owners ask for another one, whatever scopes others have.
-// Who gave a bad one could put the camera out of everyone's reach. docs/protocol.md 13.1.
+// A member who gave a bad one could put the camera out of everyone's reach.
+// docs/protocol.md 13.1.
 func CheckCertificate(c Caller, q proto.CertificateRequest) error {
 	if q.Do == proto.CertificateDoStatus {
 		return nil

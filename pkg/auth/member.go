@@ -36,7 +36,7 @@ type member struct {
 	From      int64          `json:"nbf,omitempty"`    // Unix seconds
 	Until     int64          `json:"exp,omitempty"`
 	Parent    proto.ClientID `json:"parent,omitempty"` // of a guest
-	By        string         `json:"by,omitempty"`     // name of who granted its rights
+	By        string         `json:"by,omitempty"`     // name of the member that granted its rights
 	Grant     string         `json:"grant,omitempty"`  // the signed request that granted them, verbatim
 	ShownCode string         `json:"code,omitempty"`   // name of the code that its client showed, until the client is heard
 	UsedCodes []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last

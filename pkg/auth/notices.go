@@ -52,9 +52,9 @@ type span struct {
 const maxSpans = 64
 
 // newNotices begins with the current members. noticed is the newest entry that has a notice,
-// told one up to which all notices had been delivered. Members that may read the whole log
-// at any time are sent what is between. For the others it is not known which entries they
-// were to get; for those whose right was perhaps suspended not even which was the last.
+// told one up to which all notices had been delivered. After a restart, members who may always
+// read the whole log get what was not delivered. For others it is unknown what they should
+// have got, and for those whose right was perhaps suspended also which notice was the last.
 func newNotices(ms *members, p *policy, noticed, told uint64) *notices {
 	t := &notices{members: ms, policy: p, wake: make(chan struct{}, 1), deliveries: map[proto.ClientID]*delivery{}}
 	for id, m := range ms.current.Load().members {

@@ -16,7 +16,7 @@ import (
 // made with the label's secret. docs/protocol.md 3.12.
 type Shown struct {
 	Code     string // its name
-	Card     []byte // key card of who showed it
+	Card     []byte // key card of the client that showed it
 	Settings proto.SetupSettings
 }
 

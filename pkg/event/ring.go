@@ -12,7 +12,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Presses of the doorbell. Whoever keeps pressing must fill neither the access log nor
+// Presses of the doorbell. Someone who keeps pressing must fill neither the access log nor
 // the members' phones: after ringBurst rings members are told of one a minute.
 // docs/protocol.md 9.3.
 const (

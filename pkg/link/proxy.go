@@ -23,8 +23,8 @@ func proxyFor(env *httpproxy.Config, address string) (*url.URL, error) {
 	if via != nil || err != nil || env.HTTPSProxy == "" {
 		return via, err
 	}
-	// The library takes an address that it can't read for none. Who named a proxy does
-	// not want camd to go past it.
+	// The library takes an address that it can't read for none. Someone who named a proxy
+	// does not want camd to go past it.
 	all := &httpproxy.Config{HTTPSProxy: env.HTTPSProxy}
 	if p, _ := all.ProxyFunc()(&url.URL{Scheme: "https", Host: "proxied.invalid"}); p == nil {
 		return nil, errors.New("HTTPS_PROXY is not a URL") // which may hold a password

@@ -6,7 +6,7 @@
 //
 // The server refuses more than the configured number of sessions, offers that are not
 // exactly of the form that docs/protocol.md 7.1 describes (package sdp), and viewers
-// that can't decode the camera's H.264. Whoever calls Start has authorised the viewer
+// that can't decode the camera's H.264. The caller of Start has authorised the viewer
 // and logged it: nothing is parsed, opened or sent before. Media that a viewer sends is
 // dropped unparsed, unless Server.Hear was called for its session: then the Opus packets
 // of its one source are passed on. They are not decoded and not kept.

@@ -42,7 +42,7 @@ type viewer struct {
 	wake     chan struct{}
 	nacks    chan uint16 // sequence numbers of video that are asked for again
 	reported atomic.Bool // a report has come in this second
-	asked    atomic.Bool // and one that asks for a key frame
+	asked    atomic.Bool // a request for a key frame has come in this second
 	counters *counters
 
 	resends int  // packets that may be sent again in this second

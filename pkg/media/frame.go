@@ -39,7 +39,7 @@ func (f *AudioFrame) Release() {
 	}
 }
 
-// ref counts holders. Whoever makes a frame holds it once.
+// ref counts holders. The maker of a frame holds it once.
 type ref struct {
 	n    atomic.Int32
 	home any // the *Pool to go back to

@@ -13,7 +13,7 @@ const (
 // Grant is the body of OpGrant: who is let in and what for. The device keeps the
 // whole signed request. docs/protocol.md 4.11.
 type Grant struct {
-	Card   string  `json:"card"` // the key card (2.3) of who is let in
+	Card   string  `json:"card"` // the key card (2.3) of the one who is let in
 	Name   string  `json:"name"`
 	Role   Role    `json:"role"`
 	Scopes []Scope `json:"scopes"`
@@ -28,7 +28,7 @@ type GrantAnswer struct {
 }
 
 // Revoke is the body of OpRevoke. The guests whom the member invited go too, unless
-// KeepGuests makes them guests of who revokes. docs/protocol.md 4.11.
+// KeepGuests makes them guests of the member that revokes. docs/protocol.md 4.11.
 type Revoke struct {
 	Client     ClientID `json:"client"`
 	KeepGuests bool     `json:"keep_guests,omitempty"`
@@ -70,13 +70,13 @@ type Member struct {
 	From     int64    `json:"nbf,omitempty"`
 	Until    int64    `json:"exp,omitempty"`
 	Parent   ClientID `json:"parent,omitempty"`   // of a guest: who invited it
-	By       string   `json:"by,omitempty"`       // name of who let it in; empty: paired at the device
+	By       string   `json:"by,omitempty"`       // name of the one who let it in; empty: paired at the device
 	Added    int64    `json:"added"`              // Unix seconds
 	Standing Code     `json:"standing"`           // ok, or why its rights rest now
 	Watching []Scope  `json:"watching,omitempty"` // what it sees or hears at this moment
 }
 
-// Who may switch privacy mode off, Settings.PrivacyOff.
+// Values of Settings.PrivacyOff: who may switch privacy mode off.
 const (
 	PrivacyOffDevice  = "device"  // only someone at the device
 	PrivacyOffMembers = "members" // also a member with the scope settings
@@ -127,8 +127,8 @@ type LogRequest struct {
 	From uint64 `json:"from"`
 }
 
-// LogAnswer is the body of the answer to OpLog. Who lacks the scope audit gets the
-// entries that are about itself. docs/protocol.md 4.12.
+// LogAnswer is the body of the answer to OpLog. A member without the scope audit
+// gets the entries that are about itself. docs/protocol.md 4.12.
 type LogAnswer struct {
 	Records []LogRecord `json:"records"`
 	Size    uint64      `json:"size"`           // entries in the log

@@ -61,7 +61,7 @@ type Request struct {
 	// Checkpoint is the client's last signed log checkpoint, empty until it has one.
 	Checkpoint string `json:"cp,omitempty"`
 
-	// JWS is the request as its client signed it. Who opens a request sets it.
+	// JWS is the request as its client signed it. The function that opens a request sets it.
 	JWS []byte `json:"-"`
 }
 

@@ -18,8 +18,8 @@ import (
 // shows. docs/protocol.md 2.8.
 type CameraCard struct {
 	Audience string         `json:"aud"` // thumbprint of the key that it is sealed for; SealCard sets it
-	Key      string         `json:"key"` // key card (2.3) of who signed
-	By       string         `json:"by"`  // name of who signed
+	Key      string         `json:"key"` // key card (2.3) of the signer
+	By       string         `json:"by"`  // name of the signer
 	Device   proto.DeviceID `json:"deviceId"`
 	Camera   string         `json:"camera,omitempty"` // what the signer calls the camera
 	Identity []byte         `json:"identity"`         // PKIX public key of the device identity
