@@ -231,8 +231,8 @@ func (t *notices) acknowledged(w *delivery, n notice, err error) {
 	}
 }
 
-// settle does not wait for the acknowledgement.
-func (t *notices) settle(w *delivery) {
+// skipAcknowledgement does not wait for the acknowledgement.
+func (t *notices) skipAcknowledgement(w *delivery) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w.inFlight {

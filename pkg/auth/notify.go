@@ -65,7 +65,7 @@ func (g *Gate) sendAll(last bool) {
 			return
 		}
 		for g.sendNext(to, &texts) && last {
-			g.notices.settle(to.delivery)
+			g.notices.skipAcknowledgement(to.delivery)
 		}
 	}
 }

@@ -82,9 +82,9 @@ func (a *Authority) receipt(m *member) pairing.Receipt {
 // conversation is the set-up by one client.
 type conversation struct {
 	*Authority
-	window  *window
-	code    string // the code that was shown, instead of a conversation
-	settled bool   // something was kept
+	window    *window
+	shownCode string // the code that was shown, instead of a conversation
+	settled   bool   // something was kept
 }
 
 // may decides who sets the device up: anyone who has the label while nobody is enrolled, and
@@ -125,7 +125,7 @@ func (c *conversation) Apply(ctx context.Context, key envelope.PublicKey, card [
 				return err
 			}
 		}
-		r, err = c.enroll(c.window, key, card, c.code)
+		r, err = c.enroll(c.window, key, card, c.shownCode)
 		return err
 	})
 	if err != nil {

@@ -37,13 +37,13 @@ func (a *Authority) PairByCode(ctx context.Context, s Shown, progress func(proto
 	defer context.AfterFunc(w.ctx, cancel)()
 	key, err := envelope.VerifyKeyCard(s.Card)
 	if err != nil {
-		a.wrong(w, s.Code)
+		a.countWrong(w, s.Code)
 		return fmt.Errorf("take a code: %w", err)
 	}
 	if m := a.members.get(key.ClientID()); m != nil && slices.Contains(m.UsedCodes, s.Code) {
 		s.Settings = proto.SetupSettings{} // a film of the code must not undo what was set since
 	}
-	c := &conversation{Authority: a, window: w, code: s.Code}
+	c := &conversation{Authority: a, window: w, shownCode: s.Code}
 	if s.Settings.Empty() {
 		_, err = a.enroll(w, key, s.Card, s.Code)
 	} else if err = s.Settings.Check(); err == nil {
@@ -56,7 +56,7 @@ func (a *Authority) PairByCode(ctx context.Context, s Shown, progress func(proto
 	var refusal *proto.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		a.wrong(w, s.Code)
+		a.countWrong(w, s.Code)
 		return fmt.Errorf("take a code: %w", err)
 	case err != nil:
 		return fmt.Errorf("take a code: %w", err)

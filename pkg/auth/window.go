@@ -102,7 +102,7 @@ func (p *PairingWindow) WindowState() WindowState {
 // window, once for each code, since the camera reads the same one again and again.
 func (p *PairingWindow) CountWrongCode(code string) {
 	if w, err := p.opened(); err == nil {
-		p.wrong(w, code)
+		p.countWrong(w, code)
 	}
 }
 
@@ -192,7 +192,7 @@ func (p *PairingWindow) fail(w *window) {
 	}
 }
 
-func (p *PairingWindow) wrong(w *window, code string) {
+func (p *PairingWindow) countWrong(w *window, code string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.ctx.Err() != nil || w.wrong[code] {
