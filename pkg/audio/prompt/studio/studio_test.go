@@ -123,8 +123,12 @@ func TestEspeakLeavesNothing(t *testing.T) {
 	home, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("TMPDIR", temporary)
-	t.Setenv("XDG_RUNTIME_DIR", "")
-	t.Setenv("XDG_CONFIG_HOME", "")
+	for _, name := range []string{"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"} {
+		t.Setenv(name, "") // so that it is there again after the test
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if s, err := e.Sound(t.Context(), "phrase/hello"); err != nil || len(s.Samples) == 0 {
 		t.Fatalf("Sound: %d samples, %v", len(s.Samples), err)
 	}
