@@ -9,38 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/camd-project/camd/pkg/proto"
 )
-
-func TestRateLimiter(t *testing.T) {
-	now := time.Unix(1000, 0)
-	b := rate.NewLimiter(2, 3)
-	take := func(n int) (passed int) {
-		for range n {
-			if b.AllowN(now, 1) {
-				passed++
-			}
-		}
-		return passed
-	}
-	if got := take(10); got != 3 {
-		t.Errorf("a full bucket passes %d, want 3", got)
-	}
-	now = now.Add(time.Second)
-	if got := take(10); got != 2 {
-		t.Errorf("after a second %d pass, want 2", got)
-	}
-	now = now.Add(time.Hour)
-	if got := take(10); got != 3 {
-		t.Errorf("after an hour %d pass, want 3", got)
-	}
-	now = now.Add(-time.Hour)
-	if got := take(10); got != 0 {
-		t.Errorf("a clock set back lets %d pass, want 0", got)
-	}
-}
 
 func client(i int) proto.ClientID { return proto.ClientID(fmt.Sprintf("%043d", i)) }
 
@@ -75,6 +45,38 @@ func TestLimiterIsFairAndBounded(t *testing.T) {
 	l.allow(now.Add(time.Minute), client(1000), all) // ... and have been quiet since
 	if len(l.known) > 1 {
 		t.Errorf("%d limiters are kept, want those that are not full", len(l.known))
+	}
+}
+
+func TestLimiterRefills(t *testing.T) {
+	known := func(c proto.ClientID) (string, bool) { return string(c), c == client(0) }
+	for who, want := range map[proto.ClientID]struct{ burst, rate int }{
+		client(0): {knownBurst, knownRate}, client(1): {strangerBurst, strangerRate},
+	} {
+		l, now := newLimiter(), time.Unix(100000, 0)
+		take := func() (passed int) {
+			for range 5000 {
+				if l.allow(now, who, known) {
+					passed++
+				}
+			}
+			return passed
+		}
+		if got := take(); got != want.burst {
+			t.Errorf("%s: %d pass at once, want %d", who, got, want.burst)
+		}
+		now = now.Add(time.Second)
+		if got := take(); got != want.rate {
+			t.Errorf("%s: after a second %d pass, want %d", who, got, want.rate)
+		}
+		now = now.Add(time.Hour)
+		if got := take(); got != want.burst {
+			t.Errorf("%s: after an hour %d pass, want %d", who, got, want.burst)
+		}
+		now = now.Add(-time.Hour)
+		if got := take(); got != 0 {
+			t.Errorf("%s: a clock that was set back lets %d pass", who, got)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ export class Problem extends Error {
 }
 
 const sentences = {
-  secret: 'The label\'s secret does not fit this camera. Scan or type the label of the camera itself.',
+  secret: 'The label\'s secret does not match this camera. Scan or type the label of the camera itself.',
   identity: 'The device that answered is not the camera on the label, and nothing was sent to it. Compare each character of the label, or scan it: if all are right, something stands between you and the camera.',
   tampered: 'The messages of the pairing were changed on the way. Nothing was paired; try again close to the camera.',
   protocol: 'The other side does not speak this version of pairing. Update camd or the app.',
