@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 base=${BASE:-$(git rev-parse --verify -q origin/main || git rev-parse HEAD)}
+echo "== go vet of everything (the first time takes some minutes)"
 go vet ./...
 packages=$({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } |
   sed -n -e 's,/testdata/.*,/x.go,' -e 's,/[^/]*\.go$,,p' |

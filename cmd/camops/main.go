@@ -26,7 +26,7 @@ type cli struct {
 }
 
 // Description is the first line of the help.
-func (cli) Description() string { return "The maker's tool for cameras that run camd." }
+func (cli) Description() string { return "The tool of makers and operators of cameras that run camd." }
 
 func main() { command.Main(execute) }
 

@@ -38,6 +38,11 @@ func main() {
 	if len(patterns) == 0 {
 		patterns = []string{"./pkg/...", "./cmd/..."}
 	}
+	for i, p := range patterns {
+		if _, err := os.Stat(p); err == nil && filepath.IsLocal(p) {
+			patterns[i] = "./" + p // else the go command looks for it in the standard library
+		}
+	}
 	if err := report(os.Stdout, patterns); err != nil {
 		fmt.Fprintln(os.Stderr, "shape:", err)
 		os.Exit(1)
