@@ -80,6 +80,9 @@ func holdState(path string) (*os.File, error) {
 func serve(env *environment, cfg config.Config, manager *watchdog.Manager) error {
 	d, err := wire(env.ctx, cfg, env.log)
 	if err != nil {
+		if env.ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end while it began
+		}
 		return err
 	}
 	log := env.log.Logger()
