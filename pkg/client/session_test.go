@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/client/receive"
+	"github.com/camd-project/camd/pkg/client/receive/receivetest"
 	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -126,10 +126,10 @@ func TestSessionDeliversFrames(t *testing.T) {
 		t.Errorf("scopes %v", w.Scopes())
 	}
 	<-cam.connected
-	cam.send(cam.video, packetise(delta, idr, delta)...)
+	cam.send(cam.video, receivetest.Packets(receivetest.Delta, receivetest.IDR, receivetest.Delta)...)
 	cam.send(cam.audio, &rtp.Packet{Header: rtp.Header{SequenceNumber: 7, Timestamp: 960}, Payload: []byte("opus")})
 	key, next, sound := <-w.video, <-w.video, <-w.audio
-	if !key.Key || !bytes.Equal(key.Data, idr) || next.Key || !bytes.Equal(next.Data, delta) || next.Timestamp-key.Timestamp != 3000 {
+	if !key.Key || !bytes.Equal(key.Data, receivetest.IDR) || next.Key || !bytes.Equal(next.Data, receivetest.Delta) || next.Timestamp-key.Timestamp != 3000 {
 		t.Errorf("pictures of %d and %d bytes at %d and %d", len(key.Data), len(next.Data), key.Timestamp, next.Timestamp)
 	}
 	if string(sound.Data) != "opus" || sound.Timestamp != 960 {
@@ -204,36 +204,3 @@ func TestEndSentences(t *testing.T) {
 		}
 	}
 }
-
-// nal makes a NAL unit of a type whose slice begins a picture, n bytes long.
-func nal(typ byte, n int) []byte {
-	b := bytes.Repeat([]byte{0xab}, n)
-	b[0], b[1] = 0x60|typ, 0x88
-	return b
-}
-
-func annexB(nals ...[]byte) []byte {
-	var out []byte
-	for _, n := range nals {
-		out = append(append(out, 0, 0, 0, 1), n...)
-	}
-	return out
-}
-
-// packetise cuts access units as pion does, each 3000 ticks after the last.
-func packetise(units ...[]byte) []*rtp.Packet {
-	var l []*rtp.Packet
-	for i, u := range units {
-		parts := (&codecs.H264Payloader{}).Payload(1000, u)
-		for j, part := range parts {
-			l = append(l, &rtp.Packet{Payload: part, Header: rtp.Header{SequenceNumber: uint16(len(l)),
-				Timestamp: uint32(i * 3000), Marker: j == len(parts)-1}})
-		}
-	}
-	return l
-}
-
-var (
-	idr   = annexB(nal(7, 12), nal(8, 6), nal(5, 5000))
-	delta = annexB(nal(1, 2500))
-)

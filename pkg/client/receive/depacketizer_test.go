@@ -8,42 +8,9 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
 
+	"github.com/camd-project/camd/pkg/client/receive/receivetest"
 	"github.com/camd-project/camd/pkg/live/rtc"
-)
-
-// nal makes a NAL unit of a type whose slice begins a picture, n bytes long.
-func nal(typ byte, n int) []byte {
-	b := bytes.Repeat([]byte{0xab}, n)
-	b[0], b[1] = 0x60|typ, 0x88
-	return b
-}
-
-func annexB(nals ...[]byte) []byte {
-	var out []byte
-	for _, n := range nals {
-		out = append(append(out, 0, 0, 0, 1), n...)
-	}
-	return out
-}
-
-// packetise cuts access units as pion does, each 3000 ticks after the last.
-func packetise(units ...[]byte) []*rtp.Packet {
-	var l []*rtp.Packet
-	for i, u := range units {
-		parts := (&codecs.H264Payloader{}).Payload(1000, u)
-		for j, part := range parts {
-			l = append(l, &rtp.Packet{Payload: part, Header: rtp.Header{SequenceNumber: uint16(len(l)),
-				Timestamp: uint32(i * 3000), Marker: j == len(parts)-1}})
-		}
-	}
-	return l
-}
-
-var (
-	idr   = annexB(nal(7, 12), nal(8, 6), nal(5, 5000))
-	delta = annexB(nal(1, 2500))
 )
 
 // assemble plays packets without those at the given indexes.
@@ -63,11 +30,11 @@ func assemble(l []*rtp.Packet, missing ...int) ([]unit, *depacketizer) {
 }
 
 func TestAssembleGivesWhatWasSent(t *testing.T) {
-	got, a := assemble(packetise(idr, delta, delta))
+	got, a := assemble(receivetest.Packets(receivetest.IDR, receivetest.Delta, receivetest.Delta))
 	if len(got) != 3 || a.dropped != 0 {
 		t.Fatalf("%d units, %d dropped", len(got), a.dropped)
 	}
-	for i, want := range [][]byte{idr, delta, delta} {
+	for i, want := range [][]byte{receivetest.IDR, receivetest.Delta, receivetest.Delta} {
 		if !bytes.Equal(got[i].Data, want) || got[i].timestamp != uint32(i*3000) || got[i].Key != (i == 0) {
 			t.Errorf("unit %d: %d bytes at %d, key %v", i, len(got[i].Data), got[i].timestamp, got[i].Key)
 		}
@@ -75,7 +42,7 @@ func TestAssembleGivesWhatWasSent(t *testing.T) {
 }
 
 func TestAssembleWaitsForAnIDRAfterALoss(t *testing.T) {
-	l := packetise(delta, idr, delta, delta, idr, delta) // 3, 7, 3, 3, 7, 3 packets
+	l := receivetest.Packets(receivetest.Delta, receivetest.IDR, receivetest.Delta, receivetest.Delta, receivetest.IDR, receivetest.Delta) // 3, 7, 3, 3, 7, 3 packets
 	for _, c := range []struct {
 		name    string
 		missing []int
@@ -107,8 +74,8 @@ func TestAssembleWaitsForAnIDRAfterALoss(t *testing.T) {
 
 // A camera with intra refresh gives no IDR after its first.
 func TestAssembleBeginsAtARecoveryPoint(t *testing.T) {
-	point := annexB(nal(7, 12), nal(8, 6), []byte{6, 6, 1, 0xc4, 0x80}, nal(1, 2500))
-	got, a := assemble(packetise(delta, point, delta, delta, point, delta), 9) // within the third
+	point := receivetest.AnnexB(receivetest.NAL(7, 12), receivetest.NAL(8, 6), []byte{6, 6, 1, 0xc4, 0x80}, receivetest.NAL(1, 2500))
+	got, a := assemble(receivetest.Packets(receivetest.Delta, point, receivetest.Delta, receivetest.Delta, point, receivetest.Delta), 9) // within the third
 	var at []uint32
 	for _, u := range got {
 		at = append(at, u.timestamp)
