@@ -2,4 +2,4 @@ package ble
 
 import "time"
 
-func init() { againTime = 20 * time.Millisecond }
+func init() { againTime, lookTime = 20*time.Millisecond, 20*time.Millisecond }

@@ -30,7 +30,11 @@ const seen = "Phones see this camera while pairing is open."
 // Time limits.
 const partingTime = 5 * time.Second // for peers to be gone and for the adapter, at the end
 
-var againTime = 2 * time.Second // before BlueZ is tried again; tests have less
+// How long until BlueZ is tried again. Tests have less.
+var (
+	againTime = 2 * time.Second // while the window is open
+	lookTime  = time.Minute     // while it is closed
+)
 
 // Peripheral is a component that offers the service while the window is open.
 type Peripheral struct {
@@ -63,36 +67,37 @@ func CheckName(adapter string) error {
 
 func (p *Peripheral) String() string { return "bluetooth" }
 
-// Run follows the window until ctx ends.
+// Run follows the window until ctx ends. While it is closed, Run looks now and then whether
+// phones would see the camera, so that people learn of what is missing before they need it.
 func (p *Peripheral) Run(ctx context.Context, ready func()) error {
 	ready()
+	look := func(ctx context.Context) error {
+		_, err := Find(ctx, p.config)
+		return err
+	}
 	for ctx.Err() == nil {
-		changed := p.window.Changed()
 		if p.window.Open() {
-			p.whileOpen(ctx)
-			continue
-		}
-		p.condition.Set(health.OK, "")
-		select {
-		case <-ctx.Done():
-		case <-changed:
+			p.repeat(ctx, true, againTime, p.offer)
+		} else {
+			p.repeat(ctx, false, lookTime, look)
 		}
 	}
 	return nil
 }
 
-// whileOpen offers the service until the window closes, again whenever BlueZ or the adapter
-// comes back.
-func (p *Peripheral) whileOpen(ctx context.Context) {
-	ctx, closed := context.WithCancel(ctx)
+// repeat calls do as long as the window is open, or as long as it is closed, since BlueZ and
+// the adapter may come and go. It reports to health why do says that phones don't see the
+// camera.
+func (p *Peripheral) repeat(ctx context.Context, open bool, every time.Duration, do func(context.Context) error) {
+	ctx, turned := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	defer work.Wait()
-	defer closed()
+	defer turned()
 	work.Go(func() {
-		defer closed()
+		defer turned()
 		for {
 			changed := p.window.Changed()
-			if !p.window.Open() {
+			if p.window.Open() != open {
 				return
 			}
 			select {
@@ -102,15 +107,21 @@ func (p *Peripheral) whileOpen(ctx context.Context) {
 			}
 		}
 	})
-	for ctx.Err() == nil {
-		err := p.offer(ctx)
-		if ctx.Err() != nil {
+	for {
+		err := do(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err == nil:
+			p.condition.Set(health.OK, "")
+		case Fault(p.config, err):
+			p.condition.Set(health.Degraded, fmt.Sprintf("Phones don't see this camera: %v.", err))
+		default:
+			p.condition.Set(health.OK, fmt.Sprintf("Phones don't see this camera: %v.", err))
 		}
-		p.report(err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(againTime):
+		case <-time.After(every):
 		}
 	}
 }
@@ -128,15 +139,6 @@ func Find(ctx context.Context, adapter string) (string, error) {
 // Fault reports whether an error of Find is a fault: a machine without Bluetooth is none
 // unless the configuration names an adapter.
 func Fault(adapter string, err error) bool { return adapter != Auto || !errors.Is(err, errAbsent) }
-
-// report reports to health why phones can't see the camera though its window is open.
-func (p *Peripheral) report(err error) {
-	state := health.Degraded
-	if !Fault(p.config, err) {
-		state = health.OK
-	}
-	p.condition.Set(state, fmt.Sprintf("Phones don't see this camera: %v.", err))
-}
 
 // offer offers the service once, and returns why it ended.
 func (p *Peripheral) offer(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -248,13 +249,23 @@ func TestWhatRefusesIsReported(t *testing.T) {
 }
 
 // A board without Bluetooth has nothing wrong, unless its configuration names an adapter.
+// What is missing is said while the window is closed, too.
 func TestWithoutBluetooth(t *testing.T) {
 	for adapter, state := range map[string]health.State{ble.Auto: health.OK, "hci0": health.Degraded} {
 		b := bluetest.NewStopped(t)
+		bus := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS")
+		none := "unix:path=" + t.TempDir() + "/none"
+		t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", none)
 		r := newRig(t, b, adapter)
+		r.says(state, "the system bus can't be reached")
+		t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+		r.says(state, "there is no Bluetooth here: BlueZ does not run")
+		b.Start()
+		r.says(health.OK, "")
+		b.Stop()
 		r.set(true)
 		r.says(state, "there is no Bluetooth here: BlueZ does not run")
-		t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+t.TempDir()+"/none")
+		t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", none)
 		r.says(state, "the system bus can't be reached")
 	}
 }
