@@ -62,14 +62,17 @@ type talkLine struct {
 }
 
 func (t talkCmd) talk(env *environment, session *client.Session, from sound) error {
-	if err := env.Print(talkLine{State: "announcing"}, "The camera announces you: its chime sounds, and it says who speaks. Wait."); err != nil {
-		return err
-	}
-	talk, err := session.Talk(env.ctx)
+	var printed error
+	talk, err := session.Talk(env.ctx, func() {
+		printed = env.Print(talkLine{State: "announcing"}, "The camera announces you: its chime sounds, and it says who speaks. Wait.")
+	})
 	if err != nil {
 		return err
 	}
 	defer talk.Close() //nolint:contextcheck // its bye outlives ctx
+	if printed != nil {
+		return printed
+	}
 	text := "You are live: speak. Ctrl-C ends it."
 	if t.File != "" {
 		text = "You are live: " + t.File + " is being sent. Ctrl-C ends it."

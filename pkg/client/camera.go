@@ -50,6 +50,7 @@ type state struct {
 	status   *proto.Status
 	calls    map[string]chan<- reply // by jti
 	sessions map[string]*session     // by sid
+	asked    map[string]func()       // talks that were asked for, by sid: called when the camera announces one; may be nil
 	notices  notices
 	later    *envelope.Epoch           // the epoch of now, if it is later than the record's
 	clock    int64                     // the camera's, if it is more than a day off: Unix seconds

@@ -57,7 +57,7 @@ func (c *Camera) Close() { c.close() }
 // comes here.
 func (c *Camera) run() {
 	defer close(c.done)
-	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}, names: map[proto.ClientID]string{}}
+	s := &state{calls: map[string]chan<- reply{}, sessions: map[string]*session{}, asked: map[string]func(){}, names: map[proto.ClientID]string{}}
 	s.notices = notices{last: c.household.NoticeCursor(), grace: time.NewTimer(noticeGrace)}
 	defer s.notices.grace.Stop()
 	s.sequence = c.household.Sequence()
@@ -101,6 +101,7 @@ func (c *Camera) handle(s *state, m broker.Message) {
 	case out.Signal != nil && c.mine(out.Signal.Issuer, out.Signal.Audience, out.Signal.Epoch):
 		s.signal(*out.Signal)
 	case out.Notice != nil && c.mine(out.Notice.Issuer, out.Notice.Audience, out.Notice.Epoch):
+		s.announce(*out.Notice)
 		check, err := c.notice(s, *out.Notice)
 		if err != nil {
 			c.dropped.Add(1)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -38,6 +39,12 @@ type Talk struct {
 // name, which any program of this client may have started. It returns when the room has
 // heard who speaks. ctx applies to the request only. Errors: those of Call.
 func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
+	return c.askToTalk(ctx, live, nil)
+}
+
+// askToTalk calls announced, which may be nil, when the camera begins to tell the room, and
+// not after it has returned.
+func (c *Camera) askToTalk(ctx context.Context, live string, announced func()) (*Talk, error) {
 	t := &Talk{id: randomID(), camera: c, done: make(chan struct{})}
 	signals, cancel, err := c.Signals(ctx, t.id)
 	if err != nil {
@@ -57,7 +64,10 @@ func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 			t.finish(true, end.Reason, err)
 		}
 	})
-	if _, err := c.Call(ctx, proto.OpTalk, t.id, proto.TalkRequest{Live: live}); err != nil {
+	_ = c.do(ctx, func(s *state) { s.asked[t.id] = announced }) // fails if Call does
+	_, err = c.Call(ctx, proto.OpTalk, t.id, proto.TalkRequest{Live: live})
+	_ = c.do(context.WithoutCancel(ctx), func(s *state) { delete(s.asked, t.id) })
+	if err != nil {
 		var refused *Refused
 		t.finish(errors.As(err, &refused) || errors.Is(err, ErrOffline), "", nil)
 		t.Close() //nolint:contextcheck // a talk that was requested may have started, even without an answer
@@ -67,6 +77,15 @@ func (c *Camera) AskToTalk(ctx context.Context, live string) (*Talk, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// announce calls what waits for the camera to announce a talk: the camera does so once the
+// talk is in the access log, of which this client gets a notice.
+func (s *state) announce(m proto.Notice) {
+	if e, err := accesslog.Parse([]byte(m.Entry)); err == nil && e.Kind == accesslog.KindTalk && s.asked[e.Session] != nil {
+		s.asked[e.Session]()
+		s.asked[e.Session] = nil // the notice may come twice
+	}
 }
 
 // whoSpeaks returns an error that says who speaks through the camera, if that is known.
@@ -85,13 +104,15 @@ func (c *Camera) whoSpeaks(ctx context.Context, refused error) error {
 }
 
 // Talk asks to speak through the camera. After that, the camera plays what Write sends.
-// The session must have been started with WatchOptions.Talk. Errors: those of Call, such
-// as *Refused with someone_speaks or quiet_hours.
-func (s *Session) Talk(ctx context.Context) (*Talk, error) {
+// The session must have been started with WatchOptions.Talk. announced is called when the
+// camera begins to tell the room, unless the notice of that is lost; it may be nil, must not
+// block, and is not called after Talk has returned. Errors: those of Call, such as *Refused
+// with someone_speaks or quiet_hours.
+func (s *Session) Talk(ctx context.Context, announced func()) (*Talk, error) {
 	if s.voice == nil {
 		return nil, home.NewProblem(errMute, "This session carries no voice to the camera. Start another one for talking.")
 	}
-	t, err := s.camera.AskToTalk(ctx, s.id)
+	t, err := s.camera.askToTalk(ctx, s.id, announced)
 	if err != nil {
 		return nil, err
 	}

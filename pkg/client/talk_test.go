@@ -10,6 +10,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/auth/accesslog"
+	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -55,7 +57,7 @@ func talkable(t *testing.T, c *Camera) *Session {
 
 func talk(t *testing.T, s *Session) *Talk {
 	t.Helper()
-	k, err := s.Talk(t.Context())
+	k, err := s.Talk(t.Context(), nil)
 	if err != nil {
 		t.Fatalf("Talk: %v", err)
 	}
@@ -109,6 +111,43 @@ func TestATalkIsAskedForAndHeard(t *testing.T) {
 	case <-s.Done():
 		t.Error("the end of a talk ended its session")
 	default:
+	}
+}
+
+// The room is told once the talk is in the log: not of one that is refused, or of another's.
+func TestATalkIsAnnouncedWhenItsNoticeComes(t *testing.T) {
+	for _, code := range []proto.Code{proto.CodeOK, proto.CodeQuiet} {
+		r, c := newRoom(t)
+		s := talkable(t, c)
+		notice := func(session string) {
+			e := accesslog.Entry{Version: accesslog.Version, Epoch: 1, Kind: accesslog.KindTalk, Client: c.keys.ID(), Name: "Anna", Session: session}
+			n := proto.Notice{Issuer: r.id, Audience: c.keys.ID(), Epoch: 1, Entry: string(must(e.Bytes()))}
+			r.mqtt.Publish(proto.TopicOut(r.id, c.keys.ID()), 1, false, must(envelope.SealNotice(n, r.hhSig, r.client.Enc)))
+		}
+		r.handle = func(q proto.Request) (proto.Code, any) {
+			if q.Op != proto.OpTalk {
+				return r.serve(q)
+			}
+			notice("another")
+			if code == proto.CodeOK {
+				notice(q.Session)
+				notice(q.Session) // sent again
+			}
+			return code, nil
+		}
+		announced := 0
+		k, err := s.Talk(t.Context(), func() { announced++ })
+		if (err == nil) != (code == proto.CodeOK) {
+			t.Fatalf("Talk = %v", err)
+		}
+		want := 0
+		if k != nil {
+			want = 1
+			k.Close()
+		}
+		if announced != want {
+			t.Errorf("with the answer %s announced is called %d times, want %d", code, announced, want)
+		}
 	}
 }
 
@@ -209,7 +248,7 @@ func TestATalkIsAskedForLongerAndBegunOnce(t *testing.T) {
 func TestOnlyASessionForTalkingTalks(t *testing.T) {
 	r, c := newRoom(t)
 	w := watch(t, c)
-	if _, err := w.Talk(t.Context()); !errors.Is(err, errMute) || len(r.asked) != 0 {
+	if _, err := w.Talk(t.Context(), nil); !errors.Is(err, errMute) || len(r.asked) != 0 {
 		t.Errorf("Talk = %v, and %d requests", err, len(r.asked))
 	}
 	k, err := c.AskToTalk(t.Context(), w.ID())
