@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,7 +29,17 @@ func (p pairCmd) Run(env *environment) error {
 	if _, err := ask(cfg.Device.Socket, adminRequest{Cmd: "pair", WindowSeconds: int(p.Window.Seconds()), Name: p.Name}); err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintf(env.out, "The pairing window is open until %s. Pair with: camctl pair --socket %s --label 'CAMD:1?...'\n", time.Now().Add(p.Window).Format(time.TimeOnly), cfg.Device.Socket); err != nil {
+	until := time.Now().Add(p.Window)
+	a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"})
+	if err != nil {
+		return err
+	}
+	flags, why := "", ""
+	if slices.ContainsFunc(a.Status.Conditions, func(c proto.Condition) bool { return strings.HasSuffix(c.Reason, notSetUp) }) {
+		flags = " --broker mqtts://HOST:8883 --viewer-broker mqtts://HOST:8884 --ca DIR"
+		why = "The camera is not set up yet, so it needs to know its broker, and DIR is the folder of camctl ca init. Where an operator has signed for the camera, --broker-ca names the certificate of the broker's authority instead of --ca.\n"
+	}
+	if _, err = fmt.Fprintf(env.out, "The pairing window is open until %s. Pair with: camctl pair --socket %s --label 'CAMD:1?...'%s\n%s", until.Format(time.TimeOnly), cfg.Device.Socket, flags, why); err != nil {
 		return err
 	}
 	members, err := ask(cfg.Device.Socket, adminRequest{Cmd: "members"})

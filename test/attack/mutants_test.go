@@ -115,14 +115,15 @@ func (m mutant) image() bool {
 // run runs one of the mutant's tests and returns how it ended: pass, fail, skip, or
 // empty when it did not run (because the mutant does not compile, say). In GOFLAGS the
 // overlay reaches children that the test builds, too.
-func (m mutant) run(t *testing.T, n named, overlay string) (action string, output string) {
+func (m mutant) run(t *testing.T, n named, overlay string) (action, printed, output string) {
 	t.Helper()
 	env := []string{"GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + overlay}
 	if m.image() {
 		env = append(env, "CAMD_MUTANT="+filepath.Dir(overlay))
 	}
 	out := goTest("^"+strings.ReplaceAll(n.test, "/", "$/^")+"$", n.pkg, env...)
-	return ending(n.test, bytes.NewReader(out)), string(out)
+	action, printed = ending(n.test, bytes.NewReader(out))
+	return action, printed, string(out)
 }
 
 // goTest runs tests and returns its events, which tell more than its exit code.
@@ -134,17 +135,28 @@ func goTest(run, pkg string, environment ...string) []byte {
 	return out
 }
 
-// ending finds the last event of a test in what go test -json prints.
-func ending(test string, r io.Reader) (action string) {
+// ending returns the last event of a test in what go test -json prints, and what the test
+// and its subtests printed.
+func ending(test string, r io.Reader) (action, printed string) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var e struct{ Action, Test string }
-		if json.Unmarshal(lines.Bytes(), &e) == nil && e.Test == test && (e.Action == "pass" || e.Action == "fail" || e.Action == "skip") {
-			action = e.Action
+		var e struct{ Action, Test, Output string }
+		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Test != test && !strings.HasPrefix(e.Test, test+"/") {
+			continue
+		}
+		switch e.Action {
+		case "output":
+			if !strings.HasPrefix(e.Output, "=== ") {
+				printed += e.Output
+			}
+		case "pass", "fail", "skip":
+			if e.Test == test {
+				action = e.Action
+			}
 		}
 	}
-	return action
+	return action, printed
 }
 
 // own is this package, whose tests pass without a patch, or this run fails anyway.
@@ -174,7 +186,8 @@ func (s intact) ending(n named) (action, output string) {
 		return "pass", ""
 	}
 	out := s[n.pkg]()
-	return ending(n.test, bytes.NewReader(out)), string(out)
+	action, _ = ending(n.test, bytes.NewReader(out))
+	return action, string(out)
 }
 
 // TestEveryMutantIsCaught runs beside the tests that wait most.
@@ -197,14 +210,35 @@ func TestEveryMutantIsCaught(t *testing.T) {
 				if action, out := without.ending(n); action != "pass" {
 					t.Fatalf("without the patch %s ends with %q:\n%s", n.test, action, out)
 				}
-				action, out := m.run(t, n, overlay)
+				action, printed, out := m.run(t, n, overlay)
 				switch {
 				case action == "" || strings.Contains(out, "panic: ") || strings.Contains(out, ": build cam"): // rig.Build's words
 					t.Errorf("%s did not fail by its own assertion:\n%s", n.test, out)
 				case action != "fail":
-					t.Errorf("%s ends with %q though the control is gone", n.test, action)
+					t.Errorf("not caught: %s ends with %q though the control is gone:\n%s", n.test, action, printed)
+				default:
+					t.Logf("caught: without the control %s in %s fails:\n%s", n.test, n.pkg, printed)
 				}
 			}
 		})
+	}
+}
+
+func TestHowATestEnds(t *testing.T) {
+	const events = `{"Action":"run","Test":"TestA"}
+{"Action":"output","Test":"TestA","Output":"=== RUN   TestA\n"}
+{"Action":"output","Test":"TestA/one","Output":"    a_test.go:7: the door is open\n"}
+{"Action":"fail","Test":"TestA/one"}
+{"Action":"output","Test":"TestA","Output":"--- FAIL: TestA (0.01s)\n"}
+{"Action":"fail","Test":"TestA"}
+{"Action":"output","Test":"TestAB","Output":"another test\n"}
+{"Action":"pass","Test":"TestAB"}
+not JSON
+`
+	const failed = "    a_test.go:7: the door is open\n--- FAIL: TestA (0.01s)\n"
+	for test, want := range map[string][2]string{"TestA": {"fail", failed}, "TestAB": {"pass", "another test\n"}, "TestB": {}} {
+		if action, printed := ending(test, strings.NewReader(events)); action != want[0] || printed != want[1] {
+			t.Errorf("%s ends with %q, and printed %q; want %q", test, action, printed, want)
+		}
 	}
 }

@@ -57,7 +57,10 @@ func TestACameraOutOfItsBox(t *testing.T) {
 	if out, err := anna.try(append(pair, "--broker", r.URL(), "--ca", r.PKI)...); err == nil || !strings.Contains(out, "pairing") {
 		t.Errorf("window closed: %v\n%s", err, out)
 	}
-	r.OpenWindow("Anna")
+	out, err = r.Run("pair", "--name", "Anna")
+	if err != nil || !strings.Contains(string(out), " --broker mqtts://") || !strings.Contains(string(out), "The camera is not set up yet") {
+		t.Errorf("camd pair: %v\n%s", err, out)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		says string
