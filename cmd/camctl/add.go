@@ -75,7 +75,7 @@ func (a addCmd) compared(env *environment, i home.Invitation, changed []change) 
 	if a.Yes {
 		return nil
 	}
-	_, _ = fmt.Fprintf(env.ErrOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nThey must be those that camctl id shows there.\n",
+	_, _ = fmt.Fprintf(env.ErrOut, "This card for the camera %s was made by %s, whose key has the words\n\n   %s\n\nOn that member's computer, camctl id must show the same words.\n",
 		foreign.Line(i.Record.Title()), foreign.Line(i.By), words(i.Signer))
 	return env.confirm(question)
 }

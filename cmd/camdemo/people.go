@@ -132,7 +132,7 @@ hears, the chime and your name first. In another terminal you can be the others,
 
    cd %[1]s && . ./%[3]s
 
-   anna members -v                            who may do what; compare the words with: ben id
+   anna members -v                            who may do what; ben id shows the same words for Ben
    cara watch                                 look at the page: it says so, and who watches
    anna revoke Cara                           while Cara watches, in a third terminal: it ends at once
    ben privacy on                             the page goes dark; its switch brings the picture back
