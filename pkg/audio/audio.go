@@ -107,7 +107,11 @@ func (m *Microphone) Run(ctx context.Context, ready func()) error {
 		if time.Since(began) > maxPause {
 			pause.Reset() // it went well for a while: this is a new fault
 		}
-		m.report(err)
+		sentence := explain(microphone, m.device, err)
+		if m.health.Status().Reason != sentence { // the whole error is logged once
+			m.log.Warn("microphone failed", "device", m.device, "error", err)
+		}
+		m.health.Set(health.Failed, sentence)
 		m.wait(ctx, time.After(pause.Next()))
 	}
 	return nil
@@ -159,15 +163,6 @@ func (m *Microphone) wait(ctx context.Context, timeout <-chan time.Time) {
 	case <-changed:
 	case <-timeout:
 	}
-}
-
-// report sets the sentence for people in health, and logs the whole error once.
-func (m *Microphone) report(err error) {
-	sentence := explain(microphone, m.device, err)
-	if m.health.Status().Reason != sentence {
-		m.log.Warn("microphone failed", "device", m.device, "error", err)
-	}
-	m.health.Set(health.Failed, sentence)
 }
 
 // session captures until nobody wants sound any more, ctx ends or the microphone fails. Only

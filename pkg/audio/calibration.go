@@ -62,14 +62,6 @@ func (c *calibration) compare() {
 	})
 }
 
-// forget drops a result that nobody has taken.
-func (c *calibration) forget() {
-	select {
-	case <-c.found:
-	default:
-	}
-}
-
 // close drops the recording, and waits for the goroutine.
 func (c *calibration) close() {
 	c.number, c.far, c.near = 0, nil, nil

@@ -66,12 +66,22 @@ func (d *duplex) process(frame []int16, r *reader) {
 	run := d.far.now()
 	at := d.place(&run, r)
 	if !d.heard(&run, at) {
-		d.rest(frame)
+		d.calibration.compare()
+		if d.warm > 0 {
+			clear(d.played[:])
+			d.fade(frame)
+		}
 		return
 	}
 	d.far.take(d.played[:], run.number, at+lead)
 	d.decide(&run)
-	d.calibrate(&run, frame)
+	switch { // each announcement measures the delay
+	case d.canceller == nil:
+	case run.announced:
+		d.calibration.record(run.number, d.played[:], frame)
+	default:
+		d.calibration.compare() // a voice has followed
+	}
 	if d.handling == EchoCancel {
 		d.cancel(frame)
 		return
@@ -113,7 +123,8 @@ func (d *duplex) place(run *run, r *reader) int64 {
 	return r.read - opus.FrameSamples + d.offset
 }
 
-// decide chooses the handling again if something has changed.
+// decide chooses the handling again if something has changed, and logs why. It moves the
+// canceller to where an announcement's echo was found, unless its filter covers that already.
 func (d *duplex) decide(run *run) {
 	if run.device != d.speaker {
 		d.speaker = run.device
@@ -121,44 +132,16 @@ func (d *duplex) decide(run *run) {
 	}
 	select {
 	case found := <-d.calibration.found:
-		d.learn(found)
+		d.trust.learn(found)
+		d.log.Info("echo delay measured", "delay_ms", (found.samples-lead)*1000/rate, "confidence", math.Round(100*found.confidence)/100)
+		if late := d.trust.samples - d.shift; d.trust.known && d.canceller != nil && (late < 0 || late > covered) {
+			d.aim()
+		}
 	default:
 		if d.chosen {
 			return
 		}
 	}
-	d.choose()
-}
-
-// forget is called when a device has changed.
-func (d *duplex) forget() {
-	d.trust, d.chosen = trust{}, false
-	d.calibration.forget()
-}
-
-// calibrate measures the delay with each announcement.
-func (d *duplex) calibrate(run *run, frame []int16) {
-	switch {
-	case d.canceller == nil:
-	case run.announced:
-		d.calibration.record(run.number, d.played[:], frame)
-	default:
-		d.calibration.compare() // a voice has followed
-	}
-}
-
-// learn moves the canceller to where an announcement's echo was found, unless its filter
-// covers that already.
-func (d *duplex) learn(found delay) {
-	d.trust.learn(found)
-	d.log.Info("echo delay measured", "delay_ms", (found.samples-lead)*1000/rate, "confidence", math.Round(100*found.confidence)/100)
-	if late := d.trust.samples - d.shift; d.trust.known && d.canceller != nil && (late < 0 || late > covered) {
-		d.aim()
-	}
-}
-
-// choose chooses the handling, and logs why.
-func (d *duplex) choose() {
 	unbuilt := d.open()
 	handling, why := echoHandling(d.wanted, d.microphone, d.speaker, unbuilt)
 	if handling == EchoCancel && d.wanted != EchoCancel && d.trust.lost() {
@@ -168,6 +151,15 @@ func (d *duplex) choose() {
 		d.log.Info("echo handling chosen", "handling", handling, "why", why, "microphone", d.microphone, "speaker", d.speaker)
 	}
 	d.handling, d.chosen = handling, true
+}
+
+// forget is called when a device has changed.
+func (d *duplex) forget() {
+	d.trust, d.chosen = trust{}, false
+	select {
+	case <-d.calibration.found: // a result that nobody has taken
+	default:
+	}
 }
 
 // open makes the canceller, unless it can't be needed.
@@ -214,15 +206,6 @@ func (d *duplex) fade(frame []int16) {
 		blend(frame, frame, d.raw[:])
 	}
 	d.warm = 0
-}
-
-// rest handles frames in which the speaker is not heard.
-func (d *duplex) rest(frame []int16) {
-	d.calibration.compare()
-	if d.warm > 0 {
-		clear(d.played[:])
-		d.fade(frame)
-	}
 }
 
 // blend cross-fades from one sound to another within a frame.

@@ -44,9 +44,13 @@ func (p *playing) serve(first request) {
 		if p.broken != nil || p.ctx.Err() != nil {
 			return
 		}
+		var ended <-chan struct{}
+		if p.voice != nil {
+			ended = p.voice.ctx.Done() // its holder closes it
+		}
 		select {
 		case <-p.ctx.Done():
-		case <-p.ended():
+		case <-ended:
 			p.release(true)
 		case r := <-p.s.requests:
 			p.carry(r)
@@ -74,14 +78,6 @@ func (p *playing) why() error {
 		return errStopped
 	}
 	return fault(explain(loudspeaker, p.s.device, p.broken))
-}
-
-// ended is closed when the voice's holder closes it.
-func (p *playing) ended() <-chan struct{} {
-	if p.voice == nil {
-		return nil
-	}
-	return p.voice.ctx.Done()
 }
 
 // pause returns how long there is nothing to do.

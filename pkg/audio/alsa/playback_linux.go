@@ -51,7 +51,13 @@ func (p *Playback) write(samples []int16) (int, error) {
 	if err := p.file.SetWriteDeadline(time.Now().Add(stall)); err != nil {
 		return 0, fmt.Errorf("write %s: %w", p.file.Name(), errors.Join(err, os.ErrClosed)) // the one reason
 	}
-	n, err := p.file.Write(spread(p.raw, samples, p.channels))
+	n := min(len(samples), len(p.raw)/(2*p.channels))
+	for i, s := range samples[:n] { // S16_LE, the same on each channel
+		for c := range p.channels {
+			binary.LittleEndian.PutUint16(p.raw[2*(i*p.channels+c):], uint16(s))
+		}
+	}
+	n, err := p.file.Write(p.raw[:2*n*p.channels])
 	n /= 2 * p.channels
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -60,18 +66,6 @@ func (p *Playback) write(samples []int16) (int, error) {
 		return n, p.fault(err)
 	}
 	return n, nil
-}
-
-// spread turns samples into S16_LE frames, the same on each channel, as many as fit
-// into raw.
-func spread(raw []byte, samples []int16, channels int) []byte {
-	n := min(len(samples), len(raw)/(2*channels))
-	for i, s := range samples[:n] {
-		for c := range channels {
-			binary.LittleEndian.PutUint16(raw[2*(i*channels+c):], uint16(s))
-		}
-	}
-	return raw[:2*n*channels]
 }
 
 // drainStep is how often Drain looks at least.

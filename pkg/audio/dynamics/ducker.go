@@ -31,18 +31,15 @@ func (d *Ducker) Duck(mic, far []int16) {
 		d.hold = duckHold + len(mic)
 	}
 	for i, s := range mic {
-		d.gain = d.step()
+		if d.hold > 0 {
+			d.hold--
+			d.gain = max(d.floor, d.gain-(1-d.floor)/duckAttack)
+		} else {
+			d.gain = min(1, d.gain+(1-d.floor)/duckRelease)
+		}
 		mic[i] = int16(float64(s) * d.gain)
 	}
 }
 
 // Ducking reports whether the microphone is attenuated now.
 func (d *Ducker) Ducking() bool { return d.gain < 1 }
-
-func (d *Ducker) step() float64 {
-	if d.hold > 0 {
-		d.hold--
-		return max(d.floor, d.gain-(1-d.floor)/duckAttack)
-	}
-	return min(1, d.gain+(1-d.floor)/duckRelease)
-}

@@ -120,17 +120,13 @@ func transform(x []complex128) {
 	}
 	for n := 2; n <= len(x); n *= 2 {
 		turn := cmplx.Rect(1, -2*math.Pi/float64(n))
-		for start := 0; start < len(x); start += n {
-			butterflies(x[start:start+n], turn)
+		for part := range slices.Chunk(x, n) { // butterflies
+			w, half := complex(1, 0), n/2
+			for i := range half {
+				a, b := part[i], w*part[i+half]
+				part[i], part[i+half] = a+b, a-b
+				w *= turn
+			}
 		}
-	}
-}
-
-func butterflies(x []complex128, turn complex128) {
-	w, half := complex(1, 0), len(x)/2
-	for i := range half {
-		a, b := x[i], w*x[i+half]
-		x[i], x[i+half] = a+b, a-b
-		w *= turn
 	}
 }

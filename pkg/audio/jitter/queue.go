@@ -76,7 +76,12 @@ func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration)
 	transit := samplesOf(at) - ts
 	q.delay.observe(transit)
 	if q.inTime(seq) {
-		q.insert(seq, ts, int64(n), payload)
+		s := q.slot(seq)
+		s.state, s.seq, s.ts, s.samples = waiting, seq, ts, int64(n)
+		s.payload = append(s.payload[:0], payload...)
+		q.waiting++
+		q.last = max(q.last, seq)
+		q.end = max(q.end, ts+int64(n))
 		q.schedule(ts, transit)
 	}
 }
@@ -122,15 +127,6 @@ func (q *queue) inTime(seq int64) bool {
 	}
 	q.stats.Late++
 	return false
-}
-
-func (q *queue) insert(seq, ts, samples int64, payload []byte) {
-	s := q.slot(seq)
-	s.state, s.seq, s.ts, s.samples = waiting, seq, ts, samples
-	s.payload = append(s.payload[:0], payload...)
-	q.waiting++
-	q.last = max(q.last, seq)
-	q.end = max(q.end, ts+samples)
 }
 
 // schedule sets when to play the first packet after a pause: when it has waited long enough

@@ -35,21 +35,17 @@ func (a *Archive) spoken(name string) (clips []string, ok bool) {
 		if len(clips) > 0 {
 			clips = append(clips, pause)
 		}
-		said := a.word(w)
+		said := []string{"name/" + w}
+		if !a.has(said[0]) {
+			said = nil
+			for _, r := range w {
+				said = append(said, glyph(r))
+			}
+		}
 		said = said[:min(left, len(said))]
 		clips, left = append(clips, said...), left-len(said)
 	}
 	return clips, ok
-}
-
-func (a *Archive) word(w string) (clips []string) {
-	if whole := "name/" + w; a.has(whole) {
-		return []string{whole}
-	}
-	for _, r := range w {
-		clips = append(clips, glyph(r))
-	}
-	return clips
 }
 
 // glyph names the clip of one of a-z and 0-9.
@@ -76,9 +72,12 @@ func NameClip(word string) (string, bool) {
 func fold(name string) (words []string, ok bool) {
 	var b strings.Builder
 	for _, r := range name {
-		switch base := base(r); {
-		case base != "":
-			b.WriteString(base)
+		r = unicode.ToLower(r)
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case bases[r] != "":
+			b.WriteString(bases[r])
 		case strings.ContainsRune("'`´‘’ʻʼ", r) || unicode.IsMark(r):
 		case unicode.IsLetter(r) || unicode.IsNumber(r):
 			return nil, false
@@ -88,15 +87,6 @@ func fold(name string) (words []string, ok bool) {
 	}
 	words = strings.Fields(b.String())
 	return words, len(words) > 0
-}
-
-// base returns what a Latin letter or a digit is spelled as, or nothing.
-func base(r rune) string {
-	r = unicode.ToLower(r)
-	if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-		return string(r)
-	}
-	return bases[r]
 }
 
 // accented lists the Latin letters whose canonical decomposition (Unicode 15) begins

@@ -123,32 +123,19 @@ func (a *Archive) Audit(all, watching []Person) ([][]byte, error) {
 	}
 	said := append(number(len(all)), noun, pause)
 	for _, p := range all {
-		said = append(said, a.introduced(p)...)
-		said = append(said, pause)
+		name, _ := a.spoken(p.Name) // nothing, if it can't be spoken
+		said = append(append(said, name...), role(p.Role), pause)
 	}
-	return a.join(said, a.watching(watching))
-}
-
-// introduced returns a name and a role.
-func (a *Archive) introduced(p Person) []string {
-	name, ok := a.spoken(p.Name)
-	if !ok {
-		return []string{role(p.Role)}
-	}
-	return append(name, role(p.Role))
-}
-
-func (a *Archive) watching(people []Person) (said []string) {
-	if len(people) == 0 {
-		return []string{string(NobodyWatches)}
-	}
-	for i, p := range people {
+	for i, p := range watching {
 		if i > 0 {
 			said = append(said, pause)
 		}
 		said = append(append(said, a.person(p)...), isWatching)
 	}
-	return said
+	if len(watching) == 0 {
+		said = append(said, string(NobodyWatches))
+	}
+	return a.join(said)
 }
 
 // join puts clips together.
