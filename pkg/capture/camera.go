@@ -151,33 +151,33 @@ func (c *Camera) Run(ctx context.Context, ready func()) error {
 		if time.Since(began) > goodSpell {
 			pause.Reset()
 		}
-		c.dropRequests()
+		// Requests that nobody answers must not fill the queue. One during the pause may
+		// be in time for the camera's return.
+		for c.snapshotWanted() {
+			<-c.snapshotRequests
+		}
 		c.pause(ctx, err, pause.Next())
 	}
 	return nil
 }
 
-// pause reports a fault and waits for d, unless ctx has ended or privacy mode begins.
+// pause reports a fault and waits for d, unless ctx has ended or privacy mode begins. The
+// whole error is logged once.
 func (c *Camera) pause(ctx context.Context, err error, d time.Duration) {
 	on, changed := c.shutter.Closed()
 	if ctx.Err() != nil || on {
 		return
 	}
-	c.report(err)
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case <-time.After(d):
-	}
-}
-
-// report sets the sentence for people in health, and logs the whole error once.
-func (c *Camera) report(err error) {
 	sentence := explain(err)
 	if c.health.Status().Reason != sentence {
 		c.log.Warn("camera failed", "error", err)
 	}
 	c.health.Set(health.Failed, sentence)
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-time.After(d):
+	}
 }
 
 // capture opens the source and publishes until it fails or ctx ends. It closes the source.

@@ -25,15 +25,6 @@ var usable = []struct {
 	{v4l2.JPEG, FormatMJPEG, h264.MJPEG},
 }
 
-func layoutOf(p v4l2.PixelFormat) h264.Layout {
-	for _, u := range usable {
-		if u.pixel == p {
-			return u.layout
-		}
-	}
-	return 0
-}
-
 // choose returns the mode nearest to the configuration: by size, then by rate, then by the
 // order of formats. ok is false if no format can be used.
 func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {

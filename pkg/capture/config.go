@@ -63,6 +63,3 @@ func (c Config) check() error {
 }
 
 func (c Config) bitrate() int { return c.BitrateKbps * 1000 }
-
-// keyframe returns the keyframe interval in frames at a rate.
-func (c Config) keyframe(rate float64) int { return max(int(float64(c.KeyframeSeconds)*rate+0.5), 1) }

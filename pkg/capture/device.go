@@ -248,13 +248,19 @@ func (s *deviceStream) describe(cfg Config, dev v4l2.Device) {
 	if rate <= 0 {
 		rate = float64(cfg.Rate) // the driver doesn't say
 	}
+	var layout h264.Layout
+	for _, u := range usable {
+		if u.pixel == m.Pixel {
+			layout = u.layout
+		}
+	}
 	s.is = shape{
 		where: fmt.Sprintf("%s (%s at %s), %s %dx%d", dev.Path, foreign.Name(dev.Name), dev.Bus, m.Pixel, m.Width, m.Height),
 		coded: m.Pixel == v4l2.H264,
-		raw:   h264.Source{Layout: layoutOf(m.Pixel), Width: m.Width, Height: m.Height, Stride: stride},
+		raw:   h264.Source{Layout: layout, Width: m.Width, Height: m.Height, Stride: stride},
 		rate:  rate, driven: true,
 	}
-	if s.is.raw.Layout == h264.MJPEG {
+	if layout == h264.MJPEG {
 		s.is.raw.Stride = 0
 	}
 }
@@ -289,7 +295,7 @@ func (s *deviceStream) mirror(cfg Config) {
 // configureCoder sets the camera's encoder up for live video. Controls that it lacks are
 // skipped, and B-frames are refused when they come.
 func (s *deviceStream) configureCoder(cfg Config) {
-	interval := cfg.keyframe(s.is.rate)
+	interval := max(int(float64(cfg.KeyframeSeconds)*s.is.rate+0.5), 1) // in frames
 	for _, c := range []struct {
 		control v4l2.Control
 		value   int

@@ -88,12 +88,6 @@ func (e *encode) scaled() int {
 	return int(float64(e.target) * min(max(e.made/e.tempo.rate(), 1/remake), remake))
 }
 
-// outpaced reports whether the rate has changed so much that a new encoder is needed.
-func (e *encode) outpaced() bool {
-	r := e.pace()
-	return e.tempo.kept.n >= meterMemory && (r > e.made*remake || r < e.made/remake)
-}
-
 func (e *encode) close() {
 	if e.encoder == nil {
 		return
@@ -114,7 +108,8 @@ func (e *encode) take(p picture) (good bool, err error) {
 		e.tempo.kept = meter{}
 	}
 	kept := e.tempo.keep(p.pts, p.lost) && wanted
-	if !kept && !e.camera.snapshotWanted() && !e.due(p.pts) {
+	due := !e.usable || p.pts-e.looked >= lookEvery // after an unusable picture, every one is
+	if !kept && !e.camera.snapshotWanted() && !due {
 		return true, nil
 	}
 	pic, err := e.picture(p)
@@ -132,18 +127,14 @@ func (e *encode) take(p picture) (good bool, err error) {
 	if err := e.adjust(); err != nil {
 		return false, err
 	}
-	e.key = e.camera.keyframe.Swap(false) || e.key || e.late(p.pts)
+	next := p.pts + time.Duration(float64(time.Second)/e.tempo.rate())
+	late := next > e.keyed+time.Duration(e.camera.cfg.KeyframeSeconds)*time.Second
+	e.key = e.camera.keyframe.Swap(false) || e.key || late
 	data, err := e.encoder.Encode(pic, e.key)
 	if err != nil {
 		return false, err
 	}
 	return true, e.publish(data, p)
-}
-
-// due reports whether to convert a picture that nobody wants. After an unusable one that is
-// every picture, until one is usable.
-func (e *encode) due(now time.Duration) bool {
-	return !e.usable || now-e.looked >= lookEvery
 }
 
 // errResized means that one picture had a different size.
@@ -172,19 +163,15 @@ func (e *encode) picture(p picture) (*image.YCbCr, error) {
 	return pic, nil
 }
 
-// late reports whether a keyframe is due before the next picture.
-func (e *encode) late(now time.Duration) bool {
-	next := now + time.Duration(float64(time.Second)/e.tempo.rate())
-	return next > e.keyed+time.Duration(e.camera.cfg.KeyframeSeconds)*time.Second
-}
-
 // adjust makes an encoder if necessary, and sets its bitrate.
 func (e *encode) adjust() error {
-	if e.encoder == nil || e.outpaced() {
+	pace := e.pace()
+	changed := e.tempo.kept.n >= meterMemory && (pace > e.made*remake || pace < e.made/remake)
+	if e.encoder == nil || changed {
 		e.close()
 		return e.begin()
 	}
-	changed := e.target != e.camera.target()
+	changed = e.target != e.camera.target()
 	e.target = e.camera.target()
 	bps := e.scaled()
 	if off := math.Abs(float64(bps - e.bitrate)); !changed && off <= bitrateSlack*float64(e.bitrate) {

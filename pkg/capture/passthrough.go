@@ -199,7 +199,9 @@ func (p *passThrough) publish(u avc.Unit, start bool, pts time.Duration) {
 	data := u.Data
 	if start {
 		if out.Data = p.sets.Lead(out.Data, data); len(out.Data) > 0 {
-			data = withoutDelimiter(data)
+			if nal, rest := avc.Next(data); avc.TypeOf(nal) == avc.AUD && rest != nil {
+				data = rest // an access unit delimiter may only be first
+			}
 		}
 	}
 	out.Data = append(out.Data, data...)
@@ -237,14 +239,6 @@ func (p *passThrough) answerRequests(now time.Duration) {
 	case p.last != nil && now-p.last.PTS <= startPatience: // else it shows the past
 		p.sendLastIDR()
 	}
-}
-
-// withoutDelimiter drops a leading access unit delimiter, which may only be first.
-func withoutDelimiter(unit []byte) []byte {
-	if nal, rest := avc.Next(unit); avc.TypeOf(nal) == avc.AUD && rest != nil {
-		return rest
-	}
-	return unit
 }
 
 // describe publishes the format in a keyframe's SPS, if there is one.

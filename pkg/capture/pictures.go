@@ -113,10 +113,7 @@ func (s *slides) show(m image.Image) {
 		row := s.buf[(top+y)*w+left:][:tw]
 		for x := range row {
 			g, _ := color.GrayModel.Convert(m.At(from.Min.X+x*from.Dx()/tw, from.Min.Y+y*from.Dy()/th)).(color.Gray)
-			row[x] = video(g.Y)
+			row[x] = byte(16 + int(g.Y)*219/255) // from the full range to video's
 		}
 	}
 }
-
-// video brings luma from the full range to video's.
-func video(y byte) byte { return byte(16 + int(y)*219/255) }

@@ -32,6 +32,10 @@ func probe(d driver) ([]DeviceInfo, error) {
 	}
 	var l []DeviceInfo
 	want := DefaultConfig()
+	var names []string
+	for _, u := range usable {
+		names = append(names, u.pixel.String())
+	}
 	for _, p := range paths {
 		dev, err := d.Describe(p, want.Width, want.Height)
 		info := DeviceInfo{Device: dev, Other: notCamera(err)}
@@ -39,7 +43,7 @@ func probe(d driver) ([]DeviceInfo, error) {
 		if err != nil {
 			info.Problem = reason(err)
 		} else if _, ok := choose(dev, want); !ok {
-			info.Problem = unusable(dev) + "; camd can use " + usableNames()
+			info.Problem = unusable(dev) + "; camd can use " + strings.Join(names, ", ")
 		}
 		l = append(l, info)
 	}
@@ -78,14 +82,6 @@ func unusable(d v4l2.Device) string {
 
 // inPlanes are the multi-planar API's formats whose picture lies in several pieces.
 var inPlanes = []string{"NM12", "NM21", "NM16", "NM61", "YM12", "YM21", "YM16", "YM61", "YM24", "YM42"}
-
-func usableNames() string {
-	var l []string
-	for _, u := range usable {
-		l = append(l, u.pixel.String())
-	}
-	return strings.Join(l, ", ")
-}
 
 // tryEvery is how often Try looks whether it knows.
 const tryEvery = 20 * time.Millisecond

@@ -99,18 +99,6 @@ func (c *Camera) answerRequests(copied func() snapshot) {
 	}
 }
 
-// dropRequests drops the unanswered requests of a camera that has failed, so that they don't fill
-// the queue. A request during the following pause may be in time for the camera's return.
-func (c *Camera) dropRequests() {
-	for {
-		select {
-		case <-c.snapshotRequests:
-		default:
-			return
-		}
-	}
-}
-
 // copyPicture copies a planar 4:2:0 picture.
 func copyPicture(m *image.YCbCr) *image.YCbCr {
 	out := image.NewYCbCr(image.Rect(0, 0, m.Rect.Dx(), m.Rect.Dy()), image.YCbCrSubsampleRatio420)
@@ -127,9 +115,18 @@ func copyPicture(m *image.YCbCr) *image.YCbCr {
 }
 
 // still returns a JPEG of at most maxStill bytes, at lower quality and then at a smaller
-// size until it fits. It changes m.
+// size until it fits. It changes m from video's range of values to JPEG's, which is the full
+// range (ITU-T T.871 section 7, BT.601).
 func still(m *image.YCbCr) ([]byte, error) {
-	spread(m)
+	for i, v := range m.Y {
+		m.Y[i] = fullLuma[v]
+	}
+	for i, v := range m.Cb {
+		m.Cb[i] = fullChroma[v]
+	}
+	for i, v := range m.Cr {
+		m.Cr[i] = fullChroma[v]
+	}
 	for {
 		for _, quality := range []int{80, 60, 40} {
 			var b bytes.Buffer
@@ -144,29 +141,13 @@ func still(m *image.YCbCr) ([]byte, error) {
 	}
 }
 
-// spread converts a picture from video's range of values to JPEG's, which is the full range
-// (ITU-T T.871 section 7, BT.601).
-func spread(m *image.YCbCr) {
-	for i, v := range m.Y {
-		m.Y[i] = fullLuma[v]
-	}
-	for i, v := range m.Cb {
-		m.Cb[i] = fullChroma[v]
-	}
-	for i, v := range m.Cr {
-		m.Cr[i] = fullChroma[v]
-	}
-}
-
-var fullLuma, fullChroma = fullRanges()
-
-func fullRanges() (luma, chroma [256]byte) {
+var fullLuma, fullChroma = func() (luma, chroma [256]byte) {
 	for i := range 256 {
 		luma[i] = byte(min(max(((i-16)*255+109)/219, 0), 255))    //nolint:gosec // 0 to 255
 		chroma[i] = byte(min(max(128+((i-128)*255)/224, 0), 255)) //nolint:gosec // 0 to 255
 	}
 	return luma, chroma
-}
+}()
 
 // half returns a picture of half the size, even on both sides.
 func half(m *image.YCbCr) *image.YCbCr {

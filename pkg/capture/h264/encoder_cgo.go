@@ -53,7 +53,8 @@ func New(cfg Config) (*Encoder, error) {
 		Width: cfg.Width, Height: cfg.Height, FrameRate: float32(cfg.Rate), FrameFormat: frame.FormatI420,
 	}}
 	var err error
-	if e.engine, err = p.BuildVideoEncoder(video.ReaderFunc(e.next), media); err != nil {
+	next := func() (image.Image, func(), error) { return e.picture, func() {}, nil }
+	if e.engine, err = p.BuildVideoEncoder(video.ReaderFunc(next), media); err != nil {
 		return nil, fmt.Errorf("start openh264: %w", err)
 	}
 	var ok bool
@@ -62,10 +63,6 @@ func New(cfg Config) (*Encoder, error) {
 	}
 	return e, nil
 }
-
-func nothing() {}
-
-func (e *Encoder) next() (image.Image, func(), error) { return e.picture, nothing, nil }
 
 // Encode encodes a 4:2:0 picture of the configured size; key asks for an IDR. It
 // returns an access unit in Annex B form, or nothing if the rate control skipped

@@ -187,12 +187,10 @@ func inYCbCr(m image.Image) *image.YCbCr {
 	return out
 }
 
-var lumaRange, chromaRange = ranges()
-
-func ranges() (luma, chroma [256]byte) {
+var lumaRange, chromaRange = func() (luma, chroma [256]byte) {
 	for i := range 256 {
 		luma[i] = byte(16 + (i*219+127)/255)   //nolint:gosec // 16 to 235
 		chroma[i] = byte(16 + (i*224+127)/255) //nolint:gosec // 16 to 240
 	}
 	return luma, chroma
-}
+}()

@@ -197,8 +197,11 @@ func (s *Stream) buffer(index uint32, p *plane) buffer {
 // frame. ErrInterrupted comes after Interrupt; any other error is the device's,
 // and the stream is then of no more use.
 func (s *Stream) Grab() (Frame, error) {
-	if err := s.giveBack(); err != nil {
-		return Frame{}, err
+	if i := s.held; i >= 0 {
+		s.held = -1
+		if err := s.queue(i); err != nil {
+			return Frame{}, err
+		}
 	}
 	for !s.dequeue() {
 		if err := s.wait(); err != nil {
@@ -239,15 +242,6 @@ func (s *Stream) Interrupt() {
 	_, _ = s.wake.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0}) // fails only when closed, and then nobody waits
 }
 
-func (s *Stream) giveBack() error {
-	if s.held < 0 {
-		return nil
-	}
-	i := s.held
-	s.held = -1
-	return s.queue(i)
-}
-
 func (s *Stream) queue(i int) error {
 	b := s.buffer(uint32(i), &s.plane) //nolint:gosec // a buffer number
 	if err := call(s.fd, vidiocQBuf, &b); err != nil {
@@ -279,20 +273,15 @@ func (s *Stream) frame() (Frame, error) {
 		}
 	}
 	i := int(s.got.index)
-	from, to := s.payload()
+	from, to := 0, int(s.got.bytesUsed) // where in its buffer the picture lies
+	if s.device.Multiplanar {
+		from, to = int(s.got.plane.dataOffset), int(s.got.plane.bytesUsed)
+	}
 	if i >= len(s.buffers) || from > to || to > len(s.buffers[i]) {
 		return Frame{}, fmt.Errorf("capture from %s: driver gave buffer %d with bytes %d to %d: %w", s.device.Path, i, from, to, unix.EPROTO)
 	}
 	s.held = i
 	return Frame{Data: s.buffers[i][from:to], PTS: s.stamp(), Lost: lost, Damaged: s.got.flags&flagError != 0 || from == to}, nil
-}
-
-// payload returns where in its buffer the picture lies.
-func (s *Stream) payload() (from, to int) {
-	if s.device.Multiplanar {
-		return int(s.got.plane.dataOffset), int(s.got.plane.bytesUsed)
-	}
-	return 0, int(s.got.bytesUsed)
 }
 
 // missed counts the gap in the driver's sequence numbers before s.got.
