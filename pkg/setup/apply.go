@@ -137,7 +137,11 @@ func (s *Setup) try(ctx context.Context, client proto.ClientID, set proto.SetupS
 		return &proto.SetupProblem{Code: proto.CodeCertificate}
 	}
 	progress(proto.StepBroker)
-	return inTime(ctx, progress, func() error { return s.reach(ctx, *next) })
+	return inTime(ctx, progress, func() error {
+		ctx, cancel := context.WithTimeout(ctx, brokerTime)
+		defer cancel()
+		return s.deps.Broker.Try(ctx, *next)
+	})
 }
 
 // inTime tries again while only the clock is wrong, which takes a while in a new network.
@@ -156,12 +160,6 @@ func inTime(ctx context.Context, progress func(proto.SetupStep), try func() erro
 		case <-time.After(clockPause):
 		}
 	}
-}
-
-func (s *Setup) reach(ctx context.Context, next Settings) error {
-	ctx, cancel := context.WithTimeout(ctx, brokerTime)
-	defer cancel()
-	return s.deps.Broker.Try(ctx, next)
 }
 
 // commit stores settings together with the enrolment. Each step is durable before the next.

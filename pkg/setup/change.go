@@ -184,11 +184,14 @@ func (s *Setup) end(c proto.WiFiChange, joined *proto.WiFi, why error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := s.current
-	c.Code = proto.CodeOK
-	if joined != nil {
-		next.WiFi = joined
-	} else {
-		c.Code, c.Reason = reason(why)
+	var known *proto.SetupProblem
+	switch {
+	case joined != nil:
+		next.WiFi, c.Code = joined, proto.CodeOK
+	case errors.As(why, &known):
+		c.Code, c.Reason = known.Code, known.Error()
+	default:
+		c.Code, c.Reason = proto.CodeInternal, proto.CodeInternal.Sentence()
 	}
 	err := s.keep.end(next, c)
 	if err != nil && joined != nil {
@@ -197,15 +200,6 @@ func (s *Setup) end(c proto.WiFiChange, joined *proto.WiFi, why error) error {
 	s.current, s.last, s.tried = next, &c, nil
 	s.tell(c)
 	return err
-}
-
-// reason returns an error as a code and a sentence.
-func reason(err error) (proto.Code, string) {
-	var known *proto.SetupProblem
-	if errors.As(err, &known) {
-		return known.Code, known.Error()
-	}
-	return proto.CodeInternal, proto.CodeInternal.Sentence()
 }
 
 // putInForce makes the radio use a network. If that fails, the next start tries again.
@@ -232,10 +226,4 @@ func (s *Setup) tell(c proto.WiFiChange) {
 			time.Unix(c.At, 0).UTC().Format("2006-01-02 15:04 UTC"), c.Code.Sentence())
 	}
 	s.condition.Set(health.OK, text)
-}
-
-// interrupted returns the result of a change during which camd ended.
-func interrupted(c proto.WiFiChange) proto.WiFiChange {
-	c.Code, c.Reason = proto.CodeInternal, "The camera restarted before it reached its broker in the new network, so it went back to the previous one. Try again."
-	return c
 }

@@ -26,14 +26,25 @@ type made struct {
 
 // enrol gets the certificate from a server, unless it has made one for this client.
 func (s *Setup) enrol(ctx context.Context, client proto.ClientID, est proto.EST, next *Settings) error {
-	m := s.madeFor(client, est)
-	if m == nil {
+	s.mu.Lock()
+	m := s.made
+	s.mu.Unlock()
+	if m == nil || m.client != client || m.est != est {
 		var err error
 		if m, err = s.make(ctx, est, next); err != nil {
 			return err
 		}
 		m.client, m.est = client, est
-		s.remember(m)
+		s.mu.Lock()
+		s.made = m
+		s.mu.Unlock()
+		context.AfterFunc(s.deps.Window(), func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.made == m {
+				s.made = nil
+			}
+		})
 	}
 	return s.certified(next, m.key, m.chain)
 }
@@ -61,27 +72,4 @@ func (s *Setup) make(ctx context.Context, est proto.EST, next *Settings) (*made,
 		return nil, err
 	}
 	return &made{key: key, chain: chain}, nil
-}
-
-func (s *Setup) madeFor(client proto.ClientID, est proto.EST) *made {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.made != nil && s.made.client == client && s.made.est == est {
-		return s.made
-	}
-	return nil
-}
-
-// remember keeps m until the window closes.
-func (s *Setup) remember(m *made) {
-	s.mu.Lock()
-	s.made = m
-	s.mu.Unlock()
-	context.AfterFunc(s.deps.Window(), func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.made == m {
-			s.made = nil
-		}
-	})
 }

@@ -126,7 +126,9 @@ func (s *Setup) recall() error {
 		s.log.Warn("the previous Wi-Fi is in force: camd ended while another network was tried")
 		s.deps.NotTaken(next.Change.Entry)
 		s.left = true
-		err = s.keep.end(current, interrupted(*next.Change))
+		next.Change.Code = proto.CodeInternal
+		next.Change.Reason = "The camera restarted before it reached its broker in the new network, so it went back to the previous one. Try again."
+		err = s.keep.end(current, *next.Change)
 	case next.Settings != nil && s.deps.Member(next.Client):
 		current = *next.Settings
 		err = s.keep.take(current)
@@ -192,8 +194,12 @@ func (s *Setup) Settled() { s.deps.Again() }
 func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, error) {
 	switch ask.Do {
 	case proto.SetupDoState:
-		now := s.state()
-		return proto.SetupReply{State: &now}, nil
+		now := s.Settings()
+		return proto.SetupReply{State: &proto.SetupState{
+			Broker: s.cfg.FixedBroker || now.Broker != nil, Fixed: s.cfg.FixedBroker,
+			Certificate: s.cfg.FixedCertificate || len(now.Chain) > 0 || s.deps.Supplied() != "",
+			WiFi:        s.deps.Radio != nil && s.deps.HasWiFi(),
+		}}, nil
 	case proto.SetupDoNetworks:
 		if s.deps.Radio == nil {
 			return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeNoWiFi}
@@ -207,15 +213,6 @@ func (s *Setup) Ask(ctx context.Context, ask proto.SetupAsk) (proto.SetupReply, 
 		return s.request()
 	}
 	return proto.SetupReply{}, &proto.SetupProblem{Code: proto.CodeBadRequest}
-}
-
-func (s *Setup) state() proto.SetupState {
-	now := s.Settings()
-	return proto.SetupState{
-		Broker: s.cfg.FixedBroker || now.Broker != nil, Fixed: s.cfg.FixedBroker,
-		Certificate: s.cfg.FixedCertificate || len(now.Chain) > 0 || s.deps.Supplied() != "",
-		WiFi:        s.deps.Radio != nil && s.deps.HasWiFi(),
-	}
 }
 
 // request returns the certificate request. It stays the same until a certificate is taken or

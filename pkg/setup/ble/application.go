@@ -84,7 +84,7 @@ func newApplication(b *bluez, s *Server) (*application, error) {
 		methods map[string]any
 	}
 	l := []export{
-		{rootPath, objectsIface, map[string]any{"GetManagedObjects": a.managed}},
+		{rootPath, objectsIface, map[string]any{"GetManagedObjects": func(from dbus.Sender) ([]object, *dbus.Error) { return tree(), a.only(from) }}},
 		{advertPath, advertIface, map[string]any{"Release": a.release}},
 		{advertPath, propertiesIface, a.properties(map[string]map[string]dbus.Variant{advertIface: advert()})},
 	}
@@ -108,10 +108,6 @@ func (a *application) only(sender dbus.Sender) *dbus.Error {
 		return nil
 	}
 	return dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"this is for BlueZ alone"})
-}
-
-func (a *application) managed(from dbus.Sender) ([]object, *dbus.Error) {
-	return tree(), a.only(from)
 }
 
 func (a *application) release(from dbus.Sender) *dbus.Error {

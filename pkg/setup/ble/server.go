@@ -145,7 +145,10 @@ func (s *Server) Read(p Peer, c Characteristic, offset, mtu int) ([]byte, error)
 		}
 		value = v.info
 	case Status:
-		value = s.status(p, v)
+		value = []byte{byte(v.state), byte(v.why)}
+		if s.talk != nil && s.talk.peer != p {
+			value = []byte{byte(Busy), byte(WhyNone)}
+		}
 	case TX:
 		if s.talk == nil || s.talk.peer != p || s.talk.over() {
 			return nil, NoConversation
@@ -188,7 +191,10 @@ func (s *Server) Write(p Peer, c Characteristic, offset int, value []byte) error
 		return BadFrame
 	}
 	if s.talk == nil {
-		s.begin(t, v)
+		s.talk = t
+		v.state, v.why = Open, WhyNone
+		s.allow(p, v, idleTime)
+		s.work.Go(func() { s.finish(t, s.deps.Join(t.ctx, t)) })
 	}
 	return nil
 }
@@ -238,23 +244,6 @@ func (s *Server) expire(p Peer, v *visit) {
 	}
 	s.mu.Unlock()
 	s.deps.HangUp(p)
-}
-
-// status returns the value of Status for a peer. s.mu is held.
-func (s *Server) status(p Peer, v *visit) []byte {
-	state, why := v.state, v.why
-	if s.talk != nil && s.talk.peer != p {
-		state, why = Busy, WhyNone
-	}
-	return []byte{byte(state), byte(why)}
-}
-
-// begin begins a conversation. s.mu is held.
-func (s *Server) begin(t *talk, v *visit) {
-	s.talk = t
-	v.state, v.why = Open, WhyNone
-	s.allow(t.peer, v, idleTime)
-	s.work.Go(func() { s.finish(t, s.deps.Join(t.ctx, t)) })
 }
 
 // end ends the conversation; its Join will notice. s.mu is held.

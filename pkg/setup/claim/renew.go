@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -36,7 +37,8 @@ func (c *Claim) Run(ctx context.Context, ready func()) error {
 // look checks the certificate and returns when to check again, with jitter for fleets.
 func (c *Claim) look(ctx context.Context) time.Duration {
 	again := backoff.Jitter(lookEvery, lookEvery/2)
-	if c.est != nil && c.due() {
+	now, synchronised := c.deps.Clock()
+	if s := c.Status(); c.est != nil && synchronised && s.Old(now) { // two thirds of its validity are over
 		err := c.renew(ctx)
 		var later *RetryError
 		switch {
@@ -51,14 +53,6 @@ func (c *Claim) look(ctx context.Context) time.Duration {
 	}
 	c.assess()
 	return again
-}
-
-// due reports whether two thirds of the certificate's validity are over. It is false while the
-// clock is not synchronised.
-func (c *Claim) due() bool {
-	now, synchronised := c.deps.Clock()
-	s := c.Status()
-	return synchronised && s.Old(now)
 }
 
 // renew gets the next certificate from the enrolment server.
@@ -107,18 +101,11 @@ func (c *Claim) assess() {
 	s := c.Status()
 	switch {
 	case synchronised && now.Unix() >= s.Until:
-		c.condition.Set(health.Failed, "The camera's certificate for its broker ended on "+moment(time.Unix(s.Until, 0))+". "+wayBack(s.Problem))
+		c.condition.Set(health.Failed, "The camera's certificate for its broker ended on "+moment(time.Unix(s.Until, 0))+". "+
+			cmp.Or(s.Problem, "Pair with the camera again, at the camera, with camctl pair --ca; where its configuration names the certificate, put a new one there."))
 	case s.Problem != "":
 		c.condition.Set(health.Degraded, "The camera's certificate for its broker, good until "+moment(time.Unix(s.Until, 0))+", was not renewed: "+s.Problem)
 	default:
 		c.condition.Set(health.OK, "")
 	}
-}
-
-// wayBack returns what helps when the certificate has expired.
-func wayBack(problem string) string {
-	if problem != "" {
-		return problem
-	}
-	return "Pair with the camera again, at the camera, with camctl pair --ca; where its configuration names the certificate, put a new one there."
 }

@@ -98,7 +98,11 @@ func (l *Lens) Run(ctx context.Context, ready func()) error {
 func (l *Lens) look(ctx context.Context) (taken bool) {
 	l.eye.AvoidH264(true)
 	defer l.eye.AvoidH264(false)
-	defer l.close()
+	defer func() {
+		if err := l.finder.Close(); err != nil {
+			l.log.Debug("the reader of codes did not end cleanly", "error", err)
+		}
+	}()
 	l.parts, l.said, l.told, l.seen = code.Collector{}, code.Progress{}, false, time.Now()
 	l.log.Info("looking for a code")
 	for ctx.Err() == nil {
@@ -117,12 +121,6 @@ func (l *Lens) look(ctx context.Context) (taken bool) {
 		}
 	}
 	return false
-}
-
-func (l *Lens) close() {
-	if err := l.finder.Close(); err != nil {
-		l.log.Debug("the reader of codes did not end cleanly", "error", err)
-	}
 }
 
 // picture reads one picture. It returns a whole code, or nil.

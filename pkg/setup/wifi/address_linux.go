@@ -39,21 +39,17 @@ func listen(name string) (arrivals, error) {
 			return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
 		}
 	}
-	// The kernel sends only to sockets with a port, and assigns one at the first request.
-	if err := unix.Sendto(fd, askLink(a.index), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
-	}
-	return a, nil
-}
-
-// askLink sends the smallest request: whether a link is there.
-func askLink(index uint32) []byte {
+	// The kernel sends only to sockets with a port, and assigns one at the first request. The
+	// smallest is whether a link is there.
 	m := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(m[0:], uint32(len(m)))
 	binary.NativeEndian.PutUint16(m[4:], unix.RTM_GETLINK)
 	binary.NativeEndian.PutUint16(m[6:], unix.NLM_F_REQUEST)
-	binary.NativeEndian.PutUint32(m[unix.SizeofNlMsghdr+4:], index)
-	return m
+	binary.NativeEndian.PutUint32(m[unix.SizeofNlMsghdr+4:], a.index)
+	if err := unix.Sendto(fd, m, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for addresses: %w", err), a.file.Close())
+	}
+	return a, nil
 }
 
 func (a *kernelArrivals) close() { _ = a.file.Close() }

@@ -41,18 +41,12 @@ func (r *Radio) Join(ctx context.Context, w proto.WiFi, progress func(proto.Setu
 			return err
 		}
 		r.joined, r.trial = b, true
-		w = as(w, n)
+		if w.Security == "" || n.Security == proto.SecurityWPA3 { // stronger security that was asked for stays
+			w.Security = n.Security
+		}
 		return nil
 	})
 	return w, err
-}
-
-// as returns a network as it was joined. If a person asked for stronger security, that stays.
-func as(w proto.WiFi, n seen) proto.WiFi {
-	if w.Security == "" || n.Security == proto.SecurityWPA3 {
-		w.Security = n.Security
-	}
-	return w
 }
 
 // look scans for the network as it is now: wpa_supplicant may remember how a router was before
