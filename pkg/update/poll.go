@@ -182,7 +182,11 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	fork := errors.Is(err, release.ErrFork)
 	switch {
 	case err == nil && o.Version == s.Offer.Version:
-		return u.moved(o)
+		s := u.read() // the location of a release that is not downloaded yet may have changed
+		if s.Phase != offered || o.URL == s.Offer.URL && bytes.Equal(o.SHA256, s.Offer.SHA256) {
+			return false, nil
+		}
+		return true, u.change(func(s *state) { s.Offer = &o })
 	case err != nil && !fork && !errors.Is(err, release.ErrNone):
 		return false, nil // it was verified, and not withdrawn
 	}
@@ -198,15 +202,6 @@ func (u *Updater) withdrawn(ctx context.Context, s state) (bool, error) {
 	}
 	u.log.Info("the release is withdrawn", "version", s.Offer.Version)
 	return true, u.change(func(s *state) { s.end() })
-}
-
-// moved updates the location of a release that is not downloaded yet.
-func (u *Updater) moved(o release.Offer) (bool, error) {
-	s := u.read()
-	if s.Phase != offered || o.URL == s.Offer.URL && bytes.Equal(o.SHA256, s.Offer.SHA256) {
-		return false, nil
-	}
-	return true, u.change(func(s *state) { s.Offer = &o })
 }
 
 // settle marks the running slot as good, once: it was confirmed before, or flashed. If that

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/store"
@@ -141,7 +142,7 @@ func (f folder) save(s state) error {
 // the version that is known to be confirmed.
 func (f folder) lowest(confirmed string) (string, error) {
 	text, err := store.ReadFile(f.path(lowestFile))
-	if v := string(trimLine(text)); err == nil && release.ValidVersion(v) {
+	if v := strings.TrimSuffix(string(text), "\n"); err == nil && release.ValidVersion(v) {
 		return v, nil
 	}
 	if err != nil && !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrDamaged) {
@@ -158,13 +159,6 @@ func (f folder) lowest(confirmed string) (string, error) {
 // raise writes the lowest allowed version. The install-check hook reads it too.
 func (f folder) raise(version string) error {
 	return store.WriteFile(f.path(lowestFile), []byte(version+"\n"))
-}
-
-func trimLine(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\n' {
-		return b[:n-1]
-	}
-	return b
 }
 
 // failedBefore returns why a version is not tried again, or "" if it may be tried.

@@ -129,17 +129,6 @@ func (u *Updater) rollBack(ctx context.Context, s state) (time.Duration, error) 
 	return u.restart(s)
 }
 
-// rolledBack is called when the old version runs again after a trial.
-func (u *Updater) rolledBack(s state) (time.Duration, error) {
-	if s.Phase == trying { // it did not give up itself
-		return u.fellBack(s, "it did not stay up, and the boot loader went back to the previous version")
-	}
-	u.setReason("", false)
-	err := u.change(func(s *state) { s.end() })
-	u.sweep()
-	return 0, err
-}
-
 // fellBack notes that the boot loader, or the old version, has given up the new one.
 func (u *Updater) fellBack(s state, reason string) (time.Duration, error) {
 	u.log.Error("the new version has failed", "version", s.Offer.Version, "reason", reason)

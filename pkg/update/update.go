@@ -73,11 +73,11 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Updater
 	if !release.ValidVersion(deps.Version) {
 		return nil, fmt.Errorf("%w: %q is no version of an image: it must be three numbers such as 1.2.0; set IMAGE_VERSION in /etc/os-release", errConfig, deps.Version)
 	}
-	boot, err := bootID()
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // the kernel's identifier of this boot: random(4)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tell this start from the one before: %w", err)
 	}
-	return open(cfg, log, board, deps, boot, os.Getpid())
+	return open(cfg, log, board, deps, strings.TrimSpace(string(boot)), os.Getpid())
 }
 
 func open(cfg Config, log *slog.Logger, board *health.Board, deps Deps, boot string, pid int) (*Updater, error) {
@@ -103,15 +103,6 @@ func open(cfg Config, log *slog.Logger, board *health.Board, deps Deps, boot str
 	u.live.started = time.Now()
 	u.live.nextPoll = time.Now().Add(rand.N(firstPoll)) //nolint:gosec // so that not all cameras ask at once
 	return u, nil
-}
-
-// bootID returns the kernel's identifier of this boot: random(4).
-func bootID() (string, error) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", fmt.Errorf("tell this start from the one before: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
 }
 
 // String names the component.
@@ -181,7 +172,13 @@ func (u *Updater) carryOn(ctx context.Context, s state) (time.Duration, error) {
 	case undecided:
 		return u.judge(ctx, s)
 	}
-	return u.rolledBack(s) // trying or returning, and the old version runs
+	if s.Phase == trying { // the old version runs, and the new one did not give up itself
+		return u.fellBack(s, "it did not stay up, and the boot loader went back to the previous version")
+	}
+	u.setReason("", false)
+	err = u.change(func(s *state) { s.end() })
+	u.sweep()
+	return 0, err
 }
 
 // where returns the status of the slots. The running slot never changes while it runs.

@@ -64,9 +64,9 @@ func New(cfg Config) (*Catalog, error) {
 }
 
 func open(cfg Config) (*Catalog, error) {
-	base, err := parseURL(cfg.URL)
-	if err != nil {
-		return nil, err
+	base, err := url.Parse(cfg.URL)
+	if err != nil || base.Host == "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil || !secure(base) {
+		return nil, errors.New("the update server's address must be written as https://host/folder")
 	}
 	if cfg.Anchors == "" || cfg.State == "" {
 		return nil, errors.New("updates need a folder of anchors and a folder for their state")
@@ -113,7 +113,7 @@ func (c *Catalog) look(ctx context.Context) (listing, *release.Tree, error) {
 	if err := os.MkdirAll(c.cfg.State, 0o700); err != nil {
 		return listing{}, nil, fmt.Errorf("%w: %w", errKeep, store.Bare(err))
 	}
-	f := c.newFetcher(ctx)
+	f := &fetcher{ctx: ctx, client: c.client, base: c.base, roots: map[int64][]byte{}}
 	l, err := c.refresh(f, a.Root)
 	if err != nil {
 		return listing{}, nil, err

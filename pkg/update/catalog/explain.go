@@ -76,7 +76,11 @@ func explain(err error) error {
 	case unreachable && errors.Is(err, context.DeadlineExceeded):
 		return &reason{release.ErrUnreachable, "The update server is too slow: a file did not come within two minutes. It is tried again later.", err}
 	case unreachable:
-		return &reason{release.ErrUnreachable, "The update server can't be reached: " + foreign.Line(detail(err)) + ". It is tried again later.", err}
+		why := err
+		if u := new(url.Error); errors.As(err, &u) {
+			why = u.Err // without address and method
+		}
+		return &reason{release.ErrUnreachable, "The update server can't be reached: " + foreign.Line(why.Error()) + ". It is tried again later.", err}
 	}
 	for _, r := range reasons {
 		if errors.Is(err, r.is) {
@@ -89,13 +93,4 @@ func explain(err error) error {
 // without returns the text of an error without its kind.
 func without(err, kind error) string {
 	return foreign.Line(strings.TrimPrefix(err.Error(), kind.Error()+": "))
-}
-
-// detail returns the text of a network error without address and method.
-func detail(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return err.Error()
 }

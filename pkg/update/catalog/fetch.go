@@ -32,15 +32,6 @@ var (
 	rootName    = regexp.MustCompile(`^([1-9][0-9]{0,17})\.root\.json$`)
 )
 
-// parseURL parses the published folder's address.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !secure(u) {
-		return nil, errors.New("the update server's address must be written as https://host/folder")
-	}
-	return u, nil
-}
-
 // secure reports whether nobody on the way can see or change the files: by HTTPS, or on this
 // machine.
 func secure(u *url.URL) bool {

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -57,14 +56,18 @@ func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 		return listing{}, fmt.Errorf("%w: %w", errKeep, store.Bare(err))
 	}
 	dropDamaged(dir)
-	u, err := guardedUpdater(&config.UpdaterConfig{
+	cfg := &config.UpdaterConfig{
 		MaxRootRotations: maxRotations, MaxDelegations: 4,
 		RootMaxLength: maxRoot, TimestampMaxLength: maxTimestamp, SnapshotMaxLength: maxSnapshot, TargetsMaxLength: maxTargets,
 		Fetcher: f, LocalTrustedRoot: root, LocalMetadataDir: dir, LocalTargetsDir: dir,
 		RemoteMetadataURL: f.base.JoinPath("metadata").String(), PrefixTargetsWithHash: true,
-	})
+	}
+	u, err := guarded(func() (*updater.Updater, error) { return updater.New(cfg) })
 	if err != nil {
-		return listing{}, anchorsOr(err)
+		if !ours(err) && !errors.Is(err, errKeep) { // the folder can be written, so it is the root
+			err = fmt.Errorf("%w: %w", release.ErrAnchors, err)
+		}
+		return listing{}, err
 	}
 	u.UnsafeSetRefTime(c.cfg.Now().UTC()) // the device's clock; unsafe is only to lie to it
 	_, refreshed := guarded(func() (any, error) { return nil, u.Refresh() })
@@ -82,10 +85,6 @@ func (c *Catalog) refresh(f *fetcher, root []byte) (listing, error) {
 			return r, errors.Join(err, syncAll(dir))
 		},
 	}, syncAll(dir)
-}
-
-func guardedUpdater(cfg *config.UpdaterConfig) (*updater.Updater, error) {
-	return guarded(func() (*updater.Updater, error) { return updater.New(cfg) })
 }
 
 // rollout reads the delegated role's custom data for a kind of device. Nothing that the role
@@ -169,17 +168,4 @@ func syncAll(dir string) error {
 		}
 	}
 	return store.SyncDir(dir)
-}
-
-// anchorsOr distinguishes an unusable root from a folder that can't be written.
-func anchorsOr(err error) error {
-	if ours(err) || errors.Is(err, errKeep) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", release.ErrAnchors, err)
-}
-
-// newFetcher is for one look.
-func (c *Catalog) newFetcher(ctx context.Context) *fetcher {
-	return &fetcher{ctx: ctx, client: c.client, base: c.base, roots: map[int64][]byte{}}
 }

@@ -73,8 +73,13 @@ func (t *transfer) note() error {
 // something.
 func (t *transfer) complete(ctx context.Context) error {
 	for t.have < t.Size {
-		if err := t.waitQuiet(ctx); err != nil {
-			return err
+		for t.wait() { // until nobody is disturbed
+			if err := sleep(ctx, waitLook); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		before := t.have
 		err := t.request(ctx)
@@ -105,16 +110,6 @@ type cutError struct{ error }
 func (e cutError) Unwrap() error        { return e.error }
 func (e cutError) Is(err error) bool    { return err == errCut }
 func cut(format string, a ...any) error { return cutError{fmt.Errorf(format, a...)} }
-
-// waitQuiet waits until nobody is disturbed.
-func (t *transfer) waitQuiet(ctx context.Context) error {
-	for t.wait() {
-		if err := sleep(ctx, waitLook); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
 
 // request makes one connection and reads from it.
 func (t *transfer) request(ctx context.Context) error {

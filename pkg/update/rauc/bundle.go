@@ -23,7 +23,8 @@ func (d *Driver) Inspect(ctx context.Context, path string) (update.Bundle, error
 	defer conn.Close() //nolint:errcheck // nothing was written
 	b := update.Bundle{Path: path}
 	named, err := inspect(ctx, conn, &b)
-	if unknownMethod(err) {
+	var said saidError
+	if errors.As(err, &said) && said.name == "org.freedesktop.DBus.Error.UnknownMethod" {
 		err = call(ctx, conn, installer+".Info", []any{path}, &b.Compatible, &b.Version)
 	}
 	if err != nil {

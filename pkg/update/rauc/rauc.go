@@ -173,8 +173,3 @@ func explain(err error) error {
 type saidError struct{ said, name string }
 
 func (e saidError) Error() string { return "RAUC says: " + e.said }
-
-func unknownMethod(err error) bool {
-	var e saidError
-	return errors.As(err, &e) && e.name == "org.freedesktop.DBus.Error.UnknownMethod"
-}
