@@ -113,7 +113,12 @@ func (d *document) walk() {
 		case unstable.Table, unstable.ArrayTable:
 			line := d.line(&p, e)
 			plain = path(e)
-			indexed = d.element(plain, e.Kind == unstable.ArrayTable)
+			indexed = plain
+			if e.Kind == unstable.ArrayTable {
+				name := strings.Join(plain, ".")
+				indexed = append(slices.Clone(plain), fmt.Sprint(d.tables[name]))
+				d.tables[name]++
+			}
 			d.known(plain, indexed, line)
 		case unstable.KeyValue:
 			d.keyValue(&p, e, plain, indexed)
@@ -159,17 +164,6 @@ func (d *document) known(plain, indexed []string, line int) bool {
 	}
 	d.lines[strings.Join(indexed, ".")] = line
 	return true
-}
-
-// element returns the path of a table, with the index of its array element.
-func (d *document) element(table []string, array bool) []string {
-	name := strings.Join(table, ".")
-	if !array {
-		return table
-	}
-	n := d.tables[name]
-	d.tables[name]++
-	return append(slices.Clone(table), fmt.Sprint(n))
 }
 
 func path(e *unstable.Node) []string {

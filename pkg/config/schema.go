@@ -76,7 +76,7 @@ func (f field) allowed() string {
 		return what
 	case reflect.String:
 		if f.allow != "" {
-			return "one of " + quoteAll(strings.Split(f.allow, "|"))
+			return `one of "` + strings.ReplaceAll(f.allow, "|", `", "`) + `"`
 		}
 		return "a text in quotes"
 	case reflect.Slice:
@@ -87,14 +87,6 @@ func (f field) allowed() string {
 	default:
 		return "a table with " + strings.Join(keys(fields(f.typ)), ", ")
 	}
-}
-
-func quoteAll(l []string) string {
-	q := make([]string, len(l))
-	for i, s := range l {
-		q[i] = strconv.Quote(s)
-	}
-	return strings.Join(q, ", ")
 }
 
 // accepts checks a decoded value against allow.

@@ -119,7 +119,8 @@ func (e *Events) String() string { return "event" }
 func (e *Events) Run(ctx context.Context, ready func()) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	warm := newKeepWarm(e.deps.Video)
+	warm := &keepWarm{video: e.deps.Video, over: time.NewTimer(warmTime)}
+	warm.over.Stop()
 	defer warm.stop()
 	defer e.waiting.forget()
 	sweep := time.NewTicker(sweepEvery)
@@ -148,12 +149,6 @@ type keepWarm struct {
 	video   Demand
 	over    *time.Timer
 	release func() // nil: the camera is not wanted
-}
-
-func newKeepWarm(video Demand) *keepWarm {
-	k := &keepWarm{video: video, over: time.NewTimer(warmTime)}
-	k.over.Stop()
-	return k
 }
 
 // extend keeps the camera encoding for warmTime from now on.

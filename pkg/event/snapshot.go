@@ -106,9 +106,12 @@ func (w *waiting) oldest() (client proto.ClientID) {
 // and logged before; ctx ends with the right. The live indicator is on from before the
 // picture is taken until nobody can fetch it any more.
 func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session string) (proto.Picture, error) {
-	off, err := e.lightOn()
-	if err != nil {
-		return proto.Picture{}, err
+	off := func() {}
+	if e.deps.Indicator != nil {
+		if err := e.deps.Indicator.On(); err != nil {
+			return proto.Picture{}, fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
+		}
+		off = sync.OnceFunc(e.deps.Indicator.Off)
 	}
 	p, err := e.picture(ctx)
 	if err == nil {
@@ -120,15 +123,4 @@ func (e *Events) Snapshot(ctx context.Context, client proto.ClientID, session st
 	}
 	e.waiting.add(client, taken{session, time.Now(), p, off})
 	return proto.Picture{Kind: p.kind, Size: len(p.data)}, nil
-}
-
-// lightOn switches the live indicator on.
-func (e *Events) lightOn() (off func(), err error) {
-	if e.deps.Indicator == nil {
-		return func() {}, nil
-	}
-	if err := e.deps.Indicator.On(); err != nil {
-		return nil, fmt.Errorf("switch the live LED on: %w: %w", err, proto.Refuse(proto.CodeNoLight))
-	}
-	return sync.OnceFunc(e.deps.Indicator.Off), nil
 }

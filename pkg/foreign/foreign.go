@@ -60,7 +60,10 @@ func harmless(s, except string, limit int) string {
 		case r == utf8.RuneError && n == 1:
 			text = fmt.Sprintf(`\x%02x`, s[i])
 		case !unicode.IsPrint(r) && !strings.ContainsRune(except, r):
-			text = escape(r)
+			text = fmt.Sprintf(`\u%04x`, r)
+			if hi, lo := utf16.EncodeRune(r); hi != unicode.ReplacementChar {
+				text = fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
+			}
 		}
 		if b.Len()+len(text) > limit {
 			return b.String() + missing
@@ -68,11 +71,4 @@ func harmless(s, except string, limit int) string {
 		b.WriteString(text)
 	}
 	return b.String()
-}
-
-func escape(r rune) string {
-	if hi, lo := utf16.EncodeRune(r); hi != unicode.ReplacementChar {
-		return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
-	}
-	return fmt.Sprintf(`\u%04x`, r)
 }

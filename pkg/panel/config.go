@@ -25,11 +25,6 @@ const noLED = "none"
 // DefaultConfig returns a device without buttons, and with nothing said about its LEDs.
 func DefaultConfig() Config { return Config{} }
 
-// buttons returns how each button is configured, by its key.
-func (c Config) buttons() map[string]string {
-	return map[string]string{pairingButton: c.PairingButton, privacyButton: c.PrivacyButton, bellButton: c.BellButton}
-}
-
 // maxKey is KEY_MAX of input-event-codes.h.
 const maxKey = 0x2ff
 
@@ -68,5 +63,3 @@ func parseSpec(s string) (spec, error) {
 	}
 	return spec{name: s[:i], key: uint16(code)}, nil
 }
-
-func (s spec) means(key uint16) bool { return s.any || s.key == key }

@@ -78,7 +78,7 @@ func (p *press) take(e evdev.Event) edge {
 	switch {
 	case e.Lost:
 		p.down = false
-	case !p.spec.means(e.Key):
+	case !p.spec.any && e.Key != p.spec.key:
 	case e.Down && (!p.down || e.Key == p.key):
 		p.down, p.key, p.since = true, e.Key, e.At
 		return edge{down: true, at: e.At}

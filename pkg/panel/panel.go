@@ -103,7 +103,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, actions Actions) (*P
 		log: log.With("component", "panel"), health: board.Condition("panel"), actions: actions.complete(), driver: kernel{},
 		buttons: map[string]spec{}, problems: map[string]string{},
 	}
-	for name, text := range cfg.buttons() {
+	for name, text := range map[string]string{pairingButton: cfg.PairingButton, privacyButton: cfg.PrivacyButton, bellButton: cfg.BellButton} {
 		s, err := parseSpec(text)
 		if err != nil {
 			return nil, err
@@ -162,9 +162,14 @@ func (p *Panel) take(ctx context.Context, r report) {
 	case r.button == pairingButton:
 		p.pairing(ctx, r.edge)
 	case r.button == bellButton:
-		p.bell(ctx, r.edge)
+		if r.edge.down && !p.answer() { // nobody at the door waits for the release
+			p.done("ring", p.actions.Ring(ctx))
+		}
 	case r.edge.up && r.edge.held < shortHold:
-		p.privacy(ctx)
+		on, err := p.actions.TogglePrivacy(ctx)
+		if p.done("switch privacy mode", err) {
+			p.actions.Say(map[bool]string{true: sayPrivacyOn, false: sayPrivacyOff}[on])
+		}
 	}
 }
 
@@ -182,21 +187,6 @@ func (p *Panel) device(r report) {
 	if r.button == pairingButton {
 		p.cancel("the button's device has gone")
 		p.spent, p.presses = false, nil
-	}
-}
-
-// privacy switches privacy mode.
-func (p *Panel) privacy(ctx context.Context) {
-	on, err := p.actions.TogglePrivacy(ctx)
-	if p.done("switch privacy mode", err) {
-		p.actions.Say(map[bool]string{true: sayPrivacyOn, false: sayPrivacyOff}[on])
-	}
-}
-
-// bell handles the bell button: when it is pressed, since nobody waits for the release.
-func (p *Panel) bell(ctx context.Context, e edge) {
-	if e.down && !p.answer() {
-		p.done("ring", p.actions.Ring(ctx))
 	}
 }
 

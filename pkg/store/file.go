@@ -18,12 +18,15 @@ func WriteFile(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, Bare(err))
 	}
-	if err := fillFile(f, data); err != nil {
-		_ = os.Remove(f.Name()) // a start ignores what is left
-		return fmt.Errorf("write %s: %w", path, Bare(err))
+	_, err = f.Write(data) // os.CreateTemp made it with mode 0600
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		_ = os.Remove(f.Name())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // a start ignores what is left
 		return fmt.Errorf("write %s: %w", path, Bare(err))
 	}
 	return SyncDir(filepath.Dir(path))
@@ -65,15 +68,6 @@ func Bare(err error) error {
 		return link.Err
 	}
 	return err
-}
-
-// fillFile writes, syncs and closes f. os.CreateTemp made it with mode 0600.
-func fillFile(f *os.File, data []byte) error {
-	_, err := f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // SyncDir makes changes in a folder durable.

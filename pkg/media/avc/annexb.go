@@ -1,6 +1,9 @@
 package avc
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // NALType is nal_unit_type (H.264 table 7-1).
 type NALType byte
@@ -36,22 +39,14 @@ func Next(annexB []byte) (nal, rest []byte) {
 		if end < 0 {
 			end = len(annexB)
 		}
-		nal, rest = trimZeros(annexB[:end]), annexB[end:]
+		// trailing_zero_8bits and the zero_byte of a start code that follows: the last byte
+		// of a NAL unit is never zero (H.264 clause 7.4.1).
+		nal, rest = slices.Clip(bytes.TrimRight(annexB[:end], "\x00")), annexB[end:]
 		if len(nal) > 0 {
 			return nal, rest
 		}
 		annexB = rest
 	}
-}
-
-// trimZeros drops trailing_zero_8bits and the zero_byte of a start code that
-// follows: the last byte of a NAL unit is never zero (H.264 clause 7.4.1).
-func trimZeros(b []byte) []byte {
-	n := len(b)
-	for n > 0 && b[n-1] == 0 {
-		n--
-	}
-	return b[:n:n]
 }
 
 // TypeOf reads a NAL unit's type; 0 (unspecified) for an empty one.

@@ -213,7 +213,14 @@ func (p *parser) vui() {
 	p.hrd()
 	r.flag()      // pic_struct_present_flag
 	if r.flag() { // bitstream_restriction_flag
-		p.restriction()
+		r.flag() // motion_vectors_over_pic_boundaries_flag
+		r.ue()   // max_bytes_per_pic_denom
+		r.ue()   // max_bits_per_mb_denom
+		r.ue()   // log2_max_mv_length_horizontal
+		r.ue()   // log2_max_mv_length_vertical
+		if r.ue() == 0 && !r.short {
+			p.s.Reorder = false // max_num_reorder_frames
+		}
 	}
 }
 
@@ -236,17 +243,5 @@ func (p *parser) hrd() {
 	}
 	if present {
 		r.flag() // low_delay_hrd_flag
-	}
-}
-
-func (p *parser) restriction() {
-	r := &p.r
-	r.flag() // motion_vectors_over_pic_boundaries_flag
-	r.ue()   // max_bytes_per_pic_denom
-	r.ue()   // max_bits_per_mb_denom
-	r.ue()   // log2_max_mv_length_horizontal
-	r.ue()   // log2_max_mv_length_vertical
-	if r.ue() == 0 && !r.short {
-		p.s.Reorder = false // max_num_reorder_frames
 	}
 }

@@ -98,7 +98,11 @@ func (l LED) Set(on bool) error {
 			return err
 		}
 	}
-	if err := l.release(); err != nil {
+	by, err := l.trigger()
+	if err == nil && by != none {
+		err = l.write("trigger", none)
+	}
+	if err != nil {
 		return err
 	}
 	if err := l.write("brightness", strconv.Itoa(bright)); err != nil {
@@ -144,15 +148,6 @@ func (l LED) Is(on bool) error {
 
 // none is the trigger of an LED that no trigger drives.
 const none = "none"
-
-// release removes the LED's trigger.
-func (l LED) release() error {
-	by, err := l.trigger()
-	if err != nil || by == none {
-		return err
-	}
-	return l.write("trigger", none)
-}
 
 // trigger returns the LED's trigger: the word in brackets. A kernel without triggers has no
 // such file.
