@@ -27,8 +27,6 @@ const (
 	shortest = rate / 2 // that is enough for a comparison
 )
 
-func newCalibration() calibration { return calibration{found: make(chan delay, 1)} }
-
 // record adds a frame of each, of the announcement with this number.
 func (c *calibration) record(number int, far, near []int16) {
 	if c.number != number {

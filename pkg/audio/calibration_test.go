@@ -32,7 +32,7 @@ func TestCalibration(t *testing.T) {
 		frames int
 		told   bool
 	}{{"short", 24, false}, {"a chime", 50, true}, {"longer than is recorded", 180, true}} {
-		calibration := newCalibration()
+		calibration := calibration{found: make(chan delay, 1)}
 		d, told := recorded(&calibration, 1, c.frames, far, near)
 		if told != c.told || told && (d.confidence < confident || d.samples < 2000 || d.samples > 2200) {
 			t.Errorf("%s: found %+v, %v", c.name, d, told)

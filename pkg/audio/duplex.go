@@ -57,7 +57,7 @@ const (
 func newDuplex(wanted string, log *slog.Logger, far *FarEnd) duplex {
 	return duplex{
 		wanted: wanted, log: log, far: far, make: newCanceller,
-		calibration: newCalibration(), ducker: dynamics.NewDucker(attenuation),
+		calibration: calibration{found: make(chan delay, 1)}, ducker: dynamics.NewDucker(attenuation),
 	}
 }
 

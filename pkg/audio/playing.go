@@ -258,12 +258,3 @@ func (p *playing) release(forget bool) {
 	p.voice.finish(nil, p.s.log)
 	p.voice = nil
 }
-
-// end ends the voice because the card is closed.
-func (p *playing) end() {
-	p.s.deps.Far.end()
-	if p.voice != nil {
-		p.voice.finish(p.why(), p.s.log)
-		p.voice = nil
-	}
-}

@@ -208,7 +208,14 @@ func (s *Speaker) look() (err error) {
 // report sets the sentence for people in health, and logs the whole error once.
 func (s *Speaker) report(err error) {
 	if err == nil {
-		s.health.Set(health.OK, s.unheard())
+		unheard := ""
+		switch s.cfg.Speaker {
+		case "null":
+			unheard = `Nobody in the room hears anything: audio.speaker is "null".`
+		case "file":
+			unheard = "Nobody in the room hears anything: what would be heard is written to a file."
+		}
+		s.health.Set(health.OK, unheard)
 		return
 	}
 	sentence := explain(loudspeaker, s.device, err)
@@ -216,17 +223,6 @@ func (s *Speaker) report(err error) {
 		s.log.Warn("speaker failed", "device", s.device, "error", err)
 	}
 	s.health.Set(health.Failed, sentence)
-}
-
-// unheard returns the sentence that nobody in the room hears what is played, or "".
-func (s *Speaker) unheard() string {
-	switch s.cfg.Speaker {
-	case "null":
-		return `Nobody in the room hears anything: audio.speaker is "null".`
-	case "file":
-		return "Nobody in the room hears anything: what would be heard is written to a file."
-	}
-	return ""
 }
 
 // play opens the card for a request, and serves it and others until nothing plays any more,
@@ -253,7 +249,10 @@ func (s *Speaker) play(ctx context.Context, first request) (err error) {
 	} else {
 		<-closed
 	}
-	p.end()
+	s.deps.Far.end()
+	if p.voice != nil {
+		p.voice.finish(p.why(), s.log)
+	}
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was asked for
 	}

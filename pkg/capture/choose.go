@@ -30,7 +30,8 @@ var usable = []struct {
 func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 	var all []v4l2.Mode
 	for _, u := range usable {
-		if !cfg.takes(u.config) {
+		allowed := cfg.Format == FormatAuto || cfg.Format == u.config || cfg.Format == formatNotH264 && u.config != FormatH264
+		if !allowed {
 			continue
 		}
 		for _, f := range d.Formats {
@@ -52,11 +53,6 @@ func choose(d v4l2.Device, cfg Config) (m v4l2.Mode, ok bool) {
 
 // formatNotH264 is every format but H.264. It can't be configured.
 const formatNotH264 = "not h264"
-
-// takes reports whether the configuration allows a format.
-func (c Config) takes(format string) bool {
-	return c.Format == FormatAuto || c.Format == format || c.Format == formatNotH264 && format != FormatH264
-}
 
 // modes returns one mode for each size of a format, with the best rate.
 func modes(f v4l2.Format, cfg Config) (l []v4l2.Mode) {

@@ -225,15 +225,11 @@ func (d *document) check(prefix string, v reflect.Value) {
 				d.check(fmt.Sprintf("%s.%d.", p, i), fv.Index(i))
 			}
 		case !f.accepts(fv):
-			d.problems = append(d.problems, Problem{Line: d.lines[p], Text: fmt.Sprintf(
-				"%s must be %s, not %s", p, f.allowed(), show(fv))})
+			got := fmt.Sprint(fv.Interface())
+			if fv.Kind() == reflect.String {
+				got = fmt.Sprintf("%.80q", fv.String())
+			}
+			d.problems = append(d.problems, Problem{Line: d.lines[p], Text: fmt.Sprintf("%s must be %s, not %s", p, f.allowed(), got)})
 		}
 	}
-}
-
-func show(v reflect.Value) string {
-	if v.Kind() == reflect.String {
-		return fmt.Sprintf("%.80q", v.String())
-	}
-	return fmt.Sprint(v.Interface())
 }

@@ -40,7 +40,14 @@ func (l *Link) open(ctx context.Context) (net.Conn, error) {
 func (l *Link) notify(ctx context.Context, n mqtt.ConnectionNotification) {
 	switch n := n.(type) {
 	case mqtt.ConnectionNotificationConnecting:
-		l.pauses.wait(ctx, l.lastServed())
+		l.mu.Lock()
+		served := time.Duration(0) // by the last session; it counts once
+		if !l.served.IsZero() {
+			served = max(time.Since(l.served), 1)
+			l.served = time.Time{}
+		}
+		l.mu.Unlock()
+		l.pauses.wait(ctx, served)
 	case mqtt.ConnectionNotificationFailed:
 		l.mu.Lock()
 		l.rivals.refused()
@@ -71,18 +78,6 @@ func (l *Link) poke() {
 	case l.changed <- struct{}{}:
 	default: // follow has not yet looked since the last time
 	}
-}
-
-// lastServed returns, once, for how long the last session has served; 0 if it did not.
-func (l *Link) lastServed() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	since := l.served
-	l.served = time.Time{}
-	if since.IsZero() {
-		return 0
-	}
-	return max(time.Since(since), 1)
 }
 
 // follow makes a new connection serve. It is given the connection that serves already, if

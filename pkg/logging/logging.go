@@ -107,21 +107,17 @@ func (l *Log) write() {
 	report := slog.New(slog.NewTextHandler(l.out, nil))
 	for line := range l.queue {
 		_, _ = l.out.Write(line)
-		if n := l.takeDropped(); n > 0 {
+		l.mu.Lock()
+		n := l.dropped
+		if len(l.queue) > 0 {
+			n = 0 // they came after what still waits
+		}
+		l.dropped -= n
+		l.mu.Unlock()
+		if n > 0 {
 			report.Warn("log lines dropped: whoever reads the log was too slow", "lines", n)
 		}
 	}
-}
-
-func (l *Log) takeDropped() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.queue) > 0 {
-		return 0 // they came after what still waits
-	}
-	n := l.dropped
-	l.dropped = 0
-	return n
 }
 
 // Close waits until everything is written, but not longer than patience. Later lines are not

@@ -152,8 +152,17 @@ func (s *Setup) String() string { return "setup" }
 // Run makes the device use the Wi-Fi that was set up, and changes it on request.
 func (s *Setup) Run(ctx context.Context, ready func()) error {
 	ready()
-	if err := s.start(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("put the Wi-Fi in force: %w", err)
+	if s.deps.Radio != nil {
+		var err error
+		if s.left { // the network that was tried may have the same name
+			err = s.deps.Radio.Keep(ctx, nil)
+		}
+		if err == nil {
+			err = s.deps.Radio.Keep(ctx, s.Settings().WiFi)
+		}
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("put the Wi-Fi in force: %w", err)
+		}
 	}
 	for {
 		select {
@@ -163,18 +172,6 @@ func (s *Setup) Run(ctx context.Context, ready func()) error {
 			s.change(ctx, c)
 		}
 	}
-}
-
-func (s *Setup) start(ctx context.Context) error {
-	if s.deps.Radio == nil {
-		return nil
-	}
-	if s.left { // the network that was tried may have the same name
-		if err := s.deps.Radio.Keep(ctx, nil); err != nil {
-			return err
-		}
-	}
-	return s.deps.Radio.Keep(ctx, s.Settings().WiFi)
 }
 
 // Close closes the store.

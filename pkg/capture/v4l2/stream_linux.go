@@ -82,7 +82,8 @@ func (s *Stream) makeWake() error {
 	return nil
 }
 
-// setMode asks for the mode and reads back what the driver made of it.
+// setMode asks for the mode and reads back what the driver made of it. A driver that knows no
+// rates (ENOTTY) is not at fault: its Rate stays 0.
 func (s *Stream) setMode(m Mode) error {
 	ask := pixFormat{width: uint32(m.Width), height: uint32(m.Height), pixelFormat: uint32(m.Pixel)} //nolint:gosec // sizes are small and positive
 	if _, _, err := s.format(vidiocSFmt, ask); err != nil {
@@ -100,7 +101,12 @@ func (s *Stream) setMode(m Mode) error {
 	if planes != 1 {
 		return fmt.Errorf("set format of %s: %s in %d planes: %w", s.device.Path, m.Pixel, planes, ErrPlanes)
 	}
-	s.setRate(m.Rate)
+	p := streamParm{kind: s.device.kind(), timePerFrame: fract{1000, uint32(m.Rate * 1000)}}
+	_ = call(s.fd, vidiocSParm, &p) // G_PARM tells
+	p = streamParm{kind: s.device.kind()}
+	if err := call(s.fd, vidiocGParm, &p); err == nil && p.timePerFrame.numerator > 0 {
+		s.mode.Rate = p.timePerFrame.rate()
+	}
 	return nil
 }
 
@@ -116,20 +122,6 @@ func (s *Stream) format(request uintptr, ask pixFormat) (got pixFormat, planes i
 	err = call(s.fd, request, &f)
 	got = pixFormat{width: f.fmt.width, height: f.fmt.height, pixelFormat: f.fmt.pixelFormat, bytesPerLine: f.fmt.planes[0].bytesPerLine}
 	return got, int(f.fmt.numPlanes), err
-}
-
-// setRate asks for a rate and reads back which one the driver took. A driver that
-// knows no rates (ENOTTY) is not at fault: its Rate stays 0.
-func (s *Stream) setRate(rate float64) {
-	p := streamParm{kind: s.device.kind(), timePerFrame: fract{1000, uint32(rate * 1000)}}
-	_ = call(s.fd, vidiocSParm, &p) // G_PARM tells
-	p = streamParm{kind: s.device.kind()}
-	if err := call(s.fd, vidiocGParm, &p); err != nil {
-		return
-	}
-	if t := p.timePerFrame; t.numerator > 0 {
-		s.mode.Rate = t.rate()
-	}
 }
 
 // Start begins to capture.

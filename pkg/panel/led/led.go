@@ -108,11 +108,6 @@ func (l LED) Set(on bool) error {
 	if err := l.write("brightness", strconv.Itoa(bright)); err != nil {
 		return err
 	}
-	return l.settled(on)
-}
-
-// settled waits until the kernel says that the LED is on or off.
-func (l LED) settled(on bool) (err error) {
 	for range settleSteps {
 		if err = l.Is(on); !errors.Is(err, ErrOther) {
 			return err

@@ -42,7 +42,12 @@ func (w Wanted) Judge(chain [][]byte) (*x509.Certificate, error) {
 			return nil, err
 		}
 	}
-	return leaf, checkOrder(certs)
+	for i, c := range certs[1:] { // each signed the one before it
+		if !bytes.Equal(certs[i].RawIssuer, c.RawSubject) || certs[i].CheckSignatureFrom(c) != nil {
+			return nil, problem("Certificate %d of the chain did not sign the one before it. Give the camera's certificate first, then its issuer's, and so on.", i+2)
+		}
+	}
+	return leaf, nil
 }
 
 func parseChain(chain [][]byte) ([]*x509.Certificate, error) {
@@ -118,16 +123,6 @@ func (w Wanted) checkTimes(leaf *x509.Certificate) error {
 		return problem("The certificate is valid only from %s, and it is %s now. Set the clock of the authority's computer.", moment(leaf.NotBefore), moment(now))
 	case synchronised && !now.Before(leaf.NotAfter):
 		return problem("The certificate ended on %s, and it is %s now.", moment(leaf.NotAfter), moment(now))
-	}
-	return nil
-}
-
-// checkOrder checks that each certificate signed the one before it.
-func checkOrder(certs []*x509.Certificate) error {
-	for i, c := range certs[1:] {
-		if !bytes.Equal(certs[i].RawIssuer, c.RawSubject) || certs[i].CheckSignatureFrom(c) != nil {
-			return problem("Certificate %d of the chain did not sign the one before it. Give the camera's certificate first, then its issuer's, and so on.", i+2)
-		}
 	}
 	return nil
 }

@@ -58,7 +58,9 @@ func (r *Radio) look(ctx context.Context, s *session, c card, w proto.WiFi) (see
 		case w.Hidden:
 			how = probing(w.SSID)
 		case i > 0 && i == r.wait.scans-1:
-			how = listening()
+			// A passive scan waits on each channel for longer than an access point is silent.
+			// One with a list of devices answers no others, and is found only so.
+			how = map[string]any{"Type": "passive"}
 		}
 		began := time.Now()
 		all, err := r.scan(ctx, s, c, how)

@@ -251,10 +251,6 @@ func probing(hidden ...proto.SSID) map[string]any {
 	return args
 }
 
-// listening returns the options of a passive scan, which waits on each channel for longer than an access point is
-// silent. An access point with a list of devices answers no others, and is found only so.
-func listening() map[string]any { return map[string]any{"Type": "passive"} }
-
 // scan makes wpa_supplicant scan, and returns what it has found.
 func (r *Radio) scan(ctx context.Context, s *session, c card, args map[string]any) ([]seen, error) {
 	err := s.call(ctx, c.at, interfaze+".Scan", []any{variants(args)})
