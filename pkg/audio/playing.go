@@ -217,7 +217,11 @@ func (p *playing) speak() {
 		p.release(true)
 		return
 	}
-	p.voice.next(p.frame[:])
+	clear(p.frame[:])
+	if (*p.voice.jitter.Load()).Get(p.frame[:]) {
+		p.voice.spoke.Store(int64(media.Now()))
+	}
+	p.voice.limiter.Process(p.frame[:])
 	err := p.put()
 	for range patience {
 		if !errors.Is(err, alsa.ErrXrun) {

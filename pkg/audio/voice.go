@@ -69,15 +69,6 @@ func (v *Voice) Close() {
 	<-v.done
 }
 
-// next makes the next frame of the voice.
-func (v *Voice) next(frame []int16) {
-	clear(frame)
-	if (*v.jitter.Load()).Get(frame) {
-		v.spoke.Store(int64(media.Now()))
-	}
-	v.limiter.Process(frame)
-}
-
 // hush drops packets while an announcement plays. Packets from before it are not heard
 // after it.
 func (v *Voice) hush(on bool) {

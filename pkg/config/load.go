@@ -190,19 +190,14 @@ func (d *document) explain(err error) Problem {
 		return Problem{Text: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
 	line, _ := de.Position()
-	if f, _, ok := findKey(d.schema, de.Key()); ok {
-		return Problem{Line: line, Text: fmt.Sprintf("%s must be %s; the line says: %s",
-			strings.Join(de.Key(), "."), f.allowed(), d.source(line))}
+	if k := de.Key(); len(k) > 0 {
+		if f, _, ok := find(d.schema, k); ok {
+			return Problem{Line: line, Text: fmt.Sprintf("%s must be %s; the line says: %s",
+				strings.Join(k, "."), f.allowed(), d.source(line))}
+		}
 	}
 	return Problem{Line: line, Text: fmt.Sprintf("not TOML: %s; the line says: %s",
 		strings.TrimPrefix(de.Error(), "toml: "), d.source(line))}
-}
-
-func findKey(t reflect.Type, k []string) (field, []string, bool) {
-	if len(k) == 0 {
-		return field{}, nil, false
-	}
-	return find(t, k)
 }
 
 func (d *document) source(line int) string {

@@ -48,13 +48,3 @@ func (l *Link) Reconnect(ctx context.Context) error {
 	}
 	return l.dialer.Load().explain(why, time.Now())
 }
-
-// renewed ends a Reconnect that waits for a session.
-func (l *Link) renewed(c *conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.renewal != nil && c != l.renewal.old {
-		close(l.renewal.done)
-		l.renewal = nil
-	}
-}

@@ -102,7 +102,12 @@ func (l *Link) follow(ctx context.Context, client mqtt.Client, serving *conn) *c
 	l.served = time.Now()
 	l.mu.Unlock()
 	l.serve(c)
-	l.renewed(c)
+	l.mu.Lock()
+	if r := l.renewal; r != nil && c != r.old { // Reconnect waits for this session
+		close(r.done)
+		l.renewal = nil
+	}
+	l.mu.Unlock()
 	l.to.Online()
 	return c
 }

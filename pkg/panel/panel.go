@@ -213,7 +213,13 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 		return
 	}
 	if e.held < shortHold {
-		p.short(ctx, e)
+		switch {
+		case p.answer() || p.actions.Block() || p.actions.StopPrompt():
+			p.presses = nil
+		case p.presses.add(e.at) == auditPresses:
+			p.presses = nil
+			p.done("tell who the members are and who watches", p.actions.Audit(ctx))
+		}
 		return
 	}
 	p.presses = nil
@@ -226,18 +232,6 @@ func (p *Panel) pairing(ctx context.Context, e edge) {
 		p.begin("evict every member", sayEvicting, p.actions.Evict)
 	case reset:
 		p.begin("reset the device", sayResetting, p.actions.Reset)
-	}
-}
-
-// short handles a short press of the pairing button.
-func (p *Panel) short(ctx context.Context, e edge) {
-	if p.answer() || p.actions.Block() || p.actions.StopPrompt() {
-		p.presses = nil
-		return
-	}
-	if p.presses.add(e.at) == auditPresses {
-		p.presses = nil
-		p.done("tell who the members are and who watches", p.actions.Audit(ctx))
 	}
 }
 

@@ -93,8 +93,17 @@ func open(c Config) (*DB, error) {
 
 // judge checks what bbolt's own check can't know.
 func (c Config) judge(tx *Tx) error {
-	if err := checkSchema(tx); err != nil || c.Buckets == nil {
-		return err
+	v, err := meta.Get(tx, keySchema)
+	// A later number comes with its complement: damage must not be taken for one,
+	// since a file that is newer is left alone, and camd does not start.
+	later := err == nil && len(v) == 16 && binary.BigEndian.Uint64(v) == ^binary.BigEndian.Uint64(v[8:])
+	switch {
+	case later:
+		return ErrNewer
+	case err != nil || string(v) != Key64(Schema):
+		return fmt.Errorf("read schema: %w", ErrDamaged)
+	case c.Buckets == nil:
+		return nil
 	}
 	return tx.bolt.ForEach(func(name []byte, _ *bolt.Bucket) error {
 		if string(name) == meta.name || slices.ContainsFunc(c.Buckets, func(b Bucket) bool { return b.name == string(name) }) {
@@ -102,19 +111,6 @@ func (c Config) judge(tx *Tx) error {
 		}
 		return damaged("a bucket %q", name)
 	})
-}
-
-func checkSchema(tx *Tx) error {
-	v, err := meta.Get(tx, keySchema)
-	if err == nil && string(v) == Key64(Schema) {
-		return nil
-	}
-	// A later number comes with its complement: damage must not be taken for one,
-	// since a file that is newer is left alone, and camd does not start.
-	if err == nil && len(v) == 16 && binary.BigEndian.Uint64(v) == ^binary.BigEndian.Uint64(v[8:]) {
-		return ErrNewer
-	}
-	return fmt.Errorf("read schema: %w", ErrDamaged)
 }
 
 // Create creates a new file and runs first in its first transaction. The file appears whole

@@ -65,7 +65,11 @@ func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration)
 	seq := q.seq + int64(int16(seq16-uint16(q.seq)))
 	ts := q.end + int64(int32(ts32-uint32(q.end)))
 	if !q.begun || !q.fits(seq) || !q.delay.fits(samplesOf(at)-ts) {
-		if q.begun && !q.second(seq16) {
+		// A single packet that does not fit is a stray. If another follows it, the stream has
+		// begun again (RFC 3550, appendix A.1).
+		follows := q.stray.known && seq16 == q.stray.seq+1
+		q.stray.known, q.stray.seq = true, seq16
+		if q.begun && !follows {
 			q.stats.Garbled++
 			return
 		}
@@ -89,14 +93,6 @@ func (q *queue) put(seq16 uint16, ts32 uint32, payload []byte, at time.Duration)
 // fits reports whether a sequence number is near the next one.
 func (q *queue) fits(seq int64) bool {
 	return seq > q.seq-window && seq < q.seq+window && q.last-seq < window
-}
-
-// second reports whether a packet that does not fit follows another such packet: then the
-// stream has begun again. A single one is a stray (RFC 3550, appendix A.1).
-func (q *queue) second(seq uint16) bool {
-	follows := q.stray.known && seq == q.stray.seq+1
-	q.stray.known, q.stray.seq = true, seq
-	return follows
 }
 
 func (q *queue) begin(seq, ts int64) {

@@ -66,18 +66,21 @@ type frame struct {
 // check takes the next bytes of the stream.
 func (f *frame) check(p []byte) error {
 	for len(p) > 0 {
-		if f.inBody {
-			n := min(f.left, len(p))
-			if err := f.body(p[:n]); err != nil {
+		if !f.inBody {
+			if err := f.header(p[0]); err != nil {
 				return err
 			}
-			p = p[n:]
+			p = p[1:]
 			continue
 		}
-		if err := f.header(p[0]); err != nil {
-			return err
+		n := min(f.left, len(p))
+		if f.head == connack && f.left == n && p[n-1] > lastRefusal {
+			return &Error{fmt.Sprintf("an unknown CONNACK code %d", p[n-1])}
 		}
-		p = p[1:]
+		f.left -= n
+		f.inBody = f.left > 0
+		f.started = f.inBody
+		p = p[n:]
 	}
 	return nil
 }
@@ -124,15 +127,4 @@ func (f *frame) allowed() error {
 		}
 	}
 	return &Error{fmt.Sprintf("an unexpected packet (first byte %#02x, length %d)", f.head, f.length)}
-}
-
-// body takes bytes of the packet after its header.
-func (f *frame) body(p []byte) error {
-	if f.head == connack && f.left == len(p) && p[len(p)-1] > lastRefusal {
-		return &Error{fmt.Sprintf("an unknown CONNACK code %d", p[len(p)-1])}
-	}
-	f.left -= len(p)
-	f.inBody = f.left > 0
-	f.started = f.inBody
-	return nil
 }
