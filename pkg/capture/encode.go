@@ -166,12 +166,12 @@ func (e *encode) picture(p picture) (*image.YCbCr, error) {
 // adjust makes an encoder if necessary, and sets its bitrate.
 func (e *encode) adjust() error {
 	pace := e.pace()
-	changed := e.tempo.kept.n >= meterMemory && (pace > e.made*remake || pace < e.made/remake)
-	if e.encoder == nil || changed {
+	outpaced := e.tempo.kept.n >= meterMemory && (pace > e.made*remake || pace < e.made/remake)
+	if e.encoder == nil || outpaced {
 		e.close()
 		return e.begin()
 	}
-	changed = e.target != e.camera.target()
+	changed := e.target != e.camera.target()
 	e.target = e.camera.target()
 	bps := e.scaled()
 	if off := math.Abs(float64(bps - e.bitrate)); !changed && off <= bitrateSlack*float64(e.bitrate) {
