@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 // Bounds of what a member's requests may make the device log. Each start writes two
@@ -58,4 +60,43 @@ func (a *allowances) forget() {
 	maps.DeleteFunc(a.limits, func(_ string, l limits) bool {
 		return l.starts.Tokens() >= maxStarts && l.refusals.Tokens() >= 1
 	})
+}
+
+// An update server must not be able to fill the access log or the members' phones: of each
+// kind of step maxSteps are logged at once, and then one every stepEvery.
+// docs/protocol.md 12.3.
+const (
+	maxSteps  = 12
+	stepEvery = 6 * time.Hour
+)
+
+// steps bounds the entries about updates. Each kind has its own limit, so that many of one
+// never keep out another.
+type steps struct {
+	mu     sync.Mutex
+	last   map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
+	limits map[proto.UpdateStepKind]*rate.Limiter
+}
+
+// take reports whether a step is news, and whether it may be logged, and counts it.
+func (b *steps) take(s proto.UpdateStep) (news, may bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch s.Kind {
+	case proto.StepAvailable, proto.StepRefused, proto.StepFork: // each look at the update server may find them again
+		if last, ok := b.last[s.Kind]; ok && last == s {
+			return false, false
+		}
+	}
+	if b.last == nil {
+		b.last, b.limits = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]*rate.Limiter{}
+	}
+	if b.limits[s.Kind] == nil {
+		b.limits[s.Kind] = rate.NewLimiter(rate.Every(stepEvery), maxSteps)
+	}
+	if !b.limits[s.Kind].Allow() {
+		return true, false
+	}
+	b.last[s.Kind] = s
+	return true, true
 }

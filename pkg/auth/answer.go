@@ -8,18 +8,6 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// outcome is what an answer says.
-type outcome struct {
-	code  proto.Code
-	body  json.RawMessage
-	entry *uint64 // in the access log
-	clock int64   // proto.Answer.Clock
-
-	later func() outcome // waits for people, and then returns the outcome; nil: this is the outcome
-}
-
-func coded(c proto.Code) outcome { return outcome{code: c} }
-
 // outcome returns the answer to what an operation returned. The client does not get the text
 // of an error.
 func (g *Gate) outcome(r proto.Request, res Result, err error) outcome {
@@ -71,7 +59,7 @@ func (g *Gate) newAnswer(m *member, id string, seq uint64, o outcome) proto.Answ
 		nonce = ""
 	}
 	return proto.Answer{Issuer: g.device, Audience: m.id, Epoch: g.keys.epoch, Re: id,
-		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m, g.authority.journal.noticed.Load())}
+		Code: o.code, Nonce: nonce, Sequence: seq, Body: o.body, Clock: o.clock, Noticed: g.notices.newestFor(m)}
 }
 
 // tellFormer answers a former member that it was removed. It gets no nonce and no proof.

@@ -104,6 +104,21 @@ func (a *Authority) MemberName(c proto.ClientID) string {
 	return ""
 }
 
+// stillOwner returns who made a request, if it is an owner still, and counts what it does
+// against its allowance.
+func (a *Authority) stillOwner(r Request) (*member, error) {
+	m := a.members.get(r.member.id)
+	switch {
+	case m == nil:
+		return nil, proto.Refuse(proto.CodeRevoked)
+	case m.Role != proto.RoleOwner:
+		return nil, proto.Refuse(proto.CodeScope)
+	case !a.allowances.mayStart(m):
+		return nil, proto.Refuse(proto.CodeBusy)
+	}
+	return m, nil
+}
+
 // EpochFolder returns the folder of the epoch's keys. Its files are overwritten and removed
 // when the epoch has ended. docs/protocol.md 5.10.
 func (a *Authority) EpochFolder() string { return epochFolder(a.cfg.State, a.keys.epoch) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -19,9 +18,7 @@ type journal struct {
 	slog      *slog.Logger
 	condition *health.Condition
 	sessions  *activeSessions // end when the log can't be written
-
-	notices *notices
-	noticed atomic.Uint64 // index of the newest entry that has a notice
+	notices   *notices
 
 	order sync.Mutex // over append and note: notices come in the order of the log
 
@@ -50,23 +47,17 @@ func (j *journal) Append(entries ...accesslog.Entry) (uint64, error) {
 func (j *journal) append(entries []accesslog.Entry) (uint64, error) {
 	j.order.Lock() // the database has one writer anyway
 	defer j.order.Unlock()
-	j.log.Told(j.notices.deliveredTo(j.noticed.Load()))
+	j.log.Told(j.notices.deliveredTo())
 	first, err := j.log.Append(entries...)
 	if err != nil {
 		return 0, err
 	}
 	for i, e := range entries {
-		if index := first + uint64(i); e.Kind.Noticed() {
-			j.notices.add(index, j.noticed.Swap(index), e)
+		if e.Kind.Noticed() {
+			j.notices.add(first+uint64(i), e)
 		}
 	}
 	return first, nil
-}
-
-// waitUnlocked waits for an append that is under way.
-func (j *journal) waitUnlocked() {
-	j.order.Lock()
-	defer j.order.Unlock()
 }
 
 func (j *journal) healthy(s health.State, reason string) {

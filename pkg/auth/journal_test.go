@@ -36,7 +36,7 @@ func TestNoticesToEveryone(t *testing.T) {
 			{"grant", func() { anna.must(proto.OpStatus, nil); anna.must(proto.OpGrant, eve.grant(proto.RoleGuest)) }, []accesslog.Kind{accesslog.KindGrant}},
 			{"revocation with a guest", func() { anna.must(proto.OpRevoke, proto.Revoke{Client: bob.id}) }, []accesslog.Kind{accesslog.KindRevoke, accesslog.KindRevoke}},
 		} {
-			before := h.a.journal.noticed.Load()
+			before := h.a.journal.notices.noticed.Load()
 			c.do()
 			for _, p := range everyone { // Bob and Dora hear of their own removal
 				h.deliver()
@@ -51,7 +51,7 @@ func TestNoticesToEveryone(t *testing.T) {
 					t.Errorf("%s: %s hears of %v, want %v", c.what, p.name, got, c.want)
 				}
 			}
-			if a := anna.must(proto.OpStatus, nil); a.Noticed != h.a.journal.noticed.Load() || len(c.want) > 0 && a.Noticed < before+1 {
+			if a := anna.must(proto.OpStatus, nil); a.Noticed != h.a.journal.notices.noticed.Load() || len(c.want) > 0 && a.Noticed < before+1 {
 				t.Errorf("%s: an answer's note is %d", c.what, a.Noticed)
 			}
 		}
@@ -72,7 +72,7 @@ func TestNoticesAreInOrder(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		anna, bob, carl, dora := h.household()
 		anna.heard()
-		last := h.a.journal.noticed.Load()
+		last := h.a.journal.notices.noticed.Load()
 		for i := range 20 {
 			for _, p := range []*person{bob, carl, dora} {
 				p.send(p.request(proto.OpLive, view(proto.ScopeView), in(fmt.Sprint("s", i))))
@@ -103,7 +103,7 @@ func TestNoticesOverARestart(t *testing.T) {
 		if got := carl.heard(); !slices.Equal(got, []accesslog.Kind{accesslog.KindEnd}) {
 			t.Errorf("when it stops: %v", got)
 		}
-		last := h.a.journal.noticed.Load()
+		last := h.a.journal.notices.noticed.Load()
 		h.restart()
 		anna.must(proto.OpStatus, nil)
 		if a := anna.must(proto.OpStatus, nil); a.Noticed != last {

@@ -61,14 +61,6 @@ func (m *member) holds(wanted []proto.Scope) bool {
 // timed reports whether the member's right depends on what time it is.
 func (m *member) timed() bool { return m.Weekly != "" || m.From != 0 || m.Until != 0 }
 
-func (m *member) caller() Caller {
-	sponsor := m.id
-	if m.Parent != "" {
-		sponsor = m.Parent
-	}
-	return Caller{Client: m.id, Account: m.account(), Sponsor: sponsor, Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
-}
-
 // parse fills in what follows from the stored fields.
 func (m *member) parse(id proto.ClientID) error {
 	key, err := envelope.VerifyKeyCard([]byte(m.Card))

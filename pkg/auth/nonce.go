@@ -23,12 +23,6 @@ func (n *nonces) rotate() {
 	n.previous, n.current = n.current, base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// renew makes a new nonce; no other is live any more.
-func (n *nonces) renew() {
-	n.rotate()
-	n.rotate()
-}
-
 func (n *nonces) fresh() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
@@ -15,13 +17,17 @@ type notice struct {
 	text            string
 }
 
-// notices keeps what each member has not been sent yet. It keeps no texts, since the log has
-// them: so nothing that waits is lost, however much it is and however long it waits, and a
-// restart of camd loses only what a delivery holds. It is safe for concurrent use.
+// notices keeps what each member has not been sent yet, and sends it. It keeps no texts, since
+// the log has them: so nothing that waits is lost, however much it is and however long it
+// waits, and a restart of camd loses only what a delivery holds. It is safe for concurrent use.
 // docs/protocol.md 4.8.
 type notices struct {
 	members *members
 	policy  *policy
+	keys    *householdKeys
+	log     *accesslog.Log
+	slog    *slog.Logger
+	noticed atomic.Uint64 // index of the newest entry that has a notice
 	wake    chan struct{} // holds one: there may be something to send
 
 	mu         sync.Mutex
@@ -51,15 +57,20 @@ type span struct {
 // sent. Older ones are lost, which shows to it as a gap.
 const maxSpans = 64
 
-// newNotices begins with the current members. noticed is the newest entry that has a notice,
-// told one up to which all notices had been delivered. After a restart, members who may always
-// read the whole log get what was not delivered. For others it is unknown what they should
-// have got, and for those whose right was perhaps suspended also which notice was the last.
-func newNotices(ms *members, p *policy, noticed, told uint64) *notices {
-	t := &notices{members: ms, policy: p, wake: make(chan struct{}, 1), deliveries: map[proto.ClientID]*delivery{}}
-	for id, m := range ms.current.Load().members {
+// load begins with the current members, and with what the log has stored. After a restart,
+// members who may always read the whole log get what was not delivered. For others it is
+// unknown what they should have got, and for those whose right was perhaps suspended also
+// which notice was the last.
+func (t *notices) load() error {
+	noticed, told, err := t.log.Noticed()
+	if err != nil {
+		return err
+	}
+	t.noticed.Store(noticed)
+	t.wake, t.deliveries = make(chan struct{}, 1), map[proto.ClientID]*delivery{}
+	for id, m := range t.members.current.Load().members {
 		w := &delivery{member: m}
-		if !p.intermittent(m) {
+		if !t.policy.intermittent(m) {
 			w.last, w.newest, w.known = noticed, noticed, true
 		}
 		if w.known && m.holds(auditScope) && told < noticed {
@@ -67,7 +78,7 @@ func newNotices(ms *members, p *policy, noticed, told uint64) *notices {
 		}
 		t.deliveries[id] = w
 	}
-	return t
+	return nil
 }
 
 // intermittent reports whether m's right is suspended now, or depends on the time.
@@ -76,11 +87,12 @@ func (p *policy) intermittent(m *member) bool {
 	return m.timed() || parent != nil && parent.timed() || p.standing(m) != proto.CodeOK
 }
 
-// of returns the delivery to a member. For a new member it begins after noticed, the newest
-// entry that has a notice.
-func (t *notices) of(m *member, noticed uint64) *delivery {
+// of returns the delivery to a member. For a new member it begins after the newest entry that
+// has a notice. t.mu is held.
+func (t *notices) of(m *member) *delivery {
 	w := t.deliveries[m.id]
 	if w == nil {
+		noticed := t.noticed.Load()
 		w = &delivery{last: noticed, newest: noticed, known: true}
 		t.deliveries[m.id] = w
 	}
@@ -88,22 +100,24 @@ func (t *notices) of(m *member, noticed uint64) *delivery {
 	return w
 }
 
-// add adds an entry that was just appended to what all members are owed; noticed is the one
-// before. Whether a member's right is suspended is decided now.
-func (t *notices) add(index, noticed uint64, e accesslog.Entry) {
+// add adds an entry that was just appended to what all members are owed. Whether a member's
+// right is suspended is decided now.
+func (t *notices) add(index uint64, e accesslog.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	before := t.noticed.Load()
 	for _, m := range t.members.current.Load().members {
 		code := t.policy.standing(m)
-		w := t.of(m, noticed)
+		w := t.of(m)
 		if code == proto.CodeRevoked {
 			continue
 		}
-		w.owe(index, noticed, code != proto.CodeOK)
+		w.owe(index, before, code != proto.CodeOK)
 		if code == proto.CodeOK || visibleTo(m, e) {
 			w.newest = index
 		}
 	}
+	t.noticed.Store(index)
 	t.wakeUp()
 }
 
@@ -126,11 +140,11 @@ func visibleTo(m *member, e accesslog.Entry) bool {
 }
 
 // newestFor returns the newest notice for m, as an answer names it: never one that m does not get.
-func (t *notices) newestFor(m *member, noticed uint64) uint64 {
+func (t *notices) newestFor(m *member) uint64 {
 	code := t.policy.standing(m)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := t.of(m, noticed)
+	w := t.of(m)
 	if code != proto.CodeOK {
 		return w.last
 	}
@@ -139,9 +153,10 @@ func (t *notices) newestFor(m *member, noticed uint64) uint64 {
 
 // deliveredTo returns an entry up to which notices have been delivered to every member that
 // will be sent what it missed.
-func (t *notices) deliveredTo(noticed uint64) uint64 {
+func (t *notices) deliveredTo() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	noticed := t.noticed.Load()
 	for _, w := range t.deliveries {
 		if len(w.owed) > 0 && w.member.holds(auditScope) && !t.policy.intermittent(w.member) {
 			noticed = min(noticed, w.last)
@@ -157,12 +172,30 @@ func (t *notices) wakeUp() {
 	}
 }
 
-// online tries again at once what failed.
-func (t *notices) online() {
+// retryNow tries again at once what failed.
+func (t *notices) retryNow() {
 	t.mu.Lock()
 	t.retry = time.Time{}
 	t.mu.Unlock()
 	t.wakeUp()
+}
+
+// run sends each member its next notice whenever there is one, until stop is closed, and then
+// all that still waits. The notice after it follows when the broker has acknowledged it, so
+// that they come in order; at the end, at once.
+func (t *notices) run(stop <-chan struct{}, sender Sender) {
+	for last := false; !last; {
+		select {
+		case <-t.wake:
+		case <-stop:
+			last = true
+		}
+		var texts texts
+		for _, to := range t.waiting(last) {
+			for t.sendNext(to, &texts, sender, last) && last {
+			}
+		}
+	}
 }
 
 // receiver is a member that is owed something.
@@ -196,26 +229,57 @@ func (t *notices) waiting(last bool) (l []receiver) {
 	return l
 }
 
-// mayReceive reports whether m may be sent anything now, and whether that is only what was
-// before its removal.
-func (t *notices) mayReceive(m *member) (now, gone bool) {
-	code := proto.CodeRevoked
-	if t.members.get(m.id) != nil {
-		code = t.policy.standing(m)
+// sendNext sends one notice, and reports whether it did.
+func (t *notices) sendNext(to receiver, texts *texts, sender Sender, last bool) bool {
+	n, ok := t.next(to, texts, last)
+	if !ok {
+		return false
 	}
-	return code == proto.CodeOK || code == proto.CodeRevoked, code == proto.CodeRevoked
+	msg, err := t.keys.sealNotice(n, to.member)
+	if err == nil {
+		t.mu.Lock()
+		to.sent, to.inFlight = n.index, true
+		t.mu.Unlock()
+		err = sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.delivery, n, err) })
+	}
+	if err != nil {
+		t.slog.Debug("notice not sent", "client", string(to.member.id), "index", n.index, "error", err)
+	}
+	if err != nil || last {
+		t.acknowledged(to.delivery, n, err)
+	}
+	return err == nil
+}
+
+// next finds the first notice that a member gets now. An entry that it does not get is left
+// out without a gap. An entry that the log has dropped is a gap.
+func (t *notices) next(to receiver, texts *texts, last bool) (n notice, ok bool) {
+	code := proto.CodeRevoked // it gets what was before its removal
+	if t.members.get(to.member.id) != nil {
+		code = t.policy.standing(to.member)
+	}
+	if code != proto.CodeOK && code != proto.CodeRevoked {
+		return notice{}, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for !ok && len(to.owed) > 0 && (last || !time.Now().Before(t.retry)) {
+		s := to.owed[0]
+		t.mu.Unlock() // nobody waits while the log is read
+		r, found, err := texts.first(t.log, s)
+		t.mu.Lock()
+		if err != nil {
+			t.slog.Warn("entries for notices can't be read", "error", err)
+			break
+		}
+		n, ok = to.judge(s, r, found, code == proto.CodeRevoked)
+	}
+	return n, ok
 }
 
 // retryAfter is how long nothing is tried after the broker has not taken a notice, unless
 // there is a new connection.
 const retryAfter = 10 * time.Second
-
-// paused reports whether nothing is tried now.
-func (t *notices) paused() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return time.Now().Before(t.retry)
-}
 
 // acknowledged goes on to the next notice, or tries the same one again later.
 func (t *notices) acknowledged(w *delivery, n notice, err error) {
@@ -228,15 +292,6 @@ func (t *notices) acknowledged(w *delivery, n notice, err error) {
 	default:
 		w.acknowledge()
 		t.wakeUp()
-	}
-}
-
-// skipAcknowledgement does not wait for the acknowledgement.
-func (t *notices) skipAcknowledgement(w *delivery) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if w.inFlight {
-		w.acknowledge()
 	}
 }
 
@@ -256,20 +311,9 @@ func (w *delivery) done(index uint64) {
 	}
 }
 
-// first returns the first span that is owed.
-func (t *notices) first(w *delivery) (span, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(w.owed) == 0 {
-		return span{}, false
-	}
-	return w.owed[0], true
-}
-
 // judge makes the notice of a record, which is the first of a span, or goes on after it.
-func (t *notices) judge(to receiver, s span, r accesslog.Record, found, gone bool) (notice, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// notices.mu is held.
+func (to receiver) judge(s span, r accesslog.Record, found, gone bool) (notice, bool) {
 	e, _ := accesslog.Parse(r.Text) // it was read before
 	switch {
 	case !found: // in the whole span there is none

@@ -255,7 +255,7 @@ func TestNoticesThatWaitOverARestart(t *testing.T) {
 				t.Errorf("%s is told of %v", p.name, got)
 			}
 		}
-		missed := h.a.journal.noticed.Load()
+		missed := h.a.journal.notices.noticed.Load()
 		if n := carl.lastNotice(); n != missed {
 			t.Errorf("Carl does not hear of a gap: %d, want %d", n, missed)
 		}
@@ -289,7 +289,7 @@ func TestNoticeWhoseTextIsGoneIsAGap(t *testing.T) {
 				last := anna.lastNotice()
 				h.line.use(deaf{})
 				h.rename(1)
-				dropped := h.a.journal.noticed.Load()
+				dropped := h.a.journal.notices.noticed.Load()
 				h.rename(2)
 				synctest.Wait() // what is being told has been read, and was not taken
 				for _, b := range buckets {

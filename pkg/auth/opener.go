@@ -52,23 +52,23 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	noticed, told, err := o.journal.Noticed()
-	if err != nil {
-		return nil, err
-	}
 	p := &policy{members: o.members, time: times, defaults: cfg.Household, name: cfg.Name}
 	p.chosen.Store(&chosen)
 	p.privacy.Store(chosen.Privacy)
 	sessions := &activeSessions{members: o.members, policy: p, abort: cfg.Abort, of: map[proto.ClientID][]*session{}}
-	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: newNotices(o.members, p, noticed, told)}
-	j.noticed.Store(noticed)
-	q := newQueues(o.members)
+	n := &notices{members: o.members, policy: p, keys: o.keys, log: o.journal, slog: log}
+	if err := n.load(); err != nil {
+		return nil, err
+	}
+	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: n}
+	q := &queues{members: o.members, byMember: map[proto.ClientID]*memberQueue{}}
+	q.nonces.rotate()
 	a := &Authority{PairingWindow: &PairingWindow{log: log, handshake: make(chan struct{}, 1)}, cfg: cfg, log: log, identity: o.identity, keys: o.keys, trust: o.trust, logs: o.logs,
 		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
 		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},
 		capture: noCapture{}, provisioner: fixed{}}
-	n, err := j.log.Head()
-	if err == nil && n == 0 {
+	size, err := j.log.Head()
+	if err == nil && size == 0 {
 		_, err = j.Append(accesslog.Entry{Kind: accesslog.KindEpoch, Reason: o.keys.reason})
 	}
 	if err == nil {

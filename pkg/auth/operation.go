@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/proto"
@@ -103,6 +104,14 @@ type Caller struct {
 	Scopes  []proto.Scope
 }
 
+func (m *member) caller() Caller {
+	sponsor := m.id
+	if m.Parent != "" {
+		sponsor = m.Parent
+	}
+	return Caller{Client: m.id, Account: m.account(), Sponsor: sponsor, Name: m.Name, Role: m.Role, Scopes: slices.Clone(m.Scopes)}
+}
+
 // Needs returns a function for the field Scopes of an operation that always needs the same.
 func Needs[B any](scopes ...proto.Scope) func(B) []proto.Scope {
 	return func(B) []proto.Scope { return scopes }
@@ -118,21 +127,6 @@ func OwnersOnly[B any](c Caller, _ B) error {
 		return proto.Refuse(proto.CodeScope)
 	}
 	return nil
-}
-
-// stillOwner returns who made a request, if it is an owner still, and counts what it does
-// against its allowance.
-func (a *Authority) stillOwner(r Request) (*member, error) {
-	m := a.members.get(r.member.id)
-	switch {
-	case m == nil:
-		return nil, proto.Refuse(proto.CodeRevoked)
-	case m.Role != proto.RoleOwner:
-		return nil, proto.Refuse(proto.CodeScope)
-	case !a.allowances.mayStart(m):
-		return nil, proto.Refuse(proto.CodeBusy)
-	}
-	return m, nil
 }
 
 // kind is which kind of operation a call is for.

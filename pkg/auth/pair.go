@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -73,6 +74,23 @@ func (a *Authority) enroll(w *window, key envelope.PublicKey, card []byte, code 
 	}
 	a.report()
 	return a.receipt(m), nil
+}
+
+// setShownCode stores that a member has shown a code and waits for its receipt, or, if code is
+// empty, that it was heard. It is called between changes.begin and its end.
+func (a *Authority) setShownCode(m *member, code string) error {
+	if m.ShownCode == code {
+		return nil
+	}
+	if a.changes.over {
+		return proto.Refuse(proto.CodeRevoked)
+	}
+	next := *m
+	next.ShownCode = code
+	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
+		return errors.Join(proto.Refuse(proto.CodeStorage), err)
+	}
+	return nil
 }
 
 func (a *Authority) receipt(m *member) pairing.Receipt {

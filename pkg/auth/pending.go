@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -35,6 +36,35 @@ type finalNotice struct {
 // finalNotices holds the final notices of the epoch before, by receiver, until the broker has
 // them. They are sealed already, with keys that are gone.
 var finalNotices = store.Plain("farewell")
+
+// sendFinalNotices sends the final notices of the epoch before, and deletes each one when the
+// broker has it. What can't be sent stays for the next time.
+func sendFinalNotices(trust *store.DB, sender Sender, log *slog.Logger) error {
+	var l []finalNotice
+	err := trust.View(func(tx *store.Tx) error {
+		return finalNotices.ForEach(tx, "", func(key string, value []byte) error {
+			l = append(l, finalNotice{proto.ClientID(key), value})
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range l {
+		err := sender.Notify(f.To, f.Message, func(err error) {
+			if err == nil {
+				err = trust.Update(func(tx *store.Tx) error { return finalNotices.Delete(tx, string(f.To)) })
+			}
+			if err != nil {
+				log.Debug("final notice not sent", "client", string(f.To), "error", err)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("send a final notice: %w", err)
+		}
+	}
+	return nil
+}
 
 // readPending returns nil if no end of an epoch is under way. The file is written whole or
 // not at all; if it is damaged, all that is known is that everyone was removed.

@@ -124,6 +124,25 @@ func (p *policy) location() *time.Location {
 	return loc
 }
 
+// settings returns the settings in force.
+func (p *policy) settings() proto.Settings {
+	c, d := p.chosen.Load(), p.defaults
+	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
+		UpdateHours: d.UpdateHours, Privacy: p.privacy.Load(), Chosen: []string{}}
+	for _, f := range []struct {
+		name string
+		from *string
+		into *string
+	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk},
+		{"update_hours", c.UpdateHours, &s.UpdateHours}} {
+		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
+			*f.into = *f.from
+			s.Chosen = append(s.Chosen, f.name)
+		}
+	}
+	return s
+}
+
 // validScopes refuses scopes that there are not and repeated ones: they come from
 // the request and would go into a log entry, whose size is bounded.
 func validScopes(l []proto.Scope) bool {

@@ -27,17 +27,13 @@ func (a *Authority) TogglePrivacy() (on bool, err error) {
 	return a.policy.privacy.Load(), err
 }
 
-// setPrivacy switches privacy mode. It is called between changes.begin and its end.
+// setPrivacy switches privacy mode. It is called between changes.begin and its end. Switching
+// it on takes effect first and is logged then: what narrows never waits for the storage. If
+// the storage fails, privacy mode stays on until camd starts again.
 func (a *Authority) setPrivacy(by actor, on bool) (*uint64, error) {
-	if on {
-		return a.enablePrivacy(by)
+	if !on {
+		return a.disablePrivacy(by)
 	}
-	return a.disablePrivacy(by)
-}
-
-// enablePrivacy takes effect first and is logged then: what narrows never waits for the
-// storage. If the storage fails, privacy mode stays on until camd starts again.
-func (a *Authority) enablePrivacy(by actor) (*uint64, error) {
 	a.policy.privacy.Store(true)
 	a.sessions.wait(a.sessions.cancel(proto.CodePrivacy, sensing))
 	a.capture.SetPrivacy(true)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,12 +43,6 @@ type queues struct {
 	workers  sync.WaitGroup
 }
 
-func newQueues(ms *members) *queues {
-	q := &queues{members: ms, byMember: map[proto.ClientID]*memberQueue{}}
-	q.nonces.rotate()
-	return q
-}
-
 // open lets requests in. Each member's first starts a worker.
 func (q *queues) open(root context.Context, work func(context.Context, *memberQueue)) {
 	q.mu.Lock()
@@ -72,6 +67,18 @@ type job struct {
 	execution *execution
 	again     bool // it was carried out; its answer is given again
 }
+
+// outcome is what an answer says.
+type outcome struct {
+	code  proto.Code
+	body  json.RawMessage
+	entry *uint64 // in the access log
+	clock int64   // proto.Answer.Clock
+
+	later func() outcome // waits for people, and then returns the outcome; nil: this is the outcome
+}
+
+func coded(c proto.Code) outcome { return outcome{code: c} }
 
 // execution is a request that is being carried out or was, with its answer, which is given
 // again when the request is repeated.
@@ -144,19 +151,14 @@ func (q *queues) addressee(mq *memberQueue) (m *member, highest uint64) {
 	return mq.member, mq.highest
 }
 
-// waitUnlocked waits until nobody holds the queues.
-func (q *queues) waitUnlocked() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-}
-
 // dropFormer drops what is kept of clients that are no members any more, and ends the life of
 // every nonce: if such a client becomes a member again, nothing counts that it sent before,
 // whether it was held back on its way or is still in the queue. docs/protocol.md 5.3.
 func (q *queues) dropFormer() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.nonces.renew()
+	q.nonces.rotate()
+	q.nonces.rotate()
 	for id, mq := range q.byMember {
 		if q.members.get(id) == nil {
 			mq.gone.Store(true)

@@ -31,7 +31,7 @@ func (g *Gate) Receive(_ context.Context, from proto.ClientID, msg []byte) {
 		g.tellFormer(r)
 	default:
 		if m.ShownCode != "" {
-			g.receipts.noteHeard(m.id)
+			g.heard.Store(m.id, true)
 		}
 		seq, o, drop := g.queues.add(m, r)
 		if drop >= 0 {

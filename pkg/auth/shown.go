@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -66,23 +65,6 @@ func (a *Authority) PairByCode(ctx context.Context, s Shown, progress func(proto
 	return nil
 }
 
-// setShownCode stores that a member has shown a code and waits for its receipt, or, if code is
-// empty, that it was heard. It is called between changes.begin and its end.
-func (a *Authority) setShownCode(m *member, code string) error {
-	if m.ShownCode == code {
-		return nil
-	}
-	if a.changes.over {
-		return proto.Refuse(proto.CodeRevoked)
-	}
-	next := *m
-	next.ShownCode = code
-	if err := a.members.update(func(all *snapshot) { all.put(&next) }, nil); err != nil {
-		return errors.Join(proto.Refuse(proto.CodeStorage), err)
-	}
-	return nil
-}
-
 // maxUsedCodes bounds the codes that are remembered of one member.
 const maxUsedCodes = 16
 
@@ -104,41 +86,6 @@ func (a *Authority) markCodeUsed(id proto.ClientID, code string) {
 // heard. docs/protocol.md 3.13.
 const receiptEvery = 10 * time.Second
 
-// receiptState holds what the gate knows of the clients that have shown a code.
-type receiptState struct {
-	mu    sync.Mutex
-	heard map[proto.ClientID]bool
-	next  map[proto.ClientID]time.Time // when its receipt is sent again
-}
-
-// noteHeard notes that a client was heard. It does no I/O, since Gate.Receive does none.
-func (r *receiptState) noteHeard(id proto.ClientID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.heard == nil {
-		r.heard = map[proto.ClientID]bool{}
-	}
-	r.heard[id] = true
-}
-
-// due reports whether a client was heard, and whether its receipt is due.
-func (r *receiptState) due(id proto.ClientID, now time.Time) (heard, due bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.heard[id], !now.Before(r.next[id])
-}
-
-// setNext notes when the next receipt is due, and that the client was not heard since.
-func (r *receiptState) setNext(id proto.ClientID, next time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.next == nil {
-		r.next = map[proto.ClientID]time.Time{}
-	}
-	r.next[id] = next
-	delete(r.heard, id)
-}
-
 // sendReceipts sends a receipt to the members that have shown a code, and removes the code of those
 // that were heard. What can't be sent is tried again the next time.
 func (g *Gate) sendReceipts() {
@@ -147,17 +94,20 @@ func (g *Gate) sendReceipts() {
 		if m.ShownCode == "" {
 			continue
 		}
-		switch heard, due := g.receipts.due(m.id, now); {
+		_, heard := g.heard.Load(m.id)
+		switch {
 		case heard:
 			if g.authority.clearShownCode(m.id) {
-				g.receipts.setNext(m.id, time.Time{})
+				delete(g.nextReceipt, m.id)
+				g.heard.Delete(m.id)
 			}
-		case due:
+		case !now.Before(g.nextReceipt[m.id]):
 			if err := g.sendReceipt(m); err != nil {
 				g.log.Debug("receipt not sent", "client", string(m.id), "error", err)
 				continue
 			}
-			g.receipts.setNext(m.id, now.Add(receiptEvery))
+			g.nextReceipt[m.id] = now.Add(receiptEvery)
+			g.heard.Delete(m.id)
 		}
 	}
 }

@@ -198,14 +198,14 @@ func TestAClockThatAnOwnerContradictsIsNotBelieved(t *testing.T) {
 func TestNoticedIsKept(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		h.owner("Anna")
-		want := h.a.journal.noticed.Load()
+		want := h.a.journal.notices.noticed.Load()
 		for range accesslog.MaxRead + 1 {
 			if _, err := h.a.journal.Append(accesslog.Entry{Kind: accesslog.KindHostile}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		h.restart()
-		if got := h.a.journal.noticed.Load(); got != want || want == 0 {
+		if got := h.a.journal.notices.noticed.Load(); got != want || want == 0 {
 			t.Errorf("%d, want %d", got, want)
 		}
 	})

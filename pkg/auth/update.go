@@ -3,10 +3,6 @@ package auth
 import (
 	"errors"
 	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/auth/schedule"
@@ -60,45 +56,6 @@ func (a *Authority) logUpdate(e accesslog.Entry, s proto.UpdateStep) (uint64, er
 		return 0, errors.Join(proto.Refuse(proto.CodeStorage), err)
 	}
 	return index, nil
-}
-
-// An update server must not be able to fill the access log or the members' phones: of each
-// kind of step maxSteps are logged at once, and then one every stepEvery.
-// docs/protocol.md 12.3.
-const (
-	maxSteps  = 12
-	stepEvery = 6 * time.Hour
-)
-
-// steps bounds the entries about updates. Each kind has its own limit, so that many of one
-// never keep out another.
-type steps struct {
-	mu     sync.Mutex
-	last   map[proto.UpdateStepKind]proto.UpdateStep // logged since the start
-	limits map[proto.UpdateStepKind]*rate.Limiter
-}
-
-// take reports whether a step is news, and whether it may be logged, and counts it.
-func (b *steps) take(s proto.UpdateStep) (news, may bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch s.Kind {
-	case proto.StepAvailable, proto.StepRefused, proto.StepFork: // each look at the update server may find them again
-		if last, ok := b.last[s.Kind]; ok && last == s {
-			return false, false
-		}
-	}
-	if b.last == nil {
-		b.last, b.limits = map[proto.UpdateStepKind]proto.UpdateStep{}, map[proto.UpdateStepKind]*rate.Limiter{}
-	}
-	if b.limits[s.Kind] == nil {
-		b.limits[s.Kind] = rate.NewLimiter(rate.Every(stepEvery), maxSteps)
-	}
-	if !b.limits[s.Kind].Allow() {
-		return true, false
-	}
-	b.last[s.Kind] = s
-	return true, true
 }
 
 // maxVersion bounds a version, in bytes.
