@@ -9,27 +9,22 @@ import (
 // Feed passes the frames of one producer to every subscribed consumer, and lets the
 // producer know whether anyone wants them at all. It is safe for concurrent use.
 type Feed[F any] struct {
-	sinks atomic.Pointer[[]*sink[F]]
-
+	sinks   CopyOnWrite[[]*sink[F]]
+	wants   atomic.Int64
 	changes chan struct{}
-
-	mu    sync.Mutex // serialises writers of sinks, and guards wants
-	wants int
 }
 
 type sink[F any] struct{ take func(F) }
 
 // NewFeed makes a feed without consumers.
 func NewFeed[F *AccessUnit | *AudioFrame]() *Feed[F] {
-	f := &Feed[F]{changes: make(chan struct{}, 1)}
-	f.sinks.Store(&[]*sink[F]{})
-	return f
+	return &Feed[F]{changes: make(chan struct{}, 1)}
 }
 
 // Publish calls every consumer in turn, on the producer's goroutine. The
 // producer still holds the frame when Publish returns, and releases it.
 func (f *Feed[F]) Publish(v F) {
-	for _, s := range *f.sinks.Load() {
+	for _, s := range f.sinks.Load() {
 		s.take(v)
 	}
 }
@@ -39,19 +34,12 @@ func (f *Feed[F]) Publish(v F) {
 // after cancel has returned. Subscribing alone is no demand: see Want.
 func (f *Feed[F]) Subscribe(take func(F)) (cancel func()) {
 	s := &sink[F]{take}
-	f.edit(func(l []*sink[F]) []*sink[F] { return append(slices.Clone(l), s) })
+	f.sinks.Change(func(l []*sink[F]) []*sink[F] { return append(slices.Clone(l), s) })
 	return func() {
-		f.edit(func(l []*sink[F]) []*sink[F] {
+		f.sinks.Change(func(l []*sink[F]) []*sink[F] {
 			return slices.DeleteFunc(slices.Clone(l), func(x *sink[F]) bool { return x == s })
 		})
 	}
-}
-
-func (f *Feed[F]) edit(change func([]*sink[F]) []*sink[F]) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	l := change(*f.sinks.Load())
-	f.sinks.Store(&l)
 }
 
 // Want declares demand until release is called. A producer that can
@@ -62,19 +50,13 @@ func (f *Feed[F]) Want() (release func()) {
 }
 
 // Wanted reports whether anyone wants frames now.
-func (f *Feed[F]) Wanted() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.wants > 0
-}
+func (f *Feed[F]) Wanted() bool { return f.wants.Load() > 0 }
 
 // Changes receives a value after Wanted may have changed. It is for the one producer.
 func (f *Feed[F]) Changes() <-chan struct{} { return f.changes }
 
-func (f *Feed[F]) demand(d int) {
-	f.mu.Lock()
-	f.wants += d
-	f.mu.Unlock()
+func (f *Feed[F]) demand(d int64) {
+	f.wants.Add(d)
 	select {
 	case f.changes <- struct{}{}:
 	default: // one is waiting already

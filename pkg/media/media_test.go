@@ -101,7 +101,7 @@ func TestFeedUnderConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(*f.sinks.Load()); n != 0 {
+	if n := len(f.sinks.Load()); n != 0 {
 		t.Errorf("%d subscribers left, want 0", n)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/camd-project/camd/pkg/media"
@@ -41,7 +40,7 @@ type Buffer struct {
 
 	packetizer packetizer // of the goroutine that appends
 
-	readers atomic.Pointer[[]chan<- struct{}] // copy on write, under mu
+	readers media.CopyOnWrite[[]chan<- struct{}]
 
 	mu     sync.RWMutex
 	slots  []Packet // a power of two; slot i%len holds packet i
@@ -59,7 +58,6 @@ type Buffer struct {
 func New(clock uint64, video bool) *Buffer {
 	b := &Buffer{clock: clock, video: video, offset: rand.Uint32(), slots: make([]Packet, firstPackets)} //nolint:gosec // no secret
 	b.packetizer.next = b.add
-	b.readers.Store(new([]chan<- struct{}))
 	return b
 }
 
@@ -120,7 +118,7 @@ func (b *Buffer) append(pts time.Duration, starts start, fill func()) {
 		}
 	}
 	b.mu.Unlock()
-	for _, r := range *b.readers.Load() {
+	for _, r := range b.readers.Load() {
 		select {
 		case r <- struct{}{}:
 		default: // it has been woken already
@@ -226,17 +224,10 @@ func (b *Buffer) read(i uint64, p *Packet) (readResult, window) {
 
 // Notify sends to wake after every frame, without waiting, until cancel is called.
 func (b *Buffer) Notify(wake chan<- struct{}) (cancel func()) {
-	b.edit(func(l []chan<- struct{}) []chan<- struct{} { return append(l, wake) })
+	b.readers.Change(func(l []chan<- struct{}) []chan<- struct{} { return append(slices.Clone(l), wake) })
 	return func() {
-		b.edit(func(l []chan<- struct{}) []chan<- struct{} {
-			return slices.DeleteFunc(l, func(w chan<- struct{}) bool { return w == wake })
+		b.readers.Change(func(l []chan<- struct{}) []chan<- struct{} {
+			return slices.DeleteFunc(slices.Clone(l), func(w chan<- struct{}) bool { return w == wake })
 		})
 	}
-}
-
-func (b *Buffer) edit(change func([]chan<- struct{}) []chan<- struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	l := change(slices.Clone(*b.readers.Load()))
-	b.readers.Store(&l)
 }

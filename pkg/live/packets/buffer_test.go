@@ -166,7 +166,7 @@ func TestBufferUnderConcurrentReaders(t *testing.T) {
 	readers.Wait()
 	close(stop)
 	producer.Wait()
-	if n := len(*r.readers.Load()); n != 0 {
+	if n := len(r.readers.Load()); n != 0 {
 		t.Errorf("%d readers left", n)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/time/rate"
+
+	"github.com/camd-project/camd/pkg/media"
 )
 
 // Bounds of what is let in, since pion queues without bound what its readers have not
@@ -32,9 +32,7 @@ type Socket struct {
 	*net.UDPConn
 	segmenter
 	inbound *rate.Limiter
-	batches atomic.Pointer[map[uint32]*Batch] // by synchronisation source; copy on write, under mu
-
-	mu sync.Mutex
+	batches media.CopyOnWrite[map[uint32]*Batch] // by synchronisation source
 }
 
 // Open binds a port of the system's choice on all addresses, of IPv4 alone where the
@@ -48,7 +46,6 @@ func Open() (*Socket, error) {
 		}
 	}
 	s := &Socket{UDPConn: conn, inbound: newInbound()}
-	s.batches.Store(&map[uint32]*Batch{})
 	s.probe(conn)
 	return s, nil
 }
@@ -68,7 +65,7 @@ func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 // WriteTo, which allocates.
 func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if isRTP(b) {
-		if t := (*s.batches.Load())[binary.BigEndian.Uint32(b[8:12])]; t != nil && t.open {
+		if t := s.batches.Load()[binary.BigEndian.Uint32(b[8:12])]; t != nil && t.open {
 			t.add(b, to)
 			return len(b), nil
 		}
@@ -86,22 +83,16 @@ func isRTP(b []byte) bool {
 func (s *Socket) Batch(ssrc uint32) (*Batch, error) {
 	b := &Batch{socket: s, ssrc: ssrc}
 	var err error
-	s.edit(func(m map[uint32]*Batch) {
+	s.batches.Change(func(m map[uint32]*Batch) map[uint32]*Batch {
 		if m[ssrc] != nil {
 			err = errors.New("two streams chose the same synchronisation source")
-			return
+			return m
 		}
-		m[ssrc] = b
+		with := map[uint32]*Batch{ssrc: b}
+		maps.Copy(with, m)
+		return with
 	})
 	return b, err
-}
-
-func (s *Socket) edit(change func(map[uint32]*Batch)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := maps.Clone(*s.batches.Load())
-	change(m)
-	s.batches.Store(&m)
 }
 
 // Batch collects packets of one stream for one system call. It is for one goroutine,
@@ -160,4 +151,10 @@ func (b *Batch) send() {
 }
 
 // Close ends the collecting for good; the stream's number may be used again.
-func (b *Batch) Close() { b.socket.edit(func(m map[uint32]*Batch) { delete(m, b.ssrc) }) }
+func (b *Batch) Close() {
+	b.socket.batches.Change(func(m map[uint32]*Batch) map[uint32]*Batch {
+		m = maps.Clone(m)
+		delete(m, b.ssrc)
+		return m
+	})
+}
