@@ -62,10 +62,13 @@ func (n *sessionNet) DialTCP(network string, _, to *net.TCPAddr) (transport.TCPC
 		_ = conn.Close()
 		return nil, fmt.Errorf("set relay's write buffer: %w", err)
 	}
-	if !n.keep(conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
 		reset(conn)
 		return nil, net.ErrClosed
 	}
+	n.conns = append(n.conns, conn)
 	return relayConn{conn}, nil
 }
 
@@ -83,15 +86,6 @@ func (c relayConn) Write(b []byte) (int, error) {
 		reset(c.TCPConn)
 	}
 	return n, err
-}
-
-func (n *sessionNet) keep(c *net.TCPConn) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.closed {
-		n.conns = append(n.conns, c)
-	}
-	return !n.closed
 }
 
 // abort closes the connections to relays and throws away what is queued in them.

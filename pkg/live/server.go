@@ -106,7 +106,11 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	})
 	// Turning takes the lock over the sessions, which nobody may hold for long.
 	err := makeCertificates(ctx, s.certificates, s.turns, func() { _ = s.stopping() })
-	s.stop()
+	s.mu.Lock()
+	s.ctx = nil // no new sessions
+	s.mu.Unlock()
+	s.endAll(endReason(proto.EndShutdown))
+	s.running.Wait()
 	cancel()
 	watching.Wait()
 	return err
@@ -118,15 +122,6 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 func (s *Server) Forget() {
 	s.video.Clear()
 	s.audio.Clear()
-}
-
-// stop refuses new sessions, ends all and waits for them.
-func (s *Server) stop() {
-	s.mu.Lock()
-	s.ctx = nil
-	s.mu.Unlock()
-	s.endAll(endReason(proto.EndShutdown))
-	s.running.Wait()
 }
 
 func (s *Server) endAll(why error) {
@@ -210,15 +205,13 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	x.bounds.exceeded, x.bounds.media = x.exceeded, x.inbound.take
 	s.sessions[key] = x
 	s.running.Add(1)
-	x.release = append(x.release, func() { x.end(nil) }, func() { s.forget(key) })
+	x.release = append(x.release, func() { x.end(nil) }, func() {
+		s.mu.Lock()
+		delete(s.sessions, key)
+		s.mu.Unlock()
+		s.limitBitrate()
+	})
 	return x, nil
-}
-
-func (s *Server) forget(k sessionKey) {
-	s.mu.Lock()
-	delete(s.sessions, k)
-	s.mu.Unlock()
-	s.limitBitrate()
 }
 
 // limitBitrate sets the lowest of the viewers' wishes.

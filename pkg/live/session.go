@@ -178,7 +178,17 @@ func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string,
 	if err != nil {
 		return "", err
 	}
-	if s.pc, err = api.NewPeerConnection(s.configuration()); err != nil {
+	c := webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
+	c.ICEServers, _ = s.server.cfg.webrtc()
+	if s.server.cfg.RelayOnly {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	select {
+	case cert := <-s.server.certificates:
+		c.Certificates = []webrtc.Certificate{cert}
+	default: // the pool is empty: pion makes one
+	}
+	if s.pc, err = api.NewPeerConnection(c); err != nil {
 		return "", fmt.Errorf("make peer connection: %w", err)
 	}
 	s.pc.OnICECandidate(s.trickle.add)
@@ -216,20 +226,6 @@ func (s *Session) api(format rtc.H264, log logging.LoggerFactory) (*udp.Socket, 
 		// Empty, not nil: nil would bring a retransmission buffer for each viewer.
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
 	), nil
-}
-
-func (s *Session) configuration() webrtc.Configuration {
-	servers, _ := s.server.cfg.webrtc()
-	c := webrtc.Configuration{ICEServers: servers, BundlePolicy: webrtc.BundlePolicyMaxBundle}
-	if s.server.cfg.RelayOnly {
-		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
-	}
-	select {
-	case cert := <-s.server.certificates:
-		c.Certificates = []webrtc.Certificate{cert}
-	default: // the pool is empty: pion makes one
-	}
-	return c
 }
 
 func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, force bool) (string, error) {

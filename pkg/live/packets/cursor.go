@@ -73,8 +73,13 @@ func (c *Cursor) Settle() {
 // whether there is one now. It skips what has been dropped and what is late.
 func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 	for {
-		if c.waiting && !c.start() {
-			return 0, false
+		if c.waiting {
+			w := c.buffer.window()
+			if !w.hasKey || w.key < c.from {
+				return 0, false
+			}
+			c.waiting = false
+			c.jump(w.key)
 		}
 		r, w := c.buffer.read(c.at, p)
 		switch {
@@ -93,16 +98,6 @@ func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 			return c.seq - 1, true
 		}
 	}
-}
-
-func (c *Cursor) start() bool {
-	w := c.buffer.window()
-	if !w.hasKey || w.key < c.from {
-		return false
-	}
-	c.waiting = false
-	c.jump(w.key)
-	return true
 }
 
 // jump goes to packet i. What has been sent until now can't be asked for again: from

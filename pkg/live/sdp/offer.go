@@ -122,14 +122,19 @@ func checkSection(d *sdp.SessionDescription, m *sdp.MediaDescription, same map[s
 		}
 	}
 	for key, check := range required {
-		values := attributes(d, m, key)
-		if len(values) != 1 || !check(values[0]) {
+		// A section may repeat the session's value, but not replace it: pion would look at
+		// the session's.
+		found, session := values(m.Attributes, key), values(d.Attributes, key)
+		if !slices.Equal(found, session) {
+			found = append(found, session...)
+		}
+		if len(found) != 1 || !check(found[0]) {
 			return fmt.Errorf("a=%s is missing, repeated or malformed", key)
 		}
-		if v, ok := same[key]; ok && v != values[0] {
+		if v, ok := same[key]; ok && v != found[0] {
 			return fmt.Errorf("a=%s differs between sections", key)
 		}
-		same[key] = values[0]
+		same[key] = found[0]
 	}
 	return nil
 }
@@ -147,16 +152,6 @@ func isSHA256(fingerprint string) bool {
 	algorithm, value, _ := strings.Cut(fingerprint, " ")
 	b, err := hex.DecodeString(strings.ReplaceAll(value, ":", ""))
 	return strings.EqualFold(algorithm, "sha-256") && err == nil && len(b) == 32 && len(value) == 95
-}
-
-// attributes returns a section's values of key and the session's. A section may repeat
-// the session's value, but not replace it: pion would look at the session's.
-func attributes(d *sdp.SessionDescription, m *sdp.MediaDescription, key string) []string {
-	own, session := values(m.Attributes, key), values(d.Attributes, key)
-	if slices.Equal(own, session) {
-		return own
-	}
-	return append(own, session...)
 }
 
 func values(attributes []sdp.Attribute, key string) (l []string) {

@@ -26,7 +26,11 @@ type segmenter struct {
 // control message and send everything as one datagram.
 func (g *segmenter) probe(conn *net.UDPConn) {
 	g.inet6 = conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil
-	g.buffer.New = newMessages
+	g.buffer.New = func() any {
+		m := new(messages)
+		m.send = m.write // made once: a method value allocates
+		return m
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		g.noGSO.Store(true)
@@ -83,12 +87,6 @@ type messages struct {
 	hdr  [maxSegments]mmsghdr
 	left []mmsghdr // not sent yet
 	send func(fd uintptr) bool
-}
-
-func newMessages() any {
-	m := new(messages)
-	m.send = m.write // made once: a method value allocates
-	return m
 }
 
 // mmsghdr is struct mmsghdr of sendmmsg(2); Go pads it as C does.
