@@ -50,8 +50,7 @@ func (g *Gate) execute(root context.Context, mq *memberQueue, r proto.Request) (
 	if r.Session != "" && !validToken(r.Session) || r.Session == "" && c.kind == kindSession {
 		return coded(proto.CodeBadRequest), false
 	}
-	if d, ok := g.authority.granted(r); ok {
-		o := d.again(r)
+	if o, ok := g.authority.granted(r); ok {
 		return o, o.code == proto.CodeOK // a request with another body must not replace the first
 	}
 	if code := g.decide(m, r, c); code != proto.CodeOK {

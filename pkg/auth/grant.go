@@ -89,39 +89,28 @@ func (a *Authority) mayGrant(by, m *member) proto.Code {
 	if !m.within(by.Scopes) {
 		return proto.CodeScope
 	}
-	old := a.members.get(m.id)
+	all := a.members.current.Load()
+	old := all.members[m.id]
 	if old != nil {
 		if code := a.mayReplace(by, old, m); code != proto.CodeOK {
 			return code
 		}
 	}
-	all := a.members.current.Load()
 	for _, other := range all.members {
 		if other.id != m.id && naming.Same(other.Name, m.Name) {
 			return proto.CodeNameTaken
 		}
 	}
-	if old == nil {
-		if code := all.place(by); code != proto.CodeOK {
-			return code
-		}
+	switch { // One adult can't fill the list: owners could not add anyone then.
+	case old != nil:
+	case len(all.members) >= proto.MaxMembers:
+		return proto.CodeTooManyMembers
+	case by.Role == proto.RoleOwner:
+	case len(all.guestsOf(by.id)) >= proto.MaxGuests, len(all.members) >= proto.MaxMembers-proto.OwnersPlaces:
+		return proto.CodeTooManyGuests
 	}
 	if m.Role == proto.RoleGuest {
 		m.Parent = by.id
-	}
-	return proto.CodeOK
-}
-
-// place returns whether by may add one more member, or why not. One adult can't fill the list:
-// owners could not add anyone then.
-func (r *snapshot) place(by *member) proto.Code {
-	switch {
-	case len(r.members) >= proto.MaxMembers:
-		return proto.CodeTooManyMembers
-	case by.Role == proto.RoleOwner:
-		return proto.CodeOK
-	case len(r.guestsOf(by.id)) >= proto.MaxGuests, len(r.members) >= proto.MaxMembers-proto.OwnersPlaces:
-		return proto.CodeTooManyGuests
 	}
 	return proto.CodeOK
 }
@@ -203,12 +192,13 @@ func eachDone(tx *store.Tx, f func(key string, d done)) error {
 	})
 }
 
-// granted returns the grant of this client that was carried out under this jti.
-func (a *Authority) granted(r proto.Request) (done, bool) {
-	var d done
+// granted reports whether a grant of this client was carried out under this jti, and returns
+// its first answer if this is the same request.
+func (a *Authority) granted(r proto.Request) (outcome, bool) {
 	if r.Op != proto.OpGrant {
-		return d, false
+		return outcome{}, false
 	}
+	var d done
 	err := a.trust.View(func(tx *store.Tx) error {
 		v, err := grants.Get(tx, doneKey(r.Issuer, r.ID))
 		if err == nil {
@@ -216,14 +206,12 @@ func (a *Authority) granted(r proto.Request) (done, bool) {
 		}
 		return err
 	})
-	return d, err == nil
-}
-
-// again returns the first answer, if this is the same request.
-func (d done) again(r proto.Request) outcome {
-	if d.Body != sha256.Sum256(r.Body) {
-		return coded(proto.CodeBadRequest)
+	switch {
+	case err != nil:
+		return outcome{}, false
+	case d.Body != sha256.Sum256(r.Body):
+		return coded(proto.CodeBadRequest), true
 	}
 	body, _ := json.Marshal(proto.GrantAnswer{Client: d.Client}) // strings
-	return outcome{code: proto.CodeOK, body: body, entry: &d.Entry}
+	return outcome{code: proto.CodeOK, body: body, entry: &d.Entry}, true
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
@@ -235,7 +236,10 @@ func (ms *members) update(change func(*snapshot), also func(*store.Tx) error) er
 	before := ms.current.Load()
 	after := &snapshot{members: maps.Clone(before.members), former: maps.Clone(before.former)}
 	change(after)
-	after.forget()
+	byAge := slices.SortedFunc(maps.Values(after.former), func(a, b *former) int { return cmp.Compare(a.At, b.At) })
+	for _, f := range byAge[:max(0, len(byAge)-maxFormer)] {
+		delete(after.former, f.id)
+	}
 	err := ms.db.Update(func(tx *store.Tx) error {
 		if err := writeRows(tx, clients, before.members, after.members); err != nil {
 			return err
@@ -286,19 +290,6 @@ func (r *snapshot) remove(m *member) {
 func (r *snapshot) put(m *member) {
 	r.members[m.id] = m
 	delete(r.former, m.id)
-}
-
-// forget drops the oldest former members above the bound.
-func (r *snapshot) forget() {
-	for len(r.former) > maxFormer {
-		var oldest *former
-		for _, f := range r.former {
-			if oldest == nil || f.At < oldest.At {
-				oldest = f
-			}
-		}
-		delete(r.former, oldest.id)
-	}
 }
 
 // removeWithGuests removes m, and removes its guests or, if keep is set, gives them the parent by

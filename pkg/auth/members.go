@@ -30,26 +30,23 @@ func rank(r proto.Role) int {
 // OpMembers returns the operation members. A member that may neither decide nor read the log
 // sees only itself and its parent.
 func (a *Authority) OpMembers() Operation {
-	return Query[proto.MembersRequest]{Optional: true, Answer: func(_ context.Context, r Request, q proto.MembersRequest) (Result, error) {
-		all := a.Members()
-		if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
-			all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
-		}
-		l, next := page(all, q.From)
-		return Result{Body: proto.MembersAnswer{Members: l, Next: next}}, nil
-	}}
+	return Query[proto.MembersRequest]{Optional: true, Answer: a.membersPage}
 }
 
-// page returns the part of a list from an index on that fits a page; next is 0 after its end.
-func page[T any](all []T, from int) (l []T, next int) {
-	l = []T{}
-	size := 0
-	for i := min(from, len(all)); i < len(all); i++ {
-		b, err := json.Marshal(all[i])
-		if size += len(b); err != nil || size > maxPage && len(l) > 0 {
-			return l, i
-		}
-		l = append(l, all[i])
+func (a *Authority) membersPage(_ context.Context, r Request, q proto.MembersRequest) (Result, error) {
+	all := a.Members()
+	if !r.member.holds(membersScope) && !r.member.holds(auditScope) {
+		all = slices.DeleteFunc(all, func(m proto.Member) bool { return m.Client != r.member.id && m.Client != r.member.Parent })
 	}
-	return l, 0
+	page := proto.MembersAnswer{Members: []proto.Member{}}
+	size := 0
+	for i := min(q.From, len(all)); i < len(all); i++ {
+		b, err := json.Marshal(all[i])
+		if size += len(b); err != nil || size > maxPage && len(page.Members) > 0 {
+			page.Next = i
+			break
+		}
+		page.Members = append(page.Members, all[i])
+	}
+	return Result{Body: page}, nil
 }

@@ -67,24 +67,20 @@ func (t tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
-		if out[i], err = t.hash(front, level, uint64(n)); err != nil {
+		last := uint64(n+1)<<level - 1 // of the n-th subtree over 2^level entries
+		if last < front.Size {
+			if out[i], err = front.hash(level, uint64(n)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		hashes, err := t.completed(last)
+		if err != nil {
 			return nil, err
 		}
+		out[i] = hashes[level]
 	}
 	return out, nil
-}
-
-// hash is that of the n-th subtree over 2^level entries.
-func (t tree) hash(front Front, level int, n uint64) (tlog.Hash, error) {
-	last := (n+1)<<level - 1
-	if last < front.Size {
-		return front.hash(level, n)
-	}
-	hashes, err := t.completed(last)
-	if err != nil {
-		return tlog.Hash{}, err
-	}
-	return hashes[level], nil
 }
 
 // add adds the leaf of entry n, which is the next one.

@@ -58,8 +58,7 @@ func Initiate(ctx context.Context, conn Conn, c Client) (Paired, error) {
 }
 
 func (c Client) initiate(ctx context.Context, conn Conn) (Paired, error) {
-	sig, _ := c.Sig.Public().(*ecdsa.PublicKey)
-	key := envelope.PublicKey{Sig: sig, Enc: c.Enc}
+	key := c.key()
 	keys, err := envelope.NewKeys(key)
 	if err != nil {
 		return Paired{}, err
@@ -92,6 +91,12 @@ func (c Client) initiate(ctx context.Context, conn Conn) (Paired, error) {
 		return Paired{}, fmt.Errorf("%w: the client set nothing", ErrAborted)
 	}
 	return p, nil
+}
+
+// key returns the client's public keys.
+func (c Client) key() envelope.PublicKey {
+	sig, _ := c.Sig.Public().(*ecdsa.PublicKey)
+	return envelope.PublicKey{Sig: sig, Enc: c.Enc}
 }
 
 // readHello checks who is there, the identity key first. docs/protocol.md 3.6.

@@ -56,7 +56,12 @@ func (d Device) respond(ctx context.Context, conn Conn) (Receipt, error) {
 	if d.Begun != nil {
 		d.Begun()
 	}
-	if err := d.hello(c); err != nil {
+	// The hello proves who the device is, within this session. docs/protocol.md 3.6.
+	jws, err := envelope.Sign(typeDevice, "", d.claims(c.h), d.Identity)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := c.write(message{Type: messageDevice, JWS: string(jws)}); err != nil {
 		return Receipt{}, err
 	}
 	key, card, err := readClient(c)
@@ -79,15 +84,6 @@ func greet(ctx context.Context, conn Conn, psk []byte, random io.Reader) (*chann
 	c, err := accept(conn, psk, random)
 	release()
 	return c, explain(ctx, err)
-}
-
-// hello proves who the device is, within this session. docs/protocol.md 3.6.
-func (d Device) hello(c *channel) error {
-	jws, err := envelope.Sign(typeDevice, "", d.claims(c.h), d.Identity)
-	if err != nil {
-		return err
-	}
-	return c.write(message{Type: messageDevice, JWS: string(jws)})
 }
 
 func (d Device) claims(h string) deviceClaims {

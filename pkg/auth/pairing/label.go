@@ -103,9 +103,13 @@ func (l Label) matches(spki []byte) bool {
 // ParseLabel reads the content of a QR code: exactly what Text writes. The error
 // is ErrLabel with what is wrong.
 func ParseLabel(text string) (Label, error) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), labelPrefix)
-	if !ok {
-		return Label{}, wrongPrefix(text)
+	text = strings.TrimSpace(text)
+	rest, ok := strings.CutPrefix(text, labelPrefix)
+	switch {
+	case !ok && strings.HasPrefix(text, "CAMD:"):
+		return Label{}, fmt.Errorf("%w: it is of a version that this program does not know; update the program", ErrLabel)
+	case !ok:
+		return Label{}, fmt.Errorf("%w: it must begin with %s", ErrLabel, labelPrefix)
 	}
 	parts := strings.Split(rest, "&")
 	if len(parts) != 3 {
@@ -118,13 +122,6 @@ func ParseLabel(text string) (Label, error) {
 		}
 	}
 	return newParsed(values[0], values[1], values[2])
-}
-
-func wrongPrefix(text string) error {
-	if strings.HasPrefix(strings.TrimSpace(text), "CAMD:") {
-		return fmt.Errorf("%w: it is of a version that this program does not know; update the program", ErrLabel)
-	}
-	return fmt.Errorf("%w: it must begin with %s", ErrLabel, labelPrefix)
 }
 
 func newParsed(device, secret, key string) (Label, error) {

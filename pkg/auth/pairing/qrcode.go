@@ -2,12 +2,10 @@ package pairing
 
 import (
 	"crypto/ecdh"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/auth/envelope"
-	"github.com/camd-project/camd/pkg/proto"
 )
 
 // codeClaims are what a device says to the client whose code it took: its hello, whose h
@@ -47,10 +45,5 @@ func (c Client) Confirmed(msg []byte, with *ecdh.PrivateKey, code string) (Paire
 	if err != nil {
 		return Paired{}, err
 	}
-	return p, p.readReceipt([]byte(claims.Receipt), code, c.id())
-}
-
-func (c Client) id() proto.ClientID {
-	sig, _ := c.Sig.Public().(*ecdsa.PublicKey)
-	return envelope.PublicKey{Sig: sig, Enc: c.Enc}.ClientID()
+	return p, p.readReceipt([]byte(claims.Receipt), code, c.key().ClientID())
 }
