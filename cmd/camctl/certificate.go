@@ -45,8 +45,12 @@ func (c certificateCmd) Run(env *environment) error {
 	}
 	defer camera.Close()
 	switch c.Do {
-	case string(proto.CertificateDoRequest):
-		return c.request(env, camera)
+	case string(proto.CertificateDoRequest): // for an authority on another computer
+		now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
+		if err != nil {
+			return err
+		}
+		return env.Print(now, "%s", command.Lines(strings.TrimSuffix(string(requestPEM(now.Request)), "\n")))
 	case certificateRenew:
 		asked, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
 		if err != nil {
@@ -80,16 +84,6 @@ func (c certificateCmd) check() error {
 		return command.Usage("certificate set takes --chain, and nothing else does")
 	}
 	return nil
-}
-
-// request prints the camera's request, for an authority on another computer.
-func (c certificateCmd) request(env *environment, camera *connection) error {
-	now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
-	if err != nil {
-		return err
-	}
-	text := requestPEM(now.Request)
-	return env.Print(now, "%s", command.Lines(strings.TrimSuffix(string(text), "\n")))
 }
 
 func requestPEM(der []byte) []byte {

@@ -44,7 +44,7 @@ func (c eventsCmd) Run(env *environment) error {
 		return err
 	}
 	kept.loc = f.Location()
-	may, err := kept.may()
+	may, err := camera.HasScope(env.ctx, proto.ScopeEvents) // the camera would log a request that is refused
 	switch {
 	case err != nil:
 		return err

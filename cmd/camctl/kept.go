@@ -32,9 +32,6 @@ type keptEvents struct {
 	dir    string // where pictures are saved; empty: nowhere
 }
 
-// may reports whether this client may ask. The camera would log a request that is refused.
-func (k keptEvents) may() (bool, error) { return k.camera.HasScope(k.env.ctx, proto.ScopeEvents) }
-
 // list shows what is kept, and saves the pictures.
 func (k keptEvents) list() error {
 	l, err := k.camera.Events(k.env.ctx)

@@ -55,21 +55,17 @@ func membersText(members []proto.Member, loc *time.Location, verbose bool) strin
 	}
 	row("WORDS OF THE KEY", "NAME", "ROLE", "MAY", "WHEN", "LET IN BY", "NOW")
 	for _, m := range members {
-		row(words(m.Client), m.Name, string(m.Role), may(m.Scopes), when(m.Weekly, m.From, m.Until, loc), letInBy(m, names), now(m))
+		by := m.By
+		switch {
+		case by == "":
+			by = "paired at the camera"
+		case names[m.Parent] != "" && names[m.Parent] != m.By:
+			by += ", guest of " + names[m.Parent]
+		}
+		row(words(m.Client), m.Name, string(m.Role), may(m.Scopes), when(m.Weekly, m.From, m.Until, loc), by, now(m))
 	}
 	_ = w.Flush()
 	return strings.TrimRight(b.String(), "\n")
-}
-
-func letInBy(m proto.Member, names map[proto.ClientID]string) string {
-	by := m.By
-	switch {
-	case by == "":
-		by = "paired at the camera"
-	case names[m.Parent] != "" && names[m.Parent] != m.By:
-		by += ", guest of " + names[m.Parent]
-	}
-	return by
 }
 
 // suspensions says in a few words why a member's rights are suspended.

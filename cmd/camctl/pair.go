@@ -78,7 +78,13 @@ func (p pairCmd) pair(env *environment, h *home.Home, read labelOf, login home.B
 	if p.QR {
 		return p.pairByCode(env, h, read, login, est)
 	}
-	at := bySocket(p.Socket)
+	at := func(ctx context.Context, _ labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
+		j, err := client.Join(ctx, p.Socket)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return j.Conn, j, j.Device, nil
+	}
 	if p.BLE {
 		at = p.byBLE(env)
 	}
@@ -96,16 +102,6 @@ func brokerText(b home.Broker) string {
 // joining begins a conversation with a camera at hand, whose label it gets, and returns
 // which camera it is. The caller closes what it returns.
 type joining func(ctx context.Context, label labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error)
-
-func bySocket(path string) joining {
-	return func(ctx context.Context, _ labelOf) (pairing.Conn, io.Closer, proto.DeviceID, error) {
-		j, err := client.Join(ctx, path)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		return j.Conn, j, j.Device, nil
-	}
-}
 
 // byBLE looks for the camera of the label. A typed label fits any camera: the pairing shows
 // whether it is the right one.

@@ -88,7 +88,7 @@ func (r recordCmd) keep(env *environment, rec *recording, f *os.File, path strin
 	if err := giveName(f.Name(), path, r.Force); err != nil {
 		return fmt.Errorf("%s can't be made: %w", path, home.WithoutPath(err))
 	}
-	result := recorded{File: path, Seconds: rec.length().Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
+	result := recorded{File: path, Seconds: (rec.last - rec.first).Seconds(), Pictures: rec.pictures, Sounds: rec.sounds,
 		Lost: lost, Complete: rec.full}
 	text := "Recorded %.1f s into %s: %d pictures, %d packets of sound."
 	if !rec.full {

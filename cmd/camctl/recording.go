@@ -73,7 +73,16 @@ func (r *recording) take(p piece) (done bool, err error) {
 	if r.mux != nil {
 		return r.write(p)
 	}
-	if !r.hold(p) {
+	switch { // until there is a keyframe to begin with, only sound is held, and not much of it
+	case !r.keyed && p.sound && len(r.held) == heldSound:
+		r.held = append(r.held[1:], p)
+		return false, nil
+	case !r.keyed && !p.sound && (!p.Key || avc.SetsIn(p.Data).SPS(p.Data) == nil):
+		return false, nil
+	}
+	r.keyed = r.keyed || !p.sound
+	r.held = append(r.held, p)
+	if !r.keyed {
 		return false, nil
 	}
 	video, audio := r.captured()
@@ -98,20 +107,6 @@ func (r *recording) begin() (done bool, err error) {
 		}
 	}
 	return false, nil
-}
-
-// hold keeps p and reports whether there is a keyframe to begin with.
-func (r *recording) hold(p piece) bool {
-	switch {
-	case !r.keyed && p.sound && len(r.held) == heldSound:
-		r.held = append(r.held[1:], p)
-		return false
-	case !r.keyed && !p.sound && (!p.Key || avc.SetsIn(p.Data).SPS(p.Data) == nil):
-		return false
-	}
-	r.keyed = r.keyed || !p.sound
-	r.held = append(r.held, p)
-	return r.keyed
 }
 
 func (r *recording) key() piece {
@@ -216,9 +211,6 @@ func (r *recording) write(p piece) (done bool, err error) {
 	}
 	return false, err
 }
-
-// length is how long the pictures last, but for the last one.
-func (r *recording) length() time.Duration { return r.last - r.first }
 
 // close writes what is left, and what is still held if it ends that soon.
 func (r *recording) close() error {

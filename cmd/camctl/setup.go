@@ -83,7 +83,6 @@ type setUp struct {
 	est    *proto.EST  // as the flags have it; nil: no server makes the certificate
 	wifi   *proto.WiFi // of the flags; nil: they name none
 	state  proto.SetupState
-	said   proto.SetupStep
 }
 
 // prepare reads the files that the flags name, before there is a conversation that a wrong
@@ -131,8 +130,15 @@ func (s *setUp) set(t *pairing.Talk) (home.Broker, error) {
 	if settings.Broker != nil { // the camera says from now on where clients meet it
 		login.URL, login.CA, login.ServerName = "", "", ""
 	}
+	var said proto.SetupStep
+	progress := func(step proto.SetupStep) { // which comes more than once
+		if step != said {
+			said = step
+			s.env.Note("%s", step.Sentence())
+		}
+	}
 	for {
-		err := t.Set(settings, s.progress)
+		err := t.Set(settings, progress)
 		var problem *proto.SetupProblem
 		if !errors.As(err, &problem) || s.ask == nil || settings.WiFi == nil || !strings.Contains(string(problem.Code), "wifi") {
 			return login, err
@@ -141,14 +147,6 @@ func (s *setUp) set(t *pairing.Talk) (home.Broker, error) {
 		if settings.WiFi, err = s.chooseWiFi(t); err != nil {
 			return login, err
 		}
-	}
-}
-
-// progress says each step once.
-func (s *setUp) progress(step proto.SetupStep) {
-	if step != s.said {
-		s.said = step
-		s.env.Note("%s", step.Sentence())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/camd-project/camd/internal/command"
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -46,7 +47,8 @@ func (w watchCmd) Run(env *environment) error {
 	}
 	env.Note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
 	ctx, cancel := context.WithCancel(env.ctx)
-	v := &viewing{env: env, ctx: ctx, camera: camera.Camera, options: o, once: w.Once, session: session, before: session.Stats()}
+	v := &viewing{env: env, ctx: ctx, camera: camera.Camera, options: o, once: w.Once, session: session, before: session.Stats(),
+		pauses: backoff.Backoff{First: firstAgain, Max: lastAgain}}
 	defer v.end()
 	defer cancel()
 	return v.follow(w.Seconds)

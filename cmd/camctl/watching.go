@@ -6,12 +6,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/client"
 )
 
 const (
 	silenceLook = 250 * time.Millisecond
-	// How long to wait before a lost camera is asked again; doubled each time.
+	// How long to wait before a lost camera is asked again.
 	firstAgain = 500 * time.Millisecond
 	lastAgain  = 10 * time.Second
 )
@@ -34,7 +35,8 @@ type viewing struct {
 	session *client.Session // nil: lost, and asked for again
 	before  client.Stats
 	silent  bool // and said so
-	pause   time.Duration
+	lost    bool // at least once
+	pauses  backoff.Backoff
 	again   chan asked
 	closing sync.WaitGroup
 }
@@ -53,6 +55,10 @@ func (v *viewing) follow(seconds int) error {
 	defer look.Stop()
 	began := time.Now()
 	for n := 1; ; {
+		var done <-chan struct{} // nil while there is no session
+		if v.session != nil {
+			done = v.session.Done()
+		}
 		select {
 		case <-second.C:
 			if err := v.line(); err != nil {
@@ -66,8 +72,8 @@ func (v *viewing) follow(seconds int) error {
 			if err := v.notice(); err != nil {
 				return err
 			}
-		case <-v.done():
-			if err := v.lost(v.session.Err()); err != nil || v.session != nil {
+		case <-done:
+			if err := v.askAgain(v.session.Err()); err != nil || v.session != nil {
 				return err
 			}
 		case a := <-v.again:
@@ -75,17 +81,12 @@ func (v *viewing) follow(seconds int) error {
 				return err
 			}
 		case <-v.env.ctx.Done():
-			return v.summary(began)
+			if v.session == nil {
+				return nil
+			}
+			return v.env.printStats("summary", v.session.Stats(), client.Stats{At: began})
 		}
 	}
-}
-
-// done is closed when the session has ended; nil while there is none.
-func (v *viewing) done() <-chan struct{} {
-	if v.session == nil {
-		return nil
-	}
-	return v.session.Done()
 }
 
 // line prints the numbers of the last second.
@@ -95,7 +96,7 @@ func (v *viewing) line() error {
 	}
 	now := v.session.Stats()
 	if now.Video.Frames > 0 {
-		v.pause = 0
+		v.pauses.Reset()
 	}
 	if now.Silent > 0 {
 		v.silent = true
@@ -122,10 +123,10 @@ func (v *viewing) notice() error {
 	return nil
 }
 
-// lost leaves a session that has ended and asks for another one, if that can help and the
-// person wants it.
-func (v *viewing) lost(why error) error {
-	if v.once || !client.Passing(why) || v.session.Stats().Video.Frames == 0 && v.pause == 0 {
+// askAgain leaves a session that has ended and asks for another one, if that can help and
+// the person wants it. A camera that has not shown a picture yet is not asked again.
+func (v *viewing) askAgain(why error) error {
+	if v.once || !client.Passing(why) || v.session.Stats().Video.Frames == 0 && !v.lost {
 		return why
 	}
 	if err := v.env.Print(silentLine{Kind: "lost", Reason: why.Error()}, "%s It is asked again until it is back.", why); err != nil {
@@ -133,15 +134,14 @@ func (v *viewing) lost(why error) error {
 	}
 	old := v.session
 	v.closing.Go(old.Close)
-	v.session, v.silent = nil, false
+	v.session, v.silent, v.lost = nil, false, true
 	v.ask()
 	return nil
 }
 
 // ask asks for another session after a while that grows.
 func (v *viewing) ask() {
-	v.pause = min(max(2*v.pause, firstAgain), lastAgain)
-	pause, again := v.pause, make(chan asked, 1)
+	pause, again := v.pauses.Next(), make(chan asked, 1)
 	v.again = again
 	v.closing.Go(func() {
 		v.await(pause)
@@ -203,14 +203,6 @@ func (v *viewing) result() error {
 		return fmt.Errorf("no complete picture came (%d packets did)", now.Video.Packets)
 	}
 	return nil
-}
-
-// summary prints the numbers of the whole session after Ctrl-C.
-func (v *viewing) summary(began time.Time) error {
-	if v.session == nil {
-		return nil
-	}
-	return v.env.printStats("summary", v.session.Stats(), client.Stats{At: began})
 }
 
 // end closes what is open.

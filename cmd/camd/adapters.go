@@ -75,18 +75,6 @@ func (p talkPrompts) Asking(m talk.Member) ([][]byte, error) {
 	return p.archive.AsksToSpeak(prompt.Person(m))
 }
 
-// present returns the members, and those who are watching or listening now.
-func present(authority *auth.Authority) (all, watching []prompt.Person) {
-	for _, m := range authority.Members() {
-		p := prompt.Person{Name: m.Name, Role: m.Role}
-		all = append(all, p)
-		if len(m.Watching) > 0 {
-			watching = append(watching, p)
-		}
-	}
-	return all, watching
-}
-
 // grayCamera is the camera for the lens.
 type grayCamera struct{ *capture.Camera }
 

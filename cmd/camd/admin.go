@@ -139,14 +139,22 @@ func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 		s := a.status()
 		return adminAnswer{OK: true, Status: &s}
 	case "pair":
-		return a.pair(q)
+		d := time.Duration(q.WindowSeconds) * time.Second
+		if d < time.Second || d > time.Hour {
+			return adminAnswer{Error: "the pairing window must be open from 1 second to 1 hour"}
+		}
+		return orError(adminAnswer{OK: true}, a.household.OpenWindow(d, q.Name))
 	case "members":
 		return adminAnswer{OK: true, Members: a.household.Members()}
 	case "log":
 		p, err := a.household.LogPage(q.Epoch, q.From)
 		return orError(adminAnswer{OK: true, Log: &p}, err)
 	case "settings":
-		return a.settings(q)
+		s, err := a.household.Settings(), error(nil)
+		if q.Set != nil {
+			s, err = a.household.ChangeSettings(*q.Set)
+		}
+		return orError(adminAnswer{OK: true, Settings: &s}, err)
 	case "privacy":
 		if q.On == nil {
 			return adminAnswer{Error: "privacy takes on: true or false"}
@@ -155,7 +163,9 @@ func (a *admin) do(ctx context.Context, q adminRequest) adminAnswer {
 	case "talk":
 		return a.press(q.Press)
 	case "update":
-		return a.update(ctx, proto.UpdateRequest{Do: cmp.Or(q.Do, proto.UpdateDoStatus), Until: q.Until})
+		_, err := a.updates.do(ctx, nil, proto.UpdateRequest{Do: cmp.Or(q.Do, proto.UpdateDoStatus), Until: q.Until})
+		s := a.updates.status()
+		return orError(adminAnswer{OK: true, Update: &s}, err)
 	case "ring":
 		return orError(adminAnswer{OK: true}, a.ring(ctx))
 	}
@@ -173,20 +183,6 @@ func (a *admin) press(what string) adminAnswer {
 		return adminAnswer{Error: "Nobody is speaking through the camera."}
 	}
 	return adminAnswer{OK: true}
-}
-
-func (a *admin) settings(q adminRequest) adminAnswer {
-	s, err := a.household.Settings(), error(nil)
-	if q.Set != nil {
-		s, err = a.household.ChangeSettings(*q.Set)
-	}
-	return orError(adminAnswer{OK: true, Settings: &s}, err)
-}
-
-func (a *admin) update(ctx context.Context, q proto.UpdateRequest) adminAnswer {
-	_, err := a.updates.do(ctx, nil, q)
-	s := a.updates.status()
-	return orError(adminAnswer{OK: true, Update: &s}, err)
 }
 
 // orError returns ok, or the sentence of a refusal, or the error as it is: whoever asks is
@@ -228,17 +224,6 @@ func (a *admin) countDown(ctx context.Context, c net.Conn, cmd string) {
 	if err == nil {
 		a.restart()
 	}
-}
-
-func (a *admin) pair(q adminRequest) adminAnswer {
-	d := time.Duration(q.WindowSeconds) * time.Second
-	if d < time.Second || d > time.Hour {
-		return adminAnswer{Error: "the pairing window must be open from 1 second to 1 hour"}
-	}
-	if err := a.household.OpenWindow(d, q.Name); err != nil {
-		return adminAnswer{Error: err.Error()}
-	}
-	return adminAnswer{OK: true}
 }
 
 // join hands the rest of the stream to the pairing handshake.

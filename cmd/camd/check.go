@@ -102,8 +102,18 @@ func (r *report) broker(ctx context.Context, cfg config.Config, id *identity.Ide
 		r.line("broker", "?", "can't be tried without an identity")
 		return
 	}
+	// A camd that runs is asked, and not pushed off the broker, which knows one connection
+	// for each device.
 	if a, err := ask(cfg.Device.Socket, adminRequest{Cmd: "status"}); err == nil {
-		r.running(a)
+		for _, c := range a.Status.Conditions {
+			switch {
+			case c.Name != "broker":
+			case c.State == "ok":
+				r.line("broker", "ok", "the running camd is connected")
+			default:
+				r.fail("broker", "the running camd says: "+c.Reason)
+			}
+		}
 		return
 	}
 	reached := reach(cfg.Link, own)
@@ -123,20 +133,6 @@ func (r *report) broker(ctx context.Context, cfg config.Config, id *identity.Ide
 		return
 	}
 	r.line("broker", "ok", "reached "+reached.Broker)
-}
-
-// running asks the camd that runs instead of pushing it off the broker, which
-// knows one connection for each device.
-func (r *report) running(a adminAnswer) {
-	for _, c := range a.Status.Conditions {
-		switch {
-		case c.Name != "broker":
-		case c.State == "ok":
-			r.line("broker", "ok", "the running camd is connected")
-		default:
-			r.fail("broker", "the running camd says: "+c.Reason)
-		}
-	}
 }
 
 // keys looks at what a household has before it has members: its keys.
@@ -167,7 +163,11 @@ func (r *report) stores(cfg config.Config) {
 		case err != nil:
 			r.fail("store", strings.TrimSpace(err.Error()))
 		default:
-			r.line("store", "ok", fmt.Sprintf("%s, %s", path, size(path)))
+			size := "size unknown"
+			if info, err := os.Stat(path); err == nil {
+				size = fmt.Sprintf("%d KiB", (info.Size()+1023)/1024)
+			}
+			r.line("store", "ok", path+", "+size)
 		}
 	}
 }
@@ -258,12 +258,4 @@ func (r *report) settings(ctx context.Context, cfg config.Config) {
 
 func settingsConfig(cfg config.Config) auth.Config {
 	return auth.Config{State: cfg.Device.State, TPM: cfg.Device.TPM, Name: cfg.Device.Name, Household: cfg.Household}
-}
-
-func size(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "size unknown"
-	}
-	return fmt.Sprintf("%d KiB", (info.Size()+1023)/1024)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -134,7 +133,17 @@ func (c logCmd) Run(env *environment) error {
 			return err
 		}
 		for _, r := range a.Log.Records {
-			if err := c.print(env.out, r, loc); err != nil {
+			if c.JSON {
+				if err := json.NewEncoder(env.out).Encode(r); err != nil {
+					return err
+				}
+				continue
+			}
+			line := "its text was dropped"
+			if e, err := accesslog.Parse([]byte(r.Text)); err == nil {
+				line = time.UnixMilli(e.Time).In(loc).Format(time.DateTime) + "  " + accesslog.Sentence(e, loc)
+			}
+			if _, err := fmt.Fprintf(env.out, "%6d  %s\n", r.Index, line); err != nil {
 				return err
 			}
 		}
@@ -142,18 +151,6 @@ func (c logCmd) Run(env *environment) error {
 			return nil
 		}
 	}
-}
-
-func (c logCmd) print(out io.Writer, r proto.LogRecord, loc *time.Location) error {
-	if c.JSON {
-		return json.NewEncoder(out).Encode(r)
-	}
-	line := "its text was dropped"
-	if e, err := accesslog.Parse([]byte(r.Text)); err == nil {
-		line = time.UnixMilli(e.Time).In(loc).Format(time.DateTime) + "  " + accesslog.Sentence(e, loc)
-	}
-	_, err := fmt.Fprintf(out, "%6d  %s\n", r.Index, line)
-	return err
 }
 
 type privacyCmd struct {

@@ -33,8 +33,14 @@ func (s *localSocket) remove() {
 // can connect: it is made in a folder that only we enter, gets its mode and
 // group there, and is then linked to its place, which must be free.
 func listen(path string) (*localSocket, error) {
-	if err := vacate(path); err != nil {
+	left, err := leftover(path)
+	if err != nil {
 		return nil, err
+	}
+	if left { // by a camd that was killed
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("remove the socket that an earlier camd left: %w", err)
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // the socket's own mode guards it
 		return nil, fmt.Errorf("make the socket's folder: %w", err)
@@ -59,18 +65,6 @@ func listen(path string) (*localSocket, error) {
 		return nil, fmt.Errorf("open the local socket %s: %w", path, store.Bare(err))
 	}
 	return &localSocket{Listener: l, path: path, made: made}, nil
-}
-
-// vacate removes a socket that a camd left which was killed.
-func vacate(path string) error {
-	left, err := leftover(path)
-	if err != nil || !left {
-		return err
-	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove the socket that an earlier camd left: %w", err)
-	}
-	return nil
 }
 
 // maxSocketPath is the longest path of a Unix socket, bytes: sun_path of unix(7)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/health"
-	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -28,23 +27,19 @@ func (d *daemon) status() proto.StatusAnswer {
 	}
 	talker, through := d.floor.Talker()
 	for _, v := range d.live.Viewers() {
-		l := scopes(v)
+		var l []proto.Scope
+		if v.View {
+			l = append(l, proto.ScopeView)
+		}
+		if v.Listen {
+			l = append(l, proto.ScopeListen)
+		}
 		if v.Client == talker && v.Session == through {
 			l = append(l, proto.ScopeTalk)
 		}
 		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
 	}
 	return a
-}
-
-func scopes(v live.Viewer) (l []proto.Scope) {
-	if v.View {
-		l = append(l, proto.ScopeView)
-	}
-	if v.Listen {
-		l = append(l, proto.ScopeListen)
-	}
-	return l
 }
 
 // scene returns what the status LED shows. It is called several times a second.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/audio"
 	"github.com/camd-project/camd/pkg/audio/jitter"
+	"github.com/camd-project/camd/pkg/audio/prompt"
 	"github.com/camd-project/camd/pkg/auth"
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/config"
@@ -43,9 +44,11 @@ func (d *daemon) openHousehold(ctx context.Context) (err error) {
 	if _, err := brokerLogins(cfg.Link, d.log); err != nil {
 		return err
 	}
-	if d.check, err = storeCheck(); err != nil {
-		return err
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find camd's own program: %w", err)
 	}
+	d.check = store.ChildCheck(exe, "store-check") // a child of the same program judges a database
 	if err := checkName(cfg.Device.Name); err != nil {
 		return inTable("device", err)
 	}
@@ -177,19 +180,18 @@ func (d *daemon) actions() panel.Actions {
 		EndTalk:       d.floor.EndTalk,
 		Say:           d.announcer.clip,
 		Audit: func(context.Context) error {
-			d.announcer.tell(d.archive.Audit(present(d.authority)))
+			var all, watching []prompt.Person
+			for _, m := range d.authority.Members() {
+				p := prompt.Person{Name: m.Name, Role: m.Role}
+				all = append(all, p)
+				if len(m.Watching) > 0 {
+					watching = append(watching, p)
+				}
+			}
+			d.announcer.tell(d.archive.Audit(all, watching))
 			return nil
 		},
 		Block:      d.floor.Block,
 		StopPrompt: d.announcer.stopPrompt,
 	}
-}
-
-// storeCheck lets a child of the same program judge a database.
-func storeCheck() (func(context.Context, string) error, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find camd's own program: %w", err)
-	}
-	return store.ChildCheck(exe, "store-check"), nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -74,23 +75,20 @@ func (c *promptsCmd) source() (studio.Source, error) {
 	if c.From != "" {
 		return studio.OpenRecorded(c.From)
 	}
-	texts, err := c.texts()
+	var names io.Reader // none
+	if c.Names != "" {
+		f, err := os.Open(c.Names)
+		if err != nil {
+			return nil, fmt.Errorf("open list of names: %w", err)
+		}
+		defer func() { _ = f.Close() }() // only read
+		names = f
+	}
+	texts, err := studio.Texts(names)
 	if err != nil {
 		return nil, err
 	}
 	return studio.NewEspeak(c.Voice, c.Rate, texts)
-}
-
-func (c *promptsCmd) texts() (map[string]studio.Text, error) {
-	if c.Names == "" {
-		return studio.Texts(nil)
-	}
-	f, err := os.Open(c.Names)
-	if err != nil {
-		return nil, fmt.Errorf("open list of names: %w", err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	return studio.Texts(f)
 }
 
 // list prints each clip, its length and size, and fails if one is missing.
@@ -104,19 +102,11 @@ func (c *promptsCmd) list(env *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := printClip(env.out, name, packets); err != nil {
+		size := len(bytes.Join(packets, nil))
+		length := time.Duration(len(packets)) * packetLength
+		if _, err := fmt.Fprintf(env.out, "%-28s %5.2f s %6d bytes\n", name, length.Seconds(), size); err != nil {
 			return err
 		}
 	}
 	return a.Check()
-}
-
-func printClip(out io.Writer, name string, packets [][]byte) error {
-	size := 0
-	for _, p := range packets {
-		size += len(p)
-	}
-	length := time.Duration(len(packets)) * packetLength
-	_, err := fmt.Fprintf(out, "%-28s %5.2f s %6d bytes\n", name, length.Seconds(), size)
-	return err
 }
