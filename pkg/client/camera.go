@@ -40,7 +40,7 @@ type Camera struct {
 	pinned   atomic.Pointer[accesslog.Checkpoint] // by PinCheckpoint
 	dropped  atomic.Uint64                        // messages that were not for this client, or not signed
 	checking atomic.Bool                          // checkLog is running
-	offline  atomic.Pointer[time.Time]            // when the broker last said that the camera is offline
+	offline  atomic.Pointer[time.Time]            // when the broker last said that the camera is offline; nil: never
 }
 
 // state belongs to the goroutine of run; others use it by do.
@@ -159,14 +159,6 @@ type notices struct {
 type listener struct {
 	out     chan Notice
 	skipped bool // its queue was full
-}
-
-// wentOffline returns when the broker last said that the camera is offline; zero: never.
-func (c *Camera) wentOffline() time.Time {
-	if at := c.offline.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
 }
 
 // Notice is an entry of the access log that the camera sends to each member at once. If

@@ -60,7 +60,13 @@ func (s *Session) heard() time.Time {
 
 // endIfGone ends the session when the camera has gone. It needs no bye then.
 func (s *Session) endIfGone() {
-	monitor(s.ctx, s.heard, s.camera.wentOffline, func() {
+	offline := func() time.Time {
+		if at := s.camera.offline.Load(); at != nil {
+			return *at
+		}
+		return time.Time{}
+	}
+	monitor(s.ctx, s.heard, offline, func() {
 		s.ended.Store(true)
 		s.finish(home.NewProblem(errors.Join(ErrLost, ErrOffline), "The camera %s went offline: it lost its power or its network, or its software ended.", s.camera.record.Title()))
 	})

@@ -60,7 +60,20 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		b.close()
 		return nil, err
 	}
-	c.awake.Go(c.keepAwake)
+	// It reads the status now and then, and ignores what comes of it: the conversation finds
+	// errors out by itself. docs/protocol.md 14.5.4.
+	c.awake.Go(func() {
+		tick := time.NewTicker(awakePause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_, _ = c.link.read(c.ctx, uuidStatus)
+			case <-c.ctx.Done():
+				return
+			}
+		}
+	})
 	return c, nil
 }
 
@@ -121,21 +134,6 @@ func (b *bluez) meet(ctx context.Context, path dbus.ObjectPath) (*Conn, error) {
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return c, nil
-}
-
-// keepAwake reads the status now and then. It ignores the result and errors, since the
-// conversation finds out by itself. docs/protocol.md 14.5.4.
-func (c *Conn) keepAwake() {
-	tick := time.NewTicker(awakePause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_, _ = c.link.read(c.ctx, uuidStatus)
-		case <-c.ctx.Done():
-			return
-		}
-	}
 }
 
 // who reads the characteristic info. docs/protocol.md 14.3.

@@ -145,9 +145,13 @@ func (c *Conn) options(cfg *tls.Config) *mqtt.ClientOptions {
 // for again or shows as a gap, so QoS 0 is enough, and a broker that may send nothing
 // else can't fill paho's store.
 func (c *Conn) subscribe(m mqtt.Client) {
-	out := m.Subscribe(proto.TopicOut(c.device, c.client), 0, c.take)
+	topic := proto.TopicOut(c.device, c.client)
+	out := m.Subscribe(topic, 0, c.take)
 	status := m.Subscribe(proto.TopicStatus(c.device), 0, c.take)
-	err := c.granted(out)
+	err := waitToken(context.Background(), out, dialTimeout)
+	if err == nil && out.(*mqtt.SubscribeToken).Result()[topic] != 0 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
+		err = home.NewProblem(nil, "The broker %s does not let this client receive from the camera. Ask its operator.", c.broker.URL)
+	}
 	if err == nil { // a broker may keep the status from this client: then nothing is known of it
 		err = waitToken(context.Background(), status, dialTimeout)
 	}
@@ -155,18 +159,6 @@ func (c *Conn) subscribe(m mqtt.Client) {
 	case c.subscribed <- err:
 	default: // only the first connection is waited for
 	}
-}
-
-func (c *Conn) granted(t mqtt.Token) error {
-	if err := waitToken(context.Background(), t, dialTimeout); err != nil {
-		return err
-	}
-	for _, qos := range t.(*mqtt.SubscribeToken).Result() {
-		if qos != 0 { // MQTT 3.1.1 section 3.9.3: 0x80 is failure
-			return home.NewProblem(nil, "The broker %s does not let this client receive from the camera. Ask its operator.", c.broker.URL)
-		}
-	}
-	return nil
 }
 
 // take is paho's handler: it must not block.

@@ -25,17 +25,12 @@ func explain(b home.Broker, err error) error {
 	if err == nil || errors.As(err, &p) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return home.NewProblem(err, "The broker %s %s.", b.URL, dialReason(b, err))
-}
-
-// dialReason returns what follows the broker's address.
-func dialReason(b home.Broker, err error) string {
 	for _, reason := range []func(home.Broker, error) string{loginReason, certificateReason, alertReason, networkReason} {
 		if s := reason(b, err); s != "" {
-			return s
+			return home.NewProblem(err, "The broker %s %s.", b.URL, s)
 		}
 	}
-	return "can't be used: " + home.Printable(tlsend.Root(err).Error())
+	return home.NewProblem(err, "The broker %s can't be used: %s.", b.URL, home.Printable(tlsend.Root(err).Error()))
 }
 
 // loginReason explains MQTT's CONNACK. MQTT 3.1.1, 3.2.2.3.

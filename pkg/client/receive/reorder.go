@@ -37,8 +37,13 @@ func (r *reorder) push(p *rtp.Packet, now time.Time, take func(p *rtp.Packet, ga
 	case ahead < 0 || ahead < reorderSize && r.at(p.SequenceNumber) != nil:
 		r.late++ // or repeated
 		return
-	case ahead >= reorderSize:
-		r.jump(p.SequenceNumber, take)
+	case ahead >= reorderSize: // all packets in the ring go out, and those between are lost
+		for r.held > 0 {
+			r.skip()
+			r.drain(true, take)
+		}
+		r.lost += uint64(p.SequenceNumber - r.next)
+		r.next, r.missing = p.SequenceNumber, time.Time{}
 	}
 	r.ring[p.SequenceNumber%reorderSize] = p
 	r.held++
@@ -82,15 +87,4 @@ func (r *reorder) skip() {
 		r.next++
 		r.lost++
 	}
-}
-
-// jump makes room for a number too far ahead: all packets in the ring go out, and those
-// between are lost.
-func (r *reorder) jump(to uint16, take func(*rtp.Packet, bool)) {
-	for r.held > 0 {
-		r.skip()
-		r.drain(true, take)
-	}
-	r.lost += uint64(to - r.next)
-	r.next, r.missing = to, time.Time{}
 }

@@ -30,7 +30,11 @@ type senderClock struct {
 	rtp  uint32
 }
 
-func (c *senderClock) report(r *rtcp.SenderReport) { c.wall, c.rtp = fromNTP(r.NTPTime), r.RTPTime }
+// report takes the times of a report. The wall clock's is 32.32 fixed point (RFC 5905 section 6).
+func (c *senderClock) report(r *rtcp.SenderReport) {
+	c.wall = time.Unix(int64(r.NTPTime>>32)+ntpEpoch, int64((r.NTPTime&math.MaxUint32)*1e9>>32))
+	c.rtp = r.RTPTime
+}
 
 // at returns the time of an RTP timestamp; zero before the first report.
 func (c *senderClock) at(timestamp uint32) time.Time {
@@ -43,11 +47,6 @@ func (c *senderClock) at(timestamp uint32) time.Time {
 
 // ntpEpoch is 1 January 1900 in Unix seconds.
 const ntpEpoch = -2208988800
-
-// fromNTP converts a 32.32 fixed point time (RFC 5905 section 6).
-func fromNTP(t uint64) time.Time {
-	return time.Unix(int64(t>>32)+ntpEpoch, int64((t&math.MaxUint32)*1e9>>32))
-}
 
 // jitter is the interarrival jitter of RFC 3550 section 6.4.1, in ticks.
 type jitter struct {

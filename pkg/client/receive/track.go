@@ -74,7 +74,15 @@ func NewAudio(began time.Time) *Track {
 // Packet takes the packet that came at now, and calls give with the frames that it
 // completes. It reports whether the camera should be asked for an IDR picture.
 func (t *Track) Packet(p *rtp.Packet, now time.Time, give func(Frame)) (askKeyframe bool) {
-	t.count(p, now)
+	t.mu.Lock()
+	t.last = now
+	if t.counts.FirstPacket == 0 {
+		t.counts.FirstPacket = now.Sub(t.began)
+	}
+	t.counts.Bytes += uint64(len(p.Payload))
+	t.jitter.add(p.Timestamp, now, t.rate)
+	t.counts.Jitter = time.Duration(t.jitter.value / float64(t.rate) * float64(time.Second))
+	t.mu.Unlock()
 	t.order.push(p, now, func(p *rtp.Packet, gap bool) {
 		if t.video {
 			t.builder.push(p, gap, func(u unit) { give(t.frame(u.timestamp, now, u.Unit)) })
@@ -95,19 +103,6 @@ func (t *Track) Packet(p *rtp.Packet, now time.Time, give func(Frame)) (askKeyfr
 	}
 	t.asked = now
 	return true
-}
-
-// count counts a packet as it came.
-func (t *Track) count(p *rtp.Packet, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.last = now
-	if t.counts.FirstPacket == 0 {
-		t.counts.FirstPacket = now.Sub(t.began)
-	}
-	t.counts.Bytes += uint64(len(p.Payload))
-	t.jitter.add(p.Timestamp, now, t.rate)
-	t.counts.Jitter = time.Duration(t.jitter.value / float64(t.rate) * float64(time.Second))
 }
 
 // frame counts a complete frame and places it in time.
