@@ -45,16 +45,13 @@ func (c certificateCmd) Run(env *environment) error {
 	}
 	defer camera.Close()
 	switch c.Do {
-	case string(proto.CertificateDoRequest): // for an authority on another computer
-		now, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
-		if err != nil {
-			return err
-		}
-		return env.Print(now, "%s", command.Lines(strings.TrimSuffix(string(requestPEM(now.Request)), "\n")))
-	case certificateRenew:
+	case string(proto.CertificateDoRequest), certificateRenew:
 		asked, err := camera.Certificate(env.ctx, proto.CertificateRequest{Do: proto.CertificateDoRequest})
 		if err != nil {
 			return err
+		}
+		if c.Do != certificateRenew { // the authority is on another computer
+			return env.Print(asked, "%s", command.Lines(strings.TrimSuffix(string(requestPEM(asked.Request)), "\n")))
 		}
 		if chain, err = signed(folder, camera.Record().Device, asked.Request); err != nil {
 			return err
