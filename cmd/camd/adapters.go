@@ -55,7 +55,15 @@ func (l loudspeaker) Voice(ctx context.Context) (talk.Voice, error) {
 
 // Announce plays a clip. One that can't be heard at all counts as missing.
 func (l loudspeaker) Announce(ctx context.Context, clip [][]byte) error {
-	err := l.Speaker.Announce(ctx, clip)
+	return orNoChime(l.Speaker.Announce(ctx, clip))
+}
+
+// Prompt plays a clip that announces nobody.
+func (l loudspeaker) Prompt(ctx context.Context, clip [][]byte) error {
+	return orNoChime(l.Speaker.Prompt(ctx, clip))
+}
+
+func orNoChime(err error) error {
 	if errors.Is(err, audio.ErrClip) {
 		return fmt.Errorf("%w: %w", err, proto.Refuse(proto.CodeNoChime))
 	}

@@ -35,6 +35,8 @@ type Speaker interface {
 	Ready() error
 	// Announce plays 20 ms Opus packets, and returns when the last sample was heard.
 	Announce(ctx context.Context, clip [][]byte) error
+	// Prompt plays as Announce does, but announces nobody: no voice may follow it.
+	Prompt(ctx context.Context, clip [][]byte) error
 	// Voice starts a voice on the card on which the last announcement was heard. It
 	// fails with ErrStale if something else was heard since, or if that is too long ago.
 	Voice(ctx context.Context) (Voice, error)

@@ -186,6 +186,20 @@ func TestAPressEndsAndBlocks(t *testing.T) {
 	})
 }
 
+// TestNoVoiceFollowsTheQuestion: it announces nobody, so that the speaker still refuses a
+// voice for which nothing else was played.
+func TestNoVoiceFollowsTheQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t)
+		out := r.start(t.Context(), true)
+		time.Sleep(r.duration + acceptTime/2)
+		if _, err := r.Voice(t.Context()); !errors.Is(err, ErrStale) {
+			t.Errorf("a voice after the question alone: %v, want ErrStale", err)
+		}
+		r.refused(<-out, proto.CodeNotAccepted)
+	})
+}
+
 func TestSomeoneInTheRoomLetsItIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)

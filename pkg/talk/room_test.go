@@ -33,6 +33,7 @@ type room struct {
 	noHear   error
 	deaf     error         // what MayHear says
 	duration time.Duration // of an announcement
+	heard    bool          // an announcement, and nothing since
 }
 
 func newRoom(t *testing.T) *room {
@@ -56,6 +57,22 @@ func (r *room) happened() []string {
 func (r *room) Ready() error { return r.mute }
 
 func (r *room) Announce(ctx context.Context, clip [][]byte) error {
+	err := r.play(ctx, clip)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = err == nil
+	return err
+}
+
+func (r *room) Prompt(ctx context.Context, clip [][]byte) error {
+	err := r.play(ctx, clip)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = false
+	return err
+}
+
+func (r *room) play(ctx context.Context, clip [][]byte) error {
 	r.note("announcing " + string(clip[0]))
 	select {
 	case <-ctx.Done():
@@ -73,6 +90,12 @@ func (r *room) Voice(context.Context) (Voice, error) {
 	}
 	if r.noVoice != nil {
 		return nil, r.noVoice
+	}
+	r.mu.Lock()
+	heard := r.heard
+	r.mu.Unlock()
+	if !heard {
+		return nil, fmt.Errorf("no announcement was heard: %w", ErrStale)
 	}
 	r.note("voice")
 	return r, nil

@@ -89,7 +89,7 @@ func (t *Talk) ask(f *Floor) error {
 	if !may {
 		return proto.Refuse(proto.CodeNotAccepted)
 	}
-	if err := f.speaker.Announce(t.ctx, clip); err != nil {
+	if err := f.speaker.Prompt(t.ctx, clip); err != nil {
 		return err
 	}
 	f.mu.Lock()
