@@ -102,7 +102,14 @@ func (g *Gate) sendReceipts() {
 				g.heard.Delete(m.id)
 			}
 		case !now.Before(g.nextReceipt[m.id]):
-			if err := g.sendReceipt(m); err != nil {
+			r := g.authority.receipt(m)
+			// The client has sent the rest itself, and it has its login there.
+			r.Broker = envelope.BrokerLogin{URL: r.Broker.URL, ServerName: r.Broker.ServerName}
+			msg, err := g.authority.device().Confirm(m.ShownCode, m.key, r)
+			if err == nil {
+				err = g.sender.Send(m.id, msg)
+			}
+			if err != nil {
 				g.log.Debug("receipt not sent", "client", string(m.id), "error", err)
 				continue
 			}
@@ -110,17 +117,6 @@ func (g *Gate) sendReceipts() {
 			g.heard.Delete(m.id)
 		}
 	}
-}
-
-func (g *Gate) sendReceipt(m *member) error {
-	r := g.authority.receipt(m)
-	// The client has sent the rest itself, and it has its login there.
-	r.Broker = envelope.BrokerLogin{URL: r.Broker.URL, ServerName: r.Broker.ServerName}
-	msg, err := g.authority.device().Confirm(m.ShownCode, m.key, r)
-	if err != nil {
-		return err
-	}
-	return g.sender.Send(m.id, msg)
 }
 
 // clearShownCode removes the code of a member that was heard, and reports whether it did: while a

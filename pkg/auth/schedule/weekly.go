@@ -156,19 +156,15 @@ func (w Weekly) String() string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		win.write(&b)
+		if win.days != daily {
+			writeDays(&b, win.days)
+			b.WriteByte(' ')
+		}
+		writeTime(&b, win.start)
+		b.WriteByte('-')
+		writeTime(&b, win.end)
 	}
 	return b.String()
-}
-
-func (w window) write(b *strings.Builder) {
-	if w.days != daily {
-		writeDays(b, w.days)
-		b.WriteByte(' ')
-	}
-	writeTime(b, w.start)
-	b.WriteByte('-')
-	writeTime(b, w.end)
 }
 
 // writeDays writes each run of days, from the first one that begins on Monday or

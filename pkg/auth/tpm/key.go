@@ -145,17 +145,13 @@ func (k *Key) load(t transport.TPM) (key *tpm2.AuthHandle, drop func(), err erro
 	return &tpm2.AuthHandle{Handle: loaded.ObjectHandle, Name: loaded.Name, Auth: tpm2.PasswordAuth(nil)}, flush(t, loaded.ObjectHandle), nil
 }
 
-// parentTemplate is the TCG's for a storage key of ECC P-256, with nothing in unique, as
-// whoever else reads TSS2 key files takes it.
-func parentTemplate() tpm2.TPMTPublic {
-	t := tpm2.ECCSRKTemplate
-	t.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{})
-	return t
-}
-
-// primary makes the key's parent, which is the same each time until the TPM is cleared.
+// primary makes the key's parent, which is the same each time until the TPM is cleared. Its
+// template is the TCG's for a storage key of ECC P-256, with nothing in unique, as whoever
+// else reads TSS2 key files takes it.
 func primary(t transport.TPM) (parent *tpm2.AuthHandle, drop func(), err error) {
-	made, err := tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(parentTemplate())}.Execute(t)
+	public := tpm2.ECCSRKTemplate
+	public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{})
+	made, err := tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(public)}.Execute(t)
 	if err != nil {
 		return nil, nil, err
 	}
