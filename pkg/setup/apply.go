@@ -178,7 +178,7 @@ func (s *Setup) commit(client proto.ClientID, set proto.SetupSettings, next Sett
 			return s.unkept(err)
 		}
 	} else {
-		if err := s.keep.pend(client, next); err != nil {
+		if err := s.keep.pend(pending{Client: client, Settings: &next}); err != nil {
 			return s.unkept(err)
 		}
 		if err := enroll(); err != nil {

@@ -100,7 +100,7 @@ func (s *Setup) Change(w proto.WiFi, journal Journal) error {
 		s.busy.Store(false)
 		return err
 	}
-	if err := s.keep.begin(c.as); err != nil {
+	if err := s.keep.pend(pending{Change: &c.as}); err != nil {
 		s.log.Error("a change of the Wi-Fi can't be written down", "error", err)
 		s.deps.NotTaken(c.as.Entry)
 		s.busy.Store(false)

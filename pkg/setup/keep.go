@@ -172,14 +172,9 @@ func put(tx *store.Tx, key string, v any) error {
 	return settings.Put(tx, key, text)
 }
 
-// pend stores settings that take effect when client is a member.
-func (k *keeper) pend(client proto.ClientID, s Settings) error {
-	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Client: client, Settings: &s}) })
-}
-
-// begin stores that a change of Wi-Fi is being tried. The next start undoes it.
-func (k *keeper) begin(c proto.WiFiChange) error {
-	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, pending{Change: &c}) })
+// pend stores what the next start has to take or to undo.
+func (k *keeper) pend(p pending) error {
+	return k.db.Update(func(tx *store.Tx) error { return put(tx, keyPending, p) })
 }
 
 // end puts settings in force, and stores the result of the pending change.

@@ -26,7 +26,14 @@ func Marshal(clips map[string][][]byte) ([]byte, error) {
 			if len(p) > 252+3+4*255 {
 				return nil, fmt.Errorf("%w: %s has a packet of %d bytes", ErrPacket, name, len(p))
 			}
-			packets = append(appendLength(packets, len(p)), p...)
+			n := len(p) // coded as in RFC 6716 section 3.2.1
+			if n < 252 {
+				packets = append(packets, byte(n))
+			} else {
+				first := 252 + n&3
+				packets = append(packets, byte(first), byte((n-first)/4))
+			}
+			packets = append(packets, p...)
 		}
 	}
 	data := binary.BigEndian.AppendUint16([]byte(magic), version)
@@ -40,13 +47,4 @@ func Marshal(clips map[string][][]byte) ([]byte, error) {
 		return nil, err
 	}
 	return data, nil
-}
-
-// appendLength codes a packet's length (RFC 6716 section 3.2.1).
-func appendLength(data []byte, n int) []byte {
-	if n < 252 {
-		return append(data, byte(n))
-	}
-	first := 252 + n&3
-	return append(data, byte(first), byte((n-first)/4))
 }

@@ -68,24 +68,20 @@ type Downloader struct {
 func New(c Config) *Downloader {
 	d := &Downloader{http: c.HTTP, rate: c.Rate, wait: c.Wait, again: again, stall: stall}
 	if d.http == nil {
-		d.http = defaultClient()
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.DisableCompression = true
+		transport.ResponseHeaderTimeout = dialTime
+		d.http = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if r.URL.Scheme != "https" || len(via) > redirects {
+				return errors.New("redirected out of HTTPS, or too often")
+			}
+			return nil
+		}}
 	}
 	if d.wait == nil {
 		d.wait = func() bool { return false }
 	}
 	return d
-}
-
-func defaultClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true
-	transport.ResponseHeaderTimeout = dialTime
-	return &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if r.URL.Scheme != "https" || len(via) > redirects {
-			return errors.New("redirected out of HTTPS, or too often")
-		}
-		return nil
-	}}
 }
 
 // Have returns how many bytes of a file there are, complete or not.

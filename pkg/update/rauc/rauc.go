@@ -104,10 +104,15 @@ func (d *Driver) Status(ctx context.Context) (update.SlotStatus, error) {
 	if err := call(ctx, conn, installer+".GetSlotStatus", nil, &all); err != nil {
 		return update.SlotStatus{}, err
 	}
-	s, err := pair(all)
-	if err != nil {
-		return update.SlotStatus{}, err
+	all = slices.DeleteFunc(all, func(s slot) bool { return s.text("bootname") == "" })
+	i := slices.IndexFunc(all, func(s slot) bool { return s.text("state") == "booted" })
+	switch {
+	case len(all) != 2:
+		return update.SlotStatus{}, fmt.Errorf("RAUC knows %d slots that can be booted, not two: look at its system.conf", len(all))
+	case i < 0:
+		return update.SlotStatus{}, errors.New("RAUC does not know which slot runs: the kernel's command line must say rauc.slot")
 	}
+	s := update.SlotStatus{Booted: all[i].Name, Other: all[1-i].Name}
 	if s.Compatible, err = property(ctx, conn, "Compatible"); err != nil {
 		return update.SlotStatus{}, err
 	}
@@ -118,18 +123,6 @@ func (d *Driver) Status(ctx context.Context) (update.SlotStatus, error) {
 		s.Primary = "" // the boot loader names none, such as with both counters at zero
 	}
 	return s, nil
-}
-
-func pair(all []slot) (update.SlotStatus, error) {
-	all = slices.DeleteFunc(all, func(s slot) bool { return s.text("bootname") == "" })
-	i := slices.IndexFunc(all, func(s slot) bool { return s.text("state") == "booted" })
-	switch {
-	case len(all) != 2:
-		return update.SlotStatus{}, fmt.Errorf("RAUC knows %d slots that can be booted, not two: look at its system.conf", len(all))
-	case i < 0:
-		return update.SlotStatus{}, errors.New("RAUC does not know which slot runs: the kernel's command line must say rauc.slot")
-	}
-	return update.SlotStatus{Booted: all[i].Name, Other: all[1-i].Name}, nil
 }
 
 // Mark gives a slot one of the boot loader's marks.
