@@ -77,6 +77,7 @@ var quarantine = map[string][]string{
 	"github.com/flynn/noise":                            {"pkg/auth/pairing"},
 	"github.com/blackjack/webcam":                       {"pkg/capture/v4l2"},
 	"github.com/mochi-mqtt/server/v2":                   {"internal/broker"},
+	"github.com/gorilla/websocket":                      {"internal/broker", "cmd/camdemo"},
 	"github.com/pelletier/go-toml/v2":                   {"pkg/config"},
 	"github.com/tyler-smith/go-bip39":                   {"pkg/client/home"},
 	"golang.org/x/mod/sumdb":                            {"pkg/auth/accesslog", "pkg/update/release", "internal/publish"},
