@@ -89,7 +89,7 @@ func (p *page) address(a net.Addr) string { return "http://" + a.String() + "/" 
 
 func (p *page) handler() http.Handler {
 	m := http.NewServeMux()
-	files := http.FileServerFS(web.Files)
+	files := http.FileServerFS(web.Demo)
 	m.Handle("GET /{$}", files)
 	m.Handle("GET /app.js", files)
 	m.Handle("GET /household.js", files)
