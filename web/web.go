@@ -11,8 +11,10 @@ import (
 // Policy is the Content-Security-Policy that the page needs, and no more: no script but its
 // own. The broker is wherever a camera card says, by TLS; on this machine it may do without.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
-	"connect-src 'self' wss: ws://127.0.0.1:* ws://localhost:*; img-src 'self' data: blob:; media-src 'self' blob:; " +
+	"connect-src 'self' " + anyBroker + "; img-src 'self' data: blob:; media-src 'self' blob:; " +
 	"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+const anyBroker = "wss: ws://127.0.0.1:* ws://localhost:*"
 
 //go:embed dist
 var dist embed.FS

@@ -42,6 +42,7 @@ type cli struct {
 	WiFi        *wifiCmd        `arg:"subcommand:wifi" help:"show which Wi-Fi networks the camera hears and which one it uses, or have it change to another one"`
 	Log         *logCmd         `arg:"subcommand:log" help:"read the access log, or verify it"`
 	Events      *eventsCmd      `arg:"subcommand:events" help:"show what happened in the household since the last time, what happens now, and which rings are stored"`
+	Viewer      *viewerCmd      `arg:"subcommand:viewer" help:"serve the owner's page for browsers, or write it as files for a web server"`
 	CA          *caCmd          `arg:"subcommand:ca" help:"a household's own authority for its broker: init, sign"`
 	Version     *versionCmd     `arg:"subcommand:version" help:"print the version"`
 }
