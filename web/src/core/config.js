@@ -5,7 +5,8 @@ import { Problem } from '../../setup/problem.js';
 
 /**
  * @typedef {object} Config
- * @property {{url: string}} [broker] a broker's WebSocket address, for cards that name none
+ * @property {{url: string, login?: string}} [broker] a broker's WebSocket address, for cards that name none; and an
+ *   address that gives the user and password of a client that has none: login?client=<name> answers {user, password}
  * @property {{pair: string, label: string}} [demo] a camera at hand: address of its pairing transport, and its label
  * @property {string} [turn] address that gives credentials for a TURN server
  */
@@ -31,7 +32,10 @@ export async function readConfig(get = fetch) {
 
 function check({ broker, demo, turn }) {
   const out = {};
-  if (broker !== undefined) out.broker = { url: webSocket(broker.url) };
+  if (broker !== undefined) {
+    out.broker = { url: webSocket(broker.url) };
+    if (broker.login !== undefined) out.broker.login = beside(broker.login, 'http');
+  }
   if (demo !== undefined) {
     readLabel(demo.label);
     out.demo = { pair: beside(demo.pair, 'ws'), label: demo.label };
@@ -48,7 +52,7 @@ export function webSocket(text) {
   } catch {
     throw bad('a broker\'s address must begin with wss://');
   }
-  const here = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  const here = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname) || url.hostname.endsWith('.localhost'); // RFC 6761 6.3
   if (url.protocol !== 'wss:' && !(url.protocol === 'ws:' && here) || url.username || url.password || url.hash) {
     throw bad('a broker\'s address must begin with wss://, and name no user');
   }
