@@ -53,6 +53,9 @@ export class Ledger extends EventTarget {
     return l;
   }
 
+  /** read reads a checkpoint of this log. */
+  read(note) { return readCheckpoint(note, this.#trio); }
+
   /** alarmSentence says what was seen, and what to do. */
   alarmSentence(camera) {
     if (!this.alarm) return '';

@@ -51,25 +51,35 @@ export async function readCheckpoint(note, { deviceId, ep, log }) {
   return { note, size: Number(m[2]), root };
 }
 
-// Front stands for entries of which nothing but common hashes is kept (4.12): forgot of them.
+// front reads what stands for entries of which nothing but common hashes is kept (4.12): forgot of them.
 export function front({ forgot = 0, peaks = [] }) {
   const list = hashes(peaks);
   if (!isCount(forgot) || forgot.toString(2).replaceAll('0', '').length !== list.length) throw new Error('peaks of another number of entries');
   return { forgot, peaks: list };
 }
 
-// rootOf is RFC 6962 2.1 over the leaf hashes that follow a front.
-export async function rootOf(leaves, { forgot, peaks } = { forgot: 0, peaks: [] }) {
-  const whole = [...peaks]; // roots of whole subtrees, the largest first
-  for (const [i, leaf] of leaves.entries()) {
-    let h = leaf;
-    for (let n = forgot + i; n % 2 === 1; n = half(n)) h = await node(whole.pop(), h);
-    whole.push(h);
+/** Tree is RFC 6962 2.1: it grows by leaf hashes, over a front or from the first one on. */
+export class Tree {
+  #whole; // roots of whole subtrees, the largest first
+
+  constructor({ forgot, peaks } = { forgot: 0, peaks: [] }) {
+    this.size = forgot;
+    this.#whole = [...peaks];
   }
-  if (whole.length === 0) return sha256();
-  let root = whole.pop();
-  while (whole.length > 0) root = await node(whole.pop(), root);
-  return root;
+
+  async add(leaf) {
+    let h = leaf;
+    for (let n = this.size; n % 2 === 1; n = half(n)) h = await node(this.#whole.pop(), h);
+    this.#whole.push(h);
+    this.size++;
+  }
+
+  async root() {
+    if (this.#whole.length === 0) return sha256();
+    let root = this.#whole.at(-1);
+    for (const left of this.#whole.slice(0, -1).reverse()) root = await node(left, root);
+    return root;
+  }
 }
 
 // included is RFC 6962 2.1.1, as RFC 9162 2.1.3.2 verifies it.

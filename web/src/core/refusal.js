@@ -7,8 +7,8 @@ const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined)
 /** sentenceOf is what a person reads for a code of the camera's. */
 export const sentenceOf = (code) => own(codes, code) ?? `The camera answered with a code that this page does not know: ${line(code)}. Update the page.`;
 
-/** refused is the Problem for a code of the camera's. */
-export const refused = (code) => new Problem(line(code), sentenceOf(code));
+/** refused is the Problem for a code that the camera answered. */
+export const refused = (code) => Object.assign(new Problem(line(code), sentenceOf(code)), { answered: true });
 
 /** endSentence says why a session, or a talk, ended. */
 export function endSentence(reason, talk = false) {
