@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestCore has the page's own tests run: test/*.test.mjs, against a broker and a camera of
+// TestCore has the page's own tests run, those in test, against a broker and a camera of
 // theirs, and the vectors of docs/protocol.md.
 func TestCore(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
