@@ -1,6 +1,6 @@
 // Package web holds the owner's page, a client of docs/protocol.md that runs in a browser. Its
 // keys never leave the browser, and whoever serves it learns nothing: the page alone seals,
-// signs and verifies. It is made of src and setup by build.mjs, with lit as its only library.
+// signs and verifies. It is made of src and setup by build.mjs, with lit and lean-qr as its only libraries.
 package web
 
 import (

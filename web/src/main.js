@@ -1,5 +1,5 @@
 // The page: ui draws what core knows.
 import { Home } from './core/home.js';
+import { start } from './ui/app.js';
 
-const home = await Home.open();
-document.body.textContent = `This browser's key: ${home.keys.words}`;
+start(() => Home.open());
