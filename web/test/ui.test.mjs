@@ -5,6 +5,8 @@ import { mayRevoke } from '../src/ui/household.js';
 import { read, write } from '../src/ui/hours.js';
 import { Collector, parts } from '../src/ui/parts.js';
 import { parse, to } from '../src/ui/route.js';
+import { story } from '../src/ui/story.js';
+import { day as dayName, lasted } from '../src/ui/time.js';
 
 const day = (from, to) => ({ from, to });
 
@@ -52,6 +54,22 @@ test('parts of two texts are not mixed, and what is no part is dropped', () => {
   for (const bad of ['CAMD-PART:1?0/2/aaaaaaaa/x', 'CAMD-PART:1?3/2/aaaaaaaa/x', 'CAMD-PART:1?1/99/aaaaaaaa/x', 'CAMD-PART:2?1/2/aaaaaaaa/x', 'CAMD-PART:1?1/1/aaaaaaaa/x']) {
     assert.equal(new Collector().add(bad), undefined, bad);
   }
+});
+
+test('what began and ended is one line, and an end that says more stays', () => {
+  const at = (minutes) => new Date(minutes * 60e3);
+  const live = { n: 1, kind: 'live', time: at(0) }, talk = { n: 2, kind: 'talk', time: at(1) };
+  const lost = { n: 3, kind: 'end', time: at(2) }, end = { n: 4, kind: 'end', ends: 1, time: at(5) };
+  assert.deepEqual(story([live, talk, lost, end]), [{ ...live, until: at(5) }, talk, lost]);
+  assert.deepEqual(story([end]), [end]); // what it ends is on an older page
+});
+
+test('times are in words', () => {
+  assert.deepEqual([0, 40e3, 60e3, 5 * 60e3, 3600e3, 2 * 3600e3 + 60e3].map(lasted), ['for a second', 'for 40 seconds', 'for a minute', 'for 5 minutes', 'for an hour', 'for 2 hours and a minute']);
+  const noon = Date.UTC(2026, 10, 30, 12);
+  assert.equal(dayName(noon, 'UTC', noon), 'Today');
+  assert.equal(dayName(noon - 24 * 3600e3, 'UTC', noon), 'Yesterday');
+  assert.equal(dayName(noon, 'Pacific/Auckland', noon - 24 * 3600e3), 'Tuesday, December 1'); // it is tomorrow there
 });
 
 test('addresses lead to screens, and nothing else to any', () => {

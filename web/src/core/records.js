@@ -102,7 +102,8 @@ export class Records {
     if (!text) return { n, kind: 'dropped', sentence: 'The camera has dropped this entry for its age. Its hash is kept.' };
     try {
       const e = readEntry(text);
-      return { n, time: e.t > 0 ? new Date(e.t) : undefined, kind: e.k, who: e.who || undefined, sentence: tell(e, this.#zone()) };
+      const ends = e.k === 'end' && (e.why === 'bye' || e.why === 'ok') && e.ref || undefined;
+      return { n, time: e.t > 0 ? new Date(e.t) : undefined, kind: e.k, who: e.who || undefined, ends, sentence: tell(e, this.#zone()) };
     } catch {
       return { n, kind: 'unknown', sentence: 'This entry is of a kind that this page can\'t read. Update the page.' };
     }

@@ -84,6 +84,7 @@
  * @property {string} sentence
  * @property {boolean} verified     it is in the log that the camera has signed
  * @property {string} [who]         client that did it
+ * @property {number} [ends]        of an end as it should be: the entry of what ended
  */
 
 /**

@@ -12,6 +12,7 @@ import { entry } from './history.js';
 import { icons } from './icons.js';
 import { tabs, to } from './route.js';
 import { whoEnds } from './household.js';
+import { story } from './story.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
@@ -47,7 +48,7 @@ class CameraScreen extends View {
   async #read() {
     try {
       const { entries } = await this.camera.log({ count: 24 });
-      this.recent = entries.toReversed().filter((e) => e.kind !== 'end').slice(0, 8);
+      this.recent = story(entries).toReversed().slice(0, 8);
     } catch { /* the picture says why */ }
   }
 

@@ -1,7 +1,8 @@
 // The access log: what happened by the day, the newest first, and whether it is proved.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
-import { clock, day } from './time.js';
+import { story } from './story.js';
+import { clock, day, lasted } from './time.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
@@ -18,7 +19,7 @@ const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
 /** entry draws one line of history; dated shows the day instead of the time, if it is not today. */
 export function entry(e, zone, dated = false) {
   const name = dated && e.time ? day(e.time, zone, undefined, true) : words.time.today;
-  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconOf[e.kind] ?? icons.clock}<span>${e.sentence}</span>
+  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconOf[e.kind] ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}</span>
     ${e.time ? html`<time datetime=${e.time.toISOString()}>${name === words.time.today ? clock(e.time, zone) : name}</time>` : nothing}</li>`;
 }
 
@@ -59,7 +60,7 @@ class History extends View {
   render() {
     const { log, entries = [] } = this;
     const { timeZone } = this.camera.state;
-    const days = Object.entries(Object.groupBy(entries.toReversed(), (e) => (e.time ? day(e.time, timeZone) : w.noTime)));
+    const days = Object.entries(Object.groupBy(story(entries).toReversed(), (e) => (e.time ? day(e.time, timeZone) : w.noTime)));
     return html`
       <h2>${w.title}</h2>
       ${log ? html`<p class=${log.verified ? 'good' : 'problem'}>${log.verified ? icons.verified : icons.warn}<span>${log.sentence}</span></p>` : nothing}

@@ -12,6 +12,8 @@ export const words = {
   time: {
     today: 'Today', yesterday: 'Yesterday', now: 'just now',
     minutes: (n) => many(n, 'a minute ago', '# minutes ago'),
+    seconds: (n) => many(n, 'for a second', 'for # seconds'), forMinutes: (n) => many(n, 'for a minute', 'for # minutes'),
+    hours: (h, m) => `for ${many(h, 'an hour', '# hours')}${m > 0 ? ` and ${many(m, 'a minute', '# minutes')}` : ''}`,
     at: (day, clock) => `${day}, ${clock}`,
   },
 
