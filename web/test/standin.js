@@ -30,7 +30,7 @@ const members = [
 const entries = [
   [3, 'live', 'Anna began to watch and listen.'], [7, 'end', 'Anna stopped talking.', 7], [8, 'talk', 'Anna began to talk.'], [12, 'ring', 'Someone rang the bell.'],
   [300, 'grant', 'Jo let Mia in as guest: may watch.'], [1500, 'privacy', 'Jo switched privacy mode off.'], [1700, 'refused', '“Ben the babysitter” was not allowed to watch: outside the agreed hours.'],
-  [1800, 'settings', 'Jo changed settings: quiet_hours=22:00-07:00.'], [4000, 'grant', 'Anna let “Ben the babysitter” in as guest: may watch and listen; Mo-Fr 14:00-18:00.'], [90000, 'pair', 'Jo paired at the camera and became owner.'],
+  [1800, 'settings', 'Jo set quiet hours to 22:00-07:00.'], [4000, 'grant', 'Anna let “Ben the babysitter” in as guest: may watch and listen; Mo-Fr 14:00-18:00.'], [90000, 'pair', 'Jo paired at the camera and became owner.'],
 ].map(([minutes, kind, sentence, ends], i) => ({ n: 9 - i, time: ago(minutes), kind, sentence, ends, verified: true })).reverse();
 
 // pictureOf draws something that moves, so that a video has frames.

@@ -106,7 +106,7 @@ export class Controls extends View {
     return html`
       <div class="controls">
         ${scopes.includes('listen') ? this.button(this.sound ? icons.sound : icons.soundOff, w.sound, () => this.setSound(!this.sound), off, this.sound) : nothing}
-        ${this.button(icons.snapshot, w.snapshot, this.snapshot, off && (!scopes.includes('snapshot') || this.camera.state.privacy))}
+        ${this.button(icons.snapshot, w.snapshot, this.snapshot, off && (!scopes.includes('snapshot') || this.camera.state.privacy || this.camera.state.link !== 'online'))}
         <camd-talk .camera=${this.camera} .session=${this.session}></camd-talk>
         ${this.button(icons.full, w.full, this.full, off)}
         ${this.button(icons.more, this.recorder ? w.moreRecording : w.more, this.toggleMore, false, Boolean(this.more), 'more')}

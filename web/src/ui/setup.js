@@ -133,7 +133,7 @@ class Setup extends View {
 
   codeStep() {
     if (this.code) {
-      return html`<camd-picture name="lens"></camd-picture><h2>${w.showTitle}</h2><p>${w.showText}</p>
+      return html`<ol class="guide"><li><camd-picture name="lens"></camd-picture><div><h2>${w.showTitle}</h2><p>${w.showText}</p></div></li></ol>
         <canvas class="lens" width="900" height="900" role="img" aria-label=${w.lensCode}></canvas>
         <p class="busy" role="status"><span class="spinner" aria-hidden="true"></span>${w.waiting}</p>
         <button class="quiet" type="button" @click=${this.stop}>${words.cancel}</button>`;

@@ -174,7 +174,7 @@ export class Stage extends View {
         ${bright ? nothing : this.why()}
         <figcaption>
           <span class="chip" data-state=${kind} role="status"><span class="dot" aria-hidden="true"></span>${text}</span>
-          <span class="chip watchers">${icons.eye}<span>${watchers(this.camera.state)}</span></span>
+          ${this.camera.state.link === 'online' ? html`<span class="chip watchers">${icons.eye}<span>${watchers(this.camera.state)}</span></span>` : nothing}
         </figcaption>
         ${this.spoken()}
       </figure>`;
