@@ -66,7 +66,7 @@ class SettingsScreen extends View {
 
   text(name, label, help, off) {
     return html`<div class="field"><label for=${name}>${label}</label>
-      <input id=${name} type="text" maxlength="64" autocomplete="off" aria-describedby="${name}help" .value=${this.settings[name] ?? ''} ?disabled=${off || Boolean(this.busy)} @change=${(e) => this.set(name, e.target.value.trim())}>
+      <input id=${name} type="text" maxlength="64" autocomplete="off" aria-describedby="${name}help" placeholder=${this.camera.state.name} .value=${this.settings[name] ?? ''} ?disabled=${off || Boolean(this.busy)} @change=${(e) => this.set(name, e.target.value.trim())}>
       <p class="faint" id="${name}help">${help} ${this.mark(name)}</p></div>`;
   }
 

@@ -174,7 +174,7 @@ export class Stage extends View {
         ${bright ? nothing : this.why()}
         <figcaption>
           <span class="chip" data-state=${kind} role="status"><span class="dot" aria-hidden="true"></span>${text}</span>
-          ${this.camera.state.link === 'online' ? html`<span class="chip watchers">${icons.eye}<span>${watchers(this.camera.state)}</span></span>` : nothing}
+          ${this.camera.state.link === 'online' ? html`<span class="chip watchers">${icons.eye}<span>${watchers(this.camera.state, this.session)}</span></span>` : nothing}
         </figcaption>
         ${this.spoken()}
       </figure>`;
@@ -214,10 +214,10 @@ export class Stage extends View {
   }
 }
 
-/** watchers says who watches, this person included. */
-export function watchers({ watching = [] }) {
+/** watchers says who watches, this person included: the camera may not have told of its session yet. */
+export function watchers({ watching = [] }, session) {
   const others = [...new Set(watching.filter((s) => !s.own).map((s) => s.name || words.someone))];
-  const self = watching.some((s) => s.own);
+  const self = Boolean(session) || watching.some((s) => s.own);
   if (others.length === 0) return self ? w.onlyYou : w.nobody;
   return self ? w.youAnd(others) : w.others(others);
 }
