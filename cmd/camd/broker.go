@@ -78,7 +78,7 @@ func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
 // authority, and its login if that is in the folder of logins. A login that can't be used
 // keeps nobody from pairing.
 func brokerLogins(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
-	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName}
+	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName, Web: cfg.WebBroker}
 	if cfg.CAText != "" {
 		b.CA = cfg.CAText
 	} else if cfg.CA != "" {

@@ -1,5 +1,6 @@
 // A broker and a camera of the tests' own, behind the page's own code: what they send is as
 // docs/protocol.md says, unless a test has it otherwise.
+import { after } from 'node:test';
 import { base64, base64url, concat, sha256, utf8 } from '../setup/bytes.js';
 import { opened, sealed, unsealed, verifyingKey, header } from '../setup/jose.js';
 import { keepKeys } from '../src/core/keys.js';
@@ -162,7 +163,8 @@ export class Camera {
 
   async take(jwe) {
     const jws = await unsealed(jwe, { enc: this.enc });
-    const claims = await opened(jws, 'camd-req+jwt', await verifyingKey(this.client.claims.sigJwk), header(jws).kid);
+    if (header(jws).kid !== this.client.name) return; // a key that is not enrolled is not answered
+    const claims = await opened(jws, 'camd-req+jwt', await verifyingKey(this.client.claims.sigJwk), this.client.name);
     this.requests.push(claims);
     this.sequence = Math.max(this.sequence, claims.seq ?? 0);
     const { code = 'ok', body, entry } = await this.answers[claims.op]?.(claims, jws) ?? {};
@@ -194,12 +196,17 @@ function half(n) {
   return k;
 }
 
+// closing is what a test leaves open, which would keep its process alive.
+export const closing = [];
+after(() => { for (const c of closing) c.close(); });
+
 // pairOf returns a camera, and the page's peer of it, which is up.
 export async function pairOf({ store = new Memory() } = {}) {
   const patience = 30000; // the machine may be busy; who tests silence makes it short
   const net = new Net(), keys = await keepKeys(store);
   const camera = await Camera.make(net, keys);
   const peer = new Peer(await Peer.prepare(camera.record, store, keys), { url: 'wss://broker.example' }, { dial: net.dial, patience });
+  closing.push(peer);
   await until('the broker', () => peer.broker.up);
   return { net, camera, peer, keys, store };
 }

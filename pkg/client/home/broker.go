@@ -18,6 +18,7 @@ type Broker struct {
 	Said        string `json:"said,omitempty"`        // the URL that the camera said at the pairing; if URL differs, a person named it
 	ServerName  string `json:"server_name,omitempty"` // the certificate's, if not the URL's host
 	CA          string `json:"ca,omitempty"`          // PEM; empty: the system's authorities
+	Web         string `json:"web,omitempty"`         // wss://…, for clients in browsers; only passed on
 	Certificate string `json:"certificate,omitempty"` // PEM
 	Key         string `json:"key,omitempty"`         // PEM
 	User        string `json:"user,omitempty"`
@@ -52,6 +53,9 @@ func (b Broker) Complete(known *Broker, said envelope.BrokerLogin) Broker {
 	}
 	if b.CA == "" {
 		b.CA = said.CA
+	}
+	if b.Web == "" && b.URL == said.URL {
+		b.Web = said.Web
 	}
 	if b.Certificate == "" && b.User == "" {
 		b.Certificate, b.Key, b.User, b.Password = said.Certificate, said.Key, said.User, said.Password

@@ -58,13 +58,15 @@ export class Home extends EventTarget {
 
   // begin connects to a camera.
   async #begin(record) {
+    const where = await this.#where(record);
+    const web = where.url.startsWith('wss:') ? where.url : record.web; // cards that this client makes name it
     let prepared;
     try {
-      prepared = await Peer.prepare(record, this.#store, this.#keys);
+      prepared = await Peer.prepare({ ...record, web }, this.#store, this.#keys);
     } catch (cause) {
       throw refuse('kept', `What this browser kept of the camera ${line(record.name || record.device)} is damaged. Pair again at the camera, or ask its owner for a new card.`, cause);
     }
-    const peer = new Peer(prepared, await this.#where(record), { dial: this.#dial });
+    const peer = new Peer(prepared, where, { dial: this.#dial });
     const camera = new Camera(peer, { keys: this.#keys, store: this.#store, login: (client) => this.#served.login(client), servers: () => this.#served.servers() });
     this.cameras = [...this.cameras.filter((c) => c.device !== camera.device), camera];
     this.dispatchEvent(new Event('change'));

@@ -55,16 +55,15 @@ export class Records {
 
   // take adds a page's records to the tree. One that is not the next is no log.
   async #take({ records = [], forgot = 0, peaks }, end) {
-    if (!Array.isArray(records)) throw failure('garbled');
     if (forgot > 0 && this.#tree.size < forgot) {
       if (this.#tree.size > 0) this.#restart();
-      this.#tree = new Tree(front({ forgot, peaks }));
+      this.#tree = new Tree(readable(() => front({ forgot, peaks })));
       this.#first = forgot;
     }
-    for (const { n = 0, text, hash: leaf } of records) {
+    for (const { n = 0, text, hash: leaf } of objects(records)) {
       if (n >= end.size || n < this.#tree.size) continue; // newer than the first answer, or read before
       if (n !== this.#tree.size) return; // its root will not be the one that was signed
-      await this.#tree.add(text ? await leafOf(text) : hash(leaf));
+      await this.#tree.add(typeof text === 'string' ? await leafOf(text) : readable(() => hash(leaf)));
       this.#entries.push(this.#entry(n, text));
     }
   }
@@ -88,10 +87,9 @@ export class Records {
     const entries = [];
     for (let pages = 0; pages < unpaced && entries.length < count; pages++) {
       const { body, now } = await this.#peer.call('log', { from: next });
-      if (!Array.isArray(body.records)) throw failure('garbled');
       proved &&= now !== undefined;
       size = now?.size ?? size;
-      for (const { n = 0, text } of body.records) if (text) entries.push(this.#entry(n, text));
+      for (const { n = 0, text } of objects(body.records)) if (typeof text === 'string') entries.push(this.#entry(n, text));
       if (countOf(body.next) <= next) break;
       next = body.next;
     }
@@ -116,6 +114,20 @@ export class Records {
         : 'The log only grew since this page saw it last. You may see the entries about yourself, so the others could not be compared.';
     return { entries: entries.map((e) => ({ ...e, verified: sure && complete })), verified: sure, complete, size, sentence };
   }
+}
+
+// readable has what can't be read be a sentence.
+function readable(read) {
+  try {
+    return read();
+  } catch (cause) {
+    throw failure('garbled', cause);
+  }
+}
+
+function objects(list) {
+  if (!Array.isArray(list) || list.some((o) => typeof o !== 'object' || o === null)) throw failure('garbled');
+  return list;
 }
 
 const countOf = (n) => (Number.isSafeInteger(n) && n > 0 ? n : 0);
