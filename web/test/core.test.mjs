@@ -244,7 +244,7 @@ test('a removal is repeated until it is answered, in the next run too', async ()
   peer.close();
   camera.answers.revoke = (q) => { camera.enter({ k: 'revoke', who: q.iss, sub: q.body.client }); return { body: { revoked: ['ben'] }, entry: camera.entries.length - 1 }; };
   const { Peer } = await import('../src/core/peer.js');
-  const again = new Peer(await Peer.prepare(camera.record, store, keys), { url: 'wss://broker.example' }, { dial: camera.net.dial });
+  const again = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial });
   await until('the broker', () => again.broker.up);
   await again.call('status');
   assert.deepEqual(again.unanswered, []);

@@ -205,7 +205,7 @@ export async function pairOf({ store = new Memory() } = {}) {
   const patience = 30000; // the machine may be busy; who tests silence makes it short
   const net = new Net(), keys = await keepKeys(store);
   const camera = await Camera.make(net, keys);
-  const peer = new Peer(await Peer.prepare(camera.record, store, keys), { url: 'wss://broker.example' }, { dial: net.dial, patience });
+  const peer = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: net.dial, patience });
   closing.push(peer);
   await until('the broker', () => peer.broker.up);
   return { net, camera, peer, keys, store };

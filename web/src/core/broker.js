@@ -1,5 +1,6 @@
 // A client at a camera's broker, which connects again by itself: docs/protocol.md 1.6.
 import { base64url } from '../../setup/bytes.js';
+import { Problem } from '../../setup/problem.js';
 import { Connection, Refused } from './mqtt.js';
 
 const firstPause = 1000, longestPause = 30000; // milliseconds
@@ -22,7 +23,7 @@ export class Broker extends EventTarget {
   #wake = () => {};
 
   /**
-   * @param {{url: string, user?: string, password?: string}} where
+   * @param {() => Promise<{url: string, user?: string, password?: string}>} where is asked before each attempt; a Problem that it throws is told
    * @param {{device: string, client: string, dial?: Function}} who
    */
   constructor(where, { device, client, dial }) {
@@ -34,6 +35,7 @@ export class Broker extends EventTarget {
     /** 'connecting', 'up', 'lost' (it is tried again) or 'refused' (again, but rarely) */
     this.state = 'connecting';
     this.sentence = '';
+    this.host = '';
     this.#run();
   }
 
@@ -67,8 +69,10 @@ export class Broker extends EventTarget {
   async #connect() {
     let over;
     const end = new Promise((resolve) => { over = resolve; });
-    const c = this.#connection = await Connection.open(this.#where.url, {
-      ...this.#where, id: this.id, dial: this.dial, onclose: over,
+    const { url, ...login } = await this.#where();
+    this.host = new URL(url).host;
+    const c = this.#connection = await Connection.open(url, {
+      ...login, id: this.id, dial: this.dial, onclose: over,
       onmessage: (topic, text) => this.#message(topic, text),
     });
     if (this.#stopped) return c.close();
@@ -84,11 +88,11 @@ export class Broker extends EventTarget {
     if (kind) this.dispatchEvent(new CustomEvent('message', { detail: { kind, text } }));
   }
 
-  get host() { return new URL(this.#where.url).host; }
-
   #explain(error) {
     this.#connection?.close();
-    if (error instanceof Refused && error.login) {
+    if (error instanceof Problem) {
+      this.#become('lost', error.message);
+    } else if (error instanceof Refused && error.login) {
       this.#pause = longestPause;
       this.#become('refused', `The broker ${this.host} does not let this client in: its login may have ended. Ask an owner for a new camera card.`);
     } else {

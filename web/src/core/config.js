@@ -7,7 +7,7 @@ const problem = (sentence, cause) => new Problem('config', sentence, { cause });
 
 const bad = (what) => problem(`The server of this page gave settings that can't be used: ${what}. Tell whoever runs it.`);
 
-const loopback = ['127.0.0.1', '[::1]', 'localhost'];
+const isHere = (host) => ['127.0.0.1', '[::1]', 'localhost'].includes(host) || host.endsWith('.localhost'); // RFC 6761
 
 /** webSocket checks the address of a broker for browsers. Without TLS only this machine will do. */
 export function webSocket(text) {
@@ -18,7 +18,7 @@ export function webSocket(text) {
     throw problem('The broker\'s address can\'t be read. It begins with wss://.', cause);
   }
   const { protocol, hostname, username, password, hash } = url;
-  if (protocol !== 'wss:' && !(protocol === 'ws:' && loopback.includes(hostname)) || username || password || hash) {
+  if (protocol !== 'wss:' && !(protocol === 'ws:' && isHere(hostname)) || username || password || hash) {
     throw problem('The broker\'s address must begin with wss://, and name no user.');
   }
   return url.href;
@@ -39,7 +39,7 @@ export class Served {
   #servers;
   #until = 0;
 
-  constructor({ broker, demo, turn } = {}, { base = 'http://localhost/', get = fetch } = {}) {
+  constructor({ broker, demo, turn } = {}, { base = 'http://localhost/', get = (...args) => fetch(...args) } = {}) {
     this.#get = get;
     const beside = (path, scheme) => {
       const url = new URL(String(path), base);

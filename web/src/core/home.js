@@ -58,32 +58,33 @@ export class Home extends EventTarget {
 
   // begin connects to a camera.
   async #begin(record) {
-    const where = await this.#where(record);
-    const web = where.url.startsWith('wss:') ? where.url : record.web; // cards that this client makes name it
+    const address = this.#address(record);
+    const web = address?.startsWith('wss:') ? address : record.web; // cards that this client makes name it
     let prepared;
     try {
       prepared = await Peer.prepare({ ...record, web }, this.#store, this.#keys);
     } catch (cause) {
       throw refuse('kept', `What this browser kept of the camera ${line(record.name || record.device)} is damaged. Pair again at the camera, or ask its owner for a new card.`, cause);
     }
-    const peer = new Peer(prepared, where, { dial: this.#dial });
+    const peer = new Peer(prepared, () => this.#where(record), { dial: this.#dial });
     const camera = new Camera(peer, { keys: this.#keys, store: this.#store, login: (client) => this.#served.login(client), servers: () => this.#served.servers() });
     this.cameras = [...this.cameras.filter((c) => c.device !== camera.device), camera];
     this.dispatchEvent(new Event('change'));
     return camera;
   }
 
+  #address({ web, broker }) { return web || broker.web || this.#served.broker?.url; }
+
   // where is a camera's broker for a browser, with this client's login there.
-  async #where({ web, broker }) {
-    const url = web || broker.web || this.#served.broker?.url;
+  async #where(record) {
+    const url = this.#address(record);
     if (!url) throw noAddress();
-    const { user, password } = broker.user ? broker : await this.#served.login(this.#keys.name);
+    const { user, password } = record.broker.user ? record.broker : await this.#served.login(this.#keys.name);
     return { url: webSocket(url), user, password };
   }
 
   // keep writes a camera down, in place of what was known of it, and connects to it.
   async #keep(record) {
-    await this.#where(record); // before anything is kept
     await this.#store.update(`camera/${record.device}`, (old) => {
       replaces(old, record);
       return record;
@@ -128,6 +129,7 @@ export class Home extends EventTarget {
     if (theirs !== compared) throw refuse('card', 'This is not the card whose words were compared. Open it again.');
     if (broker) record.web = webSocket(broker);
     if (password) record.broker.password = password;
+    if (!this.#address(record)) throw noAddress();
     return this.#keep(record);
   }
 
@@ -162,9 +164,9 @@ export class Home extends EventTarget {
    */
   async pairCode({ label: text, device, settings, show, signal }) {
     const read = anyLabel(text), label = read.of(device || read.device);
-    const where = await this.#where({ broker: {} });
+    await this.#where({ broker: {} }); // before the code is shown: it has to be there for the answer
     const code = await makeCode(label, this.#keys, settings);
-    const broker = new Broker(where, { device: label.device, client: this.#keys.name, dial: this.#dial });
+    const broker = new Broker(() => this.#where({ broker: {} }), { device: label.device, client: this.#keys.name, dial: this.#dial });
     try {
       const answer = this.#answer(broker, label, code.name, signal);
       show(code.parts);

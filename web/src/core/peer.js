@@ -43,7 +43,7 @@ export class Peer extends EventTarget {
 
   /**
    * @param {object} prepared by prepare
-   * @param {{url: string, user?: string, password?: string}} where the broker
+   * @param {() => Promise<{url: string, user?: string, password?: string}>} where the broker is, and this client's login there
    */
   constructor({ record, store, keys, identity, trio, hhSig, ledger, revoking }, where, { dial, patience } = {}) {
     super();
@@ -77,7 +77,7 @@ export class Peer extends EventTarget {
     const { state, sentence, host } = this.broker;
     if (this.#ended) return { link: 'refused', sentence: this.#ended };
     if (state === 'refused') return { link: 'refused', sentence };
-    if (state === 'connecting') return { link: 'connecting', sentence: `Connecting to the broker ${host}…` };
+    if (state === 'connecting') return { link: 'connecting', sentence: `Connecting to the broker${host && ` ${host}`}…` };
     if (state === 'lost') return { link: 'connecting', sentence };
     if (this.#answered) return { link: 'online', sentence: '' };
     if (this.#online === false) return { link: 'offline', sentence: failure('offline').message };
