@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Problem } from '../setup/problem.js';
 
-import { Camera as Device, device, pairOf, until } from './rig.mjs';
+import { Camera as Device, closing, device, pairOf, until } from './rig.mjs';
 
 const refusal = (code) => (error) => error instanceof Problem && error.code === code && error.message.endsWith('.');
 
@@ -68,6 +68,23 @@ test('silence and refusals are sentences', async () => {
   await assert.rejects(peer.call('status'), refusal('revoked'));
   assert.equal(peer.link.link, 'refused');
   peer.close();
+});
+
+test('where the broker is, is asked again after it could not be told', async () => {
+  const { Broker } = await import('../src/core/broker.js');
+  const { Net } = await import('./rig.mjs');
+  const net = new Net();
+  let asked = 0;
+  const where = async () => {
+    if (asked++ === 0) throw new Problem('config', 'The server gives no login.');
+    return { url: 'wss://broker.example' };
+  };
+  const broker = new Broker(where, { device, client: 'x', dial: net.dial });
+  closing.push(broker);
+  await until('the failure', () => broker.state === 'lost');
+  assert.equal(broker.sentence, 'The server gives no login.');
+  await until('the pause', () => { broker.wake(); return broker.up; });
+  assert.equal(asked, 2);
 });
 
 test('a lost broker is tried again, and one that refuses says so', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { same } from '../setup/bytes.js';
-import { Keys, opened, unsealed, verifyingKey } from '../setup/jose.js';
+import { Keys, opened, sealed, unsealed, verifyingKey } from '../setup/jose.js';
 import { makeCard, readCard } from '../src/core/card.js';
 import { readEntry } from '../src/core/entries.js';
 import { moment, tell } from '../src/core/history.js';
@@ -65,6 +65,8 @@ test('a camera card, and what is none', async () => {
   const again = await readCard(await makeCard(made, client, to), client);
   assert.deepEqual([again.record.broker.web, again.record.broker.user, again.record.member, again.by], ['wss://broker.example:8084/', 'mia', 'Mia', 'Anna']);
   await refused(await makeCard({ ...made, epoch: 7 }, client, to), client);
+  const passedOn = await unsealed(v.cameraCard.jwe, guest); // what was written for the guest, by the guest
+  await refused(await sealed(passedOn, client.claims.encJwk), client);
   await refused(await makeCard({ ...made, device: 'b'.repeat(26) }, client, to), client);
 });
 

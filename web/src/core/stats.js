@@ -26,9 +26,8 @@ export class Stats {
   async read() { return { ...this.#numbers }; }
 
   /** shown takes what the browser says of a picture that it shows. */
-  shown({ receiveTime, expectedDisplayTime, width, height } = {}, began) {
+  shown({ receiveTime, expectedDisplayTime } = {}, began) {
     this.#numbers.first ??= Math.round(performance.now() - began);
-    if (width) Object.assign(this.#numbers, { width, height });
     if (receiveTime !== undefined) this.#last = Math.max(0, expectedDisplayTime - receiveTime);
   }
 
@@ -68,6 +67,7 @@ export class Stats {
     if (seconds > 0 && seconds < apart / 1000) return;
     this.#before = video;
     this.#numbers.lost = video.packetsLost;
+    if (video.frameWidth) Object.assign(this.#numbers, { width: video.frameWidth, height: video.frameHeight });
     if (seconds <= 0) return;
     this.#numbers.fps = Math.round((video.framesDecoded - before.framesDecoded) / seconds * 10) / 10;
     this.#numbers.kbps = Math.round((video.bytesReceived - before.bytesReceived) * 8 / 1000 / seconds);
