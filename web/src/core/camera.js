@@ -17,7 +17,7 @@ const touched = {
   live: ['status'], talk: ['status'], end: ['status'], snapshot: [], ring: [], update: ['status'],
   settings: ['settings'], privacy: ['settings', 'status'], grant: ['members'], revoke: ['members', 'status'], pair: ['members'],
 };
-const everything = ['status', 'settings', 'members', 'events'];
+const everything = ['members', 'status', 'settings', 'events'];
 
 const texts = (list) => (Array.isArray(list) ? list.filter((t) => typeof t === 'string').map(line) : []);
 const text = (t) => (typeof t === 'string' ? line(t) : '');
@@ -273,7 +273,8 @@ export class Camera extends EventTarget {
    * @returns {Promise<Session>}
    */
   async watch({ video = 'auto', relayOnly = false } = {}) {
-    const may = this.#known.scopes ?? ['view', 'listen'];
+    if (!this.#known.scopes && this.#peer.record.role !== 'owner') await this.members();
+    const may = this.#known.scopes ?? ['view', 'listen']; // an owner may everything
     const scopes = ['view', 'listen'].filter((s) => may.includes(s) && (s !== 'view' || video === 'auto'));
     if (scopes.length === 0) throw refused('scope_missing');
     return Session.start(this.#peer, { scopes, relayOnly, servers: this.#home.servers });

@@ -49,6 +49,7 @@ export class Home extends EventTarget {
       store, keys, dial, served: served ?? await Served.read(), text: await keyText(keys),
       persistent: await globalThis.navigator?.storage?.persist?.().catch(() => false) ?? false,
     });
+    home.#served.servers(); // so that they are there when someone watches
     for (const record of await store.all('camera/')) await home.#begin(record).catch((error) => home.damaged.push(error.message));
     return home;
   }
