@@ -188,6 +188,14 @@ test('a camera card is kept once its words were compared', async () => {
   await assert.rejects(home.readCard(await makeCard(stranger.record, owner, to)), refusal('card'));
   const again = await open();
   assert.deepEqual(again.cameras.map((c) => c.device), [camera.device]);
+  const moved = await again.setAddress(again.cameras[0], 'wss://other.example/mqtt');
+  await assert.rejects(again.setAddress(moved, 'http://x'), refusal('config'));
+  await until('the other broker', () => net.socket.url === 'wss://other.example/mqtt');
+  assert.equal(again.cameras.length, 1);
+  await store.update('camera/abcdefghijklmnopqrstuvwxyz', (r) => ({ ...r, web: '' }));
+  const lost = (await open()).cameras[0];
+  await until('the question', () => lost.state.needsAddress);
+  assert.match(lost.state.sentence, /wss:/);
   await again.forget(again.cameras[0]);
   assert.equal((await open()).cameras.length, 0);
   await store.update('camera/x', () => ({ device: 'x', identity: 'AA', trio: 'x', broker: {} }));

@@ -35,6 +35,7 @@ export class Broker extends EventTarget {
     /** 'connecting', 'up', 'lost' (it is tried again) or 'refused' (again, but rarely) */
     this.state = 'connecting';
     this.sentence = '';
+    this.code = ''; // of the Problem that where gave
     this.host = '';
     this.#run();
   }
@@ -79,6 +80,7 @@ export class Broker extends EventTarget {
     await c.subscribe(this.#topics.out);
     await c.subscribe(this.#topics.status).catch(() => {}); // it may be kept from us
     this.#pause = firstPause;
+    this.code = '';
     this.#become('up', '');
     await end;
   }
@@ -89,6 +91,7 @@ export class Broker extends EventTarget {
   }
 
   #explain(error) {
+    this.code = error instanceof Problem ? error.code : '';
     this.#connection?.close();
     if (error instanceof Problem) {
       this.#become('lost', error.message);

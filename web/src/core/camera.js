@@ -61,7 +61,7 @@ export class Camera extends EventTarget {
     const { alarm } = ledger;
     const name = this.#known.name || record.name || 'Camera';
     return {
-      member: record.member, role: record.role, ...this.#known, ...this.#peer.link, name, unanswered: this.#peer.unanswered,
+      member: record.member, role: record.role, needsAddress: this.#peer.broker.code === 'no_address', ...this.#known, ...this.#peer.link, name, unanswered: this.#peer.unanswered,
       alarm: alarm && { ...alarm, sentence: ledger.alarmSentence(name) },
     };
   }

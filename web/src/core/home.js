@@ -94,6 +94,17 @@ export class Home extends EventTarget {
     return this.#begin(record);
   }
 
+  /**
+   * setAddress says where a camera's broker is for browsers, wss://…, where nothing else does.
+   * @returns {Promise<Camera>} in place of camera
+   */
+  async setAddress(camera, address) {
+    const web = webSocket(address);
+    const record = await this.#store.update(`camera/${camera.device}`, (old) => ({ ...old, web }));
+    camera.close();
+    return this.#begin(record);
+  }
+
   /** forget removes a camera from this browser. The household keeps this client until someone revokes it. */
   async forget(camera) {
     camera.close();

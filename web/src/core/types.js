@@ -15,6 +15,7 @@
  * @property {string} name           what the household, or the card, calls the camera
  * @property {'connecting'|'online'|'offline'|'refused'} link  refused: the camera, or the broker, does not let this client in
  * @property {string} sentence       why link is not 'online'; else empty
+ * @property {boolean} needsAddress   nothing says where its broker is for browsers: its person has to (Home.setAddress)
  * @property {string} [member]       what the household calls this client
  * @property {Role} [role]
  * @property {Scope[]} [scopes]      what this client may do; its hours may not allow it now: see standing
