@@ -109,8 +109,17 @@ test('the history is compared with what the camera signed', async () => {
   assert.deepEqual([forged.verified, forged.entries.some((e) => e.verified), camera.state.alarm.kind], [false, false, 'texts']);
   assert.match(camera.state.alarm.sentence, /Door sent entries .*\.$/);
   device.answers.log = real;
+  device.answers['settings.set'] = () => ({ code: 'state_changed' });
+  await assert.rejects(camera.change({ name: 'x' }), refusal('alarmed'));
   await camera.acknowledge();
   assert.equal((await camera.log()).verified, true);
+  device.entries.length = 3; // it is put back
+  await camera.members();
+  assert.equal(camera.state.alarm.kind, 'rollback');
+  assert.equal((await camera.log()).verified, false);
+  await camera.acknowledge();
+  const after = await camera.log();
+  assert.deepEqual([after.verified, after.size, camera.state.alarm], [true, 3, undefined]);
 });
 
 test('pictures come by parts, and only those that were asked for', async () => {

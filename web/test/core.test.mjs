@@ -67,6 +67,9 @@ test('silence and refusals are sentences', async () => {
   camera.answers.status = () => ({ code: 'revoked' });
   await assert.rejects(peer.call('status'), refusal('revoked'));
   assert.equal(peer.link.link, 'refused');
+  camera.answers.status = undefined; // it was let in again
+  await peer.call('status');
+  assert.equal(peer.link.link, 'online');
   peer.close();
 });
 

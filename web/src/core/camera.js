@@ -6,7 +6,7 @@ import { readKey, readKeyCard, words } from './keys.js';
 import { Peer } from './peer.js';
 import { fetchPicture, snapshot } from './pictures.js';
 import { Records } from './records.js';
-import { refused, sentenceOf } from './refusal.js';
+import { failure, refused, sentenceOf } from './refusal.js';
 import { Session } from './session.js';
 import { readUpdate } from './updates.js';
 
@@ -46,7 +46,7 @@ export class Camera extends EventTarget {
     super();
     this.#peer = peer;
     this.#home = home;
-    this.#records = new Records(peer, () => this.#known.timeZone);
+    this.#records = this.#reader();
     this.device = peer.trio.deviceId;
     const changed = () => this.#changed();
     for (const kind of ['change', 'alarm']) peer.addEventListener(kind, changed);
@@ -73,6 +73,8 @@ export class Camera extends EventTarget {
 
   /** wake tries at once to reach the camera, for a reason to think that it works now. */
   wake() { this.#peer.broker.wake(); }
+
+  #reader() { return new Records(this.#peer, () => this.#known.timeZone); }
 
   #changed() { this.dispatchEvent(new Event('change')); }
 
@@ -152,7 +154,9 @@ export class Camera extends EventTarget {
 
   // change asks for what gives rights to someone: on the word of what its person has seen.
   async #change(op, body) {
-    const { body: done, now } = await this.#peer.call(op, body, { seen: this.#seen });
+    const { body: done, now } = await this.#peer.call(op, body, { seen: this.#seen }).catch((error) => {
+      throw error.code === 'state_changed' && this.#peer.ledger.alarm ? failure('alarmed', error) : error; // to look again changes nothing
+    });
     this.#seen = now ?? this.#seen; // nobody else changed anything up to here, or it would have been refused
     return done;
   }
@@ -248,6 +252,8 @@ export class Camera extends EventTarget {
   /** acknowledge ends the alarm: what the camera shows now is believed from here on. */
   async acknowledge() {
     await this.#peer.ledger.acknowledge();
+    this.#records = this.#reader(); // what was read before may be of another log
+    this.#seen = undefined;
     this.#changed();
   }
 

@@ -43,6 +43,7 @@ export class Home extends EventTarget {
 
   /** open reads this browser's home, and makes its keys at the first time. */
   static async open({ store, served, dial } = {}) {
+    await able();
     store ??= await Store.open();
     const keys = await keepKeys(store);
     const home = new Home({
@@ -213,6 +214,16 @@ export class Home extends EventTarget {
       throw refuse('protocol', 'The camera names a broker that this page does not understand. Update the page.', cause);
     }
     return this.#keep({ device, identity, trio, epoch, name: '', member, role, broker: where });
+  }
+}
+
+// able refuses a browser that can't have what the page is made of.
+async function able() {
+  if (!globalThis.crypto?.subtle) throw refuse('insecure', 'A browser gives this page its keys by https:// only, or on this machine itself. Open it by such an address.');
+  try {
+    await Promise.all(['Ed25519', 'X25519'].map((name) => crypto.subtle.generateKey(name, false, name === 'Ed25519' ? ['sign', 'verify'] : ['deriveBits'])));
+  } catch (cause) {
+    throw refuse('old', 'This browser is too old for this page: it lacks the signatures and keys that cameras use. Update it.', cause);
   }
 }
 

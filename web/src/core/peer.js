@@ -91,8 +91,10 @@ export class Peer extends EventTarget {
   }
 
   #moved() {
-    if (this.broker.up) this.dispatchEvent(new Event('up'));
-    else this.#answered = undefined;
+    if (this.broker.up) {
+      this.dispatchEvent(new Event('up'));
+      this.#share().catch(() => {}); // of an earlier run
+    } else this.#answered = undefined;
     this.dispatchEvent(new Event('change'));
   }
 
@@ -129,6 +131,7 @@ export class Peer extends EventTarget {
     this.#hear(true);
     const now = await this.ledger.verify(request, sent, answer, from);
     if (answer.code === 'revoked') this.#end(refused('revoked').message);
+    else this.#ended = undefined; // it was let in again
     if (answer.code !== 'ok') throw refused(answer.code);
     if (answer.body !== undefined && (typeof answer.body !== 'object' || answer.body === null)) throw failure('garbled');
     return { body: answer.body ?? {}, now };
