@@ -15,8 +15,8 @@ import (
 //go:embed package.json src setup setup.js test/*.mjs
 var sources embed.FS
 
-// TestCore has the page's own tests run, those in test, against a broker and a camera of
-// theirs, and the vectors of docs/protocol.md.
+// TestCore has the page's own tests run, those in test: its client, against a broker and a
+// camera of theirs and the vectors of docs/protocol.md, and what its screens compute.
 func TestCore(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("needs node, which Debian has in the package nodejs")
@@ -32,7 +32,7 @@ func TestCore(t *testing.T) {
 	if err := os.Symlink(filepath.Join(root, "pkg"), filepath.Join(dir, "pkg")); err != nil { // the vectors
 		t.Fatal(err)
 	}
-	for _, name := range []string{"camera", "core", "vectors"} {
+	for _, name := range []string{"camera", "core", "ui", "vectors"} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
