@@ -46,7 +46,7 @@ func Headers(c Config) []Header {
 	}
 	return []Header{
 		{"Content-Security-Policy", policy},
-		{"Permissions-Policy", "camera=(self), microphone=(self), bluetooth=(self), display-capture=(), geolocation=(), payment=(), usb=()"},
+		{"Permissions-Policy", "camera=(self), microphone=(self), display-capture=(), geolocation=(), payment=(), usb=()"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"Referrer-Policy", "no-referrer"},
 		{"Cross-Origin-Opener-Policy", "same-origin"},

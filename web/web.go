@@ -30,11 +30,6 @@ func sub(from fs.FS, folder string) fs.FS {
 	return files
 }
 
-// Demo are the page of the demo.
-//
-//go:embed index.html app.js household.js loudspeaker.js talk.js style.css
-var Demo embed.FS
-
 // Setup is setup.js, by which a page sets a camera up over Bluetooth or by a code, and the
 // modules that it is made of. They need nothing but the Policy.
 //

@@ -55,7 +55,7 @@ func TestOutputGoesOverTheScreen(t *testing.T) {
 // TestThePageShowsTextAsText keeps markup out of what cameras and members wrote.
 func TestThePageShowsTextAsText(t *testing.T) {
 	var files []string
-	for _, folder := range []string{"web", "web/setup", "web/src", "web/src/core", "web/src/ui"} {
+	for _, folder := range []string{"web", "cmd/camdemo/room", "web/setup", "web/src", "web/src/core", "web/src/ui"} {
 		l, err := filepath.Glob(filepath.Join(root, folder, "*.js"))
 		if err != nil || len(l) == 0 {
 			t.Fatal(folder, err)

@@ -1,30 +1,20 @@
-// The loudspeaker: plays here what the camera's speaker would play in the room. The
-// demo's camera has none, and writes its samples to a file that the page's server
-// follows: 16-bit little-endian, 48 kHz, mono.
-
-import { $ } from './app.js';
-
+// The room of the demo's camera: plays what its loudspeaker would play, and presses its buttons.
+// The camera writes its samples to a file that the server follows: 16-bit little-endian, 48 kHz,
+// mono.
+const $ = (id) => document.getElementById(id);
 const rate = 48000, ahead = 0.1; // seconds of sound that wait, so that a late piece is no gap
-
-let listening = null; // aborts the stream
-
-function show(text) {
-  $('loudspeaker').setAttribute('aria-pressed', String(listening !== null));
-  $('loudspeaker').textContent = listening ? '🔊 Loudspeaker on' : '🔈 Loudspeaker off';
-  $('loudspeakernote').textContent = text;
-}
 
 async function play(signal) {
   const context = new AudioContext({ sampleRate: rate });
   try {
     const answer = await fetch('loudspeaker', { signal });
     if (!answer.ok) throw new Error((await answer.json()).error);
-    show('Here you hear what the room hears.');
+    $('heard').textContent = 'You hear what the room hears.';
     const reader = answer.body.getReader();
     let at = 0, odd = new Uint8Array(0);
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done) throw new Error('The demo has ended.');
       const bytes = new Uint8Array(odd.length + value.length);
       bytes.set(odd);
       bytes.set(value, odd.length);
@@ -40,19 +30,22 @@ async function play(signal) {
       at = Math.max(at, context.currentTime + ahead);
       source.start(at);
       at += n / rate;
-      $('loudspeaker').dataset.played = String(Number($('loudspeaker').dataset.played ?? 0) + n);
+      $('hear').dataset.played = String(Number($('hear').dataset.played ?? 0) + n);
     }
   } finally {
     await context.close();
   }
 }
 
-async function toggle() {
+let listening = null; // aborts the stream
+
+async function hear() {
   if (listening) {
     listening.abort();
     return;
   }
   listening = new AbortController();
+  $('hear').setAttribute('aria-pressed', 'true');
   let text = '';
   try {
     await play(listening.signal);
@@ -60,7 +53,26 @@ async function toggle() {
     if (error.name !== 'AbortError') text = error.message;
   }
   listening = null;
-  show(text);
+  $('hear').setAttribute('aria-pressed', 'false');
+  $('heard').textContent = text;
 }
 
-$('loudspeaker').addEventListener('click', toggle);
+const done = {
+  ring: 'It rings. Every member is told.',
+  accept: 'The voice comes in.',
+  end: 'It is silent, and stays so for ten minutes.',
+};
+
+async function press({ target }) {
+  let text = done[target.id];
+  try {
+    const answer = await fetch(target.id, { method: 'POST' });
+    if (!answer.ok) text = (await answer.json()).error;
+  } catch {
+    text = 'The demo has ended.';
+  }
+  $('pressed').textContent = text;
+}
+
+$('hear').addEventListener('click', hear);
+for (const id of Object.keys(done)) $(id).addEventListener('click', press);
