@@ -9,10 +9,12 @@ import (
 )
 
 // Policy is the Content-Security-Policy that the page needs, and no more: no script but its
-// own. The broker is wherever a camera card says, by TLS; on this machine it may do without.
+// own, and no text that becomes HTML (lit-html is lit's rule for its templates). The broker is
+// wherever a camera card says, by TLS; on this machine it may do without.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
 	"connect-src 'self' " + anyBroker + "; img-src 'self' data: blob:; media-src 'self' blob:; " +
-	"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types lit-html camd-worker"
 
 const anyBroker = "wss: ws://127.0.0.1:* ws://localhost:*"
 

@@ -16,7 +16,12 @@ const w = words.app;
 class App extends View {
   static properties = { home: { attribute: false }, at: { state: true }, newer: { state: true } };
 
-  #moved = () => this.move();
+  #moved = async () => {
+    this.move();
+    await this.updateComplete;
+    this.querySelector('main')?.focus({ preventScroll: true }); // so that who can't see hears of the other screen
+  };
+
   #awake = () => { if (!document.hidden) this.home?.wake(); };
 
   sources() { return [this.home, ...this.home?.cameras ?? []]; }
@@ -114,12 +119,16 @@ export async function start(open) {
   await installWorker(() => { app.newer = true; });
 }
 
+// The page's policy lets no text become a script's address, but by a rule that is named there.
+const rule = globalThis.trustedTypes?.createPolicy('camd-worker', { createScriptURL: () => 'sw.js' });
+const workerURL = rule ? rule.createScriptURL('') : 'sw.js';
+
 // installWorker has the page start without a network. It tells when a newer page is there.
 async function installWorker(newer) {
   if (!navigator.serviceWorker) return;
   const before = navigator.serviceWorker.controller; // none: this is the first
   try {
-    const registration = await navigator.serviceWorker.register('sw.js');
+    const registration = await navigator.serviceWorker.register(workerURL);
     registration.addEventListener('updatefound', () => {
       const worker = registration.installing;
       worker.addEventListener('statechange', () => {

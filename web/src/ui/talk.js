@@ -13,7 +13,7 @@ const underWay = ['asking', 'announcing', 'live'];
 export class TalkButton extends View {
   static properties = { session: { attribute: false }, camera: { attribute: false }, talk: { state: true }, kept: { state: true }, note: { state: true } };
 
-  #pressed = 0;   // when, or 0
+  #pressed; // when, while it is
   #wanted = false; // a talk is wanted; it may not be there yet
   #key = (event) => this.key(event);
 
@@ -34,7 +34,7 @@ export class TalkButton extends View {
   key(event) {
     if (event.key !== ' ' || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
-    if (at !== document.body && !this.contains(at) && !at.closest?.('camd-stage')) return;
+    if (at !== document.body && at.id !== 'main' && !this.contains(at) && !at.closest?.('camd-stage')) return;
     event.preventDefault();
     if (event.type === 'keyup') this.release();
     else if (!event.repeat) this.press();
@@ -66,9 +66,9 @@ export class TalkButton extends View {
   }
 
   release() {
-    if (!this.#pressed) return;
+    if (this.#pressed === undefined) return;
     const held = performance.now() - this.#pressed;
-    this.#pressed = 0;
+    this.#pressed = undefined;
     if (held < shortPress) this.kept = this.#wanted;
     else this.end();
   }
@@ -108,7 +108,7 @@ export class TalkButton extends View {
 
   end() {
     this.#wanted = this.kept = false;
-    this.#pressed = 0;
+    this.#pressed = undefined;
     if (underWay.includes(this.talk?.state)) this.talk.end();
   }
 
