@@ -123,7 +123,7 @@ class Camera extends EventTarget {
   async privacy(on) { this.set({ privacy: on }); }
   async log() { return { entries, verified: this.scenario !== 'alarm', complete: true, size: 10, sentence: this.scenario === 'alarm' ? 'The camera showed a log that does not continue the one it had shown before.' : 'All 10 entries were compared with what the camera signed.' }; }
   async updateState() { return { ...this.state.update, notes: 'Doors that slam no longer sound like the bell.\nThe picture starts faster in the dark.', checked: ago(200), latest: new Date(now + 30 * 3600e3) }; }
-  async events() { return this.state.lastEvent ? [{ n: 41, time: ago(12), kind: 'ring', picture: 'image/jpeg', size: 1 }] : []; }
+  async events() { return this.state.lastEvent ? [{ n: 6, time: ago(12), kind: 'ring', picture: 'image/jpeg', size: 1 }] : []; }
 
   async eventPicture() {
     const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
@@ -180,5 +180,6 @@ export function homeOf(scenario) {
       await new Promise(() => {});
     },
     async forget() {},
+    ring() { this.cameras[0].dispatchEvent(new CustomEvent('entry', { detail: { n: 50, kind: 'ring', time: new Date(), sentence: 'Someone rang the bell.' } })); },
   });
 }

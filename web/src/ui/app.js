@@ -12,9 +12,10 @@ import { View } from './view.js';
 import { words } from './words.js';
 
 const w = words.app;
+const ringFor = 60_000; // milliseconds
 
 class App extends View {
-  static properties = { home: { attribute: false }, at: { state: true }, newer: { state: true } };
+  static properties = { home: { attribute: false }, at: { state: true }, newer: { state: true }, ring: { state: true } };
 
   #moved = async () => {
     this.move();
@@ -22,6 +23,8 @@ class App extends View {
     this.querySelector('main')?.focus({ preventScroll: true }); // so that who can't see hears of the other screen
   };
 
+  #heard = new WeakSet(); // cameras whose bell is listened for
+  #ringing = 0;
   #awake = () => { if (!document.hidden) this.home?.wake(); };
 
   sources() { return [this.home, ...this.home?.cameras ?? []]; }
@@ -49,6 +52,21 @@ class App extends View {
     scrollTo(0, 0);
   }
 
+  updated() {
+    for (const camera of this.home?.cameras ?? []) {
+      if (this.#heard.has(camera)) continue;
+      this.#heard.add(camera);
+      camera.addEventListener('entry', ({ detail }) => { if (detail.kind === 'ring') this.rings(camera); });
+    }
+  }
+
+  // rings says that someone is at the door, for as long as a visitor may wait.
+  rings(camera) {
+    this.ring = camera;
+    clearTimeout(this.#ringing);
+    this.#ringing = setTimeout(() => { this.ring = undefined; }, ringFor);
+  }
+
   // shown is where the page is: a household with one camera needs no list of it.
   shown() {
     const { at, home } = this;
@@ -67,6 +85,8 @@ class App extends View {
     return html`
       <a class="skip" href="#main" @click=${(e) => { e.preventDefault(); this.querySelector('main').focus(); }}>${w.skip}</a>
       ${this.header(screen, camera)}
+      ${this.ring ? html`<section class="banner ring" role="alert">${icons.bell}<span>${w.rang(this.ring.state.name)}</span>
+        <a class="button" href=${to(this.ring.device, 'live')} @click=${() => { this.ring = undefined; }}>${w.answer}</a><button type="button" @click=${() => { this.ring = undefined; }}>${w.dismiss}</button></section>` : nothing}
       ${this.home.cameras.filter((c) => c.state.alarm).map((c) => this.alarm(c))}
       ${this.home.cameras.filter((c) => c.state.unanswered?.length > 0).map((c) => html`<p class="banner wait" role="status">${icons.warn}<span>${w.unanswered(c.state.name, c.state.unanswered.map((m) => m.name))}</span></p>`)}
       ${this.home.damaged.map((text) => html`<p class="banner wait" role="status">${icons.warn}<span>${text}</span></p>`)}

@@ -97,7 +97,7 @@ class CameraScreen extends View {
     const { camera, home, argument } = this;
     switch (this.screen) {
       case 'people': return html`<camd-people .camera=${camera} .home=${home}></camd-people>`;
-      case 'member': return html`<camd-member .camera=${camera} .client=${argument}></camd-member>`;
+      case 'member': return html`<camd-member .camera=${camera} .home=${home} .client=${argument}></camd-member>`;
       case 'invite': return html`<camd-invite .camera=${camera} .home=${home}></camd-invite>`;
       case 'history': return html`<camd-history .camera=${camera}></camd-history>`;
       case 'settings': return html`<camd-settings .camera=${camera} .home=${home}></camd-settings>`;
@@ -111,7 +111,7 @@ class CameraScreen extends View {
     return html`
       ${this.privacy(state)}
       <section><h2>${w.recent}</h2>
-        ${this.recent?.length > 0 ? html`<ul class="entries">${this.recent.map((e) => entry(e, state.timeZone, true))}</ul>
+        ${this.recent?.length > 0 ? html`<ul class="entries">${this.recent.map((e) => entry(e, state.timeZone, { dated: true }))}</ul>
           <a class="more" href=${to(this.camera.device, 'history')}>${w.allHistory}${icons.next}</a>` : html`<p class="faint">${this.recent ? w.quiet : w.reading}</p>`}
       </section>
       ${this.conditions(state)}`;

@@ -16,15 +16,25 @@ const iconOf = {
 };
 const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
 
-/** entry draws one line of history; dated shows the day instead of the time, if it is not today. */
-export function entry(e, zone, dated = false) {
+/**
+ * entry draws one line of history; dated shows the day instead of the time, if it is not today.
+ * extra stands below the sentence.
+ */
+export function entry(e, zone, { dated = false, extra = nothing } = {}) {
   const name = dated && e.time ? day(e.time, zone, undefined, true) : words.time.today;
-  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconOf[e.kind] ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}</span>
+  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconOf[e.kind] ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}${extra}</span>
     ${e.time ? html`<time datetime=${e.time.toISOString()}>${name === words.time.today ? clock(e.time, zone) : name}</time>` : nothing}</li>`;
 }
 
 class History extends View {
-  static properties = { camera: { attribute: false }, entries: { state: true }, log: { state: true } };
+  static properties = { camera: { attribute: false }, entries: { state: true }, log: { state: true }, pictures: { state: true } };
+
+  #rings = []; // that the camera keeps
+
+  constructor() {
+    super();
+    this.pictures = new Map(); // addresses of those that were asked for, by the number of the entry
+  }
 
   #seen = () => this.newest();
 
@@ -39,10 +49,13 @@ class History extends View {
   disconnectedCallback() {
     super.disconnectedCallback();
     this.camera.removeEventListener('entry', this.#seen);
+    for (const url of this.pictures.values()) URL.revokeObjectURL(url);
+    this.pictures = new Map();
   }
 
   newest() {
     return this.attempt(w.reading, async () => {
+      if (this.camera.state.scopes?.includes('events')) this.#rings = await this.camera.events().catch(() => []);
       this.log = await this.camera.log({ count: page });
       const first = this.log.entries[0]?.n ?? 0;
       this.entries = [...(this.entries ?? []).filter((e) => e.n < first), ...this.log.entries];
@@ -57,6 +70,22 @@ class History extends View {
     });
   }
 
+  show(ring) {
+    return this.attempt(w.fetching, async () => {
+      const blob = await this.camera.eventPicture(ring);
+      this.pictures = new Map(this.pictures).set(ring.n, URL.createObjectURL(blob));
+    });
+  }
+
+  // picture draws who rang, once someone wants to see it.
+  picture(e) {
+    const ring = e.kind === 'ring' && this.#rings.find((r) => r.n === e.n && r.picture);
+    if (!ring) return nothing;
+    const url = this.pictures.get(e.n), text = w.pictureOf(clock(ring.time, this.camera.state.timeZone));
+    if (!url) return html`<button class="quiet small" type="button" ?disabled=${Boolean(this.busy)} @click=${() => this.show(ring)}>${w.picture}</button>`;
+    return ring.picture === 'video/mp4' ? html`<video class="kept" src=${url} muted playsinline preload="auto" aria-label=${text}></video>` : html`<img class="kept" src=${url} alt=${text}>`;
+  }
+
   render() {
     const { log, entries = [] } = this;
     const { timeZone } = this.camera.state;
@@ -66,7 +95,7 @@ class History extends View {
       ${log ? html`<p class=${log.verified ? 'good' : 'problem'}>${log.verified ? icons.verified : icons.warn}<span>${log.sentence}</span></p>` : nothing}
       ${log && !log.complete ? html`<p class="faint">${w.partly}</p>` : nothing}
       ${this.outcome()}
-      ${days.map(([name, list]) => html`<section class="day"><h3>${name}</h3><ul class="entries">${list.map((e) => entry(e, timeZone))}</ul></section>`)}
+      ${days.map(([name, list]) => html`<section class="day"><h3>${name}</h3><ul class="entries">${list.map((e) => entry(e, timeZone, { extra: this.picture(e) }))}</ul></section>`)}
       ${log && entries.length === 0 ? html`<p class="faint">${w.empty}</p>` : nothing}
       ${entries[0]?.n > 0 ? html`<button class="quiet" type="button" ?disabled=${Boolean(this.busy)} @click=${this.older}>${w.older}</button>` : nothing}`;
   }

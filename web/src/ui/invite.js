@@ -12,12 +12,20 @@ import { words } from './words.js';
 
 const w = words.invite;
 
+/** handCard draws a camera card to give away. It opens only with the key that it was made for, so any way will do. */
+export function handCard(view, card, name) {
+  const link = `${location.origin}${location.pathname}#card=${encodeURIComponent(card)}`;
+  return html`${handOver(view, { text: card, link, file: 'camera.card', title: w.cardTitle(view.camera.state.name) })}
+    <figure class="keycard"><camd-qr .text=${card} .label=${w.cardQR}></camd-qr><figcaption class="faint">${w.cardHelp}</figcaption></figure>
+    <section class="compare"><h3>${w.yours}</h3><p class="sixwords">${view.home.keys.words}</p><p class="faint">${w.yoursHelp(name)}</p></section>`;
+}
+
 class Invite extends View {
   static properties = { camera: { attribute: false }, home: { attribute: false }, key: { state: true }, same: { state: true }, draft: { state: true }, card: { state: true }, note: { state: true } };
 
   constructor() {
     super();
-    this.draft = { name: '', role: 'guest', scopes: presets.guest, weekly: '', until: '' };
+    this.draft = { name: '', role: 'guest', scopes: presets.guest, weekly: '', until: '', user: '', password: '' };
   }
 
   sources() { return [this.camera]; }
@@ -30,11 +38,11 @@ class Invite extends View {
 
   grant(event) {
     event.preventDefault();
-    const { name, role, scopes, weekly, until } = this.draft;
+    const { name, role, scopes, weekly, until, user, password } = this.draft;
     return this.attempt(w.granting, async () => {
       const end = until ? new Date(`${until}T23:59:59`) : undefined;
       await this.camera.grant(this.key.text, { name: name.trim(), role, scopes, weekly: role === 'owner' ? '' : weekly, until: role === 'owner' ? undefined : end });
-      this.card = await this.camera.cardFor(this.key.text);
+      this.card = await this.camera.cardFor(this.key.text, user ? { user, password } : undefined);
     });
   }
 
@@ -68,17 +76,16 @@ class Invite extends View {
       ${role === 'owner' ? nothing : html`${rights(scopes, role, own.scopes, (s) => this.change({ scopes: s }))}
         <camd-schedule .weekly=${weekly} @change=${({ detail }) => this.change({ weekly: detail })}></camd-schedule>
         <div class="field"><label for="until">${w.until}</label><input id="until" type="date" aria-describedby="untilhelp" .value=${until} @change=${(e) => this.change({ until: e.target.value })}><p class="faint" id="untilhelp">${w.untilHelp}</p></div>`}
+      <details><summary>${w.login}</summary><p class="faint">${w.loginHelp}</p>
+        <div class="field"><label for="user">${w.user}</label><input id="user" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" @input=${(e) => this.change({ user: e.target.value.trim() })}></div>
+        <div class="field"><label for="password">${w.password}</label><input id="password" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" @input=${(e) => this.change({ password: e.target.value })}></div></details>
       <button class="primary" type="submit" ?disabled=${Boolean(this.busy) || scopes.length === 0}>${w.grant}</button>
     </form>`;
   }
 
-  // done gives the card back. It opens only with the key that it was made for, so any way will do.
   done() {
-    const link = `${location.origin}${location.pathname}#card=${encodeURIComponent(this.card)}`;
     return html`<p>${w.done(this.draft.name)}</p>
-      ${handOver(this, { text: this.card, link, file: 'camera.card', title: w.cardTitle(this.camera.state.name) })}
-      <figure class="keycard"><camd-qr .text=${this.card} .label=${w.cardQR}></camd-qr><figcaption class="faint">${w.cardHelp}</figcaption></figure>
-      <section class="compare"><h3>${w.yours}</h3><p class="sixwords">${this.home.keys.words}</p><p class="faint">${w.yoursHelp(this.draft.name)}</p></section>
+      ${handCard(this, this.card, this.draft.name)}
       <a class="quiet button" href=${to(this.camera.device, 'people')}>${w.back}</a>`;
   }
 }

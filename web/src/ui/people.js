@@ -4,6 +4,7 @@ import './schedule.js';
 import { ask } from './dialog.js';
 import { mayRevoke } from './household.js';
 import { icons } from './icons.js';
+import { handCard } from './invite.js';
 import { rights, rightsOf, whenOf } from './rights.js';
 import { to } from './route.js';
 import { when } from './time.js';
@@ -57,13 +58,15 @@ class People extends View {
 const initial = (name) => (Array.from(name || '?')[0]).toUpperCase();
 
 class Member extends View {
-  static properties = { camera: { attribute: false }, client: {}, members: { state: true }, member: { state: true }, draft: { state: true }, done: { state: true } };
+  static properties = { camera: { attribute: false }, home: { attribute: false }, client: {}, card: { state: true }, note: { state: true }, members: { state: true }, member: { state: true }, draft: { state: true }, done: { state: true } };
 
   sources() { return [this.camera]; }
 
   willUpdate(changed) {
     super.willUpdate(changed);
-    if (changed.has('client')) this.read();
+    if (!changed.has('client')) return;
+    this.card = undefined;
+    this.read();
   }
 
   read() {
@@ -83,6 +86,11 @@ class Member extends View {
       this.done = w.saved;
       await this.read();
     });
+  }
+
+  // again makes the camera card anew, for who has lost it.
+  again() {
+    return this.attempt(w.makingCard, async () => { this.card = await this.camera.cardFor(this.client); });
   }
 
   async revoke() {
@@ -127,6 +135,7 @@ class Member extends View {
         <button class="primary" type="button" ?disabled=${Boolean(this.busy) || this.draft.scopes.length === 0} @click=${this.save}>${w.save}</button>` : html`
         <p>${rightsOf(m)}.</p>${whenOf(m, state.timeZone).map((line) => html`<p>${line}</p>`)}
         ${editable ? html`<p class="faint">${w.noKey} <a href=${to(this.camera.device, 'invite')}>${w.askKey}</a></p>` : nothing}`}
+      ${this.card ? handCard(this, this.card, m.name) : this.key && !m.own ? html`<button class="quiet" type="button" ?disabled=${Boolean(this.busy)} @click=${this.again}>${icons.link}<span>${w.makeCard}</span></button>` : nothing}
       ${revocable ? html`<button class="danger" type="button" ?disabled=${Boolean(this.busy)} @click=${this.revoke}>${icons.leave}<span>${m.own ? w.leave : w.removeOne(m.name)}</span></button>` : nothing}`;
   }
 }

@@ -22,10 +22,9 @@ class UpdateScreen extends View {
 
   willUpdate(changed) {
     super.willUpdate(changed);
-    const newer = this.camera.state.update; // without the notes
-    if (newer && this.status && newer.state !== this.status.state || newer?.percent !== this.status?.percent) {
-      this.status = { ...this.status, ...newer, notes: newer.offered === this.status?.offered ? this.status?.notes : newer.notes };
-    }
+    const { status } = this, newer = this.camera.state.update; // without the notes
+    if (!status || !newer || newer.state === status.state && newer.percent === status.percent) return;
+    this.status = { ...newer, notes: newer.offered === status.offered ? status.notes : newer.notes };
   }
 
   do(what, work) { return this.attempt(what, async () => { this.status = await work(); }); }

@@ -20,6 +20,7 @@ export const words = {
   app: {
     name: 'Cameras', skip: 'Skip to the content', back: 'All cameras', opening: 'Opening this browser’s keys…',
     failed: 'This page can’t start', newer: 'A newer version of this page is ready.', reload: 'Load it',
+    rang: (camera) => `Someone rings at ${camera}.`, answer: 'Look', dismiss: 'Close',
     unanswered: (camera, names) => `${camera} has not confirmed yet that ${list(names)} can no longer get in. The page keeps asking it.`,
   },
 
@@ -116,6 +117,7 @@ export const words = {
     gone: 'This person is not a member any more.', letIn: (by, when) => `Let in by ${by}: ${when}.`, paired: (when) => `Paired at the camera: ${when}.`,
     words: 'Six words', save: 'Save changes', saving: 'Saving. The household is told…', saved: 'Saved.',
     noKey: 'To change what this person may do, their key is needed again.', askKey: 'Ask for their key',
+    makeCard: 'Make the camera card again', makingCard: 'Making the camera card…',
     looking: 'Looking who depends on this person…',
     removeOne: (name) => `Remove ${name}`, remove: 'Remove', leave: 'Leave', removing: 'Removing. The camera ends what is under way…',
     removeTitle: (name) => `Remove ${name}?`, removeText: (name) => `${name} loses access at once: a picture that is open now ends.`,
@@ -140,6 +142,7 @@ export const words = {
     sameWords: 'They are the same', different: 'They differ',
     name: 'Name', nameHelp: 'What the household calls this person. The camera says it before they talk.',
     role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
+    login: 'Login at the broker', loginHelp: 'Only if whoever runs your household’s server has made a login for this person. The camera card takes it along.', user: 'User', password: 'Password',
     until: 'Last day', untilHelp: 'Leave empty for no end.', grant: 'Let them in',
     doneTitle: (name) => `${name} is let in`, done: (name) => `Now give ${name} the camera card. It tells their browser where the camera is, and opens only with their key: any way to send it will do.`,
     cardTitle: (camera) => `Camera card for ${camera}`, cardQR: 'QR codes with the camera card, one after the other', cardHelp: 'Or they scan this, until their page says that it has all of it.',
@@ -172,7 +175,7 @@ export const words = {
 
   history: {
     title: 'History', reading: 'Reading the access log…', partly: 'You see what concerns you. The whole history needs the right to see it.',
-    empty: 'Nothing has happened yet.', older: 'Show older', noTime: 'Without a time',
+    empty: 'Nothing has happened yet.', older: 'Show older', picture: 'Show the picture', pictureOf: (when) => `Who rang: ${when}`, fetching: 'Fetching the picture…', noTime: 'Without a time',
   },
 
   update: {
