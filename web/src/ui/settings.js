@@ -40,6 +40,21 @@ class SettingsScreen extends View {
     });
   }
 
+  async setAddress(event) {
+    event.preventDefault();
+    const address = new FormData(event.target).get('address').trim();
+    const camera = await this.attempt(w.connecting, () => this.home.setAddress(this.camera, address));
+    if (camera) location.hash = to(camera.device, 'live');
+  }
+
+  // address is where browsers meet the camera: of this browser, not of the household.
+  address() {
+    return html`<details ?open=${this.camera.state.link !== 'online'}><summary>${w.address}</summary>
+      <form class="form" @submit=${this.setAddress}><div class="field"><label for="address">${words.add.broker}</label>
+        <input id="address" name="address" type="url" required placeholder="wss://" autocomplete="off" aria-describedby="addresshelp"><p class="faint" id="addresshelp">${w.addressHelp}</p></div>
+        <button class="quiet" type="submit" ?disabled=${Boolean(this.busy)}>${w.connect}</button></form></details>`;
+  }
+
   render() {
     const s = this.settings, may = this.camera.state.scopes?.includes('settings');
     return html`
@@ -59,6 +74,7 @@ class SettingsScreen extends View {
           <span class="faint">${this.camera.state.update?.sentence ?? words.update.none}</span></span>${icons.next}</a></li>
         <li><a class="row" href="#/key">${icons.key}<span class="text"><strong>${words.cameras.key}</strong><span class="faint">${words.key.short}</span></span>${icons.next}</a></li>
       </ul>
+      ${this.address()}
       <button class="danger" type="button" @click=${this.forget}>${icons.leave}<span>${w.forget}</span></button>`;
   }
 

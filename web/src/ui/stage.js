@@ -2,6 +2,7 @@
 // who watches, or why there is no picture.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
+import { to } from './route.js';
 import { sentence, View } from './view.js';
 import { words } from './words.js';
 
@@ -203,7 +204,8 @@ export class Stage extends View {
   }
 
   again() {
-    return html`<button class="quiet" type="button" @click=${() => { this.#pause = firstPause; this.start(); }}>${w.again}</button>`;
+    return html`<div class="actions"><button class="quiet" type="button" @click=${() => { this.#pause = firstPause; this.start(); }}>${w.again}</button>
+      ${this.camera.state.link === 'online' ? nothing : html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.settings}</a>`}</div>`;
   }
 
   // endPrivacy offers what ends privacy mode, to who can end it from here.

@@ -56,7 +56,7 @@ export const words = {
     soundOnly: 'Sound only', soundOnlyWhy: 'You may listen to this camera, not watch it. An owner can change that.',
     connectingWhy: 'Waiting for the first picture…', asking: 'Asking the camera…',
     links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'Not let in', online: 'Connected' },
-    ended: 'The picture ended. The page asks for it again.', again: 'Try again now',
+    ended: 'The picture ended. The page asks for it again.', again: 'Try again now', settings: 'Settings of the connection',
     privateTitle: 'Privacy mode is on',
     privateWhy: {
       you: 'The camera sees and hears nothing until someone switches privacy mode off.',
@@ -196,6 +196,7 @@ export const words = {
     talkHelp: 'Only someone at the camera can choose the first.',
     privacyOff: 'Who ends privacy mode', byDevice: 'Only someone at the camera', byMembers: 'Also members who may change settings', privacyOffHelp: 'Only someone at the camera can choose the second.',
     stricterTitle: 'Only someone at the camera can undo this', stricterText: 'You can’t change it back from this page. Go on?', stricter: 'Change it',
+    address: 'Connection of this browser', addressHelp: 'Only where neither the camera card nor the page’s server says it. Whoever runs the broker knows the address.', connect: 'Connect', connecting: 'Connecting…',
     forget: 'Forget this camera here', forgetTitle: (camera) => `Forget ${camera} in this browser?`,
     forgetText: 'You stay a member. To see the camera here again you need a new camera card.', forgetting: 'Forgetting the camera…',
   },
