@@ -31,6 +31,7 @@ func reach(cfg link.Config, own setup.Settings) link.Config {
 	}
 	cfg.Broker = own.Broker.URL
 	cfg.ViewerBroker = cmp.Or(cfg.ViewerBroker, own.Broker.ViewerURL)
+	cfg.WebBroker = cmp.Or(cfg.WebBroker, own.Broker.WebURL)
 	cfg.ServerName = cmp.Or(cfg.ServerName, own.Broker.ServerName)
 	if cfg.CA == "" {
 		cfg.CAText = own.Broker.CA
