@@ -39,13 +39,17 @@ async function household() {
 }
 
 test('how a camera stands', async () => {
-  const { camera, device, net } = await household();
+  const { camera, device, net, store } = await household();
   net.socket.close();
   await until('the loss', () => camera.state.link === 'connecting');
   camera.wake();
   await until('everything', () => camera.state.lastEvent && camera.state.timeZone && camera.state.watching);
   const s = camera.state;
   assert.deepEqual([s.name, s.link, s.role, s.member, s.talking, s.privacy, s.lastEvent.n, s.version], ['Door', 'online', 'owner', 'Anna', 'Anna', false, 4, '1.2']);
+  await store.update('camera/abcdefghijklmnopqrstuvwxyz', () => ({ name: 'Old' }));
+  device.answers['settings.get'] = () => ({ body: { name: 'Gate' } });
+  await camera.settings();
+  assert.equal((await store.get('camera/abcdefghijklmnopqrstuvwxyz')).name, 'Gate');
   assert.deepEqual([s.watching[0].own, s.update, s.alarm, s.unanswered], [true, undefined, undefined, []]);
   const told = [];
   camera.addEventListener('entry', ({ detail }) => told.push(detail.sentence));

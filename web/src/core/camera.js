@@ -226,7 +226,16 @@ export class Camera extends EventTarget {
     for (const name of ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours']) all[name] = text(s[name]);
     Object.assign(this.#known, { privacy: all.privacy, timeZone: all.time_zone || undefined, name: all.name || this.#known.name });
     this.#changed();
+    this.#keepName(all.name);
     return all;
+  }
+
+  // keepName has the camera be called so while it is not reached, and by the service worker.
+  #keepName(name) {
+    const { record } = this.#peer;
+    if (!name || name === record.name) return;
+    record.name = name;
+    this.#home.store.update(`camera/${this.device}`, (old) => old && { ...old, name }).catch(() => {}); // the name of before serves, too
   }
 
   /** change chooses settings; those that are absent stay. */

@@ -1,5 +1,6 @@
 // What the household decides about a camera.
 import { html, nothing } from 'lit';
+import './notices.js';
 import { ask } from './dialog.js';
 import { icons } from './icons.js';
 import { to } from './route.js';
@@ -68,7 +69,8 @@ class SettingsScreen extends View {
           ${this.quiet(!may)}
           ${this.choice('talk', w.talk, [['announced', w.announced], ['accepted', w.accepted]], !may, w.talkHelp)}
           ${this.choice('privacy_off', w.privacyOff, [['device', w.byDevice], ['members', w.byMembers]], !may, w.privacyOffHelp)}
-        </div>` : nothing}
+        </div>
+        ${s.push ? html`<camd-notices .camera=${this.camera}></camd-notices>` : nothing}` : nothing}
       <ul class="rows">
         <li><a class="row" href=${to(this.camera.device, 'update')}>${icons.update}<span class="text"><strong>${words.update.title}</strong>
           <span class="faint">${this.camera.state.update?.sentence ?? words.update.none}</span></span>${icons.next}</a></li>

@@ -201,6 +201,14 @@ export const words = {
     forgetText: 'You stay a member. To see the camera here again you need a new camera card.', forgetting: 'Forgetting the camera…',
   },
 
+  pushes: {
+    title: 'Notices', unknown: 'A message came that this page can’t read. Open it to see what is new.',
+    here: 'Tell this device when the page is closed', hereHelp: 'Who rang, new members, and alarms. The browser’s push service learns when, and nothing else.',
+    allow: 'Cameras may send notices through push services', allowHelp: 'For the whole household. Only an owner can switch it on.',
+    off: 'The household has this switched off.', impossible: 'This browser has no notices of closed pages. On an iPhone or iPad put the page on the home screen first.',
+    reading: 'Asking how notices stand…', changing: 'Changing how notices stand…',
+  },
+
   setup: {
     title: 'Set up a camera', labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
     label: 'Label', labelHint: 'Scan it, or type the letters below the code. Dashes and blanks don’t matter.',
