@@ -274,6 +274,27 @@ test('a removal is repeated until it is answered, in the next run too', async ()
   again.close();
 });
 
+test('a removal that many wait for is asked for once', async () => {
+  const { camera, peer } = await pairOf();
+  let answer;
+  const asked = new Promise((resolve) => {
+    camera.answers.revoke = async (q) => {
+      resolve();
+      await new Promise((go) => { answer = go; });
+      camera.enter({ k: 'revoke', who: q.iss, sub: q.body.client });
+      return { body: { revoked: ['ben'] }, entry: camera.entries.length - 1 };
+    };
+  });
+  const removed = peer.revoke({ client: 'ben' }, 'Ben');
+  await asked;
+  const others = [peer.call('status'), peer.call('members')];
+  answer();
+  assert.deepEqual((await removed).revoked, ['ben']);
+  await Promise.all(others);
+  assert.deepEqual(camera.requests.map((r) => r.op).filter((op) => op !== 'hello'), ['revoke', 'status', 'members']);
+  peer.close();
+});
+
 test('a broker that sends no MQTT is left', async () => {
   for (const bytes of [[0x30, 0xff, 0xff, 0xff, 0xff], [0x32, 2, 0, 0], [0x30, 3, 0, 9, 1], [0x50, 0], [0x30, 0xff, 0xff, 0x7f]]) {
     const { peer, net } = await pairOf();

@@ -22,7 +22,8 @@ export class Peer extends EventTarget {
   #identity;
   #hhSig;
   #store;
-  #revoking;
+  #revoking; // removals that are not answered
+  #removing = new Map(); // those of them that are asked for now, by jti
   #taking = Promise.resolve();
   #waiting = 0;
   #sessions = new Map(); // by sid: { take, n }
@@ -150,7 +151,14 @@ export class Peer extends EventTarget {
     return done;
   }
 
-  async #removed(pending, seen) {
+  // removed asks for a removal, once at a time however many wait for it.
+  #removed(pending, seen) {
+    const { jti } = pending;
+    if (!this.#removing.has(jti)) this.#removing.set(jti, this.#remove(pending, seen).finally(() => this.#removing.delete(jti)));
+    return this.#removing.get(jti);
+  }
+
+  async #remove(pending, seen) {
     const settled = () => this.#keep(this.#revoking.filter((r) => r.jti !== pending.jti));
     try {
       const done = await this.#ask({ op: 'revoke', body: pending.body, jti: pending.jti }, seen);
