@@ -1,7 +1,8 @@
-// Notices while the page is closed: docs/protocol.md 16. A browser keeps one subscription for
+// Notices while the page is closed, through the browser's push service. A browser keeps one subscription for
 // each registration of a service worker, and each camera has a key of its own: so each camera
 // has a registration of its own, below the page's.
 import { Problem } from '../../setup/problem.js';
+import { workerURL } from './worker.js';
 
 const scopeOf = (camera) => new URL(`push/${camera.device}/`, document.baseURI).href;
 
@@ -32,7 +33,7 @@ export async function start(camera) {
     throw new Problem('push', 'This page may not show notices. Allow it in the browser\'s settings of this page.');
   }
   const { key } = await camera.pushState();
-  const worker = await navigator.serviceWorker.register('sw.js', { scope: scopeOf(camera) });
+  const worker = await navigator.serviceWorker.register(workerURL, { scope: scopeOf(camera) });
   await active(worker);
   let subscription;
   try {

@@ -1,5 +1,5 @@
-// What a camera sent through a push service: docs/protocol.md 16.3. The service worker has it,
-// which has no page and no connection, and believes it as little as what a broker sends.
+// What a camera sent through a push service: a notice (docs/protocol.md 4.8), as by the broker. The
+// service worker has it, which has no page and no connection, and believes it as little.
 import { fromBase64 } from '../../setup/bytes.js';
 import { header, identityKey, opened, peek, unsealed, verifyingKey } from '../../setup/jose.js';
 import { line } from '../../setup/problem.js';

@@ -1,4 +1,5 @@
 // The whole page: which screen is shown, and what stands above all of them.
+import { workerURL } from '../core/worker.js';
 import { html, nothing } from 'lit';
 import './add.js';
 import './camera.js';
@@ -138,10 +139,6 @@ export async function start(open) {
   app.home = home;
   await installWorker(() => { app.newer = true; });
 }
-
-// The page's policy lets no text become a script's address, but by a rule that is named there.
-const rule = globalThis.trustedTypes?.createPolicy('camd-worker', { createScriptURL: () => 'sw.js' });
-const workerURL = rule ? rule.createScriptURL('') : 'sw.js';
 
 // installWorker has the page start without a network. It tells when a newer page is there.
 async function installWorker(newer) {
