@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 build=(gcc g++ libc6-dev libspeexdsp-dev)
 release=(g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf libc6-dev-armhf-cross)
-test=(ffmpeg espeak-ng mosquitto chromium iproute2 cpio kmod e2fsprogs strace nodejs
+test=(ffmpeg espeak-ng mosquitto coturn caddy chromium iproute2 cpio kmod e2fsprogs strace nodejs
   qemu-system-arm qemu-system-common qemu-utils
   systemd nftables genimage u-boot-qemu u-boot-tools device-tree-compiler dosfstools mtools squashfs-tools cryptsetup-bin rauc rauc-service dbus-daemon busybox libubootenv-tool openssl shellcheck
   zbar-tools librsvg2-bin swtpm tpm2-openssl libtss2-tcti-cmd0)

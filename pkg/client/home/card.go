@@ -31,6 +31,9 @@ func (r Record) Card(keys *Keys, to envelope.PublicKey, name string, role proto.
 	if login.URL != "" {
 		card.Broker.URL, card.Broker.ServerName, card.Broker.Web = login.URL, login.ServerName, login.Web
 	}
+	if login.OverWebSocket() { // its certificate is often of a public authority: browsers want that
+		card.Broker.CA = login.CA
+	}
 	sealed, err := envelope.SealCard(card, keys.Signer(), to.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
 		return nil, NewProblem(err, "The camera card is too large (%d bytes at most). Use a broker certificate without its chain.", proto.MaxMessage)
