@@ -38,6 +38,7 @@ type delivery struct {
 	owed     []span  // entries since the last one
 	sent     uint64  // entry of the notice that is in flight: sent, and not acknowledged
 	inFlight bool
+	pushed   uint64 // entry of the newest notice that was pushed; sendNotices alone uses it
 }
 
 // span is the entries from from up to but not including to. During all of them the member's

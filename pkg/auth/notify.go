@@ -84,7 +84,9 @@ func (g *Gate) sendNext(to receiver, texts *texts) bool {
 		t.mu.Unlock()
 		err = g.sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.delivery, n, err) })
 	}
-	if err != nil {
+	if err == nil {
+		g.push(to, n, msg)
+	} else {
 		t.acknowledged(to.delivery, n, err)
 		g.log.Debug("notice not sent", "client", string(to.member.id), "index", n.index, "error", err)
 	}

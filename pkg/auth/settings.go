@@ -22,7 +22,7 @@ type Household struct {
 	QuietHours  string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
 	Talk        string   `toml:"talk" allow:"announced|accepted" doc:"When a voice may be heard in the room: announced, after chime and notice, or accepted, after someone in the room has pressed the button, for a kids' room."`
 	UpdateHours string   `toml:"update_hours" doc:"When the camera may restart for an update by itself, each week, such as Mo-Fr 02:00-05:00. Empty: whenever nobody watches."`
-	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours."`
+	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours, push."`
 	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What makes the clock trusted: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
@@ -52,7 +52,7 @@ func (h Household) Check() error {
 	return nil
 }
 
-var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours"}
+var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours", "push"}
 
 // choices is what the household chose, as trust.db has it. For a nil field the configuration
 // holds. docs/protocol.md 5.11, 11.2.
@@ -95,13 +95,13 @@ func (c choices) put(tx *store.Tx) error {
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
 	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
-		UpdateHours: d.UpdateHours, Privacy: p.privacy.Load(), Chosen: []string{}}
+		UpdateHours: d.UpdateHours, Push: proto.PushOff, Privacy: p.privacy.Load(), Chosen: []string{}}
 	for _, f := range []struct {
 		name string
 		from *string
 		into *string
 	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk},
-		{"update_hours", c.UpdateHours, &s.UpdateHours}} {
+		{"update_hours", c.UpdateHours, &s.UpdateHours}, {"push", c.Push, &s.Push}} {
 		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
 			*f.into = *f.from
 			s.Chosen = append(s.Chosen, f.name)
@@ -154,7 +154,7 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 	next := *a.policy.chosen.Load()
 	for from, into := range map[**string]**string{&c.Name: &next.Name, &c.TimeZone: &next.TimeZone,
 		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours, &c.Talk: &next.Talk,
-		&c.UpdateHours: &next.UpdateHours} {
+		&c.UpdateHours: &next.UpdateHours, &c.Push: &next.Push} {
 		if *from != nil {
 			*into = *from
 		}
@@ -181,6 +181,7 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 		{"quiet_hours", c.QuietHours, quietHours},
 		{"talk", c.Talk, by.loosens(proto.TalkAccepted, proto.TalkAnnounced)},
 		{"update_hours", c.UpdateHours, updateHours},
+		{"push", c.Push, by.push},
 	} {
 		if f.value == nil {
 			continue
@@ -222,6 +223,18 @@ func updateHours(s string) proto.Code {
 	}
 	_, err := schedule.Parse(s)
 	return unless(err == nil && len(s) <= proto.MaxUpdateHours, proto.CodeBadRequest)
+}
+
+// push is the check of the setting push: an owner, or someone at the device, has the camera send to
+// push services; every member with the scope settings may stop it.
+func (by actor) push(s string) proto.Code {
+	switch {
+	case s == proto.PushOff, s == proto.PushOn && (by.member == nil || by.member.Role == proto.RoleOwner):
+		return proto.CodeOK
+	case s == proto.PushOn:
+		return proto.CodeScope
+	}
+	return proto.CodeBadRequest
 }
 
 // loosens returns the check of a setting that everyone may make strict, and only someone at
