@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 # Tests run with the tags of the release, so that what is shipped is what was tested.
 export GOFLAGS ?= -buildvcs=false -tags=$(TAGS)
 
-.PHONY: help build test quick cover mutant shape race fuzz lint lab lab-full bench demo release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom setup-image
+.PHONY: help build test quick cover mutant shape race fuzz lint lab lab-full bench demo web release sbom vuln example image image-check setup-build setup-release setup-test setup-sbom setup-image
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -97,6 +97,10 @@ sbom: setup-sbom release .cache/bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD) ## what t
 
 vuln: setup-build .cache/bin/govulncheck-$(GOVULNCHECK) ## known vulnerabilities in what is called; needs the internet
 	@scripts/vuln.sh .cache/bin/govulncheck-$(GOVULNCHECK)
+
+web: setup-test ## the owner's page in web/dist anew from its sources, and the texts that it takes from Go
+	go test ./web -run TestGeneratedTexts -write
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline && npm run --silent build
 
 example: ## write camd.example.toml anew from the built-in defaults
 	go run ./cmd/camd config > camd.example.toml

@@ -15,12 +15,14 @@ import (
 	"github.com/camd-project/camd/pkg/auth/naming"
 	"github.com/camd-project/camd/pkg/auth/schedule"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/client/broker"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
 type grantCmd struct {
 	loginFlags
+	adminFlag
 	To     string     `arg:"--to" help:"the key to let in (required), as camctl id prints it, or a file with it" placeholder:"KEY|FILE"`
 	Name   string     `arg:"--name" help:"what the household calls who holds it (required)"`
 	Role   proto.Role `arg:"--role" help:"owner, adult or guest" default:"guest"`
@@ -60,10 +62,13 @@ func (g grantCmd) Run(env *environment) error {
 		return err
 	}
 	grant.Card = string(card)
-	if g.Card == "" && g.loginFlags != (loginFlags{}) {
-		return command.Usage("the flags for the broker go into the camera card: name it with --card")
+	switch flags := g.loginFlags != (loginFlags{}); {
+	case g.Card == "" && (flags || g.BrokerAdmin != ""):
+		return command.Usage("what is said for the broker goes into the camera card: name it with --card")
+	case flags && g.BrokerAdmin != "":
+		return command.Usage("--broker-admin makes the login at the broker: name none by other flags")
 	}
-	login, err := g.login()
+	login, err := g.loginFlags.login()
 	if err != nil {
 		return err
 	}
@@ -82,16 +87,30 @@ func (g grantCmd) Run(env *environment) error {
 	if err := g.compared(env, to.ClientID(), h); err != nil {
 		return err
 	}
-	return g.carryOut(env, camera, grant, h, to, login)
+	if g.BrokerAdmin == "" {
+		return g.carryOut(env, camera, grant, h, to, login, nil)
+	}
+	logins, err := g.dial(env.ctx) // before the grant: what is wrong with the login is said first
+	if err != nil {
+		return err
+	}
+	defer logins.Close()
+	return g.carryOut(env, camera, grant, h, to, logins.NewLogin(to.ClientID(), camera.Record().Device), logins)
 }
 
-func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, h hours, to envelope.PublicKey, login home.Broker) error {
+// carryOut makes the grant, then the login at the broker if logins is not nil, and then the card.
+func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Grant, h hours, to envelope.PublicKey, login home.Broker, logins *broker.Logins) error {
 	sealed, err := camera.Record().Card(camera.Keys(), to, grant.Name, grant.Role, login)
 	if err != nil {
 		return err
 	}
 	if err := camera.change(proto.OpGrant, grant, func() error { _, err := camera.Grant(env.ctx, grant); return err }); err != nil {
 		return err
+	}
+	if logins != nil {
+		if err := logins.Add(env.ctx, login, to.ClientID(), camera.Record().Device); err != nil {
+			return fmt.Errorf("%s is let in, but has no login at the broker yet, and the camera card is not written: %w Run the command again", grant.Name, err)
+		}
 	}
 	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card, When: h.text}
 	text := "%s is let in as %s and may: %s."
@@ -111,7 +130,11 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
 		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, home.WithoutPath(err))
 	}
-	return env.Print(done, text+" The camera card is in %s. It is for this key only: hand it over, for camctl add.",
+	text += " The camera card is in %s. It is for this key only: hand it over, for camctl add or the page."
+	if login.Certificate == "" && login.User == "" {
+		text += " It brings no login at the broker: have its operator make one, unless there is one already."
+	}
+	return env.Print(done, text,
 		grant.Name, grant.Role, may(grant.Scopes), g.Card)
 }
 

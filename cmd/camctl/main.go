@@ -42,7 +42,9 @@ type cli struct {
 	WiFi        *wifiCmd        `arg:"subcommand:wifi" help:"show which Wi-Fi networks the camera hears and which one it uses, or have it change to another one"`
 	Log         *logCmd         `arg:"subcommand:log" help:"read the access log, or verify it"`
 	Events      *eventsCmd      `arg:"subcommand:events" help:"show what happened in the household since the last time, what happens now, and which rings are stored"`
+	Viewer      *viewerCmd      `arg:"subcommand:viewer" help:"serve the owner's page for browsers, or write it as files for a web server"`
 	CA          *caCmd          `arg:"subcommand:ca" help:"a household's own authority for its broker: init, sign"`
+	TURN        *turnCmd        `arg:"subcommand:turn-credentials" help:"make credentials of a TURN server that end by themselves, from its secret"`
 	Version     *versionCmd     `arg:"subcommand:version" help:"print the version"`
 }
 

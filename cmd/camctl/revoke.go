@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 )
 
 type revokeCmd struct {
+	adminFlag
 	KeepGuests bool   `arg:"--keep-guests" help:"make the guests of the member yours, instead of removing them too"`
 	Name       string `arg:"positional,required" help:"the member's name, or the name of its key" placeholder:"NAME"`
 	Camera     string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
@@ -41,7 +43,14 @@ func (r revokeCmd) Run(env *environment) error {
 	if err := camera.change(proto.OpRevoke, what, func() (err error) { answer, err = camera.Revoke(env.ctx, what); return err }); err != nil {
 		return err
 	}
-	return env.Print(answer, "%s", command.Lines(revokedText(answer, members)))
+	var left error // of logins at the broker
+	if r.BrokerAdmin != "" && len(answer.Revoked) > 0 {
+		if left = r.removeAll(env.ctx, answer.Revoked, camera.Record().Device); left != nil {
+			left = fmt.Errorf("The login at the broker is still there: %w", left)
+		}
+	}
+	removed := r.BrokerAdmin != "" && left == nil
+	return errors.Join(env.Print(answer, "%s", command.Lines(revokedText(answer, members, removed))), left)
 }
 
 // member finds one by name, as the camera tells names apart, or by its key's name, which
@@ -64,7 +73,9 @@ func member(members []proto.Member, which string) (proto.ClientID, error) {
 	return "", fmt.Errorf("%q fits several members; use the name of the key, from camctl --json members", which)
 }
 
-func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
+// revokedText says who was removed. With logins, so were their logins with a password at the
+// broker.
+func revokedText(a proto.RevokeAnswer, members []proto.Member, logins bool) string {
 	if len(a.Revoked) == 0 {
 		return "That was no member any more. Nothing was changed."
 	}
@@ -73,7 +84,11 @@ func revokedText(a proto.RevokeAnswer, members []proto.Member) string {
 	if len(a.Kept) > 0 {
 		text += " Now your guests: " + listed(a.Kept, members) + "."
 	}
-	text += "\nThe login at the broker is another matter: have its operator end it"
+	if logins {
+		text += "\nThe login with a password at the broker is removed, too. If a certificate was made for it, have the operator end that"
+	} else {
+		text += "\nThe login at the broker is another matter: have its operator end it, or name its administration login with --broker-admin"
+	}
 	for _, id := range a.Revoked {
 		if !id.Valid() { // nobody is to paste what a camera makes up
 			continue

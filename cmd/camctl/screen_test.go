@@ -37,9 +37,9 @@ func TestWhatOthersWroteStaysInItsPlace(t *testing.T) {
 	harmless("members", show(membersText([]proto.Member{member}, time.UTC, true)), 2)
 	harmless("status", show(statusText(proto.StatusAnswer{Device: evil, Name: evil, Version: evil, Identity: evil,
 		Conditions: []proto.Condition{{Name: evil, State: evil, Reason: evil}}, Sessions: []proto.Viewer{{Name: evil, Scopes: []proto.Scope{evil}}}})), 5)
-	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil, UpdateHours: evil})), 7)
+	harmless("settings", show(settingsText(proto.Settings{Name: evil, TimeZone: evil, QuietHours: evil, PrivacyOff: evil, Talk: evil, UpdateHours: evil})), 8)
 	harmless("an update", show(updateText(proto.UpdateStatus{State: evil, Version: evil, Offered: evil, Notes: evil, Reason: evil, Latest: 1, Checked: 1}, time.UTC)), 5)
-	revoked := revokedText(proto.RevokeAnswer{Revoked: []proto.ClientID{evil}, Kept: []proto.ClientID{evil}}, nil)
+	revoked := revokedText(proto.RevokeAnswer{Revoked: []proto.ClientID{evil}, Kept: []proto.ClientID{evil}}, nil, false)
 	harmless("who was removed", show(revoked), 2)
 	if strings.Contains(revoked, "pki remove") {
 		t.Errorf("a command that the camera made up: %q", revoked)

@@ -50,6 +50,7 @@ type settingsCmd struct {
 	Talk        *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
 	UpdateHours *string `arg:"--update-hours" help:"when the camera may restart for an update by itself, such as 'Mo-Fr 02:00-05:00'; empty is whenever nobody watches" placeholder:"TIMES"`
 	PrivacyOff  *string `arg:"--privacy-off" help:"who may switch privacy mode off: device, or members (which only someone at the camera can choose)" placeholder:"WHO"`
+	Push        *string `arg:"--push" help:"on has the camera send sealed notices of rings, new members and alarms to browsers through their push services; off" placeholder:"HOW"`
 	Camera      string  `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
@@ -88,6 +89,9 @@ func (s settingsCmd) change() (proto.SettingsChange, error) {
 	if s.Talk != nil && *s.Talk != proto.TalkAnnounced && *s.Talk != proto.TalkAccepted {
 		return proto.SettingsChange{}, command.Usage("--talk is announced or accepted")
 	}
+	if s.Push != nil && *s.Push != proto.PushOff && *s.Push != proto.PushOn {
+		return proto.SettingsChange{}, command.Usage("--push is on or off")
+	}
 	if s.QuietHours != nil && *s.QuietHours != "" {
 		if _, err := schedule.ParseDaily(*s.QuietHours); err != nil {
 			return proto.SettingsChange{}, command.Usage("--quiet-hours: " + err.Error())
@@ -101,7 +105,7 @@ func (s settingsCmd) change() (proto.SettingsChange, error) {
 			return proto.SettingsChange{}, command.Usage(fmt.Sprintf("--update-hours takes at most %d characters", proto.MaxUpdateHours))
 		}
 	}
-	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk, UpdateHours: s.UpdateHours}, nil
+	return proto.SettingsChange{Name: s.Name, TimeZone: s.TimeZone, QuietHours: s.QuietHours, PrivacyOff: s.PrivacyOff, Talk: s.Talk, UpdateHours: s.UpdateHours, Push: s.Push}, nil
 }
 
 func settingsText(s proto.Settings) string {
@@ -120,6 +124,7 @@ func settingsText(s proto.Settings) string {
 	row("talk", s.Talk)
 	row("privacy_off", s.PrivacyOff)
 	row("update_hours", cmp.Or(s.UpdateHours, "any"))
+	row("push", cmp.Or(s.Push, proto.PushOff)) // an older camera has none
 	_ = w.Flush()
 	return b.String() + privacyText(s.Privacy)
 }

@@ -31,6 +31,7 @@ func reach(cfg link.Config, own setup.Settings) link.Config {
 	}
 	cfg.Broker = own.Broker.URL
 	cfg.ViewerBroker = cmp.Or(cfg.ViewerBroker, own.Broker.ViewerURL)
+	cfg.WebBroker = cmp.Or(cfg.WebBroker, own.Broker.WebURL)
 	cfg.ServerName = cmp.Or(cfg.ServerName, own.Broker.ServerName)
 	if cfg.CA == "" {
 		cfg.CAText = own.Broker.CA
@@ -78,7 +79,7 @@ func (d *daemon) brokerLogin(id proto.ClientID) envelope.BrokerLogin {
 // authority, and its login if that is in the folder of logins. A login that can't be used
 // keeps nobody from pairing.
 func brokerLogins(cfg link.Config, log *slog.Logger) (func(proto.ClientID) envelope.BrokerLogin, error) {
-	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName}
+	b := envelope.BrokerLogin{URL: cmp.Or(cfg.ViewerBroker, cfg.Broker), ServerName: cfg.ServerName, Web: cfg.WebBroker}
 	if cfg.CAText != "" {
 		b.CA = cfg.CAText
 	} else if cfg.CA != "" {

@@ -44,7 +44,7 @@ func TestMeetingPoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := link.Config{Broker: "mqtts://b.example:8883", ViewerBroker: "mqtts://b.example:8884", ServerName: "home", CA: caFile, MemberLogins: dir}
+	cfg := link.Config{Broker: "mqtts://b.example:8883", ViewerBroker: "mqtts://b.example:8884", WebBroker: "wss://b.example/mqtt", ServerName: "home", CA: caFile, MemberLogins: dir}
 	for name, c := range map[string]struct {
 		who   proto.ClientID
 		dir   string
@@ -64,7 +64,7 @@ func TestMeetingPoint(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := at(c.who)
-		if b.URL != cfg.ViewerBroker || b.ServerName != "home" || b.CA != string(ca.PEM()) {
+		if b.URL != cfg.ViewerBroker || b.Web != cfg.WebBroker || b.ServerName != "home" || b.CA != string(ca.PEM()) {
 			t.Errorf("%s: the client is told %+v", name, b.URL)
 		}
 		if (b.Certificate != "" && b.Key != "") != c.login || !fits(b) || !strings.Contains(log.String(), c.said) || c.said == "" && log.Len() > 0 {

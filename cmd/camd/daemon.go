@@ -19,6 +19,7 @@ import (
 	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/push"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/setup/wifi"
@@ -60,6 +61,7 @@ type daemon struct {
 	live        *live.Server
 	events      *event.Events
 	floor       *talk.Floor
+	push        *push.Sender
 	updates     *updates
 }
 

@@ -183,12 +183,13 @@ type settingsCmd struct {
 	Talk        *string `arg:"--talk" help:"announced, or accepted: someone in the room has to press the button first" placeholder:"HOW"`
 	UpdateHours *string `arg:"--update-hours" help:"when the camera may restart for an update by itself, such as 'Mo-Fr 02:00-05:00'; empty is whenever nobody watches" placeholder:"TIMES"`
 	PrivacyOff  *string `arg:"--privacy-off" help:"who may switch privacy mode off: device or members" placeholder:"WHO"`
+	Push        *string `arg:"--push" help:"on has the camera send sealed notices to browsers through their push services; off" placeholder:"HOW"`
 }
 
 // Run changes what was named, and prints.
 func (c settingsCmd) Run(env *environment) error {
 	q := adminRequest{Cmd: "settings"}
-	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk, UpdateHours: c.UpdateHours}); set != (proto.SettingsChange{}) {
+	if set := (proto.SettingsChange{Name: c.Name, TimeZone: c.TimeZone, QuietHours: c.QuietHours, PrivacyOff: c.PrivacyOff, Talk: c.Talk, UpdateHours: c.UpdateHours, Push: c.Push}); set != (proto.SettingsChange{}) {
 		q.Set = &set
 	}
 	a, err := c.ask(q)
@@ -214,7 +215,7 @@ func given(s *string) bool { return s != nil && *s != "" }
 // settingLines shows each setting with which rules: the household's choice, or the
 // configuration.
 func settingLines(s proto.Settings) (l []string) {
-	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}, {"talk", s.Talk}, {"update_hours", s.UpdateHours}} {
+	for _, f := range [][2]string{{"name", s.Name}, {"time_zone", s.TimeZone}, {"privacy_off", s.PrivacyOff}, {"quiet_hours", s.QuietHours}, {"talk", s.Talk}, {"update_hours", s.UpdateHours}, {"push", s.Push}} {
 		by := "configuration"
 		for _, chosen := range s.Chosen {
 			if chosen == f[0] {

@@ -41,6 +41,7 @@ func (d *daemon) operations() map[proto.Op]auth.Operation {
 		proto.OpLog:         household.OpLog(),
 		proto.OpAlarm:       household.OpAlarm(),
 
+		proto.OpPush:   household.OpPush(d.push),
 		proto.OpUpdate: auth.Query[proto.UpdateRequest]{Scopes: proto.UpdateRequest.Scopes, Answer: d.update},
 		// A member who chose a bad network could put the camera out of everyone's reach, and
 		// the names of the networks around tell where it stands.

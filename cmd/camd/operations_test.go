@@ -22,6 +22,7 @@ var bodies = map[proto.Op][]any{
 	proto.OpRevoke:      {proto.Revoke{}, proto.Revoke{KeepGuests: true}},
 	proto.OpPrivacy:     {proto.Privacy{On: true}, proto.Privacy{}},
 	proto.OpUpdate:      {proto.UpdateRequest{Do: proto.UpdateDoStatus}, proto.UpdateRequest{Do: proto.UpdateDoInstall}},
+	proto.OpPush:        {proto.PushRequest{Do: proto.PushDoStatus}},
 	proto.OpCertificate: {proto.CertificateRequest{Do: proto.CertificateDoStatus}, proto.CertificateRequest{Do: proto.CertificateDoSet}},
 }
 

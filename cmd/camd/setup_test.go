@@ -23,17 +23,17 @@ import (
 
 // What the configuration names goes before what was set up.
 func TestReach(t *testing.T) {
-	own := setup.Settings{Broker: &proto.SetupBroker{URL: "mqtts://own", ViewerURL: "mqtts://viewers", ServerName: "name", CA: "authority"}}
+	own := setup.Settings{Broker: &proto.SetupBroker{URL: "mqtts://own", ViewerURL: "mqtts://viewers", WebURL: "wss://browsers", ServerName: "name", CA: "authority"}}
 	for name, c := range map[string]struct {
 		cfg  link.Config
 		own  setup.Settings
 		want link.Config
 	}{
 		"neither":         {link.Config{}, setup.Settings{}, link.Config{}},
-		"set up":          {link.Config{KeepaliveSeconds: 7}, own, link.Config{KeepaliveSeconds: 7, Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "name", CAText: "authority"}},
+		"set up":          {link.Config{KeepaliveSeconds: 7}, own, link.Config{KeepaliveSeconds: 7, Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", WebBroker: "wss://browsers", ServerName: "name", CAText: "authority"}},
 		"configured":      {link.Config{Broker: "mqtts://file"}, own, link.Config{Broker: "mqtts://file"}},
-		"in part":         {link.Config{CA: "/ca", ServerName: "file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", ServerName: "file", CA: "/ca"}},
-		"viewers by file": {link.Config{ViewerBroker: "mqtts://file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://file", ServerName: "name", CAText: "authority"}},
+		"in part":         {link.Config{CA: "/ca", ServerName: "file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://viewers", WebBroker: "wss://browsers", ServerName: "file", CA: "/ca"}},
+		"viewers by file": {link.Config{ViewerBroker: "mqtts://file"}, own, link.Config{Broker: "mqtts://own", ViewerBroker: "mqtts://file", WebBroker: "wss://browsers", ServerName: "name", CAText: "authority"}},
 	} {
 		if got := reach(c.cfg, c.own); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)

@@ -20,6 +20,7 @@ import (
 	"github.com/camd-project/camd/pkg/logging"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/push"
 	"github.com/camd-project/camd/pkg/setup"
 	"github.com/camd-project/camd/pkg/setup/wifi"
 	"github.com/camd-project/camd/pkg/store"
@@ -120,15 +121,18 @@ func (d *daemon) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if d.push, err = push.New(d.cfg.Push, d.log, d.authority.EndPush); err != nil {
+		return inTable("push", err)
+	}
 	gate := d.authority.NewGate(auth.Deps{
-		Sender: d.link, Capture: captureDevices{d.camera, d.microphone, d.live, d.events}, Provisioner: d.pairing,
+		Sender: d.link, Capture: captureDevices{d.camera, d.microphone, d.live, d.events}, Provisioner: d.pairing, Pusher: d.push,
 	})
 	d.link.Deliver(gate)
 	for op, o := range d.operations() {
 		gate.Handle(op, o)
 	}
 	d.require(gate, d.live)
-	d.run(d.link, d.events)
+	d.run(d.link, d.events, d.push)
 	d.run(update...)
 	return nil
 }

@@ -59,7 +59,7 @@ func (s sources) String() string {
 }
 
 // speaker is where camd plays: on a sound card with the real microphone, else into a
-// file that the page lets be heard.
+// file that the room lets be heard.
 func (d *demo) speaker(s sources) string {
 	if s.audio == "alsa" {
 		return "auto"
@@ -73,8 +73,8 @@ type files struct{ config, state, socket, ca, certificate string }
 
 // writeConfig writes camd's configuration: the defaults, but for what is the demo's.
 func (d *demo) writeConfig(s sources) (files, error) {
-	f := files{config: filepath.Join(d.dir, configFile), state: filepath.Join(d.dir, "state"),
-		socket: filepath.Join(d.dir, socketName), certificate: filepath.Join(d.dir, "device.crt")}
+	f := files{config: d.configPath(), state: filepath.Join(d.dir, "state"),
+		socket: d.socket(), certificate: filepath.Join(d.dir, "device.crt")}
 	var err error
 	if f.ca, err = pki.WriteCA(d.dir, "broker-ca", d.ca); err != nil {
 		return f, err
@@ -113,6 +113,8 @@ certificate = %q
 	}
 	return f, nil
 }
+
+func (d *demo) configPath() string { return filepath.Join(d.dir, configFile) }
 
 // factory makes the device's identity and returns its label.
 func (d *demo) factory(f files) (pairing.Label, error) {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/camd-project/camd/internal/broker"
 	"github.com/camd-project/camd/internal/command"
@@ -22,10 +21,8 @@ import (
 )
 
 const (
-	pairingWindow = time.Minute
-	morePorts     = 20 // tried after the one that is busy
-	cameraName    = "Demo camera"
-	firstPicture  = 20 * time.Second // how long it may take
+	morePorts  = 20 // tried after the one that is busy
+	cameraName = "Demo camera"
 )
 
 type demoCmd struct {
@@ -38,7 +35,7 @@ type demoCmd struct {
 
 // Description is the first line of the help.
 func (demoCmd) Description() string {
-	return "A camera, a broker and a page with live picture and sound on this machine."
+	return "A camera, a broker and the owner's page on this machine."
 }
 
 // demo is everything that the command started, for its end.
@@ -50,8 +47,7 @@ type demo struct {
 	ca      *pki.CA
 	camd    *process
 	label   pairing.Label
-	played  string         // file of what the speaker would play; empty: there is a real one
-	camera  *client.Camera // of the owner
+	played  string // file of what the speaker would play; empty: there is a real one
 }
 
 // Run starts all, serves the page until Ctrl-C, and leaves nothing behind.
@@ -67,11 +63,10 @@ func (c demoCmd) Run(env *environment) (err error) {
 	}
 	d := &demo{env: env, program: program}
 	defer func() { err = errors.Join(err, d.end()) }()
-	first, err := d.start(c.Synthetic)
-	if err != nil {
+	if err := d.start(c.Synthetic); err != nil {
 		return err
 	}
-	return d.serve(listener, first)
+	return d.serve(listener)
 }
 
 // program finds camd.
@@ -120,29 +115,21 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// start brings up broker and camd, pairs, and waits for a first picture.
-func (d *demo) start(synthetic bool) (first time.Duration, err error) {
+// start brings up broker and camd. Nobody is paired: the first who opens the page is.
+func (d *demo) start(synthetic bool) (err error) {
 	if d.dir, err = os.MkdirTemp("", "camd-demo-"); err != nil {
-		return 0, fmt.Errorf("no folder for the demo can be made: %w", err)
+		return fmt.Errorf("no folder for the demo can be made: %w", err)
 	}
 	d.env.Note("== making keys and certificates, starting a broker")
 	if err := d.startBroker(); err != nil {
-		return 0, err
+		return err
+	}
+	if err := d.terminal(); err != nil {
+		return err
 	}
 	source := chooseSources(synthetic)
 	d.env.Note("== starting camd: %s", source)
-	if d.label, err = d.startCamd(source); err != nil {
-		return 0, err
-	}
-	d.env.Note("== pairing as an owner does, with the label's text, and letting others in")
-	if err := d.pair(d.label); err != nil {
-		return 0, err
-	}
-	if err := d.gather(); err != nil {
-		return 0, err
-	}
-	d.env.Note("== asking for a picture")
-	return d.awaitPicture()
+	return d.startCamd(source)
 }
 
 func (d *demo) startBroker() (err error) {
@@ -158,130 +145,50 @@ func (d *demo) startBroker() (err error) {
 	return err
 }
 
-// startCamd makes the device's identity and certificate and starts the daemon.
-func (d *demo) startCamd(source sources) (pairing.Label, error) {
+// startCamd makes the device's identity and certificate, starts the daemon, and waits until it
+// is online.
+func (d *demo) startCamd(source sources) error {
 	f, err := d.writeConfig(source)
 	if err != nil {
-		return pairing.Label{}, err
+		return err
 	}
-	label, err := d.factory(f)
-	if err != nil {
-		return pairing.Label{}, err
+	if d.label, err = d.factory(f); err != nil {
+		return err
 	}
-	if err := d.certify(label.Device, f); err != nil {
-		return pairing.Label{}, err
+	if err := d.certify(d.label.Device, f); err != nil {
+		return err
 	}
 	if d.camd, err = startProcess(d.program, filepath.Join(d.dir, "camd.log"), "run", "--config", f.config); err != nil {
-		return pairing.Label{}, err
-	}
-	return label, d.camd.await(d.env.ctx, func() error {
-		_, err := client.Ask(d.env.ctx, f.socket, map[string]string{"cmd": "status"})
 		return err
-	})
+	}
+	return d.camd.await(d.env.ctx, d.online)
 }
 
-// pair opens the window and goes through the real handshake.
-func (d *demo) pair(label pairing.Label) error {
-	owner, err := d.person(demoOwner)
+// online returns what camd waits for.
+func (d *demo) online() error {
+	answer, err := client.Ask(d.env.ctx, d.socket(), map[string]string{"cmd": "status"})
 	if err != nil {
 		return err
 	}
-	socket := filepath.Join(d.dir, socketName)
-	if err := client.OpenWindow(d.env.ctx, socket, pairingWindow, demoOwner); err != nil {
+	var said struct {
+		Status proto.StatusAnswer `json:"status"`
+	}
+	if err := json.Unmarshal(answer, &said); err != nil {
 		return err
 	}
-	j, err := client.Join(d.env.ctx, socket)
-	if err != nil {
-		return err
+	for _, c := range said.Status.Conditions {
+		if c.Name == "broker" && c.State == "ok" {
+			return nil
+		}
 	}
-	defer func() { _ = j.Close() }() // the pairing may have closed it
-	record, err := client.Pair(d.env.ctx, j.Conn, label, owner.keys, owner.login, owner.home.Known(label.Device))
-	if err != nil {
-		return err
-	}
-	record.Name = cameraName
-	if err := owner.home.Save(record); err != nil {
-		return err
-	}
-	d.camera, err = client.Dial(d.env.ctx, owner.home, owner.keys, record, d.env.log)
-	return err
+	return fmt.Errorf("it is not online: %+v", said.Status.Conditions)
 }
 
-// awaitPicture watches until one came: it proves the whole way before anyone is
-// asked to open the page. A camera needs a moment to start, so it asks again.
-func (d *demo) awaitPicture() (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(d.env.ctx, firstPicture)
-	defer cancel()
-	for {
-		took, err := d.tryPicture(ctx)
-		var refused *client.Refused
-		again := errors.As(err, &refused) && refused.Code == proto.CodeNoMedia || errors.Is(err, client.ErrOffline)
-		if !again {
-			return took, d.explain(err)
-		}
-		select {
-		case <-ctx.Done():
-			return 0, d.explain(err)
-		case <-d.camd.done:
-			return 0, d.camd.died()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-func (d *demo) tryPicture(ctx context.Context) (time.Duration, error) {
-	seen := make(chan struct{}, 1)
-	session, err := d.camera.Watch(ctx, client.WatchOptions{Video: func(client.Frame) {
-		select {
-		case seen <- struct{}{}:
-		default:
-		}
-	}})
-	if err != nil {
-		return 0, err
-	}
-	defer session.Close() //nolint:contextcheck // its bye outlives ctx
-	select {
-	case <-seen:
-		return session.Stats().Video.FirstFrame, nil
-	case <-session.Done():
-		return 0, session.Err()
-	case <-d.camd.done:
-		return 0, d.camd.died()
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// explain adds what the camera says of itself to a picture that did not come.
-func (d *demo) explain(err error) error {
-	if err == nil || d.env.ctx.Err() != nil {
-		return errors.Join(err, d.env.ctx.Err())
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no picture came within %v", firstPicture)
-	}
-	ctx, cancel := context.WithTimeout(d.env.ctx, time.Second)
-	defer cancel()
-	answer, asked := d.camera.Call(ctx, proto.OpStatus, "", nil)
-	var status proto.StatusAnswer
-	if asked != nil || json.Unmarshal(answer.Body, &status) != nil {
-		return err
-	}
-	for _, c := range status.Conditions {
-		if c.State != "ok" && c.Reason != "" { // what is ok explains nothing
-			err = fmt.Errorf("%w %s: %s", err, c.Name, c.Reason)
-		}
-	}
-	return err
-}
+func (d *demo) socket() string { return filepath.Join(d.dir, socketName) }
 
 // end stops everything in the reverse order of starting.
 func (d *demo) end() error {
 	d.env.Note("== stopping")
-	if d.camera != nil {
-		d.camera.Close()
-	}
 	var errs []error
 	if d.camd != nil {
 		errs = append(errs, d.camd.stop())
@@ -295,4 +202,25 @@ func (d *demo) end() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// serve runs until Ctrl-C or until camd dies.
+func (d *demo) serve(l net.Listener) error {
+	s := newServer(d, l.Addr())
+	ctx, cancel := context.WithCancel(d.env.ctx)
+	defer cancel()
+	ended := s.run(ctx, l)
+	err := d.env.Print(map[string]any{"address": s.pageURL(), "room": s.roomURL(), "device": d.label.Device, "label": d.label.Text(), "directory": d.dir},
+		"%s", command.Lines(s.story()))
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case <-d.camd.done:
+			err = d.camd.died()
+		case err := <-ended:
+			return fmt.Errorf("the page can't be served any more: %w", err)
+		}
+	}
+	cancel()
+	return errors.Join(err, <-ended)
 }

@@ -79,30 +79,29 @@ func (l loudspeaker) follow(ctx context.Context, write func([]byte) error) error
 	return nil
 }
 
-// loudspeaker streams to the page what the room would hear: 16-bit little-endian samples
-// at 48 kHz.
-func (p *page) loudspeaker(w http.ResponseWriter, r *http.Request) {
-	if p.speaker.path == "" {
+// loudspeaker streams what the room would hear: 16-bit little-endian samples at 48 kHz.
+func (s *server) loudspeaker(w http.ResponseWriter, r *http.Request) {
+	if s.speaker.path == "" {
 		refuse(w, http.StatusNotFound, "The camera plays on a loudspeaker of its own.")
 		return
 	}
 	select {
-	case p.listeners <- struct{}{}:
-		defer func() { <-p.listeners }()
+	case s.listen <- struct{}{}:
+		defer func() { <-s.listen }()
 	default:
-		refuse(w, http.StatusTooManyRequests, "Too many pages are open.")
+		refuse(w, http.StatusTooManyRequests, "Too many pages listen. Close one.")
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	out := http.NewResponseController(w)
 	_ = out.Flush() // the page learns that it listens
-	err := p.speaker.follow(r.Context(), func(samples []byte) error {
+	err := s.speaker.follow(r.Context(), func(samples []byte) error {
 		if _, err := w.Write(samples); err != nil {
 			return err
 		}
 		return out.Flush()
 	})
 	if err != nil && r.Context().Err() == nil {
-		p.env.Note("%v.", err)
+		s.demo.env.Note("%v.", err)
 	}
 }

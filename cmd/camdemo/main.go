@@ -1,7 +1,7 @@
-// Command camdemo shows camd on one machine: it starts a broker, a camera and a web page
-// with live picture and sound, pairs an owner, lets other members in, and prints the
-// commands with which each of them uses camctl. It is for trying out only: it is not
-// released, and it removes all that it made when it ends.
+// Command camdemo shows camd on one machine: it starts a broker and a camera, and serves the
+// owner's page, by which whoever opens it pairs with the camera, watches it and lets others
+// in, and the room that the camera is in. It is for trying out only: it is not released, and
+// it removes all that it made when it ends.
 //
 // Exit codes: 0 ended by Ctrl-C, 1 failed (one sentence on standard error says why), 2
 // wrong usage.

@@ -33,7 +33,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	var out, errOut bytes.Buffer
-	if code := execute(t.Context(), []string{"--help"}, &out, &errOut); code != 0 || !bytes.Contains(out.Bytes(), []byte("live picture")) {
+	if code := execute(t.Context(), []string{"--help"}, &out, &errOut); code != 0 || !bytes.Contains(out.Bytes(), []byte("the owner's page")) {
 		t.Errorf("exit code %d, and %q", code, &out)
 	}
 }

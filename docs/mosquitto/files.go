@@ -1,5 +1,5 @@
 // Package mosquitto holds the configuration of mosquitto that camd ships, so that
-// camops pki lays it out as it is tested.
+// camops lays it out as it is tested.
 package mosquitto
 
 import _ "embed"
@@ -8,6 +8,9 @@ import _ "embed"
 var (
 	//go:embed mosquitto.conf
 	Configuration []byte
+	// Browsers stands below Configuration on a household's own server.
+	//go:embed browsers.conf
+	Browsers []byte
 	//go:embed devices.acl
 	DeviceRules []byte
 	//go:embed viewers.acl

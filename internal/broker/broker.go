@@ -1,10 +1,11 @@
 // Package broker is a small MQTT broker for the demo and for tests: mochi-mqtt
-// behind a listener that speaks mutual TLS 1.3 only, with the topic rules that a
-// real installation sets in its own broker (docs/operations.md).
+// behind a listener that speaks mutual TLS 1.3 only, and a handler that serves browsers over
+// WebSocket, with the topic rules that a real installation sets in its own broker
+// (docs/operations.md).
 //
-// It refuses clients without a certificate of the configured authority, client identifiers
-// that do not belong to the certificate, persistent sessions, and all topics but the client's
-// own. All state is in memory and bounded. When Close returns, all connections and their
+// It refuses clients without a certificate of the configured authority, or over WebSocket
+// without a password of this broker's; client identifiers that do not belong to the certificate
+// or user, persistent sessions, and all topics but the client's own. All state is in memory and bounded. When Close returns, all connections and their
 // goroutines have ended.
 package broker
 
@@ -37,9 +38,11 @@ type Config struct {
 
 // Broker is a running broker.
 type Broker struct {
-	server   *mqtt.Server
-	listener *listener
-	close    func() error
+	server    *mqtt.Server
+	listener  *listener
+	passwords *passwords
+	log       *slog.Logger
+	close     func() error
 }
 
 // Start listens and serves. Log may be nil.
@@ -61,19 +64,21 @@ func Start(cfg Config) (*Broker, error) {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	b := &Broker{
-		server:   mqtt.New(options()),
-		listener: newListener(tcp, mutual(cfg.TLS), log),
+		server:    mqtt.New(options()),
+		listener:  newListener(tcp, mutual(cfg.TLS), log),
+		passwords: newPasswords(),
+		log:       log,
 	}
 	b.close = sync.OnceValue(b.server.Close) // mochi panics at a second Close
-	if err := b.serve(log); err != nil {
+	if err := b.serve(); err != nil {
 		_ = tcp.Close()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	return b, nil
 }
 
-func (b *Broker) serve(log *slog.Logger) error {
-	if err := b.server.AddHook(newRules(log, b.server.Clients), nil); err != nil {
+func (b *Broker) serve() error {
+	if err := b.server.AddHook(newRules(b.log, b.passwords, b.server.Clients), nil); err != nil {
 		return err
 	}
 	if err := b.server.AddListener(b.listener); err != nil {

@@ -122,10 +122,10 @@ func (l *listener) serve(raw net.Conn, establish listeners.EstablishFn) {
 	l.log.Debug("client gone", "remote", remote, "who", who, "error", err)
 }
 
-// conn is a connection whose holder is known.
+// conn is a connection with its holder.
 type conn struct {
 	net.Conn
-	who     identity
+	who     identity      // by certificate; over WebSocket rules set it when the client logs in
 	release func()        // set by rules when a session begins
 	done    chan struct{} // closed when mochi and rules do not use the connection any more
 }

@@ -12,15 +12,16 @@ import (
 // rules is mochi's hook for permissions.
 type rules struct {
 	mqtt.HookBase
-	log     *slog.Logger
-	clients *mqtt.Clients // mochi's own list
+	log       *slog.Logger
+	passwords *passwords
+	clients   *mqtt.Clients // mochi's own list
 
 	mu       sync.Mutex
 	sessions map[string]*mqtt.Client // by MQTT client identifier
 }
 
-func newRules(log *slog.Logger, clients *mqtt.Clients) *rules {
-	return &rules{log: log, clients: clients, sessions: map[string]*mqtt.Client{}}
+func newRules(log *slog.Logger, p *passwords, clients *mqtt.Clients) *rules {
+	return &rules{log: log, passwords: p, clients: clients, sessions: map[string]*mqtt.Client{}}
 }
 
 // ID names the hook in mochi.
@@ -42,7 +43,14 @@ func (r *rules) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	if !ok {
 		return false
 	}
-	if err := judge(c.who, pk); err != nil {
+	var err error
+	if c.who == (identity{}) { // over WebSocket: no certificate has said it
+		c.who, err = r.passwords.identify(pk.Connect)
+	}
+	if err == nil {
+		err = judge(c.who, pk)
+	}
+	if err != nil {
 		r.log.Warn("client refused", "who", c.who, "mqtt_client", cl.ID, "error", err)
 		return false
 	}
@@ -53,7 +61,7 @@ func judge(who identity, pk packets.Packet) error {
 	p := pk.Connect
 	switch {
 	case !who.owns(p.ClientIdentifier):
-		return errors.New("the MQTT client identifier is not the certificate's")
+		return errors.New("the MQTT client identifier is not that of the certificate or user")
 	case !p.Clean || pk.Properties.SessionExpiryInterval != 0:
 		return errors.New("a persistent session was asked for: stale requests would wait in it")
 	case p.Keepalive == 0:

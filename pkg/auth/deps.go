@@ -11,6 +11,7 @@ type Deps struct {
 	Sender      Sender         // to the members
 	Capture     CaptureDevices // for privacy mode; nil: there are none
 	Provisioner Provisioner    // nil: the device can't be set up
+	Pusher      Pusher         // nil: nothing is pushed
 }
 
 // Sender takes sealed messages to clients. Neither method blocks.

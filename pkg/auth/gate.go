@@ -28,6 +28,7 @@ type Gate struct {
 	policy    *policy
 	journal   appender
 	sender    Sender
+	pusher    Pusher
 	log       *slog.Logger
 
 	queues     *queues
@@ -57,7 +58,7 @@ func (a *Authority) NewGate(d Deps) *Gate {
 	}
 	return &Gate{
 		authority: a, device: a.identity.DeviceID(), keys: a.keys, members: a.members, policy: a.policy,
-		journal: a.journal, sender: d.Sender, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances, notices: a.journal.notices,
+		journal: a.journal, sender: d.Sender, pusher: d.Pusher, log: a.log, queues: a.queues, sessions: a.sessions, allowances: a.allowances, notices: a.journal.notices,
 		ops: map[proto.Op]Operation{}, turns: watchdog.NewLoop(), nextReceipt: map[proto.ClientID]time.Time{},
 	}
 }

@@ -34,7 +34,7 @@ func (a *Authority) grant(_ context.Context, r Request, q proto.Grant) (Result, 
 	m.By, m.Grant, m.Added = by.Name, string(r.jws), time.Now().UnixMilli()
 	old := a.members.get(m.id)
 	if old != nil {
-		m.Added, m.UsedCodes = old.Added, old.UsedCodes
+		m.Added, m.UsedCodes, m.Push = old.Added, old.UsedCodes, old.Push
 	}
 	// The grant is stored with its jti: it is carried out once, however often it is repeated,
 	// and after a restart too.

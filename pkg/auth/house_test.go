@@ -30,6 +30,7 @@ type house struct {
 	line    *line // to out, unless a test has it lead elsewhere
 	wall    wall
 	capture fakeCapture
+	pusher  Pusher // nil: none
 	people  map[proto.ClientID]*person
 	stop    func()      // ends Run and waits for it
 	held    chan string // receives what became of the capture devices; may be nil
@@ -141,7 +142,8 @@ func (h *house) start() {
 	}
 	h.a, h.out = a, &inbox{}
 	h.line = &line{to: h.out}
-	h.gate = newGate(a, Deps{Sender: h.line, Capture: h.capture})
+	h.gate = newGate(a, Deps{Sender: h.line, Capture: h.capture, Pusher: h.pusher})
+	h.gate.Handle(proto.OpPush, a.OpPush(h.pusher))
 	h.gate.Handle(proto.OpLive, forSession(h.live))
 	h.gate.Handle(proto.OpStatus, forQuery(func(context.Context, Request) (Result, error) { return Result{Body: "fine"}, nil }))
 	h.gate.Handle(proto.OpBye, Query[None]{Always: true, Answer: func(context.Context, Request, None) (Result, error) { return Result{}, nil }})

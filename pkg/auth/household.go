@@ -18,7 +18,7 @@ type Household struct {
 	QuietHours  string   `toml:"quiet_hours" doc:"When nobody may speak through the camera, such as 22:00-07:00. Empty: never."`
 	Talk        string   `toml:"talk" allow:"announced|accepted" doc:"When a voice may be heard in the room: announced, after chime and notice, or accepted, after someone in the room has pressed the button, for a kids' room."`
 	UpdateHours string   `toml:"update_hours" doc:"When the camera may restart for an update by itself, each week, such as Mo-Fr 02:00-05:00. Empty: whenever nobody watches."`
-	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours."`
+	Fixed       []string `toml:"fixed" doc:"Settings that the household can't change: name, time_zone, privacy_off, quiet_hours, talk, update_hours, push."`
 	Clock       string   `toml:"clock" allow:"ntp|battery" doc:"What makes the clock trusted: ntp asks the kernel whether it is synchronised, battery says that the board's clock always runs."`
 }
 
@@ -46,7 +46,7 @@ func (h Household) Check() error {
 	return nil
 }
 
-var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours"}
+var settingNames = []string{"name", "time_zone", "privacy_off", "quiet_hours", "talk", "update_hours", "push"}
 
 // unless returns CodeOK if ok, else c.
 func unless(ok bool, c proto.Code) proto.Code {

@@ -42,6 +42,8 @@ type member struct {
 	ShownCode string         `json:"code,omitempty"`   // name of the code that its client showed, until the client is heard
 	UsedCodes []string       `json:"used,omitempty"`   // names of the codes by which it has set the device up, the newest last
 
+	Push *proto.PushSubscription `json:"push,omitempty"` // of its browser
+
 	id     proto.ClientID
 	key    envelope.PublicKey
 	weekly schedule.Weekly

@@ -44,6 +44,7 @@ type delivery struct {
 	owed     []span  // entries since the last one
 	sent     uint64  // entry of the notice that is in flight: sent, and not acknowledged
 	inFlight bool
+	pushed   uint64 // entry of the newest notice that was pushed; run alone uses it
 }
 
 // span is the entries from from up to but not including to. During all of them the member's
@@ -183,7 +184,7 @@ func (t *notices) retryNow() {
 // run sends each member its next notice whenever there is one, until stop is closed, and then
 // all that still waits. The notice after it follows when the broker has acknowledged it, so
 // that they come in order; at the end, at once.
-func (t *notices) run(stop <-chan struct{}, sender Sender) {
+func (t *notices) run(stop <-chan struct{}, sender Sender, pusher Pusher) {
 	for last := false; !last; {
 		select {
 		case <-t.wake:
@@ -192,7 +193,7 @@ func (t *notices) run(stop <-chan struct{}, sender Sender) {
 		}
 		var texts texts
 		for _, to := range t.waiting(last) {
-			for t.sendNext(to, &texts, sender, last) && last {
+			for t.sendNext(to, &texts, sender, pusher, last) && last {
 			}
 		}
 	}
@@ -230,7 +231,7 @@ func (t *notices) waiting(last bool) (l []receiver) {
 }
 
 // sendNext sends one notice, and reports whether it did.
-func (t *notices) sendNext(to receiver, texts *texts, sender Sender, last bool) bool {
+func (t *notices) sendNext(to receiver, texts *texts, sender Sender, pusher Pusher, last bool) bool {
 	n, ok := t.next(to, texts, last)
 	if !ok {
 		return false
@@ -242,7 +243,9 @@ func (t *notices) sendNext(to receiver, texts *texts, sender Sender, last bool) 
 		t.mu.Unlock()
 		err = sender.Notify(to.member.id, msg, func(err error) { t.acknowledged(to.delivery, n, err) })
 	}
-	if err != nil {
+	if err == nil {
+		t.push(pusher, to, n, msg)
+	} else {
 		t.slog.Debug("notice not sent", "client", string(to.member.id), "index", n.index, "error", err)
 	}
 	if err != nil || last {

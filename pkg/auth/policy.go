@@ -128,13 +128,13 @@ func (p *policy) location() *time.Location {
 func (p *policy) settings() proto.Settings {
 	c, d := p.chosen.Load(), p.defaults
 	s := proto.Settings{Name: p.name, TimeZone: d.TimeZone, PrivacyOff: d.PrivacyOff, QuietHours: d.QuietHours, Talk: d.Talk,
-		UpdateHours: d.UpdateHours, Privacy: p.privacy.Load(), Chosen: []string{}}
+		UpdateHours: d.UpdateHours, Push: proto.PushOff, Privacy: p.privacy.Load(), Chosen: []string{}}
 	for _, f := range []struct {
 		name string
 		from *string
 		into *string
 	}{{"name", c.Name, &s.Name}, {"time_zone", c.TimeZone, &s.TimeZone}, {"privacy_off", c.PrivacyOff, &s.PrivacyOff}, {"quiet_hours", c.QuietHours, &s.QuietHours}, {"talk", c.Talk, &s.Talk},
-		{"update_hours", c.UpdateHours, &s.UpdateHours}} {
+		{"update_hours", c.UpdateHours, &s.UpdateHours}, {"push", c.Push, &s.Push}} {
 		if f.from != nil && !slices.Contains(d.Fixed, f.name) {
 			*f.into = *f.from
 			s.Chosen = append(s.Chosen, f.name)

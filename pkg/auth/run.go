@@ -21,7 +21,7 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	root, cancel := context.WithCancel(ctx)
 	g.queues.open(root, g.work)
 	sent, stop := make(chan struct{}), make(chan struct{})
-	go func() { defer close(sent); g.notices.run(stop, g.sender) }()
+	go func() { defer close(sent); g.notices.run(stop, g.sender, g.pusher) }()
 	ready()
 	g.keepTime(ctx)
 	g.queues.close()

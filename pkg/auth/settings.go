@@ -57,7 +57,7 @@ func (a *Authority) setSettings(by actor, c proto.SettingsChange) (entry uint64,
 	next := *a.policy.chosen.Load()
 	for from, into := range map[**string]**string{&c.Name: &next.Name, &c.TimeZone: &next.TimeZone,
 		&c.PrivacyOff: &next.PrivacyOff, &c.QuietHours: &next.QuietHours, &c.Talk: &next.Talk,
-		&c.UpdateHours: &next.UpdateHours} {
+		&c.UpdateHours: &next.UpdateHours, &c.Push: &next.Push} {
 		if *from != nil {
 			*into = *from
 		}
@@ -84,6 +84,7 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 		{"quiet_hours", c.QuietHours, quietHours},
 		{"talk", c.Talk, by.loosens(proto.TalkAccepted, proto.TalkAnnounced)},
 		{"update_hours", c.UpdateHours, updateHours},
+		{"push", c.Push, by.push},
 	} {
 		if f.value == nil {
 			continue
@@ -101,6 +102,18 @@ func (a *Authority) judgeSettings(by actor, c proto.SettingsChange) (set []strin
 		return nil, proto.Refuse(proto.CodeBadRequest)
 	}
 	return set, nil
+}
+
+// push is the check of the setting push: an owner, or someone at the device, has the camera send to
+// push services; every member with the scope settings may stop it.
+func (by actor) push(s string) proto.Code {
+	switch {
+	case s == proto.PushOff, s == proto.PushOn && (by.member == nil || by.member.Role == proto.RoleOwner):
+		return proto.CodeOK
+	case s == proto.PushOn:
+		return proto.CodeScope
+	}
+	return proto.CodeBadRequest
 }
 
 // loosens returns the check of a setting that everyone may make strict, and only someone at

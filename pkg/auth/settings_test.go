@@ -62,6 +62,9 @@ func TestSetSettings(t *testing.T) {
 		"update hours":                 {by: "Anna", set: proto.SettingsChange{UpdateHours: new("Mo-Fr 02:00-05:00")}, entry: "update_hours=Mo-Fr 02:00-05:00"},
 		"update hours that are none":   {by: "Anna", set: proto.SettingsChange{UpdateHours: new("at night")}, want: proto.CodeBadRequest},
 		"long update hours":            {by: "Anna", set: proto.SettingsChange{UpdateHours: new("02:00-05:00" + strings.Repeat(" ", proto.MaxUpdateHours))}, want: proto.CodeBadRequest},
+		"push off":                     {by: "Bob", set: proto.SettingsChange{Push: new(proto.PushOff)}, want: proto.CodeScope},
+		"push on":                      {by: "Anna", set: proto.SettingsChange{Push: new(proto.PushOn)}, entry: "push=on"},
+		"push that is neither":         {by: "Anna", set: proto.SettingsChange{Push: new("sometimes")}, want: proto.CodeBadRequest},
 		"nothing":                      {by: "Anna", want: proto.CodeBadRequest},
 		"one good and one bad":         {by: "Anna", set: proto.SettingsChange{Name: new("porch"), TimeZone: new("Nowhere")}, want: proto.CodeTimeZone},
 		"fixed":                        {by: "Anna", fixed: []string{"name"}, set: proto.SettingsChange{Name: new("porch")}, want: proto.CodeFixed},
@@ -110,7 +113,7 @@ func TestSetSettings(t *testing.T) {
 func sameSettings(a, b proto.Settings) bool {
 	same := slices.Equal(a.Chosen, b.Chosen)
 	a.Chosen, b.Chosen = nil, nil
-	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Talk == b.Talk && a.UpdateHours == b.UpdateHours && a.Privacy == b.Privacy
+	return same && a.Name == b.Name && a.TimeZone == b.TimeZone && a.PrivacyOff == b.PrivacyOff && a.QuietHours == b.QuietHours && a.Talk == b.Talk && a.UpdateHours == b.UpdateHours && a.Push == b.Push && a.Privacy == b.Privacy
 }
 
 // Someone at the device may also loosen the privacy rule; what the configuration fixes

@@ -154,7 +154,7 @@ func chosen(c proto.SettingsChange) (set []string) {
 	for _, f := range []struct {
 		name  string
 		value *string
-	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}, {"talk", c.Talk}, {"update_hours", c.UpdateHours}} {
+	}{{"name", c.Name}, {"time_zone", c.TimeZone}, {"privacy_off", c.PrivacyOff}, {"quiet_hours", c.QuietHours}, {"talk", c.Talk}, {"update_hours", c.UpdateHours}, {"push", c.Push}} {
 		if f.value != nil {
 			set = append(set, f.name+"="+*f.value)
 		}

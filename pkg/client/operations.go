@@ -107,6 +107,12 @@ func (c *Camera) WiFi(ctx context.Context, q proto.WiFiRequest) (proto.WiFiStatu
 	return now, err
 }
 
+// Push asks whether the camera pushes notices to browsers, and by which key, or sets or removes
+// this client's subscription. The status says why one was not taken.
+func (c *Camera) Push(ctx context.Context, q proto.PushRequest) (proto.PushStatus, error) {
+	return call[proto.PushStatus](ctx, c, proto.OpPush, q)
+}
+
 // Certificate asks how long the camera's certificate for its broker is valid, has it make
 // a request for a new one, or gives it one. If it refuses that one, the error says why.
 func (c *Camera) Certificate(ctx context.Context, q proto.CertificateRequest) (proto.CertificateStatus, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/camd-project/camd/pkg/link"
 	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
+	"github.com/camd-project/camd/pkg/push"
 	"github.com/camd-project/camd/pkg/setup/claim"
 	"github.com/camd-project/camd/pkg/update"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Panel     panel.Config   `toml:"panel" doc:"Buttons of the device, through evdev, and its LEDs."`
 	Setup     Setup          `toml:"setup" doc:"Setting the camera up, while its pairing window is open."`
 	Update    update.Config  `toml:"update" doc:"The camera's own update, over the network, by the image's RAUC."`
+	Push      push.Config    `toml:"push" doc:"Notices to browsers whose page is closed, by Web Push, while the household's setting push is on."`
 	Household auth.Household `toml:"household" doc:"Settings until the household changes them, and those that it can't change."`
 }
 
@@ -58,6 +60,7 @@ func Default() Config {
 		Panel:     panel.DefaultConfig(),
 		Setup:     Setup{BLE: "auto"},
 		Update:    update.DefaultConfig(),
+		Push:      push.DefaultConfig(),
 		Household: auth.DefaultHousehold(),
 	}
 }

@@ -43,8 +43,12 @@ func key(b *strings.Builder, name string, f field, v reflect.Value) {
 	if f.allow != "" {
 		fmt.Fprintf(b, "# (%s)\n", f.allowed())
 	}
-	if v.Kind() == reflect.String {
+	switch l, _ := v.Interface().([]string); {
+	case v.Kind() == reflect.String:
 		fmt.Fprintf(b, "%s = %q\n", f.key, v.String())
+		return
+	case len(l) > 0:
+		fmt.Fprintf(b, "%s = [\"%s\"]\n", f.key, strings.Join(l, `", "`)) // none has anything to escape
 		return
 	}
 	fmt.Fprintf(b, "%s = %v\n", f.key, v.Interface())

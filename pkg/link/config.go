@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Broker           string `toml:"broker" doc:"The broker's address: mqtts://host or mqtts://host:port (8883 if left out). Empty: the one that the camera is set up with when it pairs, and none before."`
 	ViewerBroker     string `toml:"viewer_broker" doc:"The broker's address for the household's clients, which pairing tells them, where it is another than the device's: mqtts://host:8884 with the mosquitto of docs/mosquitto."`
+	WebBroker        string `toml:"web_broker" doc:"The address of the broker's WebSocket, which pairing tells the household's clients in browsers: wss://host:port/path. Empty: whoever serves the page says it."`
 	MemberLogins     string `toml:"member_logins" doc:"Folder of logins at the broker, as camops pki member makes them: a client that pairs with the key for which a file is named gets it. Empty: members bring their own."`
 	CA               string `toml:"ca" doc:"PEM file of the authority that signs the broker's certificate. Empty: any public authority, which is weaker."`
 	Certificate      string `toml:"certificate" doc:"PEM file of the device's own certificate chain. Empty: identity/operational.crt in the state folder."`
@@ -70,6 +71,11 @@ func newTarget(cfg Config, login Login) (*target, error) {
 			return nil, err
 		}
 	}
+	if cfg.WebBroker != "" {
+		if err := checkWebAddress(cfg.WebBroker); err != nil {
+			return nil, err
+		}
+	}
 	t.serverName = t.host
 	if cfg.ServerName != "" {
 		t.serverName = cfg.ServerName
@@ -100,6 +106,15 @@ func (t *target) with(cert tls.Certificate) (*target, error) {
 		return nil, err
 	}
 	return &other, other.belongsTo(proto.DeviceID(t.leaf.Subject.CommonName))
+}
+
+// checkWebAddress returns what is wrong with the address of a broker for browsers.
+func checkWebAddress(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "wss" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("web_broker = %q: give it as wss://host:port/path, without a user", s)
+	}
+	return nil
 }
 
 // parseAddress parses the address of a broker, which key configures.

@@ -49,6 +49,8 @@ func TestNewRefusesWithASentence(t *testing.T) {
 		"IPv6":              {broker("mqtts://[::1]:8883/"), good, device, ""},
 		"public authority":  {with(func(c *Config) { c.CA = "" }), good, device, ""},
 		"no broker":         {broker(""), good, device, "broker is empty"},
+		"browsers' address": {with(func(c *Config) { c.WebBroker = "ws://b.example" }), good, device, "web_broker = \"ws://b.example\": give it as wss://"},
+		"browsers' user":    {with(func(c *Config) { c.WebBroker = "wss://u@b.example" }), good, device, "without a user"},
 		"viewers' address":  {with(func(c *Config) { c.ViewerBroker = "http://b.example" }), good, device, "viewer_broker = \"http://b.example\": it must begin with mqtts://"},
 		"plain MQTT":        {broker("mqtt://b.example"), good, device, "must begin with mqtts://"},
 		"no scheme":         {broker("b.example:8883"), good, device, "broker ="},

@@ -99,6 +99,7 @@ type Settings struct {
 	// UpdateHours are weekly hours, such as "03:00-05:00", in which the camera may restart
 	// for an update by itself; empty: whenever nobody watches.
 	UpdateHours string   `json:"update_hours"`
+	Push        string   `json:"push"`    // PushOff, PushOn
 	Privacy     bool     `json:"privacy"` // privacy mode is on now
 	Chosen      []string `json:"chosen"`  // names of those that the household chose; the others are the configuration's
 }
@@ -111,6 +112,7 @@ type SettingsChange struct {
 	QuietHours  *string `json:"quiet_hours,omitempty"`
 	Talk        *string `json:"talk,omitempty"`
 	UpdateHours *string `json:"update_hours,omitempty"`
+	Push        *string `json:"push,omitempty"`
 }
 
 // MaxUpdateHours bounds Settings.UpdateHours, in bytes: a change of all settings is one

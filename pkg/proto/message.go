@@ -43,6 +43,8 @@ const (
 
 	OpCertificate Op = "certificate" // how long the camera's certificate for its broker lasts; another one
 	OpWiFi        Op = "wifi"        // in which Wi-Fi network the camera is; another one
+
+	OpPush Op = "push" // where the member's browser gets notices while its page is closed
 )
 
 // Request is what a client signs: the payload of a JWS with typ camd-req+jwt,

@@ -146,6 +146,7 @@ type WiFi struct {
 type SetupBroker struct {
 	URL        string `json:"url"`
 	ViewerURL  string `json:"viewer_url,omitempty"`  // for clients, where it is another
+	WebURL     string `json:"web_url,omitempty"`     // of its WebSocket, for clients in browsers
 	ServerName string `json:"server_name,omitempty"` // in the broker's certificate, if not the host of URL
 	CA         string `json:"ca,omitempty"`          // PEM; empty: any public authority
 }
@@ -217,6 +218,9 @@ func (b SetupBroker) wrong() error {
 		if !address(u, "mqtts") {
 			return unusable("the broker's address must be mqtts://host or mqtts://host:port")
 		}
+	}
+	if b.WebURL != "" && (!address(b.WebURL, "wss") || strings.Contains(b.WebURL, "#")) {
+		return unusable("the broker's address for browsers must be wss://host or wss://host:port/path")
 	}
 	if len(b.ServerName) > maxServerName || len(b.CA) > maxAuthority {
 		return unusable("the broker's name has at most %d bytes, and its authority %d", maxServerName, maxAuthority)

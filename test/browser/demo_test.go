@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -22,19 +23,19 @@ import (
 // demo is a running camdemo.
 type demo struct {
 	t       *testing.T
-	camctl  string
 	cmd     *exec.Cmd
 	errOut  bytes.Buffer
-	Address string       `json:"address"`
-	Folder  string       `json:"directory"`
-	First   float64      `json:"first_picture_ms"`
-	stopped func() error // once
+	Address string         `json:"address"`
+	Room    string         `json:"room"`
+	Device  proto.DeviceID `json:"device"`
+	Folder  string         `json:"directory"`
+	stopped func() error   // once
 }
 
 // startDemo runs camdemo until the test ends or stop is called.
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	d := &demo{t: t, camctl: rig.Build(t, "camctl")}
+	d := &demo{t: t}
 	d.cmd = exec.Command(rig.Build(t, "camdemo"), "--json", "--synthetic", "--address", "127.0.0.1:0", "--camd", rig.Program(t))
 	d.cmd.Stderr = &d.errOut
 	out, err := d.cmd.StdoutPipe()
@@ -56,7 +57,7 @@ func startDemo(t *testing.T) *demo {
 	if err != nil {
 		t.Fatalf("demo said nothing: %v\n%s", err, &d.errOut)
 	}
-	if err := json.Unmarshal(line, d); err != nil || d.First <= 0 {
+	if err := json.Unmarshal(line, d); err != nil || d.Address == "" || d.Room == "" {
 		t.Fatalf("demo said %s: %v", line, err)
 	}
 	return d
@@ -97,16 +98,10 @@ func (d *demo) child() int {
 	return 0
 }
 
-// run runs camctl as the owner whose page it is.
-func (d *demo) run(args ...string) []byte {
+// ben runs camctl as the member who is at a terminal.
+func (d *demo) ben(args ...string) []byte {
 	d.t.Helper()
-	return d.runAs("anna", args...)
-}
-
-// runAs runs camctl with the home of one of the demo's people.
-func (d *demo) runAs(who string, args ...string) []byte {
-	d.t.Helper()
-	cmd := exec.Command(d.camctl, append([]string{"--json", "--home", filepath.Join(d.Folder, who)}, args...)...)
+	cmd := exec.Command(rig.Build(d.t, "camctl"), append([]string{"--home", filepath.Join(d.Folder, "ben")}, args...)...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
@@ -116,19 +111,54 @@ func (d *demo) runAs(who string, args ...string) []byte {
 	return out
 }
 
+// addBen keeps the card that the page made for him.
+func (d *demo) addBen(card string) {
+	d.t.Helper()
+	file, login := filepath.Join(d.t.TempDir(), "ben.card"), filepath.Join(d.Folder, "ben.pem")
+	if err := os.WriteFile(file, []byte(card), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.ben("add", "--yes", "--broker-cert", login, "--broker-key", login, file)
+}
+
+// letBenIn makes him an owner.
+func (d *demo) letBenIn(o owner) {
+	d.t.Helper()
+	key, err := os.ReadFile(filepath.Join(d.Folder, "ben.txt"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.addBen(o.invite(string(key), "", "Ben", "Owner"))
+}
+
+// atCamera runs camd as someone at the camera does.
+func (d *demo) atCamera(args ...string) {
+	d.t.Helper()
+	out, err := exec.Command(rig.Program(d.t), append(args, "--config", filepath.Join(d.Folder, "camd.toml"))...).CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("camd %v: %v\n%s", args, err, out)
+	}
+}
+
+// status asks the camera on the spot.
+func (d *demo) status() (status proto.StatusAnswer) {
+	d.t.Helper()
+	answer, err := client.Ask(d.t.Context(), filepath.Join(d.Folder, "camd.sock"), map[string]string{"cmd": "status"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := json.Unmarshal(answer, &struct{ Status *proto.StatusAnswer }{&status}); err != nil {
+		d.t.Fatal(err)
+	}
+	return status
+}
+
 // awaitNobody waits until the camera has no viewer.
 func (d *demo) awaitNobody() {
 	d.t.Helper()
-	for end := time.Now().Add(rig.Patience); ; time.Sleep(100 * time.Millisecond) {
-		var status proto.StatusAnswer
-		if err := json.Unmarshal(d.run("status"), &status); err != nil {
-			d.t.Fatal(err)
-		}
-		if len(status.Sessions) == 0 {
-			return
-		}
+	for end := time.Now().Add(rig.Patience); len(d.status().Sessions) > 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			d.t.Fatalf("the camera still has viewers: %+v", status.Sessions)
+			d.t.Fatalf("the camera still has viewers: %+v", d.status().Sessions)
 		}
 	}
 }

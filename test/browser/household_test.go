@@ -1,91 +1,82 @@
 package browser
 
 import (
-	"bytes"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/camd-project/camd/test/rig"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
-// start runs camctl as one of the demo's people until it ends or the test does.
-func (d *demo) start(who string, args ...string) (wait func() (string, error)) {
-	d.t.Helper()
-	cmd := exec.Command(d.camctl, append([]string{"--home", filepath.Join(d.Folder, who)}, args...)...)
-	var errOut bytes.Buffer
-	cmd.Stderr = &errOut
-	if err := cmd.Start(); err != nil {
-		d.t.Fatal(err)
+// TestAGuestIsLetInAndRemoved has two browsers, each with a key of its own.
+func TestAGuestIsLetInAndRemoved(t *testing.T) {
+	anna, cara, d := open(t), open(t), startDemo(t)
+	owner, guest := d.pair(anna), d.visit(cara)
+
+	// The camera has an owner, and takes nobody else who has its label.
+	guest.press("Open the demo camera")
+	cara.await(shows(proto.CodeOwned.Sentence()))
+
+	key, words := guest.key()
+	card := owner.invite(key, words, "Cara", "Guest")
+	_, owners := owner.key()
+	cara.do(chromedp.Navigate("about:blank"), chromedp.Navigate(d.link(card)))
+	cara.await(shows("Does Anna have the same six words?"))
+	if got := eval[string](cara, `document.querySelector('.sixwords').innerText`); got != owners {
+		t.Errorf("the card shows the words %q, the owner's are %q", got, owners)
 	}
-	d.t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return func() (string, error) {
-		err := cmd.Wait()
-		return errOut.String(), err
+	if eval[bool](cara, `location.href.includes('card=')`) {
+		t.Error("the card stays in the address")
+	}
+	cara.shot("demo-add")
+	guest.press("They are the same")
+	cara.await(live)
+
+	owner.screen("live")
+	anna.await(live)
+	anna.await(watchedBy("You and Cara are watching"))
+	cara.await(watchedBy("You and Anna are watching"))
+	anna.await(shows("Cara began to watch and listen"))
+	if eval[bool](cara, shows("Invite")) {
+		t.Error("a guest is offered to invite somebody")
+	}
+
+	owner.remove("Cara")
+	cara.await(stage + `?.dataset.state === 'off' && ` + nothing)
+	cara.await(shows(proto.CodeRevoked.Sentence()))
+	cara.shot("demo-removed")
+	owner.screen("history")
+	anna.await(shows("Anna removed Cara") + ` && ` + shows("Anna let Cara in as guest"))
+	anna.await(`document.querySelector('camd-history .good') !== null`) // verified
+	anna.shot("demo-history")
+	if eval[bool](anna, `document.querySelector('.banner.bad') !== null`) {
+		t.Error("the page shows an alarm")
 	}
 }
 
-// atCamera runs camd as someone at the camera does.
-func (d *demo) atCamera(args ...string) {
-	d.t.Helper()
-	out, err := exec.Command(rig.Program(d.t), append(args, "--config", filepath.Join(d.Folder, "camd.toml"))...).CombinedOutput()
-	if err != nil {
-		d.t.Fatalf("camd %v: %v\n%s", args, err, out)
-	}
-}
-
-const (
-	live     = `document.getElementById('state').textContent === 'Live'`
-	watching = `document.getElementById('watching').textContent`
-	events   = `document.getElementById('events').innerText`
-	alarm    = `document.getElementById('alarm')`
-)
-
-// TestPageShowsTheHousehold plays through what the demo proposes.
-func TestPageShowsTheHousehold(t *testing.T) {
+// TestPrivacyAndTheEndOfTheHousehold has a member at a terminal, and somebody at the camera.
+func TestPrivacyAndTheEndOfTheHousehold(t *testing.T) {
 	b, d := open(t), startDemo(t)
-	b.do(chromedp.Navigate(d.Address))
+	o := d.pair(b)
+	d.letBenIn(o)
+	o.screen("live")
 	b.await(live)
-	b.await(events + `.includes('Anna let Cara in as guest')`)
-	b.await(`/verified up to entry \d+/.test(document.getElementById('verified').textContent)`)
-
-	wait := d.start("cara", "watch")
-	b.await(events + `.includes('Cara began to watch and listen')`)
-	b.await(watching + `.includes('Cara') && ` + watching + `.includes('Anna')`)
-	d.run("revoke", "Cara")
-	b.await(events + `.includes('Anna removed Cara')`)
-	b.await(watching + ` === 'Anna'`)
-	if said, err := wait(); err == nil || !bytes.Contains([]byte(said), []byte("You have been removed")) {
-		t.Errorf("Cara's watch ended with %v and said %q", err, said)
-	}
-
-	// Ben has not looked since.
-	d.runAs("ben", "grant", "--to", filepath.Join(d.Folder, "dan.txt"), "--name", "Dan", "--scopes", "view", "--yes")
-	b.await(events + `.includes('Ben let Dan in as guest')`)
-
-	b.do(chromedp.Click(chromedp.ID("privacy")))
-	b.await(`document.getElementById('reason').textContent.includes('Privacy mode is on')`)
-	b.await(nothingOld + ` && ` + picture + `.srcObject === null`)
-	b.await(events + `.includes('Anna switched privacy mode on')`)
-	b.await(`document.getElementById('privacy').ariaChecked === 'true'`)
-	// Ben has not heard that it was switched on, so he is told before he undoes it.
-	if said, err := d.start("ben", "privacy", "off")(); err == nil || !bytes.Contains([]byte(said), []byte("Anna switched privacy mode on")) {
-		t.Errorf("Ben's privacy off ended with %v and said %q", err, said)
-	}
-	d.runAs("ben", "privacy", "off")
+	b.click(`document.querySelector('[role=switch]')`)
+	b.await(stage + `?.dataset.state === 'private' && ` + nothing)
+	b.await(shows("Anna switched privacy mode on"))
+	b.await(`document.querySelector('[role=switch]').ariaChecked === 'true'`)
+	b.shot("demo-private")
+	d.ben("events") // Ben is told before he undoes it
+	d.ben("privacy", "off")
 	b.await(live)
-	b.await(`document.getElementById('privacy').ariaChecked === 'false'`)
-	if !eval[bool](b, alarm+`.hidden`) {
-		t.Errorf("the page shows an alarm: %s", eval[string](b, alarm+`.textContent`))
-	}
+
+	d.ben("snapshot", t.TempDir()+"/now.jpg")
+	b.await(shows("Ben asked for a picture"))
+	d.atCamera("ring")
+	b.await(shows("rang"))
 
 	d.atCamera("evict", "--yes")
-	b.await(events + `.includes('removed everyone')`)
-	b.await(events + `.includes('Epoch 2 of the household began')`)
-	b.await(live) // the demo has paired anew
-	if said, err := d.start("ben", "status")(); err == nil || !bytes.Contains([]byte(said), []byte("everyone was removed by someone at the camera")) {
-		t.Errorf("Ben's status: %v, %q", err, said)
-	}
+	b.await(stage + `?.dataset.state === 'off' && ` + nothing)
+	b.await(shows("everyone was removed"))
+	b.shot("demo-evicted")
 }

@@ -107,7 +107,7 @@ export class Camera {
     if (op === 'certificate') same(e.exp, Date.parse(new X509Certificate(Buffer.from(body.chain[0], 'base64')).validTo) / 1000);
     if (op === 'wifi') same(e.set, ['set_up=wifi']);
     if (op === 'settings.set') {
-      const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours'];
+      const order = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours', 'push'];
       same(e.set, order.filter((k) => k in body).map((k) => `${k}=${body[k]}`));
     }
   }

@@ -159,9 +159,9 @@ func TestThePagesSettings(t *testing.T) {
 		{WiFi: &proto.WiFi{SSID: proto.SSID(long[:33])}}, {WiFi: &proto.WiFi{SSID: "x", Security: "wep"}}, {WiFi: &proto.WiFi{SSID: "x"}},
 		{WiFi: &proto.WiFi{SSID: "x", Security: proto.SecurityWPA2}}, {WiFi: &proto.WiFi{SSID: "x", Password: "short"}}, {WiFi: &proto.WiFi{SSID: "x", Password: "pässword"}},
 		{WiFi: &proto.WiFi{SSID: "x", Password: proto.Secret(long[:64])}}, {WiFi: &proto.WiFi{SSID: "x", Password: proto.Secret(strings.Repeat("aF", 32))}},
-		{Broker: &proto.SetupBroker{URL: "mqtts://a:1", ViewerURL: "mqtts://b", ServerName: "c", CA: "d"}, EST: &proto.EST{URL: "https://e", User: "u", Password: "p"}, Chain: [][]byte{{1, 2}}},
+		{Broker: &proto.SetupBroker{URL: "mqtts://a:1", ViewerURL: "mqtts://b", WebURL: "wss://b/c", ServerName: "c", CA: "d"}, EST: &proto.EST{URL: "https://e", User: "u", Password: "p"}, Chain: [][]byte{{1, 2}}},
 		{Broker: &proto.SetupBroker{}}, {Broker: &proto.SetupBroker{URL: "mqtt://a"}}, {Broker: &proto.SetupBroker{URL: "mqtts://"}}, {Broker: &proto.SetupBroker{URL: "mqtts://u@a"}},
-		{Broker: &proto.SetupBroker{URL: "mqtts://a", ViewerURL: "b"}}, {Broker: &proto.SetupBroker{URL: "mqtts://" + long}}, {Broker: &proto.SetupBroker{URL: "mqtts://a", ServerName: long}},
+		{Broker: &proto.SetupBroker{URL: "mqtts://a", ViewerURL: "b"}}, {Broker: &proto.SetupBroker{URL: "mqtts://a", WebURL: "ws://b"}}, {Broker: &proto.SetupBroker{URL: "mqtts://a", WebURL: "wss://b/#c"}}, {Broker: &proto.SetupBroker{URL: "mqtts://" + long}}, {Broker: &proto.SetupBroker{URL: "mqtts://a", ServerName: long}},
 		{EST: &proto.EST{URL: "http://e"}}, {EST: &proto.EST{URL: "https://e", User: long}}, {EST: &proto.EST{URL: "https:e"}},
 		{Chain: [][]byte{{1}, {1}, {1}, {1}, {1}}}, {Chain: [][]byte{nil}}, {Chain: [][]byte{make([]byte, 3073)}},
 	}
@@ -174,7 +174,7 @@ func TestThePagesSettings(t *testing.T) {
 		const output = await Promise.all(input.map(async ({ wifi: w, broker: b, chain, est }) => {
 			const settings = {
 				wifi: w && { ssid: Uint8Array.from(Buffer.from(w.ssid, 'base64url')), password: w.password, security: w.security, hidden: w.hidden, openOk: w.open_ok },
-				broker: b && { url: b.url, viewerUrl: b.viewer_url, serverName: b.server_name, ca: b.ca },
+				broker: b && { url: b.url, viewerUrl: b.viewer_url, webUrl: b.web_url, serverName: b.server_name, ca: b.ca },
 				chain: chain?.map((c) => Uint8Array.from(Buffer.from(c ?? '', 'base64'))), est,
 			};
 			return { says: await says(() => check(settings)), wire: wire(settings) ?? {} };

@@ -7,6 +7,9 @@ const maxMessage = 16384;
 
 const has = (object, ...names) => Object.keys(object).sort().join() === names.sort().join();
 
+// thumbprint is 1.2: the name of who holds the key.
+export const thumbprint = async ({ x, y }) => base64url(await sha256(utf8(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`)));
+
 // publicJwk is 2.1: these members in this order and no other.
 async function publicJwk(key) {
   const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', key);
@@ -33,8 +36,7 @@ export class Keys {
   // of takes two CryptoKeyPairs: ECDSA to sign, ECDH to derive bits, both on P-256.
   static async of(sig, enc) {
     const claims = { sigJwk: await publicJwk(sig.publicKey), encJwk: await publicJwk(enc.publicKey) };
-    const { x, y } = claims.sigJwk;
-    return new Keys(sig, enc, claims, base64url(await sha256(utf8(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`))));
+    return new Keys(sig, enc, claims, await thumbprint(claims.sigJwk));
   }
 
   // make makes two that nothing can export.
@@ -52,19 +54,25 @@ export class Keys {
   card() { return this.sign('camd-key+jwt', this.claims); }
 }
 
-function split(jws, typ) {
+// split reads a signed message; kid is the signer's name where it is a client, and absent
+// where it is a device.
+function split(jws, typ, kid) {
   const [header, claims, signature, more] = String(jws).split('.');
   const head = json(fromBase64url(header));
-  if (more !== undefined || !has(head, 'alg', 'typ') || head.alg !== 'ES256' || head.typ !== typ) throw new Error(`not a ${typ}`);
+  const members = kid === undefined ? ['alg', 'typ'] : ['alg', 'kid', 'typ'];
+  if (more !== undefined || !has(head, ...members) || head.alg !== 'ES256' || head.typ !== typ || head.kid !== kid) throw new Error(`not a ${typ}`);
   return { text: utf8(`${header}.${claims}`), signature: fromBase64url(signature), claims: json(fromBase64url(claims)) };
 }
 
 // peek returns what a device's message claims, unverified.
 export const peek = (jws, typ) => split(jws, typ).claims;
 
-// opened verifies what a device signed.
-export async function opened(jws, typ, key) {
-  const { text, signature, claims } = split(jws, typ);
+// header returns a signed message's own, unverified: what it says of its type and signer.
+export const header = (jws) => json(fromBase64url(String(jws).split('.')[0]));
+
+// opened verifies what a device signed, or the client that is named kid.
+export async function opened(jws, typ, key, kid) {
+  const { text, signature, claims } = split(jws, typ, kid);
   if (signature.length !== 64 || !await crypto.subtle.verify(es256, key, signature, text)) throw new Error('bad signature');
   return claims;
 }
@@ -83,6 +91,20 @@ export async function unsealed(jwe, keys) {
   const key = await crypto.subtle.importKey('raw', await contentKey(new Uint8Array(shared)), 'AES-GCM', false, ['decrypt']);
   const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', iv: nonce, additionalData: utf8(header) }, key, concat(sealed, mac));
   return new TextDecoder().decode(plain);
+}
+
+// sealed seals a signed message for who has the key of jwk: 4.1.
+export async function sealed(jws, jwk) {
+  const to = await readJwk(jwk, ecdh, []);
+  const once = await crypto.subtle.generateKey(ecdh, false, ['deriveBits']);
+  const header = base64url(utf8(JSON.stringify({ alg: 'ECDH-ES', enc: 'A256GCM', cty: 'JWT', epk: await publicJwk(once.publicKey) })));
+  const shared = await crypto.subtle.deriveBits({ name: 'ECDH', public: to }, once.privateKey, 256);
+  const key = await crypto.subtle.importKey('raw', await contentKey(new Uint8Array(shared)), 'AES-GCM', false, ['encrypt']);
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const out = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: utf8(header) }, key, utf8(jws)));
+  const jwe = [header, '', base64url(iv), base64url(out.subarray(0, -16)), base64url(out.subarray(-16))].join('.');
+  if (jwe.length > maxMessage) throw new Error(`${jwe.length} bytes are too many`);
+  return jwe;
 }
 
 // contentKey is RFC 7518 section 4.6.2 for A256GCM.

@@ -2,7 +2,7 @@
 // absent stays as it is there.
 //
 //   wifi: { ssid, password, security, hidden, openOk }   ssid: text or bytes
-//   broker: { url, viewerUrl, serverName, ca }           ca: PEM
+//   broker: { url, viewerUrl, webUrl, serverName, ca }   ca: PEM
 //   chain: [DER, …]                                      the answer to what request() gave
 //   est: { url, user, password }
 import { base64, base64url, utf8 } from './bytes.js';
@@ -37,8 +37,9 @@ function checkWiFi({ ssid, password = '', security = '' }) {
   }
 }
 
-function checkBroker({ url, viewerUrl, serverName, ca }) {
+function checkBroker({ url, viewerUrl, webUrl, serverName, ca }) {
   if (!isAddress(url, 'mqtts') || viewerUrl && !isAddress(viewerUrl, 'mqtts')) throw unusable('the broker\'s address must be mqtts://host or mqtts://host:port');
+  if (webUrl && (!isAddress(webUrl, 'wss') || webUrl.includes('#'))) throw unusable('the broker\'s address for browsers must be wss://host or wss://host:port/path');
   if (size(serverName) > 253 || size(ca) > 8192) throw unusable('the broker\'s name has at most 253 bytes, and its authority 8192');
 }
 
@@ -62,7 +63,7 @@ export function wire({ wifi, broker, chain = [], est }) {
     };
   }
   if (broker) {
-    out.broker = { url: broker.url, viewer_url: broker.viewerUrl || undefined, server_name: broker.serverName || undefined, ca: broker.ca || undefined };
+    out.broker = { url: broker.url, viewer_url: broker.viewerUrl || undefined, web_url: broker.webUrl || undefined, server_name: broker.serverName || undefined, ca: broker.ca || undefined };
   }
   if (chain.length > 0) out.chain = chain.map(base64);
   if (est) out.est = { url: est.url, user: est.user || undefined, password: est.password || undefined };

@@ -213,6 +213,8 @@ func (e Entry) asked() string {
 		return "give the camera another certificate"
 	case proto.OpWiFi:
 		return "see or change the camera's Wi-Fi"
+	case proto.OpPush:
+		return "get notices through a push service"
 	}
 	return fmt.Sprintf("do %q", string(e.Op))
 }

@@ -36,6 +36,7 @@ type BrokerLogin struct {
 	URL         string `json:"url"`
 	CA          string `json:"ca,omitempty"` // PEM
 	ServerName  string `json:"serverName,omitempty"`
+	Web         string `json:"web,omitempty"`         // of its WebSocket, for clients in browsers
 	Certificate string `json:"certificate,omitempty"` // PEM
 	Key         string `json:"key,omitempty"`         // PEM
 	User        string `json:"user,omitempty"`

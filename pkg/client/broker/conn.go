@@ -131,14 +131,26 @@ func (c *Conn) options(cfg *tls.Config) *mqtt.ClientOptions {
 		SetOnConnectHandler(c.subscribe).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.log.Info("broker connection lost", "error", err) })
 	return o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
+		return open(c.broker, cfg, func(why error) { c.malformed.Store(&why) })
+	})
+}
+
+// open connects to the broker, by TLS or by a WebSocket over it (MQTT 3.1.1, 6). It calls refuse
+// with the reason why it ends a connection.
+func open(b home.Broker, cfg *tls.Config, refuse func(error)) (net.Conn, error) {
+	var conn net.Conn
+	var err error
+	if b.OverWebSocket() {
+		conn, err = mqtt.NewWebsocket(b.URL, cfg, dialTimeout, nil, nil)
+	} else {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()
-		conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address(c.broker))
-		if err != nil {
-			return nil, err
-		}
-		return &mqttframe.Conn{Conn: &tlsend.Conn{Conn: conn}, Refuse: func(why error) { c.malformed.Store(&why) }}, nil
-	})
+		conn, err = (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address(b))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &mqttframe.Conn{Conn: &tlsend.Conn{Conn: conn}, Refuse: refuse}, nil
 }
 
 // subscribe runs in a goroutine of paho's after each connection. What is lost is asked

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+	"github.com/gorilla/websocket"
 
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/link/mqttframe"
@@ -110,6 +111,8 @@ func networkReason(_ home.Broker, err error) string {
 		return "can't be found: there is no address for " + dns.Name
 	case errors.As(err, &dns):
 		return "can't be found: DNS does not answer. Check the network"
+	case errors.Is(err, websocket.ErrBadHandshake):
+		return "answers, but not as a broker over WebSocket. Check the address, its path too"
 	case errors.As(err, &record):
 		return "does not speak TLS. Check the port"
 	case strings.Contains(err.Error(), "protocol version"): // of crypto/tls here

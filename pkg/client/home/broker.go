@@ -14,10 +14,11 @@ import (
 // Broker says where the camera is reached and how the client logs in there. PEM is
 // kept here itself, not by its path, so that a home can be moved to another machine.
 type Broker struct {
-	URL         string `json:"url"`                   // mqtts://host:port
+	URL         string `json:"url"`                   // mqtts://host:port, or wss://host/path
 	Said        string `json:"said,omitempty"`        // the URL that the camera said at the pairing; if URL differs, a person named it
 	ServerName  string `json:"server_name,omitempty"` // the certificate's, if not the URL's host
 	CA          string `json:"ca,omitempty"`          // PEM; empty: the system's authorities
+	Web         string `json:"web,omitempty"`         // wss://…, for clients in browsers; only passed on
 	Certificate string `json:"certificate,omitempty"` // PEM
 	Key         string `json:"key,omitempty"`         // PEM
 	User        string `json:"user,omitempty"`
@@ -26,6 +27,9 @@ type Broker struct {
 
 // LogValue keeps the login out of logs.
 func (b Broker) LogValue() slog.Value { return slog.StringValue(b.URL) }
+
+// OverWebSocket reports whether the broker is reached by a WebSocket, as by browsers.
+func (b Broker) OverWebSocket() bool { return strings.HasPrefix(b.URL, "wss://") }
 
 // Complete returns b with what it lacks. From known, the broker of an earlier pairing
 // with the same camera or nil, come the address that a person named then, with its
@@ -52,6 +56,9 @@ func (b Broker) Complete(known *Broker, said envelope.BrokerLogin) Broker {
 	}
 	if b.CA == "" {
 		b.CA = said.CA
+	}
+	if b.Web == "" && b.URL == said.URL {
+		b.Web = said.Web
 	}
 	if b.Certificate == "" && b.User == "" {
 		b.Certificate, b.Key, b.User, b.Password = said.Certificate, said.Key, said.User, said.Password
@@ -92,8 +99,8 @@ func (b Broker) CheckFor(id proto.ClientID) error {
 func (b Broker) Check() error {
 	u, err := url.Parse(b.URL)
 	// With a user in front, u.Host is not what a person takes for it.
-	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" || u.User != nil || Printable(b.URL) != b.URL {
-		return NewProblem(err, "The broker's address %q is not usable: it must look like mqtts://host:8883.", b.URL)
+	if err != nil || u.Hostname() == "" || u.Scheme != "mqtts" && u.Scheme != "wss" || u.User != nil || Printable(b.URL) != b.URL {
+		return NewProblem(err, "The broker's address %q is not usable: it must look like mqtts://host:8883 or wss://host/mqtt.", b.URL)
 	}
 	if (b.Certificate == "") != (b.Key == "") {
 		return NewProblem(nil, "A broker certificate and its key belong together; one of them is missing.")

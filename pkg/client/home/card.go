@@ -26,10 +26,13 @@ func (r Record) Card(keys *Keys, to envelope.PublicKey, name string, role proto.
 	}
 	card := envelope.CameraCard{Key: string(own), By: r.Member, Device: r.Device, Camera: r.Name,
 		Identity: r.Identity, Trio: r.Trio, Epoch: r.Epoch, Member: name, Role: role,
-		Broker: envelope.BrokerLogin{URL: r.Broker.URL, CA: cmp.Or(login.CA, r.Broker.CA), ServerName: r.Broker.ServerName,
+		Broker: envelope.BrokerLogin{URL: r.Broker.URL, CA: cmp.Or(login.CA, r.Broker.CA), ServerName: r.Broker.ServerName, Web: r.Broker.Web,
 			Certificate: login.Certificate, Key: login.Key, User: login.User, Password: login.Password}}
 	if login.URL != "" {
-		card.Broker.URL, card.Broker.ServerName = login.URL, login.ServerName
+		card.Broker.URL, card.Broker.ServerName, card.Broker.Web = login.URL, login.ServerName, login.Web
+	}
+	if login.OverWebSocket() { // its certificate is often of a public authority: browsers want that
+		card.Broker.CA = login.CA
 	}
 	sealed, err := envelope.SealCard(card, keys.Signer(), to.Enc)
 	if errors.Is(err, envelope.ErrOversized) {
@@ -56,7 +59,7 @@ func (h *Home) OpenCard(card []byte, keys *Keys) (Invitation, error) {
 	}
 	b := c.Broker
 	r := Record{Version: recordVersion, Device: c.Device, Name: c.Camera, Member: c.Member, Role: c.Role, Identity: c.Identity, Trio: c.Trio,
-		Epoch: c.Epoch, Paired: time.Now().Unix(), Broker: Broker{URL: b.URL, ServerName: b.ServerName, CA: b.CA,
+		Epoch: c.Epoch, Paired: time.Now().Unix(), Broker: Broker{URL: b.URL, ServerName: b.ServerName, CA: b.CA, Web: b.Web,
 			Certificate: b.Certificate, Key: b.Key, User: b.User, Password: b.Password}}
 	_, err = r.Verify()
 	if err == nil && c.By != "" {

@@ -118,3 +118,30 @@ func FuzzOpenCard(f *testing.F) {
 		}
 	})
 }
+
+// A client in a browser finds the broker by its card, so every card passes the address on.
+func TestCardTellsBrowsersWhereTheBrokerIs(t *testing.T) {
+	home, known, record := saved(t)
+	record.Broker.Web = "wss://broker.example/mqtt"
+	keys := must(NewKeys())
+	for name, c := range map[string]struct {
+		login Broker
+		want  string
+	}{
+		"the record's":      {Broker{User: "cara"}, "wss://broker.example/mqtt"},
+		"of another broker": {Broker{URL: "mqtts://other.example", Web: "wss://other.example"}, "wss://other.example"},
+		"of none":           {Broker{URL: "mqtts://other.example"}, ""},
+	} {
+		card := must(record.Card(known, public(keys), "Cara", proto.RoleGuest, c.login))
+		if in := must(home.OpenCard(card, keys)); in.Record.Broker.Web != c.want {
+			t.Errorf("%s: the card says %q, want %q", name, in.Record.Broker.Web, c.want)
+		}
+	}
+	said := envelope.BrokerLogin{URL: "mqtts://broker.example", Web: "wss://broker.example"}
+	if b := (Broker{}).Complete(nil, said); b.Web != said.Web {
+		t.Errorf("of the pairing %q is kept, want %q", b.Web, said.Web)
+	}
+	if b := (Broker{URL: "mqtts://named.example"}).Complete(nil, said); b.Web != "" {
+		t.Errorf("beside a broker that a person named %q is kept", b.Web)
+	}
+}

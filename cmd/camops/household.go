@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/camd-project/camd/internal/homeserver"
+	"github.com/camd-project/camd/pkg/auth/envelope"
+	"github.com/camd-project/camd/pkg/client/broker"
+	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/web"
+)
+
+// householdCmd lays out a household's own server. docs/household.md.
+type householdCmd struct {
+	Init        *householdInitCmd        `arg:"subcommand:init" help:"make keys, logins and configurations of a server: mosquitto, coturn, Caddy"`
+	Login       *householdLoginCmd       `arg:"subcommand:login" help:"make the first owner's login at the server's broker; later ones are made by camctl grant --broker-admin"`
+	Check       *householdCheckCmd       `arg:"subcommand:check" help:"say what of the server is reached from here"`
+	Credentials *householdCredentialsCmd `arg:"subcommand:credentials" help:"on the server: give members credentials of the TURN server"`
+}
+
+// serverFlag names the server's folder.
+type serverFlag struct {
+	Dir string `arg:"--dir" help:"folder of the server's keys" default:"camd-household" placeholder:"DIR"`
+}
+
+type householdInitCmd struct {
+	serverFlag
+	Host string `arg:"positional,required" help:"full name by which browsers and cameras find the server, such as cameras.example.org" placeholder:"HOSTNAME"`
+}
+
+// Run makes the folder and says what comes next.
+func (c *householdInitCmd) Run(env *environment) error {
+	config := web.Config{Broker: &web.BrokerConfig{URL: homeserver.BrokerURL(c.Host)}, TURN: homeserver.TURNPath}
+	text, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	page := homeserver.Page{Config: append(text, '\n')}
+	for _, h := range web.Headers(config) {
+		page.Headers = append(page.Headers, [2]string{h.Name, h.Value})
+	}
+	s, err := homeserver.Create(c.Dir, c.Host, page)
+	if err != nil {
+		return err
+	}
+	return say(env.out, "The server's keys, logins and configurations are in %[1]s. They open no camera, but let anyone into your broker: keep the folder to yourself.\n"+
+		"Next, as root on the server: deploy/household install %[1]s\n"+
+		"Cameras use mqtts://%[2]s:8883 and %[3]s as ca, pages and camctl wss://%[2]s/mqtt.", c.Dir, c.Host, s.Path("pki", "broker", "ca.crt"))
+}
+
+type householdLoginCmd struct {
+	serverFlag
+	Camera proto.DeviceID `arg:"--camera,required" help:"the camera's device identifier, as in its label after d=" placeholder:"ID"`
+	Key    string         `arg:"positional,required" help:"the owner's key, as the page or camctl id shows it, or a file with it; a dash reads it from standard input" placeholder:"KEY"`
+}
+
+// Run makes the login and prints it as the broker of a camera card.
+func (c *householdLoginCmd) Run(env *environment) error {
+	if !c.Camera.Valid() {
+		return fmt.Errorf("%q is no device identifier: it is in the camera's label, after d=", c.Camera)
+	}
+	id, err := readKey(env, c.Key)
+	if err != nil {
+		return err
+	}
+	admin, err := readAdmin(homeserver.Server{Dir: c.Dir}.Path("broker-admin.json"))
+	if err != nil {
+		return err
+	}
+	logins, err := broker.DialLogins(env.ctx, admin)
+	if err != nil {
+		return err
+	}
+	defer logins.Close()
+	login := logins.NewLogin(id, c.Camera)
+	if err := logins.Add(env.ctx, login, id, c.Camera); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(envelope.BrokerLogin{URL: login.URL, CA: login.CA, User: login.User, Password: login.Password}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return say(env.out, "%s", text)
+}
+
+// readAdmin reads the broker's administration login.
+func readAdmin(path string) (b home.Broker, err error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return b, err
+	}
+	if json.Unmarshal(text, &b) != nil || b.Check() != nil {
+		return b, fmt.Errorf("%s is no administration login: camops household init makes it", path)
+	}
+	return b, nil
+}
+
+type householdCredentialsCmd struct {
+	Host   string `arg:"--host,required" help:"name of the TURN server" placeholder:"HOSTNAME"`
+	Secret string `arg:"--secret-file,required" help:"file with the secret that is also in turnserver.conf" placeholder:"FILE"`
+	Logins string `arg:"--logins" help:"file of mosquitto's dynamic security plugin" default:"/var/lib/mosquitto/camd-logins.json" placeholder:"FILE"`
+	Listen string `arg:"--listen" help:"address for Caddy to reach it" default:"127.0.0.1:8089" placeholder:"HOST:PORT"`
+}
+
+// Run serves until it is told to end.
+func (c *householdCredentialsCmd) Run(env *environment) error {
+	secret, err := homeserver.ReadSecret(c.Secret)
+	if err != nil {
+		return err
+	}
+	if _, err := homeserver.NewCredentials(secret, c.Host, "check", time.Now()); err != nil {
+		return err
+	}
+	s := &http.Server{
+		Addr: c.Listen, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
+		Handler: &homeserver.Handler{Secret: secret, Host: c.Host, Logins: c.Logins, Log: slog.New(slog.NewTextHandler(env.out, nil))},
+	}
+	stop := context.AfterFunc(env.ctx, func() { _ = s.Close() })
+	defer stop()
+	if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve credentials: %w", err)
+	}
+	return nil
+}

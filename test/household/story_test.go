@@ -1,0 +1,156 @@
+package household
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/camd-project/camd/internal/homeserver"
+	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/test/rig"
+)
+
+// network is a network of its own that reaches the server alone, which forwards nothing.
+func network(t *testing.T, name, server, own string) {
+	t.Helper()
+	for _, command := range []string{
+		"netns add " + name, "link add to-" + name + " type veth peer name eth0 netns " + name,
+		"address add " + server + "/30 dev to-" + name, "link set to-" + name + " up",
+		"-n " + name + " address add " + own + "/30 dev eth0", "-n " + name + " link set eth0 up",
+		"-n " + name + " link set lo up", "-n " + name + " route add default via " + server,
+	} {
+		run(t, "ip", strings.Fields(command)...)
+	}
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward"); err != nil || strings.TrimSpace(string(text)) != "0" {
+		t.Fatalf("the server forwards: %s, %v", text, err)
+	}
+}
+
+// person is somebody with camctl in a network.
+type person struct {
+	t       *testing.T
+	network string
+	home    string
+}
+
+// camctl runs a command, and returns what it says and whether it succeeds.
+func (p person) camctl(args ...string) (string, bool) {
+	p.t.Helper()
+	out, err := exec.Command("ip", append([]string{"netns", "exec", p.network, "camctl", "--home", p.home}, args...)...).CombinedOutput()
+	return string(out), err == nil
+}
+
+// must is camctl of what may not fail.
+func (p person) must(args ...string) string {
+	p.t.Helper()
+	out, ok := p.camctl(args...)
+	if !ok {
+		p.t.Fatalf("camctl %s: %s", strings.Join(args, " "), out)
+	}
+	return out
+}
+
+// A household that has a server and nothing else: a camera is set up, a guest comes, watches by
+// the relay, and goes.
+func story(t *testing.T, s *server) {
+	network(t, "camera", "198.51.100.1", "198.51.100.2")
+	network(t, "away", "203.0.113.1", "203.0.113.2")
+	r := rig.NewBare(t, "[household]\nclock = \"battery\"\n[capture]\nsource = \"synthetic\"\nwidth = 320\nheight = 240\n[audio]\nsource = \"tone\"\n")
+	r.Under = []string{"ip", "netns", "exec", "camera"}
+	r.Start()
+	folder := t.TempDir()
+	anna, cara := person{t, "away", filepath.Join(folder, "anna")}, person{t, "away", filepath.Join(folder, "cara")}
+	admin, card := filepath.Join(s.dir, "broker-admin.json"), filepath.Join(folder, "cara.card")
+
+	r.OpenWindow("Anna")
+	anna.must("pair", "--socket", r.Socket, "--label", r.Label.Text(), "--ca", filepath.Join(s.dir, "pki"),
+		"--broker", "mqtts://"+host+":8883", "--viewer-broker", "mqtts://"+host+":8884")
+	anna.must("status")
+
+	key := filepath.Join(folder, "cara.id")
+	if err := os.WriteFile(key, []byte(cara.must("id")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	grant := []string{"grant", "--yes", "--to", key, "--name", "Cara"}
+	for flag, want := range map[string]string{
+		"--broker-admin=" + admin:                                               "name it with --card",
+		"--card=" + card + " --broker-user=x":                                   "go together",
+		"--card=" + card + " --broker-admin=" + key:                             "is no administration login",
+		"--card=" + card + " --broker-admin=" + admin + " --broker=mqtts://x:1": "name none by other flags",
+	} {
+		if out, ok := anna.camctl(append(grant, strings.Fields(flag)...)...); ok || !strings.Contains(out, want) {
+			t.Errorf("grant %s says %q, want %q", flag, out, want)
+		}
+	}
+	if out := anna.must(append(grant, "--card", card)...); !strings.Contains(out, "It brings no login at the broker") {
+		t.Errorf("a grant without a login says %q", out)
+	}
+	_ = os.Remove(card)
+	if out := anna.must(append(grant, "--card", card, "--broker-admin", admin)...); strings.Contains(out, "no login") {
+		t.Errorf("a grant with a login says %q", out)
+	}
+	cara.must("add", "--yes", card)
+	cara.must("status")
+
+	relayed(t, s, cara)
+
+	out := anna.must("revoke", "Cara", "--broker-admin", admin)
+	if !strings.Contains(out, "The login with a password at the broker is removed, too") {
+		t.Errorf("revoke says %q", out)
+	}
+	if out, ok := cara.camctl("status"); ok || !strings.Contains(out, "does not accept this client's login") {
+		t.Errorf("Cara's status after her removal: %q", out)
+	}
+	anna.must("status")
+	r.OutboundOnly("with a server of the household's own")
+}
+
+// relayed watches where camera and viewer have no direct path.
+func relayed(t *testing.T, s *server, p person) {
+	if out, ok := p.camctl("watch", "--once", "--seconds", "3"); ok {
+		t.Fatalf("there is a direct path: %s", out)
+	}
+	var c homeserver.Credentials
+	text := p.must("--json", "turn-credentials", "--secret-file", filepath.Join(s.dir, "server", "turn.secret"), "--host", host, "--last", "10m", "cara")
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatal(err)
+	}
+	credential := filepath.Join(t.TempDir(), "credential")
+	if err := os.WriteFile(credential, []byte(c.Credential), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range c.URLs {
+		out := p.must("--json", "watch", "--once", "--seconds", "4", "--ice-server", url, "--ice-user", c.UserName, "--ice-credential-file", credential)
+		last := out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]
+		var stats struct{ Frames int }
+		if err := json.Unmarshal([]byte(last), &stats); err != nil || stats.Frames == 0 {
+			t.Errorf("by %s: %s", url, out)
+		}
+	}
+}
+
+// The first owner's login is made before she has a camera.
+func firstLogin(t *testing.T, s *server) {
+	keys, err := home.NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	card, err := keys.Card()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, ok := s.household("login", "--camera", string(device), home.FormatKey(card))
+	var login home.Broker
+	if err := json.Unmarshal([]byte(text), &login); !ok || err != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	if _, err := dial(t, login, device, keys.ID()); err != nil {
+		t.Error(err)
+	}
+	if text, ok := s.household("login", "--camera", "x", home.FormatKey(card)); ok || !strings.Contains(text, "is no device identifier") {
+		t.Errorf("of another camera: %s", text)
+	}
+}

@@ -1,0 +1,133 @@
+// The access log as it is read: every entry is compared with what the camera signed. docs/protocol.md
+// 4.12, 6.7.
+import { readEntry } from './entries.js';
+import { tell } from './history.js';
+import { front, hash, leafOf, Tree } from './log.js';
+import { same } from '../../setup/bytes.js';
+import { failure } from './refusal.js';
+
+const keptHashes = 327680; // a camera that shows fewer than so many hides some (6.7)
+const unpaced = 60, pause = 60; // pages at once, and milliseconds between the others: 5.1 step 1
+const ownWindow = 2048; // entries that are looked at for a member who may see its own only
+
+/** Records reads a camera's log, and keeps what it read while the page is open. */
+export class Records {
+  #peer;
+  #zone;
+  #tree = new Tree();
+  #entries = []; // from number #first on
+  #first = 0;
+  #reading = Promise.resolve();
+
+  /** zone returns the household's time zone, for points in time that entries name. */
+  constructor(peer, zone) {
+    this.#peer = peer;
+    this.#zone = zone;
+  }
+
+  /**
+   * read returns entries from number from on, the newest without it.
+   * @param {{from?: number, count?: number, complete: boolean}} which complete: this client may see all
+   * @returns {Promise<import('./types.js').History>}
+   */
+  read(which) {
+    const done = this.#reading.then(() => (which.complete ? this.#all(which) : this.#own(which)));
+    this.#reading = done.catch(() => {});
+    return done;
+  }
+
+  async #all({ from, count = 100 }) {
+    const start = this.#tree.size;
+    let end, next = start;
+    for (let pages = 0; ; pages++) {
+      if (pages > unpaced) await new Promise((resolve) => { setTimeout(resolve, pause); });
+      const { body, now } = await this.#peer.call('log', { from: next });
+      end ??= now;
+      if (!end) break; // the alarm says why
+      await this.#take(body, end);
+      next = countOf(body.next);
+      if (next < this.#tree.size || next >= end.size) break;
+    }
+    const verified = end !== undefined && await this.#proved(end);
+    const first = Math.max(this.#first, from ?? this.#tree.size - count);
+    return this.#history(this.#entries.slice(first - this.#first, first - this.#first + count), { verified, complete: true, size: this.#tree.size });
+  }
+
+  // take adds a page's records to the tree. One that is not the next is no log.
+  async #take({ records = [], forgot = 0, peaks }, end) {
+    if (forgot > 0 && this.#tree.size < forgot) {
+      if (this.#tree.size > 0) this.#restart();
+      this.#tree = new Tree(readable(() => front({ forgot, peaks })));
+      this.#first = forgot;
+    }
+    for (const { n = 0, text, hash: leaf } of objects(records)) {
+      if (n >= end.size || n < this.#tree.size) continue; // newer than the first answer, or read before
+      if (n !== this.#tree.size) return; // its root will not be the one that was signed
+      await this.#tree.add(typeof text === 'string' ? await leafOf(text) : readable(() => hash(leaf)));
+      this.#entries.push(this.#entry(n, text));
+    }
+  }
+
+  #restart() {
+    this.#tree = new Tree();
+    this.#entries = [];
+    this.#first = 0;
+  }
+
+  async #proved(end) {
+    const hidden = this.#first > 0 && this.#tree.size - this.#first < keptHashes;
+    if (this.#tree.size === end.size && !hidden && same(await this.#tree.root(), end.root)) return true;
+    this.#restart();
+    await this.#peer.ledger.raise('texts', end.note, 'log');
+    return false;
+  }
+
+  async #own({ from, count = 100 }) {
+    let next = from ?? Math.max(0, (this.#peer.ledger.last?.size ?? 0) - ownWindow), size = 0, proved = true;
+    const entries = [];
+    for (let pages = 0; pages < unpaced && entries.length < count; pages++) {
+      const { body, now } = await this.#peer.call('log', { from: next });
+      proved &&= now !== undefined;
+      size = now?.size ?? size;
+      for (const { n = 0, text } of objects(body.records)) if (typeof text === 'string') entries.push(this.#entry(n, text));
+      if (countOf(body.next) <= next) break;
+      next = body.next;
+    }
+    return this.#history(entries.slice(from === undefined ? -count : 0, from === undefined ? undefined : count), { verified: proved, complete: false, size });
+  }
+
+  #entry(n, text) {
+    if (!text) return { n, kind: 'dropped', sentence: 'The camera has dropped this entry for its age. Its hash is kept.' };
+    try {
+      const e = readEntry(text);
+      const ends = e.k === 'end' && (e.why === 'bye' || e.why === 'ok') && e.ref || undefined;
+      return { n, time: e.t > 0 ? new Date(e.t) : undefined, kind: e.k, who: e.who || undefined, ends, sentence: tell(e, this.#zone()) };
+    } catch {
+      return { n, kind: 'unknown', sentence: 'This entry is of a kind that this page can\'t read. Update the page.' };
+    }
+  }
+
+  #history(entries, { verified, complete, size }) {
+    const sure = verified && !this.#peer.ledger.alarm;
+    const sentence = !sure ? 'The access log is not verified: see the alarm.'
+      : complete ? `All ${size} entries were compared with what the camera signed, and the log only grew since this page saw it last.`
+        : 'The log only grew since this page saw it last. You may see the entries about yourself, so the others could not be compared.';
+    return { entries: entries.map((e) => ({ ...e, verified: sure && complete })), verified: sure, complete, size, sentence };
+  }
+}
+
+// readable has what can't be read be a sentence.
+function readable(read) {
+  try {
+    return read();
+  } catch (cause) {
+    throw failure('garbled', cause);
+  }
+}
+
+function objects(list) {
+  if (!Array.isArray(list) || list.some((o) => typeof o !== 'object' || o === null)) throw failure('garbled');
+  return list;
+}
+
+const countOf = (n) => (Number.isSafeInteger(n) && n > 0 ? n : 0);

@@ -1,0 +1,58 @@
+// What the page keeps in this browser: IndexedDB, or memory where tests want it. Values are
+// whatever the structured clone takes, keys that can't be exported among them.
+import { Problem } from '../../setup/problem.js';
+
+const name = 'camd', version = 1, table = 'kept';
+
+const done = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+export class Store {
+  #db;
+
+  constructor(db) { this.#db = db; }
+
+  static async open() {
+    const request = indexedDB.open(name, version);
+    request.onupgradeneeded = () => request.result.createObjectStore(table);
+    try {
+      return new Store(await done(request));
+    } catch (cause) {
+      throw new Problem('kept', 'This browser lets the page keep nothing, so it could not keep a key. Leave private browsing, or allow the page to store data.', { cause });
+    }
+  }
+
+  #table(mode) { return this.#db.transaction(table, mode, { durability: 'strict' }).objectStore(table); }
+
+  get(key) { return done(this.#table('readonly').get(key)); }
+
+  // update replaces a value by what change makes of it, with no other page's change in
+  // between, and returns the new one. What change returns as undefined is removed.
+  async update(key, change) {
+    const t = this.#table('readwrite');
+    const value = change(await done(t.get(key)));
+    await done(value === undefined ? t.delete(key) : t.put(value, key));
+    return value;
+  }
+
+  // all returns the values whose key begins with prefix.
+  all(prefix) { return done(this.#table('readonly').getAll(IDBKeyRange.bound(prefix, `${prefix}\uffff`))); }
+}
+
+// Memory is a store of one page's life.
+export class Memory {
+  #kept = new Map();
+
+  async get(key) { return this.#kept.get(key); }
+
+  async update(key, change) {
+    const value = change(this.#kept.get(key));
+    if (value === undefined) this.#kept.delete(key);
+    else this.#kept.set(key, structuredClone(value));
+    return value;
+  }
+
+  async all(prefix) { return [...this.#kept].filter(([key]) => key.startsWith(prefix)).sort().map(([, value]) => value); }
+}

@@ -1,0 +1,53 @@
+// What a new camera is told: its Wi-Fi, and where it and its people meet.
+import { html, nothing } from 'lit';
+import { words } from './words.js';
+
+const w = words.setup;
+
+/**
+ * fields draws the questions. networks are those that the camera hears; without any, the
+ * name is typed.
+ */
+export function fields({ wifi, networks = [], broker, needsBroker = false }) {
+  return html`${wifi ? wifiFields(networks) : nothing}${broker ? brokerFields(needsBroker) : nothing}`;
+}
+
+function wifiFields(networks) {
+  const usable = networks.filter((n) => n.security !== 'other');
+  return html`<fieldset class="field"><legend>${w.wifi}</legend>
+    ${usable.length > 0 ? html`<label for="network">${w.network}</label>
+      <select id="network" name="network"><option value="">${w.keepWiFi}</option>${usable.map((n, i) => html`<option value=${i + 1}>${n.name}${n.security === 'open' ? ` (${w.open})` : ''}</option>`)}</select>` : html`
+      <label for="ssid">${w.ssid}</label><input id="ssid" name="ssid" type="text" maxlength="32" autocomplete="off" autocapitalize="off" spellcheck="false">`}
+    <label for="wifipassword">${w.password}</label><input id="wifipassword" name="password" type="password" maxlength="64" autocomplete="off">
+    <label class="tick"><input type="checkbox" name="open"><span>${w.openOk}</span></label>
+    ${usable.length > 0 ? nothing : html`<label class="tick"><input type="checkbox" name="hidden"><span>${w.hidden}</span></label>`}
+  </fieldset>`;
+}
+
+function brokerFields(needed) {
+  return html`<details ?open=${needed}><summary>${w.broker}</summary>
+    <p class="faint">${w.brokerHelp}</p>
+    <div class="field"><label for="brokerurl">${w.brokerUrl}</label><input id="brokerurl" name="broker" type="text" inputmode="url" placeholder="mqtts://" autocomplete="off" autocapitalize="off" spellcheck="false"></div>
+    <div class="field"><label for="ca">${w.ca}</label><textarea id="ca" name="ca" rows="3" autocomplete="off" spellcheck="false" placeholder="-----BEGIN CERTIFICATE-----"></textarea></div>
+    <div class="field"><label for="est">${w.est}</label><input id="est" name="est" type="text" inputmode="url" placeholder="https://" autocomplete="off" autocapitalize="off" spellcheck="false"></div>
+    <div class="field"><label for="estuser">${w.estUser}</label><input id="estuser" name="estuser" type="text" autocomplete="off" autocapitalize="off" spellcheck="false"></div>
+    <div class="field"><label for="estpassword">${w.estPassword}</label><input id="estpassword" name="estpassword" type="text" autocomplete="off"></div>
+  </details>`;
+}
+
+/**
+ * settingsOf returns what was filled in, as setup/settings.js takes it. What is empty stays as
+ * it is at the camera.
+ */
+export function settingsOf(form, networks) {
+  const text = (name) => String(form.get(name) ?? '').trim();
+  const settings = {};
+  const network = networks.filter((n) => n.security !== 'other')[Number(text('network')) - 1];
+  const ssid = network?.ssid ?? text('ssid');
+  if (ssid.length > 0) {
+    settings.wifi = { ssid, password: String(form.get('password') ?? ''), security: network?.security, hidden: form.has('hidden'), openOk: form.has('open') };
+  }
+  if (text('broker')) settings.broker = { url: text('broker'), ca: text('ca') || undefined };
+  if (text('est')) settings.est = { url: text('est'), user: text('estuser'), password: String(form.get('estpassword') ?? '') };
+  return settings;
+}

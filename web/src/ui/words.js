@@ -1,0 +1,226 @@
+// All texts of the page, in English. Another language is another file of this shape. Refusals
+// are not here: core has the camera's own sentences (docs/protocol.md 5.2).
+
+const list = (names) => new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
+const many = (n, one, more) => (n === 1 ? one : more.replace('#', n));
+
+export const words = {
+  someone: 'someone',
+  cancel: 'Cancel',
+  unforeseen: (what) => `Something in this page failed (${what}). Load the page again.`,
+
+  time: {
+    today: 'Today', yesterday: 'Yesterday', now: 'just now',
+    minutes: (n) => many(n, 'a minute ago', '# minutes ago'),
+    seconds: (n) => many(n, 'for a second', 'for # seconds'), forMinutes: (n) => many(n, 'for a minute', 'for # minutes'),
+    hours: (h, m) => `for ${many(h, 'an hour', '# hours')}${m > 0 ? ` and ${many(m, 'a minute', '# minutes')}` : ''}`,
+    at: (day, clock) => `${day}, ${clock}`,
+  },
+
+  app: {
+    name: 'Cameras', skip: 'Skip to the content', back: 'All cameras', opening: 'Opening this browser’s keys…',
+    failed: 'This page can’t start', newer: 'A newer version of this page is ready.', reload: 'Load it',
+    rang: (camera) => `Someone rings at ${camera}.`, answer: 'Look', dismiss: 'Close',
+    unanswered: (camera, names) => `${camera} has not confirmed yet that ${list(names)} can no longer get in. The page keeps asking it.`,
+  },
+
+  alarm: {
+    title: (camera) => `The access log of ${camera} can’t be trusted`,
+    short: 'Its access log can’t be trusted. Open it to see why.',
+    what: 'Someone may have watched without leaving a trace. Talk to the other members; if nobody has an explanation, switch the camera off.',
+    look: 'See the history', acknowledge: 'I have seen this',
+  },
+
+  welcome: {
+    title: 'See and hear your home', lead: 'Nobody gets in by a password: your camera answers only to keys that someone let in. This browser has one of its own.',
+    demo: 'Open the demo camera', demoHelp: 'Pair with the camera that runs on this computer', pairing: 'Pairing with the camera…',
+    card: 'I was invited', cardHelp: 'Open a camera card: a link, a file or a QR code',
+    setup: 'Set up a new camera', setupHelp: 'You stand at the camera and have its label',
+    key: 'Show my key', keyHelp: 'For the person who will let you in',
+  },
+
+  cameras: {
+    title: 'Cameras', add: 'Add', key: 'My key', ready: 'Ready', rang: 'The bell rang', snapshot: 'Take a snapshot',
+    taking: 'Taking a snapshot. The household is told…', pictureOf: (name) => `Snapshot of ${name}`,
+  },
+
+  camera: {
+    live: 'Live picture', navigation: 'Camera', tabs: { live: 'Live', people: 'People', history: 'History', settings: 'Settings' },
+    recent: 'Lately', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…',
+    privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'Switch on so that the camera sees and hears nothing.',
+    startingPrivacy: 'Switching privacy mode on…', endingPrivacy: 'Switching privacy mode off…', conditions: 'Not working',
+  },
+
+  stage: {
+    live: 'Live', talking: 'You are live', private: 'Private', none: 'No picture', connecting: 'Connecting…', stalled: 'Nothing comes any more…',
+    soundOnly: 'Sound only', soundOnlyWhy: 'You may listen to this camera, not watch it. An owner can change that.',
+    connectingWhy: 'Waiting for the first picture…', asking: 'Asking the camera…',
+    links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'Not let in', online: 'Connected' },
+    ended: 'The picture ended. The page asks for it again.', again: 'Try again now', settings: 'Settings of the connection',
+    privateTitle: 'Privacy mode is on',
+    privateWhy: {
+      you: 'The camera sees and hears nothing until someone switches privacy mode off.',
+      owner: 'The camera sees and hears nothing. Ask an owner to switch privacy mode off.',
+      device: 'The camera sees and hears nothing. Only someone at the camera can switch privacy mode off, by its button.',
+    },
+    endPrivacy: 'Switch privacy mode off', endingPrivacy: 'Switching privacy mode off…',
+    picture: (name) => `Live picture of ${name}`,
+    nobody: 'Nobody is watching', onlyYou: 'Only you are watching',
+    youAnd: (names) => `You and ${list(names)} are watching`,
+    others: (names) => `${list(names)} ${names.length === 1 ? 'is' : 'are'} watching`,
+  },
+
+  talk: {
+    hold: 'Hold to talk', stop: 'Tap to stop',
+    asking: 'Opening…', askingMore: 'The microphone is being opened.',
+    announcing: 'Chime playing…', announcingMore: 'The room hears who is about to speak. Wait.',
+    live: 'You are live', liveMore: 'The room hears you now.',
+    ended: 'The talk ended.', allowed: 'You may use the microphone now. Hold the button to talk.',
+    noScope: 'You may not talk through this camera. Ask an owner.', inPrivacy: 'You can talk when privacy mode is off.', noSession: 'You can talk once there is a picture.',
+    forbidden: 'This page may not use the microphone. Allow it in the browser’s settings of this page.',
+  },
+
+  controls: {
+    sound: 'Sound', snapshot: 'Snapshot', full: 'Full screen', more: 'More', moreRecording: 'Recording',
+    record: 'Record', stopRecording: 'Stop', pip: 'Small window', taking: 'Taking a snapshot…', saved: 'The snapshot is saved as a file.',
+    recording: 'Recording to a file on this device…', recorded: 'The recording is saved as a file.',
+    noRecorder: 'This browser can’t record. Use another one.', noFrame: 'There is no picture to save yet. Try again in a moment.',
+    numbers: 'Connection',
+    values: {
+      width: ['Picture', (width, { height }) => `${width} × ${height}`],
+      fps: ['Pictures a second', (n) => n.toFixed(1)],
+      delay: ['Delay', (n) => `${Math.round(n)} ms`],
+      kbps: ['Bit rate', (n) => `${Math.round(n)} kbit/s`],
+      lost: ['Lost packets', (n) => String(n)],
+      path: ['Way', (p) => (p === 'relay' ? 'by a relay' : 'direct')],
+      first: ['First picture after', (n) => `${Math.round(n)} ms`],
+    },
+  },
+
+  rights: {
+    title: 'May', notYours: '(you don’t have this right yourself)', everything: 'may do everything', usual: { guest: 'may watch and listen', adult: 'may watch, talk and invite guests' },
+    list: (rights) => (rights.length === 0 ? 'may do nothing' : `may ${list(rights)}`),
+    short: { view: 'watch', listen: 'listen', talk: 'talk', snapshot: 'take snapshots', events: 'see who rang', settings: 'change settings', members: 'invite guests', update: 'update the camera', audit: 'see the history' },
+    may: {
+      view: 'Watch the live picture', listen: 'Listen', talk: 'Talk through the camera, after its chime', snapshot: 'Take snapshots', events: 'See who rang the bell',
+      members: 'Invite guests', settings: 'Change settings', update: 'Install updates', audit: 'See the whole history',
+    },
+    from: (time) => `From ${time}`, until: (time) => `Until ${time}`, daily: (from, to) => `Every day ${from}–${to}`,
+    days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
+    longDays: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
+  },
+
+  people: {
+    title: 'People', invite: 'Invite', reading: 'Reading who is a member…', you: '(you)', watching: 'Watching',
+    roles: { owner: 'Owner', adult: 'Adult', guest: 'Guest' }, guestOf: (name) => `guest of ${name}`,
+    standings: { outside_schedule: 'Not at this time', expired: 'Their time is over', suspended: 'Suspended: no owner has used the camera for 30 days', clock_unknown: 'The camera does not know what time it is' },
+    gone: 'This person is not a member any more.', letIn: (by, when) => `Let in by ${by}: ${when}.`, paired: (when) => `Paired at the camera: ${when}.`,
+    words: 'Six words', save: 'Save changes', saving: 'Saving. The household is told…', saved: 'Saved.',
+    noKey: 'To change what this person may do, their key is needed again.', askKey: 'Ask for their key',
+    makeCard: 'Make the camera card again', makingCard: 'Making the camera card…',
+    looking: 'Looking who depends on this person…',
+    removeOne: (name) => `Remove ${name}`, remove: 'Remove', leave: 'Leave', removing: 'Removing. The camera ends what is under way…',
+    removeTitle: (name) => `Remove ${name}?`, removeText: (name) => `${name} loses access at once: a picture that is open now ends.`,
+    leaveTitle: (camera) => `Leave ${camera}?`, leaveText: 'This browser loses access at once. Only another member can let it in again.',
+    fall: (names) => `With this, ${list(names)} ${names.length === 1 ? 'loses' : 'lose'} access too, as ${names.length === 1 ? 'a guest' : 'guests'} of this person.`,
+    fallNobody: 'Nobody else loses access.',
+    keepGuests: (n) => many(n, 'Keep this guest as mine', 'Keep these # guests as mine'),
+  },
+
+  schedule: {
+    title: 'When', limited: 'Only at certain hours', day: 'Day', from: 'From', to: 'To',
+    times: { from: (day) => `${day}, from`, to: (day) => `${day}, to` },
+    help: 'By the clock of the camera’s time zone. An end before the start means the next morning.',
+    complex: (weekly) => `These hours are finer than this table: ${weekly}. A change here replaces them.`,
+  },
+
+  invite: {
+    title: 'Invite someone', reading: 'Checking the key…', granting: 'Letting them in. The household is told…',
+    steps: (address) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, 'You scan the code on their screen, or they send you the key.', 'You compare six words, and say what they may do.'],
+    key: 'Their key', keyHelp: 'It begins with CAMD-KEY. It is no secret.',
+    compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand below the code on their screen. If one differs, someone has changed the key on its way.',
+    sameWords: 'They are the same', different: 'They differ',
+    name: 'Name', nameHelp: 'What the household calls this person. The camera says it before they talk.',
+    role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
+    login: 'Login at the broker', loginHelp: 'Only if whoever runs your household’s server has made a login for this person. The camera card takes it along.', user: 'User', password: 'Password',
+    until: 'Last day', untilHelp: 'Leave empty for no end.', grant: 'Let them in',
+    doneTitle: (name) => `${name} is let in`, done: (name) => `Now give ${name} the camera card. It tells their browser where the camera is, and opens only with their key: any way to send it will do.`,
+    cardTitle: (camera) => `Camera card for ${camera}`, cardQR: 'QR codes with the camera card, one after the other', cardHelp: 'Or they scan this, until their page says that it has all of it.',
+    yours: 'Your six words', yoursHelp: (name) => `${name}’s page will ask to compare these with you.`, back: 'Back to people',
+  },
+
+  key: {
+    title: 'My key', short: 'This browser’s key, and what happens if it is lost',
+    what: 'This is the key of this browser. It is no secret: whoever has it can let you in, and nothing more.',
+    steps: ['Show this code to a member of the household, or send the key.', 'Compare the six words with them, face to face or on the phone.', 'They give you a camera card. Open it here.'],
+    qr: 'QR code with this browser’s key', words: 'Six words', share: 'Share', copy: 'Copy the key', copyLink: 'Copy the link', file: 'Save as a file', copied: 'Copied.',
+    lostTitle: 'If this key is lost',
+    lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner lets your new key in, or, if you are the only owner, someone at the camera removes everyone and you pair again. Remove the lost key then.',
+    notPersistent: 'The browser has not promised to keep this key. Install this page, or add a bookmark, so that it is not cleared when space runs short.',
+  },
+
+  paste: { next: 'Continue', file: 'Open a file', empty: 'There is nothing in it. Paste the whole text.' },
+  qr: { scan: 'Scan a QR code', opening: 'Opening this device’s lens…', lens: 'What this device’s lens sees', hold: 'Hold the code into the picture.', parts: (have, count) => `${have} of ${count} codes read. Keep still.` },
+
+  add: {
+    title: 'Add a camera', reading: 'Opening the camera card…', adding: 'Adding the camera…',
+    what: 'Someone let you in and gave you a camera card. Open its link, or bring the card here.',
+    label: 'Camera card', hint: 'Paste the card or the link.', noCard: 'No card yet?', showKey: 'Show your key to someone of the household.',
+    camera: 'Camera', unnamed: 'not named', by: 'Let in by', as: 'You are',
+    compareTitle: (by) => `Does ${by} have the same six words?`,
+    compare: (by) => `Ask ${by}, face to face or on the phone: their page shows these words below “Your six words”. If one differs, this card is not from them.`,
+    same: 'They are the same', different: 'They differ', changes: 'What would change',
+    broker: 'Address of the broker', brokerHelp: 'The card does not say where browsers meet the camera. Whoever let you in knows the address.',
+  },
+
+  history: {
+    title: 'History', reading: 'Reading the access log…', partly: 'You see what concerns you. The whole history needs the right to see it.',
+    empty: 'Nothing has happened yet.', older: 'Show older', picture: 'Show the picture', pictureOf: (when) => `Who rang: ${when}`, fetching: 'Fetching the picture…', noTime: 'Without a time',
+  },
+
+  update: {
+    title: 'Software', none: 'This camera gets no updates over the network.', reading: 'Asking the camera…',
+    installed: 'Installed', offered: 'New', checked: 'Looked for updates', progress: 'Progress', news: 'What is new',
+    security: 'It closes a security hole. Install it soon.', logged: 'This release is in the public log. The camera takes no other.',
+    install: 'Install now', asking: 'Asking the camera to install…', postpone: 'Wait a week', postponing: 'Telling the camera…', resume: 'Don’t wait any longer', look: 'Look for updates now', looking: 'The camera looks for updates…',
+    latest: (when) => `It can wait until ${when}.`, noScope: 'Only members with the right to update the camera decide this.',
+  },
+
+  settings: {
+    title: 'Settings', reading: 'Reading the settings…', saving: 'Saving. The household is told…', saved: 'Saved',
+    noScope: 'You may see these settings, not change them. Ask an owner.',
+    name: 'Name', nameHelp: 'What the household calls this camera.',
+    zone: 'Time zone', zoneHelp: 'Of hours and quiet hours, such as Europe/Berlin.',
+    quiet: 'Quiet hours', quietOn: 'Nobody may talk at certain hours', quietHelp: 'The camera stays silent, every day.', from: 'From', to: 'To',
+    talk: 'When someone talks', announced: 'They are heard after the chime and their name', accepted: 'Kids’ room: someone in the room presses the button first',
+    talkHelp: 'Only someone at the camera can choose the first.',
+    privacyOff: 'Who ends privacy mode', byDevice: 'Only someone at the camera', byMembers: 'Also members who may change settings', privacyOffHelp: 'Only someone at the camera can choose the second.',
+    stricterTitle: 'Only someone at the camera can undo this', stricterText: 'You can’t change it back from this page. Go on?', stricter: 'Change it',
+    address: 'Connection of this browser', addressHelp: 'Only where neither the camera card nor the page’s server says it. Whoever runs the broker knows the address.', connect: 'Connect', connecting: 'Connecting…',
+    forget: 'Forget this camera here', forgetTitle: (camera) => `Forget ${camera} in this browser?`,
+    forgetText: 'You stay a member. To see the camera here again you need a new camera card.', forgetting: 'Forgetting the camera…',
+  },
+
+  pushes: {
+    title: 'Notices', unknown: 'A message came that this page can’t read. Open it to see what is new.',
+    here: 'Tell this device when the page is closed', hereHelp: 'Who rang, new members, and alarms. The browser’s push service learns when, and nothing else.',
+    allow: 'Cameras may send notices through push services', allowHelp: 'For the whole household. Only an owner can switch it on.',
+    off: 'The household has this switched off.', impossible: 'This browser has no notices of closed pages. On an iPhone or iPad put the page on the home screen first.',
+    reading: 'Asking how notices stand…', changing: 'Changing how notices stand…',
+  },
+
+  setup: {
+    title: 'Set up a camera', labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
+    label: 'Label', labelHint: 'Scan it, or type the letters below the code. Dashes and blanks don’t matter.',
+    buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. The camera then lets a new key pair for five minutes.',
+    wayTitle: 'How do you reach it?', near: 'By Bluetooth', nearHelp: 'You stand near the camera with this device', noBluetooth: 'This browser has no Bluetooth for pages. Chrome on a phone or computer has it; the code below works everywhere.',
+    code: 'By a code that the camera reads', codeHelp: 'You hold this screen before its lens', otherLabel: 'Use another label',
+    states: { looking: 'Choose the camera in the browser’s list', connecting: 'Connecting', pairing: 'Pairing: camera and browser prove who they are', choosing: 'What the camera needs to know', working: 'The camera tries it' },
+    owned: 'This camera is set up already. Leave everything empty to change nothing.', set: 'Continue', again: 'Try again',
+    wifi: 'Wi-Fi', network: 'Network', keepWiFi: 'Leave as it is', ssid: 'Name of the network (empty: by cable, or as it is)', password: 'Password', open: 'open', openOk: 'The network is open, and I want that', hidden: 'The network hides its name',
+    broker: 'Broker', brokerHelp: 'Where camera and browsers meet. Whoever runs your household’s server knows this.', brokerUrl: 'Address for the camera', ca: 'Certificate of its authority (empty: a public one)',
+    est: 'Enrolment server for the camera’s certificate', estUser: 'Its user', estPassword: 'Its password',
+    codeWhat: 'Everything that you enter is sealed into a code that only your camera can read.', device: 'Camera id', deviceHelp: '26 letters and digits: the camera’s box or its maker tells it. A scanned label has it.',
+    show: 'Show the code', showTitle: 'Hold this screen before the lens', showText: 'A hand’s length away, and still. The camera’s light changes once it has read everything.', lensCode: 'Code for the camera’s lens', waiting: 'Waiting for the camera’s answer…',
+  },
+};

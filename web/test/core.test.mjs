@@ -1,0 +1,313 @@
+// A page's client at a camera: what it asks, believes and shows.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Problem } from '../setup/problem.js';
+
+import { Camera as Device, closing, device, pairOf, until } from './rig.mjs';
+
+const refusal = (code) => (error) => error instanceof Problem && error.code === code && error.message.endsWith('.');
+
+test('a request is answered, and the log is proved', async () => {
+  const { camera, peer, net } = await pairOf();
+  camera.answers.status = () => ({ body: { name: 'Door' } });
+  assert.deepEqual((await peer.call('status')).body, { name: 'Door' });
+  assert.equal(peer.link.link, 'online');
+  assert.deepEqual(net.topics, [`camd/v1/${device}/out/${peer.own}`, `camd/v1/${device}/status`]);
+  assert.match(net.logins[0], new RegExp(`^${peer.own}-[A-Za-z0-9_-]{8}$`));
+  const [hello, status] = camera.requests;
+  assert.deepEqual([hello.op, hello.non, hello.seq, hello.cp], ['hello', undefined, undefined, undefined]);
+  assert.equal(status.cp, undefined);
+  assert.equal(peer.ledger.last.size, 1);
+  for (let i = 0; i < 20; i++) {
+    camera.enter({ k: 'ring', net: 'local' });
+    await peer.call('status');
+    assert.equal(peer.ledger.last.size, camera.entries.length);
+  }
+  assert.equal(peer.ledger.alarm, undefined);
+  assert.ok(camera.requests.at(-1).cp.includes('\n20\n'));
+  peer.close();
+});
+
+test('what is stale or lost is sent again under its jti', async () => {
+  const { camera, peer } = await pairOf();
+  const codes = ['stale', 'lost', 'ok'];
+  await peer.call('settings.get');
+  camera.answers.status = () => {
+    const code = codes.shift();
+    peer.requests.patience = code === 'stale' ? 50 : 30000; // of the next one, which is lost
+    return { code };
+  };
+  await peer.call('status');
+  const sent = camera.requests.filter((r) => r.op === 'status');
+  assert.equal(new Set(sent.map((r) => r.jti)).size, 1);
+  assert.equal(sent.length, 3);
+  assert.ok(sent[0].seq < sent[1].seq && sent[1].seq < sent[2].seq);
+  peer.close();
+});
+
+test('silence and refusals are sentences', async () => {
+  const { camera, peer, net } = await pairOf();
+  camera.answers.status = () => ({ code: 'privacy' });
+  await assert.rejects(peer.call('status'), refusal('privacy'));
+  camera.answers.status = () => ({ code: 'something_new' });
+  await assert.rejects(peer.call('status'), refusal('something_new'));
+  camera.answers.status = () => ({ code: 'lost' });
+  peer.requests.patience = 5;
+  await assert.rejects(peer.call('status'), refusal('silent'));
+  assert.equal(peer.link.link, 'offline');
+  net.send(`camd/v1/${device}/status`, '{"online":true}');
+  await until('the status', () => peer.link.sentence !== '');
+  await assert.rejects(peer.call('status'), refusal('unknown'));
+  net.send(`camd/v1/${device}/status`, '{"online":false}');
+  await until('the status', () => /offline/.test(peer.link.sentence));
+  await assert.rejects(peer.call('status'), refusal('offline'));
+  peer.requests.patience = 30000;
+  camera.answers.status = () => ({ code: 'stale' });
+  await assert.rejects(peer.call('status'), refusal('repeating'));
+  camera.answers.status = () => ({ code: 'revoked' });
+  await assert.rejects(peer.call('status'), refusal('revoked'));
+  assert.equal(peer.link.link, 'refused');
+  camera.answers.status = undefined; // it was let in again
+  await peer.call('status');
+  assert.equal(peer.link.link, 'online');
+  peer.close();
+});
+
+test('where the broker is, is asked again after it could not be told', async () => {
+  const { Broker } = await import('../src/core/broker.js');
+  const { Net } = await import('./rig.mjs');
+  const net = new Net();
+  let asked = 0;
+  const where = async () => {
+    if (asked++ === 0) throw new Problem('config', 'The server gives no login.');
+    return { url: 'wss://broker.example' };
+  };
+  const broker = new Broker(where, { device, client: 'x', dial: net.dial });
+  closing.push(broker);
+  await until('the failure', () => broker.state === 'lost');
+  assert.equal(broker.sentence, 'The server gives no login.');
+  await until('the pause', () => { broker.wake(); return broker.up; });
+  assert.equal(asked, 2);
+});
+
+test('a lost broker is tried again, and one that refuses says so', async () => {
+  const { camera, peer, net } = await pairOf();
+  await peer.call('status');
+  net.socket.close();
+  await until('the loss', () => !peer.broker.up);
+  assert.equal(peer.link.link, 'connecting');
+  await assert.rejects(peer.call('status'), refusal('down'));
+  peer.broker.wake();
+  await until('the broker', () => peer.broker.up);
+  await peer.call('status');
+  assert.equal(camera.requests.filter((r) => r.op === 'hello').length, 1);
+  net.refuse = 5;
+  net.socket.close();
+  await until('the loss', () => !peer.broker.up);
+  peer.broker.wake();
+  await until('the refusal', () => peer.link.link === 'refused');
+  assert.match(peer.link.sentence, /does not let this client in/);
+  peer.close();
+});
+
+// Each of these is an answer that must change nothing that the page shows, or raise the alarm.
+const forged = {
+  'of another key': { say: async (c, a) => c.say('camd-ans+jwt', a, await other()) },
+  'for another client': { claims: { aud: 'x'.repeat(43) } },
+  'of another device': { claims: { iss: 'b'.repeat(26) } },
+  'of another epoch': { claims: { ep: 2 } },
+  'to another request': { claims: { re: 'other' } },
+  'of another type': { say: (c, a) => c.say('camd-new+jwt', a) },
+  'no JSON': { say: (c) => c.net.send(`camd/v1/${device}/out/${c.client.name}`, 'a.b.c.d.e') },
+  'too large': { say: (c) => c.net.send(`camd/v1/${device}/out/${c.client.name}`, 'x'.repeat(16385)) },
+};
+
+const other = async () => crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+
+for (const [what, { say, claims }] of Object.entries(forged)) {
+  test(`an answer ${what} is none`, async () => {
+    const { camera, peer } = await pairOf();
+    await peer.call('status');
+    peer.requests.patience = 20;
+    const real = camera.say;
+    camera.say = (typ, a, pair) => (a.code === 'ok' && !pair ? (say ?? ((c, x) => real.call(c, typ, { ...x, ...claims })))(Object.assign(Object.create(camera), { say: real }), a) : undefined);
+    await assert.rejects(peer.call('status'), refusal('silent'));
+    assert.equal(peer.ledger.alarm, undefined);
+    peer.close();
+  });
+}
+
+test('an answer that comes again says nothing', async () => {
+  const { camera, peer } = await pairOf();
+  let kept;
+  const real = camera.say;
+  camera.say = async (typ, a) => { kept = a; return real.call(camera, typ, a); };
+  await peer.call('status');
+  peer.requests.patience = 20;
+  camera.say = async () => real.call(camera, 'camd-ans+jwt', { ...kept, body: { name: 'old' } });
+  await assert.rejects(peer.call('status'), refusal('silent'));
+  peer.close();
+});
+
+// A camera's log must only grow, and hold what was asked for.
+const breaches = {
+  rollback: { before: (c) => { c.entries.push(c.entries[0]); }, then: (c) => { c.entries.length = 1; } },
+  fork: { then: (c) => { c.entries[0] = c.entries[0].replace('first', 'other'); } },
+  proof: { then: (c) => { c.entries[0] = c.entries[0].replace('first', 'other'); c.entries.push(c.entries[0], c.entries[0]); } },
+  checkpoint: { mangle: (a) => ({ ...a, cp: a.cp.replace('\n1\n', '\n9\n') }) },
+  'checkpoint (none)': { mangle: (a) => ({ ...a, cp: undefined }), kind: 'checkpoint' },
+  'checkpoint (of no text)': { mangle: (a) => ({ ...a, cp: { size: 1 } }), kind: 'checkpoint' },
+  'proof (hostile)': { then: (c) => { c.entries.push(c.entries[0]); }, mangle: (a) => ({ ...a, proof: { con: [1, null, {}] } }), kind: 'proof' },
+  'proof (endless)': { then: (c) => { c.entries.push(c.entries[0]); }, mangle: (a) => ({ ...a, proof: { con: Array(120).fill('A'.repeat(43)) } }), kind: 'proof' },
+};
+
+for (const [name, { before, then, mangle, kind = name }] of Object.entries(breaches)) {
+  test(`the alarm: ${name}`, async () => {
+    const { camera, peer, store, keys } = await pairOf();
+    before?.(camera);
+    await peer.call('status');
+    then?.(camera);
+    if (mangle) camera.mangle = (a, { op }) => (op === 'status' ? mangle(a) : a);
+    await peer.call('status');
+    assert.equal(peer.ledger.alarm?.kind, kind);
+    assert.match(peer.ledger.alarmSentence('Door'), /^The camera Door .*\.$/);
+    const { Ledger } = await import('../src/core/ledger.js');
+    assert.equal((await Ledger.open(store, keys, peer.trio)).alarm.kind, kind, 'it is not kept');
+    if (kind === 'fork') {
+      await until('the other members are told', () => camera.requests.some((r) => r.op === 'alarm'));
+      const { have, got } = camera.requests.find((r) => r.op === 'alarm').body;
+      assert.notEqual(have, got);
+    }
+    camera.mangle = (a) => a;
+    await peer.ledger.acknowledge();
+    await peer.call('status');
+    assert.equal(peer.ledger.alarm, undefined);
+    peer.close();
+  });
+}
+
+test('the alarm: what was done is not in the log as it was asked for', async () => {
+  const cases = {
+    none: () => ({}),
+    'another entry': (c) => { c.enter({ k: 'ring' }); return { entry: c.entries.length - 1 }; },
+    'other scopes': (c, q) => { c.enter({ k: 'live', who: q.iss, op: 'live', sid: q.sid, sc: ['listen'] }); return { entry: c.entries.length - 1 }; },
+    'someone else': (c, q) => { c.enter({ k: 'live', who: 'x'.repeat(43), op: 'live', sid: q.sid, sc: ['view'] }); return { entry: c.entries.length - 1 }; },
+    'another session': (c, q) => { c.enter({ k: 'live', who: q.iss, op: 'live', sid: 'other', sc: ['view'] }); return { entry: c.entries.length - 1 }; },
+  };
+  for (const [what, answer] of Object.entries(cases)) {
+    const { camera, peer } = await pairOf();
+    camera.answers.live = (q) => answer(camera, q);
+    await peer.call('live', { sdp: '', scopes: ['view'] }, { sid: 'mine' });
+    assert.equal(peer.ledger.alarm?.kind, 'entry', what);
+    peer.close();
+  }
+  const { camera, peer } = await pairOf();
+  camera.answers.live = (q) => { camera.enter({ k: 'live', who: q.iss, op: 'live', sid: q.sid, sc: ['view'] }); return { entry: camera.entries.length - 1 }; };
+  await peer.call('live', { sdp: '', scopes: ['view'] }, { sid: 'mine' });
+  assert.equal(peer.ledger.alarm, undefined);
+  peer.close();
+});
+
+test('signals reach their session in order, and once', async () => {
+  const { camera, peer } = await pairOf();
+  const got = [];
+  peer.session('mine', (kind, body) => got.push([kind, body.reason]));
+  const signal = (n, reason, sid = 'mine') => camera.say('camd-sig+jwt', { iss: device, aud: peer.own, ep: 1, sid, n, kind: 'end', body: { reason } });
+  for (const [n, reason, sid] of [[1, 'a'], [1, 'again'], [3, 'b'], [2, 'late'], [4, 'c', 'other'], ['5', 'text'], [6, 'd']]) await signal(n, reason, sid);
+  await until('the last', () => got.length === 3);
+  assert.deepEqual(got.map(([, r]) => r), ['a', 'b', 'd']);
+  peer.close();
+});
+
+test('notices are told once, and are fit to be shown', async () => {
+  const { camera, peer } = await pairOf();
+  const got = [];
+  peer.addEventListener('notice', ({ detail }) => got.push(detail));
+  camera.enter({ k: 'ring', net: 'local' });
+  await camera.notice(1);
+  await camera.notice(1);
+  await camera.notice(1, { entry: '{"v":2}' });
+  await camera.notice(1, { entry: 'x'.repeat(2000) });
+  await camera.notice(1, { n: -1 });
+  camera.enter({ k: 'live', who: peer.own, name: 'Anna', sc: ['view'] });
+  await camera.notice(2);
+  await until('the second', () => got.length === 2);
+  assert.deepEqual(got.map(({ n, entry }) => [n, entry.k]), [[1, 'ring'], [2, 'live']]);
+  peer.close();
+});
+
+test('a new household is believed by the identity alone', async () => {
+  const { camera, peer, net } = await pairOf();
+  const said = async (by, ep, reason, trioBy = by) => {
+    const trio = await camera.sign('camd-trio+jwt', { ...camera.claims, ep }, trioBy);
+    net.send(`camd/v1/${device}/status`, JSON.stringify({ online: true, epoch: await camera.sign('camd-epoch+jwt', { deviceId: device, ep, trio, reason }, by) }));
+  };
+  await said(await other(), 2, 'forged');
+  await said(camera.identity, 1, 'an old one');
+  await said(camera.identity, 2, 'of another trio', await other());
+  await peer.call('status');
+  assert.equal(peer.link.link, 'online');
+  await said(camera.identity, 2, 'everyone was removed\u202e');
+  await until('the end', () => peer.link.link === 'refused');
+  assert.match(peer.link.sentence, /household has ended .*everyone was removed\\u202e/);
+  peer.close();
+});
+
+test('a removal is repeated until it is answered, in the next run too', async () => {
+  const { camera, peer, store, keys } = await pairOf();
+  await peer.call('status');
+  peer.requests.patience = 5;
+  camera.answers.revoke = () => ({ code: 'lost' });
+  await assert.rejects(peer.revoke({ client: 'ben' }, 'Ben'), refusal('silent'));
+  assert.deepEqual(peer.unanswered, [{ client: 'ben', name: 'Ben' }]);
+  await assert.rejects(peer.call('status'), refusal('silent'));
+  peer.close();
+  camera.answers.revoke = (q) => { camera.enter({ k: 'revoke', who: q.iss, sub: q.body.client }); return { body: { revoked: ['ben'] }, entry: camera.entries.length - 1 }; };
+  const { Peer } = await import('../src/core/peer.js');
+  const again = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial });
+  await until('the broker', () => again.broker.up);
+  await again.call('status');
+  assert.deepEqual(again.unanswered, []);
+  const ids = new Set(camera.requests.filter((r) => r.op === 'revoke').map((r) => r.jti));
+  assert.equal(ids.size, 1);
+  assert.deepEqual(camera.requests.slice(-3).map((r) => r.op), ['hello', 'revoke', 'status']);
+  again.close();
+});
+
+test('a removal that many wait for is asked for once', async () => {
+  const { camera, peer } = await pairOf();
+  let answer;
+  const asked = new Promise((resolve) => {
+    camera.answers.revoke = async (q) => {
+      resolve();
+      await new Promise((go) => { answer = go; });
+      camera.enter({ k: 'revoke', who: q.iss, sub: q.body.client });
+      return { body: { revoked: ['ben'] }, entry: camera.entries.length - 1 };
+    };
+  });
+  const removed = peer.revoke({ client: 'ben' }, 'Ben');
+  await asked;
+  const others = [peer.call('status'), peer.call('members')];
+  answer();
+  assert.deepEqual((await removed).revoked, ['ben']);
+  await Promise.all(others);
+  assert.deepEqual(camera.requests.map((r) => r.op).filter((op) => op !== 'hello'), ['revoke', 'status', 'members']);
+  peer.close();
+});
+
+test('a broker that sends no MQTT is left', async () => {
+  for (const bytes of [[0x30, 0xff, 0xff, 0xff, 0xff], [0x32, 2, 0, 0], [0x30, 3, 0, 9, 1], [0x50, 0], [0x30, 0xff, 0xff, 0x7f]]) {
+    const { peer, net } = await pairOf();
+    net.raw(bytes);
+    await until(`the end of ${bytes}`, () => !peer.broker.up);
+    peer.close();
+  }
+});
+
+test('what a page can hold of another camera is refused', async () => {
+  const { camera, peer, keys, store } = await pairOf();
+  peer.close();
+  const { Peer } = await import('../src/core/peer.js');
+  const stranger = await Device.make(camera.net, keys);
+  await assert.rejects(Peer.prepare({ ...camera.record, trio: stranger.trio }, store, keys), /signature/);
+});
