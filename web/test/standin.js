@@ -16,7 +16,7 @@ class Problem extends Error {
 
 const base = {
   name: 'Front door', link: 'online', sentence: '', member: 'Jo', role: 'owner', scopes: all, standing: 'ok', privacy: false,
-  watching: [], lastEvent: { n: 41, time: ago(12), picture: true }, conditions: [], version: '2.4.0', unanswered: [], timeZone: 'UTC',
+  watching: [], lastEvent: { n: 6, time: ago(12), picture: true }, conditions: [], version: '2.4.0', unanswered: [], timeZone: 'UTC',
   update: { state: 'available', version: '2.4.0', offered: '2.5.0', notes: '', security: true, percent: 0, reason: '', logged: true, sentence: 'Version 2.5.0, which closes a security hole, will be installed.' },
 };
 
