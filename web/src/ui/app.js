@@ -10,7 +10,7 @@ import './welcome.js';
 import { icons } from './icons.js';
 import { parse, to } from './route.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.app;
 const ringFor = 60_000; // milliseconds
@@ -101,7 +101,7 @@ class App extends View {
     return html`<header class="top">
       ${root ? html`<span class="brand">${icons.camera}</span>` : html`<a class="back" href=${up} aria-label=${w.back}>${icons.back}</a>`}
       ${camera ? html`<h1>${camera.state.name}</h1>` : html`<p class="title">${w.name}</p>`}
-      ${camera?.state.role ? html`<span class="faint you">${words.people.roles[camera.state.role]}</span>` : nothing}
+      ${camera?.state.role ? html`<span class="faint you">${own(words.people.roles, camera.state.role) ?? camera.state.role}</span>` : nothing}
     </header>`;
   }
 

@@ -2,7 +2,7 @@
 import { html, nothing } from 'lit';
 import { read, days } from './hours.js';
 import { clock, day } from './time.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.rights;
 
@@ -17,8 +17,9 @@ export const presets = {
 /** rightsOf says in one line what a member may do. Whoever may everything has a word for it. */
 export function rightsOf({ role, scopes }) {
   if (role === 'owner' || Object.keys(w.may).every((s) => scopes.includes(s))) return w.everything;
-  if (presets[role]?.length === scopes.length && presets[role].every((s) => scopes.includes(s))) return w.usual[role];
-  return w.list(scopes.map((s) => w.short[s] ?? s));
+  const preset = own(presets, role);
+  if (preset?.length === scopes.length && preset.every((s) => scopes.includes(s))) return w.usual[role];
+  return w.list(scopes.map((s) => own(w.short, s) ?? s));
 }
 
 /** whenOf says at which times, a line each. */
@@ -39,10 +40,10 @@ export function weeklyWords(weekly) {
 }
 
 /** rights draws boxes for what one can give: nobody gives what they don't have. */
-export function rights(scopes, role, own, change) {
+export function rights(scopes, role, given, change) {
   const toggle = (scope, on) => change(on ? [...scopes, scope] : scopes.filter((s) => s !== scope));
-  return html`<fieldset class="rights"><legend>${w.title}</legend>${(most[role] ?? []).map((scope) => html`
-    <label><input type="checkbox" .checked=${scopes.includes(scope)} ?disabled=${!own.includes(scope)}
-      @change=${(e) => toggle(scope, e.target.checked)}><span>${w.may[scope]}${own.includes(scope) ? nothing : html` <span class="faint">${w.notYours}</span>`}</span></label>`)}
+  return html`<fieldset class="rights"><legend>${w.title}</legend>${(own(most, role) ?? []).map((scope) => html`
+    <label><input type="checkbox" .checked=${scopes.includes(scope)} ?disabled=${!given.includes(scope)}
+      @change=${(e) => toggle(scope, e.target.checked)}><span>${w.may[scope]}${given.includes(scope) ? nothing : html` <span class="faint">${w.notYours}</span>`}</span></label>`)}
   </fieldset>`;
 }
