@@ -12,6 +12,7 @@ import { Session } from './session.js';
 import { readUpdate } from './updates.js';
 
 const pollEvery = 60000; // milliseconds
+const settled = 1500;    // a camera tells of a change before it is made, and then makes it
 
 // What to look at again after an entry of this kind.
 const touched = {
@@ -81,7 +82,9 @@ export class Camera extends EventTarget {
   #notice({ n, entry }) {
     const time = ofMilliseconds(entry.t);
     if (entry.k === 'ring' && time) this.#known.lastEvent = { n, time, picture: false };
-    this.#look(Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status']);
+    const parts = Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status'];
+    this.#look(parts);
+    if (parts.length > 0) setTimeout(() => this.#look(parts), settled);
     this.#changed();
     this.dispatchEvent(new CustomEvent('entry', { detail: { n, kind: entry.k, time, sentence: tell(entry, this.#known.timeZone) } }));
   }
