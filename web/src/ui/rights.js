@@ -1,5 +1,4 @@
-// What members may do, in words and as boxes to tick.
-import { html, nothing } from 'lit';
+// What members may do, in words.
 import { read, days } from './hours.js';
 import { clock, day } from './time.js';
 import { own, words } from './words.js';
@@ -7,7 +6,7 @@ import { own, words } from './words.js';
 const w = words.rights;
 
 // What a role has at most, and by itself: docs/protocol.md 5.7.
-const most = { guest: ['view', 'listen', 'talk', 'snapshot', 'events'], adult: Object.keys(w.may), owner: Object.keys(w.may) };
+export const most = { guest: ['view', 'listen', 'talk', 'snapshot', 'events'], adult: Object.keys(w.may), owner: Object.keys(w.may) };
 export const presets = {
   guest: ['view', 'listen'],
   adult: ['view', 'listen', 'talk', 'snapshot', 'events', 'members', 'audit'],
@@ -37,13 +36,4 @@ export function weeklyWords(weekly) {
   const table = read(weekly);
   if (table?.every((v) => v && v.from === table[0].from && v.to === table[0].to)) return w.daily(table[0].from, table[0].to);
   return weekly.replaceAll(/[A-Z][a-z]/g, (d) => w.days[days.indexOf(d)] ?? d).replaceAll('-', '–');
-}
-
-/** rights draws boxes for what one can give: nobody gives what they don't have. */
-export function rights(scopes, role, given, change) {
-  const toggle = (scope, on) => change(on ? [...scopes, scope] : scopes.filter((s) => s !== scope));
-  return html`<fieldset class="rights"><legend>${w.title}</legend>${(own(most, role) ?? []).map((scope) => html`
-    <label><input type="checkbox" .checked=${scopes.includes(scope)} ?disabled=${!given.includes(scope)}
-      @change=${(e) => toggle(scope, e.target.checked)}><span>${w.may[scope]}${given.includes(scope) ? nothing : html` <span class="faint">${w.notYours}</span>`}</span></label>`)}
-  </fieldset>`;
 }
