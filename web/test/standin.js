@@ -16,7 +16,7 @@ class Problem extends Error {
 
 const base = {
   name: 'Front door', link: 'online', sentence: '', member: 'Jo', role: 'owner', scopes: all, standing: 'ok', privacy: false,
-  watching: [], lastEvent: { n: 41, time: ago(12), picture: true }, conditions: [], version: '2.4.0', unanswered: [], timeZone: 'UTC',
+  watching: [], lastEvent: { n: 6, time: ago(12), picture: true }, conditions: [], version: '2.4.0', unanswered: [], timeZone: 'UTC',
   update: { state: 'available', version: '2.4.0', offered: '2.5.0', notes: '', security: true, percent: 0, reason: '', logged: true, sentence: 'Version 2.5.0, which closes a security hole, will be installed.' },
 };
 
@@ -119,6 +119,7 @@ class Camera extends EventTarget {
   async cardFor() { return `eyJhbGciOiJFQ0RILUVTIn0.${'c'.repeat(1500)}`; }
   async revoke() { return { who: [] }; }
   async settings() { return { name: this.state.name, time_zone: 'Europe/Berlin', privacy_off: this.scenario === 'device' ? 'device' : 'members', quiet_hours: '22:00-07:00', talk: 'announced', update_hours: '', privacy: this.state.privacy, chosen: [] }; }
+  async pushState() { return { on: true, subscribed: false, key: '' }; }
   async change(settings) { return { ...await this.settings(), ...settings }; }
   async privacy(on) { this.set({ privacy: on }); }
   async log() { return { entries, verified: this.scenario !== 'alarm', complete: true, size: 10, sentence: this.scenario === 'alarm' ? 'The camera showed a log that does not continue the one it had shown before.' : 'All 10 entries were compared with what the camera signed.' }; }

@@ -1,10 +1,12 @@
 // What the page's screens compute: weekly hours, codes in parts, addresses. node --test test/
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ofMilliseconds, ofSeconds } from '../src/core/dates.js';
 import { mayRevoke } from '../src/ui/household.js';
 import { read, write } from '../src/ui/hours.js';
 import { Collector, parts } from '../src/ui/parts.js';
 import { parse, to } from '../src/ui/route.js';
+import { rightsOf, weeklyWords, whenOf } from '../src/ui/rights.js';
 import { story } from '../src/ui/story.js';
 import { day as dayName, lasted } from '../src/ui/time.js';
 
@@ -62,6 +64,22 @@ test('what began and ended is one line, and an end that says more stays', () => 
   const lost = { n: 3, kind: 'end', time: at(2) }, end = { n: 4, kind: 'end', ends: 1, time: at(5) };
   assert.deepEqual(story([live, talk, lost, end]), [{ ...live, until: at(5) }, talk, lost]);
   assert.deepEqual(story([end]), [end]); // what it ends is on an older page
+});
+
+test('what a hostile camera says of a member is shown as it is, or not at all', () => {
+  for (const word of ['constructor', '__proto__', 'toString', '']) {
+    assert.equal(rightsOf({ role: word, scopes: [word] }), `may ${word}`);
+    assert.equal(weeklyWords(word), word);
+  }
+  assert.equal(rightsOf({ role: 'guest', scopes: ['view', 'listen'] }), 'may watch and listen');
+  assert.equal(rightsOf({ role: 'guest', scopes: ['view'] }), 'may watch');
+  assert.equal(rightsOf({ role: 'owner', scopes: [] }), 'may do everything');
+  assert.deepEqual(whenOf({ weekly: 'Mo-Fr 08:00-17:00' }), ['Mon–Fri 08:00–17:00']);
+});
+
+test('a time that no clock shows is none', () => {
+  for (const n of [0, -1, 8.64e15 + 1, 2 ** 53, Infinity, NaN, 'x', {}, null, undefined]) assert.equal(ofMilliseconds(n), undefined, String(n));
+  assert.equal(ofSeconds(1).getTime(), 1000);
 });
 
 test('times are in words', () => {

@@ -1,6 +1,7 @@
 // A camera of this household: how it stands, and all that its people ask of it.
 import { line, Problem } from '../../setup/problem.js';
 import { makeCard } from './card.js';
+import { ofMilliseconds, ofSeconds } from './dates.js';
 import { tell } from './history.js';
 import { readKey, readKeyCard, words } from './keys.js';
 import { Peer } from './peer.js';
@@ -11,6 +12,7 @@ import { Session } from './session.js';
 import { readUpdate } from './updates.js';
 
 const pollEvery = 60000; // milliseconds
+const settled = 1500;    // a camera tells of a change before it is made, and then makes it
 
 // What to look at again after an entry of this kind.
 const touched = {
@@ -21,7 +23,6 @@ const everything = ['members', 'status', 'settings', 'events'];
 
 const texts = (list) => (Array.isArray(list) ? list.filter((t) => typeof t === 'string').map(line) : []);
 const text = (t) => (typeof t === 'string' ? line(t) : '');
-const date = (seconds) => (seconds > 0 ? new Date(seconds * 1000) : undefined);
 const objects = (list) => (Array.isArray(list) ? list.filter((o) => typeof o === 'object' && o !== null) : []);
 
 /**
@@ -79,9 +80,11 @@ export class Camera extends EventTarget {
   #changed() { this.dispatchEvent(new Event('change')); }
 
   #notice({ n, entry }) {
-    const time = entry.t > 0 ? new Date(entry.t) : undefined;
+    const time = ofMilliseconds(entry.t);
     if (entry.k === 'ring' && time) this.#known.lastEvent = { n, time, picture: false };
-    this.#look(Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status']);
+    const parts = Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status'];
+    this.#look(parts);
+    if (parts.length > 0) setTimeout(() => this.#look(parts), settled);
     this.#changed();
     this.dispatchEvent(new CustomEvent('entry', { detail: { n, kind: entry.k, time, sentence: tell(entry, this.#known.timeZone) } }));
   }
@@ -110,7 +113,7 @@ export class Camera extends EventTarget {
   #may(scope) { return this.#known.scopes?.includes(scope) === true; }
 
   #status(s) {
-    const watching = objects(s.sessions).map((w) => ({ client: text(w.client), name: text(w.name), scopes: texts(w.scopes), since: date(w.since) ?? new Date(), own: w.client === this.#peer.own }));
+    const watching = objects(s.sessions).map((w) => ({ client: text(w.client), name: text(w.name), scopes: texts(w.scopes), since: ofSeconds(w.since) ?? new Date(), own: w.client === this.#peer.own }));
     Object.assign(this.#known, {
       name: text(s.name) || this.#known.name, version: text(s.version), watching, talking: watching.find((w) => w.scopes.includes('talk'))?.name,
       conditions: objects(s.conditions).map((c) => ({ name: text(c.name), state: text(c.state), reason: text(c.reason) })),
@@ -141,7 +144,7 @@ export class Camera extends EventTarget {
       const standing = text(m.standing);
       list.push({
         client: text(m.client), words: safeWords(m.client), name: text(m.name), role: text(m.role), scopes: texts(m.scopes), weekly: text(m.weekly),
-        from: date(m.nbf), until: date(m.exp), parent: text(m.parent), by: text(m.by), added: date(m.added) ?? new Date(0), standing,
+        from: ofSeconds(m.nbf), until: ofSeconds(m.exp), parent: text(m.parent), by: text(m.by), added: ofSeconds(m.added) ?? new Date(0), standing,
         sentence: standing === 'ok' ? '' : sentenceOf(standing), watching: texts(m.watching), own: m.client === this.#peer.own,
       });
     }
@@ -269,7 +272,7 @@ export class Camera extends EventTarget {
   /** @returns {Promise<import('./types.js').Ring[]>} the newest last */
   async events() {
     const { all } = await this.#list('events', 'events');
-    const rings = all.filter((e) => e.t > 0).map((e) => ({ n: e.n ?? 0, time: new Date(e.t), kind: 'ring', picture: text(e.picture), size: e.size ?? 0 }));
+    const rings = all.filter((e) => ofMilliseconds(e.t)).map((e) => ({ n: e.n ?? 0, time: ofMilliseconds(e.t), kind: 'ring', picture: text(e.picture), size: e.size ?? 0 }));
     const last = rings.at(-1);
     this.#known.lastEvent = last && { n: last.n, time: last.time, picture: last.picture !== '' };
     this.#changed();

@@ -57,18 +57,21 @@ export class Served {
     if (turn !== undefined) this.#turn = beside(turn);
   }
 
-  /** read reads config.json. */
-  static async read() {
+  /** read reads config.json, and keeps what it says: the page starts without its server, too. */
+  static async read(store) {
     const base = document.baseURI;
     let answer;
     try {
       answer = await fetch(new URL('config.json', base), { cache: 'no-store' });
     } catch {
-      return new Served(); // offline: cameras say so themselves
+      return new Served(await store.get('served'), { base });
     }
     if (!answer.ok || !answer.headers.get('Content-Type')?.includes('json')) return new Served();
     try {
-      return new Served(await answer.json(), { base });
+      const said = await answer.json();
+      const served = new Served(said, { base });
+      await store.update('served', () => said);
+      return served;
     } catch (cause) {
       throw cause instanceof Problem ? cause : bad('they can\'t be read');
     }

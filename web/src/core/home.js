@@ -47,7 +47,7 @@ export class Home extends EventTarget {
     store ??= await Store.open();
     const keys = await keepKeys(store);
     const home = new Home({
-      store, keys, dial, served: served ?? await Served.read(), text: await keyText(keys),
+      store, keys, dial, served: served ?? await Served.read(store), text: await keyText(keys),
       persistent: await globalThis.navigator?.storage?.persist?.().catch(() => false) ?? false,
     });
     home.#served.servers(); // so that they are there when someone watches

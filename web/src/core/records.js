@@ -1,6 +1,7 @@
 // The access log as it is read: every entry is compared with what the camera signed. docs/protocol.md
 // 4.12, 6.7.
 import { readEntry } from './entries.js';
+import { ofMilliseconds } from './dates.js';
 import { tell } from './history.js';
 import { front, hash, leafOf, Tree } from './log.js';
 import { same } from '../../setup/bytes.js';
@@ -101,7 +102,7 @@ export class Records {
     try {
       const e = readEntry(text);
       const ends = e.k === 'end' && (e.why === 'bye' || e.why === 'ok') && e.ref || undefined;
-      return { n, time: e.t > 0 ? new Date(e.t) : undefined, kind: e.k, who: e.who || undefined, ends, sentence: tell(e, this.#zone()) };
+      return { n, time: ofMilliseconds(e.t), kind: e.k, who: e.who || undefined, ends, sentence: tell(e, this.#zone()) };
     } catch {
       return { n, kind: 'unknown', sentence: 'This entry is of a kind that this page can\'t read. Update the page.' };
     }

@@ -1,8 +1,8 @@
 // How a camera's own update stands: docs/protocol.md 12.1.
 import { line } from '../../setup/problem.js';
+import { ofSeconds } from './dates.js';
 import { moment } from './history.js';
 
-const date = (seconds) => (seconds > 0 ? new Date(seconds * 1000) : undefined);
 const text = (t) => (typeof t === 'string' ? t.split('\n').map(line).join('\n') : '');
 
 const states = {
@@ -31,7 +31,7 @@ export function readUpdate(u, zone) {
   const reason = text(u.reason);
   return {
     state: line(u.state), version: line(u.version ?? ''), offered: line(u.offered ?? ''), notes: text(u.notes), security: u.security === true, percent,
-    checked: date(u.checked), postponed: date(u.postponed), latest: date(u.latest), reason, logged: Boolean(u.offered) && logged.includes(u.state),
+    checked: ofSeconds(u.checked), postponed: ofSeconds(u.postponed), latest: ofSeconds(u.latest), reason, logged: Boolean(u.offered) && logged.includes(u.state),
     sentence: reason ? `${sentence}: ${reason}` : `${sentence}.`,
   };
 }

@@ -4,7 +4,7 @@ import './paste.js';
 import { icons } from './icons.js';
 import { to } from './route.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.add;
 
@@ -49,7 +49,7 @@ class Add extends View {
       <dl class="facts">
         <div><dt>${w.camera}</dt><dd>${i.camera || w.unnamed}</dd></div>
         <div><dt>${w.by}</dt><dd>${i.by}</dd></div>
-        <div><dt>${w.as}</dt><dd>${i.member} (${words.people.roles[i.role] ?? i.role})</dd></div>
+        <div><dt>${w.as}</dt><dd>${i.member} (${own(words.people.roles, i.role) ?? i.role})</dd></div>
       </dl>
       <section class="compare"><h2>${w.compareTitle(i.by)}</h2>
         <p class="sixwords">${i.words}</p><p>${w.compare(i.by)}</p></section>

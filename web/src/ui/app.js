@@ -10,7 +10,7 @@ import './welcome.js';
 import { icons } from './icons.js';
 import { parse, to } from './route.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.app;
 const ringFor = 60_000; // milliseconds
@@ -87,7 +87,7 @@ class App extends View {
       <a class="skip" href="#main" @click=${(e) => { e.preventDefault(); this.querySelector('main').focus(); }}>${w.skip}</a>
       ${this.header(screen, camera)}
       ${this.ring ? html`<section class="banner ring" role="alert">${icons.bell}<span>${w.rang(this.ring.state.name)}</span>
-        <a class="button" href=${to(this.ring.device, 'live')} @click=${() => { this.ring = undefined; }}>${w.answer}</a><button type="button" @click=${() => { this.ring = undefined; }}>${w.dismiss}</button></section>` : nothing}
+        <a class="button" href=${to(this.ring.device, 'live')} @click=${() => { this.ring = undefined; }}>${w.answer}</a><button type="button" aria-label=${w.dismiss} @click=${() => { this.ring = undefined; }}>${icons.close}</button></section>` : nothing}
       ${this.home.cameras.filter((c) => c.state.alarm).map((c) => this.alarm(c))}
       ${this.home.cameras.filter((c) => c.state.unanswered?.length > 0).map((c) => html`<p class="banner wait" role="status">${icons.warn}<span>${w.unanswered(c.state.name, c.state.unanswered.map((m) => m.name))}</span></p>`)}
       ${this.home.damaged.map((text) => html`<p class="banner wait" role="status">${icons.warn}<span>${text}</span></p>`)}
@@ -101,7 +101,7 @@ class App extends View {
     return html`<header class="top">
       ${root ? html`<span class="brand">${icons.camera}</span>` : html`<a class="back" href=${up} aria-label=${w.back}>${icons.back}</a>`}
       ${camera ? html`<h1>${camera.state.name}</h1>` : html`<p class="title">${w.name}</p>`}
-      ${camera?.state.role ? html`<span class="faint you">${words.people.roles[camera.state.role]}</span>` : nothing}
+      ${camera?.state.role ? html`<span class="faint you">${own(words.people.roles, camera.state.role) ?? camera.state.role}</span>` : nothing}
     </header>`;
   }
 

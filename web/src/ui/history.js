@@ -4,7 +4,7 @@ import { icons } from './icons.js';
 import { story } from './story.js';
 import { clock, day, lasted } from './time.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.history;
 const page = 100;
@@ -22,7 +22,7 @@ const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
  */
 export function entry(e, zone, { dated = false, extra = nothing } = {}) {
   const name = dated && e.time ? day(e.time, zone, undefined, true) : words.time.today;
-  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconOf[e.kind] ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}${extra}</span>
+  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${own(iconOf, e.kind) ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}${extra}</span>
     ${e.time ? html`<time datetime=${e.time.toISOString()}>${name === words.time.today ? clock(e.time, zone) : name}</time>` : nothing}</li>`;
 }
 

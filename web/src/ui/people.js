@@ -5,11 +5,12 @@ import { ask } from './dialog.js';
 import { mayRevoke } from './household.js';
 import { icons } from './icons.js';
 import { handCard } from './invite.js';
-import { rights, rightsOf, whenOf } from './rights.js';
+import { rightsOf, whenOf } from './rights.js';
+import { rights } from './rightsform.js';
 import { to } from './route.js';
 import { when } from './time.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.people;
 
@@ -48,9 +49,9 @@ class People extends View {
       <span class="avatar" aria-hidden="true">${initial(m.name)}</span>
       <span class="text"><span><strong>${m.name}</strong>${m.own ? html` <span class="faint">${w.you}</span>` : nothing}
           ${m.watching.length > 0 ? html`<span class="chip" data-state="live"><span class="dot" aria-hidden="true"></span>${w.watching}</span>` : nothing}</span>
-        <span class="faint">${w.roles[m.role] ?? m.role}${m.parent ? ` · ${w.guestOf(this.nameOf(m.parent))}` : ''} · ${rightsOf(m)}</span>
+        <span class="faint">${own(w.roles, m.role) ?? m.role}${m.parent ? ` · ${w.guestOf(this.nameOf(m.parent))}` : ''} · ${rightsOf(m)}</span>
         ${whenOf(m, this.camera.state.timeZone).map((line) => html`<span class="faint">${line}</span>`)}
-        ${m.standing === 'ok' ? nothing : html`<span class="warning">${w.standings[m.standing] ?? m.sentence}</span>`}</span>
+        ${m.standing === 'ok' ? nothing : html`<span class="warning">${own(w.standings, m.standing) ?? m.sentence}</span>`}</span>
       ${icons.next}</a></li>`;
   }
 }
@@ -127,7 +128,7 @@ class Member extends View {
     const revocable = mayRevoke(this.members, m), editable = revocable && !m.own && m.role !== 'owner' && state.scopes?.includes('members');
     return html`
       <h2>${m.name}${m.own ? html` <span class="faint">${w.you}</span>` : nothing}</h2>
-      <p class="faint">${w.roles[m.role] ?? m.role}. ${m.by ? w.letIn(m.by, when(m.added, state.timeZone)) : w.paired(when(m.added, state.timeZone))}</p>
+      <p class="faint">${own(w.roles, m.role) ?? m.role}. ${m.by ? w.letIn(m.by, when(m.added, state.timeZone)) : w.paired(when(m.added, state.timeZone))}</p>
       <p class="sixwords"><span class="faint">${w.words}</span> ${m.words}</p>
       ${editable && this.key ? html`
         ${rights(this.draft.scopes, m.role, state.scopes, (scopes) => { this.draft = { ...this.draft, scopes }; this.done = ''; })}

@@ -1,13 +1,12 @@
-// What members may do, in words and as boxes to tick.
-import { html, nothing } from 'lit';
+// What members may do, in words.
 import { read, days } from './hours.js';
 import { clock, day } from './time.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.rights;
 
 // What a role has at most, and by itself: docs/protocol.md 5.7.
-const most = { guest: ['view', 'listen', 'talk', 'snapshot', 'events'], adult: Object.keys(w.may), owner: Object.keys(w.may) };
+export const most = { guest: ['view', 'listen', 'talk', 'snapshot', 'events'], adult: Object.keys(w.may), owner: Object.keys(w.may) };
 export const presets = {
   guest: ['view', 'listen'],
   adult: ['view', 'listen', 'talk', 'snapshot', 'events', 'members', 'audit'],
@@ -17,8 +16,9 @@ export const presets = {
 /** rightsOf says in one line what a member may do. Whoever may everything has a word for it. */
 export function rightsOf({ role, scopes }) {
   if (role === 'owner' || Object.keys(w.may).every((s) => scopes.includes(s))) return w.everything;
-  if (presets[role]?.length === scopes.length && presets[role].every((s) => scopes.includes(s))) return w.usual[role];
-  return w.list(scopes.map((s) => w.short[s] ?? s));
+  const preset = own(presets, role);
+  if (preset?.length === scopes.length && preset.every((s) => scopes.includes(s))) return w.usual[role];
+  return w.list(scopes.map((s) => own(w.short, s) ?? s));
 }
 
 /** whenOf says at which times, a line each. */
@@ -36,13 +36,4 @@ export function weeklyWords(weekly) {
   const table = read(weekly);
   if (table?.every((v) => v && v.from === table[0].from && v.to === table[0].to)) return w.daily(table[0].from, table[0].to);
   return weekly.replaceAll(/[A-Z][a-z]/g, (d) => w.days[days.indexOf(d)] ?? d).replaceAll('-', '–');
-}
-
-/** rights draws boxes for what one can give: nobody gives what they don't have. */
-export function rights(scopes, role, own, change) {
-  const toggle = (scope, on) => change(on ? [...scopes, scope] : scopes.filter((s) => s !== scope));
-  return html`<fieldset class="rights"><legend>${w.title}</legend>${(most[role] ?? []).map((scope) => html`
-    <label><input type="checkbox" .checked=${scopes.includes(scope)} ?disabled=${!own.includes(scope)}
-      @change=${(e) => toggle(scope, e.target.checked)}><span>${w.may[scope]}${own.includes(scope) ? nothing : html` <span class="faint">${w.notYours}</span>`}</span></label>`)}
-  </fieldset>`;
 }

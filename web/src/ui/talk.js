@@ -1,6 +1,6 @@
 // The talk button. Hold it and speak; a short press keeps it on until the next one, for those
 // who can't hold. What it says is what is so: asked, being announced in the room, heard.
-import { html } from 'lit';
+import { html, nothing } from 'lit';
 import { icons } from './icons.js';
 import { sentence, View } from './view.js';
 import { words } from './words.js';
@@ -11,7 +11,7 @@ const underWay = ['asking', 'announcing', 'live'];
 
 /** TalkButton tells its parent about each talk by the event `talk`. */
 export class TalkButton extends View {
-  static properties = { session: { attribute: false }, camera: { attribute: false }, talk: { state: true }, kept: { state: true }, note: { state: true } };
+  static properties = { session: { attribute: false }, camera: { attribute: false }, talk: { state: true }, kept: { state: true }, note: { state: true }, refused: { state: true } };
 
   #pressed; // when, while it is
   #wanted = false; // a talk is wanted; it may not be there yet
@@ -77,6 +77,7 @@ export class TalkButton extends View {
     if (this.#wanted || !this.session) return;
     this.#wanted = true;
     this.note = '';
+    this.refused = false;
     try {
       if (await mayPrompt()) {
         // The browser's question takes the finger off the button: nobody is announced by it.
@@ -89,6 +90,7 @@ export class TalkButton extends View {
     } catch (error) {
       this.#wanted = this.kept = false;
       this.note = error.name === 'NotAllowedError' ? w.forbidden : sentence(error);
+      this.refused = true;
     }
   }
 
@@ -100,6 +102,7 @@ export class TalkButton extends View {
       talk.removeEventListener('change', change);
       if (this.talk !== talk) return;
       if (this.#wanted) this.note = talk.sentence || w.ended;
+      this.refused = this.#wanted;
       this.#wanted = this.kept = false;
     };
     talk.addEventListener('change', change);
@@ -129,7 +132,7 @@ export class TalkButton extends View {
         @pointerdown=${this.pressPointer} @pointerup=${this.release} @pointercancel=${this.end} @click=${this.clicked} @contextmenu=${(e) => e.preventDefault()}>
         ${icons.mic}<span class="label">${state === 'idle' ? w.hold : this.kept ? w.stop : w[state]}</span>
       </button>
-      <p id="talknote" class="note" role="status">${why || this.note || (state === 'idle' ? '' : w[`${state}More`])}</p>`;
+      <p id="talknote" class="note" role="status" ?data-refused=${why === '' && this.refused}>${why || this.note || (state === 'idle' ? nothing : html`<span class="unseen">${w[state]}. ${w[`${state}More`]}</span>`)}</p>`; // the picture shows it, too
   }
 }
 

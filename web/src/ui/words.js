@@ -4,6 +4,9 @@
 const list = (names) => new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
 const many = (n, one, more) => (n === 1 ? one : more.replace('#', n));
 
+/** own looks a word up by what a camera says: it may say anything, `constructor` too. */
+export const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
+
 export const words = {
   someone: 'someone',
   cancel: 'Cancel',
