@@ -28,10 +28,11 @@ func (t turnCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	c, err := homeserver.NewCredentials(secret, t.Host, t.Name, time.Now().Add(t.Last))
+	until := time.Now().Add(t.Last)
+	c, err := homeserver.NewCredentials(secret, t.Host, t.Name, until)
 	if err != nil {
 		return err
 	}
 	return env.Print(c, "These credentials are good until %s, at %s and %s:\n   username = %q\n   credential = %q",
-		clock(c.Until), c.URLs[0], c.URLs[1], c.UserName, c.Credential)
+		clock(until.Unix()), c.URLs[0], c.URLs[1], c.UserName, c.Credential)
 }

@@ -22,13 +22,13 @@ const CredentialsLast = 12 * time.Hour
 // turnPort is the port in deploy/turnserver.conf.
 const turnPort = "3478"
 
-// Credentials are what a client gives the TURN server. The names are those of RTCIceServer
-// (WebRTC, 4.2.4).
+// Credentials are what a client gives the TURN server, as a server gives them out:
+// https://datatracker.ietf.org/doc/html/draft-uberti-behave-turn-rest-00#section-2.2
 type Credentials struct {
-	URLs       []string `json:"urls"`
+	URLs       []string `json:"uris"`
 	UserName   string   `json:"username"`
-	Credential string   `json:"credential"`
-	Until      int64    `json:"until"` // Unix time
+	Credential string   `json:"password"`
+	Seconds    int64    `json:"ttl"`
 }
 
 // NewCredentials makes credentials of the TURN server at host, named after who gets them, which
@@ -41,7 +41,7 @@ func NewCredentials(secret, host, name string, until time.Time) (Credentials, er
 	case name == "" || strings.ContainsAny(name, ": \n"):
 		return Credentials{}, fmt.Errorf("%q can't name credentials: give a word without a colon", name)
 	}
-	c := Credentials{UserName: fmt.Sprintf("%d:%s", until.Unix(), name), Until: until.Unix()}
+	c := Credentials{UserName: fmt.Sprintf("%d:%s", until.Unix(), name), Seconds: int64(time.Until(until).Seconds())}
 	address := net.JoinHostPort(host, turnPort)
 	c.URLs = []string{"turn:" + address + "?transport=udp", "turn:" + address + "?transport=tcp"}
 	mac := hmac.New(sha1.New, []byte(secret))

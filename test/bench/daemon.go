@@ -34,6 +34,7 @@ type household struct {
 	broker *broker.Broker
 	daemon *exec.Cmd
 	owner  *client.Camera
+	keys   *home.Keys // the owner's
 }
 
 // household sets all up by the real ways; capture is the [capture] table.
@@ -144,11 +145,10 @@ func (h *household) pair(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := home.NewKeys()
-	if err != nil {
+	if h.keys, err = home.NewKeys(); err != nil {
 		return err
 	}
-	login, err := h.login(keys)
+	login, err := h.login(h.keys)
 	if err != nil {
 		return err
 	}
@@ -157,11 +157,11 @@ func (h *household) pair(ctx context.Context, text string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	record, err := client.Pair(ctx, conn, label, keys, login, nil)
+	record, err := client.Pair(ctx, conn, label, h.keys, login, nil)
 	if err != nil {
 		return err
 	}
-	h.owner, err = client.Dial(ctx, nil, keys, record, slog.New(slog.DiscardHandler))
+	h.owner, err = client.Dial(ctx, nil, h.keys, record, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -116,6 +116,7 @@ func (b *bench) measure() (err error) {
 		{"talk: mouth to ear", b.mouthToEar},
 		{"talk: stages of sound", b.stages},
 		{"talk: doorbell and snapshots", b.doorbell},
+		{"browser: first picture and latency", b.browsers},
 		{"binaries", b.sizes},
 	} {
 		if !strings.HasPrefix(part.name, b.only) {

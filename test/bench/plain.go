@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,8 +26,9 @@ type plainSender struct {
 
 	written atomic.Uint64
 
-	mu    sync.Mutex
-	taken []time.Duration // from hand-over to the return of WriteSample, all viewers served
+	mu     sync.Mutex
+	taken  []time.Duration // from hand-over to the return of WriteSample, all viewers served
+	handed handovers
 }
 
 func sendPlain(args []string) error {
@@ -34,7 +36,7 @@ func sendPlain(args []string) error {
 	if err != nil {
 		return err
 	}
-	s := &plainSender{}
+	s := &plainSender{handed: newHandovers()}
 	if s.units, err = readClip(o.clip); err != nil {
 		return err
 	}
@@ -86,6 +88,7 @@ func (s *plainSender) play() {
 	for i := 0; ; i++ {
 		<-tick.C
 		began := time.Now()
+		s.hand(i%len(s.units), began)
 		if err := s.track.WriteSample(media.Sample{Data: s.units[i%len(s.units)], Duration: interval}); err != nil {
 			continue // of a viewer that left
 		}
@@ -94,6 +97,18 @@ func (s *plainSender) play() {
 		s.taken = append(s.taken, time.Since(began))
 		s.mu.Unlock()
 	}
+}
+
+func (s *plainSender) hand(number int, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handed[number] = at
+}
+
+func (s *plainSender) handovers() handovers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.handed)
 }
 
 func (s *plainSender) answer(offer string, _ bool) (string, error) {

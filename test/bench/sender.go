@@ -51,6 +51,10 @@ func serve(s sender) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /offer", func(w http.ResponseWriter, r *http.Request) { offered(s, w, r) })
 	mux.HandleFunc("GET /figures", func(w http.ResponseWriter, _ *http.Request) { tell(s, w) })
+	if p, ok := s.(*plainSender); ok {
+		mux.HandleFunc("GET /page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, plainPage) })
+		mux.HandleFunc("GET /handovers", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(p.handovers()) })
+	}
 	mux.HandleFunc("POST /collect", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
 	mux.HandleFunc("GET /profile", pprof.Profile)
 	mux.Handle("GET /allocs", pprof.Handler("allocs"))

@@ -46,7 +46,7 @@ func credentials(t *testing.T, s *server) {
 		"another's":      {s.admin().User, login.Password},
 		"unknown":        {"x", login.Password},
 	} {
-		if status, body, _ := get(t, "/turn", c.user, c.password); status != 401 || strings.Contains(body, "credential\"") {
+		if status, body, _ := get(t, "/turn", c.user, c.password); status != 401 || strings.Contains(body, "password\"") {
 			t.Errorf("%s: %d, %s", name, status, body)
 		}
 	}

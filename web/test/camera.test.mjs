@@ -223,12 +223,12 @@ test('settings of the page\'s server', async () => {
     assert.throws(() => new Served(bad), Problem, JSON.stringify(bad));
   }
   const asked = [];
-  const get = async (url) => { asked.push(String(url)); return { ok: true, json: async () => ({ user: 'a', password: 'b', uris: ['turn:x'], username: 'u', ttl: 600 }) }; };
+  const get = async (url, { headers }) => { asked.push(String(url) + (headers ? ` ${headers.Authorization}` : '')); return { ok: true, json: async () => ({ user: 'a', password: 'b', uris: ['turn:x'], username: 'u', ttl: 600 }) }; };
   const served = new Served({ broker: { url: 'wss://a', login: 'login' }, turn: 'turn' }, { base: 'https://page.example/in/', get });
   assert.deepEqual(await served.login('anna'), { user: 'a', password: 'b' });
-  assert.deepEqual(await served.servers(), [{ urls: ['turn:x'], username: 'u', credential: 'b' }]);
+  assert.deepEqual(await served.servers({ user: 'anna', password: 'pä' }), [{ urls: ['turn:x'], username: 'u', credential: 'b' }]);
   await served.servers();
-  assert.deepEqual(asked, ['https://page.example/in/login?client=anna', 'https://page.example/in/turn']);
+  assert.deepEqual(asked, ['https://page.example/in/login?client=anna', 'https://page.example/in/turn Basic YW5uYTpww6Q=']);
 });
 
 test('weekly hours', () => {

@@ -226,7 +226,7 @@ export class Camera extends EventTarget {
 
   #settings(s) {
     const all = { chosen: texts(s.chosen), privacy: s.privacy === true };
-    for (const name of ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours']) all[name] = text(s[name]);
+    for (const name of ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours', 'push']) all[name] = text(s[name]);
     Object.assign(this.#known, { privacy: all.privacy, timeZone: all.time_zone || undefined, name: all.name || this.#known.name });
     this.#changed();
     this.#keepName(all.name);
@@ -243,6 +243,25 @@ export class Camera extends EventTarget {
 
   /** change chooses settings; those that are absent stay. */
   async change(settings) { return this.#settings(await this.#change('settings.set', settings)); }
+
+  /** pushState says whether the camera pushes notices, and by which key: {on, subscribed, key}. */
+  async pushState() { return this.#push({ do: 'status' }); }
+
+  /**
+   * subscribe has the camera push this client's notices to a PushSubscription of the browser, or
+   * to none any more.
+   * @param {PushSubscription} [subscription]
+   */
+  async subscribe(subscription) {
+    const { endpoint, keys } = subscription?.toJSON() ?? {};
+    return this.#push(subscription ? { do: 'set', subscription: { endpoint, p256dh: keys.p256dh, auth: keys.auth } } : { do: 'remove' });
+  }
+
+  async #push(ask) {
+    const { body } = await this.#peer.call('push', ask);
+    if (body.problem) throw new Problem('push', text(body.problem));
+    return { on: body.on === true, subscribed: body.subscribed === true, key: text(body.key) };
+  }
 
   /** privacy switches privacy mode. */
   async privacy(on) {

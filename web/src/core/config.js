@@ -24,6 +24,9 @@ export function webSocket(text) {
   return url.href;
 }
 
+// basic is HTTP's basic authentication, RFC 7617.
+const basic = (user, password) => `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)))}`;
+
 /**
  * Served is what the page's server gives.
  *
@@ -77,8 +80,8 @@ export class Served {
     }
   }
 
-  async #json(address) {
-    const answer = await this.#get(address, { cache: 'no-store' });
+  async #json(address, headers) {
+    const answer = await this.#get(address, { cache: 'no-store', headers });
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     return answer.json();
   }
@@ -96,13 +99,17 @@ export class Served {
     }
   }
 
-  /** servers are TURN servers, whose credentials are asked for anew before they end. */
-  async servers() {
+  /**
+   * servers are TURN servers, whose credentials are asked for anew before they end, with this client's
+   * login at the broker if there is one.
+   * @param {{user?: string, password?: string}} [login]
+   */
+  async servers({ user, password } = {}) {
     if (!this.#turn) return [];
     if (Date.now() < this.#until) return this.#servers;
     try {
-      const { uris, username, password, ttl } = await this.#json(this.#turn);
-      this.#servers = [{ urls: uris.map(String), username: String(username), credential: String(password) }];
+      const { uris, username, password: secret, ttl } = await this.#json(this.#turn, user ? { Authorization: basic(user, password) } : undefined);
+      this.#servers = [{ urls: uris.map(String), username: String(username), credential: String(secret) }];
       this.#until = Date.now() + Math.min(Number(ttl) || 0, 86400) * 500; // half of their life
     } catch {
       this.#servers = []; // most people need no relay, and who does is told that there is no way

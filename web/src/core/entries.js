@@ -40,7 +40,7 @@ export function entered({ op, body }, answer) {
   return Object.hasOwn(kinds, op);
 }
 
-const chosen = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours'];
+const chosen = ['name', 'time_zone', 'privacy_off', 'quiet_hours', 'talk', 'update_hours', 'push'];
 
 const equal = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

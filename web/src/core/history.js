@@ -53,7 +53,7 @@ const unheard = new Set(['no_speaker', 'no_chime', 'someone_speaks', 'not_accept
 
 const asked = {
   members: 'see the members', grant: 'let someone in', revoke: 'remove someone', 'settings.get': 'see the settings', 'settings.set': 'change settings',
-  privacy: 'switch privacy mode', log: 'read the history', update: 'update the camera', certificate: 'change the camera\'s certificate', wifi: 'change the camera\'s Wi-Fi',
+  privacy: 'switch privacy mode', log: 'read the history', update: 'update the camera', certificate: 'change the camera\'s certificate', wifi: 'change the camera\'s Wi-Fi', push: 'get notices through a push service',
 };
 
 const settings = {
@@ -63,6 +63,7 @@ const settings = {
   quiet_hours: (v) => (v ? `set quiet hours to ${line(v)}` : 'ended the quiet hours'),
   talk: (v) => (v === 'accepted' ? 'had the room accept each talk' : 'had talks announced only'),
   update_hours: (v) => (v ? `set the hours for updates to ${line(v)}` : 'let updates come at any time'),
+  push: (v) => (v === 'on' ? 'had notices pushed to browsers' : 'stopped pushing notices to browsers'),
   set_up: () => 'changed how the camera reaches its network',
 };
 

@@ -69,13 +69,13 @@ export class Home extends EventTarget {
       throw refuse('kept', `What this browser kept of the camera ${line(record.name || record.device)} is damaged. Pair again at the camera, or ask its owner for a new card.`, cause);
     }
     const peer = new Peer(prepared, () => this.#where(record), { dial: this.#dial });
-    const camera = new Camera(peer, { keys: this.#keys, store: this.#store, login: (client) => this.#served.login(client), servers: () => this.#served.servers() });
+    const camera = new Camera(peer, { keys: this.#keys, store: this.#store, login: (client) => this.#served.login(client), servers: async () => this.#served.servers(await this.#where(record)) });
     this.cameras = [...this.cameras.filter((c) => c.device !== camera.device), camera];
     this.dispatchEvent(new Event('change'));
     return camera;
   }
 
-  #address({ web, broker }) { return web || broker.web || this.#served.broker?.url; }
+  #address({ web, broker }) { return web || broker.web || (broker.url?.startsWith('wss://') ? broker.url : this.#served.broker?.url); }
 
   // where is a camera's broker for a browser, with this client's login there.
   async #where(record) {

@@ -1,4 +1,4 @@
-// Notices while the page is closed, through the browser's push service. A browser keeps one subscription for
+// Notices while the page is closed, through the browser's push service: docs/protocol.md 16. A browser keeps one subscription for
 // each registration of a service worker, and each camera has a key of its own: so each camera
 // has a registration of its own, below the page's.
 import { Problem } from '../../setup/problem.js';

@@ -1,4 +1,4 @@
-// What a camera sent through a push service: a notice (docs/protocol.md 4.8), as by the broker. The
+// What a camera sent through a push service: a notice (docs/protocol.md 16.3), as by the broker. The
 // service worker has it, which has no page and no connection, and believes it as little.
 import { fromBase64 } from '../../setup/bytes.js';
 import { header, identityKey, opened, peek, unsealed, verifyingKey } from '../../setup/jose.js';

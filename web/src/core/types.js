@@ -72,6 +72,7 @@
  * @property {string} quiet_hours   such as "22:00-07:00"; empty: none
  * @property {'announced'|'accepted'} talk     accepted: a kids' room, where someone presses the button first
  * @property {string} update_hours
+ * @property {'on'|'off'} push      the camera sends sealed notices to push services; only an owner turns it on
  * @property {boolean} privacy
  * @property {string[]} chosen      names of those that the household chose
  */

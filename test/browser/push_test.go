@@ -1,0 +1,93 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+)
+
+// hear keeps what the page's broker sends, as it came.
+const hear = `window.heard = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...a) {
+    super(...a);
+    this.addEventListener('message', ({ data }) => window.heard.push(new TextDecoder('latin1').decode(data)));
+  }
+};`
+
+// sealed are the sealed messages among what was heard.
+const sealed = `window.heard.map((m) => /eyJ[A-Za-z0-9_.-]+/.exec(m)?.[0]).filter(Boolean)`
+
+// notices are those that the browser shows, as title and text.
+const notices = `navigator.serviceWorker.getRegistration().then((r) => r.getNotifications()).then((all) => all.map((n) => n.title + ': ' + n.body))`
+
+// TestAPushIsShownIfTheCameraHasSignedIt delivers to the page's service worker what a push
+// service would: the notice that the camera has sent, and what nobody's camera has.
+func TestAPushIsShownIfTheCameraHasSignedIt(t *testing.T) {
+	d := startDemo(t)
+	b := open(t)
+	origin := strings.TrimSuffix(d.Address, "/")
+	allow := browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: origin}
+	if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, allow); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hear}); err != nil {
+		t.Fatal(err)
+	}
+	deliver := pushes(t, b, origin)
+	d.pair(b)
+	b.await(`navigator.serviceWorker.ready.then(() => true)`)
+
+	deliver("hello")
+	b.await(notices + `.then((all) => all.join() === 'Notices: A message came that this page can’t read. Open it to see what is new.')`)
+
+	d.atCamera("ring")
+	b.await(shows("Someone rang the bell.")) // so its notice was heard
+	for _, message := range eval[[]string](b, sealed) {
+		deliver(message)
+	}
+	b.await(notices + `.then((all) => all.includes('Demo camera: Someone rang the bell.'))`)
+	b.quiet()
+}
+
+// pushes returns what hands a message to the page's service worker.
+func pushes(t *testing.T, b *tab, origin string) func(message string) {
+	t.Helper()
+	updates := chromedp.Events(b.ctx, serviceworker.WorkerRegistrationUpdated)
+	first := make(chan serviceworker.RegistrationID, 1)
+	go func() {
+		for e, err := range updates {
+			if err != nil {
+				return
+			}
+			for _, r := range e.Registrations {
+				select {
+				case first <- r.RegistrationID:
+				default: // it is known
+				}
+			}
+		}
+	}()
+	if _, err := chromedp.Call(b.ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	var id serviceworker.RegistrationID
+	return func(message string) {
+		t.Helper()
+		if id == "" {
+			select {
+			case id = <-first:
+			case <-b.ctx.Done():
+				t.Fatal("the page registers no service worker")
+			}
+		}
+		if _, err := chromedp.Call(b.ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin, RegistrationID: id, Data: message}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
