@@ -295,6 +295,85 @@ test('a removal that many wait for is asked for once', async () => {
   peer.close();
 });
 
+test('a removal is not taken for answered when the camera refuses to begin', async () => {
+  const { camera, peer } = await pairOf();
+  camera.answers.hello = () => ({ code: 'suspended' });
+  await assert.rejects(peer.revoke({ client: 'ben' }, 'Ben'), refusal('suspended'));
+  assert.deepEqual(peer.unanswered, [{ client: 'ben', name: 'Ben' }]);
+  peer.close();
+});
+
+test('two pages of a browser keep the removals of both', async () => {
+  const { camera, peer, store, keys } = await pairOf();
+  const { Peer } = await import('../src/core/peer.js');
+  const other = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial, patience: 5 });
+  await until('the broker', () => other.broker.up);
+  peer.requests.patience = 5;
+  camera.answers.hello = () => ({ code: 'lost' });
+  await assert.rejects(peer.revoke({ client: 'ben' }, 'Ben'), refusal('silent'));
+  await assert.rejects(other.revoke({ client: 'mia' }, 'Mia'), refusal('silent'));
+  assert.deepEqual((await Peer.prepare(camera.record, store, keys)).revoking.map((r) => r.name), ['Ben', 'Mia']);
+  peer.close();
+  other.close();
+});
+
+test('a removal carries the same checkpoint each time, and goes before the alarm', async () => {
+  const { camera, peer } = await pairOf();
+  await peer.call('status');
+  peer.requests.patience = 5;
+  camera.answers.revoke = () => ({ code: 'lost' });
+  await assert.rejects(peer.revoke({ client: 'ben' }, 'Ben'), refusal('silent'));
+  peer.requests.patience = 30000;
+  const first = camera.requests.at(-1).cp;
+  camera.enter({ k: 'ring', net: 'local' });
+  await peer.ledger.raise('fork', await camera.checkpoint(), 'status', await camera.checkpoint(1));
+  camera.answers.revoke = (q) => { camera.enter({ k: 'revoke', who: q.iss, sub: q.body.client }); return { body: { revoked: ['ben'] }, entry: camera.entries.length - 1 }; };
+  const before = camera.requests.length;
+  await until('the alarm', () => camera.requests.some((r) => r.op === 'alarm'));
+  assert.deepEqual(camera.requests.slice(before).map((r) => [r.op, r.op === 'revoke' ? r.cp === first : true]), [['revoke', true], ['alarm', true]]);
+  peer.close();
+});
+
+test('the alarm holds the checkpoint that is contradicted', async () => {
+  const { camera, store, keys, peer } = await pairOf();
+  const { Ledger } = await import('../src/core/ledger.js');
+  peer.close();
+  const [one, two] = [await Ledger.open(store, keys, peer.trio), await Ledger.open(store, keys, peer.trio)]; // of two pages
+  const answer = async () => ({ code: 'ok', cp: await camera.checkpoint() });
+  const kept = await answer();
+  await one.verify({ op: 'status' }, [], kept);
+  camera.entries[0] = camera.entries[0].replace('first', 'other');
+  await two.verify({ op: 'status' }, [], await answer());
+  assert.deepEqual([two.alarm.kind, two.alarm.have], ['fork', kept.cp]);
+  assert.equal(await two.provable(), true);
+});
+
+test('cameras at one broker don\'t end each other\'s connection', async () => {
+  const { Broker } = await import('../src/core/broker.js');
+  const { Net } = await import('./rig.mjs');
+  const net = new Net();
+  for (const d of [device, 'b'.repeat(26)]) {
+    const broker = new Broker(async () => ({ url: 'wss://broker.example' }), { device: d, client: 'x', dial: net.dial });
+    closing.push(broker);
+    await until('the broker', () => broker.up);
+  }
+  assert.equal(new Set(net.logins).size, 2);
+});
+
+test('what is kept is written before anything is done for it', async () => {
+  const { Store } = await import('../src/core/store.js');
+  const steps = [];
+  const later = (what, request = {}) => {
+    setTimeout(() => { steps.push(what); request.onsuccess?.(); });
+    return request;
+  };
+  const transaction = {};
+  const table = { transaction, get: () => later('read'), put: () => { setTimeout(() => { steps.push('written'); transaction.oncomplete?.(); }, 20); return later('asked'); } };
+  transaction.objectStore = () => table;
+  await new Store({ transaction: () => transaction }).update('x', () => 1);
+  assert.deepEqual(steps, ['read', 'asked', 'written']);
+});
+
 test('a broker that sends no MQTT is left', async () => {
   for (const bytes of [[0x30, 0xff, 0xff, 0xff, 0xff], [0x32, 2, 0, 0], [0x30, 3, 0, 9, 1], [0x50, 0], [0x30, 0xff, 0xff, 0x7f]]) {
     const { peer, net } = await pairOf();

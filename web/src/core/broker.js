@@ -8,8 +8,6 @@ const firstPause = 1000, longestPause = 30000; // milliseconds
 /** token is 16 random bytes, as text. */
 export const token = () => base64url(crypto.getRandomValues(new Uint8Array(16)));
 
-const tail = token().slice(0, 8); // one a run of the page
-
 /**
  * Broker keeps a client subscribed to what a camera sends it. It fires 'change' when state
  * changed, and 'message' with topic and text in its detail.
@@ -31,7 +29,7 @@ export class Broker extends EventTarget {
     this.#where = where;
     this.dial = dial;
     this.#topics = { in: `camd/v1/${device}/in/${client}`, out: `camd/v1/${device}/out/${client}`, status: `camd/v1/${device}/status` };
-    this.id = `${client}-${tail}`;
+    this.id = `${client}-${token().slice(0, 8)}`; // its own: cameras may share a broker, and that ends one of two sessions of one name
     /** 'connecting', 'up', 'lost' (it is tried again) or 'refused' (again, but rarely) */
     this.state = 'connecting';
     this.sentence = '';

@@ -18,9 +18,11 @@ const what = {
 };
 
 class Breach extends Error {
-  constructor(kind, cause) {
+  /** have is the note that is contradicted. */
+  constructor(kind, cause, have) {
     super(cause.message, { cause });
     this.kind = kind;
+    this.have = have;
   }
 }
 
@@ -77,7 +79,7 @@ export class Ledger extends EventTarget {
       return now;
     } catch (error) {
       if (!(error instanceof Breach)) throw error;
-      await this.raise(error.kind, answer.cp, request.op);
+      await this.raise(error.kind, answer.cp, request.op, error.have);
       return undefined;
     }
   }
@@ -90,7 +92,7 @@ export class Ledger extends EventTarget {
     } catch (error) {
       const kind = error instanceof Contradiction ? error.kind : 'proof';
       const away = kind === 'proof' && !proof?.con?.length && now.size - from.size >= keptHashes;
-      throw new Breach(away ? 'away' : kind, error);
+      throw new Breach(away ? 'away' : kind, error, from.note);
     }
     return now;
   }
@@ -115,21 +117,21 @@ export class Ledger extends EventTarget {
   // advance keeps now, unless another checkpoint than from was kept meanwhile: nothing proves
   // that now continues that one, and the next request asks for it.
   async #advance(from, now) {
-    let contradicts;
+    let contradicts = '';
     const kept = await this.#store.update(this.#key, (k = {}) => {
       const note = k.note ?? '';
       const [, size, root] = note.split('\n');
       const [, , nowRoot] = now.note.split('\n');
-      contradicts = note !== '' && Number(size) === now.size && root !== nowRoot;
+      if (note !== '' && Number(size) === now.size && root !== nowRoot) contradicts = note;
       return contradicts || note !== (from?.note ?? '') && !sameTree(note, from) ? k : { ...k, note: now.note };
     });
-    if (contradicts) throw new Breach('fork', new Error('two logs of one size'));
+    if (contradicts) throw new Breach('fork', new Error('two logs of one size'), contradicts);
     if (kept.note !== this.last?.note) this.last = await readCheckpoint(kept.note, this.#trio);
   }
 
-  /** raise keeps an alarm, unless there is one. */
-  async raise(kind, got, op) {
-    const alarm = { kind, have: this.last?.note ?? '', got: typeof got === 'string' ? got : '', op, at: new Date(), told: false };
+  /** raise keeps an alarm, unless there is one. have is the note that got contradicts. */
+  async raise(kind, got, op, have = this.last?.note ?? '') {
+    const alarm = { kind, have, got: typeof got === 'string' ? got : '', op, at: new Date(), told: false };
     let first = false;
     const kept = await this.#store.update(this.#key, (k = {}) => {
       first = !k.alarm;

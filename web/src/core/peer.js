@@ -145,9 +145,10 @@ export class Peer extends EventTarget {
 
   /** revoke writes a removal down before it asks for it: docs/protocol.md 4.6. */
   async revoke(body, name, seen) {
-    const pending = { jti: token(), body, name, cp: seen?.note };
-    await this.#keep([...this.#revoking, pending]);
-    const { body: done } = await this.#removed(pending, seen);
+    const from = seen ?? this.ledger.last; // all its sendings carry it, since the answer may be to any of them
+    const pending = { jti: token(), body, name, cp: from?.note };
+    await this.#keep((list) => [...list, pending]);
+    const { body: done } = await this.#removed(pending, from);
     return done;
   }
 
@@ -159,7 +160,7 @@ export class Peer extends EventTarget {
   }
 
   async #remove(pending, seen) {
-    const settled = () => this.#keep(this.#revoking.filter((r) => r.jti !== pending.jti));
+    const settled = () => this.#keep((list) => list.filter((r) => r.jti !== pending.jti));
     try {
       const done = await this.#ask({ op: 'revoke', body: pending.body, jti: pending.jti }, seen);
       await settled();
@@ -170,16 +171,20 @@ export class Peer extends EventTarget {
     }
   }
 
-  async #keep(list) {
-    this.#revoking = list;
-    await this.#store.update(`revoking/${this.trio.deviceId}/${this.trio.ep}`, () => (list.length > 0 ? list : undefined));
+  // keep changes the list of removals, which other pages of this browser change, too.
+  async #keep(change) {
+    const kept = await this.#store.update(`revoking/${this.trio.deviceId}/${this.trio.ep}`, (list = []) => {
+      const next = change(list);
+      return next.length > 0 ? next : undefined;
+    });
+    this.#revoking = kept ?? [];
     this.dispatchEvent(new Event('change'));
   }
 
   // repeat asks again for what was not answered, before anything else is sent.
   async #repeat() {
     for (const pending of [...this.#revoking]) {
-      const seen = pending.cp && await this.ledger.read(pending.cp);
+      const seen = pending.cp ? await this.ledger.read(pending.cp) : undefined;
       await this.#removed(pending, seen).catch((error) => { if (!error.answered) throw error; });
     }
   }
@@ -187,6 +192,7 @@ export class Peer extends EventTarget {
   // share has the camera tell the other members of an alarm.
   async #share() {
     if (!await this.ledger.provable()) return;
+    await this.#repeat();
     const { have, got } = this.ledger.alarm;
     const { answer } = await this.requests.ask({ op: 'alarm', body: { have, got }, cp: got });
     if (answer.code === 'ok') await this.ledger.told();

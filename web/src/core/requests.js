@@ -53,7 +53,7 @@ export class Requests {
     if (this.#nonce) return;
     this.#greeting ??= this.#exchange({ jti: token(), op: 'hello' }).finally(() => { this.#greeting = undefined; });
     const { answer } = await this.#greeting;
-    if (answer.code !== 'ok') throw refused(answer.code);
+    if (answer.code !== 'ok') throw Object.assign(refused(answer.code), { answered: false }); // not to what is asked for
   }
 
   async #exchange(request, signal) {

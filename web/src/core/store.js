@@ -33,7 +33,12 @@ export class Store {
   async update(key, change) {
     const t = this.#table('readwrite');
     const value = change(await done(t.get(key)));
-    await done(value === undefined ? t.delete(key) : t.put(value, key));
+    const kept = new Promise((resolve, reject) => {
+      t.transaction.oncomplete = resolve; // a request succeeds before anything is written
+      t.transaction.onabort = () => reject(t.transaction.error);
+    });
+    if (value === undefined) t.delete(key); else t.put(value, key);
+    await kept;
     return value;
   }
 
