@@ -53,7 +53,7 @@ test('how a camera stands', async () => {
   assert.deepEqual([s.watching[0].own, s.update, s.alarm, s.unanswered], [true, undefined, undefined, []]);
   const told = [];
   camera.addEventListener('entry', ({ detail }) => told.push(detail.sentence));
-  device.enter({ k: 'ring', net: 'local' });
+  for (let i = 0; i < 5; i++) device.enter({ k: 'ring', net: 'local' });
   await device.notice(device.entries.length - 1);
   await until('the ring', () => told.length === 1);
   assert.deepEqual(told, ['Someone rang the bell.']);
@@ -170,6 +170,18 @@ test('a hostile answer is an answer or a sentence', async () => {
       assert.equal(typeof camera.state.name, 'string');
     }
   }
+});
+
+test('a ring that is told late does not hide a later one', async () => {
+  const { camera, device } = await household();
+  const told = [];
+  camera.addEventListener('entry', ({ detail }) => told.push(detail.n));
+  for (let i = 0; i < 2; i++) device.enter({ k: 'ring', net: 'local' });
+  device.answers.events = () => ({ body: { events: [] } });
+  await device.notice(2);
+  await device.notice(1);
+  await until('both', () => told.length === 2);
+  assert.equal(camera.state.lastEvent.n, 2);
 });
 
 test('a camera card is kept once its words were compared', async () => {

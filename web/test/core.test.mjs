@@ -236,6 +236,35 @@ test('notices are told once, and are fit to be shown', async () => {
   peer.close();
 });
 
+test('an old notice that comes again is none, and one that does not come is missed', async () => {
+  const { camera, peer, store, keys } = await pairOf();
+  for (let i = 0; i < 3; i++) camera.enter({ k: 'ring', net: 'local' });
+  await peer.call('status');
+  peer.close();
+  const { Peer } = await import('../src/core/peer.js');
+  const again = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial });
+  closing.push(again);
+  await until('the broker', () => again.broker.up);
+  const got = [];
+  again.addEventListener('notice', ({ detail }) => got.push(detail.n));
+  again.addEventListener('missed', () => got.push('missed'));
+  await camera.notice(2);
+  camera.enter({ k: 'ring', net: 'local' });
+  await camera.notice(4);
+  await until('the new one', () => got.length > 0);
+  for (let i = 0; i < 90; i++) camera.enter({ k: 'ring', net: 'local' });
+  let note = 94;
+  camera.mangle = (a) => ({ ...a, note });
+  await again.call('status');
+  await again.call('status');
+  await camera.notice(5);
+  await camera.notice(93);
+  note = 1e9;
+  await again.call('status');
+  await until('the last', () => got.length > 2);
+  assert.deepEqual(got, [4, 'missed', 93]);
+});
+
 test('a new household is believed by the identity alone', async () => {
   const { camera, peer, net } = await pairOf();
   const said = async (by, ep, reason, trioBy = by) => {

@@ -51,7 +51,7 @@ export class Camera extends EventTarget {
     this.device = peer.trio.deviceId;
     const changed = () => this.#changed();
     for (const kind of ['change', 'alarm']) peer.addEventListener(kind, changed);
-    peer.addEventListener('up', () => this.#look(everything));
+    for (const kind of ['up', 'missed']) peer.addEventListener(kind, () => this.#look(everything));
     peer.addEventListener('notice', ({ detail }) => this.#notice(detail));
     this.#poll = setInterval(() => { if (peer.broker.up) this.#look(['status']); }, pollEvery);
   }
@@ -81,7 +81,7 @@ export class Camera extends EventTarget {
 
   #notice({ n, entry }) {
     const time = ofMilliseconds(entry.t);
-    if (entry.k === 'ring' && time) this.#known.lastEvent = { n, time, picture: false };
+    if (entry.k === 'ring' && time && !(n < this.#known.lastEvent?.n)) this.#known.lastEvent = { n, time, picture: false };
     const parts = Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status'];
     this.#look(parts);
     if (parts.length > 0) setTimeout(() => this.#look(parts), settled);

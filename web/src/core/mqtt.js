@@ -149,7 +149,7 @@ export class Connection {
       if (b < 128) break;
     }
     if (held.length < at + n) return false;
-    this.#held = held.slice(at + n);
+    this.#held = held.subarray(at + n); // a copy for each packet would take long where many came at once
     this.#packet(held[0], held.subarray(at, at + n));
     return true;
   }

@@ -11,11 +11,12 @@ import { Requests } from './requests.js';
 
 const mostWaiting = 256; // messages of the broker that are not looked at yet
 const mostNotices = 64;
+const noticeLead = 1024; // how far notices may be ahead of the proved log
 const unanswered = ['busy', 'storage', 'internal']; // a removal that got one of these is asked for again
 
 /**
- * Peer fires 'change' when link changed, 'notice' with { n, entry } in its detail, 'alarm',
- * and 'up' when the camera can be asked anew.
+ * Peer fires 'change' when link changed, 'notice' with { n, entry } in its detail, 'missed' when
+ * one did not come, 'alarm', and 'up' when the camera can be asked anew.
  */
 export class Peer extends EventTarget {
   #keys;
@@ -28,6 +29,8 @@ export class Peer extends EventTarget {
   #waiting = 0;
   #sessions = new Map(); // by sid: { take, n }
   #notices = new Map(); // text by number, the newest
+  #past;     // entries below were in the log when this page began: a notice of one is an old one
+  #told;     // number of the newest entry of which a notice came, or should have; undefined: none yet
   #online;   // what the broker says
   #answered; // true or false: how the last request went; undefined: none yet
   #ended;    // why the household of this record is over
@@ -51,6 +54,7 @@ export class Peer extends EventTarget {
     this.record = record;
     this.trio = trio;
     this.ledger = ledger;
+    this.#past = ledger.last?.size ?? 0;
     this.#keys = keys;
     this.#identity = identity;
     this.#hhSig = hhSig;
@@ -131,6 +135,7 @@ export class Peer extends EventTarget {
     const { answer, sent } = done;
     this.#hear(true);
     const now = await this.ledger.verify(request, sent, answer, from);
+    if (now) this.#expect(answer.note, now);
     if (answer.code === 'revoked') this.#end(refused('revoked').message);
     else this.#ended = undefined; // it was let in again
     if (answer.code !== 'ok') throw refused(answer.code);
@@ -231,9 +236,20 @@ export class Peer extends EventTarget {
     session.take(kind, body);
   }
 
+  // expect takes the number of the newest notice from an answer: whoever carries notices can keep
+  // them back. docs/protocol.md 4.8.
+  #expect(n, { size }) {
+    if (!Number.isSafeInteger(n) || n >= size || n <= this.#told) return;
+    const first = this.#told === undefined;
+    this.#told = n;
+    if (!first) this.dispatchEvent(new Event('missed'));
+  }
+
   #notice({ n = 0, entry: text }) {
-    const entry = readEntry(text);
+    const entry = readEntry(text), size = this.ledger.last?.size ?? 0;
     if (!Number.isSafeInteger(n) || n < 0 || entry.ep !== this.trio.ep || this.#notices.get(n) === text) return; // one may come twice
+    if (n < this.#past || n + mostNotices < size) return; // whoever carries notices can show an old one again
+    if (n < size + noticeLead) this.#told = Math.max(n, this.#told ?? 0);
     this.#notices.set(n, text);
     if (this.#notices.size > mostNotices) this.#notices.delete(this.#notices.keys().next().value);
     this.dispatchEvent(new CustomEvent('notice', { detail: { n, entry } }));
