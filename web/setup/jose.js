@@ -90,7 +90,7 @@ export async function unsealed(jwe, keys) {
   const shared = await crypto.subtle.deriveBits({ name: 'ECDH', public: await readJwk(head.epk, ecdh, []) }, keys.enc.privateKey, 256);
   const key = await crypto.subtle.importKey('raw', await contentKey(new Uint8Array(shared)), 'AES-GCM', false, ['decrypt']);
   const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', iv: nonce, additionalData: utf8(header) }, key, concat(sealed, mac));
-  return new TextDecoder().decode(plain);
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain);
 }
 
 // sealed seals a signed message for who has the key of jwk: 4.1.

@@ -126,6 +126,14 @@ test('the history is compared with what the camera signed', async () => {
   assert.deepEqual([after.verified, after.size, camera.state.alarm], [true, 3, undefined]);
 });
 
+test('a log without an end is left', async () => {
+  const { camera, device } = await household();
+  for (let i = 0; i < 20; i++) device.enter({ k: 'ring', net: 'local' });
+  device.answers.log = ({ body: { from = 0 } }) => ({ body: { records: [], next: from + 1 } });
+  assert.equal((await camera.log()).verified, false);
+  assert.equal(device.requests.filter((r) => r.op === 'log').length, 1);
+});
+
 test('pictures come by parts, and only those that were asked for', async () => {
   const { camera, device } = await household();
   const bytes = Uint8Array.from({ length: 5000 }, (_, i) => i);
@@ -207,7 +215,14 @@ test('a camera card is kept once its words were compared', async () => {
   assert.equal((await store.all('camera/')).length, 0);
   const camera = await home.addCard(card, { words: invitation.words, broker: 'wss://broker.example' });
   assert.deepEqual([home.cameras.length, camera.state.name, camera.state.member], [1, 'Door', 'Mia']);
-  assert.deepEqual((await home.readCard(await makeCard(device.record, owner, { ...to, name: 'Maria' }))).changes, ['Your name there changes from Mia to Maria.']);
+  const moves = { ...device.record, broker: { url: 'mqtts://broker.example', web: 'wss://elsewhere.example', ca: 'PEM' } };
+  assert.deepEqual((await home.readCard(await makeCard(moves, owner, { ...to, name: 'Maria', login: { user: 'eve', password: 'x' } }))).changes, [
+    'Your name there changes from Mia to Maria.', 'The broker\'s address for browsers changes from wss://broker.example/ to wss://elsewhere.example.',
+    'Your login at the broker changes from mia to eve.', 'What proves the broker to other programs changes.']);
+  for (const epoch of [0, 1.5, '1']) {
+    const trio = await device.sign('camd-trio+jwt', { ...device.claims, ep: epoch }, device.identity);
+    await assert.rejects(home.readCard(await makeCard({ ...device.record, epoch, trio }, owner, to)), refusal('card'), String(epoch));
+  }
   const { Camera: Device } = await import('./rig.mjs');
   const stranger = await Device.make(net, owner);
   await assert.rejects(home.readCard(await makeCard(stranger.record, owner, to)), refusal('card'));

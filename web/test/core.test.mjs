@@ -419,3 +419,17 @@ test('what a page can hold of another camera is refused', async () => {
   const stranger = await Device.make(camera.net, keys);
   await assert.rejects(Peer.prepare({ ...camera.record, trio: stranger.trio }, store, keys), /signature/);
 });
+
+test('a browser sends nothing where the camera can\'t be', async () => {
+  const { mayBeCamera, readAnswer, usable } = await import('../src/core/answer.js');
+  for (const good of ['192.168.1.20', '10.0.0.1', '203.0.113.9', 'fd00::1', '2001:db8::7', '64:ff9b::c0a8:101', '2002:c0a8:101::1']) assert.equal(mayBeCamera(good, false), true, good);
+  for (const bad of ['0.0.0.0', '0.1.2.3', '169.254.169.254', '224.0.0.251', '240.0.0.1', '255.255.255.255', '::', 'fe80::1', 'fec0::1', 'ff02::fb', '::ffff:192.168.1.1', '::1.2.3.4',
+    '64:ff9b::7f00:1', '2002:7f00:1::', 'router.local', 'example.org', '1.2.3', '01.2.3.4', '1.2.3.256', '[fd00::1]', 'fd00::1%eth0', '']) assert.equal(mayBeCamera(bad, true), false, bad);
+  for (const own of ['127.0.0.1', '127.9.9.9', '::1']) assert.deepEqual([mayBeCamera(own, false), mayBeCamera(own, true)], [false, true], own);
+  const candidate = (transport, address) => `candidate:1 1 ${transport} 1 ${address} 9 typ host`;
+  assert.deepEqual([candidate('UDP', '10.0.0.1'), candidate('tcp', '10.0.0.1'), candidate('udp', '127.0.0.1'), 'candidate:1', ''].map((c) => usable(c, false)), [true, false, false, false, false]);
+  const sdp = ['v=0', 'a=ice-ufrag:abcd', `a=ice-pwd:${'p'.repeat(22)}`, `a=${candidate('udp', '10.0.0.1')}`, 'a=end-of-candidates', ''].join('\r\n');
+  assert.equal(readAnswer(sdp, false), sdp);
+  assert.equal(readAnswer(sdp.replace('10.0.0.1', '127.0.0.1'), false), sdp.replace(/a=candidate.*\r\n/, ''));
+  for (const [from, to] of [['abcd', 'abc'], ['abcd', 'GET / HTTP'], ['pp', 'p'], ['pp', 'p\u00e4'], ['abcd', 'a'.repeat(257)]]) assert.throws(() => readAnswer(sdp.replace(from, to), false), /credentials/, to);
+});

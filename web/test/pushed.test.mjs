@@ -12,7 +12,7 @@ test('a notice is shown if a camera of this browser has signed it for this brows
   let text;
   net.send = (topic, jwe) => { text = jwe; };
   await camera.notice(1);
-  assert.deepEqual(await pushed(`${text}\n`, store), { device, n: 1, camera: 'Door', kind: 'ring', sentence: 'Someone rang the bell.' });
+  assert.deepEqual(await pushed(`${text}\n`, store), { device, n: 1, camera: 'Door', kind: 'ring', sentence: 'Someone rang the bell.', time: new Date(JSON.parse(camera.entries[1]).t) });
   const other = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
   const claims = { iss: device, aud: keys.name, ep: 1, n: 1, prev: 1, entry: camera.entries[1] };
   const said = async (more, { typ = 'camd-note+jwt', by } = {}) => sealed(await camera.sign(typ, { ...claims, ...more }, by), keys.claims.encJwk);

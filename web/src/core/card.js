@@ -41,6 +41,7 @@ async function verified(jws, keys) {
   if (card.aud !== await thumbprint(keys.claims.encJwk)) throw new Error('for someone else');
   const identity = fromBase64(card.identity);
   const trio = await opened(card.trio, 'camd-trio+jwt', await identityKey(identity));
+  if (!Number.isSafeInteger(card.ep) || card.ep < 1) throw new Error('of no epoch');
   if (!/^[a-z2-7]{26}$/.test(card.deviceId) || trio.deviceId !== card.deviceId || trio.ep !== card.ep) throw new Error('of another camera');
   const record = {
     device: card.deviceId, identity: base64(identity), trio: card.trio, epoch: card.ep, name: line(card.camera ?? ''),

@@ -7,7 +7,8 @@ const problem = (sentence, cause) => new Problem('config', sentence, { cause });
 
 const bad = (what) => problem(`The server of this page gave settings that can't be used: ${what}. Tell whoever runs it.`);
 
-const isHere = (host) => ['127.0.0.1', '[::1]', 'localhost'].includes(host) || host.endsWith('.localhost'); // RFC 6761
+/** isHere reports whether a host is this machine. */
+export const isHere = (host) => ['127.0.0.1', '[::1]', 'localhost'].includes(host) || host.endsWith('.localhost'); // RFC 6761
 
 /** webSocket checks the address of a broker for browsers. Without TLS only this machine will do. */
 export function webSocket(text) {

@@ -241,6 +241,9 @@ function changes(old, now) {
   told('Your name there', old.member, now.member);
   told('Your role', old.role, now.role);
   told('The broker', line(old.broker.url), line(now.broker.url));
+  told('The broker\'s address for browsers', line(old.web || old.broker.web), line(now.web || now.broker.web));
+  told('Your login at the broker', line(old.broker.user), line(now.broker.user));
+  if (old.broker.ca !== now.broker.ca || old.broker.serverName !== now.broker.serverName) list.push('What proves the broker to other programs changes.');
   if (peek(old.trio, 'camd-trio+jwt').ep === now.epoch && old.trio !== now.trio) list.push('The camera\'s keys change.');
   return list;
 }

@@ -3,6 +3,7 @@
 import { fromBase64 } from '../../setup/bytes.js';
 import { header, identityKey, opened, peek, unsealed, verifyingKey } from '../../setup/jose.js';
 import { line } from '../../setup/problem.js';
+import { ofMilliseconds } from './dates.js';
 import { readEntry } from './entries.js';
 import { tell } from './history.js';
 import { keepKeys } from './keys.js';
@@ -14,7 +15,7 @@ const typ = 'camd-note+jwt';
  * this browser's has sent it.
  * @param {string} text
  * @param {import('./store.js').Store} store
- * @returns {Promise<{device: string, n: number, camera: string, kind: string, sentence: string}>}
+ * @returns {Promise<{device: string, n: number, camera: string, kind: string, sentence: string, time?: Date}>} time: a push service can show an old one again
  */
 export async function pushed(text, store) {
   const keys = await keepKeys(store);
@@ -27,5 +28,5 @@ export async function pushed(text, store) {
   const { aud, ep, n = 0, entry } = await opened(jws, typ, await verifyingKey(trio.hhSig));
   const e = readEntry(entry);
   if (trio.deviceId !== iss || aud !== keys.name || ep !== trio.ep || e.ep !== ep || !Number.isSafeInteger(n)) throw new Error('for someone else');
-  return { device: iss, n, camera: line(record.name || 'Camera'), kind: e.k, sentence: tell(e) };
+  return { device: iss, n, camera: line(record.name || 'Camera'), kind: e.k, sentence: tell(e), time: ofMilliseconds(e.t) };
 }

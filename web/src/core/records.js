@@ -47,7 +47,7 @@ export class Records {
       if (!end) break; // the alarm says why
       await this.#take(body, end);
       next = countOf(body.next);
-      if (next < this.#tree.size || next >= end.size) break;
+      if (next !== this.#tree.size || next >= end.size) break; // a page that gives nothing is the last
     }
     const verified = end !== undefined && await this.#proved(end);
     const first = Math.max(this.#first, from ?? this.#tree.size - count);

@@ -1,12 +1,15 @@
 // Picture and sound: docs/protocol.md 7. The offer goes out at once and without candidates, so
 // that the first picture comes early; the camera learns this browser's own addresses from its checks.
 import { Problem } from '../../setup/problem.js';
+import { readAnswer, usable } from './answer.js';
 import { token } from './broker.js';
+import { isHere } from './config.js';
 import { endSentence, failure } from './refusal.js';
 import { Stats } from './stats.js';
 import { Talk } from './talk.js';
 
 const mostCandidates = 30; // in one message
+const mostOfCamera = 64; // in one session
 const gather = 50; // milliseconds in which candidates are collected
 
 const problem = (code, sentence, cause) => new Problem(code, sentence, { cause });
@@ -19,6 +22,7 @@ export class Session extends EventTarget {
   #pc;
   #sid = token();
   #waiting = []; // the camera's candidates from before its answer
+  #came = 0;     // how many of them came
   #own = [];     // ours that were not sent yet
   #timer;
   #asked = false;
@@ -77,7 +81,7 @@ export class Session extends EventTarget {
   async #answer({ sdp, scopes }, asked) {
     this.#asked = true;
     try {
-      await this.#pc.setRemoteDescription({ type: 'answer', sdp: String(sdp) });
+      await this.#pc.setRemoteDescription({ type: 'answer', sdp: readAnswer(String(sdp), nearby()) });
     } catch (cause) {
       throw failure('garbled', cause);
     }
@@ -91,6 +95,7 @@ export class Session extends EventTarget {
     if (kind === 'end') return this.#end(problem(String(body.reason), endSentence(String(body.reason))));
     if (kind !== 'candidate' || !Array.isArray(body.candidates)) return undefined;
     for (const c of body.candidates) {
+      if (++this.#came > mostOfCamera) return undefined;
       if (this.state === 'asking') this.#waiting.push(c);
       else this.#add(c);
     }
@@ -99,7 +104,7 @@ export class Session extends EventTarget {
 
   // add takes one of the camera's candidates. One that is none does no harm.
   #add(candidate) {
-    if (typeof candidate?.candidate !== 'string' || candidate.candidate === '') return;
+    if (typeof candidate?.candidate !== 'string' || !usable(candidate.candidate, nearby())) return;
     this.#pc.addIceCandidate(candidate).catch(() => {});
   }
 
@@ -176,6 +181,9 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event('ended'));
   }
 }
+
+// nearby reports whether the camera may be on this machine: the page is.
+const nearby = () => isHere(location.hostname);
 
 // prefer offers the one format that the camera sends, so that an offer fits into a message.
 function prefer(transceiver, kind) {

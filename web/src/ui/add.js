@@ -19,7 +19,7 @@ class Add extends View {
   // read takes a card, or the link with one in it.
   read(given) {
     const at = given.indexOf('#card=');
-    this.text = at < 0 ? given : decodeURIComponent(given.slice(at + '#card='.length));
+    this.text = at < 0 ? given : given.slice(at + '#card='.length);
     return this.attempt(w.reading, async () => {
       this.invitation = undefined;
       this.invitation = await this.home.readCard(this.text);

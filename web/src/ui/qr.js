@@ -56,6 +56,7 @@ class Scan extends View {
   start() {
     return this.attempt(w.opening, async () => {
       this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+      if (!this.isConnected) return this.close(); // its person went elsewhere before the browser's question was answered
       this.open = true;
       this.note = w.hold;
       await this.updateComplete;

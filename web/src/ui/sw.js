@@ -45,11 +45,11 @@ self.addEventListener('push', (event) => {
   event.waitUntil((async () => {
     let shown = { title: words.pushes.title, body: words.pushes.unknown, tag: 'unknown', hash: '#/cameras' };
     try {
-      const { device, n, camera, kind, sentence } = await pushed(event.data?.text() ?? '', await Store.open());
-      shown = { title: camera, body: sentence, tag: `${device}-${n}`, hash: to(device, kind === 'ring' ? 'live' : 'history') };
+      const { device, n, camera, kind, sentence, time } = await pushed(event.data?.text() ?? '', await Store.open());
+      shown = { title: camera, body: sentence, tag: `${device}-${n}`, timestamp: time?.getTime(), hash: to(device, kind === 'ring' ? 'live' : 'history') };
     } catch { /* as above */ }
-    const { title, body, tag, hash } = shown;
-    await self.registration.showNotification(title, { body, tag, icon: new URL('icon-192.png', scope).href, data: { url: new URL(hash, scope).href } });
+    const { title, body, tag, hash, timestamp } = shown;
+    await self.registration.showNotification(title, { body, tag, timestamp, icon: new URL('icon-192.png', scope).href, data: { url: new URL(hash, scope).href } });
   })());
 });
 
