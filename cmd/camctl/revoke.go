@@ -8,6 +8,7 @@ import (
 
 	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/pkg/auth/naming"
+	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -46,7 +47,7 @@ func (r revokeCmd) Run(env *environment) error {
 	var left error // of logins at the broker
 	if r.BrokerAdmin != "" && len(answer.Revoked) > 0 {
 		if left = r.removeAll(env.ctx, answer.Revoked, camera.Record().Device); left != nil {
-			left = fmt.Errorf("The login at the broker is still there: %w", left)
+			left = home.NewProblem(left, "The login at the broker is still there: %s", left)
 		}
 	}
 	removed := r.BrokerAdmin != "" && left == nil

@@ -77,7 +77,7 @@ func (c viewerCmd) Run(env *environment) error {
 	if shut := server.Shutdown(ctx); shut != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-failed
+	<-failed //nolint:errcheck // it was told to end
 	return err
 }
 

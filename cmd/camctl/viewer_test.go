@@ -30,7 +30,7 @@ func TestViewerServesThePageUntilItEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(ca.PEM()))
+	roots.AppendCertsFromPEM(ca.PEM())
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	for scheme, c := range map[string]viewerCmd{
 		"http://":  {Listen: "127.0.0.1:0"},

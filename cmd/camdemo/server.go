@@ -54,7 +54,7 @@ func (s *server) run(ctx context.Context, l net.Listener) <-chan error {
 	h := &http.Server{Handler: s.handler(), ReadHeaderTimeout: requestTime, BaseContext: func(net.Listener) context.Context { return ctx }}
 	failed, ended := make(chan error, 1), make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()
-	go func() {
+	go func() { //nolint:gosec // ctx has ended by the time of Shutdown
 		bounded := make(chan struct{})
 		go func() { s.speaker.bound(ctx); close(bounded) }()
 		select {
@@ -69,7 +69,7 @@ func (s *server) run(ctx context.Context, l net.Listener) <-chan error {
 		if err != nil {
 			err = h.Close()
 		}
-		<-failed
+		<-failed //nolint:errcheck // it was told to end
 		<-bounded
 		ended <- err
 	}()

@@ -176,8 +176,9 @@ func (l *Logins) judge(answer []byte, id string, commands []command) (ours bool,
 			Error   string `json:"error"`
 		} `json:"responses"`
 	}
-	if json.Unmarshal(answer, &a) != nil || len(a.Responses) == 0 || a.Responses[0].ID != id {
-		return false, nil
+	err = json.Unmarshal(answer, &a)
+	if err != nil || len(a.Responses) == 0 || a.Responses[0].ID != id {
+		return false, nil //nolint:nilerr // it is another client's, or of another kind
 	}
 	if len(a.Responses) != len(commands) {
 		return true, home.NewProblem(nil, "The broker %s did only a part of what was asked about its logins. Ask its operator.", l.broker.URL)
