@@ -58,10 +58,14 @@ func (c *Camera) ReadLog(ctx context.Context, from uint64, to Reader) (accesslog
 				return end, err
 			}
 		}
-		if page.Next <= from || page.Next >= end.Size {
+		next := page.Next
+		if next == 0 && page.Size < end.Size {
+			next = page.Size // entries came between the page and the state that was signed with it
+		}
+		if next <= from || next >= end.Size {
 			return end, nil
 		}
-		from = page.Next
+		from = next
 	}
 }
 

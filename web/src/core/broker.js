@@ -19,6 +19,7 @@ export class Broker extends EventTarget {
   #stopped = false;
   #pause = firstPause;
   #wake = () => {};
+  #begin;
 
   /**
    * @param {() => Promise<{url: string, user?: string, password?: string}>} where is asked before each attempt; a Problem that it throws is told
@@ -35,6 +36,8 @@ export class Broker extends EventTarget {
     this.sentence = '';
     this.code = ''; // of the Problem that where gave
     this.host = '';
+    /** begun is kept once the first attempt to connect has ended, as it may. */
+    this.begun = new Promise((resolve) => { this.#begin = resolve; });
     this.#run();
   }
 
@@ -52,6 +55,7 @@ export class Broker extends EventTarget {
   close() {
     this.#stopped = true;
     this.#connection?.close();
+    this.#begin();
     this.#wake();
   }
 
@@ -104,6 +108,7 @@ export class Broker extends EventTarget {
   #become(state, sentence) {
     if (state === this.state && sentence === this.sentence) return;
     [this.state, this.sentence] = [state, sentence];
+    this.#begin();
     this.dispatchEvent(new Event('change'));
   }
 

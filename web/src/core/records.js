@@ -38,16 +38,16 @@ export class Records {
   }
 
   async #all({ from, count = 100 }) {
-    const start = this.#tree.size;
-    let end, next = start;
+    let end;
     for (let pages = 0; ; pages++) {
       if (pages > unpaced) await new Promise((resolve) => { setTimeout(resolve, pause); });
-      const { body, now } = await this.#peer.call('log', { from: next });
+      const had = this.#tree.size;
+      const { body, now } = await this.#peer.call('log', { from: had });
       end ??= now;
       if (!end) break; // the alarm says why
       await this.#take(body, end);
-      next = countOf(body.next);
-      if (next !== this.#tree.size || next >= end.size) break; // a page that gives nothing is the last
+      // An entry may come between the first page and the state that is signed with it: the second page has it.
+      if (this.#tree.size >= end.size || pages > 0 && this.#tree.size === had) break; // a page that gives nothing is the last
     }
     const verified = end !== undefined && await this.#proved(end);
     const first = Math.max(this.#first, from ?? this.#tree.size - count);

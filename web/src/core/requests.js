@@ -44,6 +44,7 @@ export class Requests {
    * @returns {Promise<{answer: object, sent: string[]}>} sent: the signed request, as often as it was sent
    */
   async ask(request, signal) {
+    await this.#broker.begun; // a page that was just opened is not offline
     await this.#greet();
     return this.#exchange({ jti: token(), ...request }, signal);
   }

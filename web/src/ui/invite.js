@@ -57,7 +57,7 @@ class Invite extends View {
 
   ask() {
     return html`<ol class="steps">${w.steps(location.origin + location.pathname).map((s) => html`<li>${s}</li>`)}</ol>
-      <camd-paste .label=${w.key} .hint=${w.keyHint} accept="text/plain,.txt,.key" @text=${({ detail }) => this.read(detail)}></camd-paste>`;
+      <camd-paste .label=${w.key} .hint=${w.keyHelp} accept="text/plain,.txt,.key" @text=${({ detail }) => this.read(detail)}></camd-paste>`;
   }
 
   compare() {

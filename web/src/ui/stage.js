@@ -193,7 +193,7 @@ export class Stage extends View {
     if (state.privacy) return this.panel(icons.eyeOff, w.privateTitle, w.privateWhy[this.ends] ?? '', this.endPrivacy());
     if (this.soundOnly()) return this.panel(icons.sound, w.soundOnly, w.soundOnlyWhy, nothing);
     if (this.reason || state.link === 'offline' || state.link === 'refused') {
-      return this.panel(icons.offline, w.links[state.link] ?? w.none, this.reason || state.sentence, this.again());
+      return this.panel(icons.offline, state.link === 'online' ? w.none : w.links[state.link] ?? w.none, this.reason || state.sentence, this.again());
     }
     return html`<div class="why"><p class="busy"><span class="spinner" aria-hidden="true"></span>${w.connectingWhy}</p></div>`;
   }

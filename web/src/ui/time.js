@@ -24,7 +24,7 @@ function made(options, timeZone) {
 const dayOf = (time, zone) => format('key', { year: 'numeric', month: '2-digit', day: '2-digit' }, zone).format(time);
 
 /** clock returns the time of day. Times are in milliseconds, as Date has them. */
-export const clock = (time, zone) => format('clock', { hour: '2-digit', minute: '2-digit' }, zone).format(time);
+export const clock = (time, zone) => format('clock', { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' }, zone).format(time);
 
 /** day names a day as seen from now: Today, Yesterday, Monday 30 November, or in short 30 Nov. */
 export function day(time, zone, now = Date.now(), short = false) {

@@ -141,7 +141,7 @@ export const words = {
     title: 'Invite someone', reading: 'Checking the key…', granting: 'Letting them in. The household is told…',
     steps: (address) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, 'You scan the code on their screen, or they send you the key.', 'You compare six words, and say what they may do.'],
     key: 'Their key', keyHelp: 'It begins with CAMD-KEY. It is no secret.',
-    compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand below the code on their screen. If one differs, someone has changed the key on its way.',
+    compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand beside the code on their screen. If one differs, someone has changed the key on its way.',
     sameWords: 'They are the same', different: 'They differ',
     name: 'Name', nameHelp: 'What the household calls this person. The camera says it before they talk.',
     role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
