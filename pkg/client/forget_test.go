@@ -88,6 +88,29 @@ func TestALogThatForgetsGoesOn(t *testing.T) {
 	}
 }
 
+// An entry may come between a page and the checkpoint that is signed with it: then the page
+// ends before the checkpoint and names no next one. The rest is asked for, and it is no alarm.
+func TestALogThatGrowsWhileItIsRead(t *testing.T) {
+	d, c := forgetful(t)
+	d.grow(30)
+	status(t, c)
+	early := true
+	d.mu.Lock()
+	d.handle = d.wholePages(func(a *proto.LogAnswer, _ accesslog.Front) {
+		if a.Next == 0 && early {
+			early = false
+			a.Size--
+			a.Records = a.Records[:len(a.Records)-1]
+		}
+	})
+	d.mu.Unlock()
+	r, err := c.VerifyLog(t.Context())
+	if err != nil || !r.Complete || r.Entries != 2+30 || early {
+		t.Errorf("VerifyLog = %+v, %v; a page was cut short: %v", r, err, !early)
+	}
+	calm(t, c)
+}
+
 // Forgetting hides nothing: a camera that shows other hashes, forgets what it has to
 // keep, or doesn't own up to it, is caught.
 func TestALogThatForgetsCantLie(t *testing.T) {
