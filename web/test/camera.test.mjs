@@ -1,4 +1,5 @@
 // What a camera's people see and ask, at a camera that may lie.
+import './globals.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { base64, base64url, sha256, utf8 } from '../setup/bytes.js';

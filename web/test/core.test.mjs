@@ -1,4 +1,5 @@
 // A page's client at a camera: what it asks, believes and shows.
+import './globals.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Problem } from '../setup/problem.js';

@@ -1,4 +1,5 @@
 // What comes through a push service is believed as little as what a broker sends.
+import './globals.mjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sealed } from '../setup/jose.js';

@@ -1,5 +1,6 @@
 // A broker and a camera of the tests' own, behind the page's own code: what they send is as
 // docs/protocol.md says, unless a test has it otherwise.
+import './globals.mjs';
 import { after } from 'node:test';
 import { base64, base64url, concat, sha256, utf8 } from '../setup/bytes.js';
 import { opened, sealed, unsealed, verifyingKey, header } from '../setup/jose.js';

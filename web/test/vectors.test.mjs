@@ -1,4 +1,5 @@
 // The vectors that docs/protocol.md names, read by the page's code.
+import './globals.mjs';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
