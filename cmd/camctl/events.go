@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/camd-project/camd/pkg/client"
@@ -37,7 +38,9 @@ func (c eventsCmd) Run(env *environment) error {
 		return err
 	}}
 	if c.Save != "" {
-		f.Ring = func(index uint64, at time.Time) { kept.await(index, at) }
+		var saving sync.WaitGroup
+		defer saving.Wait()
+		f.Ring = func(index uint64, at time.Time) { saving.Go(func() { kept.await(index, at) }) }
 	}
 	defer f.Close()
 	if err := f.CatchUp(env.ctx); err != nil {

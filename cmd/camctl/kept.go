@@ -14,7 +14,7 @@ import (
 
 // The picture of a ring is there a moment after its notice.
 const (
-	pictureTries = 8
+	pictureTries = 25
 	pictureEvery = time.Second
 )
 

@@ -62,7 +62,8 @@ type Config struct {
 const (
 	warmTime    = 2 * time.Minute // the camera is kept ready after a ring
 	ringQueue   = 4
-	pictureTime = 5 * time.Second  // for the picture of a ring
+	pictureTime = 20 * time.Second // for the picture of a ring
+	pictureRest = time.Second      // between tries, when the camera gives none
 	chimeTime   = 10 * time.Second // for the chime
 	sweepEvery  = 5 * time.Second
 )

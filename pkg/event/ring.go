@@ -95,16 +95,36 @@ func (e *Events) attach(ctx context.Context, r ring) {
 	e.keep(ev, nil)
 	ctx, cancel := context.WithTimeout(ctx, pictureTime)
 	defer cancel()
-	p, err := e.picture(ctx)
+	p, err := e.ringPicture(ctx)
 	if err != nil {
-		var refusal *proto.Refusal
-		if !errors.As(err, &refusal) {
+		if !refusedBy(err, proto.CodePrivacy) {
 			e.log.Warn("no picture of a ring", "error", err)
 		}
 		return
 	}
 	ev.Picture, ev.Size = p.kind, len(p.data)
 	e.keep(ev, p.data)
+}
+
+// ringPicture takes the picture of a ring. A camera that gives none is asked again until
+// ctx ends: it may be starting, or busy.
+func (e *Events) ringPicture(ctx context.Context) (picture, error) {
+	for {
+		p, err := e.picture(ctx)
+		if !refusedBy(err, proto.CodeNoMedia) {
+			return p, err
+		}
+		select {
+		case <-time.After(pictureRest):
+		case <-ctx.Done():
+			return picture{}, err
+		}
+	}
+}
+
+func refusedBy(err error, code proto.Code) bool {
+	var refusal *proto.Refusal
+	return errors.As(err, &refusal) && refusal.Code == code
 }
 
 func (e *Events) keep(ev proto.Event, data []byte) {

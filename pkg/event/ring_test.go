@@ -129,6 +129,28 @@ func TestRingWithoutAPicture(t *testing.T) {
 	}
 }
 
+// A camera that gives no picture at first is asked again, but not for ever.
+func TestRingWhileTheCameraStarts(t *testing.T) {
+	for tries, want := range map[int]int{1: 9, 10: 9, 1000: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &house{shows: func(ctx context.Context, n int) ([]byte, error) {
+				if n < tries {
+					return nil, proto.Refuse(proto.CodeNoMedia)
+				}
+				return ofSize(9)(ctx, n)
+			}}
+			e := newDisk(t).open(t, h)
+			defer run(t, e)()
+			ringOnce(t, e)
+			time.Sleep(pictureTime)
+			synctest.Wait()
+			if l := listed(t, e); len(l) != 1 || l[0].Size != want || h.count("picture") > int(pictureTime/pictureRest)+1 {
+				t.Errorf("ready at try %d: %+v, %+v", tries, l, h.steps())
+			}
+		})
+	}
+}
+
 // A camera that never answers holds up neither the next ring nor the end.
 func TestRingWithAHangingCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -70,7 +70,8 @@ func (w *running[T]) until(what string, ok func(T) bool) T {
 				return line
 			}
 		case <-ctx.Done():
-			w.t.Fatalf("waited in vain until %s; last: %+v", what, last)
+			w.close()
+			w.t.Fatalf("waited in vain until %s; last: %+v %s", what, last, &w.problems)
 		}
 	}
 }
