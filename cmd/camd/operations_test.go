@@ -130,8 +130,8 @@ func TestOperationsAreThoseOfTheProtocol(t *testing.T) {
 	}
 	for before, got := range map[string][]string{
 		"`op` changes the household (":        changes,
-		"what widens (":                       widen,
-		"unless they only narrow (":           narrow,
+		"operations that widen rights (":      widen,
+		"those that only narrow rights (":     narrow,
 		"carried out whatever step 13 says (": always,
 	} {
 		_, rest, _ := strings.Cut(text, before)

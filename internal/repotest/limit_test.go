@@ -33,7 +33,7 @@ var limits = []struct {
 	{"pkg/setup/ble", "visitTime", 30 * second, "14.5.4", "after 30 seconds"},
 	{"pkg/proto", "MaxBody", 8192, "4.1.1", "8192 for a request's `body`"},
 	{"pkg/proto", "MaxOffer", 7680, "7.1", "at most 7680 bytes"},
-	{"pkg/proto", "MaxMembers", 64, "5.7", "At most 64 are kept"},
+	{"pkg/proto", "MaxMembers", 64, "5.7", "at most 64 members"},
 	{"pkg/proto", "MaxGuests", 16, "5.7", "at most 16 guests"},
 	{"pkg/proto", "OwnersPlaces", 8, "5.7", "the last 8 places"},
 	{"pkg/proto", "MaxPicture", 524288, "9.1", "at most 524288 bytes"},
