@@ -31,5 +31,9 @@ func (d *daemon) bye(_ context.Context, r auth.Request, _ auth.None) (auth.Resul
 	if d.floor.Bye(r.Caller.Client, r.Session) {
 		return auth.Result{}, nil
 	}
-	return auth.Result{}, d.live.Bye(r.Caller.Client, r.Session)
+	err := d.live.Bye(r.Caller.Client, r.Session)
+	if err != nil && r.Cancel(proto.CodeCancelled) { // a talk that the floor has not heard of yet
+		err = nil
+	}
+	return auth.Result{}, err
 }

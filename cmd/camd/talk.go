@@ -18,7 +18,7 @@ func (d *daemon) startTalk(ctx context.Context, r auth.Request, q proto.TalkRequ
 		Client: r.Caller.Client, Account: r.Caller.Account, ID: r.Session, Live: q.Live, Member: talkMember(r.Caller),
 		Accept: d.authority.Settings().Talk == proto.TalkAccepted,
 		Ended: func(reason string) {
-			if reason != proto.EndBye {
+			if reason != proto.EndBye && reason != proto.EndSession {
 				r.Signal(proto.SignalEnd, proto.End{Reason: reason})
 			}
 		},

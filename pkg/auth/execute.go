@@ -159,9 +159,11 @@ func (g *Gate) end(m *member, r proto.Request, s *session, reason string) {
 }
 
 func (g *Gate) request(m *member, r proto.Request, s *session) Request {
-	q := Request{Caller: m.caller(), Session: r.Session, ID: r.ID, Signal: func(proto.SignalKind, any) {}, member: m, body: r.Body, jws: r.JWS}
+	q := Request{Caller: m.caller(), Session: r.Session, ID: r.ID, Signal: func(proto.SignalKind, any) {}, Cancel: func(proto.Code) bool { return false },
+		member: m, body: r.Body, jws: r.JWS}
 	if s != nil {
 		q.Signal = func(kind proto.SignalKind, body any) { g.signal(m, s, kind, body) }
+		q.Cancel = func(why proto.Code) bool { s.cancel(proto.Refuse(why)); return true }
 	}
 	return q
 }

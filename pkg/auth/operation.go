@@ -88,6 +88,9 @@ type Request struct {
 	// order of the calls. It is safe for concurrent use, and does nothing without a session
 	// of the caller's.
 	Signal func(kind proto.SignalKind, body any)
+	// Cancel ends the right to the session of the caller's for this reason, and reports
+	// whether there is one. So a session can be ended that is still being begun.
+	Cancel func(why proto.Code) bool
 
 	member *member
 	body   json.RawMessage // as it was sent

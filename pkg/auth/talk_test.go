@@ -51,6 +51,44 @@ func TestOtherRequestsDoNotWaitForATalk(t *testing.T) {
 	})
 }
 
+// A client that lets go at once takes back a talk that is only being begun.
+func TestATalkIsTakenBack(t *testing.T) {
+	inHouse(t, func(t *testing.T, h *house) {
+		_, bob, _, _ := h.household()
+		h.stop()
+		h.gate.Handle(proto.OpTalk, Session[proto.TalkRequest]{Scopes: Needs[proto.TalkRequest](proto.ScopeTalk), Slow: true,
+			Begin: func(ctx context.Context, _ Request, _ proto.TalkRequest) (any, Running, error) {
+				<-ctx.Done()
+				return nil, nil, context.Cause(ctx)
+			}})
+		h.gate.Handle(proto.OpBye, Query[None]{Always: true, Answer: func(_ context.Context, r Request, _ None) (Result, error) {
+			if !r.Cancel(proto.CodeCancelled) {
+				return Result{}, proto.Refuse(proto.CodeNoSession)
+			}
+			return Result{}, nil
+		}})
+		h.run()
+		from := h.size()
+		bob.want(proto.CodeNoSession, proto.OpBye, nil, in("t1"))
+		talk, bye := bob.request(proto.OpTalk, proto.TalkRequest{Live: "s1"}, in("t1")), bob.request(proto.OpBye, nil, in("t1"))
+		bob.answers = nil
+		bob.send(talk)
+		bob.send(bye)
+		h.deliver()
+		codes := map[string]proto.Code{}
+		for _, a := range bob.answers {
+			codes[a.Re] = a.Code
+		}
+		if codes[talk.ID] != proto.CodeCancelled || codes[bye.ID] != proto.CodeOK {
+			t.Errorf("answers: talk %q, bye %q", codes[talk.ID], codes[bye.ID])
+		}
+		e := h.entries(from)
+		if len(e) != 2 || e[0].Kind != accesslog.KindTalk || e[1].Kind != accesslog.KindEnd || e[1].Reason != string(proto.CodeCancelled) {
+			t.Errorf("entries: %+v", e)
+		}
+	})
+}
+
 func (p *person) talk(sid string) proto.Code {
 	return p.code(proto.OpTalk, proto.TalkRequest{Live: "s1"}, in(sid))
 }

@@ -201,6 +201,7 @@ var talkEnds = map[string]string{
 	proto.EndBye:      "The talk was ended.",
 	proto.EndIdle:     "Nobody spoke for a minute, so the camera ended the talk.",
 	proto.EndPressed:  "Someone at the camera ended the talk.",
+	proto.EndSession:  "The live session ended, and the talk with it.",
 	proto.EndSpeaker:  "The camera's speaker failed, so it ended the talk.",
 	proto.EndRevoked:  "The right to speak through this camera has ended.",
 	proto.EndShutdown: "The camera is shutting down.",

@@ -48,6 +48,7 @@ const (
 	CodeQuiet       Code = "quiet_hours"    // the household's quiet hours
 	CodeNotAccepted Code = "not_accepted"   // nobody in the room pressed the button in time
 	CodeBlocked     Code = "blocked"        // someone at the device ended talk a moment ago
+	CodeCancelled   Code = "cancelled"      // the client itself ended it before it began
 	CodeNoEvent     Code = "no_event"       // no such event is kept
 
 	CodeNoUpdate Code = "no_update" // nothing that could be installed or put off
@@ -113,6 +114,7 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeQuiet:       "These are the household's quiet hours: nobody may speak through the camera now.",
 	CodeNotAccepted: "Nobody in the room pressed the camera's button to let you speak. After three requests you have to wait for half an hour.",
 	CodeBlocked:     "Someone at the camera ended the talk. Nobody may speak through it for ten minutes.",
+	CodeCancelled:   "You ended this before it began. Start again if you still want it.",
 	CodeNoEvent:     "The camera no longer has this event.",
 	CodeNoUpdate:    "There is no update for the camera now.",
 	CodeUnderWay:    "The update has already begun, so it can't be put off.",

@@ -17,4 +17,5 @@ const (
 	EndIdle    = "nobody spoke"        // 60 s without a voice
 	EndPressed = "ended at the camera" // by a button
 	EndSpeaker = "speaker failed"
+	EndSession = "session ended" // the live session that carried the voice
 )

@@ -128,7 +128,8 @@ func (f *Floor) free() error {
 }
 
 // Start begins a talk. It returns when the voice can be heard, after the whole
-// announcement of who speaks. The talk ends with ctx, which is the right to speak.
+// announcement of who speaks. The talk ends with ctx, which is the right to speak; the
+// cause is a *proto.Refusal, unless camd stops.
 func (f *Floor) Start(ctx context.Context, r Request) (*Talk, error) {
 	t, err := f.take(ctx, r)
 	if err != nil {
@@ -251,6 +252,8 @@ func why(ctx context.Context) string {
 		return string(own)
 	case errors.As(cause, &refusal):
 		return string(refusal.Code)
+	case errors.Is(cause, context.Canceled):
+		return proto.EndShutdown
 	}
 	return proto.EndRevoked
 }

@@ -35,7 +35,7 @@ func TestTheRoomHearsWhoItIsBeforeTheVoice(t *testing.T) {
 
 // What is heard between the notice and the voice must not stand for the notice.
 func TestTheRoomIsToldAnewAfterSomethingElse(t *testing.T) {
-	for stale, want := range map[int]proto.Code{1: "", notices - 1: "", notices: proto.CodeNoSpeaker} {
+	for stale, want := range map[int]proto.Code{1: "", notices - 1: "", notices: proto.CodeBusy} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRoom(t)
 			r.stale = stale
@@ -120,7 +120,8 @@ func TestWhatEndsATalk(t *testing.T) {
 	}{
 		"its right":           {func(_ *room, cancel context.CancelCauseFunc) { cancel(proto.Refuse(proto.CodeExpired)) }, "expired"},
 		"quiet hours":         {func(_ *room, cancel context.CancelCauseFunc) { cancel(proto.Refuse(proto.CodeQuiet)) }, "quiet_hours"},
-		"the live session":    {func(r *room, _ context.CancelCauseFunc) { close(r.over) }, proto.EndBye},
+		"the live session":    {func(r *room, _ context.CancelCauseFunc) { close(r.over) }, proto.EndSession},
+		"camd stops":          {func(_ *room, cancel context.CancelCauseFunc) { cancel(nil) }, proto.EndShutdown},
 		"the speaker":         {func(r *room, _ context.CancelCauseFunc) { close(r.failed) }, proto.EndSpeaker},
 		"a press":             {func(r *room, _ context.CancelCauseFunc) { r.floor.EndTalk() }, proto.EndPressed},
 		"a minute of silence": {func(r *room, _ context.CancelCauseFunc) { r.mu.Lock(); r.silent = idleTime; r.mu.Unlock() }, proto.EndIdle},
@@ -319,17 +320,56 @@ func TestTheRoomIsNotAskedOverAndOver(t *testing.T) {
 	})
 }
 
-func TestByeAmidTheNoticeLetsNothingIn(t *testing.T) {
+// TestWhatEndsATalkBeforeTheVoice ends one amid the notice, amid the question to the room, and
+// while the room has not answered. Each end has a code that says what it was.
+func TestWhatEndsATalkBeforeTheVoice(t *testing.T) {
+	for what, c := range map[string]struct {
+		end  func(r *room, cancel context.CancelCauseFunc)
+		want proto.Code
+	}{
+		"its client": {func(r *room, _ context.CancelCauseFunc) { // lets go of the button, interrupts camctl or closes the page
+			if !r.floor.Bye("anna", "t") {
+				r.t.Error("the talk is not found by its name")
+			}
+		}, proto.CodeCancelled},
+		"a press":      {func(r *room, _ context.CancelCauseFunc) { r.floor.EndTalk() }, proto.CodeBlocked},
+		"privacy mode": {func(_ *room, cancel context.CancelCauseFunc) { cancel(proto.Refuse(proto.CodePrivacy)) }, proto.CodePrivacy},
+		"quiet hours":  {func(_ *room, cancel context.CancelCauseFunc) { cancel(proto.Refuse(proto.CodeQuiet)) }, proto.CodeQuiet},
+		"camd stops":   {func(_ *room, cancel context.CancelCauseFunc) { cancel(nil) }, proto.CodeBusy},
+	} {
+		for when, m := range map[string]struct {
+			accept bool
+			after  time.Duration // the notice and the question take two seconds each
+		}{"amid the notice": {false, time.Second}, "amid the question": {true, time.Second}, "after the question": {true, 3 * time.Second}} {
+			t.Run(what+" "+when, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRoom(t)
+					ctx, cancel := context.WithCancelCause(t.Context())
+					defer cancel(nil)
+					out := r.start(ctx, m.accept)
+					time.Sleep(m.after)
+					c.end(r, cancel)
+					r.refused(<-out, c.want)
+					if h := r.happened(); slices.Contains(h, "voice") || slices.Contains(h, "announced Anna") {
+						t.Errorf("happened: %q", h)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A client may take its request back before the floor has heard of it.
+func TestATalkThatWasTakenBackIsNotAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)
-		out := r.start(t.Context(), false)
-		time.Sleep(time.Second)
-		if !r.floor.Bye("anna", "t") {
-			t.Error("the talk is not found by its name")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(proto.Refuse(proto.CodeCancelled))
+		for _, accept := range []bool{false, true} {
+			r.refused(<-r.start(ctx, accept), proto.CodeCancelled)
 		}
-		r.refused(<-out, proto.CodeNoSession)
-		if slices.Contains(r.happened(), "voice") {
-			t.Error("the voice was let in")
+		if h := r.happened(); len(h) > 0 {
+			t.Errorf("the room hears of it: %q", h)
 		}
 	})
 }

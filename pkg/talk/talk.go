@@ -37,6 +37,9 @@ func (t *Talk) Reason() string { return t.reason }
 // and only then is there a voice that takes packets.
 func (t *Talk) begin(f *Floor) error {
 	r := t.request
+	if err := t.ctx.Err(); err != nil {
+		return err // its client has taken it back
+	}
 	if err := f.sessions.MayHear(r.Client, r.Live); err != nil {
 		return err // before the room hears of it
 	}
@@ -118,7 +121,7 @@ func (t *Talk) run(f *Floor) {
 		select {
 		case <-t.ctx.Done():
 		case <-t.over:
-			t.cancel(endReason(proto.EndBye))
+			t.cancel(endReason(proto.EndSession))
 		case <-t.voice.Done():
 			t.cancel(endReason(proto.EndSpeaker))
 		case <-look.C:
@@ -136,7 +139,8 @@ func (t *Talk) run(f *Floor) {
 	close(t.done)
 }
 
-// refusal returns the answer to a member whose talk did not begin.
+// refusal returns the answer to a member whose talk did not begin. The access log says it to
+// the household, so it must be what happened.
 func (t *Talk) refusal(err error) error {
 	var own endReason
 	var refusal *proto.Refusal
@@ -146,9 +150,11 @@ func (t *Talk) refusal(err error) error {
 	case errors.As(cause, &refusal): // its right ended meanwhile
 		return refusal
 	case errors.As(cause, &own) && own == proto.EndBye:
-		return proto.Refuse(proto.CodeNoSession)
+		return proto.Refuse(proto.CodeCancelled)
 	case errors.As(cause, &own):
 		return proto.Refuse(proto.CodeBlocked)
+	case errors.Is(err, ErrStale), errors.Is(cause, context.Canceled): // the bell was rung again and again; camd stops
+		return proto.Refuse(proto.CodeBusy)
 	}
 	return proto.Refuse(proto.CodeNoSpeaker)
 }

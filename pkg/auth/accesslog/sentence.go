@@ -120,8 +120,12 @@ func (e Entry) ended() string {
 		return fmt.Sprintf("What entry %d says about %s was not done: the camera stopped first.", e.Start, e.who())
 	case e.Op == proto.OpTalk && unheard[e.Reason]:
 		return fmt.Sprintf("%s was not heard: %s.", e.who(), because(e.Reason))
+	case e.Op == proto.OpTalk && withdrawn[e.Reason]:
+		return fmt.Sprintf("%s was no longer allowed to talk: %s.", e.who(), because(e.Reason))
 	case e.Op == proto.OpSnapshot && e.Reason == string(proto.CodeOK):
 		return e.who() + " got a picture."
+	case e.Op == proto.OpSnapshot:
+		return fmt.Sprintf("%s got no picture: %s.", e.who(), because(e.Reason))
 	case never[e.Reason]:
 		return fmt.Sprintf("%s got nothing to see or hear: %s.", e.who(), because(e.Reason))
 	case e.Reason == proto.EndBye:
@@ -132,11 +136,8 @@ func (e Entry) ended() string {
 
 // done is what ended.
 func (e Entry) done() string {
-	switch e.Op {
-	case proto.OpTalk:
+	if e.Op == proto.OpTalk {
 		return deeds([]proto.Scope{proto.ScopeTalk}, doing)
-	case proto.OpSnapshot:
-		return deeds([]proto.Scope{proto.ScopeSnapshot}, doing)
 	}
 	return deeds(e.Scopes, doing)
 }
@@ -302,6 +303,14 @@ var unheard = map[string]bool{
 	string(proto.CodeNoSpeaker): true, string(proto.CodeNoChime): true, string(proto.CodeTalking): true,
 	string(proto.CodeNotAccepted): true, string(proto.CodeBlocked): true, string(proto.CodeNoSession): true,
 	string(proto.CodeBadRequest): true, string(proto.CodeInternal): true, string(proto.CodeBusy): true,
+	string(proto.CodeCancelled): true,
+}
+
+// withdrawn are the codes with which a right ends. A talk may end so before or after the
+// camera listened, and the entry does not say which.
+var withdrawn = map[string]bool{
+	string(proto.CodeScope): true, string(proto.CodeSchedule): true, string(proto.CodeExpired): true, string(proto.CodeRevoked): true,
+	string(proto.CodeSuspended): true, string(proto.CodePrivacy): true, string(proto.CodeClock): true, string(proto.CodeQuiet): true,
 }
 
 var reasons = map[string]string{
@@ -316,6 +325,7 @@ var reasons = map[string]string{
 	proto.EndIdle:    "nobody spoke for a minute",
 	proto.EndPressed: "someone at the camera ended it",
 	proto.EndSpeaker: "the camera's speaker failed",
+	proto.EndSession: "the live session ended",
 
 	string(proto.CodeNoLight):         "the camera's live LED did not work",
 	string(proto.CodeNoSpeaker):       "the camera's speaker did not work",
@@ -323,7 +333,8 @@ var reasons = map[string]string{
 	string(proto.CodeTalking):         "someone else was speaking",
 	string(proto.CodeQuiet):           "quiet hours",
 	string(proto.CodeNotAccepted):     "nobody in the room accepted it",
-	string(proto.CodeBlocked):         "someone at the camera had ended talk",
+	string(proto.CodeBlocked):         "someone at the camera ended talk",
+	string(proto.CodeCancelled):       "the member ended it before it began",
 	string(proto.CodeNoSession):       "the live session had ended",
 	string(proto.CodeScope):           "the right to it is missing",
 	string(proto.CodeSchedule):        "outside the allowed times",
@@ -339,7 +350,7 @@ var reasons = map[string]string{
 	string(proto.CodeTooManyOwn):      "it was watching already, or its guests were",
 	string(proto.CodeNoMedia):         "the camera had no picture or sound",
 	string(proto.CodeCodec):           "the viewer can't show this video",
-	string(proto.CodeBusy):            "the camera was busy",
+	string(proto.CodeBusy):            "the camera was busy or stopping",
 	string(proto.CodeInternal):        "something failed inside the camera",
 }
 

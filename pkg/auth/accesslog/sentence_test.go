@@ -62,7 +62,7 @@ func TestSentence(t *testing.T) {
 		"Epoch 4 of the household began: the camera's store was damaged.":                                                   {Kind: KindEpoch, Epoch: 4, Reason: "the camera's store was damaged"},
 		"Anna asked for a picture.":                                                                                         {Kind: KindSnapshot, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}},
 		"Anna got a picture.":                                                                                               {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: "ok"},
-		"Anna stopped taking pictures: privacy mode is on.":                                                                 {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: string(proto.CodePrivacy)},
+		"Anna got no picture: privacy mode is on.":                                                                          {Kind: KindEnd, Client: anna, Name: "Anna", Op: proto.OpSnapshot, Start: 7, Reason: string(proto.CodePrivacy)},
 		"Ben was not allowed to talk: quiet hours.":                                                                         {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpTalk, Scopes: []proto.Scope{proto.ScopeTalk}, Code: proto.CodeQuiet},
 		"Ben was not allowed to take pictures: the right to it is missing.":                                                 {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpSnapshot, Scopes: []proto.Scope{proto.ScopeSnapshot}, Code: proto.CodeScope},
 		"Someone rang the bell.":                                                                                            {Kind: KindRing, Network: NetLocal},
@@ -88,6 +88,42 @@ func TestSentence(t *testing.T) {
 	} {
 		if got := Sentence(e, berlin); got != want {
 			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
+
+// The end of a talk says whether the room heard the member only where that is certain.
+func TestSentenceOfATalksEnd(t *testing.T) {
+	for reason, want := range map[string]string{
+		proto.EndBye:      "Ben stopped talking.",
+		proto.EndSession:  "Ben stopped talking: the live session ended.",
+		proto.EndIdle:     "Ben stopped talking: nobody spoke for a minute.",
+		proto.EndPressed:  "Ben stopped talking: someone at the camera ended it.",
+		proto.EndSpeaker:  "Ben stopped talking: the camera's speaker failed.",
+		proto.EndShutdown: "Ben stopped talking: the camera stopped.",
+
+		string(proto.CodeCancelled):   "Ben was not heard: the member ended it before it began.",
+		string(proto.CodeBlocked):     "Ben was not heard: someone at the camera ended talk.",
+		string(proto.CodeNoSession):   "Ben was not heard: the live session had ended.",
+		string(proto.CodeNoSpeaker):   "Ben was not heard: the camera's speaker did not work.",
+		string(proto.CodeNotAccepted): "Ben was not heard: nobody in the room accepted it.",
+		string(proto.CodeBusy):        "Ben was not heard: the camera was busy or stopping.",
+
+		string(proto.CodePrivacy):  "Ben was no longer allowed to talk: privacy mode is on.",
+		string(proto.CodeQuiet):    "Ben was no longer allowed to talk: quiet hours.",
+		string(proto.CodeRevoked):  "Ben was no longer allowed to talk: the right to it ended (removed).",
+		string(proto.CodeExpired):  "Ben was no longer allowed to talk: the right to it ended (its time is over).",
+		string(proto.CodeSchedule): "Ben was no longer allowed to talk: outside the allowed times.",
+	} {
+		if got := Sentence(Entry{Kind: KindEnd, Client: anna, Name: "Ben", Op: proto.OpTalk, Start: 7, Reason: reason}, time.UTC); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", reason, got, want)
+		}
+	}
+	for _, l := range []map[string]bool{never, unheard} {
+		for reason := range l {
+			if withdrawn[reason] {
+				t.Errorf("%s says that nothing was heard, and that something may have been", reason)
+			}
 		}
 	}
 }

@@ -34,22 +34,25 @@ const who = (e) => (e.who ? called(e.name, e.who) : e.net === 'local' ? 'Someone
 const reasons = {
   'ice failed': 'the connection was lost', 'viewer silent': 'the connection was lost', 'right ended': 'the right to it ended', shutdown: 'the camera stopped',
   'media failed': 'sending failed', 'light failed': 'the camera\'s light failed', 'no key frame': 'the camera had no picture',
-  'nobody spoke': 'nobody spoke for a minute', 'ended at the camera': 'someone at the camera ended it', 'speaker failed': 'the camera\'s speaker failed',
+  'nobody spoke': 'nobody spoke for a minute', 'ended at the camera': 'someone at the camera ended it', 'speaker failed': 'the camera\'s speaker failed', 'session ended': 'the picture ended',
   no_light: 'the camera\'s light does not work', no_speaker: 'the camera\'s speaker does not work', no_chime: 'the camera could not announce it',
   someone_speaks: 'someone else was speaking', quiet_hours: 'it was in the quiet hours', not_accepted: 'nobody in the room accepted it',
-  blocked: 'someone at the camera had ended talk', no_session: 'the picture had ended', scope_missing: 'the right to it is missing',
+  blocked: 'someone at the camera ended talk', cancelled: 'they ended it before it began', no_session: 'the picture had ended', scope_missing: 'the right to it is missing',
   outside_schedule: 'it was outside the allowed hours', expired: 'the right to it has ended', revoked: 'the right to it was taken away',
   suspended: 'guests are suspended until an owner is heard', privacy: 'privacy mode was on', clock_unknown: 'the camera does not know the time',
   at_device: 'only someone at the camera may', storage: 'the history could not be written', too_many_sessions: 'too many were watching',
   too_many_own: 'it was open in too many places', no_media: 'the camera had no picture or sound', codec: 'the viewer can\'t show this video',
-  busy: 'the camera was busy', internal: 'something failed inside the camera', bad_request: 'the request was not understood',
+  busy: 'the camera was busy or stopping', internal: 'something failed inside the camera', bad_request: 'the request was not understood',
 };
 
 const because = (reason) => own(reasons, reason) ?? line(reason);
 
 // Reasons of an end that came before anything was seen or heard.
 const never = new Set(['bad_request', 'too_many_sessions', 'too_many_own', 'no_media', 'codec', 'busy', 'internal', 'no_light']);
-const unheard = new Set(['no_speaker', 'no_chime', 'someone_speaks', 'not_accepted', 'blocked', 'no_session', ...never]);
+const unheard = new Set(['no_speaker', 'no_chime', 'someone_speaks', 'not_accepted', 'blocked', 'no_session', 'cancelled', ...never]);
+
+// Reasons of an end that may have come before or after something was heard: a right ended.
+const withdrawn = new Set(['scope_missing', 'outside_schedule', 'expired', 'revoked', 'suspended', 'privacy', 'clock_unknown', 'quiet_hours']);
 
 const asked = {
   members: 'see the members', grant: 'let someone in', revoke: 'remove someone', 'settings.get': 'see the settings', 'settings.set': 'change settings',
@@ -115,6 +118,7 @@ function revoked(e) {
 function ended(e) {
   if (e.why === 'not applied') return `What ${who(e)} had asked for was not done: the camera could not do it.`;
   if (e.op === 'talk' && unheard.has(e.why)) return `${who(e)} was not heard: ${because(e.why)}.`;
+  if (e.op === 'talk' && withdrawn.has(e.why)) return `${who(e)} was no longer allowed to talk: ${because(e.why)}.`;
   if (e.op === 'snapshot') return e.why === 'ok' ? `${who(e)} got a picture.` : `${who(e)} got no picture: ${because(e.why)}.`;
   if (never.has(e.why)) return `${who(e)} got nothing to see or hear: ${because(e.why)}.`;
   const what = e.op === 'talk' ? 'talking' : doing(e.sc);

@@ -8,6 +8,7 @@ export const codes = {
   "broker_refused": "The broker does not let the camera in. Check the broker's log and its list of devices.",
   "broker_unreachable": "The broker does not answer the camera. Check its address and port, and whether it is running.",
   "busy": "The camera is busy. Try again in a moment.",
+  "cancelled": "You ended this before it began. Start again if you still want it.",
   "certificate": "The camera has no certificate that fits this broker. Have its request signed by the broker's authority.",
   "clock_unknown": "The camera does not know what time it is, and your access depends on it. It needs a time server that it can reach and, after a long pause, a request from an owner.",
   "clock_wrong": "The camera's clock is wrong, so it can't check certificates. It needs a time server that it can reach.",
@@ -68,6 +69,7 @@ export const ends = {
   "no key frame": "The camera gives no picture with which this viewer can start. Look at its status for the reason.",
   "nobody spoke": "The camera ended the session: nobody spoke.",
   "right ended": "The right to watch this camera has ended.",
+  "session ended": "The camera ended the session: session ended.",
   "shutdown": "The camera is shutting down.",
   "speaker failed": "The camera ended the session: speaker failed.",
   "viewer silent": "The camera heard nothing from this computer for half a minute and ended the session."
@@ -81,6 +83,7 @@ export const talkEnds = {
   "no key frame": "The camera ended the talk: no key frame.",
   "nobody spoke": "Nobody spoke for a minute, so the camera ended the talk.",
   "right ended": "The right to speak through this camera has ended.",
+  "session ended": "The live session ended, and the talk with it.",
   "shutdown": "The camera is shutting down.",
   "speaker failed": "The camera's speaker failed, so it ended the talk.",
   "viewer silent": "The camera ended the talk: viewer silent."
