@@ -129,3 +129,12 @@ test('a hostile entry is one harmless line', () => {
   }
   assert.equal(moment(2 ** 53 - 1), 'a time that is none');
 });
+
+test('the end of a talk says whether the room heard it only where that is certain', () => {
+  const ended = (why) => tell(readEntry(JSON.stringify({ v: 1, k: 'end', who: 'x', name: 'Ben', op: 'talk', why })), 'UTC');
+  assert.equal(ended('bye'), 'Ben stopped talking.');
+  assert.equal(ended('session ended'), 'Ben stopped talking: the picture ended.');
+  assert.equal(ended('cancelled'), 'Ben was not heard: they ended it before it began.');
+  assert.equal(ended('busy'), 'Ben was not heard: the camera was busy or stopping.');
+  assert.equal(ended('privacy'), 'Ben was no longer allowed to talk: privacy mode was on.');
+});
