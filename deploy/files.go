@@ -14,4 +14,10 @@ var (
 	Service string
 	//go:embed compose.yaml
 	Compose string
+
+	// Of a camera with relay_only.
+	//go:embed camd-relay.service
+	Relay string
+	//go:embed camd-relay.timer
+	RelayTimer string
 )

@@ -51,6 +51,9 @@ func (c checkCmd) Run(env *environment) error {
 	own := r.setup(env.ctx, cfg)
 	r.broker(env.ctx, cfg, id, own)
 	r.certificate(cfg, id, own)
+	if err := cfg.Live.CheckCredentials(); err != nil {
+		r.fail("relay", err.Error())
+	}
 	r.meeting(reach(cfg.Link, own))
 	r.keys(cfg, id)
 	r.stores(cfg)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/camd-project/camd/internal/command"
 	"github.com/camd-project/camd/internal/homeserver"
 	"github.com/camd-project/camd/pkg/auth/envelope"
 	"github.com/camd-project/camd/pkg/client/broker"
@@ -20,7 +21,7 @@ import (
 // householdCmd lays out a household's own server. docs/household.md.
 type householdCmd struct {
 	Init        *householdInitCmd        `arg:"subcommand:init" help:"make keys, logins and configurations of a server: mosquitto, coturn, Caddy"`
-	Login       *householdLoginCmd       `arg:"subcommand:login" help:"make the first owner's login at the server's broker; later ones are made by camctl grant --broker-admin"`
+	Login       *householdLoginCmd       `arg:"subcommand:login" help:"make the first owner's login at the server's broker (later ones are made by camctl grant --broker-admin), or a camera's for the relay"`
 	Check       *householdCheckCmd       `arg:"subcommand:check" help:"say what of the server is reached from here"`
 	Credentials *householdCredentialsCmd `arg:"subcommand:credentials" help:"on the server: give members credentials of the TURN server"`
 }
@@ -58,17 +59,24 @@ func (c *householdInitCmd) Run(env *environment) error {
 type householdLoginCmd struct {
 	serverFlag
 	Camera proto.DeviceID `arg:"--camera,required" help:"the camera's device identifier, as in its label after d=" placeholder:"ID"`
-	Key    string         `arg:"positional,required" help:"the owner's key, as the page or camctl id shows it, or a file with it; a dash reads it from standard input" placeholder:"KEY"`
+	Relay  bool           `arg:"--relay" help:"make the camera's own login instead, by which it gets credentials of the relay, as a line of a netrc file"`
+	Key    string         `arg:"positional" help:"the owner's key, as the page or camctl id shows it, or a file with it; a dash reads it from standard input" placeholder:"KEY"`
 }
 
-// Run makes the login and prints it as the broker of a camera card.
+// Run makes the login. An owner's is printed as the broker of a camera card, a camera's for curl.
 func (c *householdLoginCmd) Run(env *environment) error {
-	if !c.Camera.Valid() {
+	switch {
+	case !c.Camera.Valid():
 		return fmt.Errorf("%q is no device identifier: it is in the camera's label, after d=", c.Camera)
+	case c.Relay == (c.Key != ""):
+		return command.Usage("name the owner's key, or say --relay for the camera's own login")
 	}
-	id, err := readKey(env, c.Key)
-	if err != nil {
-		return err
+	var id proto.ClientID
+	if !c.Relay {
+		var err error
+		if id, err = readKey(env, c.Key); err != nil {
+			return err
+		}
 	}
 	admin, err := readAdmin(homeserver.Server{Dir: c.Dir}.Path("broker-admin.json"))
 	if err != nil {
@@ -79,6 +87,13 @@ func (c *householdLoginCmd) Run(env *environment) error {
 		return err
 	}
 	defer logins.Close()
+	if c.Relay {
+		login, err := logins.AddRelay(env.ctx, c.Camera)
+		if err != nil {
+			return err
+		}
+		return say(env.out, "machine %s login %s password %s", homeserver.HostOf(admin.URL), login.User, login.Password)
+	}
 	login := logins.NewLogin(id, c.Camera)
 	if err := logins.Add(env.ctx, login, id, c.Camera); err != nil {
 		return err

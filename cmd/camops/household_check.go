@@ -32,7 +32,7 @@ func (c *householdCheckCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	s.Host = strings.TrimSuffix(strings.TrimPrefix(admin.URL, "wss://"), "/mqtt")
+	s.Host = homeserver.HostOf(admin.URL)
 	secret, err := homeserver.ReadSecret(s.Path("server", "turn.secret"))
 	if err != nil {
 		return err

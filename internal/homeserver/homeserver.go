@@ -26,6 +26,7 @@ import (
 //	pki/               the broker's authority, a pki.Folder
 //	broker-admin.json  the login that adds and removes members' logins; stays with an owner
 //	server/            what goes to the server beside pki/broker
+//	camera/            what a camera gets that uses the relay
 type Server struct{ Dir, Host string }
 
 // Admin is the content of broker-admin.json.
@@ -44,6 +45,9 @@ type Page struct {
 
 // BrokerURL returns the address of the broker for browsers.
 func BrokerURL(host string) string { return "wss://" + host + "/mqtt" }
+
+// HostOf returns the host of such an address.
+func HostOf(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "wss://"), "/mqtt") }
 
 // TURNPath is the path, beside the page, that gives credentials of the TURN server.
 const TURNPath = "turn"
@@ -96,7 +100,7 @@ func (s Server) fill(page Page) error {
 		headers = append(headers, fmt.Sprintf("%s %q", h[0], h[1]))
 	}
 	edit := strings.NewReplacer("HOSTNAME", s.Host, "SECRET", secret, "HEADERS", strings.Join(headers, "\n\t\t\t")).Replace
-	if err := os.MkdirAll(s.Path("server", "logins"), 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(s.Path("server", "logins"), 0o700), os.Mkdir(s.Path("camera"), 0o700)); err != nil {
 		return fmt.Errorf("make the folder: %w", err)
 	}
 	for _, f := range []struct {
@@ -112,6 +116,8 @@ func (s Server) fill(page Page) error {
 		{"server/camd-turn.service", []byte(edit(deploy.Service))},
 		{"server/compose.yaml", []byte(edit(deploy.Compose))},
 		{"server/config.json", page.Config},
+		{"camera/camd-relay.service", []byte(edit(deploy.Relay))},
+		{"camera/camd-relay.timer", []byte(edit(deploy.RelayTimer))},
 	} {
 		if err := os.WriteFile(s.Path(filepath.FromSlash(f.name)), f.data, 0o600); err != nil {
 			return fmt.Errorf("write the server's files: %w", err)

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type ICEServer struct {
 	URLs       []string `toml:"urls" doc:"Such as stun:stun.example.org:3478 or turns:turn.example.org:443?transport=tcp."`
 	Username   string   `toml:"username" doc:"For TURN."`
 	Credential string   `toml:"credential" doc:"For TURN."`
+
+	CredentialsFile string `toml:"credentials_file" doc:"Instead of username and credential: a file with credentials that end by themselves, as camctl --json turn-credentials prints them and a household's server gives them. Another program writes it anew; camd reads it for each session."`
 }
 
 // LogValue keeps the credential out of logs.
@@ -70,19 +73,44 @@ func (s ICEServer) relays() (n int, err error) {
 			continue
 		}
 		n++
-		if s.Username == "" || s.Credential == "" {
-			return 0, fmt.Errorf("live.ice_servers: %s needs username and credential", u)
+		fixed := s.Username != "" || s.Credential != ""
+		switch {
+		case fixed && s.CredentialsFile != "":
+			return 0, fmt.Errorf("live.ice_servers: %s has a credentials_file, so leave out username and credential", u)
+		case s.CredentialsFile == "" && (s.Username == "" || s.Credential == ""):
+			return 0, fmt.Errorf("live.ice_servers: %s needs username and credential, or a credentials_file", u)
 		}
 	}
 	return n, nil
 }
 
-// webrtc returns the servers in pion's form, and whether one is a TURN server.
-func (c Config) webrtc() (l []webrtc.ICEServer, turn bool) {
-	for _, s := range c.ICEServers {
-		l = append(l, webrtc.ICEServer{URLs: slices.Clone(s.URLs), Username: s.Username, Credential: s.Credential})
+// hasRelay reports whether a TURN server is configured.
+func (c Config) hasRelay() bool {
+	return slices.ContainsFunc(c.ICEServers, func(s ICEServer) bool {
 		n, _ := s.relays() // New has checked it
-		turn = turn || n > 0
+		return n > 0
+	})
+}
+
+// iceServers returns the servers in pion's form, with the credentials of this moment. Servers
+// whose credentials can't be read are left out, and err says why it
+// is so for the first of them.
+func (c Config) iceServers() (l []webrtc.ICEServer, err error) {
+	for _, s := range c.ICEServers {
+		if s.CredentialsFile != "" {
+			var why error
+			if s.Username, s.Credential, why = readCredentials(s.CredentialsFile); why != nil {
+				err = cmp.Or(err, why)
+				continue
+			}
+		}
+		l = append(l, webrtc.ICEServer{URLs: slices.Clone(s.URLs), Username: s.Username, Credential: s.Credential})
 	}
-	return l, turn
+	return l, err
+}
+
+// CheckCredentials returns an error if a TURN server's credentials_file can't be used now.
+func (c Config) CheckCredentials() error {
+	_, err := c.iceServers()
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -354,13 +355,21 @@ func (s *Server) Viewers() []Viewer {
 // relayGathered tells health whether the configured relays work. pion says nothing: it
 // only leaves their candidates out.
 func (s *Server) relayGathered(relay bool, trouble string) {
-	if _, turn := s.cfg.webrtc(); !turn {
+	if !s.cfg.hasRelay() {
 		return
 	}
-	if relay {
+	servers, err := s.cfg.iceServers()
+	if relay && err == nil {
 		s.health.Set(health.OK, "")
 		return
 	}
-	s.log.Warn("no relay candidate", "trouble", trouble)
-	s.health.Set(health.Degraded, "No TURN server answered. Check address, certificate name and login in live.ice_servers.")
+	why := "No TURN server answered. Check address, certificate name and login in live.ice_servers."
+	if end, ended := endedAt(servers, time.Now()); ended {
+		why = fmt.Sprintf("No TURN server answered, and the credentials ended at %s. Make new ones, or look at the program that writes live.ice_servers.credentials_file.", end.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		why = strings.ToUpper(err.Error()[:1]) + err.Error()[1:] + "."
+	}
+	s.log.Warn("relay does not work", "relay", relay, "trouble", trouble, "error", err)
+	s.health.Set(health.Degraded, why)
 }

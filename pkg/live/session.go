@@ -179,7 +179,9 @@ func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string,
 		return "", err
 	}
 	c := webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}
-	c.ICEServers, _ = s.server.cfg.webrtc()
+	if c.ICEServers, err = s.iceServers(); err != nil {
+		return "", err
+	}
 	if s.server.cfg.RelayOnly {
 		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
@@ -194,6 +196,23 @@ func (s *Session) open(o sdp.Offer, format rtc.H264, force bool) (answer string,
 	s.pc.OnICECandidate(s.trickle.add)
 	s.pc.OnConnectionStateChange(s.connectionStateChanged)
 	return s.negotiate(o, format, socket, force)
+}
+
+// iceServers returns the STUN and TURN servers. If there are credentials for none of the relays
+// through which alone media may go, the viewer is told at once.
+func (s *Session) iceServers() ([]webrtc.ICEServer, error) {
+	servers, err := s.server.cfg.iceServers()
+	if err == nil {
+		return servers, nil
+	}
+	s.server.relayGathered(false, "")
+	relay := func(x webrtc.ICEServer) bool {
+		return slices.ContainsFunc(x.URLs, func(u string) bool { return strings.HasPrefix(u, "turn") })
+	}
+	if s.server.cfg.RelayOnly && !slices.ContainsFunc(servers, relay) {
+		return nil, err
+	}
+	return servers, nil
 }
 
 // api makes pion's API for one session, and the shared socket unless everything goes

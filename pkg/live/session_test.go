@@ -376,6 +376,8 @@ func TestConfig(t *testing.T) {
 		"TURN":                    {Config{MaxSessions: 1, RelayOnly: true, ICEServers: []ICEServer{turn}}, true},
 		"relay only without TURN": {Config{MaxSessions: 1, RelayOnly: true}, false},
 		"TURN without credential": {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: turn.URLs, Username: "u"}}}, false},
+		"TURN by file":            {Config{MaxSessions: 1, RelayOnly: true, ICEServers: []ICEServer{{URLs: turn.URLs, CredentialsFile: "f"}}}, true},
+		"TURN twice":              {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: turn.URLs, Username: "u", CredentialsFile: "f"}}}, false},
 		"no URL":                  {Config{MaxSessions: 1, ICEServers: []ICEServer{{}}}, false},
 		"other scheme":            {Config{MaxSessions: 1, ICEServers: []ICEServer{{URLs: []string{"https://192.0.2.1"}}}}, false},
 	} {

@@ -122,6 +122,13 @@ func (l *Logins) Add(ctx context.Context, login home.Broker, id proto.ClientID, 
 		command{Command: "createClient", UserName: login.User, Password: login.Password, Roles: []role{{login.User}}}))
 }
 
+// AddRelay makes a camera's own login, by which it gets credentials of the household's TURN server.
+// It gives no topic. An older one of that camera ends.
+func (l *Logins) AddRelay(ctx context.Context, device proto.DeviceID) (home.Broker, error) {
+	b := l.NewLogin("relay", device) // no member's name: those are longer
+	return b, l.do(ctx, append(removal(b.User), command{Command: "createClient", UserName: b.User, Password: b.Password}))
+}
+
 // Remove removes the login of a member for a camera, and ends what is connected with it. It
 // may be called again.
 func (l *Logins) Remove(ctx context.Context, id proto.ClientID, device proto.DeviceID) error {
