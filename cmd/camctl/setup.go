@@ -25,6 +25,7 @@ import (
 type setupFlags struct {
 	SetUp            bool   `arg:"--set-up" help:"set up a camera that is set up already: give it the broker of --broker"`
 	ViewerBroker     string `arg:"--viewer-broker" help:"address of the broker for clients, where it is another than the camera's: mqtts://host:8884 with the files of camctl ca init" placeholder:"URL"`
+	WebBroker        string `arg:"--web-broker" help:"address of the broker for clients in browsers: wss://host/mqtt with a household's own server" placeholder:"URL"`
 	WiFi             string `arg:"--wifi" help:"name of the Wi-Fi network for the camera" placeholder:"NAME"`
 	WiFiPasswordFile string `arg:"--wifi-password-file" help:"file with its password; a dash reads it from standard input" placeholder:"FILE"`
 	WiFiHidden       bool   `arg:"--wifi-hidden" help:"the network hides its name"`
@@ -42,6 +43,8 @@ func (f setupFlags) check() error {
 		return command.Usage("--est and --ca are two ways to the camera's certificate; take one")
 	case f.EST == "" && (f.ESTUser != "" || f.ESTPasswordFile != ""):
 		return command.Usage("--est-user and --est-password-file go with --est")
+	case f.WebBroker != "" && !strings.HasPrefix(f.WebBroker, "wss://"):
+		return command.Usage("--web-broker begins with wss://, such as wss://cameras.example.org/mqtt")
 	case f.WiFi == "" && (f.WiFiPasswordFile != "" || f.WiFiHidden || f.WiFiOpen):
 		return command.Usage("--wifi-password-file, --wifi-hidden and --wifi-open go with --wifi")
 	}
@@ -50,7 +53,7 @@ func (f setupFlags) check() error {
 
 // wanted reports whether the flags ask for something to be set, whatever the camera has.
 func (f setupFlags) wanted() bool {
-	return f.SetUp || f.WiFi != "" || f.CA != "" || f.EST != "" || f.ViewerBroker != ""
+	return f.SetUp || f.WiFi != "" || f.CA != "" || f.EST != "" || f.ViewerBroker != "" || f.WebBroker != ""
 }
 
 // est returns the enrolment server, or nil if there is none. It asks for the password before
@@ -151,7 +154,7 @@ func (s *setUp) set(t *pairing.Talk) (home.Broker, error) {
 }
 
 func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
-	if !s.state.Fixed && (!s.state.Broker || s.flags.SetUp || s.flags.ViewerBroker != "") {
+	if !s.state.Fixed && (!s.state.Broker || s.flags.SetUp || s.flags.ViewerBroker != "" || s.flags.WebBroker != "") {
 		if set.Broker, err = s.broker(); err != nil {
 			return set, err
 		}
@@ -171,7 +174,7 @@ func (s *setUp) settings(t *pairing.Talk) (set proto.SetupSettings, err error) {
 
 // broker returns the broker of the flags, or the one that the person names.
 func (s *setUp) broker() (*proto.SetupBroker, error) {
-	b := &proto.SetupBroker{URL: s.login.URL, ViewerURL: s.flags.ViewerBroker, ServerName: s.login.ServerName, CA: s.login.CA}
+	b := &proto.SetupBroker{URL: s.login.URL, ViewerURL: s.flags.ViewerBroker, WebURL: s.flags.WebBroker, ServerName: s.login.ServerName, CA: s.login.CA}
 	if b.URL == "" && s.ask == nil {
 		return nil, errors.New("the camera is not set up yet. Name its broker with --broker and --viewer-broker, and the folder of its authority with --ca or, where an operator has signed for the camera, that authority's certificate with --broker-ca")
 	}

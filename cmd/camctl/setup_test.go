@@ -158,7 +158,7 @@ func household(t *testing.T) *pki.Folder {
 
 func TestSettingUpByFlags(t *testing.T) {
 	b, folder := newBox(t), household(t)
-	r, said, err := b.pair(setupFlags{CA: folder.Path(), ViewerBroker: "mqtts://b:8884", WiFi: "home", WiFiPasswordFile: "-", WiFiHidden: true}, home.Broker{URL: "mqtts://b"})
+	r, said, err := b.pair(setupFlags{CA: folder.Path(), ViewerBroker: "mqtts://b:8884", WebBroker: "wss://b/mqtt", WiFi: "home", WiFiPasswordFile: "-", WiFiHidden: true}, home.Broker{URL: "mqtts://b"})
 	if err != nil {
 		t.Fatal(err, said)
 	}
@@ -167,7 +167,7 @@ func TestSettingUpByFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := b.set[0]
-	if want := (&proto.SetupBroker{URL: "mqtts://b", ViewerURL: "mqtts://b:8884", CA: string(ca)}); !reflect.DeepEqual(set.Broker, want) {
+	if want := (&proto.SetupBroker{URL: "mqtts://b", ViewerURL: "mqtts://b:8884", WebURL: "wss://b/mqtt", CA: string(ca)}); !reflect.DeepEqual(set.Broker, want) {
 		t.Errorf("broker %+v", set.Broker)
 	}
 	if want := (&proto.WiFi{SSID: "home", Password: "correct horse", Hidden: true}); !reflect.DeepEqual(set.WiFi, want) {

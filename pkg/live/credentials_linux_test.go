@@ -87,13 +87,13 @@ func TestReadCredentials(t *testing.T) {
 	}
 	file := filepath.Join(dir, "file")
 	for text, ok := range map[string]bool{
-		`{"username": "u", "password": "p"}`:               true,
-		`{"username": "u", "password": "p", "uris": 1}`:    true,
-		``:                                                 false,
-		`null`:                                             false,
-		`{"username": "u"}`:                                false,
-		`{"username": 1, "password": "p"}`:                 false,
-		`{"username": "u", "password": "p"} and more`:      false,
+		`{"username": "u", "password": "p"}`:            true,
+		`{"username": "u", "password": "p", "uris": 1}`: true,
+		``:                                 false,
+		`null`:                             false,
+		`{"username": "u"}`:                false,
+		`{"username": 1, "password": "p"}`: false,
+		`{"username": "u", "password": "p"} and more`:                                   false,
 		`{"username": "u", "password": "p"` + strings.Repeat(" ", maxCredentials) + `}`: false,
 	} {
 		must(t, os.WriteFile(file, []byte(text), 0o600))

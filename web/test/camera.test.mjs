@@ -263,6 +263,10 @@ test('settings of the page\'s server', async () => {
   for (const bad of [{ broker: {} }, { broker: { url: 'http://x' } }, { broker: { url: 'wss://a', login: 'https://other' } }, { demo: { pair: 'x', label: 'y' } }, { turn: '//other/x' }]) {
     assert.throws(() => new Served(bad), Problem, JSON.stringify(bad));
   }
+  const settings = { broker: { url: 'mqtts://a:8883' }, wifi: { ssid: 'x' } }, told = new Served({ broker: { url: 'wss://a/mqtt' } });
+  assert.deepEqual(told.told(settings), { broker: { webUrl: 'wss://a/mqtt', url: 'mqtts://a:8883' }, wifi: { ssid: 'x' } });
+  for (const other of [{}, { wifi: { ssid: 'x' } }, { broker: { url: 'mqtts://b' } }, { broker: { url: 'x' } }]) assert.equal(told.told(other), other);
+  for (const served of [new Served(), new Served({ broker: { url: 'ws://127.0.0.1:1' } })]) assert.equal(served.told(settings), settings);
   const asked = [];
   const get = async (url, { headers }) => { asked.push(String(url) + (headers ? ` ${headers.Authorization}` : '')); return { ok: true, json: async () => ({ user: 'a', password: 'b', uris: ['turn:x'], username: 'u', ttl: 600 }) }; };
   const served = new Served({ broker: { url: 'wss://a', login: 'login' }, turn: 'turn' }, { base: 'https://page.example/in/', get });

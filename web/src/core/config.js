@@ -25,6 +25,8 @@ export function webSocket(text) {
   return url.href;
 }
 
+const host = (url) => /^[a-z]+:\/\/(\[[^\]]*\]|[^:/]*)/.exec(url)?.[1];
+
 // basic is HTTP's basic authentication, RFC 7617.
 const basic = (user, password) => `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${password}`)))}`;
 
@@ -79,6 +81,13 @@ export class Served {
     } catch (cause) {
       throw cause instanceof Problem ? cause : bad('they can\'t be read');
     }
+  }
+
+  /** told returns settings for a camera, to which it adds where browsers meet it, if its broker is this page's. */
+  told(settings) {
+    const web = this.broker?.url, { broker } = settings ?? {};
+    if (!broker || !web?.startsWith('wss:') || host(web) !== host(broker.url)) return settings;
+    return { ...settings, broker: { webUrl: web, ...broker } };
   }
 
   async #json(address, headers) {

@@ -166,7 +166,7 @@ export class Home extends EventTarget {
    * @returns {Promise<Camera>}
    */
   async pairNear({ label, show, settings, signal }) {
-    return this.#paired(await setUpNear({ label, keys: this.#keys, show, settings, signal }));
+    return this.#paired(await setUpNear({ label, keys: this.#keys, show, settings: async (...asked) => this.#served.told(await settings(...asked)), signal }));
   }
 
   /**
@@ -178,7 +178,7 @@ export class Home extends EventTarget {
   async pairCode({ label: text, device, settings, show, signal }) {
     const read = anyLabel(text), label = read.of(device || read.device);
     await this.#where({ broker: {} }); // before the code is shown: it has to be there for the answer
-    const code = await makeCode(label, this.#keys, settings);
+    const code = await makeCode(label, this.#keys, this.#served.told(settings));
     const broker = new Broker(() => this.#where({ broker: {} }), { device: label.device, client: this.#keys.name, dial: this.#dial });
     try {
       const answer = this.#answer(broker, label, code.name, signal);
