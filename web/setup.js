@@ -46,7 +46,7 @@ export function codeLabel(text, device) {
 //
 // settings, an async function, is given the camera's conversation and the Problem that the
 // last settings had, and returns what to set (setup/settings.js), such as { wifi, broker },
-// or {}: only let me in. By the conversation it can ask: camera.owned, await camera.state(),
+// or {}: only add me. By the conversation it can ask: camera.owned, await camera.state(),
 // networks() and request(). What it throws ends it all. The camera waits while a person
 // thinks, as long as its pairing window is open.
 export async function setUpNear({ label: text, keys, show = () => {}, settings = async () => ({}), signal, bluetooth = navigator.bluetooth }) {

@@ -54,7 +54,7 @@ func (a addCmd) Run(env *environment) error {
 	}
 	return env.Print(map[string]any{"device": r.Device, "name": r.Name, "role": r.Role, "member": r.Member, "broker": r.Broker.URL,
 		"by": invited.By, "words": words(invited.Signer), "replaced": changed},
-		"Added the camera %s. There you are %s (%s), let in by %s. Its broker is %s.", foreign.Line(r.Title()), foreign.Line(r.Member), r.Role, foreign.Line(invited.By), r.Broker.URL)
+		"Added the camera %s. There you are %s (%s), added by %s. Its broker is %s.", foreign.Line(r.Title()), foreign.Line(r.Member), r.Role, foreign.Line(invited.By), r.Broker.URL)
 }
 
 // compared asks the person whether the card is from the member whom they know, and whether

@@ -23,7 +23,7 @@ import (
 type grantCmd struct {
 	loginFlags
 	adminFlag
-	To     string     `arg:"--to" help:"the key to let in (required), as camctl id prints it, or a file with it" placeholder:"KEY|FILE"`
+	To     string     `arg:"--to" help:"the key of the new member (required), as camctl id prints it, or a file with it" placeholder:"KEY|FILE"`
 	Name   string     `arg:"--name" help:"what the household calls who holds it (required)"`
 	Role   proto.Role `arg:"--role" help:"owner, adult or guest" default:"guest"`
 	Scopes string     `arg:"--scopes" help:"what it may do, such as view,listen (default: what goes with the role)" placeholder:"LIST"`
@@ -51,7 +51,7 @@ type hours struct {
 	utc  bool   // they were written without a zone, and the household's is UTC
 }
 
-// Run lets a key in and writes the camera card for it.
+// Run adds a member by its key and writes the camera card for it.
 func (g grantCmd) Run(env *environment) error {
 	grant, err := g.grant()
 	if err != nil {
@@ -109,11 +109,11 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 	}
 	if logins != nil {
 		if err := logins.Add(env.ctx, login, to.ClientID(), camera.Record().Device); err != nil {
-			return fmt.Errorf("%s is let in, but has no login at the broker yet, and the camera card is not written: %w Run the command again", grant.Name, err)
+			return fmt.Errorf("%s is a member now, but has no login at the broker yet, and the camera card is not written: %w Run the command again", grant.Name, err)
 		}
 	}
 	done := granted{Client: to.ClientID(), Words: words(to.ClientID()), Card: g.Card, When: h.text}
-	text := "%s is let in as %s and may: %s."
+	text := "%s is a member now (%s) and may: %s."
 	if h.text != "" {
 		text += " When: " + strings.ReplaceAll(h.text, "%", "%%") + "."
 		// Whether the camera trusts its clock is not said if it can't be asked: the grant is made.
@@ -128,7 +128,7 @@ func (g grantCmd) carryOut(env *environment, camera *connection, grant proto.Gra
 		return env.Print(done, text, grant.Name, grant.Role, may(grant.Scopes))
 	}
 	if err := writeNew(g.Card, append(sealed, '\n')); err != nil {
-		return fmt.Errorf("%s is let in, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, home.WithoutPath(err))
+		return fmt.Errorf("%s is a member now, but the camera card can't be written: %w. Run the command again with another --card", grant.Name, home.WithoutPath(err))
 	}
 	text += " The camera card is in %s. It is for this key only: hand it over, for camctl add or the page."
 	if login.Certificate == "" && login.User == "" {
@@ -150,7 +150,7 @@ func (g grantCmd) compared(env *environment, id proto.ClientID, h hours) error {
 		return nil
 	}
 	if h.text != "" {
-		_, _ = fmt.Fprintf(env.ErrOut, "%s is let in %s.\n", g.Name, h.text)
+		_, _ = fmt.Fprintf(env.ErrOut, "%s will have access %s.\n", g.Name, h.text)
 	}
 	_, _ = fmt.Fprintf(env.ErrOut, "The words of this key are\n\n   %s\n\nThey must be those that camctl id shows to %s.\n", words(id), g.Name)
 	if h.utc {

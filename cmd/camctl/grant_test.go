@@ -52,7 +52,7 @@ func TestMembersTable(t *testing.T) {
 		{Client: "c", Name: "Ca\x1bra", Role: proto.RoleGuest, Scopes: []proto.Scope{proto.ScopeView}, Parent: "a", By: "Ben",
 			Weekly: "Mo-Fr 08:00-17:00", Until: 1796295600, Standing: proto.CodeSchedule},
 	}
-	want := `NAME   ROLE   MAY         WHEN                                       LET IN BY            NOW
+	want := `NAME   ROLE   MAY         WHEN                                       ADDED BY             NOW
 Anna   owner  everything  always                                     paired at the camera uses view
 Ca\u001bra  guest  view        Mo-Fr 08:00-17:00, until 2026-12-03 11:00  Ben, guest of Anna   no access now: outside its hours`
 	if got := membersText(l, time.UTC, false); squeeze(got) != squeeze(want) {

@@ -9,7 +9,7 @@ import (
 type idCmd struct{}
 
 // Run shows the client's key: its name, for the broker's operator; the words to
-// compare; and the key itself, for the member who lets it in, at a terminal also as a QR code.
+// compare; and the key itself, for the member who adds it, at a terminal also as a QR code.
 func (idCmd) Run(env *environment) error {
 	_, keys, err := env.keys()
 	if err != nil {

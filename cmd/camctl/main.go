@@ -24,7 +24,7 @@ type cli struct {
 	JSON    bool   `arg:"--json" help:"print JSON, one object a line"`
 	Verbose bool   `arg:"-v,--verbose" help:"show more: log to standard error what happens, show the words of keys"`
 
-	ID          *idCmd          `arg:"subcommand:id" help:"show this client's key, for a member who will let it in; makes the keys on first use"`
+	ID          *idCmd          `arg:"subcommand:id" help:"show this client's key, for a member who will add it; makes the keys on first use"`
 	Pair        *pairCmd        `arg:"subcommand:pair" help:"pair with the camera whose label you have, by its local socket, by Bluetooth LE or by a code that its lens reads"`
 	Add         *addCmd         `arg:"subcommand:add" help:"add the camera of a camera card that someone made for this client"`
 	Status      *statusCmd      `arg:"subcommand:status" help:"show the state of a camera"`
@@ -32,8 +32,8 @@ type cli struct {
 	Record      *recordCmd      `arg:"subcommand:record" help:"record picture and sound into an MP4 file"`
 	Talk        *talkCmd        `arg:"subcommand:talk" help:"speak through a camera, which announces it in the room first"`
 	Snapshot    *snapshotCmd    `arg:"subcommand:snapshot" help:"take one picture, of which every member is told"`
-	Members     *membersCmd     `arg:"subcommand:members" help:"show who may do what, until when, and who let them in"`
-	Grant       *grantCmd       `arg:"subcommand:grant" help:"let a key in, or change what its holder may do"`
+	Members     *membersCmd     `arg:"subcommand:members" help:"show who may do what, until when, and who added them"`
+	Grant       *grantCmd       `arg:"subcommand:grant" help:"add a member by its key, or change what a member may do"`
 	Revoke      *revokeCmd      `arg:"subcommand:revoke" help:"remove a member and its guests"`
 	Privacy     *privacyCmd     `arg:"subcommand:privacy" help:"close camera and microphone, or open them"`
 	Settings    *settingsCmd    `arg:"subcommand:settings" help:"show what the household chose, or choose"`

@@ -14,7 +14,7 @@ type membersCmd struct {
 	Camera string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
 
-// Run shows the members. A member who may only see and hear sees itself, and who let it in.
+// Run shows the members. A member who may only see and hear sees itself, and who added it.
 func (m membersCmd) Run(env *environment) error {
 	camera, err := env.dial(m.Camera)
 	if err != nil {
@@ -53,7 +53,7 @@ func membersText(members []proto.Member, loc *time.Location, verbose bool) strin
 		}
 		_, _ = fmt.Fprintln(w, columns(l...)) // into memory
 	}
-	row("WORDS OF THE KEY", "NAME", "ROLE", "MAY", "WHEN", "LET IN BY", "NOW")
+	row("WORDS OF THE KEY", "NAME", "ROLE", "MAY", "WHEN", "ADDED BY", "NOW")
 	for _, m := range members {
 		by := m.By
 		switch {
@@ -72,7 +72,7 @@ func membersText(members []proto.Member, loc *time.Location, verbose bool) strin
 var suspensions = map[proto.Code]string{
 	proto.CodeSchedule:  "outside its hours",
 	proto.CodeExpired:   "its time is over",
-	proto.CodeSuspended: "no owner was heard for 30 days",
+	proto.CodeSuspended: "no owner has used the camera for 30 days",
 	proto.CodePrivacy:   "privacy mode is on",
 	proto.CodeClock:     "the camera does not know the time",
 	proto.CodeStorage:   "the access log can't be written",

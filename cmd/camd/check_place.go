@@ -113,7 +113,7 @@ func (r *report) group(g *user.Group, err error) {
 		r.fail("group", "this user is not in the group camd, which the socket is for: run camd as the user camd, or add this one with usermod -a -G camd")
 		return
 	}
-	r.line("group", "ok", "members of the group camd may pair, look and let someone in: they open the socket")
+	r.line("group", "ok", "members of the group camd may pair, look, and let someone pair: they can open the socket")
 }
 
 // meeting checks what a client that pairs is told of the broker.

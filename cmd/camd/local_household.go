@@ -45,7 +45,7 @@ func (p pairCmd) Run(env *environment) error {
 	if err != nil || len(members.Members) == 0 {
 		return err
 	}
-	_, err = fmt.Fprintf(env.out, "The camera has an owner already: only keys that are members can pair again, under the names that they have. Everyone else is let in by an owner, with camctl grant; camd evict removes everyone first.\n")
+	_, err = fmt.Fprintf(env.out, "The camera has an owner already: only keys that are members can pair again, under the names that they have. Everyone else has to be added by an owner, with camctl grant; camd evict removes everyone first.\n")
 	return err
 }
 

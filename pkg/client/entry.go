@@ -171,7 +171,7 @@ func asGranted(r proto.Request, e accesslog.Entry) error {
 	}
 	if err != nil || to != e.Subject || g.Name != e.SubjectName || g.Role != e.Role || !slices.Equal(g.Scopes, e.Scopes) ||
 		weekly != e.Weekly || g.From != e.From || g.Until != e.Until {
-		return fmt.Errorf("%w: it lets in %s (%s)", errEntry, e.SubjectName, e.Subject)
+		return fmt.Errorf("%w: it adds %s (%s)", errEntry, e.SubjectName, e.Subject)
 	}
 	return nil
 }

@@ -31,5 +31,5 @@ func moved(r home.Record, e envelope.Epoch) error {
 		reason = " (" + home.Printable(e.Reason) + ")"
 	}
 	return home.NewProblem(ErrNewEpoch, "The household of the camera %s has ended and a new one has begun%s: the camera no longer knows anyone of the earlier one. "+
-		"Pair again at the camera, or ask its owner to let you in.", r.Title(), reason)
+		"Pair again at the camera, or ask its owner to add you.", r.Title(), reason)
 }

@@ -160,7 +160,7 @@ func (t *target) explainNetwork(err error, _ time.Time) string {
 	case closed && errors.Is(err, errHandshake):
 		return fmt.Sprintf("The broker %s closed the connection during the TLS handshake. It may not offer TLS 1.3 on this port.", t.address())
 	case closed && errors.Is(err, tlsend.ErrUnheard):
-		return fmt.Sprintf("The broker %s closed the connection without a reason before it let the device in. It may not accept the certificate %s; see the broker's log.", t.address(), certName(t.leaf))
+		return fmt.Sprintf("The broker %s closed the connection without a reason before it accepted the device. It may not accept the certificate %s; see the broker's log.", t.address(), certName(t.leaf))
 	case closed:
 		return fmt.Sprintf("The broker %s closed the connection.", t.address())
 	}

@@ -7,15 +7,15 @@ type Code string
 // The codes. CodeOK alone means that the request was carried out.
 const (
 	CodeOK              Code = "ok"
-	CodeStale           Code = "stale"             // nonce or sequence; the answer carries fresh ones
+	CodeStale           Code = "stale"             // nonce or sequence number is out of date; the answer has a new nonce and the highest number
 	CodeNotPaired       Code = "not_paired"        // the key is not a member's
 	CodeScope           Code = "scope_missing"     // the member lacks the scope
 	CodeBadRequest      Code = "bad_request"       // the body is not what the operation takes
 	CodeUnknownOp       Code = "unknown_op"        // this version has no such operation
 	CodeTooManySessions Code = "too_many_sessions" // the configured number of sessions is live
-	CodeTooManyOwn      Code = "too_many_own"      // the member, or it and its guests, have as many sessions as one may
+	CodeTooManyOwn      Code = "too_many_own"      // the member, or the member and its guests together, have as many sessions as one member may
 	CodeNoSession       Code = "no_session"        // no such session of this client
-	CodeNoMedia         Code = "no_media"          // camera or microphone gives nothing now
+	CodeNoMedia         Code = "no_media"          // the camera or the microphone gives nothing now
 	CodeCodec           Code = "codec"             // the offer has no H.264 that can show the camera's picture
 	CodeStorage         Code = "storage"           // the access log can't be written, so nothing starts
 	CodeBusy            Code = "busy"              // the device can't take more requests now
@@ -26,16 +26,16 @@ const (
 	CodeSchedule       Code = "outside_schedule" // the member's weekly schedule, or its first day, says not now
 	CodeExpired        Code = "expired"          // the member's grant has ended
 	CodeRevoked        Code = "revoked"          // the member was removed
-	CodeSuspended      Code = "suspended"        // guests rest while no owner has been heard for 30 days
+	CodeSuspended      Code = "suspended"        // guests are suspended: no owner has used the camera for 30 days
 	CodePrivacy        Code = "privacy"          // privacy mode is on
-	CodeClock          Code = "clock_unknown"    // the right depends on the time, which the device can't be sure of
+	CodeClock          Code = "clock_unknown"    // the right depends on the time, and the device does not know the time
 	CodeStateChanged   Code = "state_changed"    // the household changed since the client looked
 	CodeLastOwner      Code = "last_owner"       // would leave the camera without an owner
 	CodeNoMember       Code = "no_member"        // no such member
 	CodeNameTaken      Code = "name_taken"       // another member has that name, or one that looks like it
-	CodeBadName        Code = "bad_name"         // the name misleads, or holds what is not seen
-	CodeTooManyMembers Code = "too_many_members" // the camera keeps no more
-	CodeTooManyGuests  Code = "too_many_guests"  // one who is no owner lets in no more
+	CodeBadName        Code = "bad_name"         // the name is misleading, or contains invisible characters
+	CodeTooManyMembers Code = "too_many_members" // the camera can have no more members
+	CodeTooManyGuests  Code = "too_many_guests"  // the member is not an owner and can add no more guests
 	CodeHasGuests      Code = "has_guests"       // a guest can have no guests
 	CodeAtDevice       Code = "at_device"        // only someone at the camera may do this
 	CodeTimeZone       Code = "time_zone"        // the device has no such time zone
@@ -43,7 +43,7 @@ const (
 
 	CodeNoLight     Code = "no_light"       // the light that shows that someone watches does not work
 	CodeNoSpeaker   Code = "no_speaker"     // the speaker does not play, or nobody could hear it
-	CodeNoChime     Code = "no_chime"       // chime or spoken notice can't be played
+	CodeNoChime     Code = "no_chime"       // the chime or the spoken announcement can't be played
 	CodeTalking     Code = "someone_speaks" // somebody else speaks through the camera
 	CodeQuiet       Code = "quiet_hours"    // the household's quiet hours
 	CodeNotAccepted Code = "not_accepted"   // nobody in the room pressed the button in time
@@ -51,22 +51,22 @@ const (
 	CodeCancelled   Code = "cancelled"      // the client itself ended it before it began
 	CodeNoEvent     Code = "no_event"       // no such event is kept
 
-	CodeNoUpdate Code = "no_update" // nothing that could be installed or put off
+	CodeNoUpdate Code = "no_update" // there is no update that could be installed or put off
 	CodePutOff   Code = "put_off"   // an update can't be put off for so long
 	CodeUnderWay Code = "under_way" // an update that has begun can't be put off
 
-	// Of setting a device up, docs/protocol.md 3.11.
-	CodeWiFiNotFound      Code = "wifi_not_found"     // no such network is heard
-	CodeWiFiPassword      Code = "wifi_password"      // the network does not take the password
-	CodeWiFiSecurity      Code = "wifi_security"      // the network lets clients in by a way that the device does not know, or by a weaker one than was meant
-	CodeWiFiRefused       Code = "wifi_refused"       // the network is heard and does not let the device in, whatever the password
+	// These are about setting up a device. docs/protocol.md 3.11.
+	CodeWiFiNotFound      Code = "wifi_not_found"     // the device does not receive this network
+	CodeWiFiPassword      Code = "wifi_password"      // the network does not accept the password
+	CodeWiFiSecurity      Code = "wifi_security"      // the network's security is of a kind that the device does not know, or is weaker than was asked for
+	CodeWiFiRefused       Code = "wifi_refused"       // the device receives the network, but the network refuses it, whatever the password is
 	CodeWiFiNoAddress     Code = "wifi_no_address"    // the network gives no address
-	CodeWiFiOpen          Code = "wifi_open"          // the network is open, and the person has not said that this is meant
+	CodeWiFiOpen          Code = "wifi_open"          // the network is open, and the person has not confirmed that this is meant
 	CodeNoWiFi            Code = "no_wifi"            // the device has no Wi-Fi
-	CodeNoInternet        Code = "no_internet"        // the network has no way out
+	CodeNoInternet        Code = "no_internet"        // the network has no connection to the internet
 	CodeBrokerUnreachable Code = "broker_unreachable" // the broker does not answer
-	CodeBrokerRefused     Code = "broker_refused"     // the broker does not let the device in
-	CodeBrokerCertificate Code = "broker_certificate" // the broker's certificate does not fit
+	CodeBrokerRefused     Code = "broker_refused"     // the broker does not accept the device
+	CodeBrokerCertificate Code = "broker_certificate" // the broker's certificate does not match its name or its authority
 	CodeClockWrong        Code = "clock_wrong"        // the device's clock is wrong, so certificates seem not to be valid
 	CodeCertificate       Code = "certificate"        // the device's certificate for the broker is missing or does not fit
 	CodeNotAllowed        Code = "not_allowed"        // only an owner changes how a device is set up
@@ -74,7 +74,7 @@ const (
 
 var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeOK:              "Done.",
-	CodeStale:           "Try again with this nonce.",
+	CodeStale:           "This request is out of date. Try again.",
 	CodeNotPaired:       "This key is not paired with the camera. Pair it at the camera first.",
 	CodeScope:           "You have not been given the right to do this. Ask an owner of the camera.",
 	CodeBadRequest:      "The camera did not understand the request. Update the app or camctl and try again.",
@@ -87,13 +87,13 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeStorage:         "The camera can't write its access log, so it shows nothing. Its storage may be full or failing.",
 	CodeBusy:            "The camera is busy. Try again in a moment.",
 	CodeWindowClosed:    "The pairing window is closed. Open it at the camera and try again.",
-	CodeOwned:           "This camera has an owner. Ask the owner to let you in.",
+	CodeOwned:           "This camera has an owner. Ask the owner to add you.",
 	CodeInternal:        "Something failed inside the camera. Its own log says what.",
 
-	CodeSchedule:       "You may not do this at this time. Ask the person who let you in for other times.",
-	CodeExpired:        "Your access has expired. Ask the person who let you in to extend it.",
+	CodeSchedule:       "You may not do this at this time. Ask the person who added you for other times.",
+	CodeExpired:        "Your access has expired. Ask the person who added you to extend it.",
 	CodeRevoked:        "You have been removed from this camera's household. Ask an owner if that was a mistake.",
-	CodeSuspended:      "No owner has used the camera for 30 days, so guests are suspended. Ask an owner to look at the camera once.",
+	CodeSuspended:      "No owner has used the camera for 30 days, so guests are suspended. Ask an owner to use the camera once.",
 	CodePrivacy:        "Privacy mode is on: the camera sees and hears nothing until someone at the camera switches it off. In some households an owner may do that, too.",
 	CodeClock:          "The camera does not know what time it is, and your access depends on it. It needs a time server that it can reach and, after a long pause, a request from an owner.",
 	CodeStateChanged:   "Someone else has changed the household in the meantime. Look at its members and settings, then try again.",
@@ -102,7 +102,7 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeNameTaken:      "Another member already has this name, or one that looks like it. Choose another name.",
 	CodeBadName:        "This name can't be used: it is too long, mixes scripts, contains invisible characters, or begins like a sentence of the camera's. Choose another one.",
 	CodeTooManyMembers: "The camera can't have more members. Remove one first.",
-	CodeTooManyGuests:  "You can't let in more guests. Remove one of yours, or ask an owner to let this one in.",
+	CodeTooManyGuests:  "You can't add more guests. Remove one of yours, or ask an owner to add this one.",
 	CodeHasGuests:      "This member has guests, but a guest can't have guests. Remove them first.",
 	CodeAtDevice:       "Only someone at the camera can do this.",
 	CodeFixed:          "This is fixed in the camera's configuration, so the household can't change it.",
@@ -121,15 +121,15 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodePutOff:      "An update can't be put off for so long: at most two weeks from when the camera found it, or two days if it closes a security hole.",
 
 	CodeWiFiNotFound:      "The camera can't find that Wi-Fi network. Check its name, bring the camera closer, or say that the network is hidden.",
-	CodeWiFiPassword:      "The Wi-Fi network does not take this password. Type it again.",
+	CodeWiFiPassword:      "The Wi-Fi network does not accept this password. Type it again.",
 	CodeWiFiSecurity:      "This Wi-Fi network does not use WPA2 or WPA3 with a password. Set the router to one of them, or choose another network.",
-	CodeWiFiRefused:       "The Wi-Fi network does not let the camera in. Bring the camera closer, restart the router, and check whether it accepts only listed devices.",
+	CodeWiFiRefused:       "The Wi-Fi network does not accept the camera. Bring the camera closer, restart the router, and check whether it accepts only listed devices.",
 	CodeWiFiNoAddress:     "The camera joined the Wi-Fi network but gets no address there. Check the router, or restart it.",
 	CodeWiFiOpen:          "This Wi-Fi network is open: everyone near it can join it. Say that you want it, or choose another one.",
 	CodeNoWiFi:            "This camera has no Wi-Fi, or it does not work. Connect the camera by cable.",
 	CodeNoInternet:        "The camera joined the network, but can't reach the internet there. Check the router.",
 	CodeBrokerUnreachable: "The broker does not answer the camera. Check its address and port, and whether it is running.",
-	CodeBrokerRefused:     "The broker does not let the camera in. Check the broker's log and its list of devices.",
+	CodeBrokerRefused:     "The broker does not accept the camera. Check the broker's log and its list of devices.",
 	CodeBrokerCertificate: "The broker's certificate does not match its name or its authority. Check both.",
 	CodeClockWrong:        "The camera's clock is wrong, so it can't check certificates. It needs a time server that it can reach.",
 	CodeCertificate:       "The camera has no certificate that fits this broker. Have its request signed by the broker's authority.",
@@ -138,19 +138,19 @@ var sentences = map[Code]string{ //nolint:gosec // sentences about passwords
 	CodeTimeZone: "The camera does not know that time zone. Use a name such as Europe/Berlin or America/New_York.",
 }
 
-// Sentence returns what a person reads: what happened and what to do.
+// Sentence returns a sentence for a person: what happened, and what to do.
 func (c Code) Sentence() string {
 	if s, ok := sentences[c]; ok {
 		return s
 	}
-	return "The camera answered with a code this program does not know: " + string(c) + ". Update it."
+	return "The camera answered with a code that this program does not know: " + string(c) + ". Update it."
 }
 
-// Refusal is an error that a peer may know of: handlers return one to choose
-// the code of the answer. Any other error becomes CodeInternal.
+// Refusal is an error whose code the peer gets: handlers return one to choose the
+// code of the answer. Any other error becomes CodeInternal.
 type Refusal struct{ Code Code }
 
 func (r *Refusal) Error() string { return r.Code.Sentence() }
 
-// Refuse makes a Refusal.
+// Refuse returns a *Refusal with the code.
 func Refuse(c Code) error { return &Refusal{Code: c} }

@@ -10,10 +10,10 @@ const (
 	OwnersPlaces = 8
 )
 
-// Grant is the body of OpGrant: who is let in and what for. The device keeps the
+// Grant is the body of OpGrant: who becomes a member and what for. The device keeps the
 // whole signed request. docs/protocol.md 4.11.
 type Grant struct {
-	Card   string  `json:"card"` // the key card (2.3) of the one who is let in
+	Card   string  `json:"card"` // the key card (2.3) of the new member
 	Name   string  `json:"name"`
 	Role   Role    `json:"role"`
 	Scopes []Scope `json:"scopes"`
@@ -70,7 +70,7 @@ type Member struct {
 	From     int64    `json:"nbf,omitempty"`
 	Until    int64    `json:"exp,omitempty"`
 	Parent   ClientID `json:"parent,omitempty"`   // of a guest: who invited it
-	By       string   `json:"by,omitempty"`       // name of the one who let it in; empty: paired at the device
+	By       string   `json:"by,omitempty"`       // name of the member who added it; empty: paired at the device
 	Added    int64    `json:"added"`              // Unix seconds
 	Standing Code     `json:"standing"`           // ok, or why its rights rest now
 	Watching []Scope  `json:"watching,omitempty"` // what it sees or hears at this moment

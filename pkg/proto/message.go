@@ -27,7 +27,7 @@ const (
 	OpBye       Op = "bye"       // ends a session of one's own
 
 	OpMembers     Op = "members"      // who may do what
-	OpGrant       Op = "grant"        // lets a key in, or changes what it may do
+	OpGrant       Op = "grant"        // adds a member, or changes what one may do
 	OpRevoke      Op = "revoke"       // removes a member, and the guests whom it invited
 	OpSettings    Op = "settings.get" // what the household chose
 	OpSetSettings Op = "settings.set" // chooses

@@ -77,7 +77,7 @@ func (s *SSID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Security is how a Wi-Fi network lets clients in.
+// Security is how a Wi-Fi network authenticates its clients.
 type Security string
 
 // The kinds. docs/protocol.md 3.11.

@@ -46,7 +46,7 @@ func TestAGuestIsLetInAndRemoved(t *testing.T) {
 	cara.await(shows(proto.CodeRevoked.Sentence()))
 	cara.shot("demo-removed")
 	owner.screen("history")
-	anna.await(shows("Anna removed Cara") + ` && ` + shows("Anna let Cara in as guest"))
+	anna.await(shows("Anna removed Cara") + ` && ` + shows("Anna added Cara as guest"))
 	anna.await(`document.querySelector('camd-history .good') !== null`) // verified
 	anna.shot("demo-history")
 	if eval[bool](anna, `document.querySelector('.banner.bad') !== null`) {

@@ -89,7 +89,7 @@ func (o owner) screen(name string) {
 	o.await(fmt.Sprintf(`document.querySelector('main')?.dataset.screen === %q`, name))
 }
 
-// key is the text by which the page asks to be let in, and its six words.
+// key is the text by which the page asks to be added, and its six words.
 func (o owner) key() (text, words string) {
 	o.t.Helper()
 	eval[bool](o.tab, `(location.hash = '#/key', true)`)
@@ -112,7 +112,7 @@ func (o owner) invite(key, words, name, role string) (card string) {
 	o.fill("#name", name)
 	o.click(fmt.Sprintf(`[...document.querySelectorAll('label.tick')].find((l) => l.querySelector('strong')?.innerText === %q)`, role))
 	o.press("Let them in")
-	o.await(shows(name + " is let in"))
+	o.await(shows(name + " is a member now"))
 	return eval[string](o.tab, `document.querySelector('camd-invite').card`)
 }
 

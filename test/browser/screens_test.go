@@ -65,7 +65,7 @@ var screens = []screen{
 	{"invite", "one", door + "invite", nil, text("Their key")},
 	{"invite-compare", "one", door + "invite", []step{theirKey}, text("apple river stone")},
 	{"invite-form", "one", door + "invite", []step{theirKey, compared}, "document.querySelector('.rights')"},
-	{"invite-done", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("Mia is let in")},
+	{"invite-done", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("Mia is a member now")},
 	{"ring", "several", "#/cameras", []step{{text("Nursery"), "document.querySelector('camd-app').home.ring()"}}, text("Someone rings at Front door")},
 	{"history", "one", door + "history", []step{press("Show the picture")}, text("Yesterday") + " && document.querySelector('img.kept')?.complete"},
 	{"settings", "one", door + "settings", nil, text("Quiet hours")},

@@ -61,7 +61,7 @@ test('how a camera stands', async () => {
   assert.equal(camera.state.lastEvent.n, device.entries.length - 1);
 });
 
-test('someone is let in, reaches the camera by the card, and is removed', async () => {
+test('someone is added, reaches the camera by the card, and is removed', async () => {
   const { camera, members, guest, device } = await household();
   const key = await keyText(guest);
   await assert.rejects(camera.cardFor(key), refusal('no_member'));

@@ -68,7 +68,7 @@ test('silence and refusals are sentences', async () => {
   camera.answers.status = () => ({ code: 'revoked' });
   await assert.rejects(peer.call('status'), refusal('revoked'));
   assert.equal(peer.link.link, 'refused');
-  camera.answers.status = undefined; // it was let in again
+  camera.answers.status = undefined; // it was added again
   await peer.call('status');
   assert.equal(peer.link.link, 'online');
   peer.close();
@@ -107,7 +107,7 @@ test('a lost broker is tried again, and one that refuses says so', async () => {
   await until('the loss', () => !peer.broker.up);
   peer.broker.wake();
   await until('the refusal', () => peer.link.link === 'refused');
-  assert.match(peer.link.sentence, /does not let this client in/);
+  assert.match(peer.link.sentence, /does not accept this client/);
   peer.close();
 });
 

@@ -23,14 +23,14 @@ const base = {
 const members = [
   { client: own, words: 'glad deal below market proof solution', name: 'Jo', role: 'owner', scopes: all, weekly: '', parent: '', by: '', added: ago(90000), standing: 'ok', sentence: '', watching: ['view'], own: true },
   { client: anna, words: 'ocean paper middle verb quick lemon', name: 'Anna', role: 'adult', scopes: ['view', 'listen', 'talk', 'snapshot', 'events', 'members', 'audit'], weekly: '', parent: '', by: 'Jo', added: ago(80000), standing: 'ok', sentence: '', watching: ['view', 'listen'], own: false },
-  { client: ben, words: 'apple river stone green happy cloud', name: 'Ben the babysitter', role: 'guest', scopes: ['view', 'listen'], weekly: 'Mo-Fr 14:00-18:00; Sa 10:00-24:00', until: new Date(now + 20 * 24 * 3600e3), parent: anna, by: 'Anna', added: ago(4000), standing: 'outside_schedule', sentence: 'You may not do this at this time. Ask the person who let you in for other times.', watching: [], own: false },
+  { client: ben, words: 'apple river stone green happy cloud', name: 'Ben the babysitter', role: 'guest', scopes: ['view', 'listen'], weekly: 'Mo-Fr 14:00-18:00; Sa 10:00-24:00', until: new Date(now + 20 * 24 * 3600e3), parent: anna, by: 'Anna', added: ago(4000), standing: 'outside_schedule', sentence: 'You may not do this at this time. Ask the person who added you for other times.', watching: [], own: false },
   { client: mia, words: 'tiger orange wall basket cruel faint', name: 'Mia', role: 'guest', scopes: ['view'], weekly: '', parent: own, by: 'Jo', added: ago(300), standing: 'ok', sentence: '', watching: [], own: false },
 ];
 
 const entries = [
   [3, 'live', 'Anna began to watch and listen.'], [7, 'end', 'Anna stopped talking.', 7], [8, 'talk', 'Anna began to talk.'], [12, 'ring', 'Someone rang the bell.'],
-  [300, 'grant', 'Jo let Mia in as guest: may watch.'], [1500, 'privacy', 'Jo switched privacy mode off.'], [1700, 'refused', '“Ben the babysitter” was not allowed to watch: outside the agreed hours.'],
-  [1800, 'settings', 'Jo set quiet hours to 22:00-07:00.'], [4000, 'grant', 'Anna let “Ben the babysitter” in as guest: may watch and listen; Mo-Fr 14:00-18:00.'], [90000, 'pair', 'Jo paired at the camera and became owner.'],
+  [300, 'grant', 'Jo added Mia as guest: may watch.'], [1500, 'privacy', 'Jo switched privacy mode off.'], [1700, 'refused', '“Ben the babysitter” was not allowed to watch: outside the agreed hours.'],
+  [1800, 'settings', 'Jo set quiet hours to 22:00-07:00.'], [4000, 'grant', 'Anna added “Ben the babysitter” as guest: may watch and listen; Mo-Fr 14:00-18:00.'], [90000, 'pair', 'Jo paired at the camera and became owner.'],
 ].map(([minutes, kind, sentence, ends], i) => ({ n: 9 - i, time: ago(minutes), kind, sentence, ends, verified: true })).reverse();
 
 // pictureOf draws something that moves, so that a video has frames.

@@ -9,15 +9,15 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Sentence says in one English sentence what an entry records, without its time;
-// points in time that belong to it are shown in loc. An entry may come from a
-// hostile device: nothing of it that could steer a terminal gets through.
+// Sentence returns one English sentence that says what an entry records, without the time
+// of the entry. Other times in the entry are shown in loc. An entry may come from a hostile
+// device, so the sentence has only printable characters.
 func Sentence(e Entry, loc *time.Location) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
-		return unicode.ReplacementChar // for what is not seen: controls, line ends, directions of writing
+		return unicode.ReplacementChar // replaces what is invisible: controls, line ends, direction marks
 	}, sentence(e, loc))
 }
 
@@ -44,7 +44,7 @@ func sentence(e Entry, loc *time.Location) string {
 	case KindPrivacy:
 		return e.who() + " switched privacy mode " + e.Reason + "."
 	case KindMerged:
-		return fmt.Sprintf("%s began %d times to %s for less than %d seconds between %s and %s; of these entries, from %d to %d, the texts are dropped.",
+		return fmt.Sprintf("%s began %d times to %s for less than %d seconds between %s and %s; the texts of these entries, from %d to %d, were dropped.",
 			e.who(), e.Count, deeds(e.Scopes, todo), int(short/time.Second), moment(e.From, loc), moment(e.Until, loc), e.Start, e.Last)
 	}
 	switch e.Kind {
@@ -56,7 +56,7 @@ func sentence(e Entry, loc *time.Location) string {
 	return e.other()
 }
 
-// other says the kinds that need no more than a name.
+// other returns the sentences that need no more than a name.
 func (e Entry) other() string {
 	switch e.Kind {
 	case KindEvict:
@@ -75,7 +75,7 @@ func (e Entry) other() string {
 	return fmt.Sprintf("%s: %q, which this program does not know.", e.who(), string(e.Kind))
 }
 
-// who is who did it.
+// who returns who did it.
 func (e Entry) who() string {
 	switch {
 	case e.Client != "":
@@ -86,7 +86,7 @@ func (e Entry) who() string {
 	return "The camera"
 }
 
-// called returns a member's name, or if it has none, what distinguishes it from others.
+// called returns a member's name, or the beginning of its client identifier if it has no name.
 func called(name string, c proto.ClientID) string {
 	if name != "" {
 		return quoted(name)
@@ -94,8 +94,8 @@ func called(name string, c proto.ClientID) string {
 	return fmt.Sprintf("Member %.8s", string(c))
 }
 
-// quoted keeps what a person chose from reading like a sentence of the camera's:
-// whatever is not one word stands in quotation marks, which can't end within.
+// quoted puts a text that a person chose into quotation marks, unless it is one word, so that
+// it can't read like a sentence of the camera's. The text itself can't end the quotation.
 func quoted(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '-' && r != '\'' && r != '’'
@@ -134,7 +134,7 @@ func (e Entry) ended() string {
 	return e.who() + " stopped " + e.done() + ": " + because(e.Reason) + "."
 }
 
-// done is what ended.
+// done returns what ended.
 func (e Entry) done() string {
 	if e.Op == proto.OpTalk {
 		return deeds([]proto.Scope{proto.ScopeTalk}, doing)
@@ -143,7 +143,7 @@ func (e Entry) done() string {
 }
 
 func (e Entry) granted(loc *time.Location) string {
-	s := e.who() + " let " + called(e.SubjectName, e.Subject) + " in as " + string(e.Role) + ": may " + deeds(e.Scopes, todo)
+	s := e.who() + " added " + called(e.SubjectName, e.Subject) + " as " + string(e.Role) + ": may " + deeds(e.Scopes, todo)
 	if e.Weekly != "" {
 		s += "; " + e.Weekly
 	}
@@ -183,7 +183,7 @@ func (e Entry) settings() string {
 	return strings.Join(list, ", ")
 }
 
-// certificate says who gave the camera another certificate.
+// certificate returns who gave the camera another certificate.
 func (e Entry) certificate(loc *time.Location) string {
 	if e.Client == "" && e.Network == "" {
 		return "The camera renewed its certificate for the broker, now good until " + moment(e.Until, loc) + "."
@@ -191,7 +191,7 @@ func (e Entry) certificate(loc *time.Location) string {
 	return e.who() + " gave the camera another certificate for its broker, good until " + moment(e.Until, loc) + "."
 }
 
-// asked is what a refused request was for.
+// asked returns what a refused request was for.
 func (e Entry) asked() string {
 	switch e.Op {
 	case proto.OpLive, proto.OpTalk, proto.OpSnapshot, proto.OpEvents:
@@ -199,7 +199,7 @@ func (e Entry) asked() string {
 	case proto.OpMembers:
 		return "see the members"
 	case proto.OpGrant:
-		return "let someone in"
+		return "add someone"
 	case proto.OpRevoke:
 		return "remove someone"
 	case proto.OpSettings, proto.OpSetSettings:
@@ -245,12 +245,12 @@ func (e Entry) hostile() string {
 	return fmt.Sprintf("The camera dropped %d messages: %s.", sum, strings.Join(kinds, ", "))
 }
 
-// moment is a point in time, given in Unix seconds.
+// moment returns a time, given in Unix seconds, as text.
 func moment(unix int64, loc *time.Location) string {
 	return time.Unix(unix, 0).In(loc).Format("2 Jan 2006 15:04")
 }
 
-// Indexes of the forms of a deed.
+// The forms of the words for a scope: "watch" and "watching".
 const (
 	todo = iota
 	doing
@@ -268,8 +268,8 @@ var forms = map[proto.Scope][2]string{
 	proto.ScopeAudit:    {"read the access log", "reading the access log"},
 }
 
-// deeds says what scopes are for, in one of the forms. An end does not say what it
-// is the end of when nobody knows any more.
+// deeds returns what scopes allow, in one of the forms. The end of a session whose scopes are
+// no longer known gets words that fit any of them.
 func deeds(scopes []proto.Scope, form int) string {
 	var list []string
 	for _, s := range scopes {
@@ -289,16 +289,15 @@ func deeds(scopes []proto.Scope, form int) string {
 	}
 }
 
-// never are the reasons of an end that came before anything was sent. None may end what
-// has begun: the log would deny what was seen or heard.
+// never has the reasons of an end that came before anything was sent. A session that has
+// begun must not end with one of them: the log would then deny what was seen or heard.
 var never = map[string]bool{
 	string(proto.CodeBadRequest): true, string(proto.CodeTooManySessions): true, string(proto.CodeTooManyOwn): true, string(proto.CodeNoMedia): true,
 	string(proto.CodeCodec): true, string(proto.CodeBusy): true, string(proto.CodeInternal): true,
 	string(proto.CodeNoLight): true,
 }
 
-// unheard are the reasons of a talk's end that came before the camera listened, besides
-// those of never.
+// unheard has the reasons of a talk's end that came before the camera listened.
 var unheard = map[string]bool{
 	string(proto.CodeNoSpeaker): true, string(proto.CodeNoChime): true, string(proto.CodeTalking): true,
 	string(proto.CodeNotAccepted): true, string(proto.CodeBlocked): true, string(proto.CodeNoSession): true,
@@ -315,7 +314,7 @@ var withdrawn = map[string]bool{
 
 var reasons = map[string]string{
 	proto.EndICE:      "the connection was lost",
-	proto.EndSilent:   "nothing was heard from the viewer any more",
+	proto.EndSilent:   "nothing came from the viewer any more",
 	proto.EndRevoked:  "the right to it ended",
 	proto.EndShutdown: "the camera stopped",
 	proto.EndMedia:    "sending failed",
@@ -340,21 +339,21 @@ var reasons = map[string]string{
 	string(proto.CodeSchedule):        "outside the allowed times",
 	string(proto.CodeExpired):         "the right to it ended (its time is over)",
 	string(proto.CodeRevoked):         "the right to it ended (removed)",
-	string(proto.CodeSuspended):       "guests are suspended until an owner is heard",
+	string(proto.CodeSuspended):       "guests are suspended until an owner uses the camera",
 	string(proto.CodePrivacy):         "privacy mode is on",
-	string(proto.CodeClock):           "the camera does not know the time, on which the right depends",
-	string(proto.CodeAtDevice):        "only someone at the camera may",
+	string(proto.CodeClock):           "the right depends on the time, which the camera does not know",
+	string(proto.CodeAtDevice):        "only someone at the camera may do it",
 	string(proto.CodeStorage):         "the access log could not be written",
 	string(proto.CodeBadRequest):      "the request was not understood",
 	string(proto.CodeTooManySessions): "too many were watching",
-	string(proto.CodeTooManyOwn):      "it was watching already, or its guests were",
+	string(proto.CodeTooManyOwn):      "the member was watching already, or its guests were",
 	string(proto.CodeNoMedia):         "the camera had no picture or sound",
 	string(proto.CodeCodec):           "the viewer can't show this video",
 	string(proto.CodeBusy):            "the camera was busy or stopping",
 	string(proto.CodeInternal):        "something failed inside the camera",
 }
 
-// because puts a reason or a code in words; one that is not known is shown as it is.
+// because returns words for a reason or a code. One that is not known is shown as it is.
 func because(reason string) string {
 	if s, ok := reasons[reason]; ok {
 		return s

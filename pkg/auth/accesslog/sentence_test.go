@@ -55,7 +55,7 @@ func TestSentence(t *testing.T) {
 		"What entry 7 says about Anna was not done: the camera stopped first.":                                              end(ReasonNotApplied),
 		"Anna paired at the camera and became owner.":                                                                       {Kind: KindPair, Client: anna, Name: "Anna", Role: proto.RoleOwner, Network: NetLocal},
 		"Ben was not allowed to listen: the right to it is missing.":                                                        {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpLive, Scopes: both[1:], Code: proto.CodeScope},
-		"Ben was not allowed to let someone in: the right to it is missing.":                                                {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpGrant, Code: proto.CodeScope},
+		"Ben was not allowed to add someone: the right to it is missing.":                                                   {Kind: KindRefused, Client: anna, Name: "Ben", Op: proto.OpGrant, Code: proto.CodeScope},
 		`Ben was not allowed to do "fly": "later".`:                                                                         {Kind: KindRefused, Client: anna, Name: "Ben", Op: "fly", Code: "later"},
 		"The camera dropped 8 messages: 3 garbled, 5 replayed.":                                                             {Kind: KindHostile, Drops: &Drops{Garbled: 3, Replay: 5}},
 		"The camera dropped hostile messages.":                                                                              {Kind: KindHostile},
@@ -78,11 +78,11 @@ func TestSentence(t *testing.T) {
 		"Someone at the camera wiped the camera.":                                                                           {Kind: KindReset, Network: NetLocal},
 		"ALARM: Anna was shown access logs that contradict each other.":                                                     {Kind: KindAlarm, Client: anna, Name: "Anna"},
 		`The camera: "melt", which this program does not know.`:                                                             {Kind: "melt"},
-		"Anna let Cara in as guest: may watch; Mo-Fr 08:00-17:00; until 3 Dec 2026 12:00.": {Kind: KindGrant, Client: anna, Name: "Anna",
+		"Anna added Cara as guest: may watch; Mo-Fr 08:00-17:00; until 3 Dec 2026 12:00.": {Kind: KindGrant, Client: anna, Name: "Anna",
 			Role: proto.RoleGuest, Scopes: both[:1], Subject: "c", SubjectName: "Cara", Weekly: "Mo-Fr 08:00-17:00", Until: 1796295600},
-		`Anna let Ben in as adult: may watch, change settings and "fly"; from 3 Dec 2026 12:00.`: {Kind: KindGrant, Client: anna, Name: "Anna",
+		`Anna added Ben as adult: may watch, change settings and "fly"; from 3 Dec 2026 12:00.`: {Kind: KindGrant, Client: anna, Name: "Anna",
 			Role: proto.RoleAdult, Scopes: []proto.Scope{proto.ScopeView, proto.ScopeSettings, "fly"}, Subject: "b", SubjectName: "Ben", From: 1796295600},
-		"Anna began 99 times to watch and listen for less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; of these entries, from 5 to 300, the texts are dropped.": {
+		"Anna began 99 times to watch and listen for less than 10 seconds between 3 Dec 2026 12:00 and 3 Dec 2026 12:30; the texts of these entries, from 5 to 300, were dropped.": {
 			Kind: KindMerged, Client: anna, Name: "Anna", Scopes: both, Start: 5, Last: 300, Count: 99, From: 1796295600, Until: 1796297400},
 		"ALARM: Anna has seen entries of the access log that the camera lost. Its storage was rolled back, or copied.": {Kind: KindRollback, Client: anna, Name: "Anna"},
 	} {

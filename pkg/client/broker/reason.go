@@ -86,11 +86,11 @@ func alertReason(b home.Broker, err error) string {
 	case code == tlsend.ProtocolVersion, code == tlsend.HandshakeFailure:
 		return "does not offer TLS 1.3"
 	case b.Certificate == "" && silent:
-		return "did not let this client in; it may want a certificate, and this client has none. " + nameCertificate
+		return "did not accept this client; it may want a certificate, and this client has none. " + nameCertificate
 	case b.Certificate == "":
 		return "wants a certificate, and this client has none. " + nameCertificate
 	case silent:
-		return "ended the connection without a reason before it let this client in. It may not accept this client's certificate; ask its operator"
+		return "ended the connection without a reason before it accepted this client. It may not accept this client's certificate; ask its operator"
 	case code == tlsend.Expired:
 		return "says that this client's certificate has expired. Have a new one made"
 	case code == tlsend.Revoked:

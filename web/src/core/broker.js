@@ -99,7 +99,7 @@ export class Broker extends EventTarget {
       this.#become('lost', error.message);
     } else if (error instanceof Refused && error.login) {
       this.#pause = longestPause;
-      this.#become('refused', `The broker ${this.host} does not let this client in: its login may have ended. Ask an owner for a new camera card.`);
+      this.#become('refused', `The broker ${this.host} does not accept this client: its login may have ended. Ask an owner for a new camera card.`);
     } else {
       this.#become('lost', `The broker ${this.host} can't be reached. Check this device's network. If that works, the broker is down, or its certificate is not one that this browser trusts.`);
     }

@@ -165,7 +165,7 @@ export class Camera extends EventTarget {
   }
 
   /**
-   * grant lets in who holds a key, or changes what it may do.
+   * grant adds the holder of a key as a member, or changes what a member may do.
    * @param {string} keyText as that person's page shows it
    * @param {import('./types.js').Grant} grant
    * @returns {Promise<{client: string}>}
@@ -181,7 +181,7 @@ export class Camera extends EventTarget {
 
   #keyOf(client) { return `key/${this.device}/${client}`; }
 
-  /** keyOf returns the key text of a member that this browser let in; undefined if it did not. */
+  /** keyOf returns the key text of a member that this browser added; undefined if it did not. */
   async keyOf(client) {
     const card = await this.#home.store.get(this.#keyOf(client));
     return card && `CAMD-KEY:1?${card}`;
@@ -189,7 +189,7 @@ export class Camera extends EventTarget {
 
   /**
    * cardFor makes the camera card of a member.
-   * @param {string} who its key text, or its name as a client if this browser let it in
+   * @param {string} who its key text, or its name as a client if this browser added it
    * @param {{user?: string, password?: string}} [login] at the broker; without it what the page's server gives
    * @returns {Promise<string>}
    */

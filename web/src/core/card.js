@@ -16,7 +16,7 @@ const refuse = (sentence, cause) => new Problem('card', sentence, { cause });
 export async function readCard(text, keys) {
   const jwe = text.replaceAll(/\s/g, '');
   if (jwe.length > longest || jwe.split('.').length !== 5) {
-    throw refuse(text.trim().startsWith('CAMD-KEY:') ? 'This is a key, not a camera card. The card is what the person who lets you in gives back for it.'
+    throw refuse(text.trim().startsWith('CAMD-KEY:') ? 'This is a key, not a camera card. The card is what the person who adds you gives back for it.'
       : 'This is not a camera card. Copy all of it, or open the link that you got.');
   }
   let jws;

@@ -3,7 +3,7 @@ import { line } from '../../setup/problem.js';
 
 const deeds = {
   view: ['watch', 'watching'], listen: ['listen', 'listening'], talk: ['talk', 'talking'], snapshot: ['take pictures', 'taking a picture'],
-  events: ['see who rang', 'seeing who rang'], settings: ['change settings', 'changing settings'], members: ['let people in', 'letting people in'],
+  events: ['see who rang', 'seeing who rang'], settings: ['change settings', 'changing settings'], members: ['add people', 'adding people'],
   update: ['update the camera', 'updating the camera'], audit: ['read the history', 'reading the history'],
 };
 const everything = Object.keys(deeds).length;
@@ -39,8 +39,8 @@ const reasons = {
   someone_speaks: 'someone else was speaking', quiet_hours: 'it was in the quiet hours', not_accepted: 'nobody in the room accepted it',
   blocked: 'someone at the camera ended talk', cancelled: 'they ended it before it began', no_session: 'the picture had ended', scope_missing: 'the right to it is missing',
   outside_schedule: 'it was outside the allowed hours', expired: 'the right to it has ended', revoked: 'the right to it was taken away',
-  suspended: 'guests are suspended until an owner is heard', privacy: 'privacy mode was on', clock_unknown: 'the camera does not know the time',
-  at_device: 'only someone at the camera may', storage: 'the history could not be written', too_many_sessions: 'too many were watching',
+  suspended: 'guests are suspended until an owner uses the camera', privacy: 'privacy mode was on', clock_unknown: 'the camera does not know the time',
+  at_device: 'only someone at the camera may do it', storage: 'the history could not be written', too_many_sessions: 'too many were watching',
   too_many_own: 'it was open in too many places', no_media: 'the camera had no picture or sound', codec: 'the viewer can\'t show this video',
   busy: 'the camera was busy or stopping', internal: 'something failed inside the camera', bad_request: 'the request was not understood',
 };
@@ -55,7 +55,7 @@ const unheard = new Set(['no_speaker', 'no_chime', 'someone_speaks', 'not_accept
 const withdrawn = new Set(['scope_missing', 'outside_schedule', 'expired', 'revoked', 'suspended', 'privacy', 'clock_unknown', 'quiet_hours']);
 
 const asked = {
-  members: 'see the members', grant: 'let someone in', revoke: 'remove someone', 'settings.get': 'see the settings', 'settings.set': 'change settings',
+  members: 'see the members', grant: 'add someone', revoke: 'remove someone', 'settings.get': 'see the settings', 'settings.set': 'change settings',
   privacy: 'switch privacy mode', log: 'read the history', update: 'update the camera', certificate: 'change the camera\'s certificate', wifi: 'change the camera\'s Wi-Fi', push: 'get notices through a push service',
 };
 
@@ -105,7 +105,7 @@ export function moment(seconds, zone) {
 
 function granted(e, zone) {
   const times = [e.weekly && line(e.weekly), e.nbf && `from ${moment(e.nbf, zone)}`, e.exp && `until ${moment(e.exp, zone)}`].filter(Boolean);
-  return `${who(e)} let ${called(e.sname, e.sub)} in as ${line(e.role)}: may ${may(e.sc)}${times.map((t) => `; ${t}`).join('')}.`;
+  return `${who(e)} added ${called(e.sname, e.sub)} as ${line(e.role)}: may ${may(e.sc)}${times.map((t) => `; ${t}`).join('')}.`;
 }
 
 function revoked(e) {

@@ -30,7 +30,7 @@ export class Home extends EventTarget {
     this.#served = served;
     this.#keys = keys;
     this.#dial = dial;
-    /** This client's key. text is what it passes on to be let in; persistent reports whether
+    /** This client's key. text is what it passes on to be added; persistent reports whether
      * the browser promised to keep it: without that it may go when space is short. */
     this.keys = { name: keys.name, words: words(keys.name), text, persistent };
     /** @type {Camera[]} */
@@ -237,7 +237,7 @@ function replaces(old, { device, identity, epoch }) {
 function changes(old, now) {
   const list = [];
   const told = (what, from, to) => { if (from !== to) list.push(`${what} changes from ${from || 'nothing'} to ${to || 'nothing'}.`); };
-  if (old.epoch !== now.epoch) list.push('The camera has a new household; you are let in to that.');
+  if (old.epoch !== now.epoch) list.push('The camera has a new household; you were added to that one.');
   told('Your name there', old.member, now.member);
   told('Your role', old.role, now.role);
   told('The broker', line(old.broker.url), line(now.broker.url));

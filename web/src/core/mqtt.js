@@ -22,7 +22,7 @@ function packet(head, ...parts) {
   return concat([head, ...length], body);
 }
 
-// Refused is a broker's refusal to let a client in, by its return code.
+// Refused is a broker's refusal to accept a client, by its return code.
 export class Refused extends Error {
   constructor(code) {
     super(`the broker refuses with ${code}`);

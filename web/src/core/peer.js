@@ -137,7 +137,7 @@ export class Peer extends EventTarget {
     const now = await this.ledger.verify(request, sent, answer, from);
     if (now) this.#expect(answer.note, now);
     if (answer.code === 'revoked') this.#end(refused('revoked').message);
-    else this.#ended = undefined; // it was let in again
+    else this.#ended = undefined; // it was added again
     if (answer.code !== 'ok') throw refused(answer.code);
     if (answer.body !== undefined && (typeof answer.body !== 'object' || answer.body === null)) throw failure('garbled');
     return { body: answer.body ?? {}, now };
@@ -268,6 +268,6 @@ export class Peer extends EventTarget {
     const trio = await opened(said.trio, 'camd-trio+jwt', this.#identity);
     if (said.deviceId !== this.trio.deviceId || trio.deviceId !== said.deviceId || trio.ep !== said.ep || !(said.ep > this.trio.ep)) return;
     const why = said.reason ? ` (${line(said.reason)})` : '';
-    this.#end(`The camera's household has ended and a new one has begun${why}: the camera no longer knows anyone of the earlier one. Pair again at the camera, or ask its owner to let you in.`);
+    this.#end(`The camera's household has ended and a new one has begun${why}: the camera no longer knows anyone of the earlier one. Pair again at the camera, or ask its owner to add you.`);
   }
 }

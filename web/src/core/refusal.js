@@ -19,8 +19,8 @@ export function endSentence(reason, talk = false) {
 const sentences = {
   down: 'The broker can\'t be reached now. It is being tried again.',
   offline: 'The camera is offline: it has no connection to its broker. Look at its power and its network.',
-  silent: 'The camera does not answer, and its broker does not say whether it is online. Look at its power and its network. If someone has removed you, or reset the camera, ask an owner to let you in again.',
-  unknown: 'The camera does not answer, though its broker says that it is online. It may be busy, or it no longer knows this key: then ask an owner to let you in again.',
+  silent: 'The camera does not answer, and its broker does not say whether it is online. Look at its power and its network. If someone has removed you, or reset the camera, ask an owner to add you again.',
+  unknown: 'The camera does not answer, though its broker says that it is online. It may be busy, or it no longer knows this key: then ask an owner to add you again.',
   repeating: 'The camera kept asking to try again. Something between here and the camera delays or repeats messages.',
   alarmed: 'The camera gives nobody any rights on your word while the alarm about its access log stands: what you have seen of the log is not what it shows now. End the alarm once you know why.',
   garbled: 'The camera sent an answer that can\'t be read. Update the page, or the camera.',

@@ -13,7 +13,7 @@
  * and undefined until it did; while link is not 'online' it may be old.
  * @typedef {object} CameraState
  * @property {string} name           what the household, or the card, calls the camera
- * @property {'connecting'|'online'|'offline'|'refused'} link  refused: the camera, or the broker, does not let this client in
+ * @property {'connecting'|'online'|'offline'|'refused'} link  refused: the camera, or the broker, does not accept this client
  * @property {string} sentence       why link is not 'online'; else empty
  * @property {boolean} needsAddress   nothing says where its broker is for browsers: its person has to (Home.setAddress)
  * @property {string} [member]       what the household calls this client
@@ -45,7 +45,7 @@
  * @property {Date} [from]       beginning and end of its access
  * @property {Date} [until]
  * @property {string} parent     of a guest: the client whose guest it is
- * @property {string} by         name of who let it in; empty: it paired at the camera
+ * @property {string} by         name of the member who added it; empty: it paired at the camera
  * @property {Date} added
  * @property {string} standing   'ok', or the code by which its rights rest now
  * @property {string} sentence   that code's; empty when ok

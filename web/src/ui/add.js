@@ -1,4 +1,4 @@
-// A camera that someone else lets this browser in to: its card, the comparison, and what changes.
+// A camera to which someone else has added this browser: its card, the comparison, and what changes.
 import { html, nothing } from 'lit';
 import './paste.js';
 import { icons } from './icons.js';

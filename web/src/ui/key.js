@@ -1,4 +1,4 @@
-// This browser's key: what a person passes on to be let in, and the six words to compare.
+// This browser's key: what a person passes on to be added, and the six words to compare.
 import { html, nothing } from 'lit';
 import './qr.js';
 import { icons } from './icons.js';

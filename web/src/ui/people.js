@@ -128,7 +128,7 @@ class Member extends View {
     const revocable = mayRevoke(this.members, m), editable = revocable && !m.own && m.role !== 'owner' && state.scopes?.includes('members');
     return html`
       <h2>${m.name}${m.own ? html` <span class="faint">${w.you}</span>` : nothing}</h2>
-      <p class="faint">${own(w.roles, m.role) ?? m.role}. ${m.by ? w.letIn(m.by, when(m.added, state.timeZone)) : w.paired(when(m.added, state.timeZone))}</p>
+      <p class="faint">${own(w.roles, m.role) ?? m.role}. ${m.by ? w.addedBy(m.by, when(m.added, state.timeZone)) : w.paired(when(m.added, state.timeZone))}</p>
       <p class="sixwords"><span class="faint">${w.words}</span> ${m.words}</p>
       ${editable && this.key ? html`
         ${rights(this.draft.scopes, m.role, state.scopes, (scopes) => { this.draft = { ...this.draft, scopes }; this.done = ''; })}

@@ -35,11 +35,11 @@ export const words = {
   },
 
   welcome: {
-    title: 'See and hear your home', lead: 'Nobody gets in by a password: your camera answers only to keys that someone let in. This browser has one of its own.',
+    title: 'See and hear your home', lead: 'Nobody gets in by a password: your camera answers only to keys that someone has added. This browser has one of its own.',
     demo: 'Open the demo camera', demoHelp: 'Pair with the camera that runs on this computer', pairing: 'Pairing with the camera…',
     card: 'I was invited', cardHelp: 'Open a camera card: a link, a file or a QR code',
     setup: 'Set up a new camera', setupHelp: 'You stand at the camera and have its label',
-    key: 'Show my key', keyHelp: 'For the person who will let you in',
+    key: 'Show my key', keyHelp: 'For the person who will add you',
   },
 
   cameras: {
@@ -58,7 +58,7 @@ export const words = {
     live: 'Live', talking: 'You are live', private: 'Private', none: 'No picture', connecting: 'Connecting…', stalled: 'Nothing comes any more…',
     soundOnly: 'Sound only', soundOnlyWhy: 'You may listen to this camera, not watch it. An owner can change that.',
     connectingWhy: 'Waiting for the first picture…', asking: 'Asking the camera…',
-    links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'Not let in', online: 'Connected' },
+    links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'Refused', online: 'Connected' },
     ended: 'The picture ended. The page asks for it again.', again: 'Try again now', settings: 'Settings of the connection',
     privateTitle: 'Privacy mode is on',
     privateWhy: {
@@ -117,14 +117,14 @@ export const words = {
     title: 'People', invite: 'Invite', reading: 'Reading who is a member…', you: '(you)', watching: 'Watching',
     roles: { owner: 'Owner', adult: 'Adult', guest: 'Guest' }, guestOf: (name) => `guest of ${name}`,
     standings: { outside_schedule: 'Not at this time', expired: 'Their time is over', suspended: 'Suspended: no owner has used the camera for 30 days', clock_unknown: 'The camera does not know what time it is' },
-    gone: 'This person is not a member any more.', letIn: (by, when) => `Let in by ${by}: ${when}.`, paired: (when) => `Paired at the camera: ${when}.`,
+    gone: 'This person is not a member any more.', addedBy: (by, when) => `Added by ${by}: ${when}.`, paired: (when) => `Paired at the camera: ${when}.`,
     words: 'Six words', save: 'Save changes', saving: 'Saving. The household is told…', saved: 'Saved.',
     noKey: 'To change what this person may do, their key is needed again.', askKey: 'Ask for their key',
     makeCard: 'Make the camera card again', makingCard: 'Making the camera card…',
     looking: 'Looking who depends on this person…',
     removeOne: (name) => `Remove ${name}`, remove: 'Remove', leave: 'Leave', removing: 'Removing. The camera ends what is under way…',
     removeTitle: (name) => `Remove ${name}?`, removeText: (name) => `${name} loses access at once: a picture that is open now ends.`,
-    leaveTitle: (camera) => `Leave ${camera}?`, leaveText: 'This browser loses access at once. Only another member can let it in again.',
+    leaveTitle: (camera) => `Leave ${camera}?`, leaveText: 'This browser loses access at once. Only another member can add it again.',
     fall: (names) => `With this, ${list(names)} ${names.length === 1 ? 'loses' : 'lose'} access too, as ${names.length === 1 ? 'a guest' : 'guests'} of this person.`,
     fallNobody: 'Nobody else loses access.',
     keepGuests: (n) => many(n, 'Keep this guest as mine', 'Keep these # guests as mine'),
@@ -138,7 +138,7 @@ export const words = {
   },
 
   invite: {
-    title: 'Invite someone', reading: 'Checking the key…', granting: 'Letting them in. The household is told…',
+    title: 'Invite someone', reading: 'Checking the key…', granting: 'Adding them. The household is told…',
     steps: (address) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, 'You scan the code on their screen, or they send you the key.', 'You compare six words, and say what they may do.'],
     key: 'Their key', keyHelp: 'It begins with CAMD-KEY. It is no secret.',
     compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand beside the code on their screen. If one differs, someone has changed the key on its way.',
@@ -147,18 +147,18 @@ export const words = {
     role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
     login: 'Login at the broker', loginHelp: 'Only if whoever runs your household’s server has made a login for this person. The camera card takes it along.', user: 'User', password: 'Password',
     until: 'Last day', untilHelp: 'Leave empty for no end.', grant: 'Let them in',
-    doneTitle: (name) => `${name} is let in`, done: (name) => `Now give ${name} the camera card. It tells their browser where the camera is, and opens only with their key: any way to send it will do.`,
+    doneTitle: (name) => `${name} is a member now`, done: (name) => `Now give ${name} the camera card. It tells their browser where the camera is, and opens only with their key: any way to send it will do.`,
     cardTitle: (camera) => `Camera card for ${camera}`, cardQR: 'QR codes with the camera card, one after the other', cardHelp: 'Or they scan this, until their page says that it has all of it.',
     yours: 'Your six words', yoursHelp: (name) => `${name}’s page will ask to compare these with you.`, back: 'Back to people',
   },
 
   key: {
     title: 'My key', short: 'This browser’s key, and what happens if it is lost',
-    what: 'This is the key of this browser. It is no secret: whoever has it can let you in, and nothing more.',
+    what: 'This is the key of this browser. It is no secret: whoever has it can add you, and nothing more.',
     steps: ['Show this code to a member of the household, or send the key.', 'Compare the six words with them, face to face or on the phone.', 'They give you a camera card. Open it here.'],
     qr: 'QR code with this browser’s key', words: 'Six words', share: 'Share', copy: 'Copy the key', copyLink: 'Copy the link', file: 'Save as a file', copied: 'Copied.',
     lostTitle: 'If this key is lost',
-    lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner lets your new key in, or, if you are the only owner, someone at the camera removes everyone and you pair again. Remove the lost key then.',
+    lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner adds your new key, or, if you are the only owner, someone at the camera removes everyone and you pair again. Remove the lost key then.',
     notPersistent: 'The browser has not promised to keep this key. Install this page, or add a bookmark, so that it is not cleared when space runs short.',
   },
 
@@ -167,13 +167,13 @@ export const words = {
 
   add: {
     title: 'Add a camera', reading: 'Opening the camera card…', adding: 'Adding the camera…',
-    what: 'Someone let you in and gave you a camera card. Open its link, or bring the card here.',
+    what: 'Someone added you and gave you a camera card. Open its link, or bring the card here.',
     label: 'Camera card', hint: 'Paste the card or the link.', noCard: 'No card yet?', showKey: 'Show your key to someone of the household.',
-    camera: 'Camera', unnamed: 'not named', by: 'Let in by', as: 'You are',
+    camera: 'Camera', unnamed: 'not named', by: 'Added by', as: 'You are',
     compareTitle: (by) => `Does ${by} have the same six words?`,
     compare: (by) => `Ask ${by}, face to face or on the phone: their page shows these words below “Your six words”. If one differs, this card is not from them.`,
     same: 'They are the same', different: 'They differ', changes: 'What would change',
-    broker: 'Address of the broker', brokerHelp: 'The card does not say where browsers meet the camera. Whoever let you in knows the address.',
+    broker: 'Address of the broker', brokerHelp: 'The card does not say where browsers meet the camera. The person who added you knows the address.',
   },
 
   history: {
