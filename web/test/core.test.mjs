@@ -336,13 +336,15 @@ test('a removal is not taken for answered when the camera refuses to begin', asy
 test('two pages of a browser keep the removals of both', async () => {
   const { camera, peer, store, keys } = await pairOf();
   const { Peer } = await import('../src/core/peer.js');
-  const other = new Peer(await Peer.prepare(camera.record, store, keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial, patience: 5 });
+  const other = new Peer(await Peer.prepare(camera.record, store.page(), keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial, patience: 5 });
   await until('the broker', () => other.broker.up);
   peer.requests.patience = 5;
   camera.answers.hello = () => ({ code: 'lost' });
   await assert.rejects(peer.revoke({ client: 'ben' }, 'Ben'), refusal('silent'));
   await assert.rejects(other.revoke({ client: 'mia' }, 'Mia'), refusal('silent'));
   assert.deepEqual((await Peer.prepare(camera.record, store, keys)).revoking.map((r) => r.name), ['Ben', 'Mia']);
+  await until('the first page hears of it', () => peer.unanswered.length === 2);
+  assert.deepEqual(other.unanswered.map((r) => r.name), ['Ben', 'Mia']);
   peer.close();
   other.close();
 });
@@ -362,6 +364,60 @@ test('a removal carries the same checkpoint each time, and goes before the alarm
   await until('the alarm', () => camera.requests.some((r) => r.op === 'alarm'));
   assert.deepEqual(camera.requests.slice(before).map((r) => [r.op, r.op === 'revoke' ? r.cp === first : true]), [['revoke', true], ['alarm', true]]);
   peer.close();
+});
+
+test('two pages of a browser have one alarm, and one end of it', async () => {
+  const { camera, peer, store, keys } = await pairOf();
+  const { Peer } = await import('../src/core/peer.js');
+  camera.enter({ k: 'ring', net: 'local' });
+  await peer.call('status');
+  const other = new Peer(await Peer.prepare(camera.record, store.page(), keys), async () => ({ url: 'wss://broker.example' }), { dial: camera.net.dial });
+  closing.push(other);
+  camera.entries.length = 1; // it is put back
+  await peer.call('status');
+  await until('the alarm', () => other.ledger.alarm?.kind === 'rollback');
+  let ended = 0;
+  other.addEventListener('acknowledged', () => ended++);
+  await peer.ledger.acknowledge();
+  await until('its end', () => ended === 1);
+  assert.deepEqual([other.ledger.alarm, other.ledger.last.size], [undefined, 1]); // so that it does not raise it again
+});
+
+test('nobody waits for a camera that was closed', async () => {
+  const { camera, peer } = await pairOf();
+  let asked;
+  const waits = new Promise((resolve) => { asked = resolve; });
+  camera.answers.status = () => { asked(); return { code: 'lost' }; };
+  const answer = assert.rejects(peer.call('status'), refusal('down'));
+  await waits;
+  peer.close();
+  await answer;
+  const count = camera.requests.length;
+  await assert.rejects(peer.call('status'), refusal('down'));
+  assert.equal(camera.requests.length, count);
+});
+
+test('a TURN address that the browser does not take is left out', async () => {
+  const { peerConnection } = await import('../src/core/servers.js');
+  const made = [];
+  globalThis.RTCPeerConnection = class {
+    constructor({ iceServers, ...more }) {
+      for (const { urls } of iceServers) for (const url of [urls].flat()) if (!url.startsWith('turn:')) throw new SyntaxError(url);
+      made.push({ iceServers, ...more });
+    }
+
+    close() {}
+  };
+  try {
+    const login = { username: 'u', credential: 'c' };
+    peerConnection({ iceServers: [{ urls: ['turn:a', 'http://b', 'turn:c'], ...login }, { urls: 'nothing', ...login }], iceTransportPolicy: 'relay' });
+    assert.deepEqual(made.at(-1), { iceServers: [{ urls: ['turn:a', 'turn:c'], ...login }], iceTransportPolicy: 'relay' });
+    made.length = 0;
+    peerConnection({ iceServers: [{ urls: ['turn:a'] }] });
+    assert.equal(made.length, 1);
+  } finally {
+    delete globalThis.RTCPeerConnection;
+  }
 });
 
 test('the alarm holds the checkpoint that is contradicted', async () => {
@@ -400,8 +456,13 @@ test('what is kept is written before anything is done for it', async () => {
   const transaction = {};
   const table = { transaction, get: () => later('read'), put: () => { setTimeout(() => { steps.push('written'); transaction.oncomplete?.(); }, 20); return later('asked'); } };
   transaction.objectStore = () => table;
-  await new Store({ transaction: () => transaction }).update('x', () => 1);
-  assert.deepEqual(steps, ['read', 'asked', 'written']);
+  const pages = { postMessage: (key) => steps.push(`told ${key}`) };
+  const kept = new Store({ transaction: () => transaction }, pages);
+  await kept.update('x', () => 1);
+  assert.deepEqual(steps, ['read', 'asked', 'written', 'told x']);
+  kept.addEventListener('changed', ({ detail }) => steps.push(detail));
+  pages.onmessage({ data: 'y' });
+  assert.equal(steps.at(-1), 'y');
 });
 
 test('a broker that sends no MQTT is left', async () => {

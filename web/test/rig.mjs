@@ -26,7 +26,7 @@ export async function until(what, ok) {
 }
 
 // Net is a broker: it carries what its one client publishes to oncall, and what send is given
-// to that client.
+// to each of that client's connections.
 export class Net {
   sockets = [];
   topics = [];
@@ -56,7 +56,7 @@ export class Net {
 
   get socket() { return this.sockets.at(-1); }
 
-  raw(bytes) { this.socket.onmessage({ data: Uint8Array.from(bytes).buffer }); }
+  raw(bytes, socket = this.socket) { socket.onmessage({ data: Uint8Array.from(bytes).buffer }); }
 
   send(topic, text) {
     const body = concat([topic.length >> 8, topic.length & 255], utf8(topic), utf8(text));
@@ -66,7 +66,7 @@ export class Net {
       length.push(n % 128 | (n > 127 ? 128 : 0));
       n = Math.floor(n / 128);
     } while (n > 0);
-    this.raw(concat([0x30, ...length], body));
+    for (const socket of this.sockets) if (socket.readyState === 1) this.raw(concat([0x30, ...length], body), socket);
   }
 
   #packet(socket, bytes) {
@@ -77,11 +77,11 @@ export class Net {
     switch (bytes[0] & 0xf0) {
       case 0x10:
         this.logins.push(text(10));
-        queueMicrotask(() => this.raw([0x20, 2, 0, this.refuse]));
+        queueMicrotask(() => this.raw([0x20, 2, 0, this.refuse], socket));
         break;
       case 0x80:
         this.topics.push(text(2));
-        queueMicrotask(() => this.raw([0x90, 3, body[0], body[1], 0]));
+        queueMicrotask(() => this.raw([0x90, 3, body[0], body[1], 0], socket));
         break;
       case 0x30: {
         const n = body[0] << 8 | body[1];

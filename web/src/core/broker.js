@@ -41,7 +41,7 @@ export class Broker extends EventTarget {
     this.#run();
   }
 
-  get up() { return this.state === 'up'; }
+  get up() { return this.state === 'up' && !this.#stopped; }
 
   /** publish sends a request; while the connection is away nothing is sent. */
   publish(text) { if (this.up) this.#connection.publish(this.#topics.in, text); }

@@ -13,6 +13,11 @@ import { Wire } from './pairing.js';
 import { Peer } from './peer.js';
 import { Store } from './store.js';
 
+const kept = 'camera/'; // and the device's id: where a camera is kept
+
+// same reports whether two records reach the same camera in the same way. Each page learns its name by itself.
+const same = (a, b) => JSON.stringify({ ...a, name: '' }) === JSON.stringify({ ...b, name: '' });
+
 const refuse = (code, sentence, cause) => new Problem(code, sentence, { cause });
 
 const noAddress = () => refuse('no_address', 'Nothing says where this camera\'s broker is for browsers. Ask whoever runs the broker for its address, which begins with wss://, and type it.');
@@ -23,6 +28,8 @@ export class Home extends EventTarget {
   #served;
   #keys;
   #dial;
+  #records = new Map(); // by device, as they are used
+  #following = Promise.resolve();
 
   constructor({ store, served, keys, text, persistent, dial }) {
     super();
@@ -39,20 +46,38 @@ export class Home extends EventTarget {
     this.damaged = [];
     /** reports whether a camera to try things with is at hand */
     this.demo = served.demo !== undefined;
+    store.addEventListener('changed', ({ detail: key }) => {
+      if (key.startsWith(kept)) this.#following = this.#following.then(() => this.#follow(key)).catch((error) => this.#damage(error));
+    });
   }
 
   /** open reads this browser's home, and makes its keys at the first time. */
   static async open({ store, served, dial } = {}) {
     await able();
-    store ??= await Store.open();
+    store ??= await Store.open(new BroadcastChannel('camd'));
     const keys = await keepKeys(store);
     const home = new Home({
       store, keys, dial, served: served ?? await Served.read(store), text: await keyText(keys),
       persistent: await globalThis.navigator?.storage?.persist?.().catch(() => false) ?? false,
     });
     home.#served.servers(); // so that they are there when someone watches
-    for (const record of await store.all('camera/')) await home.#begin(record).catch((error) => home.damaged.push(error.message));
+    for (const record of await store.all(kept)) await home.#begin(record).catch((error) => home.#damage(error));
     return home;
+  }
+
+  #damage({ message }) {
+    this.damaged.push(message);
+    this.dispatchEvent(new Event('change'));
+  }
+
+  // follow does what another page of this browser did: it added a camera, or removed it.
+  async #follow(key) {
+    const record = await this.#store.get(key), device = key.slice(kept.length);
+    const camera = this.cameras.find((c) => c.device === device);
+    if (camera && record && same(record, this.#records.get(device))) return;
+    camera?.close();
+    if (record) await this.#begin(record);
+    else this.#drop(device);
   }
 
   /** wake tries at once to reach the cameras, for a reason to think that it works now. */
@@ -68,6 +93,7 @@ export class Home extends EventTarget {
     } catch (cause) {
       throw refuse('kept', `What this browser kept of the camera ${line(record.name || record.device)} is damaged. Pair again at the camera, or ask its owner for a new card.`, cause);
     }
+    this.#records.set(record.device, record);
     const peer = new Peer(prepared, () => this.#where(record), { dial: this.#dial });
     const camera = new Camera(peer, { keys: this.#keys, store: this.#store, login: (client) => this.#served.login(client), servers: async () => this.#served.servers(await this.#where(record)) });
     this.cameras = [...this.cameras.filter((c) => c.device !== camera.device), camera];
@@ -87,7 +113,7 @@ export class Home extends EventTarget {
 
   // keep writes a camera down, in place of what was known of it, and connects to it.
   async #keep(record) {
-    await this.#store.update(`camera/${record.device}`, (old) => {
+    await this.#store.update(kept + record.device, (old) => {
       replaces(old, record);
       return record;
     });
@@ -101,16 +127,20 @@ export class Home extends EventTarget {
    */
   async setAddress(camera, address) {
     const web = webSocket(address);
-    const record = await this.#store.update(`camera/${camera.device}`, (old) => ({ ...old, web }));
+    const record = await this.#store.update(kept + camera.device, (old) => ({ ...old, web }));
     camera.close();
     return this.#begin(record);
   }
 
   /** forget removes a camera from this browser. The household keeps this client until someone revokes it. */
   async forget(camera) {
+    await this.#store.update(kept + camera.device, () => undefined);
     camera.close();
-    this.cameras = this.cameras.filter((c) => c !== camera);
-    await this.#store.update(`camera/${camera.device}`, () => undefined);
+    this.#drop(camera.device);
+  }
+
+  #drop(device) {
+    this.cameras = this.cameras.filter((c) => c.device !== device);
     this.dispatchEvent(new Event('change'));
   }
 
@@ -123,7 +153,7 @@ export class Home extends EventTarget {
    */
   async readCard(text) {
     const { record, signer, words: theirs, by } = await readCard(text, this.#keys);
-    const old = await this.#store.get(`camera/${record.device}`);
+    const old = await this.#store.get(kept + record.device);
     replaces(old, record);
     return {
       signer, words: theirs, by, camera: record.name, member: record.member, role: record.role, broker: record.broker.web || record.broker.url || '',

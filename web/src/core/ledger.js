@@ -32,7 +32,6 @@ class Breach extends Error {
  */
 export class Ledger extends EventTarget {
   #store;
-  #key;
   #trio;
   #keys;
 
@@ -41,7 +40,8 @@ export class Ledger extends EventTarget {
     this.#store = store;
     this.#keys = keys;
     this.#trio = trio;
-    this.#key = `log/${trio.deviceId}/${trio.ep}`;
+    /** where it is kept */
+    this.key = `log/${trio.deviceId}/${trio.ep}`;
     /** the last checkpoint that was verified */
     this.last = undefined;
     this.alarm = undefined;
@@ -49,10 +49,21 @@ export class Ledger extends EventTarget {
 
   static async open(store, keys, trio) {
     const l = new Ledger(store, keys, trio);
-    const kept = await store.get(l.#key);
-    if (kept?.note) l.last = await readCheckpoint(kept.note, trio).catch(() => undefined);
-    l.alarm = kept?.alarm;
+    await l.#take(await store.get(l.key));
     return l;
+  }
+
+  async #take(kept) {
+    this.last = kept?.note ? await readCheckpoint(kept.note, this.#trio).catch(() => undefined) : undefined;
+    this.alarm = kept?.alarm;
+  }
+
+  /** follow takes an alarm, or its end, that another page of this browser has kept. It reports whether there was one. */
+  async follow() {
+    const kept = await this.#store.get(this.key);
+    if (Boolean(kept?.alarm) === Boolean(this.alarm)) return false;
+    await this.#take(kept);
+    return true;
   }
 
   /** read reads a checkpoint of this log. */
@@ -118,7 +129,7 @@ export class Ledger extends EventTarget {
   // that now continues that one, and the next request asks for it.
   async #advance(from, now) {
     let contradicts = '';
-    const kept = await this.#store.update(this.#key, (k = {}) => {
+    const kept = await this.#store.update(this.key, (k = {}) => {
       const note = k.note ?? '';
       const [, size, root] = note.split('\n');
       const [, , nowRoot] = now.note.split('\n');
@@ -133,7 +144,7 @@ export class Ledger extends EventTarget {
   async raise(kind, got, op, have = this.last?.note ?? '') {
     const alarm = { kind, have, got: typeof got === 'string' ? got : '', op, at: new Date(), told: false };
     let first = false;
-    const kept = await this.#store.update(this.#key, (k = {}) => {
+    const kept = await this.#store.update(this.key, (k = {}) => {
       first = !k.alarm;
       return first ? { ...k, alarm } : k;
     });
@@ -154,7 +165,7 @@ export class Ledger extends EventTarget {
   }
 
   async told() {
-    const kept = await this.#store.update(this.#key, (k) => (k?.alarm ? { ...k, alarm: { ...k.alarm, told: true } } : k));
+    const kept = await this.#store.update(this.key, (k) => (k?.alarm ? { ...k, alarm: { ...k.alarm, told: true } } : k));
     this.alarm = kept?.alarm;
   }
 
@@ -162,7 +173,7 @@ export class Ledger extends EventTarget {
   async acknowledge() {
     const got = this.alarm?.got;
     const now = got ? await readCheckpoint(got, this.#trio).catch(() => undefined) : undefined;
-    const kept = await this.#store.update(this.#key, ({ alarm, ...k } = {}) => ({ ...k, note: now?.note ?? k.note, acknowledged: alarm }));
+    const kept = await this.#store.update(this.key, ({ alarm, ...k } = {}) => ({ ...k, note: now?.note ?? k.note, acknowledged: alarm }));
     this.alarm = undefined;
     this.last = kept.note ? await readCheckpoint(kept.note, this.#trio) : undefined;
   }

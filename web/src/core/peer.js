@@ -16,7 +16,8 @@ const unanswered = ['busy', 'storage', 'internal']; // a removal that got one of
 
 /**
  * Peer fires 'change' when link changed, 'notice' with { n, entry } in its detail, 'missed' when
- * one did not come, 'alarm', and 'up' when the camera can be asked anew.
+ * one did not come, 'alarm', 'acknowledged' when another page has ended that, and 'up' when the
+ * camera can be asked anew.
  */
 export class Peer extends EventTarget {
   #keys;
@@ -34,6 +35,7 @@ export class Peer extends EventTarget {
   #online;   // what the broker says
   #answered; // true or false: how the last request went; undefined: none yet
   #ended;    // why the household of this record is over
+  #changed = ({ detail }) => this.#follow(detail);
 
   /** prepare verifies what is kept of a camera. */
   static async prepare(record, store, keys) {
@@ -68,6 +70,7 @@ export class Peer extends EventTarget {
       this.dispatchEvent(new Event('alarm'));
       this.#share().catch(() => {}); // with the next request again
     });
+    store.addEventListener('changed', this.#changed);
   }
 
   get own() { return this.#keys.name; }
@@ -75,7 +78,22 @@ export class Peer extends EventTarget {
   /** unanswered are the removals that the camera has not confirmed. */
   get unanswered() { return this.#revoking.map(({ body, name }) => ({ client: body.client, name })); }
 
-  close() { this.broker.close(); }
+  close() {
+    this.#store.removeEventListener('changed', this.#changed);
+    this.broker.close();
+    this.requests.close();
+  }
+
+  // follow takes what another page of this browser has kept of this camera.
+  async #follow(key) {
+    if (key === this.#pending) this.#revoking = await this.#store.get(key) ?? [];
+    else if (key !== this.ledger.key || !await this.ledger.follow()) return;
+    else if (!this.ledger.alarm) this.dispatchEvent(new Event('acknowledged'));
+    this.dispatchEvent(new Event('change'));
+  }
+
+  // pending is the key of the removals that are not answered.
+  get #pending() { return `revoking/${this.trio.deviceId}/${this.trio.ep}`; }
 
   /** link is how the camera is reached, and why not. */
   get link() {
@@ -178,7 +196,7 @@ export class Peer extends EventTarget {
 
   // keep changes the list of removals, which other pages of this browser change, too.
   async #keep(change) {
-    const kept = await this.#store.update(`revoking/${this.trio.deviceId}/${this.trio.ep}`, (list = []) => {
+    const kept = await this.#store.update(this.#pending, (list = []) => {
       const next = change(list);
       return next.length > 0 ? next : undefined;
     });

@@ -2,11 +2,11 @@
 // service worker has it, which has no page and no connection, and believes it as little.
 import { fromBase64 } from '../../setup/bytes.js';
 import { header, identityKey, opened, peek, unsealed, verifyingKey } from '../../setup/jose.js';
-import { line } from '../../setup/problem.js';
 import { ofMilliseconds } from './dates.js';
 import { readEntry } from './entries.js';
 import { tell } from './history.js';
 import { keepKeys } from './keys.js';
+import { nameOf } from './name.js';
 
 const typ = 'camd-note+jwt';
 
@@ -28,5 +28,5 @@ export async function pushed(text, store) {
   const { aud, ep, n = 0, entry } = await opened(jws, typ, await verifyingKey(trio.hhSig));
   const e = readEntry(entry);
   if (trio.deviceId !== iss || aud !== keys.name || ep !== trio.ep || e.ep !== ep || !Number.isSafeInteger(n)) throw new Error('for someone else');
-  return { device: iss, n, camera: line(record.name || 'Camera'), kind: e.k, sentence: tell(e), time: ofMilliseconds(e.t) };
+  return { device: iss, n, camera: nameOf(record), kind: e.k, sentence: tell(e), time: ofMilliseconds(e.t) };
 }

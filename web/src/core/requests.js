@@ -116,6 +116,9 @@ export class Requests {
     return signed;
   }
 
+  /** close has nobody wait any more for what will not come. The broker is closed before. */
+  close() { for (const answered of this.#open.values()) answered(); }
+
   /** take gives a verified answer to the request that waits for it. Others may be old, and say nothing. */
   take(answer) {
     const waits = this.#open.get(answer.re);

@@ -5,6 +5,7 @@ import { readAnswer, usable } from './answer.js';
 import { token } from './broker.js';
 import { isHere } from './config.js';
 import { endSentence, failure } from './refusal.js';
+import { peerConnection } from './servers.js';
 import { Stats } from './stats.js';
 import { Talk } from './talk.js';
 
@@ -61,7 +62,7 @@ export class Session extends EventTarget {
 
   async #offer(scopes, iceServers, relayOnly) {
     if (typeof RTCPeerConnection === 'undefined') throw unsupported('WebRTC');
-    const pc = this.#pc = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle' });
+    const pc = this.#pc = peerConnection({ iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle' });
     this.#stats = new Stats(pc, (silent) => this.#silent(silent), () => this.#end(problem('silent', 'Nothing has come from the camera for ten seconds.')));
     pc.onicecandidate = ({ candidate }) => this.#candidate(candidate);
     pc.onconnectionstatechange = () => this.#connection();

@@ -9,16 +9,24 @@ const done = (request) => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-export class Store {
+/** Store fires 'changed', with the key in its detail, when another page of this browser has changed something. */
+export class Store extends EventTarget {
   #db;
+  #pages;
 
-  constructor(db) { this.#db = db; }
+  constructor(db, pages) {
+    super();
+    this.#db = db;
+    this.#pages = pages;
+    if (pages) pages.onmessage = ({ data }) => this.dispatchEvent(new CustomEvent('changed', { detail: data }));
+  }
 
-  static async open() {
+  /** open opens it. By pages, a BroadcastChannel, the pages of a browser hear of each other's changes. */
+  static async open(pages) {
     const request = indexedDB.open(name, version);
     request.onupgradeneeded = () => request.result.createObjectStore(table);
     try {
-      return new Store(await done(request));
+      return new Store(await done(request), pages);
     } catch (cause) {
       throw new Problem('kept', 'This browser lets the page keep nothing, so it could not keep a key. Leave private browsing, or allow the page to store data.', { cause });
     }
@@ -39,6 +47,7 @@ export class Store {
     });
     if (value === undefined) t.delete(key); else t.put(value, key);
     await kept;
+    this.#pages?.postMessage(key);
     return value;
   }
 
@@ -46,9 +55,18 @@ export class Store {
   all(prefix) { return done(this.#table('readonly').getAll(IDBKeyRange.bound(prefix, `${prefix}\uffff`))); }
 }
 
-// Memory is a store of one page's life.
-export class Memory {
-  #kept = new Map();
+// Memory is a store of one page's life. page returns the one that another page of the same browser has.
+export class Memory extends EventTarget {
+  #kept;
+  #pages;
+
+  constructor(kept = new Map(), pages = new Set()) {
+    super();
+    this.#kept = kept;
+    this.#pages = pages.add(this);
+  }
+
+  page() { return new Memory(this.#kept, this.#pages); }
 
   async get(key) { return this.#kept.get(key); }
 
@@ -56,6 +74,7 @@ export class Memory {
     const value = change(this.#kept.get(key));
     if (value === undefined) this.#kept.delete(key);
     else this.#kept.set(key, structuredClone(value));
+    for (const page of this.#pages) if (page !== this) page.dispatchEvent(new CustomEvent('changed', { detail: key }));
     return value;
   }
 
