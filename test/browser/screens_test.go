@@ -31,6 +31,9 @@ const (
 	bright = "document.querySelector('.frame[data-bright]')"
 	door   = "#/camera/doordoordoordoordoordoordo/"
 	talks  = "document.querySelector('#talk').click()"
+	back   = "document.querySelector('camd-app').home.cameras[0].back()"
+	rings  = "document.querySelector('camd-app').home.ring()"
+	hours  = "document.querySelector('camd-schedule input')"
 	ben    = "BenBenBenBenBenBenBenBenBenBenBenBenBenBenB"
 	anna   = "AnnaAnnaAnnaAnnaAnnaAnnaAnnaAnnaAnnaAnnaAnn"
 )
@@ -55,23 +58,35 @@ var screens = []screen{
 	{"live-private-device", "device", "", nil, text("by its button")},
 	{"live-offline", "offline", "", nil, text("Check its power")},
 	{"live-refused", "refused", "", nil, text("allows no more viewers")},
+	{"live-ring", "one", "", []step{{bright, rings}}, text("Someone rings at Front door") + " && !" + text("Look")},
+	{"removed", "removed", "", nil, text("have been removed") + " && !" + text("Try again")},
+	{"removed-forget", "removed", "", []step{press("Remove this camera from this page")}, "document.querySelector('dialog[open]')"},
+	{"removed-forgotten", "removed", "", []step{press("Remove this camera from this page"), press("Remove it")}, text("I was invited")},
 	{"live-guest", "guest", "", nil, bright},
 	{"live-broken", "broken", "", nil, bright + " && " + text("no sound device")},
 	{"alarm", "alarm", "", nil, text("can’t be trusted")},
+	{"alarm-seen", "alarm", door + "history", []step{{text("see the alarm"), "true"}, press("I have seen this")}, text("were compared") + " && !" + text("see the alarm")},
 	{"people", "one", door + "people", nil, text("Ben the babysitter")},
+	{"people-back", "offline", door + "people", []step{{text("Check its power"), back}}, text("Ben the babysitter") + " && !" + text("Check its power")},
 	{"member-card", "one", door + "member/" + ben, []step{press("Make the camera card again")}, "document.querySelector('.qr')"},
 	{"member", "one", door + "member/" + ben, nil, "document.querySelector('camd-schedule table')"},
 	{"remove", "one", door + "member/" + anna, []step{press("Remove Anna")}, "document.querySelector('dialog[open]')"},
 	{"invite", "one", door + "invite", nil, text("Their key")},
 	{"invite-compare", "one", door + "invite", []step{theirKey}, text("apple river stone")},
+	{"invite-differ", "one", door + "invite", []step{theirKey, press("They differ")}, text("Nobody was added") + " && " + text("Their key")},
 	{"invite-form", "one", door + "invite", []step{theirKey, compared}, "document.querySelector('.rights')"},
+	{"invite-hours", "one", door + "invite", []step{theirKey, compared, {hours, hours + ".click()"}}, hours + ".checked && document.querySelector('camd-schedule table')"},
 	{"invite-done", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("Mia is a member now")},
-	{"ring", "several", "#/cameras", []step{{text("Nursery"), "document.querySelector('camd-app').home.ring()"}}, text("Someone rings at Front door")},
-	{"history", "one", door + "history", []step{press("Show the picture")}, text("Yesterday") + " && document.querySelector('img.kept')?.complete"},
+	{"ring", "several", "#/cameras", []step{{text("Nursery"), rings}}, text("Someone rings at Front door")},
+	{"history", "one", door + "history", []step{press("Show the picture")}, text("Yesterday") + " && " + text("in 9 lines") + " && document.querySelector('img.kept')?.complete"},
+	{"history-back", "offline", door + "history", []step{{text("Check its power"), back}}, text("Yesterday") + " && !" + text("Check its power")},
 	{"settings", "one", door + "settings", nil, text("Quiet hours")},
+	{"settings-back", "offline", door + "settings", []step{{text("Check its power"), back}}, text("Quiet hours") + " && !" + text("Check its power")},
 	{"update", "one", door + "update", nil, text("What is new")},
+	{"update-back", "offline", door + "update", []step{{text("Check its power"), back}}, text("What is new") + " && !" + text("Check its power")},
 	{"add", "one", "#/add", nil, text("Camera card")},
 	{"add-compare", "one", "#card=abcdefghij", nil, text("ocean paper middle")},
+	{"add-differ", "one", "#card=abcdefghij", []step{press("They differ")}, text("Nothing of it was kept")},
 	{"key", "one", "#/key", nil, "document.querySelector('.qr')"},
 	{"setup", "empty", "#/setup", nil, text("Find the label")},
 	{"setup-way", "empty", "#/setup", []step{paste("abcd efgh")}, text("Hold the pairing button")},

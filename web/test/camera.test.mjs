@@ -9,6 +9,7 @@ import { readCard } from '../src/core/card.js';
 import { Served, webSocket } from '../src/core/config.js';
 import { Home } from '../src/core/home.js';
 import { keepKeys, keyText } from '../src/core/keys.js';
+import { Records } from '../src/core/records.js';
 import { Memory } from '../src/core/store.js';
 import { canonical, parseWeekly } from '../src/core/weekly.js';
 import { closing, pairOf, until } from './rig.mjs';
@@ -102,7 +103,8 @@ test('the history is compared with what the camera signed', async () => {
   for (let i = 0; i < 20; i++) device.enter({ k: 'ring', net: 'local' });
   const log = await camera.log({ count: 5 });
   assert.deepEqual([log.verified, log.complete, log.size, log.entries.map((e) => e.n), log.entries.every((e) => e.verified)], [true, true, 21, [16, 17, 18, 19, 20], true]);
-  assert.deepEqual((await camera.log({ from: 0, count: 2 })).entries.map((e) => e.sentence), ['A new household began: first start.', 'Someone rang the bell.']);
+  assert.deepEqual((await camera.log({ before: 2 })).entries.map((e) => e.sentence), ['A new household began: first start.', 'Someone rang the bell.']);
+  assert.deepEqual([log.begin, (await camera.log({ before: 16, count: 16 })).begin, (await camera.log({ before: 0 })).entries], [16, 0, []]);
   device.enter({ k: 'talk', who: 'x', name: 'Eve' });
   const real = device.answers.log;
   device.answers.log = (q) => { // it hides the talk
@@ -146,6 +148,36 @@ test('a log that grows while it is read is no alarm', async () => {
   };
   const log = await camera.log();
   assert.deepEqual([log.verified, log.size, camera.state.alarm], [true, 2, undefined]);
+});
+
+test('a guest sees its own entries, and whether there are older ones', async () => {
+  const size = 4100, page = 512, own = [1, 3, 4098];
+  const call = async (op, { from }) => ({
+    now: { size },
+    body: { records: own.filter((n) => n >= from && n < from + page).map((n) => ({ n, text: '{"v":1,"k":"ring"}' })), next: from + page < size ? from + page : undefined },
+  });
+  const records = new Records({ call, ledger: { last: { size } } }, () => 'UTC');
+  const read = async (which) => {
+    const { entries, begin } = await records.read({ complete: false, ...which });
+    return [entries.map((e) => e.n), begin];
+  };
+  assert.deepEqual(await read({}), [[4098], 2052]);
+  assert.deepEqual(await read({ before: 2052 }), [[1, 3], 0]); // the stretch before had none
+  assert.deepEqual(await read({ before: 2052, count: 1 }), [[3], 3]);
+  assert.deepEqual(await read({ before: 3, count: 1 }), [[1], 0]);
+  const { verified, complete } = await records.read({ complete: false });
+  assert.deepEqual([verified, complete], [true, false]);
+});
+
+test('who comes is shown as soon as the camera tells it', async () => {
+  const { camera, device } = await household();
+  device.answers.status = () => ({ code: 'lost' });
+  camera.state.watching?.splice(0);
+  device.enter({ k: 'live', who: 'mia', name: 'Mia\u202e', sc: ['view'] });
+  await device.notice(device.entries.length - 1);
+  await until('Mia', () => camera.state.watching?.length === 1);
+  const [{ name, client, own, scopes }] = camera.state.watching;
+  assert.deepEqual([name, client, own, scopes], ['Mia\\u202e', 'mia', false, ['view']]);
 });
 
 test('pictures come by parts, and only those that were asked for', async () => {
@@ -209,8 +241,8 @@ test('a ring that is told late does not hide a later one', async () => {
 test('a camera card is kept once its words were compared', async () => {
   const { keys: owner, device, net } = await household();
   const store = new Memory(), served = new Served();
-  const open = async () => {
-    const home = await Home.open({ store, served, dial: net.dial });
+  const open = async (page = store) => {
+    const home = await Home.open({ store: page, served, dial: net.dial });
     closing.push({ close: () => { for (const c of home.cameras) c.close(); } });
     return home;
   };
@@ -242,19 +274,28 @@ test('a camera card is kept once its words were compared', async () => {
   await assert.rejects(home.readCard(await makeCard(stranger.record, owner, to)), refusal('card'));
   const again = await open();
   assert.deepEqual(again.cameras.map((c) => c.device), [camera.device]);
+  const other = await open(store.page()), [before] = other.cameras;
+  await store.update(`camera/${camera.device}`, (r) => ({ ...r, name: 'Gate' }));
   const moved = await again.setAddress(again.cameras[0], 'wss://other.example/mqtt');
+  await until('the other page follows', () => other.cameras[0] !== before);
+  assert.equal(other.cameras.length, 1);
   await assert.rejects(again.setAddress(moved, 'http://x'), refusal('config'));
-  await until('the other broker', () => net.socket.url === 'wss://other.example/mqtt');
+  await until('the other broker', () => net.sockets.filter((s) => s.url === 'wss://other.example/mqtt').length === 2);
   assert.equal(again.cameras.length, 1);
   await store.update('camera/abcdefghijklmnopqrstuvwxyz', (r) => ({ ...r, web: '' }));
   const lost = (await open()).cameras[0];
   await until('the question', () => lost.state.needsAddress);
   assert.match(lost.state.sentence, /wss:/);
   await again.forget(again.cameras[0]);
+  await until('the other page', () => other.cameras.length === 0);
   assert.equal((await open()).cameras.length, 0);
+  await store.update(`camera/${camera.device}`, () => ({ ...device.record, name: '' }));
+  await until('the other page', () => other.cameras.length === 1);
+  assert.equal(other.cameras[0].state.name, 'Camera abcdef');
   await store.update('camera/x', () => ({ device: 'x', identity: 'AA', trio: 'x', broker: {} }));
   const damaged = await open();
   assert.match(damaged.damaged[0], /damaged/);
+  await until('the other page', () => /damaged/.test(other.damaged[0]));
 });
 
 test('settings of the page\'s server', async () => {

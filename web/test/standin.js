@@ -107,23 +107,47 @@ class Camera extends EventTarget {
 
   async watch() {
     if (this.scenario === 'refused') throw new Problem('too_many_sessions', 'The camera allows no more viewers at a time. Try again when one of them has stopped.');
-    if (this.state.link !== 'online') throw new Problem('offline', this.state.sentence);
+    this.asked();
     this.set({ watching: [{ client: own, name: 'Jo', scopes: ['view'], since: ago(1), own: true }, ...this.state.watching.filter((w) => !w.own)] });
     return new Session(this.scenario);
   }
 
-  async members() { return members; }
+  // asked has every question need the camera, as core does.
+  asked() { if (this.state.link !== 'online') throw new Problem('offline', this.state.sentence); }
+
+  /** back is the camera's return. */
+  back() { this.set({ link: 'online', sentence: '' }); }
+
+  async members() {
+    this.asked();
+    this.set({ members });
+    return members;
+  }
+
   async keyOf(client) { return client === ben ? 'CAMD-KEY:1?known' : undefined; }
   async wouldFall(client) { return members.filter((m) => m.parent === client); }
   async grant() { return { client: ben }; }
   async cardFor() { return `eyJhbGciOiJFQ0RILUVTIn0.${'c'.repeat(1500)}`; }
   async revoke() { return { who: [] }; }
-  async settings() { return { name: this.state.name, time_zone: 'Europe/Berlin', privacy_off: this.scenario === 'device' ? 'device' : 'members', quiet_hours: '22:00-07:00', talk: 'announced', update_hours: '', privacy: this.state.privacy, chosen: [] }; }
+  async settings() {
+    this.asked();
+    return { name: this.state.name, time_zone: 'Europe/Berlin', privacy_off: this.scenario === 'device' ? 'device' : 'members', quiet_hours: '22:00-07:00', talk: 'announced', update_hours: '', privacy: this.state.privacy, chosen: [] };
+  }
+
   async pushState() { return { on: true, subscribed: false, key: '' }; }
   async change(settings) { return { ...await this.settings(), ...settings }; }
   async privacy(on) { this.set({ privacy: on }); }
-  async log() { return { entries, verified: this.scenario !== 'alarm', complete: true, size: 10, sentence: this.scenario === 'alarm' ? 'The camera showed a log that does not continue the one it had shown before.' : 'All 10 entries were compared with what the camera signed.' }; }
-  async updateState() { return { ...this.state.update, notes: 'Doors that slam no longer sound like the bell.\nThe picture starts faster in the dark.', checked: ago(200), latest: new Date(now + 30 * 3600e3) }; }
+  async log() {
+    this.asked();
+    const verified = !this.state.alarm;
+    return { entries, verified, complete: true, size: 10, begin: 0, sentence: verified ? 'All 10 entries were compared with what the camera signed.' : 'The access log is not verified: see the alarm.' };
+  }
+
+  async updateState() {
+    this.asked();
+    return { ...this.state.update, notes: 'Doors that slam no longer sound like the bell.\nThe picture starts faster in the dark.', checked: ago(200), latest: new Date(now + 30 * 3600e3) };
+  }
+
   async events() { return this.state.lastEvent ? [{ n: 6, time: ago(12), kind: 'ring', picture: 'image/jpeg', size: 1 }] : []; }
 
   async eventPicture() {
@@ -147,6 +171,7 @@ const scenarios = {
   device: () => [new Camera(door, { privacy: true }, 'device')],
   offline: () => [new Camera(door, { ...away, name: 'Front door' })],
   refused: () => [new Camera(door, {}, 'refused')],
+  removed: () => [new Camera(door, { link: 'refused', sentence: 'You have been removed from this camera\'s household. Ask an owner if that was a mistake.', role: 'guest', scopes: ['view', 'listen'] })],
   guest: () => [new Camera(door, { role: 'guest', scopes: ['view', 'listen'], member: 'Mia' })],
   alarm: () => [new Camera(door, { alarm: { kind: 'fork', sentence: 'The camera showed two different logs of the same length.', at: ago(2), have: '', got: '' }, unanswered: [{ client: ben, name: 'Ben' }] }, 'alarm')],
   broken: () => [new Camera(door, { conditions: [{ name: 'speaker', state: 'failed', reason: 'The speaker does not play: no sound device is connected.' }] })],
@@ -180,7 +205,10 @@ export function homeOf(scenario) {
       show(['CAMDC1:ABCDEFGHIJ', 'CAMDC1:BBCDEFGHIJ']);
       await new Promise(() => {});
     },
-    async forget() {},
+    async forget(camera) {
+      this.cameras = this.cameras.filter((c) => c !== camera);
+      this.dispatchEvent(new Event('change'));
+    },
     ring() { this.cameras[0].dispatchEvent(new CustomEvent('entry', { detail: { n: 50, kind: 'ring', time: new Date(), sentence: 'Someone rang the bell.' } })); },
   });
 }

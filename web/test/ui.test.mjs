@@ -5,10 +5,14 @@ import { ofMilliseconds, ofSeconds } from '../src/core/dates.js';
 import { mayRevoke } from '../src/ui/household.js';
 import { read, write } from '../src/ui/hours.js';
 import { Collector, parts } from '../src/ui/parts.js';
+import { Reading } from '../src/ui/reading.js';
+import { largest, record } from '../src/ui/recording.js';
 import { parse, to } from '../src/ui/route.js';
 import { rightsOf, weeklyWords, whenOf } from '../src/ui/rights.js';
-import { story } from '../src/ui/story.js';
+import { during, olderThan, story } from '../src/ui/story.js';
 import { day as dayName, lasted } from '../src/ui/time.js';
+import { words } from '../src/ui/words.js';
+import { until } from './rig.mjs';
 
 const day = (from, to) => ({ from, to });
 
@@ -104,4 +108,177 @@ test('only what the camera would do is offered', () => {
   assert.deepEqual([as(owner, owner), as(owner, adult), as(owner, guest)], [false, true, true]); // the last owner stays
   assert.deepEqual([as(adult, owner), as(adult, adult), as(adult, guest)], [false, true, true]);
   assert.deepEqual([as(guest, owner), as(guest, adult), as(guest, guest)], [false, false, true]);
+});
+
+// Screen is as much of a View and of its camera as a Reading sees. Its readings wait in asked.
+class Screen {
+  asked = [];
+  said = [];
+  isConnected = true;
+  camera = Object.assign(new EventTarget(), { state: { link: 'connecting' } });
+
+  constructor(how) { this.reading = new Reading(this, () => new Promise((resolve, reject) => { this.asked.push({ resolve, reject }); }), how); }
+
+  addController(controller) { this.controller = controller; }
+
+  attempt(what, work) {
+    this.said.push(what);
+    return work().catch(() => {});
+  }
+
+  // answer has the camera answer the oldest reading, or fail it.
+  async answer(ok = true) {
+    const { resolve, reject } = this.asked.shift();
+    (ok ? resolve : reject)(new Error('no answer'));
+    await new Promise((done) => { setTimeout(done); });
+  }
+
+  is(state) {
+    Object.assign(this.camera.state, state);
+    this.camera.dispatchEvent(new Event('change'));
+  }
+}
+
+test('a screen that was opened while the camera was away reads when it is back', async () => {
+  const screen = new Screen({ what: 'Reading…' });
+  screen.controller.hostConnected();
+  await screen.answer(false);
+  screen.is({ link: 'offline' });
+  assert.equal(screen.asked.length, 0);
+  screen.is({ link: 'online' });
+  assert.equal(screen.asked.length, 1);
+  await screen.answer();
+  screen.is({ link: 'online' });
+  assert.equal(screen.asked.length, 0); // nothing has happened since
+  screen.is({ link: 'connecting' });
+  screen.is({ link: 'online' });
+  assert.equal(screen.asked.length, 1); // it may have changed meanwhile
+  assert.deepEqual(screen.said, ['Reading…', '', '']); // there is something to see since the first
+});
+
+test('a reading that is under way when the camera comes is not made twice, unless it fails', async () => {
+  for (const ok of [true, false]) {
+    const screen = new Screen();
+    screen.controller.hostConnected();
+    screen.is({ link: 'online' });
+    assert.equal(screen.asked.length, 1);
+    await screen.answer(ok);
+    assert.equal(screen.asked.length, ok ? 0 : 1);
+    if (ok) continue;
+    await screen.answer(false); // this one says why, and is the last
+    assert.equal(screen.asked.length, 0);
+  }
+});
+
+test('a screen reads again when an alarm begins or ends, and with another camera', async () => {
+  const screen = new Screen();
+  screen.controller.hostConnected();
+  await screen.answer();
+  for (const alarm of [{ kind: 'fork' }, undefined]) {
+    screen.is({ link: 'online', alarm });
+    assert.equal(screen.asked.length, 1);
+    await screen.answer();
+  }
+  const { camera } = screen;
+  screen.camera = Object.assign(new EventTarget(), { state: { link: 'online' } });
+  screen.controller.hostUpdate();
+  await screen.answer();
+  camera.state.alarm = {};
+  camera.dispatchEvent(new Event('change')); // nobody looks at it any more
+  screen.controller.hostDisconnected();
+  screen.is({ link: 'offline' });
+  screen.is({ link: 'online' });
+  assert.equal(screen.asked.length, 0);
+});
+
+test('a screen that shows entries reads with each, and once more after one that comes meanwhile', async () => {
+  for (const [entries, want] of [[true, 1], [false, 0]]) {
+    const screen = new Screen({ entries, quiet: true });
+    screen.controller.hostConnected();
+    for (let i = 0; i < 3; i++) screen.camera.dispatchEvent(new Event('entry'));
+    assert.equal(screen.asked.length, 1);
+    await screen.answer(false);
+    assert.equal(screen.asked.length, want);
+    if (!entries) continue;
+    await screen.answer();
+    assert.equal(screen.asked.length, 0);
+    screen.camera.dispatchEvent(new Event('entry'));
+    assert.equal(screen.asked.length, 1);
+    assert.deepEqual(screen.said, []);
+  }
+});
+
+test('what lasted is said in the sentence', () => {
+  const entry = { sentence: 'Anna began to talk.', kind: 'talk', time: new Date(0) };
+  assert.equal(during(entry), 'Anna began to talk.');
+  assert.equal(during({ ...entry, until: new Date(3000) }), 'Anna began to talk, for 3 seconds.');
+  assert.equal(during({ ...entry, kind: 'snapshot', until: new Date(3000) }), 'Anna began to talk.');
+});
+
+test('what is shown of the history is said', () => {
+  const { shown } = words.history;
+  assert.equal(shown(11, 11, 11), '');
+  assert.equal(shown(7, 11, 11), 'Below are all of them, in 7 lines: a beginning and its end share one.');
+  assert.equal(shown(100, 100, 240), 'Below are the newest 100.');
+  assert.equal(shown(60, 100, 240), 'Below are the newest 100, in 60 lines: a beginning and its end share one.');
+});
+
+test('older entries stay above the newest, where none between them is missing', () => {
+  const entries = (from, to) => Array.from({ length: to - from }, (_, i) => ({ n: from + i }));
+  const log = (from, to, verified = true) => ({ entries: entries(from, to), verified });
+  const older = (now, had, before) => olderThan(now, had, before).map((e) => e.n);
+  assert.deepEqual(older(log(5, 9), entries(2, 8), log(4, 8)), [2, 3, 4]);
+  assert.deepEqual(older(log(9, 12), entries(2, 8), log(4, 8)), []); // 8 may be missing
+  assert.deepEqual(older(log(5, 9, false), entries(2, 8), log(4, 8)), []);
+  assert.deepEqual(older(log(5, 9), entries(2, 8), log(4, 8, false)), []);
+  assert.deepEqual(older(log(5, 9)), []);
+  assert.deepEqual(older(log(0, 0), [], log(0, 0)), []);
+});
+
+test('nobody is told to scan where the browser can not', () => {
+  for (const text of [words.invite.steps('x', false)[1], words.setup.labelHint(false), words.welcome.cardHelp(false)]) assert.doesNotMatch(text, /scan|QR/i);
+  for (const text of [words.invite.steps('x', true)[1], words.setup.labelHint(true), words.welcome.cardHelp(true)]) assert.match(text, /scan|QR/i);
+});
+
+test('a recording ends by itself when it is as large as it may be, and is kept', async () => {
+  class MediaRecorder extends EventTarget {
+    static made = [];
+    static isTypeSupported = (kind) => kind === 'video/webm';
+    state = 'inactive';
+
+    constructor(stream, options) {
+      super();
+      Object.assign(this, { stream, options });
+      MediaRecorder.made.push(this);
+    }
+
+    start() { this.state = 'recording'; }
+
+    stop() {
+      this.state = 'inactive';
+      this.gives(new Blob(['end']));
+      this.dispatchEvent(new Event('stop'));
+    }
+
+    gives(data) { this.dispatchEvent(Object.assign(new Event('dataavailable'), { data })); }
+  }
+  assert.equal(record({}, () => {}), undefined); // a browser that can't
+  globalThis.MediaRecorder = MediaRecorder;
+  try {
+    const files = [];
+    const { stop } = record({}, (file, full) => files.push({ file, full }));
+    MediaRecorder.made[0].gives(new Blob(['picture']));
+    stop();
+    stop();
+    assert.deepEqual([files.length, await files[0].file.text(), files[0].file.type, files[0].full], [1, 'pictureend', 'video/webm', false]);
+    const large = new Blob(['picture']);
+    Object.defineProperty(large, 'size', { value: largest });
+    record({}, (file, full) => files.push({ file, full }));
+    MediaRecorder.made[1].gives(large);
+    await until('the end', () => files.length === 2);
+    assert.deepEqual([await files[1].file.text(), files[1].full], ['pictureend', true]);
+  } finally {
+    delete globalThis.MediaRecorder;
+  }
+  assert.match(words.controls.recordedFull(largest / 1e6), /500 MB.*saved/);
 });

@@ -4,6 +4,7 @@ import { makeCard } from './card.js';
 import { ofMilliseconds, ofSeconds } from './dates.js';
 import { tell } from './history.js';
 import { readKey, readKeyCard, words } from './keys.js';
+import { nameOf } from './name.js';
 import { Peer } from './peer.js';
 import { fetchPicture, snapshot } from './pictures.js';
 import { Records } from './records.js';
@@ -13,6 +14,7 @@ import { readUpdate } from './updates.js';
 
 const pollEvery = 60000; // milliseconds
 const settled = 1500;    // a camera tells of a change before it is made, and then makes it
+const apart = 2000;      // between a session's beginning and its entry
 
 // What to look at again after an entry of this kind.
 const touched = {
@@ -51,6 +53,7 @@ export class Camera extends EventTarget {
     this.device = peer.trio.deviceId;
     const changed = () => this.#changed();
     for (const kind of ['change', 'alarm']) peer.addEventListener(kind, changed);
+    peer.addEventListener('acknowledged', () => this.#believe());
     for (const kind of ['up', 'missed']) peer.addEventListener(kind, () => this.#look(everything));
     peer.addEventListener('notice', ({ detail }) => this.#notice(detail));
     this.#poll = setInterval(() => { if (peer.broker.up) this.#look(['status']); }, pollEvery);
@@ -60,7 +63,7 @@ export class Camera extends EventTarget {
   get state() {
     const { record, ledger } = this.#peer;
     const { alarm } = ledger;
-    const name = this.#known.name || record.name || 'Camera';
+    const name = this.#known.name || nameOf(record);
     return {
       member: record.member, role: record.role, needsAddress: this.#peer.broker.code === 'no_address', ...this.#known, ...this.#peer.link, name, unanswered: this.#peer.unanswered,
       alarm: alarm && { ...alarm, sentence: ledger.alarmSentence(name) },
@@ -83,10 +86,18 @@ export class Camera extends EventTarget {
     const time = ofMilliseconds(entry.t);
     if (entry.k === 'ring' && time && !(n < this.#known.lastEvent?.n)) this.#known.lastEvent = { n, time, picture: false };
     const parts = Object.hasOwn(touched, entry.k) ? touched[entry.k] : ['status'];
-    this.#look(parts);
+    if (entry.k === 'live') this.#came(entry, time);
+    else this.#look(parts);
     if (parts.length > 0) setTimeout(() => this.#look(parts), settled);
     this.#changed();
     this.dispatchEvent(new CustomEvent('entry', { detail: { n, kind: entry.k, time, sentence: tell(entry, this.#known.timeZone) } }));
+  }
+
+  // came adds who begins to watch at once: what the camera says of its status may take long to come.
+  #came({ who, name, sc }, since = new Date()) {
+    const { watching = [] } = this.#known;
+    if (watching.some((w) => w.client === who && Math.abs(w.since - since) < apart)) return;
+    this.#known.watching = [...watching, { client: text(who), name: text(name), scopes: texts(sc), since, own: who === this.#peer.own }];
   }
 
   // look asks for parts of how the camera stands, each once however often it is wanted.
@@ -149,6 +160,7 @@ export class Camera extends EventTarget {
       });
     }
     this.#seen = seen ?? this.#seen;
+    this.#known.members = list;
     const self = list.find((m) => m.own);
     if (self) Object.assign(this.#known, { member: self.name, role: self.role, scopes: self.scopes, standing: self.standing });
     this.#changed();
@@ -272,17 +284,22 @@ export class Camera extends EventTarget {
   }
 
   /**
-   * log reads the access log: entries from number from on, or the newest.
-   * @param {{from?: number, count?: number}} [which]
+   * log reads the access log: the newest entries, or the newest of those before one.
+   * @param {{before?: number, count?: number}} [which] before: its number
+   * @returns {Promise<import('./types.js').History>}
    */
-  async log({ from, count } = {}) {
+  async log({ before, count } = {}) {
     if (!this.#known.scopes) await this.members();
-    return this.#records.read({ from, count, complete: this.#may('audit') });
+    return this.#records.read({ before, count, complete: this.#may('audit') });
   }
 
   /** acknowledge ends the alarm: what the camera shows now is believed from here on. */
   async acknowledge() {
     await this.#peer.ledger.acknowledge();
+    this.#believe();
+  }
+
+  #believe() {
     this.#records = this.#reader(); // what was read before may be of another log
     this.#seen = undefined;
     this.#changed();

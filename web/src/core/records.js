@@ -27,8 +27,8 @@ export class Records {
   }
 
   /**
-   * read returns entries from number from on, the newest without it.
-   * @param {{from?: number, count?: number, complete: boolean}} which complete: this client may see all
+   * read returns the newest entries, or the newest of those before number before.
+   * @param {{before?: number, count?: number, complete: boolean}} which complete: this client may see all
    * @returns {Promise<import('./types.js').History>}
    */
   read(which) {
@@ -37,7 +37,7 @@ export class Records {
     return done;
   }
 
-  async #all({ from, count = 100 }) {
+  async #all({ before = Infinity, count = 100 }) {
     let end;
     for (let pages = 0; ; pages++) {
       if (pages > unpaced) await new Promise((resolve) => { setTimeout(resolve, pause); });
@@ -50,8 +50,9 @@ export class Records {
       if (this.#tree.size >= end.size || pages > 0 && this.#tree.size === had) break; // a page that gives nothing is the last
     }
     const verified = end !== undefined && await this.#proved(end);
-    const first = Math.max(this.#first, from ?? this.#tree.size - count);
-    return this.#history(this.#entries.slice(first - this.#first, first - this.#first + count), { verified, complete: true, size: this.#tree.size });
+    const upTo = Math.min(before, this.#tree.size), first = Math.max(this.#first, upTo - count);
+    const entries = this.#entries.slice(first - this.#first, Math.max(0, upTo - this.#first));
+    return this.#history(entries, { verified, complete: true, size: this.#tree.size, begin: first > this.#first ? first : 0 });
   }
 
   // take adds a page's records to the tree. One that is not the next is no log.
@@ -83,18 +84,24 @@ export class Records {
     return false;
   }
 
-  async #own({ from, count = 100 }) {
-    let next = from ?? Math.max(0, (this.#peer.ledger.last?.size ?? 0) - ownWindow), size = 0, proved = true;
-    const entries = [];
-    for (let pages = 0; pages < unpaced && entries.length < count; pages++) {
-      const { body, now } = await this.#peer.call('log', { from: next });
-      proved &&= now !== undefined;
-      size = now?.size ?? size;
-      for (const { n = 0, text } of objects(body.records)) if (typeof text === 'string') entries.push(this.#entry(n, text));
-      if (countOf(body.next) <= next) break;
-      next = body.next;
-    }
-    return this.#history(entries.slice(from === undefined ? -count : 0, from === undefined ? undefined : count), { verified: proved, complete: false, size });
+  // own looks at one stretch of the log after the other, the newest first, until it has found something.
+  async #own({ before = Infinity, count = 100 }) {
+    let first = Math.min(before, this.#peer.ledger.last?.size ?? 0), upTo = before, pages = 0, size = 0, proved = true;
+    const found = [];
+    do {
+      first = Math.max(0, first - ownWindow);
+      for (let next = first; pages++ < unpaced;) {
+        const { body, now } = await this.#peer.call('log', { from: next });
+        proved &&= now !== undefined;
+        size = now?.size ?? size;
+        for (const { n = 0, text } of objects(body.records)) if (typeof text === 'string' && n >= first && n < upTo) found.push(this.#entry(n, text));
+        if (countOf(body.next) <= next || body.next >= upTo) break;
+        next = body.next;
+      }
+      upTo = first;
+    } while (found.length === 0 && first > 0 && pages < unpaced);
+    const entries = found.slice(-count);
+    return this.#history(entries, { verified: proved, complete: false, size, begin: entries.length < found.length ? entries[0].n : first });
   }
 
   #entry(n, text) {
@@ -108,12 +115,12 @@ export class Records {
     }
   }
 
-  #history(entries, { verified, complete, size }) {
+  #history(entries, { verified, complete, size, begin }) {
     const sure = verified && !this.#peer.ledger.alarm;
     const sentence = !sure ? 'The access log is not verified: see the alarm.'
       : complete ? `All ${size} entries were compared with what the camera signed, and the log only grew since this page saw it last.`
         : 'The log only grew since this page saw it last. You may see the entries about yourself, so the others could not be compared.';
-    return { entries: entries.map((e) => ({ ...e, verified: sure && complete })), verified: sure, complete, size, sentence };
+    return { entries: entries.map((e) => ({ ...e, verified: sure && complete })), verified: sure, complete, size, begin, sentence };
   }
 }
 

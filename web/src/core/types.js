@@ -23,6 +23,7 @@
  * @property {boolean} [privacy]     privacy mode is on
  * @property {{client: string, name: string, scopes: Scope[], since: Date, own: boolean}[]} [watching]  who watches, listens or talks; own: this client, in this page or another
  * @property {string} [talking]      name of who talks now
+ * @property {Member[]} [members]    those that this client may see
  * @property {{n: number, time: Date, picture: boolean}} [lastEvent]  the last ring
  * @property {Alarm} [alarm]         something contradicts the access log
  * @property {Update} [update]       undefined: this camera gets no updates
@@ -95,6 +96,7 @@
  * @property {boolean} verified     all entries up to the end were compared with what the camera signed
  * @property {boolean} complete     this client may see all entries; else those about itself
  * @property {number} size          entries in the log
+ * @property {number} begin         older entries are before this number; 0: there are none that this client may see
  * @property {string} sentence      what was verified, or why not
  */
 

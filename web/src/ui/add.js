@@ -9,7 +9,7 @@ import { own, words } from './words.js';
 const w = words.add;
 
 class Add extends View {
-  static properties = { home: { attribute: false }, card: {}, invitation: { state: true }, text: { state: true }, address: { state: true } };
+  static properties = { home: { attribute: false }, card: {}, invitation: { state: true }, differ: { state: true }, text: { state: true }, address: { state: true } };
 
   willUpdate(changed) {
     super.willUpdate(changed);
@@ -22,6 +22,7 @@ class Add extends View {
     this.text = at < 0 ? given : given.slice(at + '#card='.length);
     return this.attempt(w.reading, async () => {
       this.invitation = undefined;
+      this.differ = '';
       this.invitation = await this.home.readCard(this.text);
     });
   }
@@ -37,6 +38,7 @@ class Add extends View {
     return html`<div class="page narrow">
       <h1>${w.title}</h1>
       ${this.invitation ? this.compare(this.invitation) : html`
+        ${this.differ ? html`<section class="warning block" role="alert">${icons.warn}<div><h2>${words.differ.title}</h2><p>${w.differ(this.differ)}</p></div></section>` : nothing}
         <p>${w.what}</p>
         <camd-paste .label=${w.label} .hint=${w.hint} @text=${({ detail }) => this.read(detail)}></camd-paste>
         <p class="faint">${w.noCard} <a href="#/key">${w.showKey}</a></p>`}
@@ -57,7 +59,7 @@ class Add extends View {
       ${i.needsAddress ? html`<div class="field"><label for="broker">${w.broker}</label>
         <input id="broker" name="broker" type="url" required placeholder="wss://" autocomplete="off" aria-describedby="brokerhelp"><p class="faint" id="brokerhelp">${w.brokerHelp}</p></div>` : nothing}
       <div class="actions start"><button class="primary" type="submit" ?disabled=${Boolean(this.busy)}>${icons.check}<span>${w.same}</span></button>
-        <button class="quiet" type="button" @click=${() => { this.invitation = undefined; }}>${w.different}</button></div>
+        <button class="quiet" type="button" @click=${() => { this.differ = i.by; this.invitation = undefined; }}>${w.different}</button></div>
     </form>`;
   }
 }

@@ -2,7 +2,7 @@
 import { workerURL } from '../core/worker.js';
 import { html, nothing } from 'lit';
 import './add.js';
-import './camera.js';
+import { wide } from './camera.js';
 import './cameras.js';
 import './key.js';
 import './setup.js';
@@ -86,9 +86,8 @@ class App extends View {
     return html`
       <a class="skip" href="#main" @click=${(e) => { e.preventDefault(); this.querySelector('main').focus(); }}>${w.skip}</a>
       ${this.header(screen, camera)}
-      ${this.ring ? html`<section class="banner ring" role="alert">${icons.bell}<span>${w.rang(this.ring.state.name)}</span>
-        <a class="button" href=${to(this.ring.device, 'live')} @click=${() => { this.ring = undefined; }}>${w.answer}</a><button type="button" aria-label=${w.dismiss} @click=${() => { this.ring = undefined; }}>${icons.close}</button></section>` : nothing}
-      ${this.home.cameras.filter((c) => c.state.alarm).map((c) => this.alarm(c))}
+      ${this.home.cameras.includes(this.ring) ? this.rung(this.ring, camera === this.ring && (screen === 'live' || wide.matches)) : nothing}
+      ${this.home.cameras.filter((c) => c.state.alarm).map((c) => this.alarm(c, camera === c && screen === 'history'))}
       ${this.home.cameras.filter((c) => c.state.unanswered?.length > 0).map((c) => html`<p class="banner wait" role="status">${icons.warn}<span>${w.unanswered(c.state.name, c.state.unanswered.map((m) => m.name))}</span></p>`)}
       ${this.home.damaged.map((text) => html`<p class="banner wait" role="status">${icons.warn}<span>${text}</span></p>`)}
       ${this.newer ? html`<p class="banner wait" role="status"><span>${w.newer}</span><button class="quiet" type="button" @click=${() => location.reload()}>${w.reload}</button></p>` : nothing}
@@ -105,10 +104,17 @@ class App extends View {
     </header>`;
   }
 
-  alarm(camera) {
+  // rung says that someone rang. Who is looking already is not asked to look.
+  rung({ device, state }, looking) {
+    const close = () => { this.ring = undefined; };
+    return html`<section class="banner ring" role="alert">${icons.bell}<span>${w.rang(state.name)}</span>
+      ${looking ? nothing : html`<a class="button" href=${to(device, 'live')} @click=${close}>${w.answer}</a>`}<button type="button" aria-label=${w.dismiss} @click=${close}>${icons.close}</button></section>`;
+  }
+
+  alarm(camera, reading) {
     const { alarm, name } = camera.state;
     return html`<section class="banner bad" role="alert">${icons.warn}<div><h2>${words.alarm.title(name)}</h2><p>${alarm.sentence}</p><p>${words.alarm.what}</p>
-      <div class="actions start"><a class="button quiet" href=${to(camera.device, 'history')}>${words.alarm.look}</a>
+      <div class="actions start">${reading ? nothing : html`<a class="button quiet" href=${to(camera.device, 'history')}>${words.alarm.look}</a>`}
       <button class="quiet" type="button" @click=${() => camera.acknowledge()}>${words.alarm.acknowledge}</button></div></div></section>`;
   }
 

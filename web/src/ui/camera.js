@@ -10,6 +10,7 @@ import './stage.js';
 import './update.js';
 import { entry } from './history.js';
 import { icons } from './icons.js';
+import { Reading } from './reading.js';
 import { tabs, to } from './route.js';
 import { whoEnds } from './household.js';
 import { story } from './story.js';
@@ -17,7 +18,10 @@ import { View } from './view.js';
 import { words } from './words.js';
 
 const w = words.camera;
-const wide = matchMedia('(min-width: 62rem)');
+
+/** wide matches where the picture stays beside everything else. */
+export const wide = matchMedia('(min-width: 62rem)');
+
 const tabIcons = { live: icons.camera, people: icons.people, history: icons.clock, settings: icons.gear };
 const parents = { invite: 'people', member: 'people', update: 'settings' };
 
@@ -28,28 +32,28 @@ class CameraScreen extends View {
   };
 
   #resized = () => this.requestUpdate();
-  #noticed = () => this.#read();
+
+  constructor() {
+    super();
+    new Reading(this, () => this.#read(), { quiet: true, entries: true }); // the picture says why it could not
+  }
 
   sources() { return [this.camera]; }
 
   connectedCallback() {
     super.connectedCallback();
     wide.addEventListener('change', this.#resized);
-    this.camera.addEventListener('entry', this.#noticed);
-    this.#read();
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     wide.removeEventListener('change', this.#resized);
-    this.camera.removeEventListener('entry', this.#noticed);
   }
 
   async #read() {
-    try {
-      const { entries } = await this.camera.log({ count: 24 });
-      this.recent = story(entries).toReversed().slice(0, 8);
-    } catch { /* the picture says why */ }
+    const { entries } = await this.camera.log({ count: 24 });
+    this.recent = story(entries).toReversed().slice(0, 8);
+    if (this.ends === 'someone') await this.#whoEnds(); // it could not be asked before
   }
 
   willUpdate(changed) {
@@ -79,7 +83,7 @@ class CameraScreen extends View {
 
   picture() {
     return html`<section class="live" aria-label=${w.live}>
-      <camd-stage .camera=${this.camera} .talk=${this.talk} .ends=${this.ends} .sound=${Boolean(this.sound)}
+      <camd-stage .camera=${this.camera} .home=${this.home} .talk=${this.talk} .ends=${this.ends} .sound=${Boolean(this.sound)}
         @session=${({ detail }) => { this.session = detail; if (!detail) this.talk = undefined; }}></camd-stage>
       <camd-controls .camera=${this.camera} .session=${this.session} .sound=${Boolean(this.sound)} .stage=${() => this.querySelector('camd-stage')}
         @sound=${({ detail }) => { this.sound = detail; }} @talk=${({ detail }) => { this.talk = detail; }}></camd-controls>

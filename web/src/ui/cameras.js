@@ -1,6 +1,7 @@
 // All cameras: a card each, with its picture of the last event, how it is, and what happened last.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
+import { Reading } from './reading.js';
 import { to } from './route.js';
 import { watchers } from './stage.js';
 import { when } from './time.js';
@@ -26,7 +27,16 @@ class Cameras extends View {
 class Card extends View {
   static properties = { camera: { attribute: false }, picture: { state: true }, moving: { state: true } };
 
-  #of; // number of the ring whose picture is shown
+  #of; // number of the ring whose picture is shown, or was asked for in vain
+
+  constructor() {
+    super();
+    new Reading(this, async () => {
+      if (this.picture) return;
+      this.#of = undefined;
+      this.requestUpdate();
+    });
+  }
 
   sources() { return [this.camera]; }
 

@@ -4,17 +4,18 @@ import { html, nothing } from 'lit';
 import './talk.js';
 import { icons } from './icons.js';
 import { named, save } from './files.js';
+import { largest, record } from './recording.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
 const w = words.controls;
-const kinds = ['video/mp4;codecs="avc1.42E01F,mp4a.40.2"', 'video/mp4', 'video/webm;codecs="h264,opus"', 'video/webm'];
+const megabytes = largest / 1e6;
 
 /** Controls belong to a stage: `stage` returns it. */
 export class Controls extends View {
   static properties = {
     camera: { attribute: false }, session: { attribute: false }, stage: { attribute: false },
-    sound: { type: Boolean }, more: { state: true }, numbers: { state: true }, recorder: { state: true }, note: { state: true },
+    sound: { type: Boolean }, more: { state: true }, numbers: { state: true }, recording: { state: true }, note: { state: true },
   };
 
   #timer = 0;
@@ -48,32 +49,24 @@ export class Controls extends View {
   }
 
   record() {
-    if (this.recorder) {
+    if (this.recording) {
       this.endRecording();
       return;
     }
-    const kind = kinds.find((k) => globalThis.MediaRecorder?.isTypeSupported(k));
-    if (!kind) {
-      this.problem = w.noRecorder;
-      return;
-    }
     const { name } = this.camera.state;
-    const parts = [];
-    const recorder = new MediaRecorder(new MediaStream(this.session.stream.getTracks()), { mimeType: kind });
-    recorder.addEventListener('dataavailable', ({ data }) => parts.push(data));
-    recorder.addEventListener('stop', () => {
-      save(new Blob(parts, { type: kind }), named(name, kind.startsWith('video/mp4') ? 'mp4' : 'webm'));
-      this.note = w.recorded;
-      this.recorder = undefined; // it may have ended by itself, with the picture
+    const recording = record(new MediaStream(this.session.stream.getTracks()), (file, full) => {
+      save(file, named(name, file.type.startsWith('video/mp4') ? 'mp4' : 'webm'));
+      this.note = full ? w.recordedFull(megabytes) : w.recorded;
+      if (this.recording === recording) this.recording = undefined;
     });
-    recorder.start(1000);
-    this.recorder = recorder;
-    this.note = w.recording;
+    this.recording = recording;
+    if (recording) this.note = w.recording(megabytes);
+    else this.problem = w.noRecorder;
   }
 
   endRecording() {
-    if (this.recorder && this.recorder.state !== 'inactive') this.recorder.stop();
-    this.recorder = undefined;
+    this.recording?.stop();
+    this.recording = undefined;
   }
 
   inPicture() {
@@ -109,7 +102,7 @@ export class Controls extends View {
         ${this.button(icons.snapshot, w.snapshot, this.snapshot, off && (!scopes.includes('snapshot') || this.camera.state.privacy || this.camera.state.link !== 'online'))}
         <camd-talk .camera=${this.camera} .session=${this.session}></camd-talk>
         ${this.button(icons.full, w.full, this.full, off)}
-        ${this.button(icons.more, this.recorder ? w.moreRecording : w.more, this.toggleMore, false, Boolean(this.more), 'more')}
+        ${this.button(icons.more, this.recording ? w.moreRecording : w.more, this.toggleMore, false, Boolean(this.more), 'more')}
       </div>
       ${this.more ? this.drawer(off) : nothing}
       ${this.note || this.busy || this.problem ? html`<p class="note" role="status">${this.problem || this.busy || this.note}</p>` : nothing}`;
@@ -123,7 +116,7 @@ export class Controls extends View {
   drawer(off) {
     return html`<div class="drawer">
       <div class="controls small">
-        ${this.button(this.recorder ? icons.stop : icons.record, this.recorder ? w.stopRecording : w.record, this.record, off, Boolean(this.recorder))}
+        ${this.button(this.recording ? icons.stop : icons.record, this.recording ? w.stopRecording : w.record, this.record, off, Boolean(this.recording))}
         ${document.pictureInPictureEnabled ? this.button(icons.pip, w.pip, this.inPicture, off) : nothing}
       </div>
       <h2>${w.numbers}</h2>

@@ -1,13 +1,14 @@
 // The access log: what happened by the day, the newest first, and whether it is proved.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
-import { story } from './story.js';
-import { clock, day, lasted } from './time.js';
+import { Reading } from './reading.js';
+import { during, olderThan, story } from './story.js';
+import { clock, day } from './time.js';
 import { View } from './view.js';
 import { own, words } from './words.js';
 
 const w = words.history;
-const page = 100;
+const page = 100; // entries
 
 const iconOf = {
   live: icons.eye, end: icons.eye, merged: icons.eye, talk: icons.mic, snapshot: icons.snapshot, ring: icons.bell,
@@ -22,51 +23,44 @@ const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
  */
 export function entry(e, zone, { dated = false, extra = nothing } = {}) {
   const name = dated && e.time ? day(e.time, zone, undefined, true) : words.time.today;
-  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${own(iconOf, e.kind) ?? icons.clock}<span>${e.sentence}${e.time && e.until && e.kind !== 'snapshot' ? html` <span class="faint">${lasted(e.until - e.time)}</span>` : nothing}${extra}</span>
+  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${own(iconOf, e.kind) ?? icons.clock}<span>${during(e)}${extra}</span>
     ${e.time ? html`<time datetime=${e.time.toISOString()}>${name === words.time.today ? clock(e.time, zone) : name}</time>` : nothing}</li>`;
 }
 
 class History extends View {
-  static properties = { camera: { attribute: false }, entries: { state: true }, log: { state: true }, pictures: { state: true } };
+  static properties = { camera: { attribute: false }, entries: { state: true }, log: { state: true }, begin: { state: true }, pictures: { state: true } };
 
   #rings = []; // that the camera keeps
 
   constructor() {
     super();
     this.pictures = new Map(); // addresses of those that were asked for, by the number of the entry
+    new Reading(this, () => this.newest(), { what: w.reading, entries: true });
   }
-
-  #seen = () => this.newest();
 
   sources() { return [this.camera]; }
 
-  connectedCallback() {
-    super.connectedCallback();
-    this.camera.addEventListener('entry', this.#seen);
-    this.newest();
-  }
-
   disconnectedCallback() {
     super.disconnectedCallback();
-    this.camera.removeEventListener('entry', this.#seen);
     for (const url of this.pictures.values()) URL.revokeObjectURL(url);
     this.pictures = new Map();
   }
 
-  newest() {
-    return this.attempt(w.reading, async () => {
-      if (this.camera.state.scopes?.includes('events')) this.#rings = await this.camera.events().catch(() => []);
-      this.log = await this.camera.log({ count: page });
-      const first = this.log.entries[0]?.n ?? 0;
-      this.entries = [...(this.entries ?? []).filter((e) => e.n < first), ...this.log.entries];
-    });
+  async newest() {
+    if (this.camera.state.scopes?.includes('events')) this.#rings = await this.camera.events().catch(() => []);
+    const log = await this.camera.log({ count: page });
+    const older = olderThan(log, this.entries, this.log);
+    if (older.length === 0) this.begin = log.begin;
+    this.entries = [...older, ...log.entries];
+    this.log = log;
   }
 
   older() {
     return this.attempt(w.reading, async () => {
-      const first = this.entries[0].n;
-      const { entries } = await this.camera.log({ from: Math.max(0, first - page), count: Math.min(page, first) });
-      this.entries = [...entries.filter((e) => e.n < first), ...this.entries];
+      const { entries, begin } = await this.camera.log({ before: this.begin, count: page });
+      const [first] = this.entries;
+      this.entries = [...entries.filter((e) => !(e.n >= first?.n)), ...this.entries];
+      this.begin = begin;
     });
   }
 
@@ -89,15 +83,17 @@ class History extends View {
   render() {
     const { log, entries = [] } = this;
     const { timeZone } = this.camera.state;
-    const days = Object.entries(Object.groupBy(story(entries).toReversed(), (e) => (e.time ? day(e.time, timeZone) : w.noTime)));
+    const lines = story(entries).toReversed(), shown = log?.complete ? w.shown(lines.length, entries.length, log.size) : '';
+    const days = Object.entries(Object.groupBy(lines, (e) => (e.time ? day(e.time, timeZone) : w.noTime)));
     return html`
       <h2>${w.title}</h2>
       ${log ? html`<p class=${log.verified ? 'good' : 'problem'}>${log.verified ? icons.verified : icons.warn}<span>${log.sentence}</span></p>` : nothing}
+      ${shown ? html`<p class="faint">${shown}</p>` : nothing}
       ${log && !log.complete ? html`<p class="faint">${w.partly}</p>` : nothing}
       ${this.outcome()}
       ${days.map(([name, list]) => html`<section class="day"><h3>${name}</h3><ul class="entries">${list.map((e) => entry(e, timeZone, { extra: this.picture(e) }))}</ul></section>`)}
-      ${log && entries.length === 0 ? html`<p class="faint">${w.empty}</p>` : nothing}
-      ${entries[0]?.n > 0 ? html`<button class="quiet" type="button" ?disabled=${Boolean(this.busy)} @click=${this.older}>${w.older}</button>` : nothing}`;
+      ${log && entries.length === 0 && !this.begin ? html`<p class="faint">${w.empty}</p>` : nothing}
+      ${this.begin > 0 ? html`<button class="quiet" type="button" ?disabled=${Boolean(this.busy)} @click=${this.older}>${w.older}</button>` : nothing}`;
   }
 }
 

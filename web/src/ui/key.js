@@ -32,7 +32,7 @@ class KeyScreen extends View {
     return html`<div class="page narrow">
       <h1>${w.title}</h1>
       <p>${w.what}</p>
-      <ol class="steps">${w.steps.map((s) => html`<li>${s}</li>`)}</ol>
+      <ol class="steps">${w.steps.map((s) => html`<li>${s}</li>`)}<li>${w.card} <a href="#/add">${w.openCard}</a></li></ol>
       <figure class="keycard">
         <camd-qr .text=${keys.text} .label=${w.qr}></camd-qr>
         <figcaption><span class="faint">${w.words}</span><span class="sixwords">${keys.words}</span></figcaption>

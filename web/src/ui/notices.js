@@ -1,6 +1,7 @@
 // Notices while the page is closed: the household allows them, and each browser asks for its own.
 import { html, nothing } from 'lit';
 import { start, state, stop } from '../core/push.js';
+import { Reading } from './reading.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
@@ -9,9 +10,9 @@ const w = words.pushes;
 class Notices extends View {
   static properties = { camera: { attribute: false }, now: { state: true } };
 
-  connectedCallback() {
-    super.connectedCallback();
-    this.attempt(w.reading, () => this.look());
+  constructor() {
+    super();
+    new Reading(this, () => this.look(), { what: w.reading });
   }
 
   async look() { this.now = await state(this.camera); }

@@ -5,6 +5,7 @@ import { ask } from './dialog.js';
 import { mayRevoke } from './household.js';
 import { icons } from './icons.js';
 import { handCard } from './invite.js';
+import { Reading } from './reading.js';
 import { rightsOf, whenOf } from './rights.js';
 import { rights } from './rightsform.js';
 import { to } from './route.js';
@@ -15,22 +16,14 @@ import { own, words } from './words.js';
 const w = words.people;
 
 class People extends View {
-  static properties = { camera: { attribute: false }, home: { attribute: false }, members: { state: true } };
+  static properties = { camera: { attribute: false }, home: { attribute: false } };
 
-  #read = () => this.attempt('', async () => { this.members = await this.camera.members(); });
+  constructor() {
+    super();
+    new Reading(this, () => this.camera.members()); // they are in the camera's state afterwards, and are kept there as they are now
+  }
 
   sources() { return [this.camera]; }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.camera.addEventListener('entry', this.#read);
-    this.#read();
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    this.camera.removeEventListener('entry', this.#read);
-  }
 
   render() {
     const { state } = this.camera;
@@ -38,19 +31,18 @@ class People extends View {
       <div class="titlerow"><h2>${w.title}</h2>
         ${state.scopes?.includes('members') ? html`<a class="primary button" href=${to(this.camera.device, 'invite')}>${icons.plus}<span>${w.invite}</span></a>` : nothing}</div>
       ${this.outcome()}
-      ${this.members ? html`<ul class="rows">${this.members.map((m) => this.row(m))}</ul>` : this.problem ? nothing : html`<p class="faint">${w.reading}</p>`}
+      ${state.members ? html`<ul class="rows">${state.members.map((m) => this.row(m, state))}</ul>` : this.problem ? nothing : html`<p class="faint">${w.reading}</p>`}
       <a class="more keylink" href="#/key">${icons.key}<span>${words.cameras.key}</span>${icons.next}</a>`;
   }
 
-  nameOf(client) { return this.members.find((m) => m.client === client)?.name ?? words.someone; }
-
-  row(m) {
+  row(m, { members, watching = [], timeZone }) {
+    const parent = m.parent && (members.find((p) => p.client === m.parent)?.name ?? words.someone);
     return html`<li><a class="row" href=${to(this.camera.device, 'member', m.client)}>
       <span class="avatar" aria-hidden="true">${initial(m.name)}</span>
       <span class="text"><span><strong>${m.name}</strong>${m.own ? html` <span class="faint">${w.you}</span>` : nothing}
-          ${m.watching.length > 0 ? html`<span class="chip" data-state="live"><span class="dot" aria-hidden="true"></span>${w.watching}</span>` : nothing}</span>
-        <span class="faint">${own(w.roles, m.role) ?? m.role}${m.parent ? ` · ${w.guestOf(this.nameOf(m.parent))}` : ''} · ${rightsOf(m)}</span>
-        ${whenOf(m, this.camera.state.timeZone).map((line) => html`<span class="faint">${line}</span>`)}
+          ${watching.some((v) => v.client === m.client) ? html`<span class="chip" data-state="live"><span class="dot" aria-hidden="true"></span>${w.watching}</span>` : nothing}</span>
+        <span class="faint">${own(w.roles, m.role) ?? m.role}${parent ? ` · ${w.guestOf(parent)}` : ''} · ${rightsOf(m)}</span>
+        ${whenOf(m, timeZone).map((line) => html`<span class="faint">${line}</span>`)}
         ${m.standing === 'ok' ? nothing : html`<span class="warning">${own(w.standings, m.standing) ?? m.sentence}</span>`}</span>
       ${icons.next}</a></li>`;
   }
@@ -61,23 +53,24 @@ const initial = (name) => (Array.from(name || '?')[0]).toUpperCase();
 class Member extends View {
   static properties = { camera: { attribute: false }, home: { attribute: false }, client: {}, card: { state: true }, note: { state: true }, members: { state: true }, member: { state: true }, draft: { state: true }, done: { state: true } };
 
+  #reading = new Reading(this, () => this.read());
+
   sources() { return [this.camera]; }
 
   willUpdate(changed) {
     super.willUpdate(changed);
-    if (!changed.has('client')) return;
-    this.card = undefined;
-    this.read();
+    if (!changed.get('client')) return;
+    this.card = this.member = this.draft = undefined; // they are of another member
+    this.#reading.now();
   }
 
-  read() {
-    return this.attempt('', async () => {
-      this.members = await this.camera.members();
-      this.member = this.members.find((m) => m.client === this.client);
-      this.key = this.member && await this.camera.keyOf(this.client);
-      this.draft = this.member && { scopes: [...this.member.scopes], weekly: this.member.weekly };
-      if (!this.member) this.problem = w.gone;
-    });
+  // read keeps what was chosen and is not saved yet, unless it was saved just now.
+  async read(saved = false) {
+    this.members = await this.camera.members();
+    this.member = this.members.find((m) => m.client === this.client);
+    this.key = this.member && await this.camera.keyOf(this.client);
+    if (saved || !this.draft || !this.member) this.draft = this.member && { scopes: [...this.member.scopes], weekly: this.member.weekly };
+    if (!this.member) this.problem = w.gone;
   }
 
   save() {
@@ -85,7 +78,7 @@ class Member extends View {
       const { role, name, from, until } = this.member;
       await this.camera.grant(this.key, { name, role, from, until, ...this.draft });
       this.done = w.saved;
-      await this.read();
+      await this.read(true);
     });
   }
 
@@ -118,10 +111,11 @@ class Member extends View {
     const { member } = this;
     return html`
       <a class="more up" href=${to(this.camera.device, 'people')}>${icons.back}<span>${w.title}</span></a>
-      ${member ? this.details(member) : this.problem ? nothing : html`<p class="faint">${w.reading}</p>`}
-      ${this.outcome()}
-      ${this.done ? html`<p class="good" role="status">${icons.check}${this.done}</p>` : nothing}`;
+      ${member ? this.details(member) : html`${this.problem ? nothing : html`<p class="faint">${w.reading}</p>`}${this.outcome()}`}`;
   }
+
+  // said stands above the buttons: below the last one it would be under a phone's tab bar.
+  said() { return html`${this.outcome()}${this.done ? html`<p class="good" role="status">${icons.check}${this.done}</p>` : nothing}`; }
 
   details(m) {
     const { state } = this.camera;
@@ -130,12 +124,14 @@ class Member extends View {
       <h2>${m.name}${m.own ? html` <span class="faint">${w.you}</span>` : nothing}</h2>
       <p class="faint">${own(w.roles, m.role) ?? m.role}. ${m.by ? w.addedBy(m.by, when(m.added, state.timeZone)) : w.paired(when(m.added, state.timeZone))}</p>
       <p class="sixwords"><span class="faint">${w.words}</span> ${m.words}</p>
-      ${editable && this.key ? html`
+      ${editable && this.key && this.draft ? html`
         ${rights(this.draft.scopes, m.role, state.scopes, (scopes) => { this.draft = { ...this.draft, scopes }; this.done = ''; })}
-        <camd-schedule .weekly=${this.draft.weekly} @change=${({ detail }) => { this.draft = { ...this.draft, weekly: detail }; this.done = ''; }}></camd-schedule>
+        <camd-schedule .weekly=${this.draft.weekly} @weekly=${({ detail }) => { this.draft = { ...this.draft, weekly: detail }; this.done = ''; }}></camd-schedule>
+        ${this.said()}
         <button class="primary" type="button" ?disabled=${Boolean(this.busy) || this.draft.scopes.length === 0} @click=${this.save}>${w.save}</button>` : html`
         <p>${rightsOf(m)}.</p>${whenOf(m, state.timeZone).map((line) => html`<p>${line}</p>`)}
-        ${editable ? html`<p class="faint">${w.noKey} <a href=${to(this.camera.device, 'invite')}>${w.askKey}</a></p>` : nothing}`}
+        ${editable ? html`<p class="faint">${w.noKey} <a href=${to(this.camera.device, 'invite')}>${w.askKey}</a></p>` : nothing}
+        ${this.said()}`}
       ${this.card ? handCard(this, this.card, m.name) : this.key && !m.own ? html`<button class="quiet" type="button" ?disabled=${Boolean(this.busy)} @click=${this.again}>${icons.link}<span>${w.makeCard}</span></button>` : nothing}
       ${revocable ? html`<button class="danger" type="button" ?disabled=${Boolean(this.busy)} @click=${this.revoke}>${icons.leave}<span>${m.own ? w.leave : w.removeOne(m.name)}</span></button>` : nothing}`;
   }

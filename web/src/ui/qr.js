@@ -3,7 +3,7 @@ import { html, nothing } from 'lit';
 import { correction, generate } from 'lean-qr';
 import { Collector, parts } from './parts.js';
 import { View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.qr;
 const partTime = 400; // milliseconds, as in docs/protocol.md 3.12.5
@@ -55,7 +55,9 @@ class Scan extends View {
 
   start() {
     return this.attempt(w.opening, async () => {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } });
+      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } }).catch((cause) => {
+        throw Object.assign(new Error(own(w.failed, cause.name) ?? w.failed.other, { cause }), { name: 'Problem' });
+      });
       if (!this.isConnected) return this.close(); // its person went elsewhere before the browser's question was answered
       this.open = true;
       this.note = w.hold;

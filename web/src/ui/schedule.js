@@ -1,5 +1,5 @@
-// Weekly hours as a table: a day a row. Tells its parent each change by the event `change`,
-// with the hours as docs/protocol.md 5.8 writes them; empty is always.
+// Weekly hours as a table: a day a row. Tells its parent each change by the event `weekly`
+// (`change` would be that of the boxes, too), with the hours as docs/protocol.md 5.8 writes them; empty is always.
 import { html, nothing } from 'lit';
 import { days, read, write } from './hours.js';
 import { View } from './view.js';
@@ -15,7 +15,7 @@ class Schedule extends View {
 
   tell(weekly) {
     this.weekly = weekly;
-    this.dispatchEvent(new CustomEvent('change', { detail: weekly }));
+    this.dispatchEvent(new CustomEvent('weekly', { detail: weekly }));
   }
 
   set(day, value) {

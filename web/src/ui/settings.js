@@ -2,7 +2,9 @@
 import { html, nothing } from 'lit';
 import './notices.js';
 import { ask } from './dialog.js';
+import { forget } from './forget.js';
 import { icons } from './icons.js';
+import { Reading } from './reading.js';
 import { to } from './route.js';
 import { View } from './view.js';
 import { words } from './words.js';
@@ -12,12 +14,12 @@ const w = words.settings;
 class SettingsScreen extends View {
   static properties = { camera: { attribute: false }, home: { attribute: false }, settings: { state: true }, saved: { state: true } };
 
-  sources() { return [this.camera]; }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.attempt(w.reading, async () => { this.settings = await this.camera.settings(); });
+  constructor() {
+    super();
+    new Reading(this, async () => { this.settings = await this.camera.settings(); }, { what: w.reading });
   }
+
+  sources() { return [this.camera]; }
 
   // set changes one setting, and shows afterwards what the camera says it is.
   async set(name, value, words) {
@@ -29,15 +31,6 @@ class SettingsScreen extends View {
     await this.attempt(w.saving, async () => {
       this.settings = await this.camera.change({ [name]: value });
       this.saved = name;
-    });
-  }
-
-  async forget() {
-    const { camera } = this;
-    if (!await ask({ title: w.forgetTitle(camera.state.name), text: [w.forgetText], yes: w.forget, danger: true })) return;
-    await this.attempt(w.forgetting, async () => {
-      await this.home.forget(camera);
-      location.hash = '#/cameras';
     });
   }
 
@@ -77,7 +70,7 @@ class SettingsScreen extends View {
         <li><a class="row" href="#/key">${icons.key}<span class="text"><strong>${words.cameras.key}</strong><span class="faint">${words.key.short}</span></span>${icons.next}</a></li>
       </ul>
       ${this.address()}
-      <button class="danger" type="button" @click=${this.forget}>${icons.leave}<span>${w.forget}</span></button>`;
+      <button class="danger" type="button" @click=${() => forget(this, this.home, this.camera)}>${icons.leave}<span>${words.forget.button}</span></button>`;
   }
 
   mark(name) { return this.saved === name ? html`<span class="good" role="status">${icons.check}${w.saved}</span>` : nothing; }

@@ -5,6 +5,7 @@ import './paste.js';
 import './picture.js';
 import { showCode } from '../../setup.js';
 import { icons } from './icons.js';
+import { canScan } from './qr.js';
 import { to } from './route.js';
 import { fields, settingsOf } from './setupform.js';
 import { sentence, View } from './view.js';
@@ -103,7 +104,7 @@ class Setup extends View {
   askLabel() {
     return html`<ol class="guide">
       <li><camd-picture name="label"></camd-picture><div><h2>${w.labelTitle}</h2><p>${w.labelText}</p></div></li></ol>
-      <camd-paste .label=${w.label} .hint=${w.labelHint} @text=${({ detail }) => { this.label = detail; this.problem = ''; }}></camd-paste>`;
+      <camd-paste .label=${w.label} .hint=${w.labelHint(canScan())} @text=${({ detail }) => { this.label = detail; this.problem = ''; }}></camd-paste>`;
   }
 
   askWay() {

@@ -1,6 +1,7 @@
 // The picture, and what one glance at it tells: that it is live, that this person is heard,
 // who watches, or why there is no picture.
 import { html, nothing } from 'lit';
+import { forget } from './forget.js';
 import { icons } from './icons.js';
 import { to } from './route.js';
 import { sentence, View } from './view.js';
@@ -20,6 +21,7 @@ const ratioOf = (device) => ratios.get(device) ?? 16 / 9;
 export class Stage extends View {
   static properties = {
     camera: { attribute: false },
+    home: { attribute: false },
     talk: { attribute: false },
     ends: {}, // who can end privacy mode: household.js
     sound: { type: Boolean },
@@ -64,6 +66,11 @@ export class Stage extends View {
   willUpdate(changed) {
     super.willUpdate(changed);
     const { privacy, link } = this.camera.state;
+    if (changed.get('camera')) { // the same one, reached in another way: its session is over
+      this.stop();
+      this.was = undefined;
+      queueMicrotask(() => this.start());
+    }
     if (this.was?.privacy && !privacy || this.was && this.was.link !== 'online' && link === 'online') queueMicrotask(this.#wake);
     this.was = { privacy, link };
     if (this.session && this.session.state === 'ended') this.ended(this.session.sentence);
@@ -203,9 +210,13 @@ export class Stage extends View {
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}</div>`;
   }
 
+  // again offers what may help: where the camera refuses this browser, nothing here does.
   again() {
-    return html`<div class="actions"><button class="quiet" type="button" @click=${() => { this.#pause = firstPause; this.start(); }}>${w.again}</button>
-      ${this.camera.state.link === 'online' ? nothing : html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.settings}</a>`}</div>`;
+    const { link } = this.camera.state;
+    return html`<div class="actions">
+      ${link === 'refused' ? html`<button class="quiet" type="button" @click=${() => forget(this, this.home, this.camera)}>${words.forget.button}</button>`
+    : html`<button class="quiet" type="button" @click=${() => { this.#pause = firstPause; this.start(); }}>${w.again}</button>`}
+      ${link === 'online' ? nothing : html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.settings}</a>`}</div>`;
   }
 
   // endPrivacy offers what ends privacy mode, to who can end it from here.

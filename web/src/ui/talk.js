@@ -118,6 +118,7 @@ export class TalkButton extends View {
   // why says why one can't talk now; nothing: one can.
   why() {
     const { state } = this.camera;
+    if (state.link === 'refused') return w.refused;
     if (state.scopes && !state.scopes.includes('talk')) return w.noScope; // until the camera has said so, nobody is told to ask for it
     if (state.privacy) return w.inPrivacy;
     if (!this.session) return w.noSession;

@@ -1,6 +1,7 @@
 // The camera's own software: what runs, what is new, and when it may be installed.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
+import { Reading } from './reading.js';
 import { to } from './route.js';
 import { when } from './time.js';
 import { View } from './view.js';
@@ -13,12 +14,12 @@ const moving = ['downloading', 'installing', 'restarting', 'trial'];
 class UpdateScreen extends View {
   static properties = { camera: { attribute: false }, status: { state: true } };
 
-  sources() { return [this.camera]; }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.attempt(w.reading, async () => { this.status = await this.camera.updateState(); });
+  constructor() {
+    super();
+    new Reading(this, async () => { this.status = await this.camera.updateState(); }, { what: w.reading });
   }
+
+  sources() { return [this.camera]; }
 
   willUpdate(changed) {
     super.willUpdate(changed);

@@ -45,7 +45,7 @@ export class View extends LitElement {
    * It returns what work does, or undefined.
    */
   async attempt(what, work) {
-    this.busy = what;
+    if (what) this.busy = what; // else something else may be under way, which is said
     this.problem = '';
     try {
       return await work();
@@ -53,7 +53,7 @@ export class View extends LitElement {
       this.problem = sentence(error);
       return undefined;
     } finally {
-      this.busy = '';
+      if (this.busy === what) this.busy = '';
     }
   }
 

@@ -9,6 +9,7 @@ export const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : und
 
 export const words = {
   someone: 'someone',
+  differ: { title: 'Don’t go on' },
   cancel: 'Cancel',
   unforeseen: (what) => `Something in this page failed (${what}). Load the page again.`,
 
@@ -37,7 +38,7 @@ export const words = {
   welcome: {
     title: 'See and hear your home', lead: 'Nobody gets in by a password: your camera answers only to keys that someone has added. This browser has one of its own.',
     demo: 'Open the demo camera', demoHelp: 'Pair with the camera that runs on this computer', pairing: 'Pairing with the camera…',
-    card: 'I was invited', cardHelp: 'Open a camera card: a link, a file or a QR code',
+    card: 'I was invited', cardHelp: (scan) => (scan ? 'Open a camera card: a link, a file or a QR code' : 'Open a camera card: a link or a file'),
     setup: 'Set up a new camera', setupHelp: 'You stand at the camera and have its label',
     key: 'Show my key', keyHelp: 'For the person who will add you',
   },
@@ -79,6 +80,7 @@ export const words = {
     announcing: 'Chime playing…', announcingMore: 'The room hears who is about to speak. Wait.',
     live: 'You are live', liveMore: 'The room hears you now.',
     ended: 'The talk ended.', allowed: 'You may use the microphone now. Hold the button to talk.',
+    refused: 'The camera refuses this browser.',
     noScope: 'You may not talk through this camera. Ask an owner.', inPrivacy: 'You can talk when privacy mode is off.', noSession: 'You can talk once there is a picture.',
     forbidden: 'This page may not use the microphone. Allow it in the browser’s settings of this page.',
   },
@@ -86,7 +88,8 @@ export const words = {
   controls: {
     sound: 'Sound', snapshot: 'Snapshot', full: 'Full screen', more: 'More', moreRecording: 'Recording',
     record: 'Record', stopRecording: 'Stop', pip: 'Small window', taking: 'Taking a snapshot…', saved: 'The snapshot is saved as a file.',
-    recording: 'Recording to a file on this device…', recorded: 'The recording is saved as a file.',
+    recording: (megabytes) => `Recording to a file on this device, of ${megabytes} MB at most…`, recorded: 'The recording is saved as a file.',
+    recordedFull: (megabytes) => `The recording has reached ${megabytes} MB, the most that this page can hold. It is saved as a file. To go on, record again.`,
     noRecorder: 'This browser can’t record. Use another one.', noFrame: 'There is no picture to save yet. Try again in a moment.',
     numbers: 'Connection',
     values: {
@@ -139,10 +142,11 @@ export const words = {
 
   invite: {
     title: 'Invite someone', reading: 'Checking the key…', granting: 'Adding them. The household is told…',
-    steps: (address) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, 'You scan the code on their screen, or they send you the key.', 'You compare six words, and say what they may do.'],
+    steps: (address, scan) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, scan ? 'You scan the code on their screen, or they send you the key.' : 'They send you the key, as a text or a file.', 'You compare six words, and say what they may do.'],
     key: 'Their key', keyHelp: 'It begins with CAMD-KEY. It is no secret.',
     compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand beside the code on their screen. If one differs, someone has changed the key on its way.',
     sameWords: 'They are the same', different: 'They differ',
+    differ: 'This is not the key that is on their screen: someone between you may have put another one in its place. Nobody was added. Have them give you the key in another way, best face to face, and compare again. If the words differ again, add nobody, and tell the household.',
     name: 'Name', nameHelp: 'What the household calls this person. The camera says it before they talk.',
     role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
     login: 'Login at the broker', loginHelp: 'Only if whoever runs your household’s server has made a login for this person. The camera card takes it along.', user: 'User', password: 'Password',
@@ -155,7 +159,8 @@ export const words = {
   key: {
     title: 'My key', short: 'This browser’s key, and what happens if it is lost',
     what: 'This is the key of this browser. It is no secret: whoever has it can add you, and nothing more.',
-    steps: ['Show this code to a member of the household, or send the key.', 'Compare the six words with them, face to face or on the phone.', 'They give you a camera card. Open it here.'],
+    steps: ['Show this code to a member of the household, or send the key.', 'Compare the six words with them, face to face or on the phone.'],
+    card: 'They give you a camera card.', openCard: 'Open it here.',
     qr: 'QR code with this browser’s key', words: 'Six words', share: 'Share', copy: 'Copy the key', copyLink: 'Copy the link', file: 'Save as a file', copied: 'Copied.',
     lostTitle: 'If this key is lost',
     lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner adds your new key, or, if you are the only owner, someone at the camera removes everyone and you pair again. Remove the lost key then.',
@@ -163,7 +168,15 @@ export const words = {
   },
 
   paste: { next: 'Continue', file: 'Open a file', empty: 'There is nothing in it. Paste the whole text.' },
-  qr: { scan: 'Scan a QR code', opening: 'Opening this device’s lens…', lens: 'What this device’s lens sees', hold: 'Hold the code into the picture.', parts: (have, count) => `${have} of ${count} codes read. Keep still.` },
+  qr: {
+    scan: 'Scan a QR code', opening: 'Opening this device’s lens…', lens: 'What this device’s lens sees', hold: 'Hold the code into the picture.',
+    parts: (have, count) => `${have} of ${count} codes read. Keep still.`,
+    failed: {
+      NotAllowedError: 'This page may not use this device’s camera. Allow it in the browser’s settings of this page, or paste the text.',
+      NotFoundError: 'This device has no camera. Paste the text, or open a file.',
+      other: 'This device’s camera does not work now: another program may use it. Try again, or paste the text.',
+    },
+  },
 
   add: {
     title: 'Add a camera', reading: 'Opening the camera card…', adding: 'Adding the camera…',
@@ -172,12 +185,19 @@ export const words = {
     camera: 'Camera', unnamed: 'not named', by: 'Added by', as: 'You are',
     compareTitle: (by) => `Does ${by} have the same six words?`,
     compare: (by) => `Ask ${by}, face to face or on the phone: their page shows these words below “Your six words”. If one differs, this card is not from them.`,
+    differ: (by) => `This card is not from ${by}, or not from their page: someone between you may have made it. Nothing of it was kept. Ask ${by}, face to face or on the phone, for a new card, and compare again.`,
     same: 'They are the same', different: 'They differ', changes: 'What would change',
     broker: 'Address of the broker', brokerHelp: 'The card does not say where browsers meet the camera. The person who added you knows the address.',
   },
 
   history: {
     title: 'History', reading: 'Reading the access log…', partly: 'You see what concerns you. The whole history needs the right to see it.',
+    during: (sentence, lasted) => `${sentence}, ${lasted}.`,
+    shown: (lines, entries, size) => {
+      if (lines === size) return '';
+      const which = entries === size ? 'Below are all of them' : `Below are the newest ${entries}`;
+      return lines === entries ? `${which}.` : `${which}, in ${many(lines, 'one line', '# lines')}: a beginning and its end share one.`;
+    },
     empty: 'Nothing has happened yet.', older: 'Show older', picture: 'Show the picture', pictureOf: (when) => `Who rang: ${when}`, fetching: 'Fetching the picture…', noTime: 'Without a time',
   },
 
@@ -200,8 +220,11 @@ export const words = {
     privacyOff: 'Who ends privacy mode', byDevice: 'Only someone at the camera', byMembers: 'Also members who may change settings', privacyOffHelp: 'Only someone at the camera can choose the second.',
     stricterTitle: 'Only someone at the camera can undo this', stricterText: 'You can’t change it back from this page. Go on?', stricter: 'Change it',
     address: 'Connection of this browser', addressHelp: 'Only where neither the camera card nor the page’s server says it. Whoever runs the broker knows the address.', connect: 'Connect', connecting: 'Connecting…',
-    forget: 'Forget this camera here', forgetTitle: (camera) => `Forget ${camera} in this browser?`,
-    forgetText: 'You stay a member. To see the camera here again you need a new camera card.', forgetting: 'Forgetting the camera…',
+  },
+
+  forget: {
+    button: 'Remove this camera from this page', title: (camera) => `Remove ${camera} from this page?`, yes: 'Remove it',
+    member: 'You stay a member of its household.', card: 'To see the camera here again you need a new camera card.', forgetting: 'Removing the camera from this page…',
   },
 
   pushes: {
@@ -214,7 +237,7 @@ export const words = {
 
   setup: {
     title: 'Set up a camera', labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
-    label: 'Label', labelHint: 'Scan it, or type the letters below the code. Dashes and blanks don’t matter.',
+    label: 'Label', labelHint: (scan) => `${scan ? 'Scan it, or type' : 'Type'} the letters below the code. Dashes and blanks don’t matter.`,
     buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. The camera then lets a new key pair for five minutes.',
     wayTitle: 'How do you reach it?', near: 'By Bluetooth', nearHelp: 'You stand near the camera with this device', noBluetooth: 'This browser has no Bluetooth for pages. Chrome on a phone or computer has it; the code below works everywhere.',
     code: 'By a code that the camera reads', codeHelp: 'You hold this screen before its lens', otherLabel: 'Use another label',
