@@ -9,7 +9,7 @@ release=(g++-aarch64-linux-gnu libc6-dev-arm64-cross g++-arm-linux-gnueabihf lib
 test=(ffmpeg espeak-ng mosquitto coturn caddy chromium iproute2 cpio kmod e2fsprogs strace nodejs
   qemu-system-arm qemu-system-common qemu-utils
   systemd nftables genimage u-boot-qemu u-boot-tools device-tree-compiler dosfstools mtools squashfs-tools cryptsetup-bin rauc rauc-service dbus-daemon busybox libubootenv-tool openssl shellcheck
-  zbar-tools librsvg2-bin swtpm tpm2-openssl libtss2-tcti-cmd0)
+  curl zbar-tools librsvg2-bin swtpm tpm2-openssl libtss2-tcti-cmd0)
 command -v npm >/dev/null || test+=(npm) # others' packages of nodejs bring it
 sbom=(jq)
 image=(bc bzip2 cpio file openssl patch perl rsync unzip wget) # what Buildroot asks for

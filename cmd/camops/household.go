@@ -21,7 +21,7 @@ import (
 // householdCmd lays out a household's own server. docs/household.md.
 type householdCmd struct {
 	Init        *householdInitCmd        `arg:"subcommand:init" help:"make keys, logins and configurations of a server: mosquitto, coturn, Caddy"`
-	Login       *householdLoginCmd       `arg:"subcommand:login" help:"make the first owner's login at the server's broker (later ones are made by camctl grant --broker-admin), or a camera's for the relay"`
+	Login       *householdLoginCmd       `arg:"subcommand:login" help:"make a member's login at the server's broker, for a grant that is made in a page (camctl grant --broker-admin makes its own), or a camera's for the relay"`
 	Check       *householdCheckCmd       `arg:"subcommand:check" help:"say what of the server is reached from here"`
 	Credentials *householdCredentialsCmd `arg:"subcommand:credentials" help:"on the server: give members credentials of the TURN server"`
 }
@@ -60,16 +60,16 @@ type householdLoginCmd struct {
 	serverFlag
 	Camera proto.DeviceID `arg:"--camera,required" help:"the camera's device identifier, as in its label after d=" placeholder:"ID"`
 	Relay  bool           `arg:"--relay" help:"make the camera's own login instead, by which it gets credentials of the relay, as a line of a netrc file"`
-	Key    string         `arg:"positional" help:"the owner's key, as the page or camctl id shows it, or a file with it; a dash reads it from standard input" placeholder:"KEY"`
+	Key    string         `arg:"positional" help:"the member's key, as the page or camctl id shows it, or a file with it; a dash reads it from standard input" placeholder:"KEY"`
 }
 
-// Run makes the login. An owner's is printed as the broker of a camera card, a camera's for curl.
+// Run makes the login. A member's is printed as the broker of a camera card, a camera's for curl.
 func (c *householdLoginCmd) Run(env *environment) error {
 	switch {
 	case !c.Camera.Valid():
 		return fmt.Errorf("%q is no device identifier: it is in the camera's label, after d=", c.Camera)
 	case c.Relay == (c.Key != ""):
-		return command.Usage("name the owner's key, or say --relay for the camera's own login")
+		return command.Usage("name the member's key, or say --relay for the camera's own login")
 	}
 	var id proto.ClientID
 	if !c.Relay {

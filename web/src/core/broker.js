@@ -1,6 +1,7 @@
 // A client at a camera's broker, which connects again by itself: docs/protocol.md 1.6.
 import { base64url } from '../../setup/bytes.js';
 import { Problem } from '../../setup/problem.js';
+import { localNetworkHint } from './localnetwork.js';
 import { Connection, Refused } from './mqtt.js';
 
 const firstPause = 1000, longestPause = 30000; // milliseconds
@@ -92,7 +93,7 @@ export class Broker extends EventTarget {
     if (kind) this.dispatchEvent(new CustomEvent('message', { detail: { kind, text } }));
   }
 
-  #explain(error) {
+  async #explain(error) {
     this.code = error instanceof Problem ? error.code : '';
     this.#connection?.close();
     if (error instanceof Problem) {
@@ -101,7 +102,7 @@ export class Broker extends EventTarget {
       this.#pause = longestPause;
       this.#become('refused', `The broker ${this.host} does not accept this client: its login may have ended. Ask an owner for a new camera card.`);
     } else {
-      this.#become('lost', `The broker ${this.host} can't be reached. Check this device's network. If that works, the broker is down, or its certificate is not one that this browser trusts.`);
+      this.#become('lost', `The broker ${this.host} can't be reached. Check this device's network. If that works, the broker is down, or its certificate is not one that this browser trusts.${await localNetworkHint()}`);
     }
   }
 

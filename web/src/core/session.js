@@ -4,6 +4,7 @@ import { Problem } from '../../setup/problem.js';
 import { readAnswer, usable } from './answer.js';
 import { token } from './broker.js';
 import { isHere } from './config.js';
+import { localNetworkHint } from './localnetwork.js';
 import { endSentence, failure } from './refusal.js';
 import { peerConnection } from './servers.js';
 import { Stats } from './stats.js';
@@ -93,7 +94,7 @@ export class Session extends EventTarget {
   }
 
   #signal(kind, body) {
-    if (kind === 'end') return this.#end(problem(String(body.reason), endSentence(String(body.reason))));
+    if (kind === 'end') return this.#lost(problem(String(body.reason), endSentence(String(body.reason))));
     if (kind !== 'candidate' || !Array.isArray(body.candidates)) return undefined;
     for (const c of body.candidates) {
       if (++this.#came > mostOfCamera) return undefined;
@@ -137,8 +138,14 @@ export class Session extends EventTarget {
     switch (this.#pc.connectionState) {
       case 'connected': this.#become('live'); break;
       case 'disconnected': this.#become('stalled'); break;
-      case 'failed': this.#end(problem('lost', 'The connection to the camera was lost. If this page is of a public address, allow it to reach devices in your network when the browser asks.'));
+      case 'failed': this.#lost(problem('lost', 'The connection to the camera was lost.'));
     }
+  }
+
+  // lost ends the session. If no way to the camera was found, the browser may be why.
+  async #lost({ code, message }) {
+    const never = this.state === 'connecting' && ['lost', 'ice failed'].includes(code);
+    await this.#end(problem(code, message + (never ? await localNetworkHint() : '')));
   }
 
   #silent(silent) {
