@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 	"github.com/camd-project/camd/pkg/proto"
@@ -16,6 +17,11 @@ func (g *Gate) work(root context.Context, mq *memberQueue) {
 		}
 		if j.again {
 			g.reply(mq, j, j.execution.outcome) // nothing changes it any more
+			continue
+		}
+		if !time.Now().Before(j.until) { // its client no longer waits for it
+			g.drops.count(dropStale)
+			g.finish(mq, j, coded(proto.CodeStale), false)
 			continue
 		}
 		o, executed := g.execute(root, mq, j.request)

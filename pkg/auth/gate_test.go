@@ -237,28 +237,6 @@ func TestOnlyVerifiedRequestsMoveTheSequence(t *testing.T) {
 	})
 }
 
-func TestNonceRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.run()
-		old := w.nonce
-		time.Sleep(nonceLife + time.Second)
-		a := w.ask(nil) // the one before is live
-		if a.Code != proto.CodeOK || a.Nonce == old {
-			t.Errorf("after one rotation: %+v", a)
-		}
-		time.Sleep(nonceLife)
-		stale := w.ask(nil)
-		if stale.Code != proto.CodeStale {
-			t.Errorf("after two rotations: %+v", stale)
-		}
-		w.nonce = stale.Nonce
-		if a := w.ask(nil); a.Code != proto.CodeOK {
-			t.Errorf("with the nonce of the stale answer: %+v", a)
-		}
-	})
-}
-
 func TestRetryGetsTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

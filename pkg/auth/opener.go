@@ -62,7 +62,6 @@ func newAuthority(o *opener, condition *health.Condition) (*Authority, error) {
 	}
 	j := &journal{log: o.journal, slog: log, condition: condition, state: health.Starting, sessions: sessions, notices: n}
 	q := &queues{members: o.members, byMember: map[proto.ClientID]*memberQueue{}}
-	q.nonces.rotate()
 	a := &Authority{PairingWindow: &PairingWindow{log: log, handshake: make(chan struct{}, 1)}, cfg: cfg, log: log, identity: o.identity, keys: o.keys, trust: o.trust, logs: o.logs,
 		members: o.members, policy: p, sessions: sessions, queues: q, allowances: &allowances{limits: map[string]limits{}}, journal: j,
 		changes: &changes{members: o.members, policy: p, journal: j, queues: q, log: log, interrupted: o.interrupted},

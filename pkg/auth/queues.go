@@ -65,7 +65,8 @@ func (q *queues) close() {
 type job struct {
 	request   proto.Request
 	execution *execution
-	again     bool // it was carried out; its answer is given again
+	until     time.Time // when it is stale
+	again     bool      // it was carried out; its answer is given again
 }
 
 // outcome is what an answer says.
@@ -116,7 +117,8 @@ func (q *queues) add(m *member, r proto.Request) (uint64, *outcome, drop) {
 	if r.Op == proto.OpHello {
 		return mq.highest, &outcome{code: proto.CodeOK}, -1
 	}
-	if !q.nonces.live(r.Nonce) {
+	until := q.nonces.until(r.Nonce, r.TTL)
+	if !time.Now().Before(until) {
 		return mq.highest, &outcome{code: proto.CodeStale}, dropStale
 	}
 	if r.Sequence <= mq.highest {
@@ -134,7 +136,7 @@ func (q *queues) add(m *member, r proto.Request) (uint64, *outcome, drop) {
 		e = &execution{id: r.ID, digest: digest(r), at: time.Now()}
 	}
 	select {
-	case mq.jobs <- job{request: r, execution: e, again: again}:
+	case mq.jobs <- job{request: r, execution: e, until: until, again: again}:
 		if !again {
 			mq.executions = append(mq.executions, e)
 		}
@@ -157,8 +159,7 @@ func (q *queues) addressee(mq *memberQueue) (m *member, highest uint64) {
 func (q *queues) dropFormer() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.nonces.rotate()
-	q.nonces.rotate()
+	q.nonces.clear()
 	for id, mq := range q.byMember {
 		if q.members.get(id) == nil {
 			mq.gone.Store(true)

@@ -8,9 +8,9 @@ import (
 	"github.com/camd-project/camd/pkg/auth/accesslog"
 )
 
-// Timing of Run. docs/protocol.md 5.3, 5.4.
+// Timing of Run. docs/protocol.md 5.4.
 const (
-	nonceLife     = time.Minute // a nonce is live for two of them
+	tidyPeriod    = time.Minute
 	hostilePeriod = time.Hour
 	reviewPeriod  = time.Second // how often the rights of active sessions are decided again
 )
@@ -33,10 +33,10 @@ func (g *Gate) Run(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// keepTime rotates the nonces, reports what was dropped, and reviews the sessions.
+// keepTime reviews the sessions, reports what was dropped, and tidies up.
 func (g *Gate) keepTime(ctx context.Context) {
-	rotate, report, review := time.NewTicker(nonceLife), time.NewTicker(hostilePeriod), time.NewTicker(reviewPeriod)
-	defer rotate.Stop()
+	tidy, report, review := time.NewTicker(tidyPeriod), time.NewTicker(hostilePeriod), time.NewTicker(reviewPeriod)
+	defer tidy.Stop()
 	defer report.Stop()
 	defer review.Stop()
 	var logged, entered [dropKinds]uint64
@@ -53,8 +53,7 @@ func (g *Gate) keepTime(ctx context.Context) {
 			waitUnlocked(&g.queues.mu)
 			waitUnlocked(&g.authority.journal.order)
 			turned()
-		case <-rotate.C:
-			g.queues.nonces.rotate()
+		case <-tidy.C:
 			g.allowances.forget()
 			g.authority.changes.retry()
 			now := g.drops.snapshot()

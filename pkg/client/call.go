@@ -74,6 +74,18 @@ func (c *Camera) PinCheckpoint() error {
 	return err
 }
 
+// takesAway reports whether a request ends something or takes rights away, so that it is
+// better carried out late than never.
+func takesAway(r proto.Request) bool {
+	switch r.Op {
+	case proto.OpBye, proto.OpRevoke, proto.OpAlarm:
+		return true
+	case proto.OpPrivacy:
+		return !widens(r)
+	}
+	return false
+}
+
 // widens reports whether a request gives rights to someone.
 func widens(r proto.Request) bool {
 	switch r.Op {

@@ -45,8 +45,9 @@ type Camera struct {
 
 // state belongs to the goroutine of run; others use it by do.
 type state struct {
-	nonce    string // the newest one
-	sequence uint64 // the last one used
+	nonce    string    // the newest one
+	nonceAt  time.Time // when it came
+	sequence uint64    // the last one used
 	status   *proto.Status
 	calls    map[string]chan<- reply // by jti
 	sessions map[string]*session     // by sid

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/internal/pki"
 	"github.com/camd-project/camd/pkg/auth/envelope"
@@ -77,6 +78,61 @@ func TestLostRequestIsSentAgain(t *testing.T) {
 	d.mute = 1
 	if _, err := c.Call(t.Context(), proto.OpStatus, "", nil); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Nothing is carried out that nobody wants any more. What takes something away is wanted
+// however late.
+func TestTTL(t *testing.T) {
+	privacy := func(body string) proto.Request { return proto.Request{Op: proto.OpPrivacy, Body: []byte(body)} }
+	for _, x := range []struct {
+		r    proto.Request
+		wait time.Duration
+		want uint64
+	}{
+		{proto.Request{Op: proto.OpLive}, 26 * time.Second, 26},
+		{proto.Request{Op: proto.OpTalk}, 40*time.Second + 1, 41},
+		{proto.Request{Op: proto.OpGrant}, time.Millisecond, 1},
+		{proto.Request{Op: proto.OpStatus}, -time.Minute, 1}, // given up already
+		{privacy(`{"on":false}`), time.Minute, 60},
+		{privacy(`{"on":true}`), time.Minute, 0},
+		{proto.Request{Op: proto.OpRevoke}, time.Minute, 0},
+		{proto.Request{Op: proto.OpBye}, time.Minute, 0},
+		{proto.Request{Op: proto.OpAlarm}, time.Minute, 0},
+	} {
+		if got := ttl(x.r, x.wait); got != x.want {
+			t.Errorf("%s %s, %v: %d, want %d", x.r.Op, x.r.Body, x.wait, got, x.want)
+		}
+	}
+}
+
+func TestRequestsSayHowLongTheyAreWaitedFor(t *testing.T) {
+	d, c := dialled(t)
+	began := time.Now()
+	status(t, c)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // does not make it longer
+	defer cancel()
+	_, talk := c.Call(ctx, proto.OpTalk, "t", proto.TalkRequest{Live: "s"})
+	ctx, cancel = context.WithTimeout(t.Context(), 4*answerTimeout)
+	defer cancel()
+	_, hurry := c.Call(ctx, proto.OpWiFi, "", nil)
+	if err := errors.Join(talk, hurry); err != nil {
+		t.Fatal(err)
+	}
+	took := uint64(time.Since(began)/time.Second) + 1
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	got := map[proto.Op]uint64{}
+	for _, r := range d.requests {
+		got[r.Op] = r.TTL
+	}
+	for op, want := range map[proto.Op]uint64{proto.OpStatus: 16, proto.OpTalk: 40, proto.OpWiFi: 16} {
+		if got[op] < want || got[op] > want+took {
+			t.Errorf("%s: %d s after its nonce came, want %d", op, got[op], want)
+		}
+	}
+	if got[proto.OpHello] != 0 {
+		t.Errorf("hello: %d s", got[proto.OpHello])
 	}
 }
 

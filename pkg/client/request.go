@@ -41,11 +41,15 @@ const maxSequence = 1<<53 - 1
 // request sends r until there is an answer that is not stale.
 func (c *Camera) request(ctx context.Context, r proto.Request) (proto.Answer, error) {
 	tries := attempts(r.Op)
+	until := time.Now().Add(time.Duration(tries) * answerTimeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(until) {
+		until = d
+	}
 	replies := make(chan reply, tries)
 	defer func() { _ = c.do(context.WithoutCancel(ctx), func(s *state) { delete(s.calls, r.ID) }) }()
 	last := ErrNoAnswer
 	for range tries {
-		if err := c.send(ctx, r, replies); err != nil {
+		if err := c.send(ctx, r, until, replies); err != nil {
 			return proto.Answer{}, err
 		}
 		a, err := c.await(ctx, replies)
@@ -66,10 +70,10 @@ func (c *Camera) request(ctx context.Context, r proto.Request) (proto.Answer, er
 	return proto.Answer{}, c.explainSilence(ctx, last)
 }
 
-// send seals r with the newest nonce and the next sequence number, and publishes it. It
-// goes out with QoS 0: what is lost is sent again by request, and nothing may be
-// delivered from a queue much later.
-func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) error {
+// send seals r with the newest nonce and the next sequence number, and publishes it. Its
+// answer is waited for until then: the camera must not carry it out later, unless it takes
+// something away. It goes out with QoS 0, since what is lost is sent again by request.
+func (c *Camera) send(ctx context.Context, r proto.Request, until time.Time, to chan<- reply) error {
 	var failed error
 	err := c.do(ctx, func(s *state) {
 		if s.later != nil {
@@ -89,6 +93,7 @@ func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) err
 			}
 			s.sequence = max(uint64(now.UnixMicro()), s.sequence+1)
 			r.Nonce, r.Sequence = s.nonce, s.sequence
+			r.TTL = ttl(r, until.Sub(s.nonceAt))
 		}
 		var msg []byte
 		switch msg, failed = envelope.SealRequest(r, c.keys.Signer(), c.household.Keys.Enc); {
@@ -101,6 +106,15 @@ func (c *Camera) send(ctx context.Context, r proto.Request, to chan<- reply) err
 		}
 	})
 	return errors.Join(err, failed)
+}
+
+// ttl returns proto.Request.TTL of a request whose answer is waited for until that long after
+// its nonce came.
+func ttl(r proto.Request, wait time.Duration) uint64 {
+	if takesAway(r) {
+		return 0
+	}
+	return uint64(max(1, (wait+time.Second-1)/time.Second)) // rounded up
 }
 
 func (c *Camera) await(ctx context.Context, replies <-chan reply) (proto.Answer, error) {
@@ -126,7 +140,7 @@ func (s *state) answer(a proto.Answer) {
 	if !open {
 		return
 	}
-	s.nonce, s.sequence = a.Nonce, max(s.sequence, a.Sequence)
+	s.nonce, s.nonceAt, s.sequence = a.Nonce, time.Now(), max(s.sequence, a.Sequence)
 	if a.Clock != 0 {
 		s.clock = a.Clock
 	}

@@ -54,6 +54,7 @@ type Request struct {
 	Audience DeviceID        `json:"aud"`
 	Epoch    uint64          `json:"ep"`
 	Nonce    string          `json:"non,omitempty"` // 16 bytes, base64url
+	TTL      uint64          `json:"ttl,omitempty"` // seconds since the client got Nonce, after which it must not be carried out; 0: the client does not say
 	Sequence uint64          `json:"seq,omitempty"` // strictly rising for each client under live nonces
 	ID       string          `json:"jti"`           // correlates answers and retries
 	IssuedAt int64           `json:"iat"`           // Unix seconds; serves the time floor only, never freshness

@@ -60,6 +60,35 @@ func (p pair) held(does func(context.Context, *client.Camera) error, meanwhile f
 	return <-told
 }
 
+// TestT21NobodyWaitsForItAnyMore has the broker hold back what an honest client asks for, and
+// lets it go when that client has given up.
+func TestT21NobodyWaitsForItAnyMore(t *testing.T) {
+	p := newPair(t)
+	p.does(p.ben, proto.OpPrivacy, proto.Privacy{}, proto.CodeOK)
+	p.look(p.owner)
+	from := p.owner.Verified()
+	err := p.held(func(ctx context.Context, c *client.Camera) error {
+		_, err := c.Call(ctx, proto.OpLive, "late", hostile.NewViewer(t).LiveRequest())
+		return err
+	}, func() {
+		nonce := p.ben.Hello().Nonce // not older than the owner's by more than the five seconds that camd gives one out
+		until(t, rig.Patience, "camd takes nothing that anybody has waited for so long", func() bool {
+			f := p.ben.Request(proto.OpStatus, "", nil)
+			f.Claims["non"], f.Claims["ttl"] = nonce, 16+6 // a client waits 16 seconds, and rounds up
+			return p.ben.Do(f).Code == proto.CodeStale
+		})
+	})
+	if !errors.Is(err, client.ErrNoAnswer) {
+		t.Fatalf("the client is told %v", err)
+	}
+	p.nothingBegan("a request that nobody waits for any more")
+	p.look(p.owner)
+	if got := p.owner.Verified(); got != from {
+		t.Errorf("%d entries were made", got-from)
+	}
+	p.sees(p.owner) // the control
+}
+
 // TestT21 has the broker keep one owner's request until another owner has changed the
 // household, and then let it go: what gives rights to someone is refused, what takes
 // them is not.

@@ -72,10 +72,12 @@ func TestT3ReplayAfterNonceRotation(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	recorded := h.begin("recorded")
-	for range 2 { // two nonces are live
-		old := h.probe.Hello().Nonce
-		until(t, 2*rig.Patience, "camd makes a new nonce", func() bool { return h.probe.Hello().Nonce != old })
-	}
+	old := h.probe.Hello().Nonce // as new as the recorded one, or newer
+	until(t, 4*rig.Patience, "the nonce is dead", func() bool {
+		f := h.probe.Request(proto.OpStatus, "", nil)
+		f.Claims["non"] = old
+		return h.probe.Do(f).Code == proto.CodeStale
+	})
 	before := h.began()
 	h.evil.Replay(recorded)
 	h.nothingBegan("a replay under a nonce that is no longer live")

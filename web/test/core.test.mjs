@@ -46,6 +46,23 @@ test('what is stale or lost is sent again under its jti', async () => {
   peer.close();
 });
 
+test('a request says how long it is waited for, unless it takes something away', async () => {
+  const { camera, peer } = await pairOf();
+  const asked = [['status'], ['privacy', { on: false }], ['talk', { live: 's' }], ['privacy', { on: true }], ['revoke', { client: 'x' }], ['bye'], ['alarm']];
+  peer.requests.patience = 4000;
+  const began = performance.now();
+  for (const [op, body] of asked) {
+    camera.answers[op] = () => ({});
+    await peer.call(op, body);
+  }
+  const took = Math.ceil((performance.now() - began) / 1000) + 1;
+  const [hello, ...sent] = camera.requests;
+  assert.equal(hello.ttl, undefined);
+  for (const [i, least] of [16, 16, 40].entries()) assert.ok(sent[i].ttl >= least && sent[i].ttl <= least + took, `${sent[i].op}: ${sent[i].ttl}`);
+  assert.deepEqual(sent.slice(3).map((r) => r.ttl), [undefined, undefined, undefined, undefined]);
+  peer.close();
+});
+
 test('silence and refusals are sentences', async () => {
   const { camera, peer, net } = await pairOf();
   camera.answers.status = () => ({ code: 'privacy' });

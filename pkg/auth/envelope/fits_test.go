@@ -14,7 +14,7 @@ func (p parties) longest(body []byte) proto.Request {
 	const most = 1<<53 - 1
 	origin := fmt.Sprintf("camd/%s/%d", p.request().Audience, uint64(most))
 	token := strings.Repeat("x", 64)
-	return proto.Request{Audience: p.request().Audience, Epoch: most, Nonce: strings.Repeat("n", 22), Sequence: most, ID: token,
+	return proto.Request{Audience: p.request().Audience, Epoch: most, Nonce: strings.Repeat("n", 22), TTL: most, Sequence: most, ID: token,
 		IssuedAt: most, Op: proto.OpSetSettings, Session: token, Body: body,
 		Checkpoint: fmt.Sprintf("%s\n%d\n%s\n\n— %s %s\n", origin, uint64(most), strings.Repeat("h", 44), origin, strings.Repeat("s", 92))}
 }

@@ -10,6 +10,9 @@ const tries = 4;
 // Wi-Fi listens on all channels.
 const moreTries = { talk: 10, wifi: 7 };
 
+// What ends something or takes rights away is better done late than never.
+const takesAway = (op, body) => ['bye', 'revoke', 'alarm'].includes(op) || op === 'privacy' && body?.on === true;
+
 const maxSequence = 2 ** 53 - 1;
 const isToken = (text) => typeof text === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(text);
 
@@ -22,6 +25,7 @@ export class Requests {
   #broker;
   #open = new Map(); // by jti: what takes the answer
   #nonce = '';
+  #nonceAt = 0; // when it came
   #sequence = 0;
   #greeting;
   #sending = Promise.resolve(); // so that the order on the way is that of the sequence
@@ -58,14 +62,15 @@ export class Requests {
   }
 
   async #exchange(request, signal) {
-    const sent = [];
+    const sent = [], times = moreTries[request.op] ?? tries;
+    const until = performance.now() + times * this.patience;
     let silence = true;
     try {
-      for (let i = moreTries[request.op] ?? tries; i > 0; i--) {
+      for (let i = times; i > 0; i--) {
         signal?.throwIfAborted();
         if (!this.#broker.up) throw this.#silence();
         const answered = new Promise((resolve) => this.#open.set(request.jti, resolve));
-        sent.push(await this.#send(request));
+        sent.push(await this.#send(request, until));
         const answer = await this.#within(answered, signal);
         if (answer && answer.code !== 'stale') return { answer, sent };
         silence = !answer;
@@ -90,19 +95,20 @@ export class Requests {
   }
 
   // send signs, seals and publishes, one after the other.
-  #send(request) {
-    const sent = this.#sending.then(() => this.#sendNow(request));
+  #send(request, until) {
+    const sent = this.#sending.then(() => this.#sendNow(request, until));
     this.#sending = sent.catch(() => {});
     return sent;
   }
 
-  async #sendNow({ op, ...request }) {
+  async #sendNow({ op, ...request }, until) {
     const now = Date.now();
     let fresh = {};
     if (op !== 'hello') {
       if (this.#sequence >= maxSequence) this.#sequence = 0; // who has this key used them up: start again when the camera does
       this.#sequence = Math.max(now * 1000, this.#sequence + 1);
       fresh = { non: this.#nonce, seq: this.#sequence };
+      if (!takesAway(op, request.body)) fresh.ttl = Math.max(1, Math.ceil((until - this.#nonceAt) / 1000));
     }
     const claims = { iss: this.#keys.name, aud: this.#trio.deviceId, ep: this.#trio.ep, iat: Math.floor(now / 1000), ...fresh, op, ...request };
     const signed = await this.#keys.sign('camd-req+jwt', claims);
@@ -124,7 +130,7 @@ export class Requests {
     const waits = this.#open.get(answer.re);
     if (!waits) return;
     this.#open.delete(answer.re);
-    if (isToken(answer.non)) this.#nonce = answer.non;
+    if (isToken(answer.non)) [this.#nonce, this.#nonceAt] = [answer.non, performance.now()];
     else if (answer.code === 'revoked') this.#nonce = '';
     if (Number.isSafeInteger(answer.seq)) this.#sequence = Math.max(this.#sequence, answer.seq);
     waits(answer);
