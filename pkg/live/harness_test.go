@@ -215,6 +215,8 @@ type peerOptions struct {
 	trickle bool                    // send the offer without candidates
 	noAudio bool
 	noExt   bool
+	rtx     bool              // offer RTX
+	cc      bool              // offer transport-wide numbers and their feedback
 	mouth   webrtc.TrackLocal // what the viewer speaks with
 }
 
@@ -231,11 +233,23 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	m := &webrtc.MediaEngine{}
 	fb := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	var soundFB []webrtc.RTCPFeedback
+	if o.cc {
+		soundFB = []webrtc.RTCPFeedback{{Type: "transport-cc"}}
+		fb = append(fb, soundFB...)
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+			must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtc.TransportCC}, kind))
+		}
+	}
 	must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeH264, ClockRate: 90000, RTCPFeedback: fb,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}, PayloadType: 108}, webrtc.RTPCodecTypeVideo))
+	if o.rtx {
+		must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=108"}, PayloadType: 109}, webrtc.RTPCodecTypeVideo))
+	}
 	must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, PayloadType: 96}, webrtc.RTPCodecTypeAudio))
+		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, RTCPFeedback: soundFB}, PayloadType: 96}, webrtc.RTPCodecTypeAudio))
 	if !o.noExt {
 		must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtc.PlayoutDelay}, webrtc.RTPCodecTypeVideo))
 	}

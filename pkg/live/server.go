@@ -203,6 +203,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	x.ctx, x.end = context.WithCancelCause(ctx)
 	x.inbound = newInboundAudio(&x.counters)
 	x.bounds.exceeded, x.bounds.media = x.exceeded, x.inbound.take
+	x.bounds.reports = func(source uint32, packet []byte) { x.viewer.feedback(source, packet) }
 	s.sessions[key] = x
 	s.running.Add(1)
 	x.release = append(x.release, func() { x.end(nil) }, func() {

@@ -68,7 +68,6 @@ type Session struct {
 	opened    chan struct{} // closed when pc takes candidates
 	relay     relayTrouble
 	release   []func() // undoes, last first, what the session took
-	readers   sync.WaitGroup
 	writer    sync.WaitGroup
 	connected chan struct{} // holds one value when ICE and DTLS are up
 	up        atomic.Bool   // they have been
@@ -140,7 +139,6 @@ func (s *Session) finish() {
 	if err := s.pc.GracefulClose(); err != nil {
 		s.log.Debug("close peer connection", "error", err)
 	}
-	s.readers.Wait()
 	s.log.Info("session ended", "reason", s.reason, "lasted", time.Since(s.since), "sent", s.Stats())
 	s.free()
 	close(s.done)
@@ -242,6 +240,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	if err := s.addTracks(o); err != nil {
 		return "", err
 	}
+	s.watchPath()
 	local, err := s.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", &badOffer{err}
@@ -270,13 +269,10 @@ func (s *Session) addTracks(o sdp.Offer) error {
 		if !x.wanted {
 			continue
 		}
-		sender, err := s.pc.AddTrack(&x.track)
-		if err != nil {
+		if _, err := s.pc.AddTrack(&x.track); err != nil {
 			return fmt.Errorf("add %s track: %w", x.track.id, err)
 		}
-		t := newTrackSender(&x.track, x.buffer)
-		s.viewer.tracks = append(s.viewer.tracks, t)
-		s.readers.Go(func() { s.viewer.readFeedback(sender, t) })
+		s.viewer.tracks = append(s.viewer.tracks, newTrackSender(&x.track, s.viewer.path, x.buffer))
 	}
 	return nil
 }
@@ -289,7 +285,11 @@ func (s *Session) useTracks(o sdp.Offer, socket *udp.Socket) error {
 		case t.track.writer == nil:
 			return &badOffer{errNoCodec}
 		case t.video() && socket != nil:
-			b, err := socket.Batch(t.track.ssrc)
+			sources := []uint32{t.track.ssrc}
+			if t.track.again != nil {
+				sources = append(sources, t.track.again.SSRC)
+			}
+			b, err := socket.Batch(sources...)
 			if err != nil {
 				return err
 			}
@@ -318,7 +318,6 @@ func (s *Session) abandon() {
 	if s.pc != nil {
 		_ = s.pc.GracefulClose()
 	}
-	s.readers.Wait()
 	s.free()
 	close(s.done)
 }

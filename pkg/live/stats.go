@@ -13,6 +13,8 @@ type Stats struct {
 	Skips                  uint64 // times that the viewer was too slow and went on at a key frame
 	NACKs                  uint64 // packets asked for again
 	Resent                 uint64 // of these, sent again
+	Padding                uint64 // bytes sent to find out what the path carries
+	Unread                 uint64 // reports that were dropped, since there were too many
 	KeyframeRequests       uint64 // PLI and FIR
 	Heard                  uint64 // packets of the viewer's voice that someone heard
 	Unheard                uint64 // of all else that it sent as media: dropped
@@ -26,6 +28,7 @@ func (s Stats) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Uint64("frames", s.Frames), slog.Uint64("packets", s.Packets), slog.Uint64("bytes", s.Bytes),
 		slog.Uint64("skips", s.Skips), slog.Uint64("nacks", s.NACKs), slog.Uint64("resent", s.Resent),
+		slog.Uint64("padding", s.Padding), slog.Uint64("unread", s.Unread),
 		slog.Uint64("keyframe_requests", s.KeyframeRequests),
 		slog.Uint64("heard", s.Heard), slog.Uint64("unheard", s.Unheard),
 		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
@@ -35,7 +38,7 @@ func (s Stats) LogValue() slog.Value {
 // read its reports.
 type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
-	heard, unheard                                          atomic.Uint64
+	padding, unread, heard, unheard                         atomic.Uint64
 	delay                                                   histogram
 }
 
@@ -43,7 +46,7 @@ func (c *counters) snapshot() Stats {
 	return Stats{
 		Frames: c.frames.Load(), Packets: c.packets.Load(), Bytes: c.bytes.Load(), Skips: c.skips.Load(),
 		NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyframeRequests: c.keyframes.Load(),
-		Heard: c.heard.Load(), Unheard: c.unheard.Load(),
+		Padding: c.padding.Load(), Unread: c.unread.Load(), Heard: c.heard.Load(), Unheard: c.unheard.Load(),
 		Delay: c.delay.snapshot(),
 	}
 }

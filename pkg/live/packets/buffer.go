@@ -18,12 +18,13 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// Bounds of a buffer. It begins small and doubles while a group of pictures, or the
-// last second, does not fit; a full one of video holds 4.75 MB. Beyond that the key
+// MaxPackets bounds a buffer. It begins small and doubles while a group of pictures, or
+// the last second, does not fit; a full one of video holds 4.75 MB. Beyond that the key
 // frame is lost, and new viewers wait for the next one.
+const MaxPackets = 4096
+
 const (
 	firstPackets = 64
-	maxPackets   = 4096
 	nackHistory  = time.Second
 )
 
@@ -147,7 +148,7 @@ func (b *Buffer) slot(i uint64) *Packet { return &b.slots[i&uint64(len(b.slots)-
 func (b *Buffer) makeRoom() {
 	old := b.slot(b.oldest)
 	needed := b.hasKey && old.index >= b.key || b.frame.pts-old.pts < nackHistory
-	if needed && len(b.slots) < maxPackets {
+	if needed && len(b.slots) < MaxPackets {
 		wider := make([]Packet, 2*len(b.slots))
 		for i := b.oldest; i < b.next; i++ {
 			wider[i&uint64(len(wider)-1)] = *b.slot(i)

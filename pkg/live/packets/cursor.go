@@ -41,8 +41,14 @@ func (b *Buffer) NewCursor() *Cursor {
 	return &Cursor{buffer: b, seq: uint64(rand.Uint32N(1 << 15)), waiting: true} //nolint:gosec // no secret
 }
 
+// Buffer returns what the cursor reads.
+func (c *Cursor) Buffer() *Buffer { return c.buffer }
+
 // Waiting reports whether the cursor waits for a key frame.
 func (c *Cursor) Waiting() bool { return c.waiting }
+
+// Sequence returns the number of the packet to come.
+func (c *Cursor) Sequence() uint64 { return c.seq }
 
 // Skips returns how often the viewer was too slow.
 func (c *Cursor) Skips() int { return c.skips }
@@ -121,3 +127,7 @@ func (c *Cursor) Sent(wire uint16, p *Packet) (seq uint64, ok bool) {
 	r, _ := c.buffer.read(c.at-(c.seq-seq), p)
 	return seq, r == held
 }
+
+// Last copies the packet that was sent last into p. It returns the full number; ok
+// reports whether there is one and it is still held.
+func (c *Cursor) Last(p *Packet) (seq uint64, ok bool) { return c.Sent(uint16(c.seq-1), p) }
