@@ -1,0 +1,69 @@
+package congestion
+
+import "time"
+
+// ended reports whether nothing will continue the train that was reported last.
+func (c *Controller) ended(now time.Duration) bool {
+	if p := c.history.at(c.newest + 1); p != nil {
+		return !c.train.continues(p)
+	}
+	if c.train.probe != 0 {
+		return !c.prober.active || c.prober.number != c.train.probe
+	}
+	return now-c.train.last > trainGap
+}
+
+// measure takes what the train tells about the path, and ends it.
+func (c *Controller) measure(now time.Duration) {
+	t := &c.train
+	if t.packets == 0 {
+		return
+	}
+	least := 0
+	if t.probe != 0 {
+		least = probeNeed(c.prober.rates[t.probe%probeRates])
+	}
+	m, ok := t.measure(least)
+	number := t.probe
+	*t = train{}
+	if !ok {
+		return
+	}
+	if m.full {
+		c.capacity = m.bps / trainUse
+	} else if c.capacity > 0 {
+		c.capacity = max(c.capacity, m.bps)
+	}
+	if c.trend.usage != overuse && !c.losses.trial && m.bps > c.rate.bps {
+		c.rate.bps = c.clamp(m.bps)
+		c.rate.hold(now)
+		if c.rate.near.known() && c.rate.bps > c.rate.near.upper() {
+			c.rate.near = maximum{}
+		}
+	}
+	if number != 0 {
+		c.prober.result(now, number, m.bps, c.rate.bps, c.probeLimit())
+	}
+}
+
+// update moves the estimate by what a report told.
+func (c *Controller) update(now time.Duration) {
+	rtt, arrived := c.RTT(), c.arrived.rate(deliveredWindow)
+	before := c.rate.bps
+	switch {
+	case c.trend.usage == overuse:
+		c.calm = now
+		c.prober.cancel()
+		if c.rate.congested(now, rtt, c.arrived.rate(congestedWindow)) {
+			c.losses.lowered(now)
+		}
+	case c.trend.usage == underuse, c.idle.is, c.losses.trial:
+		c.rate.hold(now)
+	default:
+		c.rate.raise(now, rtt, arrived)
+	}
+	c.rate.bps = c.clamp(c.losses.judge(now, c.history.at(c.newest).sent, c.rate.bps, arrived))
+	if c.rate.bps < before {
+		c.prober.dropped(now, before, c.rate.bps)
+	}
+}
