@@ -7,9 +7,9 @@ import (
 
 // Config says which pictures to capture.
 type Config struct {
-	Source          string `toml:"source" allow:"v4l2|synthetic|file|pictures" doc:"Where pictures come from: a camera, a test pattern, an H.264 file in a loop, or a folder of PNG pictures."`
+	Source          string `toml:"source" allow:"v4l2|synthetic|file|pictures" doc:"Where pictures come from: a camera, a test pattern, a file in a loop, or a folder of PNG pictures."`
 	Device          string `toml:"device" doc:"Camera: auto, a /dev path, or a bus path such as usb-0000:01:00.0-1, which stays when numbers change."`
-	File            string `toml:"file" doc:"Path of the H.264 (Annex B) file for the source file, or of the folder for the source pictures."`
+	File            string `toml:"file" doc:"Path of the file for the source file, H.264 (Annex B) or raw pictures (YUV4MPEG2), or of the folder for the source pictures."`
 	Format          string `toml:"format" allow:"auto|h264|raw|mjpeg" doc:"What to ask the camera for; auto takes what reaches size and rate, in this order."`
 	Width           int    `toml:"width" allow:"32..4096" doc:"Wanted picture width in pixels, even."`
 	Height          int    `toml:"height" allow:"32..4096" doc:"Wanted picture height in pixels, even."`

@@ -1,0 +1,196 @@
+package netlab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/camd-project/camd/test/lab/netif"
+)
+
+// Path is what the way between home and internet does to each packet.
+type Path struct {
+	Delay  time.Duration // each way
+	Jitter time.Duration // at most so much more, each way
+	Loss   float64       // share of the packets that leave the home, 0 to 1
+	Burst  float64       // how many are lost in a row on average; up to 1: at random
+	Seed   uint64
+}
+
+// Queue is a token bucket with a queue before it.
+type Queue struct {
+	Rate int           // bits per second; 0: there is none
+	Max  time.Duration // how long the last packet waits that is not dropped
+}
+
+// Addresses. RFC 2544's are for benchmarks; nobody routes them.
+const (
+	Internet = "198.18.0.1" // of the process itself
+	Camera   = "198.18.1.2"
+	Computer = "198.18.2.2" // in the home, beside the camera
+
+	wan = "wan" // interface that joins home and internet, in both
+)
+
+// Names of the namespaces, beside those of viewers.
+const (
+	home           = "home"
+	CameraNetwork  = "camera"
+	ComputerInHome = "computer"
+)
+
+// Lab is a home with its uplink.
+type Lab struct {
+	ends    []io.Closer // of the uplink
+	up      *pipe
+	uplink  *meter
+	viewers int
+}
+
+// New makes the home. Only a process that Command started can have one lab.
+func New(path Path, uplink Queue) (l *Lab, err error) {
+	if !Inside() {
+		return nil, errors.New("a lab needs namespaces of its own: see Command")
+	}
+	if err := mountOwn(); err != nil {
+		return nil, err
+	}
+	if err := ip("link set lo up", "address add "+Internet+"/32 dev lo", "netns add "+home, "-n "+home+" link set lo up"); err != nil {
+		return nil, err
+	}
+	l = &Lab{}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if err := l.join(path); err != nil {
+		return l, err
+	}
+	for _, f := range []string{"", home} {
+		if err := forward(f); err != nil {
+			return l, err
+		}
+	}
+	for name, prefix := range map[string]string{CameraNetwork: "198.18.1", ComputerInHome: "198.18.2"} {
+		if err := l.host(home, name, prefix); err != nil {
+			return l, err
+		}
+	}
+	if l.uplink, err = newMeter(home, wan); err != nil {
+		return l, err
+	}
+	l.ends = append(l.ends, l.uplink)
+	return l, l.Uplink(uplink)
+}
+
+// join makes the uplink, with the relay in its middle.
+func (l *Lab) join(path Path) error {
+	open := func() error {
+		fd, err := netif.Tun(wan)
+		if err != nil {
+			return err
+		}
+		err = unix.SetNonblock(fd, true) // so that Close ends a Read
+		l.ends = append(l.ends, os.NewFile(uintptr(fd), wan))
+		return err
+	}
+	if err := in(home, open); err != nil {
+		return err
+	}
+	if err := open(); err != nil {
+		return err
+	}
+	if err := ip(
+		"-n "+home+" link set "+wan+" up mtu 1500 txqueuelen 1000", "-n "+home+" route add default dev "+wan,
+		"link set "+wan+" up mtu 1500 txqueuelen 1000", "route add 198.18.1.0/24 dev "+wan, "route add 198.18.2.0/24 dev "+wan,
+	); err != nil {
+		return err
+	}
+	inHome, outside := l.ends[0].(*os.File), l.ends[1].(*os.File)
+	back := path
+	back.Loss = 0
+	l.up = &pipe{from: inHome, to: outside, path: path, rand: rand.New(rand.NewPCG(path.Seed, 1))}
+	down := &pipe{from: outside, to: inHome, path: back, rand: rand.New(rand.NewPCG(path.Seed, 2))}
+	go l.up.run()
+	go down.run()
+	return nil
+}
+
+// forward lets a namespace route; "" is the internet.
+func forward(namespace string) error {
+	set := func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) } // of the thread's namespace
+	if namespace == "" {
+		return set()
+	}
+	return in(namespace, set)
+}
+
+// host makes a namespace with one host, which a router (the internet, or the home) reaches
+// at prefix.2.
+func (l *Lab) host(router, name, prefix string) error {
+	at := ""
+	if router != "" {
+		at = "-n " + router + " "
+	}
+	to := "to-" + name
+	return ip("netns add "+name, at+"link add "+to+" type veth peer name eth0 netns "+name,
+		at+"address add "+prefix+".1/30 dev "+to, at+"link set "+to+" up",
+		"-n "+name+" address add "+prefix+".2/30 dev eth0", "-n "+name+" link set eth0 up",
+		"-n "+name+" link set lo up", "-n "+name+" route add default via "+prefix+".1")
+}
+
+// Viewer makes a host on the internet with a downlink of its own, and returns the name of its
+// namespace and what its queue does.
+func (l *Lab) Viewer(downlink Queue) (name string, m Meter, err error) {
+	l.viewers++
+	name = fmt.Sprintf("viewer%d", l.viewers)
+	if err := l.host("", name, fmt.Sprintf("198.18.%d", 10+l.viewers)); err != nil {
+		return "", nil, err
+	}
+	own, err := newMeter("", "to-"+name)
+	if err != nil {
+		return "", nil, err
+	}
+	l.ends = append(l.ends, own)
+	return name, own, shape("", "to-"+name, downlink)
+}
+
+// Uplink sets the home's uplink; what waits in its queue stays.
+func (l *Lab) Uplink(q Queue) error { return shape(home, wan, q) }
+
+// shape puts a token bucket before an interface, or changes the one that is there.
+func shape(namespace, device string, q Queue) error {
+	if q.Rate == 0 {
+		return nil
+	}
+	if namespace != "" {
+		namespace = "-n " + namespace
+	}
+	// The bucket holds two packets, so that nothing leaves faster than the link for long.
+	return run(fmt.Sprintf("tc %s qdisc replace dev %s root tbf rate %dbit burst 3028 latency %dus", namespace, device, q.Rate, q.Max.Microseconds()))
+}
+
+// Run returns a command that runs a program in a namespace; it becomes the program.
+func (l *Lab) Run(namespace, program string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", namespace, program}, args...)...)
+}
+
+// Meter returns the meter of the uplink's queue.
+func (l *Lab) Meter() Meter { return l.uplink }
+
+// Lost returns how many packets the path has lost, other than its queue.
+func (l *Lab) Lost() uint64 { return l.up.lost.Load() }
+
+// Close ends the relay. The namespaces end with the process.
+func (l *Lab) Close() {
+	for _, c := range l.ends {
+		_ = c.Close() // nothing was written that could be kept back
+	}
+}
