@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,50 +41,57 @@ const (
 
 // Names of the namespaces, beside those of viewers.
 const (
-	home           = "home"
+	homeNetwork    = "home"
 	CameraNetwork  = "camera"
 	ComputerInHome = "computer"
 )
 
 // Lab is a home with its uplink.
 type Lab struct {
-	ends    []io.Closer // of the uplink
-	up      *pipe
-	uplink  *meter
-	viewers int
+	ends     []io.Closer // of the uplink, and meters
+	networks []string    // namespaces
+	up       *pipe
+	uplink   *meter
+	viewers  int
 }
 
-// New makes the home. Only a process that Command started can have one lab.
+var mountOnce = sync.OnceValue(mountOwn)
+
+// New makes the home. Only a process that Command started can have a lab, and only one at a
+// time.
 func New(path Path, uplink Queue) (l *Lab, err error) {
 	if !Inside() {
 		return nil, errors.New("a lab needs namespaces of its own: see Command")
 	}
-	if err := mountOwn(); err != nil {
-		return nil, err
-	}
-	if err := ip("link set lo up", "address add "+Internet+"/32 dev lo", "netns add "+home, "-n "+home+" link set lo up"); err != nil {
+	if err := mountOnce(); err != nil {
 		return nil, err
 	}
 	l = &Lab{}
 	defer func() {
 		if err != nil {
-			l.Close()
+			err = errors.Join(err, l.Close())
 		}
 	}()
+	if err := ip("link set lo up", "address replace "+Internet+"/32 dev lo"); err != nil {
+		return l, err
+	}
+	if err := l.network(homeNetwork); err != nil {
+		return l, err
+	}
 	if err := l.join(path); err != nil {
 		return l, err
 	}
-	for _, f := range []string{"", home} {
+	for _, f := range []string{"", homeNetwork} {
 		if err := forward(f); err != nil {
 			return l, err
 		}
 	}
 	for name, prefix := range map[string]string{CameraNetwork: "198.18.1", ComputerInHome: "198.18.2"} {
-		if err := l.host(home, name, prefix); err != nil {
+		if err := l.host(homeNetwork, name, prefix); err != nil {
 			return l, err
 		}
 	}
-	if l.uplink, err = newMeter(home, wan); err != nil {
+	if l.uplink, err = newMeter(homeNetwork, wan); err != nil {
 		return l, err
 	}
 	l.ends = append(l.ends, l.uplink)
@@ -101,14 +109,14 @@ func (l *Lab) join(path Path) error {
 		l.ends = append(l.ends, os.NewFile(uintptr(fd), wan))
 		return err
 	}
-	if err := in(home, open); err != nil {
+	if err := in(homeNetwork, open); err != nil {
 		return err
 	}
 	if err := open(); err != nil {
 		return err
 	}
 	if err := ip(
-		"-n "+home+" link set "+wan+" up mtu 1500 txqueuelen 1000", "-n "+home+" route add default dev "+wan,
+		"-n "+homeNetwork+" link set "+wan+" up mtu 1500 txqueuelen 1000", "-n "+homeNetwork+" route add default dev "+wan,
 		"link set "+wan+" up mtu 1500 txqueuelen 1000", "route add 198.18.1.0/24 dev "+wan, "route add 198.18.2.0/24 dev "+wan,
 	); err != nil {
 		return err
@@ -121,6 +129,16 @@ func (l *Lab) join(path Path) error {
 	go l.up.run()
 	go down.run()
 	return nil
+}
+
+// network makes a namespace.
+func (l *Lab) network(name string) error {
+	err := ip("netns add " + name)
+	if err == nil {
+		l.networks = append(l.networks, name)
+		err = ip("-n " + name + " link set lo up")
+	}
+	return err
 }
 
 // forward lets a namespace route; "" is the internet.
@@ -140,20 +158,23 @@ func (l *Lab) host(router, name, prefix string) error {
 		at = "-n " + router + " "
 	}
 	to := "to-" + name
-	return ip("netns add "+name, at+"link add "+to+" type veth peer name eth0 netns "+name,
+	if err := l.network(name); err != nil {
+		return err
+	}
+	return ip(at+"link add "+to+" type veth peer name eth0 netns "+name,
 		at+"address add "+prefix+".1/30 dev "+to, at+"link set "+to+" up",
 		"-n "+name+" address add "+prefix+".2/30 dev eth0", "-n "+name+" link set eth0 up",
-		"-n "+name+" link set lo up", "-n "+name+" route add default via "+prefix+".1")
+		"-n "+name+" route add default via "+prefix+".1")
 }
 
 // Viewer makes a host on the internet with a downlink of its own, and returns the name of its
 // namespace and what its queue does.
 func (l *Lab) Viewer(downlink Queue) (name string, m Meter, err error) {
-	l.viewers++
-	name = fmt.Sprintf("viewer%d", l.viewers)
-	if err := l.host("", name, fmt.Sprintf("198.18.%d", 10+l.viewers)); err != nil {
+	name = fmt.Sprintf("viewer%d", l.viewers+1)
+	if err := l.host("", name, fmt.Sprintf("198.18.%d", 11+l.viewers)); err != nil {
 		return "", nil, err
 	}
+	l.viewers++
 	own, err := newMeter("", "to-"+name)
 	if err != nil {
 		return "", nil, err
@@ -163,7 +184,7 @@ func (l *Lab) Viewer(downlink Queue) (name string, m Meter, err error) {
 }
 
 // Uplink sets the home's uplink; what waits in its queue stays.
-func (l *Lab) Uplink(q Queue) error { return shape(home, wan, q) }
+func (l *Lab) Uplink(q Queue) error { return shape(homeNetwork, wan, q) }
 
 // shape puts a token bucket before an interface, or changes the one that is there.
 func shape(namespace, device string, q Queue) error {
@@ -188,9 +209,18 @@ func (l *Lab) Meter() Meter { return l.uplink }
 // Lost returns how many packets the path has lost, other than its queue.
 func (l *Lab) Lost() uint64 { return l.up.lost.Load() }
 
-// Close ends the relay. The namespaces end with the process.
-func (l *Lab) Close() {
+// Close ends the relay, and takes everything away. What still runs in the namespaces has no
+// network any more.
+func (l *Lab) Close() error {
+	var all []error
 	for _, c := range l.ends {
-		_ = c.Close() // nothing was written that could be kept back
+		all = append(all, c.Close())
 	}
+	for n := range l.viewers {
+		all = append(all, ip(fmt.Sprintf("link delete to-viewer%d", n+1)))
+	}
+	for _, name := range l.networks {
+		all = append(all, ip("netns delete "+name))
+	}
+	return errors.Join(all...)
 }

@@ -64,24 +64,34 @@ func flood() error {
 	return nil
 }
 
-// TestLab has one lab, since its namespaces are those of the process.
-func TestLab(t *testing.T) {
+// lab makes a lab that ends with the test, which is skipped where there can be none.
+func lab(t *testing.T, path Path, uplink Queue) *Lab {
+	t.Helper()
 	if err := Missing(); err != nil {
 		t.Skip(err)
 	}
-	const (
-		delay = 30 * time.Millisecond
-		rate  = 8_000_000
-		queue = 100 * time.Millisecond
-	)
-	l, err := New(Path{Delay: delay}, Queue{Rate: rate, Max: queue})
+	l, err := New(path, uplink)
 	if errors.Is(err, ErrNoBucket) {
 		t.Skip(err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func TestLab(t *testing.T) {
+	const (
+		delay = 30 * time.Millisecond
+		rate  = 8_000_000
+		queue = 100 * time.Millisecond
+	)
+	l := lab(t, Path{Delay: delay}, Queue{Rate: rate, Max: queue})
 	c, err := net.ListenPacket("udp4", Internet+":9")
 	if err != nil {
 		t.Fatal(err)
