@@ -145,7 +145,10 @@ func (r *linkRun) begin() (end func(), err error) {
 	}
 	ends = append(ends, r.sender.stop)
 	view := func(downlink netlab.Queue) (*child, netlab.Meter, error) {
-		network, m, err := r.lab.Viewer(downlink)
+		network, m, err := netlab.ComputerInHome, netlab.Meter(nil), error(nil)
+		if !r.link.home {
+			network, m, err = r.lab.Viewer(downlink)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

@@ -31,6 +31,7 @@ type networkLink struct {
 	slow   netlab.Queue // of a second viewer's downlink
 	upload bool         // another computer of the home sends by TCP
 	turn   bool         // by a relay, over TCP
+	home   bool         // the viewer is at home
 }
 
 // across is the way from the home to a viewer in the same country.
@@ -42,7 +43,7 @@ func bits(mbit float64, queue int) netlab.Queue {
 }
 
 var networkLinks = []networkLink{
-	{name: "LAN"},
+	{name: "LAN", home: true},
 	{name: "20 Mbit/s, 50 ms of queue", Path: across, Queue: bits(20, 50)},
 	{name: "12 Mbit/s, 150 ms of queue", Path: across, Queue: bits(12, 150)},
 	{name: "5 Mbit/s, 300 ms of queue", Path: across, Queue: bits(5, 300)},

@@ -1,9 +1,9 @@
 // Package netlab puts a home, the internet and viewers into network namespaces, and joins
 // them by links with a rate, a queue, a delay and losses:
 //
-//	camera ─┐
-//	        ├─ home ──[tbf]── relay ── internet ──[tbf]── viewer
-//	computer┘
+//	camera ───┐
+//	          ├─ home ──[tbf]── relay ── internet ──[tbf]── viewer
+//	computer ─┘
 //
 // The home's uplink is a token bucket of the kernel (tc-tbf(8)) on a TUN interface. What
 // leaves it is read by a relay in this process, which delays and loses packets, since not

@@ -34,9 +34,9 @@ type Queue struct {
 const (
 	Internet = "198.18.0.1" // of the process itself
 	Camera   = "198.18.1.2"
-	Computer = "198.18.2.2" // in the home, beside the camera
 
 	wan = "wan" // interface that joins home and internet, in both
+	lan = "lan" // bridge of the home's own network
 )
 
 // Names of the namespaces, beside those of viewers.
@@ -86,8 +86,11 @@ func New(path Path, uplink Queue) (l *Lab, err error) {
 			return l, err
 		}
 	}
-	for name, prefix := range map[string]string{CameraNetwork: "198.18.1", ComputerInHome: "198.18.2"} {
-		if err := l.host(homeNetwork, name, prefix); err != nil {
+	if err := ip("-n "+homeNetwork+" link add "+lan+" type bridge", "-n "+homeNetwork+" address add 198.18.1.1/24 dev "+lan, "-n "+homeNetwork+" link set "+lan+" up"); err != nil {
+		return l, err
+	}
+	for i, name := range []string{CameraNetwork, ComputerInHome} {
+		if err := l.inHome(name, fmt.Sprintf("198.18.1.%d", 2+i)); err != nil {
 			return l, err
 		}
 	}
@@ -117,7 +120,7 @@ func (l *Lab) join(path Path) error {
 	}
 	if err := ip(
 		"-n "+homeNetwork+" link set "+wan+" up mtu 1500 txqueuelen 1000", "-n "+homeNetwork+" route add default dev "+wan,
-		"link set "+wan+" up mtu 1500 txqueuelen 1000", "route add 198.18.1.0/24 dev "+wan, "route add 198.18.2.0/24 dev "+wan,
+		"link set "+wan+" up mtu 1500 txqueuelen 1000", "route add 198.18.1.0/24 dev "+wan,
 	); err != nil {
 		return err
 	}
@@ -150,37 +153,38 @@ func forward(namespace string) error {
 	return in(namespace, set)
 }
 
-// host makes a namespace with one host, which a router (the internet, or the home) reaches
-// at prefix.2.
-func (l *Lab) host(router, name, prefix string) error {
-	at := ""
-	if router != "" {
-		at = "-n " + router + " "
-	}
-	to := "to-" + name
+// inHome makes a namespace with one host of the home's own network.
+func (l *Lab) inHome(name, address string) error {
 	if err := l.network(name); err != nil {
 		return err
 	}
-	return ip(at+"link add "+to+" type veth peer name eth0 netns "+name,
-		at+"address add "+prefix+".1/30 dev "+to, at+"link set "+to+" up",
-		"-n "+name+" address add "+prefix+".2/30 dev eth0", "-n "+name+" link set eth0 up",
-		"-n "+name+" route add default via "+prefix+".1")
+	home, host, to := "-n "+homeNetwork+" ", "-n "+name+" ", "to-"+name
+	return ip(home+"link add "+to+" type veth peer name eth0 netns "+name, home+"link set "+to+" up master "+lan,
+		host+"address add "+address+"/24 dev eth0", host+"link set eth0 up", host+"route add default via 198.18.1.1")
 }
 
 // Viewer makes a host on the internet with a downlink of its own, and returns the name of its
 // namespace and what its queue does.
 func (l *Lab) Viewer(downlink Queue) (name string, m Meter, err error) {
 	name = fmt.Sprintf("viewer%d", l.viewers+1)
-	if err := l.host("", name, fmt.Sprintf("198.18.%d", 11+l.viewers)); err != nil {
+	if err := l.network(name); err != nil {
+		return "", nil, err
+	}
+	to, prefix, host := "to-"+name, fmt.Sprintf("198.18.%d", 11+l.viewers), "-n "+name+" "
+	if err := ip("link add " + to + " type veth peer name eth0 netns " + name); err != nil {
 		return "", nil, err
 	}
 	l.viewers++
-	own, err := newMeter("", "to-"+name)
+	if err := ip("address add "+prefix+".1/30 dev "+to, "link set "+to+" up",
+		host+"address add "+prefix+".2/30 dev eth0", host+"link set eth0 up", host+"route add default via "+prefix+".1"); err != nil {
+		return "", nil, err
+	}
+	own, err := newMeter("", to)
 	if err != nil {
 		return "", nil, err
 	}
 	l.ends = append(l.ends, own)
-	return name, own, shape("", "to-"+name, downlink)
+	return name, own, shape("", to, downlink)
 }
 
 // Uplink sets the home's uplink; what waits in its queue stays.
