@@ -254,7 +254,9 @@ func (r *linkRun) watch(f *linkFigures) error {
 }
 
 func shownAndFrozen(s seen, took time.Duration) (shown, frozen float64) {
-	return float64(s.Frames) / (took.Seconds() * netRate), ms(s.Frozen) / took.Minutes()
+	// What is shown late, out of what the camera had kept, was due before the window.
+	due := max(took, s.Span).Seconds() * netRate
+	return min(float64(s.Frames)/due, 1), ms(s.Frozen) / took.Minutes()
 }
 
 // sampled reads the queues for a window, and changes the link's rate when its time has come. It

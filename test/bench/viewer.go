@@ -15,6 +15,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
 const (
@@ -30,6 +32,7 @@ type seen struct {
 	Packets uint64
 	Longest time.Duration            // without a frame
 	Frozen  time.Duration            // in all that is longer than a freeze
+	Span    time.Duration            // of -whole: between the first and the last frame, by the camera's clock
 	Jitter  map[string]time.Duration // how far frames' distances are from the clip's
 }
 
@@ -138,7 +141,8 @@ func (v *viewers) report() seen {
 		s.add(open)
 		s.Missing += x.missing
 		s.Packets += x.packets
-		x.gaps, x.missing, x.packets = nil, 0, 0
+		s.Span = max(s.Span, time.Duration(x.stamp-x.from)*time.Second/rtc.VideoClock)
+		x.gaps, x.missing, x.packets, x.from = nil, 0, 0, x.stamp
 		x.mu.Unlock()
 	}
 	s.Jitter = quantilesOf(func(q float64) time.Duration { return quantile(off, q) })
@@ -157,6 +161,8 @@ type viewer struct {
 	missing uint64
 	packets uint64
 	lost    uint64 // of -whole, since the beginning
+	stamp   int64  // RTP timestamp of the last frame, of -whole
+	from    int64  // and of the last one before the last report
 }
 
 // join starts a session and waits for its first frame. The time is from the moment

@@ -68,7 +68,12 @@ func (x *viewer) receiveWhole(t *webrtc.TrackRemote) {
 
 func (x *viewer) arrived(r *receive.Track, p *rtp.Packet) (askKeyframe bool) {
 	now := time.Now()
-	ask := r.Packet(p, now, func(receive.Frame) { x.frame(now) })
+	ask := r.Packet(p, now, func(f receive.Frame) {
+		x.frame(now)
+		x.mu.Lock()
+		x.stamp = f.Timestamp
+		x.mu.Unlock()
+	})
 	s := r.Stats()
 	x.mu.Lock()
 	defer x.mu.Unlock()
