@@ -13,9 +13,6 @@ const (
 	// have passed between their arrivals; beyond it the receiver's clock was set, or lies.
 	// (libwebrtc: kArrivalTimeOffsetThreshold)
 	clockJump = 3 * time.Second
-	// reorderedMax is how many groups in a row may arrive before the one that was sent
-	// earlier. (libwebrtc: kReorderedResetThreshold)
-	reorderedMax = 3
 )
 
 // group is packets that were sent together.
@@ -28,7 +25,6 @@ type group struct {
 // groups makes groups of packets as they are reported.
 type groups struct {
 	now, before group
-	reordered   int
 }
 
 // add takes a packet. When it begins a new group and there were two complete ones, it
@@ -37,8 +33,8 @@ type groups struct {
 func (g *groups) add(p *packet, at time.Duration) (left, arrived time.Duration, complete group, ok bool) {
 	size := int(p.size)
 	switch {
-	case g.now.bytes == 0:
-		g.now = group{p.sent, p.sent, at, at, size}
+	case g.now.bytes == 0, at < g.now.complete-groupMax && p.sent >= g.now.first: // the clock was set back
+		*g = groups{now: group{p.sent, p.sent, at, at, size}}
 		return 0, 0, group{}, false
 	case p.sent < g.now.first:
 		return 0, 0, group{}, false // late
@@ -51,17 +47,10 @@ func (g *groups) add(p *packet, at time.Duration) (left, arrived time.Duration, 
 	if g.before.bytes > 0 {
 		left = g.now.last - g.before.last
 		arrived = g.now.complete - g.before.complete
-		switch {
-		case arrived-left > clockJump || left-arrived > clockJump:
+		if arrived < 0 || arrived-left > clockJump || left-arrived > clockJump {
 			*g = groups{}
 			return 0, 0, group{}, false
-		case arrived < 0:
-			if g.reordered++; g.reordered >= reorderedMax {
-				*g = groups{}
-			}
-			return 0, 0, group{}, false
 		}
-		g.reordered = 0
 		complete, ok = g.now, true
 	}
 	g.before = g.now

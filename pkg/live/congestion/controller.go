@@ -21,6 +21,7 @@ type Config struct {
 	Start int // the estimate until the path is known
 	Min   int // Estimate is never below
 	Max   int // Estimate is never above, and no probe is
+	Need  int // what the sender can use at most: no probe is above twice of it. 0: Max
 }
 
 // Controller estimates what one path carries. It is for one goroutine. Its methods take
@@ -32,6 +33,7 @@ type Config struct {
 // Limit, Tick, and batch of packets.
 type Controller struct {
 	min, max float64
+	aim      float64       // no probe is faster
 	clock    time.Duration // the latest time that a caller gave
 
 	history  history
@@ -44,6 +46,7 @@ type Controller struct {
 	idle     idle
 	train    train
 	prober   prober
+	queue    queue
 
 	transport bool          // feedback is transport-wide
 	limit     float64       // the receiver's own estimate; 0: none
@@ -65,6 +68,10 @@ type Controller struct {
 // New returns a Controller for a path of which nothing is known.
 func New(c Config) *Controller {
 	n := &Controller{min: float64(c.Min), max: float64(max(c.Min, c.Max)), trend: newTrend()}
+	n.aim = n.max
+	if c.Need > 0 {
+		n.aim = min(n.max, probeScale*float64(c.Need))
+	}
 	n.rate.bps = n.clamp(float64(c.Start))
 	return n
 }
@@ -95,17 +102,18 @@ func (c *Controller) Sent(now time.Duration, size int) uint16 {
 func (c *Controller) begin(now time.Duration) {
 	c.calm, c.idle.at, c.reception.at = now, now, now
 	c.rate.hold(now)
-	c.prober.initial(now, c.rate.bps, c.max)
+	c.prober.initial(now, c.rate.bps, c.probeLimit())
 }
 
 // Estimate returns how many bit/s the path carries. It lies between Min and Max.
 func (c *Controller) Estimate() int { return int(c.estimate()) }
 
 func (c *Controller) estimate() float64 {
+	bps := c.rate.bps * c.queue.spare(c.clock)
 	if c.limit > 0 {
-		return c.clamp(min(c.rate.bps, c.limit))
+		bps = min(bps, c.limit)
 	}
-	return c.clamp(c.rate.bps)
+	return c.clamp(bps)
 }
 
 // PacingRate returns how many bit/s may leave now. It is the rate of a probe while one
@@ -116,7 +124,10 @@ func (c *Controller) PacingRate() int {
 		return int(probe)
 	}
 	e := c.estimate()
-	if c.capacity > 0 {
+	switch {
+	case c.queue.full(c.clock), c.clock < c.losses.careful:
+		return int(e)
+	case c.capacity > 0:
 		return int(max(pacingAbove*e, min(pacingFactor*e, pacingAbove*c.capacity)))
 	}
 	return int(pacingFactor * e)
@@ -167,9 +178,9 @@ func (c *Controller) Tick(now time.Duration) {
 // probeLimit is the highest rate of a probe.
 func (c *Controller) probeLimit() float64 {
 	if c.limit > 0 {
-		return min(c.limit, c.max)
+		return min(c.limit, c.aim)
 	}
-	return c.max
+	return c.aim
 }
 
 // lower sets the estimate to less than it is.
@@ -214,6 +225,7 @@ func (c *Controller) Feedback(now time.Duration, f *rtcp.TransportLayerCC) {
 	if !known {
 		return
 	}
+	c.queue.reported(now)
 	c.transport = true
 	c.heard()
 	if c.ended(now) {
@@ -262,6 +274,7 @@ func (c *Controller) arrive(now time.Duration, p *packet, at time.Duration) {
 		c.train.begin(p)
 	}
 	c.train.add(p, at)
+	c.queue.add(p.sent, at)
 	left, arrived, complete, ok := c.groups.add(p, at)
 	if ok {
 		c.arrived.add(complete.complete, complete.bytes)

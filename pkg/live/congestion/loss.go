@@ -13,12 +13,15 @@ const (
 	// changes its rate with the next picture.
 	lossSettle = 200 * time.Millisecond
 
-	lossWindow  = 200 * time.Millisecond // the least over which loss is counted
+	lossWindow  = 100 * time.Millisecond // the least over which loss is counted
 	lossLongest = 2 * time.Second        // and the longest
 	lossPackets = 20                     // libwebrtc: kLimitNumPackets
 	lossMany    = 500                    // packets after which a window ends
 	lossVerdict = 100                    // packets that decide a trial
-	lossSigmas  = 3                      // standard deviations that loss must be above what is expected
+	// lossCareful is how long after loss by congestion nothing leaves faster than the
+	// estimate: it may be that the path can't queue even a picture.
+	lossCareful = 10 * time.Second
+	lossSigmas  = 3 // standard deviations that loss must be above what is expected
 )
 
 // losses tells loss that congestion causes from loss that the path has anyway, as radio
@@ -34,10 +37,11 @@ type losses struct {
 	packets, lost int
 
 	trial   bool
-	restore float64 // the estimate before the trial
-	before  float64 // the loss before the trial
-	factor  float64 // what the rate was multiplied by
-	recent  float64 // fraction lost in the last window, for those who ask
+	restore float64       // the estimate before the trial
+	before  float64       // the loss before the trial
+	factor  float64       // what the rate was multiplied by
+	recent  float64       // fraction lost in the last window, for those who ask
+	careful time.Duration // until when nothing leaves faster than the estimate
 }
 
 func (l *losses) add(sent time.Duration, lost bool) {
@@ -67,9 +71,9 @@ func (l *losses) lowered(now time.Duration) {
 	l.restart(now)
 }
 
-// judge returns what the estimate should be, given what it is. sent is the rate that is
-// sent at; newest is when the newest packet left of which is known what became of it.
-func (l *losses) judge(now, newest time.Duration, bps, sent float64) float64 {
+// judge returns what the estimate should be, given what it is. arrived is the rate that
+// arrives, 0 if it isn't known; newest is when the newest packet left that was reported.
+func (l *losses) judge(now, newest time.Duration, bps, arrived float64) float64 {
 	if l.packets < lossPackets || newest-l.begun < lossWindow {
 		return bps
 	}
@@ -79,21 +83,28 @@ func (l *losses) judge(now, newest time.Duration, bps, sent float64) float64 {
 	case l.trial && (long || l.packets >= lossVerdict):
 		return l.decide(now, p, bps)
 	case !l.trial && l.excess(p):
-		l.recent = p
-		l.before, l.restore = p, bps
-		l.factor = lossTrial
-		if p > lossHigh {
-			l.factor = 1 - p/2
-		}
-		l.trial = true
-		l.restart(now + lossSettle)
-		return l.factor * min(bps, max(sent, bps*0.1))
+		return l.try(now, p, bps, arrived)
 	case long:
 		l.recent = p
 		l.own = min(l.own, p)
 		l.restart(newest)
 	}
 	return bps
+}
+
+// try begins a trial: it returns a lower estimate.
+func (l *losses) try(now time.Duration, p, bps, arrived float64) float64 {
+	l.trial, l.recent, l.before, l.restore = true, p, p, bps
+	l.factor = lossTrial
+	if p > lossHigh {
+		l.factor = 1 - p/2
+	}
+	l.careful = now + lossCareful
+	l.restart(now + lossSettle)
+	if arrived > 0 && p < 1 {
+		bps = min(bps, arrived/(1-p)) // what was sent: less than allowed, maybe
+	}
+	return l.factor * bps
 }
 
 // excess reports whether so much is lost that chance doesn't explain it.
@@ -109,9 +120,11 @@ func (l *losses) decide(now time.Duration, p, bps float64) float64 {
 	l.trial = false
 	l.restart(now)
 	if p < (l.before+congested)/2 {
+		l.careful = now + lossCareful
 		return bps
 	}
 	l.own = min(max(l.own, p), lossHigh)
+	l.careful = now
 	if p > lossHigh {
 		return bps
 	}

@@ -10,7 +10,7 @@ const (
 	increase     = 1.08 // each second, as long as the path's maximum isn't known. gcc-02: eta
 	slack        = 1.5  // times what arrives, and slackRate more: the highest that an estimate may grow to.
 	slackRate    = 10_000
-	reportDelay  = 100 * time.Millisecond // gcc-02: response time is the round trip and this
+	reportDelay  = 100 * time.Millisecond // gcc-02: the response time is the round trip and this; half a packet in it there
 	packetBits   = 1200 * 8
 	nearWeight   = 0.05 // of a new measurement of the maximum; gcc-02: 0.95 for the old
 	nearSpread   = 3    // standard deviations within which the maximum is thought to be. gcc-02 section 5.5

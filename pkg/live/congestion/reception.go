@@ -18,7 +18,7 @@ func (c *Controller) Reception(now time.Duration, fractionLost uint8, rtt time.D
 	}
 	c.heard()
 	lost := packets * int(fractionLost) / 256
-	if from >= c.losses.begun {
+	if from+lossSettle >= c.losses.begun {
 		c.losses.packets += packets
 		c.losses.lost += lost
 	}

@@ -70,25 +70,43 @@ func (t *train) add(p *packet, at time.Duration) {
 type measured struct {
 	bps  float64 // what it carried at least
 	full bool    // and no more than about
+	sent float64 // bit/s at which it left
 }
 
-// measure returns what the train tells, if it is valid. least is how many bytes it needs.
-func (t *train) measure(least int) (m measured, ok bool) {
+type verdict uint8
+
+const (
+	told    verdict = iota
+	unclear         // too little of it arrived, or it was too short
+	bunched         // it was held up, and then arrived faster than it was sent
+)
+
+// measure returns what the train tells. least is how many bytes it needs, and aim the
+// bit/s of a probe; they are 0 for a picture. What left at once, such as the first packets
+// of all, counts as sent at the rate that was aimed at.
+func (t *train) measure(least int, aim float64) (m measured, v verdict) {
 	out, in := t.tailFrom-t.first, t.complete-t.headUntil
 	switch {
 	case t.packets < trainPackets*4/5, t.bytes < least*4/5,
 		float64(t.packets) < trainHeard*float64(t.packets+t.lost),
-		out <= 0, in <= 0, out > trainInterval, in > trainInterval:
-		return m, false
-	case t.probe == 0 && t.last-t.first < trainShortest:
-		return m, false
+		out > trainInterval, in > trainInterval,
+		t.probe == 0 && t.last-t.first < trainShortest:
+		return m, unclear
+	case in <= 0:
+		return m, bunched
 	}
-	sent, arrived := perSecond(t.bytes-t.tail, out), perSecond(t.bytes-t.head, in)
+	sent, arrived := aim, perSecond(t.bytes-t.head, in)
 	switch {
-	case arrived > trainRatio*sent:
-		return m, false
-	case arrived < trainFree*sent:
-		return measured{trainUse * arrived, true}, true
+	case out > 0:
+		sent = perSecond(t.bytes-t.tail, out)
+	case aim == 0:
+		return m, unclear
 	}
-	return measured{min(sent, arrived), false}, true
+	switch {
+	case out > 0 && arrived > trainRatio*sent:
+		return m, bunched
+	case arrived < trainFree*sent:
+		return measured{trainUse * arrived, true, sent}, told
+	}
+	return measured{min(sent, arrived), false, sent}, told
 }

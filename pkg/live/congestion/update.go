@@ -19,22 +19,30 @@ func (c *Controller) measure(now time.Duration) {
 	if t.packets == 0 {
 		return
 	}
-	least := 0
-	if t.probe != 0 {
-		least = probeNeed(c.prober.rates[t.probe%probeRates])
+	number, least, aim := t.probe, 0, 0.0
+	if number != 0 {
+		least, aim = c.prober.needs[number%probeRates], c.prober.rates[number%probeRates]
 	}
-	m, ok := t.measure(least)
-	number := t.probe
+	m, v := t.measure(least, aim)
 	*t = train{}
-	if !ok {
+	if v != told {
+		if number != 0 {
+			c.prober.failure(now, v)
+		}
 		return
 	}
-	if m.full {
+	if aim > 0 {
+		m.bps = min(m.bps, aim)
+	}
+	switch {
+	case m.full && m.sent < c.rate.bps: // it was held up, but not by its own rate
+	case m.full:
 		c.capacity = m.bps / trainUse
-	} else if c.capacity > 0 {
+		c.prober.found = true
+	case c.capacity > 0:
 		c.capacity = max(c.capacity, m.bps)
 	}
-	if c.trend.usage != overuse && !c.losses.trial && m.bps > c.rate.bps {
+	if c.trend.usage != overuse && !c.queue.full(now) && !c.losses.trial && m.bps > c.rate.bps {
 		c.rate.bps = c.clamp(m.bps)
 		c.rate.hold(now)
 		if c.rate.near.known() && c.rate.bps > c.rate.near.upper() {
@@ -48,13 +56,14 @@ func (c *Controller) measure(now time.Duration) {
 
 // update moves the estimate by what a report told.
 func (c *Controller) update(now time.Duration) {
-	rtt, arrived := c.RTT(), c.arrived.rate(deliveredWindow)
+	rtt, recent := c.RTT(), c.arrived.rate(congestedWindow)
+	arrived := max(c.arrived.rate(deliveredWindow), recent)
 	before := c.rate.bps
 	switch {
 	case c.trend.usage == overuse:
-		c.calm = now
+		c.calm, c.prober.found = now, true
 		c.prober.cancel()
-		if c.rate.congested(now, rtt, c.arrived.rate(congestedWindow)) {
+		if c.rate.congested(now, rtt, recent) {
 			c.losses.lowered(now)
 		}
 	case c.trend.usage == underuse, c.idle.is, c.losses.trial:
