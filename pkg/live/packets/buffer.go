@@ -62,6 +62,14 @@ func New(clock uint64, video bool) *Buffer {
 	return b
 }
 
+// Alternative returns an empty buffer for another encoding of the same pictures. Both count
+// RTP timestamps from the same moment, so that a cursor may go from one to the other.
+func (b *Buffer) Alternative() *Buffer {
+	a := New(b.clock, b.video)
+	a.offset = b.offset
+	return a
+}
+
 // Timestamp returns the RTP timestamp of a moment of the capture clock.
 func (b *Buffer) Timestamp(pts time.Duration) uint32 {
 	s, ns := uint64(pts/time.Second), uint64(pts%time.Second)
@@ -178,6 +186,7 @@ type window struct {
 	next   uint64
 	key    uint64
 	hasKey bool
+	isIDR  bool
 	head   time.Duration // of the newest frame
 	keyPTS time.Duration
 	idrs   uint64
@@ -190,7 +199,7 @@ func (b *Buffer) window() window {
 }
 
 func (b *Buffer) windowLocked() window {
-	w := window{next: b.next, key: b.key, hasKey: b.hasKey, head: b.head, idrs: b.idrs}
+	w := window{next: b.next, key: b.key, hasKey: b.hasKey, isIDR: b.starts == idr, head: b.head, idrs: b.idrs}
 	if b.hasKey {
 		w.keyPTS = b.slot(b.key).pts
 	}

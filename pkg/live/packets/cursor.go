@@ -30,8 +30,10 @@ type Cursor struct {
 	floor   uint64 // sequence number of the first packet after the last skip
 	waiting bool   // for a key frame at index from or later
 	from    uint64
+	inFrame bool // more packets of the frame are to come
+	skips   int
 
-	skips int
+	change change
 }
 
 // NewCursor returns a cursor that waits for a key frame. The first sequence number is
@@ -79,6 +81,7 @@ func (c *Cursor) Settle() {
 // whether there is one now. It skips what has been dropped and what is late.
 func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 	for {
+		c.tryChange()
 		if c.waiting {
 			w := c.buffer.window()
 			if !w.hasKey || w.key < c.from {
@@ -93,7 +96,7 @@ func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 			return 0, false
 		case r == gone:
 			c.skips++
-			c.waiting, c.from = true, c.at
+			c.waiting, c.from, c.inFrame = true, c.at, false
 		case p.first && w.hasKey && w.key > c.at && w.head-p.pts > late:
 			c.skips++
 			c.jump(w.key)
@@ -101,6 +104,9 @@ func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 			p.Newest = p.pts == w.head
 			c.at++
 			c.seq++
+			c.inFrame = !p.Last
+			c.adjust(p)
+			c.change.sent = p.pts
 			return c.seq - 1, true
 		}
 	}
@@ -125,6 +131,7 @@ func (c *Cursor) Sent(wire uint16, p *Packet) (seq uint64, ok bool) {
 	}
 	seq = newest - back
 	r, _ := c.buffer.read(c.at-(c.seq-seq), p)
+	c.adjust(p)
 	return seq, r == held
 }
 
