@@ -8,7 +8,7 @@ import (
 
 // statsLine is one line of JSON; times are in milliseconds.
 type statsLine struct {
-	Kind        string  `json:"kind"` // second, summary; silent and lost are silentLine's
+	Kind        string  `json:"kind"` // second, summary; silent and lost are silentLine's, stream is streamLine's
 	FirstPacket float64 `json:"first_packet_ms"`
 	FirstFrame  float64 `json:"first_frame_ms"`
 	Connected   float64 `json:"connected_ms"`

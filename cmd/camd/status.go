@@ -37,7 +37,7 @@ func (d *daemon) status() proto.StatusAnswer {
 		if v.Client == talker && v.Session == through {
 			l = append(l, proto.ScopeTalk)
 		}
-		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
+		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix(), Stream: v.Stream})
 	}
 	return a
 }

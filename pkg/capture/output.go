@@ -32,6 +32,9 @@ func (o *Output) RequestKeyframe() { o.keyframe.Store(true) }
 // It stays when the camera is opened again.
 func (o *Output) SetBitrate(bps int) { o.bitrate.Store(int64(bps)) }
 
+// Bitrate returns the bitrate in bit/s that it has at most now.
+func (o *Output) Bitrate() int { return o.target() }
+
 // Format returns the encoding; ok is false until it is known. It stays known after the
 // camera has failed.
 func (o *Output) Format() (media.VideoFormat, bool) {

@@ -124,8 +124,10 @@ func (v *viewer) listen() {
 		case r := <-v.reports:
 			switch {
 			case r.transport != nil:
+				v.known = true
 				v.path.Feedback(r.at, r.transport)
 			case r.limit > 0:
+				v.known = true
 				v.path.Limit(r.limit)
 			default:
 				v.path.Reception(r.at, r.lost, r.trip)

@@ -49,6 +49,8 @@ func newCamera(force bool) *fakeCamera {
 
 func (c *fakeCamera) RequestKeyframe() { c.asked <- struct{}{} }
 
+func (c *fakeCamera) Bitrate() int { return 1_500_000 }
+
 func (c *fakeCamera) SetBitrate(bps int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,13 +87,21 @@ func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
 // newLitRig is a rig with a live LED, which is looked at all the time.
 func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *rig {
 	t.Helper()
+	return newTestRig(t, cfg, camera, func(d *Deps) { d.Indicator = light })
+}
+
+// newTestRig is a rig with other parts than usual.
+func newTestRig(t testing.TB, cfg Config, camera *fakeCamera, change func(*Deps)) *rig {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(newTestWriter(t), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r := &rig{
 		t: t, camera: camera, board: health.NewBoard(log),
 		video: media.NewFeed[*media.AccessUnit](), audio: media.NewFeed[*media.AudioFrame](),
 		units: media.NewPool[media.AccessUnit](2), frames: media.NewPool[media.AudioFrame](2),
 	}
-	s, err := New(cfg, log, r.board, Deps{Video: r.video, Audio: r.audio, Camera: camera, Indicator: light})
+	deps := Deps{Video: r.video, Audio: r.audio, Camera: camera}
+	change(&deps)
+	s, err := New(cfg, log, r.board, deps)
 	if err != nil {
 		t.Fatal(err)
 	}

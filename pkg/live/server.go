@@ -28,6 +28,10 @@ type Deps struct {
 	Audio  *media.Feed[*media.AudioFrame]
 	Camera Camera
 
+	// The second stream, of the same pictures with fewer bits; nil: there is none.
+	LowVideo  *media.Feed[*media.AccessUnit]
+	LowCamera Camera
+
 	Indicator Indicator // nil: there is none
 }
 
@@ -38,6 +42,7 @@ type Viewer struct {
 	View    bool
 	Listen  bool
 	Since   time.Time
+	Stream  *proto.StreamState // of the pictures; nil: none
 	Stats   Stats
 }
 
@@ -49,6 +54,7 @@ type Server struct {
 	health *health.Condition
 
 	video, audio   *packets.Buffer
+	low            *stream       // nil: there is none
 	connect        time.Duration // how long a session may take to connect
 	indicatorCheck time.Duration
 	certificates   chan webrtc.Certificate
@@ -78,6 +84,11 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		indicatorCheck: indicatorCheck,
 		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
+	if deps.LowVideo != nil {
+		s.low = &stream{
+			name: proto.StreamLow, buffer: s.video.Alternative(), feed: deps.LowVideo, control: &cameraControl{Camera: deps.LowCamera},
+		}
+	}
 	return s, nil
 }
 
@@ -91,6 +102,9 @@ func (s *Server) Turn(ctx context.Context) error { return s.turns.Turn(ctx) }
 func (s *Server) Run(ctx context.Context, ready func()) error {
 	defer s.deps.Video.Subscribe(s.video.AppendUnit)()
 	defer s.deps.Audio.Subscribe(s.audio.AppendAudio)()
+	if s.low != nil {
+		defer s.low.feed.Subscribe(s.low.buffer.AppendUnit)()
+	}
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
@@ -122,6 +136,9 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 func (s *Server) Forget() {
 	s.video.Clear()
 	s.audio.Clear()
+	if s.low != nil {
+		s.low.buffer.Clear()
+	}
 }
 
 func (s *Server) endAll(why error) {
@@ -249,7 +266,9 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	var format rtc.H264
 	var force bool
 	if video {
-		x.release = append(x.release, s.deps.Video.Want())
+		high := &stream{name: proto.StreamHigh, buffer: s.video, feed: s.deps.Video, control: &s.control}
+		x.streams = newStreams(high, s.low, x.offer.Stream)
+		x.release = append(x.release, x.streams.release)
 		f, err := s.control.format(x.ctx)
 		if err != nil {
 			return "", err
@@ -278,6 +297,24 @@ func (s *Server) AddCandidates(client proto.ClientID, session string, c proto.Ca
 		return err
 	}
 	return x.addCandidates(c)
+}
+
+// SetStream changes which stream of pictures a session is sent, and returns which one it is
+// or will be. Errors: *proto.Refusal, with no_session, or bad_request if it has no pictures.
+func (s *Server) SetStream(client proto.ClientID, session string, want proto.Stream) (proto.StreamState, error) {
+	x, err := s.session(client, session)
+	if err != nil {
+		return proto.StreamState{}, err
+	}
+	select {
+	case <-x.opened:
+	case <-x.ctx.Done():
+		return proto.StreamState{}, proto.Refuse(proto.CodeNoSession)
+	}
+	if x.streams == nil {
+		return proto.StreamState{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	return x.streams.ask(want), nil
 }
 
 // Bye ends the viewer's session.
@@ -346,7 +383,7 @@ func (s *Server) Viewers() []Viewer {
 	defer s.mu.Unlock()
 	var l []Viewer
 	for _, x := range s.sessions {
-		l = append(l, Viewer{Client: x.offer.Client, Session: x.offer.Session, View: x.offer.View, Listen: x.offer.Listen, Since: x.since, Stats: x.Stats()})
+		l = append(l, Viewer{Client: x.offer.Client, Session: x.offer.Session, View: x.offer.View, Listen: x.offer.Listen, Since: x.since, Stream: x.Stream(), Stats: x.Stats()})
 	}
 	slices.SortFunc(l, func(a, b Viewer) int { return a.Since.Compare(b.Since) })
 	return l

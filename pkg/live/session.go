@@ -40,8 +40,9 @@ type Offer struct {
 	Owner   bool
 	Session string // the client's name for it
 	SDP     string
-	View    bool // pictures may be sent
-	Listen  bool // sound may be sent
+	View    bool         // pictures may be sent
+	Listen  bool         // sound may be sent
+	Stream  proto.Stream // of the pictures: which one the viewer asks for
 	Signal  func(kind proto.SignalKind, body any)
 }
 
@@ -64,6 +65,7 @@ type Session struct {
 	net       *sessionNet
 	pc        *webrtc.PeerConnection
 	viewer    *viewer
+	streams   *streams // of pictures; nil: it gets none
 	counters  counters
 	opened    chan struct{} // closed when pc takes candidates
 	relay     relayTrouble
@@ -87,6 +89,20 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 // *proto.Refusal that is the cause of its context's end; it is valid after Done.
 func (s *Session) Reason() string { return s.reason }
 
+// Stream returns which stream of pictures it is sent, and why; nil: none.
+func (s *Session) Stream() *proto.StreamState {
+	select {
+	case <-s.opened:
+	default:
+		return nil
+	}
+	if s.streams == nil {
+		return nil
+	}
+	state := s.streams.state()
+	return &state
+}
+
 // Stats returns what the session has sent and received so far.
 func (s *Session) Stats() Stats { return s.counters.snapshot() }
 
@@ -105,6 +121,8 @@ func (s *Session) run() {
 					s.end(err)
 				}
 			})
+		case <-s.streams.changed():
+			s.offer.Signal(proto.SignalStream, s.streams.state())
 		case <-s.trickle.wake:
 			c, relay := s.trickle.take()
 			if len(c.Candidates) > 0 || c.Done {
@@ -236,6 +254,9 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 		return "", &badOffer{err}
 	}
 	s.viewer = newViewer(&s.counters, s.server.control.keyframe, force)
+	if s.streams != nil {
+		s.viewer.use(s.streams)
+	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
 	if err := s.addTracks(o); err != nil {
 		return "", err
@@ -257,13 +278,17 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 
 // addTracks adds what the viewer may have and can receive.
 func (s *Session) addTracks(o sdp.Offer) error {
+	video := s.server.video
+	if s.streams != nil {
+		video = s.streams.target.Load().buffer
+	}
 	stream := rand.Text() // a CNAME that reveals nothing (RFC 7022)
 	for _, x := range []struct {
 		wanted bool
 		track  track
 		buffer *packets.Buffer
 	}{
-		{o.Video && s.offer.View, track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}, s.server.video},
+		{o.Video && s.offer.View, track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}, video},
 		{o.Audio && s.offer.Listen, track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}, s.server.audio},
 	} {
 		if !x.wanted {

@@ -51,7 +51,9 @@ type viewer struct {
 	asked     atomic.Bool   // a request for a key frame has come in this second
 	counters  *counters
 
+	streams *streams // of pictures; nil: there is no choice
 	path    *congestion.Controller
+	known   bool          // a report has said how much it carries
 	ticked  time.Duration // when the controller was called last
 	pacer   pacer
 	tries   int  // of isNear that are left
@@ -77,8 +79,11 @@ func newViewer(c *counters, keyframe func(), force bool) *viewer {
 
 // run sends until ctx ends, and then returns nil. An error says why it ended by itself.
 func (v *viewer) run(ctx context.Context) error {
+	v.ticked = media.Now()
 	for _, t := range v.tracks {
-		defer t.cursor.Buffer().Notify(v.wake)()
+		if v.streams == nil || !t.video() {
+			defer t.cursor.Buffer().Notify(v.wake)()
+		}
 		if t.cursor.Join(v.force && t.video()) {
 			v.keyframe()
 		}
@@ -120,6 +125,9 @@ func (v *viewer) second() error {
 			_ = v.writeRTCP(t.report(now))
 		}
 		t.cursor.Settle()
+		if t.cursor.Target() != t.cursor.Buffer() {
+			v.keyframe() // for the way there
+		}
 		if t.video() && v.picture.second(t, v.asked.Swap(false)) {
 			return endReason(proto.EndPicture)
 		}
@@ -152,6 +160,7 @@ func (v *viewer) turn(ctx context.Context, now time.Duration) {
 	if now-v.ticked >= pathTick {
 		v.ticked = now
 		v.path.Tick(now)
+		v.chooseStream(now)
 	}
 	v.pacer.refill(now, v.rate())
 	v.more = false
