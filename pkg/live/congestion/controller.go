@@ -51,6 +51,7 @@ type Controller struct {
 	transport bool          // feedback is transport-wide
 	limit     float64       // the receiver's own estimate; 0: none
 	capacity  float64       // what the path was found to carry when it was full; 0: it never was
+	filled    int           // bytes of the train that found it
 	calm      time.Duration // since when delay hasn't grown
 	newest    uint64        // number of the newest packet that was reported
 	rtts      roundTrip
@@ -123,12 +124,17 @@ func (c *Controller) PacingRate() int {
 	if probe := c.prober.rate(); probe > 0 {
 		return int(probe)
 	}
-	e := c.estimate()
+	e, capacity := c.estimate(), c.max
+	if c.capacity > 0 {
+		capacity = max(c.capacity, c.min)
+	}
 	switch {
-	case c.queue.full(c.clock), c.clock < c.losses.careful:
+	case c.queue.full(c.clock):
+		return int(min(e, capacity))
+	case c.clock < c.losses.careful:
 		return int(e)
 	case c.capacity > 0:
-		return int(max(pacingAbove*e, min(pacingFactor*e, pacingAbove*c.capacity)))
+		return int(min(pacingFactor*e, pacingAbove*capacity))
 	}
 	return int(pacingFactor * e)
 }

@@ -18,6 +18,7 @@ type link struct {
 	jitter    time.Duration                 // at most; packets stay in order
 	aggregate time.Duration                 // packets are handed over at multiples of it
 	loss      float64
+	bucket    int // bytes that pass at once after a pause, as tbf's burst
 
 	random  *rand.Rand
 	waiting []parcel
@@ -83,7 +84,7 @@ func (l *link) pass(t time.Duration, out []parcel) []parcel {
 		out = append(out, p)
 	}
 	if len(l.waiting) == 0 {
-		l.credit = 0
+		l.credit = min(l.credit, float64(l.bucket)*8)
 	}
 	return out
 }

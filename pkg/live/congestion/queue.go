@@ -13,6 +13,9 @@ const (
 	// estimate is lowered by for it.
 	drainTime = 500 * time.Millisecond
 	drainMost = 0.3
+	// drainBegin is how long a queue must last before the estimate is lowered. That of a
+	// large picture is shorter: it becomes empty when packets leave more slowly.
+	drainBegin = 300 * time.Millisecond
 	// drainEnd is after how long a queue that doesn't become empty must be another flow's,
 	// which would only take what this one leaves.
 	drainEnd = 2 * time.Second
@@ -59,7 +62,7 @@ func (q *queue) full(now time.Duration) bool { return q.long && now-q.since < dr
 
 // spare returns the fraction of an estimate that lets the queue become empty.
 func (q *queue) spare(now time.Duration) float64 {
-	if !q.full(now) {
+	if !q.full(now) || now-q.since < drainBegin {
 		return 1
 	}
 	return 1 - min(float64(q.delay())/float64(drainTime), drainMost)

@@ -19,6 +19,7 @@ func (c *Controller) measure(now time.Duration) {
 	if t.packets == 0 {
 		return
 	}
+	bytes := t.bytes
 	number, least, aim := t.probe, 0, 0.0
 	if number != 0 {
 		least, aim = c.prober.needs[number%probeRates], c.prober.rates[number%probeRates]
@@ -37,9 +38,9 @@ func (c *Controller) measure(now time.Duration) {
 	switch {
 	case m.full && m.sent < c.rate.bps: // it was held up, but not by its own rate
 	case m.full:
-		c.capacity = m.bps / trainUse
+		c.capacity, c.filled = m.bps/trainUse, bytes
 		c.prober.found = true
-	case c.capacity > 0:
+	case c.capacity > 0 && bytes >= c.filled/2: // less may have gone through a token bucket
 		c.capacity = max(c.capacity, m.bps)
 	}
 	if c.trend.usage != overuse && !c.queue.full(now) && !c.losses.trial && m.bps > c.rate.bps {
