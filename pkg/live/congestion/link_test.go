@@ -18,11 +18,13 @@ type link struct {
 	jitter    time.Duration                 // at most; packets stay in order
 	aggregate time.Duration                 // packets are handed over at multiples of it
 	loss      float64
-	bucket    int // bytes that pass at once after a pause, as tbf's burst
+	burst     float64 // how many packets are lost together; 0: one
+	bucket    int     // bytes that pass at once after a pause, as tbf's burst
 
 	random  *rand.Rand
 	waiting []parcel
 	bytes   int     // of waiting
+	losing  bool    // a burst of losses goes on
 	credit  float64 // bits that may leave
 	last    time.Duration
 	drops   int
@@ -80,13 +82,27 @@ func (l *link) pass(t time.Duration, out []parcel) []parcel {
 		}
 		p.at = max(p.at, l.last)
 		l.last = p.at
-		p.lost = l.random.Float64() < l.loss
+		p.lost = l.loses()
 		out = append(out, p)
 	}
 	if len(l.waiting) == 0 {
 		l.credit = min(l.credit, float64(l.bucket)*8)
 	}
 	return out
+}
+
+// loses decides about the next packet, by the model of Gilbert.
+func (l *link) loses() bool {
+	r := l.random.Float64()
+	switch {
+	case l.burst == 0:
+		return r < l.loss
+	case l.losing:
+		l.losing = r >= 1/l.burst
+	default:
+		l.losing = r < l.loss/(1-l.loss)/l.burst
+	}
+	return l.losing
 }
 
 // delayed returns how long a packet that comes now waits in the queue.

@@ -21,7 +21,8 @@ const (
 	// lossCareful is how long after loss by congestion nothing leaves faster than the
 	// estimate: it may be that the path can't queue even a picture.
 	lossCareful = 10 * time.Second
-	lossSigmas  = 3 // standard deviations that loss must be above what is expected
+	lossSpread  = 10 // at most
+	lossSigmas  = 3  // standard deviations that loss must be above what is expected
 )
 
 // losses tells loss that congestion causes from loss that the path has anyway, as radio
@@ -35,6 +36,8 @@ type losses struct {
 
 	begun         time.Duration // packets that were sent earlier aren't counted
 	packets, lost int
+	bursts        int  // of lost packets in a row
+	losing        bool // the packet before was lost
 
 	trial   bool
 	restore float64       // the estimate before the trial
@@ -51,7 +54,11 @@ func (l *losses) add(sent time.Duration, lost bool) {
 	l.packets++
 	if lost {
 		l.lost++
+		if !l.losing {
+			l.bursts++
+		}
 	}
+	l.losing = lost
 }
 
 // late takes back that a packet was lost.
@@ -62,7 +69,9 @@ func (l *losses) late(sent time.Duration) {
 }
 
 // restart begins a new window with what is sent from now on.
-func (l *losses) restart(now time.Duration) { l.begun, l.packets, l.lost = now, 0, 0 }
+func (l *losses) restart(now time.Duration) {
+	l.begun, l.packets, l.lost, l.bursts = now, 0, 0, 0
+}
 
 // lowered tells that the estimate fell for another reason: what was on trial can't be
 // known any more.
@@ -80,13 +89,13 @@ func (l *losses) judge(now, newest time.Duration, bps, arrived float64) float64 
 	p := float64(l.lost) / float64(l.packets)
 	long := l.packets >= lossMany || newest-l.begun >= lossLongest
 	switch {
-	case l.trial && (long || l.packets >= lossVerdict):
+	case l.trial && (long || float64(l.packets) >= lossVerdict*l.spread()):
 		return l.decide(now, p, bps)
 	case !l.trial && l.excess(p):
 		return l.try(now, p, bps, arrived)
 	case long:
 		l.recent = p
-		l.own = min(l.own, p)
+		l.own = min(l.own, l.own+(p-l.own)/4)
 		l.restart(newest)
 	}
 	return bps
@@ -110,7 +119,13 @@ func (l *losses) try(now time.Duration, p, bps, arrived float64) float64 {
 // excess reports whether so much is lost that chance doesn't explain it.
 func (l *losses) excess(p float64) bool {
 	expected := max(l.own, 0.01)
-	return p > l.own+lossLow+lossSigmas*math.Sqrt(expected*(1-expected)/float64(l.packets))
+	return p > l.own+lossLow+lossSigmas*math.Sqrt(l.spread()*expected*(1-expected)/float64(l.packets))
+}
+
+// spread returns how many times more loss varies than if each packet were lost by itself:
+// 2b-1 for bursts of b packets on average, whose lengths are geometric.
+func (l *losses) spread() float64 {
+	return min(max(1, 2*float64(l.lost)/float64(max(1, l.bursts))-1), lossSpread)
 }
 
 // decide ends a trial. A path that carries no more than C loses 1-C/r of a rate r.

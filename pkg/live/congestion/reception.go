@@ -21,6 +21,7 @@ func (c *Controller) Reception(now time.Duration, fractionLost uint8, rtt time.D
 	if from+lossSettle >= c.losses.begun {
 		c.losses.packets += packets
 		c.losses.lost += lost
+		c.losses.bursts += lost // nothing is known of them
 	}
 	arrived := perSecond(bytes, now-from) * (1 - float64(fractionLost)/256)
 	if !c.losses.trial && !c.idle.is {
