@@ -32,6 +32,7 @@ type Deps struct {
 	LowVideo  *media.Feed[*media.AccessUnit]
 	LowCamera Camera
 
+	Bitrate   int       // bit/s that Camera is configured for; 0: not known
 	Indicator Indicator // nil: there is none
 }
 
@@ -232,18 +233,28 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	return x, nil
 }
 
-// limitBitrate sets the lowest of the viewers' wishes.
+// limitBitrate sets the lowest of the viewers' wishes. Who is sent the second stream, or could
+// be and is not worth following, has none.
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()
 	s.mu.Lock()
-	lowest := 0
+	var wishes []int
 	for _, x := range s.sessions {
-		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
-			lowest = x.tias
+		if x.offer.View && !x.onLow() {
+			wishes = append(wishes, x.tias)
 		}
 	}
 	s.mu.Unlock()
+	if s.low != nil && s.low.known() {
+		wishes = worthFollowing(wishes, s.deps.Bitrate)
+	}
+	lowest := 0
+	for _, w := range wishes {
+		if w > 0 && (lowest == 0 || w < lowest) {
+			lowest = w
+		}
+	}
 	if lowest != s.bitrate {
 		s.bitrate = lowest
 		s.deps.Camera.SetBitrate(lowest)

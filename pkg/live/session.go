@@ -123,6 +123,7 @@ func (s *Session) run() {
 			})
 		case <-s.streams.changed():
 			s.offer.Signal(proto.SignalStream, s.streams.state())
+			s.server.limitBitrate()
 		case <-s.trickle.wake:
 			c, relay := s.trickle.take()
 			if len(c.Candidates) > 0 || c.Done {
@@ -255,7 +256,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	}
 	s.viewer = newViewer(&s.counters, s.server.control.keyframe, force)
 	if s.streams != nil {
-		s.viewer.use(s.streams)
+		s.viewer.use(s.streams, s.tias)
 	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
 	if err := s.addTracks(o); err != nil {

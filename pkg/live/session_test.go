@@ -332,16 +332,18 @@ func TestCandidatesTrickle(t *testing.T) {
 	refused(t, r.AddCandidates("c", "one", many), proto.CodeBadRequest)
 }
 
+// wish makes a viewer that wants to be sent at most so many bit/s.
+func wish(bps string) peerOptions {
+	return peerOptions{edit: func(sdp string) string {
+		i := strings.Index(sdp, "m=video")
+		j := i + strings.Index(sdp[i:], "c=IN")
+		j += strings.Index(sdp[j:], "\n") + 1
+		return sdp[:j] + "b=TIAS:" + bps + "\r\n" + sdp[j:]
+	}}
+}
+
 func TestTheLowestWishSetsTheBitrate(t *testing.T) {
 	r := newRig(t, DefaultConfig(), newCamera(false))
-	wish := func(bps string) peerOptions {
-		return peerOptions{edit: func(sdp string) string {
-			i := strings.Index(sdp, "m=video")
-			j := i + strings.Index(sdp[i:], "c=IN")
-			j += strings.Index(sdp[j:], "\n") + 1
-			return sdp[:j] + "b=TIAS:" + bps + "\r\n" + sdp[j:]
-		}}
-	}
 	watch(t, r, "none", peerOptions{})
 	a := watch(t, r, "a", wish("800000"))
 	b := watch(t, r, "b", wish("300000"))

@@ -119,6 +119,12 @@ func (s *stream) fits(other *stream) bool {
 	return known && alsoKnown && len(x) == len(y) && len(x) > profile && x[:profile] == y[:profile] && x[profile:] <= y[profile:]
 }
 
+// known reports whether a stream has pictures.
+func (s *stream) known() bool {
+	_, known := s.control.Format()
+	return known
+}
+
 // How long a path must carry too little for the first stream, or enough, before another
 // stream is sent. A change costs a key frame, and going back too early costs a jam.
 const (
@@ -150,8 +156,11 @@ func (p *pathChoice) low(now time.Duration, carries, needs int) bool {
 	return p.isLow
 }
 
-// use makes the viewer choose among streams.
-func (v *viewer) use(s *streams) { v.streams, v.wake, v.keyframe = s, s.wake, s.keyframe }
+// use makes the viewer choose among streams. bound is the most that it wants to be sent, in
+// bit/s; 0: there is none.
+func (v *viewer) use(s *streams, bound int) {
+	v.streams, v.bound, v.wake, v.keyframe = s, bound, s.wake, s.keyframe
+}
 
 // chooseStream sends the viewer another stream if the path or the viewer asks for it, from
 // its next key frame on.
@@ -188,11 +197,16 @@ func (v *viewer) chooseStream(now time.Duration) {
 }
 
 // carries returns how many bit/s the path carries, as far as anything is known of it.
+// A viewer's own bound counts if the camera doesn't follow it.
 func (v *viewer) carries() int {
-	if v.near.Load() || !v.known && v.path.Estimate() >= pathStart {
-		return pathMost
+	bps := v.path.Estimate()
+	if v.near.Load() || !v.known && bps >= pathStart {
+		bps = pathMost
 	}
-	return v.path.Estimate()
+	if v.bound > 0 && v.bound < v.streams.high.control.Bitrate() {
+		bps = min(bps, v.bound)
+	}
+	return bps
 }
 
 // needs returns how many bit/s the viewer would be sent with the first stream.

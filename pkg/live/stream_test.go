@@ -122,7 +122,7 @@ func (s *switched) view(carries int, wish proto.Stream) (*viewer, *wire) {
 	s.t.Cleanup(streams.release)
 	w := &wire{}
 	v := testViewer(w, streams.target.Load().buffer)
-	v.use(streams)
+	v.use(streams, 0)
 	v.known, v.force = true, true
 	v.path = congestion.New(congestion.Config{Start: carries, Min: min(carries, pathLeast), Max: pathMost})
 	v.tracks[0].path = v.path

@@ -53,6 +53,7 @@ type viewer struct {
 
 	streams *streams // of pictures; nil: there is no choice
 	path    *congestion.Controller
+	bound   int           // the most that the viewer wants to be sent, in bit/s; 0: there is none
 	known   bool          // a report has said how much it carries
 	ticked  time.Duration // when the controller was called last
 	pacer   pacer
