@@ -17,6 +17,16 @@ const (
 	senderClock, receiverClock = time.Hour, 77 * time.Second
 )
 
+// estimator is what a stream follows.
+type estimator interface {
+	Sent(now time.Duration, size int) uint16
+	Feedback(now time.Duration, f *rtcp.TransportLayerCC)
+	Tick(now time.Duration)
+	Estimate() int
+	PacingRate() int
+	Probe(now time.Duration) int
+}
+
 // story is a stream over a link, and what became of it. An encoder that follows the
 // estimate, a pacer, and a receiver with pion's feedback stand at its ends.
 type story struct {
@@ -29,9 +39,10 @@ type story struct {
 	rival    *window
 	noPad    bool // nothing can be padding
 	length   time.Duration
+	wait     func() // lets time pass for an estimator that looks at the clock
 
 	random   *rand.Rand
-	control  *Controller
+	control  estimator
 	recorder *twcc.Recorder
 	waiting  []parcel
 	flying   []parcel
@@ -61,11 +72,16 @@ func (s *story) run(t *testing.T) {
 	t.Helper()
 	s.random = rand.New(rand.NewPCG(1, 2))
 	s.link.random = s.random
-	s.control = New(Config{Start: 1_000_000, Min: 100_000, Max: 30_000_000})
+	if s.control == nil {
+		s.control = New(Config{Start: 1_000_000, Min: 100_000, Max: 30_000_000})
+	}
 	s.recorder = twcc.NewRecorder(1)
 	every := func(n int, d time.Duration) bool { return n%int(d/step) == 0 }
 	for n := 0; time.Duration(n)*step < s.length; n++ {
 		at := time.Duration(n) * step
+		if s.wait != nil {
+			s.wait()
+		}
 		if every(n, time.Second/fps) {
 			s.encode(at, n/int(time.Second/fps/step))
 		}
@@ -187,18 +203,21 @@ type bound struct {
 
 func (s *story) check(t *testing.T, b bound) {
 	t.Helper()
-	l := slices.DeleteFunc(slices.Clone(s.samples), func(m sample) bool { return m.at < b.from || m.at >= b.to })
-	first, last := l[0], l[len(l)-1]
-	delivered := perSecond(last.arrived-first.arrived, last.at-first.at)
-	drops := last.drops - first.drops
-	slices.SortFunc(l, func(a, b sample) int { return int(a.queue - b.queue) })
-	queue := l[len(l)*95/100].queue
+	delivered, queue, drops := s.between(b.from, b.to)
 	if delivered < b.delivered || queue > b.queue || drops > b.drops {
 		t.Errorf("from %v to %v: %.2f Mbit/s arrived, want %.2f; the queue was %v, want %v; %d packets were dropped, want %d",
 			b.from, b.to, delivered/1e6, b.delivered/1e6, queue, b.queue, drops, b.drops)
 	} else {
 		t.Logf("from %v to %v: %.2f Mbit/s arrived, the queue was %v, %d packets were dropped", b.from, b.to, delivered/1e6, queue, drops)
 	}
+}
+
+// between returns what a bound is about.
+func (s *story) between(from, to time.Duration) (delivered float64, queue time.Duration, drops int) {
+	l := slices.DeleteFunc(slices.Clone(s.samples), func(m sample) bool { return m.at < from || m.at >= to })
+	first, last := l[0], l[len(l)-1]
+	slices.SortFunc(l, func(a, b sample) int { return int(a.queue - b.queue) })
+	return perSecond(last.arrived-first.arrived, last.at-first.at), l[len(l)*95/100].queue, last.drops - first.drops
 }
 
 // reached returns how long after a time the estimate first was bps or more.
