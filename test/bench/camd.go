@@ -49,7 +49,11 @@ func sendCamd(args []string) error {
 		cfg.ICEServers = []live.ICEServer{{URLs: []string{o.relay}, Username: relayUser, Credential: relayPassword}}
 	}
 	s := &camdSender{}
-	if s.server, err = live.New(cfg, log, board, live.Deps{Video: video, Audio: audio, Camera: camera}); err != nil {
+	deps := live.Deps{Video: video, Audio: audio, Camera: camera}
+	if low := camera.Low(); low != nil {
+		deps.LowVideo, deps.LowCamera = low.Feed(), low
+	}
+	if s.server, err = live.New(cfg, log, board, deps); err != nil {
 		return err
 	}
 	video.Subscribe(func(*media.AccessUnit) { s.published.Add(1) })
