@@ -13,6 +13,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/client/receive"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -42,6 +43,7 @@ type Session struct {
 	ended         atomic.Bool // by the camera: it needs no bye
 	connected     atomic.Int64
 	stream        atomic.Pointer[proto.StreamState] // what the camera said last; nil: nothing
+	path          atomic.Pointer[rtc.PathReport]    // the last one; nil: none has come
 
 	video, audio *receive.Track
 	voice        *voice // nil: the session sends no sound
@@ -139,8 +141,13 @@ func (s *Session) receive(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 				return
 			}
 			for _, p := range packets {
-				if report, ok := p.(*rtcp.SenderReport); ok {
-					r.Report(report)
+				switch p := p.(type) {
+				case *rtcp.SenderReport:
+					r.Report(p)
+				case *rtcp.ApplicationDefined:
+					if path, ok := rtc.ReadPathReport(p); ok {
+						s.path.Store(&path)
+					}
 				}
 			}
 		}

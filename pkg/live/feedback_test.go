@@ -125,3 +125,48 @@ func TestRoundTripOfReceiverReports(t *testing.T) {
 		}
 	}
 }
+
+// TestALiarHurtsOnlyItself has one viewer say that its path carries nothing, by every
+// kind of report, while another one watches and says nothing.
+func TestALiarHurtsOnlyItself(t *testing.T) {
+	const full = 3_000_000
+	r := newRig(t, DefaultConfig(), newCamera(false))
+	r.steering = newSteering(r.cfg, full)
+	r.stream(10*time.Millisecond, 10)
+	good, liar := watch(t, r, "good", peerOptions{}), watch(t, r, "liar", peerOptions{cc: true, rtx: true})
+	get(t, good.video)
+	source := get(t, liar.video).SSRC
+	lie := func() {
+		all := &rtcp.TransportLayerCC{Header: rtcp.Header{Padding: true, Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Length: 5},
+			MediaSSRC: source, PacketStatusCount: 8191, PacketChunks: []rtcp.PacketStatusChunk{&rtcp.RunLengthChunk{RunLength: 8191}}}
+		for _, p := range []rtcp.Packet{
+			&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 1, SSRCs: []uint32{source}},
+			&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: source, FractionLost: 255}}},
+			&rtcp.TransportLayerNack{MediaSSRC: source, Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 0xffff}}},
+			all,
+		} {
+			must(t, liar.pc.WriteRTCP([]rtcp.Packet{p}))
+		}
+	}
+	eventually(t, "the camera follows the liar", func() bool {
+		lie()
+		time.Sleep(10 * time.Millisecond) // within its allowance
+		r.camera.mu.Lock()
+		defer r.camera.mu.Unlock()
+		return len(r.camera.bitrates) > 0
+	})
+	for range 100 {
+		lie()
+		get(t, good.video)
+	}
+	r.camera.mu.Lock()
+	defer r.camera.mu.Unlock()
+	for _, bps := range r.camera.bitrates {
+		if bps != 0 && bps < full/floorShare {
+			t.Errorf("the camera was set to %d bit/s", bps)
+		}
+	}
+	if st := good.session.Stats(); st.Skips != 0 || st.Resent != 0 || st.Path.Loss != 0 || st.Path.Estimate != 0 {
+		t.Errorf("the other viewer has %+v", st)
+	}
+}

@@ -58,14 +58,22 @@ func TestLossEndsNearness(t *testing.T) {
 	v.isNear = func() bool { return true }
 	frame(v.tracks[0].cursor.Buffer(), media.Now(), true, 1, 2)
 	v.turn(t.Context(), media.Now())
-	for i, c := range []struct {
-		lost uint8 // of 256
-		want bool
-	}{{0, true}, {2, true}, {26, false}, {0, false}} {
-		v.path.Reception(media.Now(), c.lost, time.Millisecond)
-		must(t, v.second())
+	now := media.Now()
+	for _, c := range []struct {
+		seconds int
+		lost    uint8 // of 256
+		want    bool  // in the end
+	}{{3, 0, true}, {3, 2, true}, {5, 77, false}, {10, 0, false}} {
+		for range c.seconds {
+			for range 100 {
+				v.path.Sent(now, 1000)
+				now += 10 * time.Millisecond
+			}
+			v.path.Reception(now, c.lost, time.Millisecond)
+			must(t, v.second())
+		}
 		if got := v.near.Load(); got != c.want {
-			t.Errorf("second %d: near is %v, want %v", i, got, c.want)
+			t.Errorf("%d seconds with %d lost of 256: near is %v, want %v", c.seconds, c.lost, got, c.want)
 		}
 	}
 }

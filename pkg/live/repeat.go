@@ -82,8 +82,9 @@ func (t *trackSender) rtx(now time.Duration, seq uint64) int {
 	r.payload = binary.BigEndian.AppendUint16(r.payload[:0], uint16(seq))
 	r.payload = append(r.payload, r.packet.Payload...)
 	size := t.size(len(r.payload))
+	n := t.path.Sent(now, size)
 	if t.track.number != nil {
-		binary.BigEndian.PutUint16(t.track.number, t.path.Sent(now, size))
+		binary.BigEndian.PutUint16(t.track.number, n)
 	}
 	t.write(t.track.again, &r.packet, uint16(r.seq), r.payload)
 	r.seq++

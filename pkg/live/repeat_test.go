@@ -106,11 +106,13 @@ func TestRTXRepeatsThePacket(t *testing.T) {
 	now := media.Now()
 	frame(b, now, true, 5, 100)
 	v.tracks[0].cursor.Join(false)
-	v.turn(t.Context(), now)
+	track := v.tracks[0]
+	for seq, ok := track.cursor.Next(&track.packet); ok; seq, ok = track.cursor.Next(&track.packet) {
+		track.send(now, &track.packet, seq)
+	}
 	first := w.packets[4]
-	v.nacks <- binary.BigEndian.Uint16(first[2:])
-	v.turn(t.Context(), now+time.Millisecond)
-	v.tracks[0].pad(now + time.Millisecond)
+	track.resend(now, now, binary.BigEndian.Uint16(first[2:]))
+	track.pad(now)
 	if len(w.packets) != 7 {
 		t.Fatalf("%d packets, want 5, one again, and one of padding", len(w.packets))
 	}

@@ -43,8 +43,8 @@ func (t *trackSender) size(n int) int {
 // send writes one packet for the first time, and returns its size.
 func (t *trackSender) send(now time.Duration, p *packets.Packet, seq uint64) int {
 	size := t.size(len(p.Payload))
+	n := t.path.Sent(now, size)
 	if t.track.number != nil {
-		n := t.path.Sent(now, size)
 		binary.BigEndian.PutUint16(t.track.number, n)
 		if t.track.again == nil {
 			t.repeat.keep(seq, n)

@@ -68,8 +68,8 @@ type Server struct {
 	sessions map[sessionKey]*Session
 	running  sync.WaitGroup
 
-	rate    sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
-	bitrate int        // set at the camera, 0: none
+	rate     sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
+	steering steering
 }
 
 // New returns a server, or an error if the configuration is not valid. Run starts it.
@@ -83,6 +83,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		connect:        connectTimeout,
 		control:        cameraControl{Camera: deps.Camera},
 		indicatorCheck: indicatorCheck,
+		steering:       newSteering(cfg, deps.Bitrate),
 		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
 	if deps.LowVideo != nil {
@@ -233,31 +234,26 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	return x, nil
 }
 
-// limitBitrate sets the lowest of the viewers' wishes. Who is sent the second stream, or could
-// be and is not worth following, has none.
+// limitBitrate has the camera follow what its viewers can be sent. Who is sent the second
+// stream, or could be and is not worth following, is not followed.
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()
-	s.mu.Lock()
 	var wishes []int
+	now := time.Now()
+	s.mu.Lock()
 	for _, x := range s.sessions {
 		if x.offer.View && !x.onLow() {
-			wishes = append(wishes, x.tias)
+			wishes = append(wishes, x.Stats().Path.wish(x.tias, now.Sub(x.since)))
 		}
 	}
 	s.mu.Unlock()
 	if s.low != nil && s.low.known() {
 		wishes = worthFollowing(wishes, s.deps.Bitrate)
 	}
-	lowest := 0
-	for _, w := range wishes {
-		if w > 0 && (lowest == 0 || w < lowest) {
-			lowest = w
-		}
-	}
-	if lowest != s.bitrate {
-		s.bitrate = lowest
-		s.deps.Camera.SetBitrate(lowest)
+	before := s.steering.set
+	if bps := s.steering.next(now, wishes); bps != before {
+		s.deps.Camera.SetBitrate(bps)
 	}
 }
 

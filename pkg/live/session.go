@@ -259,6 +259,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 		s.viewer.use(s.streams, s.tias)
 	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
+	s.viewer.changed = s.server.limitBitrate
 	if err := s.addTracks(o); err != nil {
 		return "", err
 	}

@@ -355,13 +355,13 @@ func TestTheLowestWishSetsTheBitrate(t *testing.T) {
 	r.stop()
 	r.camera.mu.Lock()
 	defer r.camera.mu.Unlock()
-	want := []int{800000, 300000, 800000, 900000, 0}
-	if len(r.camera.bitrates) != len(want) {
-		t.Fatalf("bitrates %v, want %v", r.camera.bitrates, want)
+	l := r.camera.bitrates
+	if len(l) < 3 || l[0] != 800000 || l[1] != 300000 || l[len(l)-1] != 0 {
+		t.Fatalf("bitrates %v, want 800000, then 300000, and 0 in the end", l)
 	}
-	for i := range want {
-		if r.camera.bitrates[i] != want[i] {
-			t.Errorf("bitrates %v, want %v", r.camera.bitrates, want)
+	for _, bps := range l[2 : len(l)-1] { // it rises slowly
+		if bps <= 300000 || bps > 900000 {
+			t.Errorf("bitrates %v", l)
 		}
 	}
 }

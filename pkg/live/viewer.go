@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/camd-project/camd/pkg/live/congestion"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -23,6 +24,11 @@ const (
 	// nearLoss is the share of packets above which a viewer in the same network is
 	// treated as one that is not.
 	nearLoss = 0.02
+	// measureTime is how long the first probes of a path take.
+	measureTime = 1500 * time.Millisecond
+	// rescueGap is the least time between two key frames that are made because one viewer
+	// is too slow to go on with what it has.
+	rescueGap = 5 * time.Second
 )
 
 // silentSeconds is how long a viewer may send no report. docs/protocol.md 7.5.
@@ -41,6 +47,7 @@ type viewer struct {
 	keyframe  func()                      // asks the encoder for a key frame
 	force     bool                        // the encoder answers it
 	isNear    func() bool                 // looks whether it is in the same network
+	changed   func()                      // is told once a second that Path is new
 
 	wake      chan struct{}
 	nacks     chan uint16 // sequence numbers of video that are asked for again
@@ -57,18 +64,21 @@ type viewer struct {
 	known   bool          // a report has said how much it carries
 	ticked  time.Duration // when the controller was called last
 	pacer   pacer
-	tries   int  // of isNear that are left
-	repeats int  // bytes that may be sent again in this second
-	more    bool // video waits for the pacer
-	sent    int  // packets sent in this second
-	silence int  // seconds with media and without a report
+	tries   int           // of isNear that are left
+	repeats int           // bytes that may be sent again in this second
+	more    bool          // video waits for the pacer
+	waited  time.Duration // by the picture that was sent last, before it left
+	began   time.Duration // of sending
+	rescued time.Duration // when a key frame was asked for because pictures came too late
+	sent    int           // packets sent in this second
+	silence int           // seconds with media and without a report
 	picture pictureTimeout
 }
 
 func newViewer(c *counters, keyframe func(), force bool) *viewer {
 	v := &viewer{
 		counters: c,
-		keyframe: keyframe, force: force, isNear: func() bool { return false }, tries: nearTries,
+		keyframe: keyframe, force: force, isNear: func() bool { return false }, changed: func() {}, tries: nearTries,
 		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
 		reports: make(chan report, reportQueue), allowance: rate.NewLimiter(reportRate, reportBurst),
 		path:  congestion.New(congestion.Config{Start: pathStart, Min: pathLeast, Max: pathMost}),
@@ -89,6 +99,7 @@ func (v *viewer) run(ctx context.Context) error {
 			v.keyframe()
 		}
 	}
+	v.began = media.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	return v.loop(ctx, tick.C)
@@ -121,13 +132,18 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 // has been silent, or has waited too long for a picture to start with.
 func (v *viewer) second() error {
 	now := media.Now()
+	p := v.learn()
 	for _, t := range v.tracks {
 		if t.packets > 0 {
-			_ = v.writeRTCP(t.report(now))
+			_ = v.writeRTCP(append(t.report(now), rtc.PathReport{Estimate: p.Estimate, Queue: p.Queue}.Packet(t.track.ssrc)))
 		}
 		t.cursor.Settle()
 		if t.cursor.Target() != t.cursor.Buffer() {
 			v.keyframe() // for the way there
+		}
+		if t.cursor.GaveUp() && v.force && now-v.rescued >= rescueGap { // it costs the other viewers, too
+			v.rescued = now
+			v.keyframe()
 		}
 		if t.video() && v.picture.second(t, v.asked.Swap(false)) {
 			return endReason(proto.EndPicture)
@@ -154,6 +170,20 @@ func (v *viewer) second() error {
 	return nil
 }
 
+// learn publishes what is known of the path.
+func (v *viewer) learn() *Path {
+	p := &Path{Trip: v.path.RTT(), Loss: v.path.Loss(), Near: v.near.Load()}
+	if v.known {
+		p.Estimate = v.path.Estimate()
+	}
+	if v.more {
+		p.Queue = v.waited
+	}
+	v.counters.path.Store(p)
+	v.changed()
+	return p
+}
+
 // turn sends what may leave now: sound first, then what is asked for again, then
 // pictures, then padding.
 func (v *viewer) turn(ctx context.Context, now time.Duration) {
@@ -167,6 +197,7 @@ func (v *viewer) turn(ctx context.Context, now time.Duration) {
 	v.more = false
 	for _, t := range slices.Backward(v.tracks) {
 		if t.video() {
+			t.cursor.Pace(v.carried(now))
 			v.resend(ctx, now, t)
 		}
 		for ctx.Err() == nil && v.frame(ctx, now, t) {
@@ -185,6 +216,17 @@ func (v *viewer) rate() int {
 	return v.path.PacingRate()
 }
 
+// carried returns how many bit/s the path carries, or 0 if that is not known yet.
+func (v *viewer) carried(now time.Duration) int {
+	switch {
+	case v.near.Load():
+		return nearRate
+	case !v.known || now-v.began < measureTime:
+		return 0
+	}
+	return v.path.Estimate()
+}
+
 // frame sends one frame, or what the pacer allows of it, as one batch. It reports
 // whether there may be more. Sound never waits.
 func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (more bool) {
@@ -199,7 +241,7 @@ func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (
 		seq, ok := t.cursor.Next(&t.packet)
 		if n := t.cursor.Skips() - skips; n > 0 {
 			v.counters.skips.Add(uint64(n))
-			if t.cursor.Waiting() && v.force && t.video() {
+			if t.cursor.Waiting() && !t.cursor.GaveUp() && v.force && t.video() {
 				v.keyframe()
 			}
 		}
@@ -208,6 +250,9 @@ func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (
 		}
 		v.pacer.spend(t.send(now, &t.packet, seq))
 		v.count(t, len(t.packet.Payload))
+		if t.video() {
+			v.waited = now - t.packet.Published
+		}
 		if t.packet.Last {
 			t.batch.Flush()
 			v.counters.frames.Add(1)

@@ -222,6 +222,15 @@ type Viewer struct {
 	Since  int64    `json:"since"` // Unix seconds
 	// Stream is what it is sent of the pictures; nil: none.
 	Stream *StreamState `json:"stream,omitempty"`
+	Path   *Path        `json:"path,omitempty"`
+}
+
+// Path is what the camera knows of the way to a viewer (docs/protocol.md 4.9).
+type Path struct {
+	Kbps  int     `json:"kbps,omitempty"`  // kbit/s that it carries; 0: not known
+	Trip  int     `json:"rtt,omitempty"`   // round trip in ms
+	Loss  float64 `json:"loss,omitempty"`  // 0 to 1
+	Queue int     `json:"queue,omitempty"` // ms that pictures wait before they leave
 }
 
 // Where the key of a device's identity lies.

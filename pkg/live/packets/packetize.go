@@ -25,6 +25,7 @@ type Packet struct {
 	index uint64        // number of the packet since the buffer was made
 	pts   time.Duration // of its frame, on the capture clock
 	first bool          // of its frame
+	total uint64        // bytes of payload before its frame since the buffer was made
 }
 
 // Packet types of RFC 6184 table 1.
