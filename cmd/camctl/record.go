@@ -59,6 +59,7 @@ func (r recordCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	o.Stream = proto.StreamHigh // a file has pictures of one size
 	camera, err := env.dial(which)
 	if err != nil {
 		return err

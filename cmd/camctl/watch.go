@@ -14,6 +14,7 @@ import (
 type watchCmd struct {
 	mediaFlags
 	Camera  string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
+	Stream  string `arg:"--stream" help:"auto (what the connection carries), high, or low (smaller, with fewer bits)" default:"auto" placeholder:"STREAM"`
 	Seconds int    `arg:"--seconds" help:"how long to watch; 0 is until Ctrl-C" default:"0" placeholder:"N"`
 	Once    bool   `arg:"--once" help:"end when the camera is lost, instead of watching again when it is back"`
 }
@@ -27,6 +28,9 @@ func (w watchCmd) Run(env *environment) error {
 	}
 	if w.Seconds < 0 {
 		return command.Usage("--seconds is 0 or more; 0 is until Ctrl-C")
+	}
+	if o.Stream = proto.Stream(w.Stream); !o.Stream.Valid() || o.Stream == "" {
+		return command.Usage(fmt.Sprintf("--stream is auto, high or low, not %q", w.Stream))
 	}
 	o.Video = func(client.Frame) {}
 	if !w.Mute {

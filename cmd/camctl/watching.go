@@ -8,6 +8,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/backoff"
 	"github.com/camd-project/camd/pkg/client"
+	"github.com/camd-project/camd/pkg/proto"
 )
 
 const (
@@ -24,6 +25,12 @@ type silentLine struct {
 	Reason  string  `json:"reason,omitempty"`
 }
 
+// streamLine is one line of JSON where another stream is sent.
+type streamLine struct {
+	Kind string `json:"kind"` // stream
+	proto.StreamState
+}
+
 // viewing is a series of sessions with one camera.
 type viewing struct {
 	env     *environment
@@ -34,8 +41,9 @@ type viewing struct {
 
 	session *client.Session // nil: lost, and asked for again
 	before  client.Stats
-	silent  bool // and said so
-	lost    bool // at least once
+	stream  proto.StreamState // as it was said
+	silent  bool              // and said so
+	lost    bool              // at least once
 	pauses  backoff.Backoff
 	again   chan asked
 	closing sync.WaitGroup
@@ -101,6 +109,12 @@ func (v *viewing) line() error {
 	if now.Silent > 0 {
 		v.silent = true
 		return v.env.Print(silentLine{Kind: "silent", Seconds: now.Silent.Seconds()}, "nothing has come for %.0f s", now.Silent.Seconds())
+	}
+	if is, known := v.session.Stream(); known && is != v.stream {
+		v.stream = is
+		if err := v.env.Print(streamLine{"stream", is}, "%s", is.Sentence()); err != nil {
+			return err
+		}
 	}
 	before := v.before
 	v.before = now

@@ -162,7 +162,7 @@ func (r *report) parts(cfg config.Config) {
 	_, buttons := panel.New(cfg.Panel, log, board, panel.Actions{})
 	var sessions error
 	if camera, err := capture.New(cfg.Capture, log, board, video); err == nil { // else r.cameras has said so
-		_, sessions = live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera, Indicator: indicator})
+		_, sessions = live.New(cfg.Live, log, board, live.Deps{Video: video, Audio: sound, Camera: camera, Bitrate: cfg.Capture.BitrateKbps * 1000, Indicator: indicator})
 	}
 	for _, p := range []struct {
 		table string

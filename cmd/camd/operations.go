@@ -21,6 +21,7 @@ func (d *daemon) operations() map[proto.Op]auth.Operation {
 			Begin:  d.startLive,
 		},
 		proto.OpCandidate: auth.Query[proto.Candidates]{Always: true, Answer: d.candidate},
+		proto.OpStream:    auth.Query[proto.StreamRequest]{Always: true, Answer: d.stream},
 		proto.OpTalk: auth.Session[proto.TalkRequest]{
 			Scopes: auth.Needs[proto.TalkRequest](proto.ScopeTalk),
 			Check:  func(by auth.Caller, _ proto.TalkRequest) error { return d.floor.Check(talkMember(by)) },

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/health"
+	"github.com/camd-project/camd/pkg/live"
 	"github.com/camd-project/camd/pkg/panel"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -37,9 +38,16 @@ func (d *daemon) status() proto.StatusAnswer {
 		if v.Client == talker && v.Session == through {
 			l = append(l, proto.ScopeTalk)
 		}
-		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix()})
+		a.Sessions = append(a.Sessions, proto.Viewer{Client: v.Client, Name: d.authority.MemberName(v.Client), Scopes: l, Since: v.Since.Unix(), Stream: v.Stream, Path: pathOf(v.Stats.Path)})
 	}
 	return a
+}
+
+func pathOf(p live.Path) *proto.Path {
+	if p == (live.Path{}) {
+		return nil
+	}
+	return &proto.Path{Kbps: p.Estimate / 1000, Trip: int(p.Trip.Milliseconds()), Loss: p.Loss, Queue: int(p.Queue.Milliseconds())}
 }
 
 // scene returns what the status LED shows. It is called several times a second.

@@ -102,7 +102,11 @@ func (d *daemon) openDevices(context.Context) (err error) {
 
 // openServices joins what members reach through the broker.
 func (d *daemon) openServices(ctx context.Context) (err error) {
-	d.live, err = live.New(d.cfg.Live, d.log, d.board, live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Indicator: d.indicator})
+	deps := live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Bitrate: d.cfg.Capture.BitrateKbps * 1000, Indicator: d.indicator}
+	if low := d.camera.Low(); low != nil {
+		deps.LowVideo, deps.LowCamera = low.Feed(), low
+	}
+	d.live, err = live.New(d.cfg.Live, d.log, d.board, deps)
 	if err != nil {
 		return inTable("live", err)
 	}

@@ -116,7 +116,7 @@ var limits = []struct {
 	{"pkg/live", "maxAddresses", 128, "7.5", "more than 128 addresses"},
 	{"pkg/live", "maxStreams", 32, "7.5", "more than 32 streams"},
 	{"pkg/live/sdp", "minTIAS", 100000, "7.2.4", "values below 100000"},
-	{"pkg/live", "resendRate", 256, "7.4.3", "at most 256 a second"},
+	{"pkg/live", "reportRate", 100, "7.4.6", "100 RTCP packets a second"},
 	{"pkg/live/packets", "KeyframeGap", second / 2, "7.4.4", "at most twice a second"},
 	{"pkg/live/udp", "inboundRate", 4000, "7.4.5", "4000 packets a second"},
 	{"pkg/live", "connectTimeout", 20 * second, "7.5", "within 20 seconds"},

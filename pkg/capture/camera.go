@@ -28,25 +28,20 @@ const (
 	hangFrames = 10
 )
 
-// minBitrate is the least that SetBitrate can ask for: below, no picture is left.
-const minBitrate = 50_000
-
 // privacySentence is the reason of health in privacy mode.
 const privacySentence = "Privacy mode is on: the camera is closed."
 
 // Camera publishes what its source gives. Its goroutine is the one that calls Run;
 // the other methods may be called from any and, SetPrivacy aside, never block.
 type Camera struct {
+	Output // the stream that it always has
+
 	cfg    Config
-	log    *slog.Logger
 	health *health.Condition
-	out    *media.Feed[*media.AccessUnit]
 	source source
+	low    *Output // nil: there is no second stream
 
 	shutter          media.Shutter
-	bitrate          atomic.Int64 // asked for by SetBitrate, 0: the configured one
-	keyframe         atomic.Bool  // asked for by RequestKeyframe, not yet taken up
-	format           atomic.Pointer[media.VideoFormat]
 	snapshotRequests chan chan<- snapshot // who waits for a picture of this moment
 	wake             chan struct{}        // a value when snapshotRequests has got one
 	choice           formatChoice
@@ -71,8 +66,15 @@ func New(cfg Config, log *slog.Logger, board *health.Board, out *media.Feed[*med
 	if err != nil {
 		return nil, err
 	}
-	return &Camera{cfg: cfg, log: log.With("component", "capture"), health: board.Condition("camera"), out: out, source: src,
-		choice: formatChoice{avoidH264: avoidH264}, snapshotRequests: make(chan chan<- snapshot, snapshotQueue), wake: make(chan struct{}, 1)}, nil
+	log = log.With("component", "capture")
+	c := &Camera{
+		Output: Output{log: log, out: out, highest: cfg.bitrate()}, cfg: cfg, health: board.Condition("camera"), source: src,
+		choice: formatChoice{avoidH264: avoidH264}, snapshotRequests: make(chan chan<- snapshot, snapshotQueue), wake: make(chan struct{}, 1),
+	}
+	if cfg.hasLow() {
+		c.low = &Output{log: log.With("stream", "low"), out: media.NewFeed[*media.AccessUnit](), highest: cfg.Low.bitrate()}
+	}
+	return c, nil
 }
 
 func newSource(cfg Config, avoidH264 *atomic.Bool) (source, error) {
@@ -92,43 +94,14 @@ func newSource(cfg Config, avoidH264 *atomic.Bool) (source, error) {
 // String names the component.
 func (c *Camera) String() string { return "capture" }
 
-// RequestKeyframe requests an IDR. Requests before it comes count as one.
-func (c *Camera) RequestKeyframe() { c.keyframe.Store(true) }
-
-// SetBitrate sets the bitrate in bit/s, at most the configured one; 0 is the configured one.
-// It stays when the camera is opened again.
-func (c *Camera) SetBitrate(bps int) { c.bitrate.Store(int64(bps)) }
+// Low returns the second stream: the same pictures, smaller and with fewer bits. It is nil
+// if the configuration leaves none. While the camera gives H.264 itself, or the second
+// encoder fails, it has no format and no pictures.
+func (c *Camera) Low() *Output { return c.low }
 
 // SetPrivacy closes the camera and keeps it closed until SetPrivacy(false), for privacy mode.
 // SetPrivacy(true) returns once the device is closed and its last picture published.
 func (c *Camera) SetPrivacy(on bool) { c.shutter.SetClosed(on) }
-
-// Format returns the encoding; ok is false until it is known. It stays known after the
-// camera has failed.
-func (c *Camera) Format() (media.VideoFormat, bool) {
-	if f := c.format.Load(); f != nil {
-		return *f, true
-	}
-	return media.VideoFormat{}, false
-}
-
-// target returns the bitrate to encode at now.
-func (c *Camera) target() int {
-	if b := int(c.bitrate.Load()); b > 0 {
-		return min(max(b, minBitrate), c.cfg.bitrate())
-	}
-	return c.cfg.bitrate()
-}
-
-// setFormat publishes a format if it has changed.
-func (c *Camera) setFormat(f media.VideoFormat) {
-	if old := c.format.Load(); old != nil && *old == f {
-		return
-	}
-	c.format.Store(&f)
-	c.log.Info("video format", "width", f.Width, "height", f.Height, "rate", f.Rate,
-		"profile_level_id", f.ProfileLevelID, "can_force_idr", f.CanForceIDR)
-}
 
 // Run captures until ctx ends. It serves at once: a missing camera is reported by health and
 // is not a failure of the component.
@@ -249,15 +222,17 @@ func (c *Camera) pump(ctx context.Context, s stream, st stage, w *watch) error {
 
 // rest waits, without an encoder, until pictures are wanted or one is requested.
 func (c *Camera) rest(ctx context.Context, st stage, w *watch) {
-	if c.out.Wanted() || c.snapshotWanted() {
+	idle := func() bool { return !c.wanted() && !c.low.wanted() && !c.snapshotWanted() }
+	if !idle() {
 		return
 	}
 	st.close()
 	w.timer.Stop()
 	w.well()
-	for !c.out.Wanted() && !c.snapshotWanted() && ctx.Err() == nil {
+	for idle() && ctx.Err() == nil {
 		select {
-		case <-c.out.Changes():
+		case <-c.changes():
+		case <-c.low.changes():
 		case <-c.wake:
 		case <-ctx.Done():
 		}

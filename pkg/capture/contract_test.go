@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/camd-project/camd/pkg/capture"
 	"github.com/camd-project/camd/pkg/capture/capturetest"
 	"github.com/camd-project/camd/pkg/capture/strip"
+	"github.com/camd-project/camd/pkg/media"
 )
 
 func synthetic() capture.Config {
@@ -63,9 +65,8 @@ func TestFileIsPlayedAsItIsAndLoops(t *testing.T) {
 }
 
 // counters decodes a recording and reads the number of each picture.
-func counters(t *testing.T, r *capturetest.Rig, units []capturetest.Unit) (l []uint32) {
+func counters(t *testing.T, units []capturetest.Unit, format media.VideoFormat) (l []uint32) {
 	t.Helper()
-	format, _ := r.Format()
 	for i, m := range capturetest.Decode(t, units, format) {
 		n, ok := strip.Read(m)
 		if !ok {
@@ -90,7 +91,8 @@ func TestSyntheticPicturesAreNumbered(t *testing.T) {
 			defer r.Feed.Want()()
 			units := r.Record(20)
 			stop()
-			l := counters(t, r, units)
+			format, _ := r.Format()
+			l := counters(t, units, format)
 			if !slices.IsSorted(l) || l[len(l)-1] < l[0]+19 {
 				t.Errorf("numbers %v, want them to rise", l)
 			}
@@ -136,5 +138,49 @@ func TestSyntheticRestsWhileNobodyWantsPictures(t *testing.T) {
 		r.Record(3)
 		release()
 		r.Drain()
+	}
+}
+
+// Both streams show the same pictures at the same time, and each can be decoded by itself.
+func TestSecondStreamShowsTheSamePictures(t *testing.T) {
+	cfg := synthetic()
+	cfg.Width, cfg.Height, cfg.Rate, cfg.BitrateKbps, cfg.Low.Height, cfg.Low.Rate = 1024, 576, 20, 1200, 288, 10
+	r, stop := capturetest.Start(t, cfg)
+	second := make(chan capturetest.Unit, 1024)
+	r.Low().Feed().Subscribe(func(u *media.AccessUnit) {
+		second <- capturetest.Unit{Data: bytes.Clone(u.Data), PTS: u.PTS, Key: u.Key}
+	})
+	defer r.Feed.Want()()
+	defer r.Low().Feed().Want()()
+	units := r.Record(60)
+	stop()
+	close(second)
+	var low []capturetest.Unit
+	for u := range second {
+		low = append(low, u)
+	}
+	format, known := r.Low().Format()
+	if !known || format.Width != 512 || format.Height != 288 || format.Rate != 10 || !format.CanForceIDR {
+		t.Errorf("Format() of the second stream = %+v, %v", format, known)
+	}
+	main, _ := r.Format()
+	if format.ProfileLevelID[:4] != main.ProfileLevelID[:4] || format.ProfileLevelID > main.ProfileLevelID {
+		t.Errorf("profile and level %s, which a decoder of %s need not take", format.ProfileLevelID, main.ProfileLevelID)
+	}
+	capturetest.CheckUnits(t, low, format)
+	numbers := map[time.Duration]uint32{}
+	for i, n := range counters(t, units, main) {
+		numbers[units[i].PTS] = n
+	}
+	same := 0
+	for i, n := range counters(t, low, format) {
+		if want, both := numbers[low[i].PTS]; both && n != want {
+			t.Errorf("picture %d of the second stream is number %d at %v, where the first one shows %d", i, n, low[i].PTS, want)
+		} else if both {
+			same++
+		}
+	}
+	if same < 10 {
+		t.Errorf("only %d pictures are in both streams", same)
 	}
 }

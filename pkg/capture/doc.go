@@ -8,6 +8,10 @@
 // feed is wanted, beginning with an IDR. Now and then one is converted all the same, so that
 // unusable pictures are noticed before anybody watches.
 //
+// Raw pictures and motion JPEG can be encoded once more, smaller and with fewer bits, for
+// viewers with a slow connection. This second stream has a feed, a format and keyframes of
+// its own; it never costs the first one a picture, but leaves out its own.
+//
 // Besides V4L2 devices there are sources for tests, demonstrations and measurements:
 // synthetic pictures, an H.264 file that is played in a loop, and a folder of pictures,
 // which are codes for the camera to read.

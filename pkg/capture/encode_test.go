@@ -89,8 +89,8 @@ func TestBitrateOfARunningEncoderFollows(t *testing.T) {
 	for ask, want := range map[int]int{300_000: 300_000, 0: 1_500_000, 700_000: 700_000} {
 		b.SetBitrate(ask)
 		pts += 100 * time.Millisecond
-		if _, err := e.take(picture{data: d.(*drawing).buf, pts: pts}); err != nil || e.bitrate != want {
-			t.Errorf("SetBitrate(%d): encoder at %d, %v, want %d", ask, e.bitrate, err, want)
+		if _, err := e.take(picture{data: d.(*drawing).buf, pts: pts}); err != nil || e.main.bitrate != want {
+			t.Errorf("SetBitrate(%d): encoder at %d, %v, want %d", ask, e.main.bitrate, err, want)
 		}
 	}
 }

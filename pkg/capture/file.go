@@ -1,14 +1,15 @@
 package capture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/camd-project/camd/pkg/media/avc"
 )
 
-// fileSource plays an H.264 file in Annex B form at the configured rate, in a
-// loop, as if it were a camera that gives H.264 and can't be asked for keyframes.
+// fileSource plays a file at the configured rate, in a loop: H.264 in Annex B form, as if
+// it were a camera that gives H.264 and can't be asked for keyframes, or raw pictures.
 // It is for benchmarks and comparisons. The file is mapped into memory, so that its
 // size doesn't matter and no picture is copied to be read; whoever cuts it short
 // while it plays ends camd.
@@ -18,6 +19,13 @@ func (s fileSource) open() (stream, error) {
 	m, err := mapFile(s.cfg.File)
 	if err != nil {
 		return nil, &fault{fmt.Sprintf("The file %s can't be read: check file in the configuration.", s.cfg.File), err}
+	}
+	if bytes.HasPrefix(m.data, []byte(y4m)) {
+		f, err := openRaw(s.cfg, m)
+		if err != nil {
+			return nil, errors.Join(&fault{fmt.Sprintf("The file %s holds no raw pictures that camd can encode: YUV4MPEG2 with 8 bits and 4:2:0 is needed.", s.cfg.File), err}, m.close())
+		}
+		return f, nil
 	}
 	f := &film{cfg: s.cfg, mapping: m}
 	if err := f.rewind(); err != nil {

@@ -65,6 +65,9 @@ type passThrough struct {
 func newPassThrough(c *Camera, s stream) *passThrough {
 	p := &passThrough{camera: c, shape: s.shape(), pools: newPools(), bitrate: c.cfg.bitrate()}
 	p.coder, _ = s.(coder)
+	if c.low != nil {
+		c.low.format.Store(nil) // the pictures are not decoded to be encoded once more
+	}
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"time"
 
+	"github.com/camd-project/camd/pkg/capture/h264"
 	"github.com/camd-project/camd/pkg/media/avc"
 	"github.com/camd-project/camd/pkg/media/fmp4"
 	"github.com/camd-project/camd/pkg/proto"
@@ -117,7 +118,7 @@ func copyPicture(m *image.YCbCr) *image.YCbCr {
 // still returns a JPEG of at most maxStill bytes, at lower quality and then at a smaller
 // size until it fits. It changes m from video's range of values to JPEG's, which is the full
 // range (ITU-T T.871 section 7, BT.601).
-func still(m *image.YCbCr) ([]byte, error) {
+func still(m *image.YCbCr) (_ []byte, err error) {
 	for i, v := range m.Y {
 		m.Y[i] = fullLuma[v]
 	}
@@ -137,7 +138,9 @@ func still(m *image.YCbCr) ([]byte, error) {
 				return b.Bytes(), nil
 			}
 		}
-		m = half(m)
+		if m, err = half(m); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -150,21 +153,14 @@ var fullLuma, fullChroma = func() (luma, chroma [256]byte) {
 }()
 
 // half returns a picture of half the size, even on both sides.
-func half(m *image.YCbCr) *image.YCbCr {
-	w, h := m.Rect.Dx()/2&^1, m.Rect.Dy()/2&^1
-	out := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
-	mean := func(to, from []byte, toStride, fromStride, w, h int) {
-		for y := range h {
-			a, b := from[2*y*fromStride:], from[(2*y+1)*fromStride:]
-			for x := range w {
-				to[y*toStride+x] = byte((uint(a[2*x]) + uint(a[2*x+1]) + uint(b[2*x]) + uint(b[2*x+1]) + 2) / 4) //nolint:gosec // a mean of bytes
-			}
-		}
+func half(m *image.YCbCr) (*image.YCbCr, error) {
+	size := image.Pt(m.Rect.Dx()/2&^1, m.Rect.Dy()/2&^1)
+	s, err := h264.NewScaler(m.Rect.Size(), size)
+	if err != nil {
+		return nil, err
 	}
-	mean(out.Y, m.Y, out.YStride, m.YStride, w, h)
-	mean(out.Cb, m.Cb, out.CStride, m.CStride, w/2, h/2)
-	mean(out.Cr, m.Cr, out.CStride, m.CStride, w/2, h/2)
-	return out
+	out := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
+	return out, s.Scale(out, m)
 }
 
 // movie returns an MP4 of one access unit.

@@ -16,7 +16,7 @@ import (
 func filmed(t *testing.T, at []time.Duration) []published {
 	t.Helper()
 	b := newBench(t, nil)
-	b.cfg.Rate, b.cfg.BitrateKbps, b.cfg.KeyframeSeconds = 15, 100, 2
+	b.cfg.Rate, b.highest, b.cfg.KeyframeSeconds = 15, 100_000, 2
 	defer b.out.Want()()
 	const w, h = 160, 96
 	e, err := newEncode(b.Camera, shape{raw: h264.Source{Layout: h264.NV12, Width: w, Height: h}, rate: 15, driven: true})

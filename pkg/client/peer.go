@@ -10,6 +10,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/live/rtc"
@@ -26,6 +27,9 @@ const (
 	keepalive    = 2 * time.Second
 	nackInterval = 20 * time.Millisecond
 	nackTries    = 10
+	// arrivalInterval is the pause between reports of when packets came; libwebrtc's is
+	// 50 ms on good links.
+	arrivalInterval = 50 * time.Millisecond
 )
 
 // replayWindow is the number of packets that SRTP accepts out of order. pion's 64 is less
@@ -39,7 +43,7 @@ func newPeer(servers []ICEServer, relayOnly bool, log *slog.Logger) (*webrtc.Pee
 	// The profile is the camera's to choose: constrained baseline, baseline, main, high.
 	for i, profile := range []string{"42e01f", "42001f", "4d001f", "64001f"} {
 		fmtp := "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile
-		formats = append(formats, rtc.H264{PayloadType: uint8(102 + i), FMTP: fmtp})
+		formats = append(formats, rtc.H264{PayloadType: uint8(102 + i), FMTP: fmtp, RTX: uint8(120 + i)})
 	}
 	m, err := rtc.MediaEngine("minptime=10;useinbandfec=1", formats...)
 	if err != nil {
@@ -54,8 +58,15 @@ func newPeer(servers []ICEServer, relayOnly bool, log *slog.Logger) (*webrtc.Pee
 	if err != nil {
 		return nil, fmt.Errorf("make receiver reports: %w", err)
 	}
-	interceptors.Add(generator)
+	arrivals, err := twcc.NewSenderInterceptor(twcc.SendInterval(arrivalInterval))
+	if err != nil {
+		return nil, fmt.Errorf("make transport-wide feedback: %w", err)
+	}
+	// The first is the nearest to the network: the NACK generator sees what was repaired.
+	interceptors.Add(arrivals)
 	interceptors.Add(reports)
+	interceptors.Add(repairFactory(formats))
+	interceptors.Add(generator)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(interceptors), webrtc.WithSettingEngine(settings(log)))
 	var cfg webrtc.Configuration
 	for _, s := range servers {

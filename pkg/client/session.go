@@ -13,6 +13,7 @@ import (
 
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/client/receive"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
@@ -41,6 +42,8 @@ type Session struct {
 	wg            sync.WaitGroup
 	ended         atomic.Bool // by the camera: it needs no bye
 	connected     atomic.Int64
+	stream        atomic.Pointer[proto.StreamState] // what the camera said last; nil: nothing
+	path          atomic.Pointer[rtc.PathReport]    // the last one; nil: none has come
 
 	video, audio *receive.Track
 	voice        *voice // nil: the session sends no sound
@@ -78,6 +81,22 @@ func (s *Session) ID() string { return s.id }
 
 // Scopes returns the scopes that the camera granted.
 func (s *Session) Scopes() []proto.Scope { return s.scopes }
+
+// Stream returns which stream of pictures the camera sends, and why. ok is false if the camera
+// has not said so: an older one doesn't.
+func (s *Session) Stream() (is proto.StreamState, ok bool) {
+	if p := s.stream.Load(); p != nil {
+		return *p, true
+	}
+	return is, false
+}
+
+// SetStream asks the camera for another stream of pictures, which comes with its next key
+// frame. Errors: those of Call.
+func (s *Session) SetStream(ctx context.Context, want proto.Stream) error {
+	_, err := s.camera.Call(ctx, proto.OpStream, s.id, proto.StreamRequest{Stream: want})
+	return err
+}
 
 // Done returns a channel that is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
@@ -122,8 +141,13 @@ func (s *Session) receive(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 				return
 			}
 			for _, p := range packets {
-				if report, ok := p.(*rtcp.SenderReport); ok {
-					r.Report(report)
+				switch p := p.(type) {
+				case *rtcp.SenderReport:
+					r.Report(p)
+				case *rtcp.ApplicationDefined:
+					if path, ok := rtc.ReadPathReport(p); ok {
+						s.path.Store(&path)
+					}
 				}
 			}
 		}
@@ -205,8 +229,9 @@ type WatchOptions struct {
 	Audio      func(Frame) // nil: no sound
 	Talk       bool        // Session.Talk will be called; the session carries the camera's sound, too
 	ICEServers []ICEServer
-	RelayOnly  bool // use TURN only
-	MaxBitrate int  // bits per second asked of the camera's encoder; 0: no limit
+	RelayOnly  bool         // use TURN only
+	MaxBitrate int          // bits per second asked of the camera's encoder; 0: no limit
+	Stream     proto.Stream // of pictures; empty: whichever the connection carries
 }
 
 // Frame is one access unit of H.264 in Annex B form, or one Opus packet.

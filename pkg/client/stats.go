@@ -12,6 +12,8 @@ type Stats struct {
 	Connected    time.Duration // from the request to the DTLS connection; 0: not yet
 	RTT          time.Duration // of the last ICE check; 0: not known
 	Path         string        // kinds of the candidates in use, ours and the camera's
+	Estimate     int           // bit/s that the path carries, as the camera found; 0: not known
+	Queue        time.Duration // how long pictures wait at the camera
 	Silent       time.Duration // nothing has come for so long; 0: packets come, or none has come yet
 	Video, Audio receive.Stats
 }
@@ -20,6 +22,9 @@ type Stats struct {
 func (s *Session) Stats() Stats {
 	st := Stats{At: time.Now(), Connected: time.Duration(s.connected.Load()), Video: s.video.Stats(), Audio: s.audio.Stats()}
 	st.Silent = silence(s.heard(), st.At)
+	if p := s.path.Load(); p != nil {
+		st.Estimate, st.Queue = p.Estimate, p.Queue
+	}
 	tracks := s.pc.GetTransceivers()
 	if len(tracks) == 0 || st.Connected == 0 { // before that, pion's transport may still be starting
 		return st

@@ -45,7 +45,7 @@ func (s *Session) start(ctx context.Context) error {
 	}
 	s.cancelSignals = cancel
 	s.asked = true
-	request := proto.LiveRequest{SDP: limitBitrate(offer, s.options.MaxBitrate)}
+	request := proto.LiveRequest{SDP: limitBitrate(offer, s.options.MaxBitrate), Stream: s.options.Stream}
 	if s.options.Video != nil {
 		request.Scopes = append(request.Scopes, proto.ScopeView)
 	}
@@ -64,6 +64,7 @@ func (s *Session) start(ctx context.Context) error {
 		return fmt.Errorf("read answer: %w", err)
 	}
 	s.scopes = live.Scopes
+	s.stream.Store(live.Stream)
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: live.SDP}); err != nil {
 		return fmt.Errorf("apply answer: %w", err)
 	}
@@ -138,6 +139,11 @@ func (s *Session) readSignals(signals <-chan Signal) {
 				if err := s.pc.AddICECandidate(webrtc.ICECandidateInit(c)); err != nil {
 					s.camera.log.Info("candidate can't be used", "error", err)
 				}
+			}
+		case proto.SignalStream:
+			var is proto.StreamState
+			if json.Unmarshal(m.Body, &is) == nil {
+				s.stream.Store(&is)
 			}
 		case proto.SignalEnd:
 			var end proto.End

@@ -25,8 +25,9 @@ func table(b *strings.Builder, name string, v reflect.Value) {
 	}
 	for _, f := range fields(v.Type()) {
 		if f.typ.Kind() == reflect.Struct {
-			fmt.Fprintf(b, "\n# %s\n[%s]\n", f.doc, f.key)
-			table(b, f.key, v.Field(f.index))
+			inner := strings.TrimPrefix(name+"."+f.key, ".")
+			fmt.Fprintf(b, "\n# %s\n[%s]\n", f.doc, inner)
+			table(b, inner, v.Field(f.index))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/pion/srtp/v3"
 	"github.com/pion/webrtc/v4"
@@ -39,11 +40,17 @@ func benchRead(bench *testing.B, w webrtc.TrackLocalWriter) {
 		b.AppendUnit(unit)
 	}
 	v := testViewer(w, b)
+	v.near.Store(true)
 	publish()
 	v.tracks[0].cursor.Join(false)
+	now := media.Now()
+	send := func() {
+		now += 33 * time.Millisecond
+		v.turn(bench.Context(), now)
+	}
 	for range 10_000 { // until every slot has its buffer
 		publish()
-		v.drain(bench.Context())
+		send()
 	}
 	from := v.counters.packets.Load()
 	bench.ReportAllocs()
@@ -51,7 +58,7 @@ func benchRead(bench *testing.B, w webrtc.TrackLocalWriter) {
 		bench.StopTimer()
 		publish()
 		bench.StartTimer()
-		v.drain(bench.Context())
+		send()
 	}
 	perPacket(bench, v.counters.packets.Load()-from)
 }

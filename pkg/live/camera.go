@@ -16,6 +16,7 @@ const formatWait = 3 * time.Second // for the camera's first picture
 type Camera interface {
 	RequestKeyframe()   // at most one IDR for each request
 	SetBitrate(bps int) // 0: as configured
+	Bitrate() int       // what it is set to, in bit/s
 	Format() (f media.VideoFormat, known bool)
 }
 

@@ -13,9 +13,10 @@ import (
 
 // Config is the [live] table.
 type Config struct {
-	MaxSessions int         `toml:"max_sessions" allow:"1..16" doc:"How many viewers may watch at once. One place is kept for owners, and nobody else has more than two."`
-	RelayOnly   bool        `toml:"relay_only" doc:"Send media through a TURN server only, so that viewers never learn the camera's address."`
-	ICEServers  []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network."`
+	MaxSessions    int         `toml:"max_sessions" allow:"1..16" doc:"How many viewers may watch at once. One place is kept for owners, and nobody else has more than two."`
+	MinBitrateKbps int         `toml:"min_bitrate_kbps" allow:"0..50000" doc:"Viewers on slow networks lower the video bitrate to this at most, in kbit/s. 0: a fifth of bitrate_kbps in [capture]."`
+	RelayOnly      bool        `toml:"relay_only" doc:"Send media through a TURN server only, so that viewers never learn the camera's address."`
+	ICEServers     []ICEServer `toml:"ice_servers" doc:"STUN and TURN servers that help viewers outside the home network."`
 }
 
 // ICEServer is one [[live.ice_servers]] table.

@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/pion/dtls/v3"
@@ -36,13 +37,18 @@ func TestIncomingMediaHasNoBuffer(t *testing.T) {
 	}
 }
 
-func TestReportsAreBounded(t *testing.T) {
-	b := new(bounds).buffer(packetio.RTCPBufferPacket, 1)
-	var err error
-	for n := 0; n < 2*rtcpQueue && err == nil; n += 1000 {
-		_, err = b.Write(make([]byte, 1000))
+func TestReportsAreReadAtOnce(t *testing.T) {
+	var sources []uint32
+	limit := &bounds{reports: func(source uint32, _ []byte) { sources = append(sources, source) }}
+	for _, source := range []uint32{7, 8} { // 8 is one that pion has no reader for
+		b := limit.buffer(packetio.RTCPBufferPacket, source)
+		for range 2 {
+			if n, err := b.Write(make([]byte, 1000)); n != 0 || !errors.Is(err, packetio.ErrFull) {
+				t.Errorf("Write = %d, %v, want that it is full", n, err)
+			}
+		}
 	}
-	if !errors.Is(err, packetio.ErrFull) {
-		t.Errorf("%v, want that it is full", err)
+	if want := []uint32{7, 7, 8, 8}; !slices.Equal(sources, want) {
+		t.Errorf("reports on %v were read, want on %v", sources, want)
 	}
 }

@@ -1,51 +1,139 @@
 package live
 
 import (
+	"time"
+
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/media"
 )
 
-// readFeedback reads the viewer's reports on one track until the session closes it.
-// Any report shows that the viewer is alive.
-func (v *viewer) readFeedback(s *webrtc.RTPSender, t *trackSender) {
-	buf := make([]byte, 1500)
-	for {
-		n, _, err := s.Read(buf)
-		if err != nil {
-			return
+// Bounds of what a viewer's reports may cost. Browsers send about 30 a second.
+const (
+	reportRate  = 100 // RTCP packets a second that are read; the others are dropped and counted
+	reportBurst = 100
+	reportQueue = 32 // reports that wait for the viewer's goroutine
+	// nackQueue bounds the requests that wait for it; what does not fit is asked for
+	// again by the receiver.
+	nackQueue = 64
+)
+
+// report is what a viewer says about the path.
+type report struct {
+	at        time.Duration          // when it came
+	transport *rtcp.TransportLayerCC // nil: it is another one
+	limit     int                    // REMB, bit/s; 0: it is another one
+	lost      uint8                  // of video, in 1/256, if it is neither
+	trip      time.Duration          // 0: it does not tell
+}
+
+// feedback takes one RTCP packet that names one of the session's sources. pion has
+// authenticated it, and calls from one goroutine. Any packet shows that the viewer is
+// alive. What it says is for the viewer's goroutine, since only that one sends; a NACK
+// wakes it, the rest waits until it is awake.
+func (v *viewer) feedback(source uint32, packet []byte) {
+	v.reported.Store(true)
+	if !v.allowance.Allow() {
+		v.counters.unread.Add(1)
+		return
+	}
+	l, err := rtcp.Unmarshal(packet)
+	if err != nil {
+		return // the viewer's mistake
+	}
+	for _, p := range l {
+		v.handle(source, p)
+	}
+}
+
+func (v *viewer) handle(source uint32, p rtcp.Packet) {
+	video := v.tracks[0].video() && source == v.tracks[0].track.ssrc
+	switch p := p.(type) {
+	case *rtcp.TransportLayerNack:
+		if video && p.MediaSSRC == source {
+			v.nack(p.Nacks)
 		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // pion has authenticated it, so it is a viewer's mistake
+	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+		if video {
+			v.counters.keyframes.Add(1)
+			v.asked.Store(true)
+			v.keyframe()
 		}
-		v.reported.Store(true)
-		for _, p := range packets {
-			v.handle(p, t)
+	case *rtcp.TransportLayerCC:
+		v.queue(report{at: media.Now(), transport: p})
+	case *rtcp.ReceiverEstimatedMaximumBitrate:
+		v.queue(report{at: media.Now(), limit: max(int(min(p.Bitrate, 1e9)), 1)})
+	case *rtcp.ReceiverReport:
+		v.reception(source, p.Reports)
+	case *rtcp.SenderReport: // of a viewer that speaks
+		v.reception(source, p.Reports)
+	}
+}
+
+func (v *viewer) nack(l []rtcp.NackPair) {
+	for _, pair := range l {
+		pair.Range(func(seq uint16) bool {
+			v.counters.nacks.Add(1)
+			select {
+			case v.nacks <- seq:
+				return true
+			default:
+				return false
+			}
+		})
+	}
+	select {
+	case v.wake <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+// reception takes what a receiver report says of the first track.
+func (v *viewer) reception(source uint32, l []rtcp.ReceptionReport) {
+	for _, r := range l {
+		if r.SSRC == source && source == v.tracks[0].track.ssrc {
+			now := media.Now()
+			v.queue(report{at: now, lost: r.FractionLost, trip: roundTrip(now, r)})
 		}
 	}
 }
 
-// handle passes NACKs on to the viewer's goroutine, since only that one sends.
-func (v *viewer) handle(p rtcp.Packet, t *trackSender) {
-	switch p := p.(type) {
-	case *rtcp.TransportLayerNack:
-		if !t.video() || p.MediaSSRC != t.track.ssrc {
+// roundTrip returns how long a sender report and the answer to it were under way (RFC
+// 3550 section 6.4.1), or 0.
+func roundTrip(now time.Duration, r rtcp.ReceptionReport) time.Duration {
+	const most = 10 << 16 // ten seconds, in 1/65536
+	trip := uint32(ntpTime(media.Wall(now))>>16) - r.LastSenderReport - r.Delay
+	if r.LastSenderReport == 0 || trip > most {
+		return 0
+	}
+	return time.Duration(trip) * time.Second >> 16
+}
+
+func (v *viewer) queue(r report) {
+	select {
+	case v.reports <- r:
+	default:
+		v.counters.unread.Add(1)
+	}
+}
+
+// listen gives the reports that have come to the controller.
+func (v *viewer) listen() {
+	for {
+		select {
+		case r := <-v.reports:
+			switch {
+			case r.transport != nil:
+				v.known = true
+				v.path.Feedback(r.at, r.transport)
+			case r.limit > 0:
+				v.known = true
+				v.path.Limit(r.limit)
+			default:
+				v.path.Reception(r.at, r.lost, r.trip)
+			}
+		default:
 			return
 		}
-		for _, pair := range p.Nacks {
-			pair.Range(func(seq uint16) bool {
-				v.counters.nacks.Add(1)
-				select {
-				case v.nacks <- seq:
-					return true
-				default:
-					return false
-				}
-			})
-		}
-	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-		v.counters.keyframes.Add(1)
-		v.asked.Store(true)
-		v.keyframe()
 	}
 }

@@ -49,6 +49,8 @@ func newCamera(force bool) *fakeCamera {
 
 func (c *fakeCamera) RequestKeyframe() { c.asked <- struct{}{} }
 
+func (c *fakeCamera) Bitrate() int { return 1_500_000 }
+
 func (c *fakeCamera) SetBitrate(bps int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,13 +87,21 @@ func newRig(t testing.TB, cfg Config, camera *fakeCamera) *rig {
 // newLitRig is a rig with a live LED, which is looked at all the time.
 func newLitRig(t testing.TB, cfg Config, camera *fakeCamera, light Indicator) *rig {
 	t.Helper()
+	return newTestRig(t, cfg, camera, func(d *Deps) { d.Indicator = light })
+}
+
+// newTestRig is a rig with other parts than usual.
+func newTestRig(t testing.TB, cfg Config, camera *fakeCamera, change func(*Deps)) *rig {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(newTestWriter(t), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r := &rig{
 		t: t, camera: camera, board: health.NewBoard(log),
 		video: media.NewFeed[*media.AccessUnit](), audio: media.NewFeed[*media.AudioFrame](),
 		units: media.NewPool[media.AccessUnit](2), frames: media.NewPool[media.AudioFrame](2),
 	}
-	s, err := New(cfg, log, r.board, Deps{Video: r.video, Audio: r.audio, Camera: camera, Indicator: light})
+	deps := Deps{Video: r.video, Audio: r.audio, Camera: camera}
+	change(&deps)
+	s, err := New(cfg, log, r.board, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +225,8 @@ type peerOptions struct {
 	trickle bool                    // send the offer without candidates
 	noAudio bool
 	noExt   bool
+	rtx     bool              // offer RTX
+	cc      bool              // offer transport-wide numbers and their feedback
 	mouth   webrtc.TrackLocal // what the viewer speaks with
 }
 
@@ -231,11 +243,23 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	m := &webrtc.MediaEngine{}
 	fb := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	var soundFB []webrtc.RTCPFeedback
+	if o.cc {
+		soundFB = []webrtc.RTCPFeedback{{Type: "transport-cc"}}
+		fb = append(fb, soundFB...)
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+			must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtc.TransportCC}, kind))
+		}
+	}
 	must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
 		MimeType: webrtc.MimeTypeH264, ClockRate: 90000, RTCPFeedback: fb,
 		SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}, PayloadType: 108}, webrtc.RTPCodecTypeVideo))
+	if o.rtx {
+		must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=108"}, PayloadType: 109}, webrtc.RTPCodecTypeVideo))
+	}
 	must(t, m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, PayloadType: 96}, webrtc.RTPCodecTypeAudio))
+		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, RTCPFeedback: soundFB}, PayloadType: 96}, webrtc.RTPCodecTypeAudio))
 	if !o.noExt {
 		must(t, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: rtc.PlayoutDelay}, webrtc.RTPCodecTypeVideo))
 	}

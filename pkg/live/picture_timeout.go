@@ -31,7 +31,7 @@ func (p *pictureTimeout) second(t *trackSender, asked bool) bool {
 	if asked {
 		p.quiet = 0
 	}
-	n := t.buffer.Keyframes()
+	n := t.cursor.Buffer().Keyframes()
 	if n != p.keyframes || p.quiet >= quietAfter || p.asking == 0 && !asked {
 		p.asking, p.keyframes = 0, n
 	} else {

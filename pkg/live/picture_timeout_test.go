@@ -40,10 +40,10 @@ func TestAViewerThatCantBeginIsToldSo(t *testing.T) {
 				n++
 				start := c.begins(n)
 				r.AppendUnit(&media.AccessUnit{Data: []byte{0, 0, 1, 1}, PTS: media.Now(), Key: start != "", Gradual: start == "recovery"})
-				v.drain(t.Context())
+				v.turn(t.Context(), media.Now())
 				v.reported.Store(true)
 				if c.asks != nil && c.asks(n) {
-					v.handle(pli, v.tracks[0])
+					v.handle(1, pli)
 				}
 				err = v.second()
 			}

@@ -1,12 +1,14 @@
 package live
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/camd-project/camd/pkg/live/congestion"
 	"github.com/camd-project/camd/pkg/live/packets"
 	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/media"
@@ -15,31 +17,51 @@ import (
 // trackSender sends one track to one viewer. It is for the viewer's goroutine.
 type trackSender struct {
 	track  *track
-	buffer *packets.Buffer
+	path   *congestion.Controller
 	cursor *packets.Cursor
 	batch  *udp.Batch // nil: packets leave one by one
 
-	packet, resent packets.Packet
-	header         rtp.Header
-	packets        uint32 // sent, for the sender report
-	bytes          uint32 // of payload
+	packet  packets.Packet
+	header  rtp.Header
+	packets uint32 // sent, for the sender report
+	bytes   uint32 // of payload
+	repeat  repeater
 }
 
-func newTrackSender(t *track, b *packets.Buffer) *trackSender {
-	return &trackSender{track: t, buffer: b, cursor: b.NewCursor()}
+func newTrackSender(t *track, path *congestion.Controller, b *packets.Buffer) *trackSender {
+	return &trackSender{track: t, path: path, cursor: b.NewCursor(), repeat: newRepeater()}
 }
 
 func (t *trackSender) video() bool { return t.track.kind == webrtc.RTPCodecTypeVideo }
 
-// send writes one packet. The header of a packet is the same each time: AES-GCM
-// must never see two under one number (RFC 7714 section 8.4). An error is the
+// size is what a packet with a payload of n bytes has as a UDP payload.
+func (t *trackSender) size(n int) int {
+	const tag = 16 // of AES-GCM (RFC 7714 section 14.1)
+	return t.track.header.MarshalSize() + n + tag
+}
+
+// send writes one packet for the first time, and returns its size.
+func (t *trackSender) send(now time.Duration, p *packets.Packet, seq uint64) int {
+	size := t.size(len(p.Payload))
+	n := t.path.Sent(now, size)
+	if t.track.number != nil {
+		binary.BigEndian.PutUint16(t.track.number, n)
+		if t.track.again == nil {
+			t.repeat.keep(seq, n)
+		}
+	}
+	t.write(&t.track.header, p, uint16(seq), p.Payload)
+	return size
+}
+
+// write writes one packet whose transport-wide number is set. An error is the
 // transport's, whose state ends the session.
-func (t *trackSender) send(p *packets.Packet, seq uint64) {
-	t.header = t.track.header
-	t.header.SequenceNumber = uint16(seq)
+func (t *trackSender) write(h *rtp.Header, p *packets.Packet, seq uint16, payload []byte) {
+	t.header = *h
+	t.header.SequenceNumber = seq
 	t.header.Timestamp = p.Timestamp
 	t.header.Marker = p.Marker
-	_, _ = t.track.writer.WriteRTP(&t.header, p.Payload)
+	_, _ = t.track.writer.WriteRTP(&t.header, payload)
 }
 
 // report makes a sender report: where the stream's RTP clock stood at a moment of the
@@ -50,7 +72,7 @@ func (t *trackSender) report(now time.Duration) []rtcp.Packet {
 		&rtcp.SenderReport{
 			SSRC:        t.track.ssrc,
 			NTPTime:     ntpTime(media.Wall(now)),
-			RTPTime:     t.buffer.Timestamp(now),
+			RTPTime:     t.cursor.Buffer().Timestamp(now),
 			PacketCount: t.packets,
 			OctetCount:  t.bytes,
 		},

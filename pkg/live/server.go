@@ -29,6 +29,11 @@ type Deps struct {
 	Audio  *media.Feed[*media.AudioFrame]
 	Camera Camera
 
+	// The second stream, of the same pictures with fewer bits; nil: there is none.
+	LowVideo  *media.Feed[*media.AccessUnit]
+	LowCamera Camera
+
+	Bitrate   int       // bit/s that Camera is configured for; 0: not known
 	Indicator Indicator // nil: there is none
 }
 
@@ -39,6 +44,7 @@ type Viewer struct {
 	View    bool
 	Listen  bool
 	Since   time.Time
+	Stream  *proto.StreamState // of the pictures; nil: none
 	Stats   Stats
 }
 
@@ -50,6 +56,7 @@ type Server struct {
 	health *health.Condition
 
 	video, audio   *packets.Buffer
+	low            *stream       // nil: there is none
 	connect        time.Duration // how long a session may take to connect
 	indicatorCheck time.Duration
 	certificates   chan webrtc.Certificate
@@ -62,8 +69,8 @@ type Server struct {
 	sessions map[sessionKey]*Session
 	running  sync.WaitGroup
 
-	rate    sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
-	bitrate int        // set at the camera, 0: none
+	rate     sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
+	steering steering
 }
 
 // New returns a server, or an error if the configuration is not valid. Run starts it.
@@ -77,7 +84,13 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		connect:        connectTimeout,
 		control:        cameraControl{Camera: deps.Camera},
 		indicatorCheck: indicatorCheck,
+		steering:       newSteering(cfg, deps.Bitrate),
 		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
+	}
+	if deps.LowVideo != nil {
+		s.low = &stream{
+			name: proto.StreamLow, buffer: s.video.Alternative(), feed: deps.LowVideo, control: &cameraControl{Camera: deps.LowCamera},
+		}
 	}
 	return s, nil
 }
@@ -92,6 +105,9 @@ func (s *Server) Turn(ctx context.Context) error { return s.turns.Turn(ctx) }
 func (s *Server) Run(ctx context.Context, ready func()) error {
 	defer s.deps.Video.Subscribe(s.video.AppendUnit)()
 	defer s.deps.Audio.Subscribe(s.audio.AppendAudio)()
+	if s.low != nil {
+		defer s.low.feed.Subscribe(s.low.buffer.AppendUnit)()
+	}
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
@@ -123,6 +139,9 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 func (s *Server) Forget() {
 	s.video.Clear()
 	s.audio.Clear()
+	if s.low != nil {
+		s.low.buffer.Clear()
+	}
 }
 
 func (s *Server) endAll(why error) {
@@ -204,6 +223,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	x.ctx, x.end = context.WithCancelCause(ctx)
 	x.inbound = newInboundAudio(&x.counters)
 	x.bounds.exceeded, x.bounds.media = x.exceeded, x.inbound.take
+	x.bounds.reports = func(source uint32, packet []byte) { x.viewer.feedback(source, packet) }
 	s.sessions[key] = x
 	s.running.Add(1)
 	x.release = append(x.release, func() { x.end(nil) }, func() {
@@ -215,21 +235,26 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	return x, nil
 }
 
-// limitBitrate sets the lowest of the viewers' wishes.
+// limitBitrate has the camera follow what its viewers can be sent. Who is sent the second
+// stream, or could be and is not worth following, is not followed.
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()
+	var wishes []int
+	now := time.Now()
 	s.mu.Lock()
-	lowest := 0
 	for _, x := range s.sessions {
-		if x.tias > 0 && (lowest == 0 || x.tias < lowest) {
-			lowest = x.tias
+		if x.offer.View && !x.onLow() {
+			wishes = append(wishes, x.Stats().Path.wish(x.tias, now.Sub(x.since)))
 		}
 	}
 	s.mu.Unlock()
-	if lowest != s.bitrate {
-		s.bitrate = lowest
-		s.deps.Camera.SetBitrate(lowest)
+	if s.low != nil && s.low.known() {
+		wishes = worthFollowing(wishes, s.deps.Bitrate)
+	}
+	before := s.steering.set
+	if bps := s.steering.next(now, wishes); bps != before {
+		s.deps.Camera.SetBitrate(bps)
 	}
 }
 
@@ -249,7 +274,9 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	var format rtc.H264
 	var force bool
 	if video {
-		x.release = append(x.release, s.deps.Video.Want())
+		high := &stream{name: proto.StreamHigh, buffer: s.video, feed: s.deps.Video, control: &s.control}
+		x.streams = newStreams(high, s.low, x.offer.Stream)
+		x.release = append(x.release, x.streams.release)
 		f, err := s.control.format(x.ctx)
 		if err != nil {
 			return "", err
@@ -278,6 +305,24 @@ func (s *Server) AddCandidates(client proto.ClientID, session string, c proto.Ca
 		return err
 	}
 	return x.addCandidates(c)
+}
+
+// SetStream changes which stream of pictures a session is sent, and returns which one it is
+// or will be. Errors: *proto.Refusal, with no_session, or bad_request if it has no pictures.
+func (s *Server) SetStream(client proto.ClientID, session string, want proto.Stream) (proto.StreamState, error) {
+	x, err := s.session(client, session)
+	if err != nil {
+		return proto.StreamState{}, err
+	}
+	select {
+	case <-x.opened:
+	case <-x.ctx.Done():
+		return proto.StreamState{}, proto.Refuse(proto.CodeNoSession)
+	}
+	if x.streams == nil {
+		return proto.StreamState{}, proto.Refuse(proto.CodeBadRequest)
+	}
+	return x.streams.ask(want), nil
 }
 
 // Bye ends the viewer's session.
@@ -346,7 +391,7 @@ func (s *Server) Viewers() []Viewer {
 	defer s.mu.Unlock()
 	var l []Viewer
 	for _, x := range s.sessions {
-		l = append(l, Viewer{Client: x.offer.Client, Session: x.offer.Session, View: x.offer.View, Listen: x.offer.Listen, Since: x.since, Stats: x.Stats()})
+		l = append(l, Viewer{Client: x.offer.Client, Session: x.offer.Session, View: x.offer.View, Listen: x.offer.Listen, Since: x.since, Stream: x.Stream(), Stats: x.Stats()})
 	}
 	slices.SortFunc(l, func(a, b Viewer) int { return a.Since.Compare(b.Since) })
 	return l

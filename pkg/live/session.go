@@ -40,8 +40,9 @@ type Offer struct {
 	Owner   bool
 	Session string // the client's name for it
 	SDP     string
-	View    bool // pictures may be sent
-	Listen  bool // sound may be sent
+	View    bool         // pictures may be sent
+	Listen  bool         // sound may be sent
+	Stream  proto.Stream // of the pictures: which one the viewer asks for
 	Signal  func(kind proto.SignalKind, body any)
 }
 
@@ -64,11 +65,11 @@ type Session struct {
 	net       *sessionNet
 	pc        *webrtc.PeerConnection
 	viewer    *viewer
+	streams   *streams // of pictures; nil: it gets none
 	counters  counters
 	opened    chan struct{} // closed when pc takes candidates
 	relay     relayTrouble
 	release   []func() // undoes, last first, what the session took
-	readers   sync.WaitGroup
 	writer    sync.WaitGroup
 	connected chan struct{} // holds one value when ICE and DTLS are up
 	up        atomic.Bool   // they have been
@@ -88,6 +89,20 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 // *proto.Refusal that is the cause of its context's end; it is valid after Done.
 func (s *Session) Reason() string { return s.reason }
 
+// Stream returns which stream of pictures it is sent, and why; nil: none.
+func (s *Session) Stream() *proto.StreamState {
+	select {
+	case <-s.opened:
+	default:
+		return nil
+	}
+	if s.streams == nil {
+		return nil
+	}
+	state := s.streams.state()
+	return &state
+}
+
 // Stats returns what the session has sent and received so far.
 func (s *Session) Stats() Stats { return s.counters.snapshot() }
 
@@ -106,6 +121,9 @@ func (s *Session) run() {
 					s.end(err)
 				}
 			})
+		case <-s.streams.changed():
+			s.offer.Signal(proto.SignalStream, s.streams.state())
+			s.server.limitBitrate()
 		case <-s.trickle.wake:
 			c, relay := s.trickle.take()
 			if len(c.Candidates) > 0 || c.Done {
@@ -140,7 +158,6 @@ func (s *Session) finish() {
 	if err := s.pc.GracefulClose(); err != nil {
 		s.log.Debug("close peer connection", "error", err)
 	}
-	s.readers.Wait()
 	s.log.Info("session ended", "reason", s.reason, "lasted", time.Since(s.since), "sent", s.Stats())
 	s.free()
 	close(s.done)
@@ -257,10 +274,15 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 		return "", &badOffer{err}
 	}
 	s.viewer = newViewer(&s.counters, s.server.control.keyframe, force)
+	if s.streams != nil {
+		s.viewer.use(s.streams, s.tias)
+	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
+	s.viewer.changed = s.server.limitBitrate
 	if err := s.addTracks(o); err != nil {
 		return "", err
 	}
+	s.watchPath()
 	local, err := s.pc.CreateAnswer(nil)
 	if err != nil {
 		return "", &badOffer{err}
@@ -277,25 +299,26 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 
 // addTracks adds what the viewer may have and can receive.
 func (s *Session) addTracks(o sdp.Offer) error {
+	video := s.server.video
+	if s.streams != nil {
+		video = s.streams.target.Load().buffer
+	}
 	stream := rand.Text() // a CNAME that reveals nothing (RFC 7022)
 	for _, x := range []struct {
 		wanted bool
 		track  track
 		buffer *packets.Buffer
 	}{
-		{o.Video && s.offer.View, track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}, s.server.video},
+		{o.Video && s.offer.View, track{kind: webrtc.RTPCodecTypeVideo, mime: webrtc.MimeTypeH264, id: "video", stream: stream}, video},
 		{o.Audio && s.offer.Listen, track{kind: webrtc.RTPCodecTypeAudio, mime: webrtc.MimeTypeOpus, id: "audio", stream: stream}, s.server.audio},
 	} {
 		if !x.wanted {
 			continue
 		}
-		sender, err := s.pc.AddTrack(&x.track)
-		if err != nil {
+		if _, err := s.pc.AddTrack(&x.track); err != nil {
 			return fmt.Errorf("add %s track: %w", x.track.id, err)
 		}
-		t := newTrackSender(&x.track, x.buffer)
-		s.viewer.tracks = append(s.viewer.tracks, t)
-		s.readers.Go(func() { s.viewer.readFeedback(sender, t) })
+		s.viewer.tracks = append(s.viewer.tracks, newTrackSender(&x.track, s.viewer.path, x.buffer))
 	}
 	return nil
 }
@@ -308,7 +331,11 @@ func (s *Session) useTracks(o sdp.Offer, socket *udp.Socket) error {
 		case t.track.writer == nil:
 			return &badOffer{errNoCodec}
 		case t.video() && socket != nil:
-			b, err := socket.Batch(t.track.ssrc)
+			sources := []uint32{t.track.ssrc}
+			if t.track.again != nil {
+				sources = append(sources, t.track.again.SSRC)
+			}
+			b, err := socket.Batch(sources...)
 			if err != nil {
 				return err
 			}
@@ -337,7 +364,6 @@ func (s *Session) abandon() {
 	if s.pc != nil {
 		_ = s.pc.GracefulClose()
 	}
-	s.readers.Wait()
 	s.free()
 	close(s.done)
 }

@@ -13,12 +13,38 @@ type Stats struct {
 	Skips                  uint64 // times that the viewer was too slow and went on at a key frame
 	NACKs                  uint64 // packets asked for again
 	Resent                 uint64 // of these, sent again
+	Padding                uint64 // bytes sent to find out what the path carries
+	Unread                 uint64 // reports that were dropped, since there were too many
 	KeyframeRequests       uint64 // PLI and FIR
 	Heard                  uint64 // packets of the viewer's voice that someone heard
 	Unheard                uint64 // of all else that it sent as media: dropped
 	// Delay is how long frames took from Publish to the sending of their last packet,
 	// without those that a new viewer catches up on.
 	Delay Distribution
+	Path  Path
+}
+
+// Path is what is known of the path to a viewer.
+type Path struct {
+	Estimate int           // bit/s that it carries; 0: the viewer reports nothing that tells
+	Trip     time.Duration // round trip; 0: not known
+	Loss     float64       // share of packets that were lost lately, from 0 to 1
+	Queue    time.Duration // how long pictures wait before they leave
+	Near     bool          // the viewer is in the same network
+}
+
+// wish returns what pictures for the viewer may take at most, in bit/s; 0: no bound.
+// tias is what the viewer wants, age is the session's.
+func (p Path) wish(tias int, age time.Duration) int {
+	young := age < estimateAge && p.Estimate >= pathStart
+	if p.Estimate == 0 || p.Near || young {
+		return tias
+	}
+	can := max(int(videoShare*float64(p.Estimate-soundRate)), 1)
+	if tias > 0 {
+		return min(can, tias)
+	}
+	return can
 }
 
 // LogValue is the line at a session's end.
@@ -26,8 +52,11 @@ func (s Stats) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Uint64("frames", s.Frames), slog.Uint64("packets", s.Packets), slog.Uint64("bytes", s.Bytes),
 		slog.Uint64("skips", s.Skips), slog.Uint64("nacks", s.NACKs), slog.Uint64("resent", s.Resent),
+		slog.Uint64("padding", s.Padding), slog.Uint64("unread", s.Unread),
 		slog.Uint64("keyframe_requests", s.KeyframeRequests),
 		slog.Uint64("heard", s.Heard), slog.Uint64("unheard", s.Unheard),
+		slog.Int("estimate", s.Path.Estimate), slog.Duration("round_trip", s.Path.Trip), slog.Float64("loss", s.Path.Loss),
+		slog.Duration("queue", s.Path.Queue), slog.Bool("near", s.Path.Near),
 		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
 }
 
@@ -35,15 +64,21 @@ func (s Stats) LogValue() slog.Value {
 // read its reports.
 type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
-	heard, unheard                                          atomic.Uint64
+	padding, unread, heard, unheard                         atomic.Uint64
 	delay                                                   histogram
+	path                                                    atomic.Pointer[Path] // nil: nothing has been sent
 }
 
 func (c *counters) snapshot() Stats {
+	var path Path
+	if p := c.path.Load(); p != nil {
+		path = *p
+	}
 	return Stats{
+		Path:   path,
 		Frames: c.frames.Load(), Packets: c.packets.Load(), Bytes: c.bytes.Load(), Skips: c.skips.Load(),
 		NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyframeRequests: c.keyframes.Load(),
-		Heard: c.heard.Load(), Unheard: c.unheard.Load(),
+		Padding: c.padding.Load(), Unread: c.unread.Load(), Heard: c.heard.Load(), Unheard: c.unheard.Load(),
 		Delay: c.delay.snapshot(),
 	}
 }

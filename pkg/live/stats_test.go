@@ -59,12 +59,12 @@ func TestNTPTime(t *testing.T) {
 // Both tracks' reports lay their RTP clocks on one wall clock: a moment of capture
 // gets the same wall time by either.
 func TestSenderReportsMapToOneClock(t *testing.T) {
-	video := newTrackSender(&track{ssrc: 1, stream: "s"}, packets.New(rtc.VideoClock, true))
-	audio := newTrackSender(&track{ssrc: 2, stream: "s"}, packets.New(rtc.AudioClock, false))
+	video := newTrackSender(&track{ssrc: 1, stream: "s"}, nil, packets.New(rtc.VideoClock, true))
+	audio := newTrackSender(&track{ssrc: 2, stream: "s"}, nil, packets.New(rtc.AudioClock, false))
 	moment := 100 * time.Second // of capture
 	wall := func(l *trackSender, clock int, at time.Duration) time.Duration {
 		r := l.report(at)[0].(*rtcp.SenderReport)
-		ticks := int32(l.buffer.Timestamp(moment) - r.RTPTime)
+		ticks := int32(l.cursor.Buffer().Timestamp(moment) - r.RTPTime)
 		since := time.Duration(ticks) * time.Second / time.Duration(clock)
 		return time.Duration(r.NTPTime>>32)*time.Second + time.Duration(r.NTPTime&0xffffffff)*time.Second>>32 + since
 	}

@@ -2,25 +2,33 @@ package live
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
+	"golang.org/x/time/rate"
 
+	"github.com/camd-project/camd/pkg/live/congestion"
+	"github.com/camd-project/camd/pkg/live/rtc"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// Bounds of what a viewer is sent at once. A receiver's socket takes about 90
-// packets by Linux's default and fewer in a browser; a large key frame that leaves
-// by offload would be there before anyone reads.
+// What is assumed of a path, in bit/s.
 const (
-	burstBytes = 32 << 10 // then a pause: 260 Mbit/s
-	burstPause = time.Millisecond
-	resendRate = 256 // packets sent again in a second. docs/protocol.md 7.4.3
-	// nackQueue bounds the requests that wait for the viewer's goroutine; what does
-	// not fit is asked for again by the receiver.
-	nackQueue = 64
+	pathStart = 1_500_000 // before anything is known
+	pathLeast = 100_000
+	pathMost  = 60_000_000
+	pathTick  = 50 * time.Millisecond // how often the controller is called without a report
+	// nearLoss is the share of packets above which a viewer in the same network is
+	// treated as one that is not.
+	nearLoss = 0.02
+	// measureTime is how long the first probes of a path take.
+	measureTime = 1500 * time.Millisecond
+	// rescueGap is the least time between two key frames that are made because one viewer
+	// is too slow to go on with what it has.
+	rescueGap = 5 * time.Second
 )
 
 // silentSeconds is how long a viewer may send no report. docs/protocol.md 7.5.
@@ -38,37 +46,60 @@ type viewer struct {
 	writeRTCP func(p []rtcp.Packet) error // fails only on a closed connection
 	keyframe  func()                      // asks the encoder for a key frame
 	force     bool                        // the encoder answers it
+	isNear    func() bool                 // looks whether it is in the same network
+	changed   func()                      // is told once a second that Path is new
 
-	wake     chan struct{}
-	nacks    chan uint16 // sequence numbers of video that are asked for again
-	reported atomic.Bool // a report has come in this second
-	asked    atomic.Bool // a request for a key frame has come in this second
-	counters *counters
+	wake      chan struct{}
+	nacks     chan uint16 // sequence numbers of video that are asked for again
+	reports   chan report
+	allowance *rate.Limiter // of reports
+	near      atomic.Bool   // what isNear said last
+	reported  atomic.Bool   // a report has come in this second
+	asked     atomic.Bool   // a request for a key frame has come in this second
+	counters  *counters
 
-	resends int  // packets that may be sent again in this second
-	burst   int  // bytes sent since the last pause or the last frame in time
-	paused  bool // until the pause after a burst is over
-	sent    int  // packets sent in this second
-	silence int  // seconds with media and without a report
+	streams *streams // of pictures; nil: there is no choice
+	path    *congestion.Controller
+	bound   int           // the most that the viewer wants to be sent, in bit/s; 0: there is none
+	known   bool          // a report has said how much it carries
+	ticked  time.Duration // when the controller was called last
+	pacer   pacer
+	tries   int           // of isNear that are left
+	repeats int           // bytes that may be sent again in this second
+	more    bool          // video waits for the pacer
+	waited  time.Duration // by the picture that was sent last, before it left
+	began   time.Duration // of sending
+	rescued time.Duration // when a key frame was asked for because pictures came too late
+	sent    int           // packets sent in this second
+	silence int           // seconds with media and without a report
 	picture pictureTimeout
 }
 
 func newViewer(c *counters, keyframe func(), force bool) *viewer {
-	return &viewer{
+	v := &viewer{
 		counters: c,
-		keyframe: keyframe, force: force, resends: resendRate,
+		keyframe: keyframe, force: force, isNear: func() bool { return false }, changed: func() {}, tries: nearTries,
 		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
+		reports: make(chan report, reportQueue), allowance: rate.NewLimiter(reportRate, reportBurst),
+		path:  congestion.New(congestion.Config{Start: pathStart, Min: pathLeast, Max: pathMost}),
+		pacer: newPacer(),
 	}
+	v.repeats = v.allowedRepeats()
+	return v
 }
 
 // run sends until ctx ends, and then returns nil. An error says why it ended by itself.
 func (v *viewer) run(ctx context.Context) error {
+	v.ticked = media.Now()
 	for _, t := range v.tracks {
-		defer t.buffer.Notify(v.wake)()
+		if v.streams == nil || !t.video() {
+			defer t.cursor.Buffer().Notify(v.wake)()
+		}
 		if t.cursor.Join(v.force && t.video()) {
 			v.keyframe()
 		}
 	}
+	v.began = media.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	return v.loop(ctx, tick.C)
@@ -83,18 +114,16 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 			return nil
 		case <-v.wake:
 		case <-pause.C:
-			v.burst, v.paused = 0, false
-		case seq := <-v.nacks:
-			v.resend(ctx, v.tracks[0], seq) // NACKs for audio are not kept
+			v.pacer.paused = false
 		case <-tick:
 			if err := v.second(); err != nil {
 				return err
 			}
 		}
-		v.drain(ctx)
-		if v.burst >= burstBytes && !v.paused {
-			v.paused = true
-			pause.Reset(burstPause)
+		v.turn(ctx, media.Now())
+		if v.more && !v.pacer.paused {
+			v.pacer.paused = true
+			pause.Reset(v.pacer.pause())
 		}
 	}
 }
@@ -102,17 +131,33 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 // second does what is due once a second. An error says why the session ends: the viewer
 // has been silent, or has waited too long for a picture to start with.
 func (v *viewer) second() error {
-	v.resends = resendRate
 	now := media.Now()
+	p := v.learn()
 	for _, t := range v.tracks {
 		if t.packets > 0 {
-			_ = v.writeRTCP(t.report(now))
+			_ = v.writeRTCP(append(t.report(now), rtc.PathReport{Estimate: p.Estimate, Queue: p.Queue}.Packet(t.track.ssrc)))
 		}
 		t.cursor.Settle()
+		if t.cursor.Target() != t.cursor.Buffer() {
+			v.keyframe() // for the way there
+		}
+		if t.cursor.GaveUp() && v.force && now-v.rescued >= rescueGap { // it costs the other viewers, too
+			v.rescued = now
+			v.keyframe()
+		}
 		if t.video() && v.picture.second(t, v.asked.Swap(false)) {
 			return endReason(proto.EndPicture)
 		}
 	}
+	switch {
+	case v.path.Loss() > nearLoss:
+		v.near.Store(false)
+		v.tries = 0
+	case v.tries > 0 && !v.near.Load():
+		v.near.Store(v.isNear())
+		v.tries--
+	}
+	v.repeats = v.allowedRepeats()
 	if v.reported.Swap(false) {
 		v.silence = 0
 	} else if v.sent > 0 {
@@ -125,45 +170,92 @@ func (v *viewer) second() error {
 	return nil
 }
 
-// drain sends what the buffers hold for this viewer, and stops when a pause is due.
-func (v *viewer) drain(ctx context.Context) {
-	for _, t := range v.tracks {
-		for v.burst < burstBytes && ctx.Err() == nil && v.frame(ctx, t) {
+// learn publishes what is known of the path.
+func (v *viewer) learn() *Path {
+	p := &Path{Trip: v.path.RTT(), Loss: v.path.Loss(), Near: v.near.Load()}
+	if v.known {
+		p.Estimate = v.path.Estimate()
+	}
+	if v.more {
+		p.Queue = v.waited
+	}
+	v.counters.path.Store(p)
+	v.changed()
+	return p
+}
+
+// turn sends what may leave now: sound first, then what is asked for again, then
+// pictures, then padding.
+func (v *viewer) turn(ctx context.Context, now time.Duration) {
+	v.listen()
+	if now-v.ticked >= pathTick {
+		v.ticked = now
+		v.path.Tick(now)
+		v.chooseStream(now)
+	}
+	v.pacer.refill(now, v.rate())
+	v.more = false
+	for _, t := range slices.Backward(v.tracks) {
+		if t.video() {
+			t.cursor.Pace(v.carried(now))
+			v.resend(ctx, now, t)
+		}
+		for ctx.Err() == nil && v.frame(ctx, now, t) {
+		}
+		if t.video() {
+			v.pad(ctx, now, t)
 		}
 	}
 }
 
-// frame sends one frame, or what a burst allows of it, as one batch. It reports whether
-// there may be more.
-func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
+// rate returns how many bit/s may leave now.
+func (v *viewer) rate() int {
+	if v.near.Load() {
+		return nearRate
+	}
+	return v.path.PacingRate()
+}
+
+// carried returns how many bit/s the path carries, or 0 if that is not known yet.
+func (v *viewer) carried(now time.Duration) int {
+	switch {
+	case v.near.Load():
+		return nearRate
+	case !v.known || now-v.began < measureTime:
+		return 0
+	}
+	return v.path.Estimate()
+}
+
+// frame sends one frame, or what the pacer allows of it, as one batch. It reports
+// whether there may be more. Sound never waits.
+func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (more bool) {
 	t.batch.Begin()
 	defer t.batch.Flush()
-	for v.burst < burstBytes && ctx.Err() == nil {
+	for ctx.Err() == nil {
+		if t.video() && !v.pacer.open() {
+			v.more = true
+			return false
+		}
 		skips := t.cursor.Skips()
 		seq, ok := t.cursor.Next(&t.packet)
 		if n := t.cursor.Skips() - skips; n > 0 {
 			v.counters.skips.Add(uint64(n))
-			if t.cursor.Waiting() && v.force && t.video() {
+			if t.cursor.Waiting() && !t.cursor.GaveUp() && v.force && t.video() {
 				v.keyframe()
 			}
 		}
 		if !ok {
 			return false
 		}
-		t.send(&t.packet, seq)
-		n := len(t.packet.Payload)
-		t.packets++
-		t.bytes += uint32(n)
-		v.sent++
-		v.burst += n
-		v.counters.packets.Add(1)
-		v.counters.bytes.Add(uint64(n))
+		v.pacer.spend(t.send(now, &t.packet, seq))
+		v.count(t, len(t.packet.Payload))
+		if t.video() {
+			v.waited = now - t.packet.Published
+		}
 		if t.packet.Last {
 			t.batch.Flush()
 			v.counters.frames.Add(1)
-			if t.packet.Newest {
-				v.burst = 0
-			}
 			if t.packet.Newest && t.video() {
 				v.counters.delay.add(media.Now() - t.packet.Published)
 			}
@@ -173,21 +265,66 @@ func (v *viewer) frame(ctx context.Context, t *trackSender) (more bool) {
 	return false
 }
 
-// resend answers a NACK, and those that wait behind it, out of the buffer.
-func (v *viewer) resend(ctx context.Context, t *trackSender, wire uint16) {
+func (v *viewer) count(t *trackSender, payload int) {
+	t.packets++
+	t.bytes += uint32(payload)
+	v.sent++
+	v.counters.packets.Add(1)
+	v.counters.bytes.Add(uint64(payload))
+}
+
+// allowedRepeats returns how many bytes may be sent again in a second: a quarter of what
+// the path carries. docs/protocol.md 7.4.3.
+func (v *viewer) allowedRepeats() int {
+	bps := v.path.Estimate()
+	if v.near.Load() {
+		bps = nearRate
+	}
+	return bps / 8 / 4
+}
+
+// resend answers the NACKs that wait, out of the buffer.
+func (v *viewer) resend(ctx context.Context, now time.Duration, t *trackSender) {
 	t.batch.Begin()
 	defer t.batch.Flush()
 	for ctx.Err() == nil {
-		seq, ok := t.cursor.Sent(wire, &t.resent)
-		if ok && v.resends > 0 {
-			v.resends--
-			v.counters.resent.Add(1)
-			t.send(&t.resent, seq)
+		if !v.pacer.open() {
+			v.more = v.more || len(v.nacks) > 0
+			return
 		}
 		select {
-		case wire = <-v.nacks:
+		case wire := <-v.nacks:
+			if v.repeats <= 0 {
+				continue
+			}
+			if n := t.resend(now, now-v.path.RTT(), wire); n > 0 {
+				v.repeats -= n
+				v.pacer.spend(n)
+				v.counters.resent.Add(1)
+			}
 		default:
 			return
 		}
+	}
+}
+
+// pad sends what a probe of the path lacks, if no picture waits.
+func (v *viewer) pad(ctx context.Context, now time.Duration, t *trackSender) {
+	if v.more || v.path.Probe(now) == 0 {
+		return
+	}
+	t.batch.Begin()
+	defer t.batch.Flush()
+	for ctx.Err() == nil && v.path.Probe(now) > 0 {
+		if !v.pacer.open() {
+			v.more = true
+			return
+		}
+		n := t.pad(now)
+		if n == 0 {
+			return // nothing to pad with
+		}
+		v.pacer.spend(n)
+		v.counters.padding.Add(uint64(n))
 	}
 }

@@ -21,6 +21,7 @@ type wire struct {
 	mu      sync.Mutex
 	headers []rtp.Header
 	first   []byte        // of each payload
+	packets [][]byte      // as SRTP would seal them
 	gate    chan struct{} // nil, or blocks every write until it is closed
 	entered chan struct{} // told when a write meets the gate
 }
@@ -37,7 +38,9 @@ func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	defer w.mu.Unlock()
 	w.headers = append(w.headers, h.Clone())
 	w.first = append(w.first, payload[0])
-	return len(payload), nil
+	b, err := h.Marshal()
+	w.packets = append(w.packets, append(b, payload...))
+	return len(payload), err
 }
 
 func (w *wire) Write([]byte) (int, error) { return 0, nil }
@@ -45,8 +48,21 @@ func (w *wire) Write([]byte) (int, error) { return 0, nil }
 func testViewer(w webrtc.TrackLocalWriter, b *packets.Buffer) *viewer {
 	v := newViewer(&counters{}, func() {}, false)
 	v.writeRTCP = func([]rtcp.Packet) error { return nil }
-	v.tracks = []*trackSender{newTrackSender(&track{kind: webrtc.RTPCodecTypeVideo, writer: w, ssrc: 1, header: rtp.Header{Version: 2, SSRC: 1}}, b)}
+	v.tracks = []*trackSender{newTrackSender(&track{kind: webrtc.RTPCodecTypeVideo, writer: w, ssrc: 1, header: rtp.Header{Version: 2, SSRC: 1}}, v.path, b)}
 	return v
+}
+
+// numbered lets a test viewer's track carry transport-wide numbers, and offers RTX.
+func (v *viewer) numbered(t testing.TB, rtx bool) {
+	t.Helper()
+	track := v.tracks[0].track
+	track.number = make([]byte, 2)
+	must(t, track.header.SetExtension(3, track.number))
+	if rtx {
+		again := track.header
+		again.SSRC, again.PayloadType = 2, 97
+		track.again = &again
+	}
 }
 
 // frame appends a frame of n packets of size bytes.
@@ -108,15 +124,23 @@ func TestResendIsBounded(t *testing.T) {
 	r := packets.New(90000, true)
 	w := &wire{}
 	v := testViewer(w, r)
-	frame(r, media.Now(), true, 10, 2)
+	now := media.Now()
+	frame(r, now, true, 10, 1000)
 	v.tracks[0].cursor.Join(false)
-	v.drain(t.Context())
+	v.turn(t.Context(), now)
 	sent := w.headers
-	for range 2 * resendRate {
-		v.resend(t.Context(), v.tracks[0], sent[4].SequenceNumber)
+	resend := func(n int) {
+		for range n {
+			now += 10 * time.Millisecond
+			v.nacks <- sent[4].SequenceNumber
+			v.turn(t.Context(), now)
+		}
 	}
-	if got := len(w.headers) - len(sent); got != resendRate {
-		t.Errorf("%d packets sent again at once, want %d", got, resendRate)
+	each := v.tracks[0].size(1000)
+	most := pathStart/8/4/each + 1
+	resend(2 * most)
+	if got := len(w.headers) - len(sent); got != most {
+		t.Errorf("%d packets sent again in a second, want %d: a quarter of the path's rate", got, most)
 	}
 	for _, h := range w.headers[len(sent):] {
 		if h.Timestamp != sent[4].Timestamp || h.SequenceNumber != sent[4].SequenceNumber || h.Marker != sent[4].Marker {
@@ -124,9 +148,34 @@ func TestResendIsBounded(t *testing.T) {
 		}
 	}
 	must(t, v.second())
-	v.resend(t.Context(), v.tracks[0], sent[4].SequenceNumber)
-	if got := len(w.headers) - len(sent); got != resendRate+1 {
+	resend(1)
+	if got := len(w.headers) - len(sent); got != most+1 {
 		t.Errorf("nothing is sent again after a second")
+	}
+}
+
+func TestNothingIsSentAgainTwiceInARoundTrip(t *testing.T) {
+	r := packets.New(90000, true)
+	w := &wire{}
+	v := testViewer(w, r)
+	now := media.Now()
+	frame(r, now, true, 3, 100)
+	v.tracks[0].cursor.Join(false)
+	v.turn(t.Context(), now)
+	const trip = 80 * time.Millisecond
+	v.path.Reception(now, 0, trip)
+	seq := w.headers[1].SequenceNumber
+	for i, c := range []struct {
+		after time.Duration
+		again bool
+	}{{0, true}, {20 * time.Millisecond, false}, {trip - 21*time.Millisecond, false}, {time.Millisecond, true}, {time.Millisecond, false}} {
+		now += c.after
+		before := len(w.headers)
+		v.nacks <- seq
+		v.turn(t.Context(), now)
+		if again := len(w.headers) > before; again != c.again {
+			t.Errorf("request %d: sent again: %v, want %v", i, again, c.again)
+		}
 	}
 }
 
@@ -136,11 +185,11 @@ func TestNACKsBeyondTheQueueAreLeft(t *testing.T) {
 	for i := range 1000 {
 		pairs = append(pairs, rtcp.NackPair{PacketID: uint16(17 * i), LostPackets: 0xffff})
 	}
-	v.handle(&rtcp.TransportLayerNack{MediaSSRC: 2, Nacks: pairs}, v.tracks[0])
+	v.handle(2, &rtcp.TransportLayerNack{MediaSSRC: 2, Nacks: pairs})
 	if len(v.nacks) != 0 {
 		t.Error("took a NACK for another stream")
 	}
-	v.handle(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: pairs}, v.tracks[0])
+	v.handle(1, &rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: pairs})
 	if len(v.nacks) != nackQueue {
 		t.Errorf("%d wait, want %d", len(v.nacks), nackQueue)
 	}
@@ -148,8 +197,8 @@ func TestNACKsBeyondTheQueueAreLeft(t *testing.T) {
 
 func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
 	v := testViewer(&wire{}, packets.New(90000, true))
-	frame(v.tracks[0].buffer, media.Now(), true, 1, 2)
-	v.drain(t.Context()) // it has a picture to start with
+	frame(v.tracks[0].cursor.Buffer(), media.Now(), true, 1, 2)
+	v.turn(t.Context(), media.Now()) // it has a picture to start with
 	seconds := func(n, sent int, heard bool) (silent bool) {
 		for range n {
 			v.sent = sent
@@ -172,56 +221,20 @@ func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
 	}
 }
 
-func TestThePastIsSentWithPauses(t *testing.T) {
-	r := packets.New(90000, true)
-	w := &wire{}
-	v := testViewer(w, r)
-	now := media.Now()
-	for i := range 30 {
-		frame(r, now-time.Duration(30-i)*time.Millisecond, i == 0, 4, 1000)
-	}
-	v.tracks[0].cursor.Join(false)
-	v.drain(t.Context())
-	if got := 1000 * len(w.headers); got < burstBytes || got > burstBytes+1000 {
-		t.Errorf("%d bytes before the first pause, want about %d", got, burstBytes)
-	}
-	for range 30 {
-		v.burst = 0
-		v.drain(t.Context())
-	}
-	if len(w.headers) != 120 || v.burst != 0 {
-		t.Errorf("%d packets sent, burst %d: it never caught up", len(w.headers), v.burst)
-	}
-}
-
-func TestALargeKeyFrameIsSentWithPauses(t *testing.T) {
-	r := packets.New(90000, true)
-	v := testViewer(&wire{}, r)
-	frame(r, media.Now(), true, 100, 1000)
-	v.tracks[0].cursor.Join(false)
-	pauses := 0
-	for v.drain(t.Context()); v.burst > 0 && pauses < 10; v.drain(t.Context()) {
-		if v.burst > burstBytes+1000 {
-			t.Errorf("%d bytes at once", v.burst)
-		}
-		pauses++
-		v.burst = 0
-	}
-	if sent := v.counters.bytes.Load(); sent != 100_000 || pauses != 3 {
-		t.Errorf("%d bytes with %d pauses, want all with 3", sent, pauses)
-	}
-}
-
 func TestFrameToAViewerAllocatesNothing(t *testing.T) {
 	r := packets.New(90000, true)
 	v := testViewer(discardWire{}, r)
+	v.numbered(t, true)
+	v.near.Store(true)
 	v.tracks[0].cursor.Join(false)
 	unit := &media.AccessUnit{Data: appendUnit(nil, true, 20000), Key: true}
+	now := media.Now()
 	one := func() {
 		unit.PTS = media.Now()
 		r.AppendUnit(unit)
-		v.drain(t.Context())
-		v.burst = 0
+		now += 33 * time.Millisecond
+		v.nacks <- uint16(v.tracks[0].repeat.seq) // a stray one now and then hits
+		v.turn(t.Context(), now)
 	}
 	for range 5000 { // until every slot has its buffer
 		one()

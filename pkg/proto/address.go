@@ -27,6 +27,12 @@ func (n Networks) OnlyLoopback() bool {
 	return len(n) > 0 && !slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Addr().IsGlobalUnicast() })
 }
 
+// Hold reports whether an address is in one of the networks.
+func (n Networks) Hold(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
 // Ranges that netip has no word for.
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")    // RFC 1122 section 3.2.1.3

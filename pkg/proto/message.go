@@ -24,6 +24,7 @@ const (
 	OpStatus    Op = "status"    // health, version, sessions
 	OpLive      Op = "live"      // an SDP offer for a live session
 	OpCandidate Op = "candidate" // ICE candidates of a session
+	OpStream    Op = "stream"    // which stream a session of one's own is sent
 	OpBye       Op = "bye"       // ends a session of one's own
 
 	OpMembers     Op = "members"      // who may do what
@@ -116,6 +117,7 @@ type SignalKind string
 // The kinds of signal.
 const (
 	SignalCandidate SignalKind = "candidate" // body: Candidates
+	SignalStream    SignalKind = "stream"    // body: StreamState
 	SignalEnd       SignalKind = "end"       // body: End
 )
 
@@ -133,10 +135,14 @@ type Status struct {
 type LiveRequest struct {
 	SDP    string  `json:"sdp"`    // an RFC 8866 offer
 	Scopes []Scope `json:"scopes"` // what of view and listen the viewer wants
+	Stream Stream  `json:"stream,omitempty"`
 }
 
-// Valid reports whether it asks for view, listen or both.
+// Valid reports whether it asks for view, listen or both, and for a stream that may be.
 func (q LiveRequest) Valid() bool {
+	if !q.Stream.Valid() {
+		return false
+	}
 	for i, scope := range q.Scopes {
 		if scope != ScopeView && scope != ScopeListen || slices.Contains(q.Scopes[:i], scope) {
 			return false
@@ -149,6 +155,8 @@ func (q LiveRequest) Valid() bool {
 type LiveAnswer struct {
 	SDP    string  `json:"sdp"`
 	Scopes []Scope `json:"scopes"` // what the session carries
+	// Stream is what it is sent of the pictures at first; nil: none.
+	Stream *StreamState `json:"stream,omitempty"`
 }
 
 // Candidate is one trickled ICE candidate (RFC 8838) as RTCIceCandidateInit of
@@ -213,6 +221,17 @@ type Viewer struct {
 	Name   string   `json:"name"`
 	Scopes []Scope  `json:"scopes"`
 	Since  int64    `json:"since"` // Unix seconds
+	// Stream is what it is sent of the pictures; nil: none.
+	Stream *StreamState `json:"stream,omitempty"`
+	Path   *Path        `json:"path,omitempty"`
+}
+
+// Path is what the camera knows of the way to a viewer (docs/protocol.md 4.9).
+type Path struct {
+	Kbps  int     `json:"kbps,omitempty"`  // kbit/s that it carries; 0: not known
+	Trip  int     `json:"rtt,omitempty"`   // round trip in ms
+	Loss  float64 `json:"loss,omitempty"`  // 0 to 1
+	Queue int     `json:"queue,omitempty"` // ms that pictures wait before they leave
 }
 
 // Where the key of a device's identity lies.

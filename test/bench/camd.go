@@ -38,7 +38,8 @@ func sendCamd(args []string) error {
 	board := health.NewBoard(log)
 	video, audio := media.NewFeed[*media.AccessUnit](), media.NewFeed[*media.AudioFrame]()
 	pictures := capture.DefaultConfig()
-	pictures.Source, pictures.File, pictures.Rate = capture.SourceFile, o.clip, clipRate
+	pictures.Source, pictures.File, pictures.Rate = capture.SourceFile, o.clip, o.rate
+	pictures.BitrateKbps, pictures.KeyframeSeconds = o.kbps, 10 // of an encoder that makes them when asked
 	camera, err := capture.New(pictures, log, board, video)
 	if err != nil {
 		return err
@@ -48,7 +49,11 @@ func sendCamd(args []string) error {
 		cfg.ICEServers = []live.ICEServer{{URLs: []string{o.relay}, Username: relayUser, Credential: relayPassword}}
 	}
 	s := &camdSender{}
-	if s.server, err = live.New(cfg, log, board, live.Deps{Video: video, Audio: audio, Camera: camera}); err != nil {
+	deps := live.Deps{Video: video, Audio: audio, Camera: camera}
+	if low := camera.Low(); low != nil {
+		deps.LowVideo, deps.LowCamera = low.Feed(), low
+	}
+	if s.server, err = live.New(cfg, log, board, deps); err != nil {
 		return err
 	}
 	video.Subscribe(func(*media.AccessUnit) { s.published.Add(1) })
@@ -56,7 +61,7 @@ func sendCamd(args []string) error {
 		err := supervise.Run(context.Background(), log, func() {}, supervise.Part{Component: s.server, Required: true}, supervise.Part{Component: camera, Required: true})
 		panic(fmt.Sprint("sender ended: ", err))
 	}()
-	return serve(s)
+	return serve(s, o.listen)
 }
 
 func (s *camdSender) answer(offer string, complete bool) (string, error) {

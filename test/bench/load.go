@@ -230,7 +230,7 @@ func (b *bench) stalls() error {
 }
 
 func (b *bench) stall(kind string) error {
-	r, err := startRelay()
+	r, err := startRelay(relayIP)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (b *bench) stall(kind string) error {
 		return err
 	}
 	defer good.stop()
-	bad, err := b.start("view", "-to", s.url, "-relayed")
+	bad, err := b.start("view", "-to", s.url, "-relayed", relayIP)
 	if err != nil {
 		return err
 	}

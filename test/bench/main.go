@@ -45,6 +45,7 @@ type bench struct {
 // roles are what this program is when it starts itself again.
 var roles = map[string]func([]string) error{
 	"send-camd": sendCamd, "send-plain": sendPlain, "view": view, "bolt": commitBolt,
+	"send-chromium": sendChromium, "link": measureLink, "upload": upload,
 }
 
 func main() {
@@ -79,7 +80,7 @@ func run() error {
 	if *short {
 		b.plan = quick
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
 	b.ctx = ctx
 	if err := b.measure(); err != nil {
@@ -93,34 +94,44 @@ func run() error {
 	return b.report.print(os.Stdout)
 }
 
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt)
+}
+
+// part is what can be measured by itself.
+type part struct {
+	name string
+	run  func() error
+	own  bool // it needs another clip than the others
+}
+
 func (b *bench) measure() (err error) {
 	if err := os.MkdirAll(b.cache, 0o755); err != nil { //nolint:gosec // a cache of public test data
 		return err
 	}
-	if b.clip, err = clip(b.ctx, b.cache); err != nil {
-		return err
-	}
 	b.report.begin(b.plan, b.camd)
-	for _, part := range []struct {
-		name string
-		run  func() error
-	}{
-		{"sender: CPU, memory, allocations, latency", b.load},
-		{"sender: time to first frame", b.firstFrames},
-		{"sender: seven viewers beside a stalled one", b.stalls},
-		{"daemon: a camera that can't force keyframes", b.daemonOnFile},
-		{"daemon: an encoder that can", b.daemonOnEncoder},
-		{"household: requests, entries, notices", b.requests},
-		{"household: revocations", b.revocations},
-		{"household: floods", b.floods},
-		{"talk: mouth to ear", b.mouthToEar},
-		{"talk: stages of sound", b.stages},
-		{"talk: doorbell and snapshots", b.doorbell},
-		{"browser: first picture and latency", b.browsers},
-		{"binaries", b.sizes},
-	} {
+	for _, part := range append([]part{
+		{"sender: CPU, memory, allocations, latency", b.load, false},
+		{"sender: time to first frame", b.firstFrames, false},
+		{"sender: seven viewers beside a stalled one", b.stalls, false},
+		{"daemon: a camera that can't force keyframes", b.daemonOnFile, false},
+		{"daemon: an encoder that can", b.daemonOnEncoder, false},
+		{"household: requests, entries, notices", b.requests, false},
+		{"household: revocations", b.revocations, false},
+		{"household: floods", b.floods, false},
+		{"talk: mouth to ear", b.mouthToEar, false},
+		{"talk: stages of sound", b.stages, false},
+		{"talk: doorbell and snapshots", b.doorbell, false},
+		{"browser: first picture and latency", b.browsers, false},
+		{"binaries", b.sizes, false},
+	}, b.networks()...) {
 		if !strings.HasPrefix(part.name, b.only) {
 			continue
+		}
+		if !part.own && b.clip == "" {
+			if b.clip, err = clip(b.ctx, b.cache); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintf(os.Stderr, "== %s\n", part.name)
 		if err := part.run(); err != nil {

@@ -37,7 +37,7 @@ func sendPlain(args []string) error {
 		return err
 	}
 	s := &plainSender{handed: newHandovers()}
-	if s.units, err = readClip(o.clip); err != nil {
+	if s.units, err = readClip(o.clip, o.rate); err != nil {
 		return err
 	}
 	if o.relay != "" {
@@ -50,13 +50,13 @@ func sendPlain(args []string) error {
 	if err != nil {
 		return err
 	}
-	go s.play()
-	return serve(s)
+	go s.play(o.rate)
+	return serve(s, o.listen)
 }
 
 // readClip maps the file, as camd's source does, and cuts it into access units
 // beforehand, so that the plain sender pays nothing for that.
-func readClip(path string) (units [][]byte, err error) {
+func readClip(path string, rate int) (units [][]byte, err error) {
 	f, err := os.Open(path) //nolint:gosec // the bench's own file
 	if err != nil {
 		return nil, err
@@ -76,14 +76,14 @@ func readClip(path string) (units [][]byte, err error) {
 		}
 		data = rest
 	}
-	if len(units) != clipSeconds*clipRate {
+	if len(units) != clipSeconds*rate {
 		return nil, fmt.Errorf("%s has %d access units", path, len(units))
 	}
 	return units, nil
 }
 
-func (s *plainSender) play() {
-	const interval = time.Second / clipRate
+func (s *plainSender) play(rate int) {
+	interval := time.Second / time.Duration(rate)
 	tick := time.NewTicker(interval)
 	for i := 0; ; i++ {
 		<-tick.C

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,17 +19,24 @@ import (
 // child is another process of this program.
 type child struct {
 	*exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-	url string // of a sender
+	in   io.WriteCloser
+	out  *bufio.Reader
+	url  string // of a sender
+	role string
 }
 
 func (b *bench) start(role string, args ...string) (*child, error) {
+	return b.startUnder(nil, role, args...)
+}
+
+// startUnder starts a child under a command that becomes it.
+func (b *bench) startUnder(under []string, role string, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{Cmd: exec.CommandContext(b.ctx, self, append([]string{role}, args...)...)} //nolint:gosec // itself
+	words := append(append(slices.Clone(under), self, role), args...)
+	c := &child{Cmd: exec.CommandContext(b.ctx, words[0], words[1:]...), role: role} //nolint:gosec // itself
 	c.Stderr = os.Stderr
 	if c.in, err = c.StdinPipe(); err != nil {
 		return nil, err
@@ -43,7 +51,11 @@ func (b *bench) start(role string, args ...string) (*child, error) {
 
 // sender starts send-camd or send-plain.
 func (b *bench) sender(kind string, args ...string) (*child, error) {
-	c, err := b.start("send-"+kind, append([]string{"-clip", b.clip}, args...)...)
+	return b.senderUnder(nil, kind, append([]string{"-clip", b.clip}, args...)...)
+}
+
+func (b *bench) senderUnder(under []string, kind string, args ...string) (*child, error) {
+	c, err := b.startUnder(under, "send-"+kind, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +70,7 @@ func (b *bench) sender(kind string, args ...string) (*child, error) {
 func (c *child) read(into any) error {
 	line, err := c.out.ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("read from %s: %w", c.Args[1], err)
+		return fmt.Errorf("read from %s: %w", c.role, err)
 	}
 	return json.Unmarshal(line, into)
 }

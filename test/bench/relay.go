@@ -29,8 +29,8 @@ type relay struct {
 	once    sync.Once
 }
 
-func startRelay() (*relay, error) {
-	l, err := net.Listen("tcp4", relayIP+":0")
+func startRelay(ip string) (*relay, error) {
+	l, err := net.Listen("tcp4", ip+":0")
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func startRelay() (*relay, error) {
 		},
 		ListenerConfigs: []turn.ListenerConfig{{
 			Listener:              &stallingListener{l, r},
-			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: net.ParseIP(relayIP), Address: relayIP},
+			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: net.ParseIP(ip), Address: ip},
 		}},
 	})
 	return r, err

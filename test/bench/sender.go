@@ -33,18 +33,24 @@ type figures struct {
 	Delay   map[string]time.Duration
 }
 
-type senderFlags struct{ clip, relay string }
+type senderFlags struct {
+	clip, relay, listen string
+	rate, kbps          int
+}
 
 func parseSender(args []string) (o senderFlags, err error) {
 	f := flag.NewFlagSet("sender", flag.ContinueOnError)
-	f.StringVar(&o.clip, "clip", "", "H.264 file")
+	f.StringVar(&o.clip, "clip", "", "file of H.264, or of raw pictures")
+	f.IntVar(&o.rate, "rate", clipRate, "pictures of the file in a second")
+	f.IntVar(&o.kbps, "kbps", clipKbps, "the most that an encoder makes of raw pictures")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "where offers are posted")
 	f.StringVar(&o.relay, "relay", "", "URL of a TURN server")
 	return o, f.Parse(args)
 }
 
 // serve prints the sender's address and serves until standard input ends.
-func serve(s sender) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(s sender, listen string) error {
+	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
@@ -63,7 +69,7 @@ func serve(s sender) error {
 		os.Exit(0)
 	}()
 	fmt.Printf("%q\n", "http://"+l.Addr().String())
-	return http.Serve(l, mux) //nolint:gosec // on loopback, for one caller
+	return http.Serve(l, mux) //nolint:gosec // on loopback or in a lab, for one caller
 }
 
 func offered(s sender, w http.ResponseWriter, r *http.Request) {

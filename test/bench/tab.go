@@ -23,15 +23,16 @@ import (
 )
 
 // open starts a browser with spy in it, and opens a page.
-func (b *bench) open(kind, address string) (*tab, error) {
+func (b *bench) open(kind, address string, flags ...chromedp.ExecAllocatorOption) (*tab, error) {
 	scratch, err := os.MkdirTemp("", "camd-bench-") // a socket's path must be short
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := chromedp.NewExecAllocator(b.ctx, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+	flags = append(flags, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.NoFirstRun, chromedp.Env("TMPDIR="+scratch), chromedp.UserDataDir(filepath.Join(scratch, "profile")), chromedp.WindowSize(1280, 860),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	ctx, stop := chromedp.NewExecAllocator(b.ctx, flags...)
 	ctx, end := chromedp.NewContext(ctx)
 	t := &tab{kind: kind, ctx: ctx, close: func() { end(); stop(); _ = os.RemoveAll(scratch) }}
 	_, err = chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: spy})
@@ -182,7 +183,7 @@ func (h *household) letIn(t *tab, address string) error {
 // gives the hand-overs. They come from the RTP timestamps by the camera's sender reports,
 // which tell where its capture clock stood (RFC 3550 section 6.4.1).
 func (h *household) witness(b *bench) (func() (handovers, error), error) {
-	units, err := readClip(b.clip)
+	units, err := readClip(b.clip, clipRate)
 	if err != nil {
 		return nil, err
 	}

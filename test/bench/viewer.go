@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,10 +15,15 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/camd-project/camd/pkg/live/rtc"
 )
 
-// frameInterval is the clip's.
-const frameInterval = time.Second / clipRate
+const (
+	frameInterval = time.Second / clipRate // the clip's
+	joinPatience  = 20 * time.Second
+	freeze        = 200 * time.Millisecond // without a frame, and somebody notices
+)
 
 // seen is what the viewers of one process saw since they were asked last.
 type seen struct {
@@ -27,7 +31,17 @@ type seen struct {
 	Missing uint64 // packets that were not there when a later one came
 	Packets uint64
 	Longest time.Duration            // without a frame
+	Frozen  time.Duration            // in all that is longer than a freeze
+	Span    time.Duration            // of -whole: between the first and the last frame, by the camera's clock
 	Jitter  map[string]time.Duration // how far frames' distances are from the clip's
+}
+
+// add counts a time between two frames.
+func (s *seen) add(gap time.Duration) {
+	s.Longest = max(s.Longest, gap)
+	if gap > freeze {
+		s.Frozen += gap
+	}
 }
 
 // viewers are receivers in one process, the same for both senders: pion's default
@@ -35,6 +49,7 @@ type seen struct {
 type viewers struct {
 	api   *webrtc.API
 	offer string // URL
+	whole bool
 	all   []*viewer
 }
 
@@ -44,12 +59,17 @@ type viewers struct {
 func view(args []string) error {
 	f := flag.NewFlagSet("view", flag.ContinueOnError)
 	to := f.String("to", "", "the sender's URL")
-	relay := f.Bool("relayed", false, "take packets from the relay only")
+	relay := f.String("relayed", "", "the relay's address: take packets from there only")
+	whole := f.Bool("whole", false, "count only frames that a decoder can show, and ask for lost packets as a browser does")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	v := viewers{api: viewerAPI(*relay), offer: *to + "/offer"}
-	if *relay {
+	v := viewers{offer: *to + "/offer", whole: *whole}
+	var err error
+	if v.api, err = viewerAPI(*relay, *whole); err != nil {
+		return err
+	}
+	if *relay != "" {
 		v.offer += "?complete"
 	}
 	out := json.NewEncoder(os.Stdout)
@@ -65,7 +85,7 @@ func view(args []string) error {
 	return nil
 }
 
-func viewerAPI(relay bool) *webrtc.API {
+func viewerAPI(relay string, whole bool) (*webrtc.API, error) {
 	var e webrtc.SettingEngine
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
@@ -75,10 +95,14 @@ func viewerAPI(relay bool) *webrtc.API {
 	e.SetPrflxAcceptanceMinWait(0)
 	e.SetRelayAcceptanceMinWait(0)
 	e.SetSRTPReplayProtectionWindow(1024) // as a browser; pion's 64 refuses what is repeated of a keyframe
-	if relay {
-		e.SetRemoteIPFilter(func(ip net.IP) bool { return ip.Equal(net.ParseIP(relayIP)) })
+	if relay != "" {
+		e.SetRemoteIPFilter(func(ip net.IP) bool { return ip.Equal(net.ParseIP(relay)) })
 	}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(e))
+	if !whole {
+		return webrtc.NewAPI(webrtc.WithSettingEngine(e)), nil
+	}
+	m, r, err := asBrowser()
+	return webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r)), err
 }
 
 func (v *viewers) do(command string) (any, error) {
@@ -104,16 +128,21 @@ func (v *viewers) report() seen {
 	var off []time.Duration
 	for _, x := range v.all {
 		x.mu.Lock()
-		open := time.Since(x.last)
+		since := x.last
+		if since.IsZero() {
+			since = x.began
+		}
+		open := time.Since(since)
 		s.Frames += uint64(len(x.gaps))
 		for _, g := range x.gaps {
 			off = append(off, (g - frameInterval).Abs())
-			s.Longest = max(s.Longest, g)
+			s.add(g)
 		}
-		s.Longest = max(s.Longest, open)
+		s.add(open)
 		s.Missing += x.missing
 		s.Packets += x.packets
-		x.gaps, x.missing, x.packets = nil, 0, 0
+		s.Span = max(s.Span, time.Duration(x.stamp-x.from)*time.Second/rtc.VideoClock)
+		x.gaps, x.missing, x.packets, x.from = nil, 0, 0, x.stamp
 		x.mu.Unlock()
 	}
 	s.Jitter = quantilesOf(func(q float64) time.Duration { return quantile(off, q) })
@@ -123,6 +152,7 @@ func (v *viewers) report() seen {
 // viewer is one receiver. It counts a frame when its last packet comes.
 type viewer struct {
 	pc    *webrtc.PeerConnection
+	began time.Time
 	first chan time.Time
 
 	mu      sync.Mutex
@@ -130,6 +160,9 @@ type viewer struct {
 	gaps    []time.Duration // between frames, since the last report
 	missing uint64
 	packets uint64
+	lost    uint64 // of -whole, since the beginning
+	stamp   int64  // RTP timestamp of the last frame, of -whole
+	from    int64  // and of the last one before the last report
 }
 
 // join starts a session and waits for its first frame. The time is from the moment
@@ -139,8 +172,14 @@ func (v *viewers) join() (*viewer, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	x := &viewer{pc: pc, first: make(chan time.Time, 1)}
-	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { x.receive(t) })
+	x := &viewer{pc: pc, began: time.Now(), first: make(chan time.Time, 1)}
+	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		if v.whole {
+			x.receiveWhole(t)
+		} else {
+			x.receive(t)
+		}
+	})
 	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	if err != nil {
 		return nil, 0, err
@@ -165,8 +204,11 @@ func (v *viewers) join() (*viewer, time.Duration, error) {
 	select {
 	case at := <-x.first:
 		return x, at.Sub(asked), nil
-	case <-time.After(20 * time.Second):
-		return nil, 0, errors.New("no frame came within 20 seconds")
+	case <-time.After(joinPatience):
+		if v.whole { // which is a figure, too
+			return x, joinPatience, nil
+		}
+		return nil, 0, fmt.Errorf("no frame came within %v", joinPatience)
 	}
 }
 

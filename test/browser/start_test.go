@@ -26,6 +26,7 @@ type loop struct {
 
 func (l *loop) RequestKeyframe() {}
 func (l *loop) SetBitrate(int)   {}
+func (l *loop) Bitrate() int     { return 0 }
 func (l *loop) Format() (media.VideoFormat, bool) {
 	return media.VideoFormat{Width: 64, Height: 48, Rate: 15, ProfileLevelID: l.level}, true
 }

@@ -21,7 +21,7 @@ func BenchmarkPacketize(bench *testing.B) {
 		unit.PTS = media.Now()
 		b.AppendUnit(unit)
 	}
-	for range 2 * maxPackets { // until every slot has its buffer
+	for range 2 * MaxPackets { // until every slot has its buffer
 		publish()
 	}
 	from := b.next

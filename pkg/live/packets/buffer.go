@@ -18,12 +18,13 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// Bounds of a buffer. It begins small and doubles while a group of pictures, or the
-// last second, does not fit; a full one of video holds 4.75 MB. Beyond that the key
+// MaxPackets bounds a buffer. It begins small and doubles while a group of pictures, or
+// the last second, does not fit; a full one of video holds 4.75 MB. Beyond that the key
 // frame is lost, and new viewers wait for the next one.
+const MaxPackets = 4096
+
 const (
 	firstPackets = 64
-	maxPackets   = 4096
 	nackHistory  = time.Second
 )
 
@@ -43,14 +44,17 @@ type Buffer struct {
 	readers media.CopyOnWrite[[]chan<- struct{}]
 
 	mu     sync.RWMutex
-	slots  []Packet // a power of two; slot i%len holds packet i
-	oldest uint64   // first packet that is still held
-	next   uint64   // index of the packet to come
-	key    uint64   // first packet of the last key frame, or of the recovery point that replaced it
-	hasKey bool     // and it is still held
-	starts start    // what it is
-	idrs   uint64   // key frames ever appended
-	frame  Packet   // what the packets of the frame being appended have in common
+	slots  []Packet      // a power of two; slot i%len holds packet i
+	oldest uint64        // first packet that is still held
+	next   uint64        // index of the packet to come
+	key    uint64        // first packet of the last key frame, or of the recovery point that replaced it
+	hasKey bool          // and it is still held
+	starts start         // what it is
+	idrs   uint64        // key frames ever appended
+	total  uint64        // bytes of payload ever appended
+	gop    time.Duration // between the last two starts; 0: not known
+	began  time.Duration // the last start
+	frame  Packet        // what the packets of the frame being appended have in common
 	head   time.Duration
 }
 
@@ -59,6 +63,14 @@ func New(clock uint64, video bool) *Buffer {
 	b := &Buffer{clock: clock, video: video, offset: rand.Uint32(), slots: make([]Packet, firstPackets)} //nolint:gosec // no secret
 	b.packetizer.next = b.add
 	return b
+}
+
+// Alternative returns an empty buffer for another encoding of the same pictures. Both count
+// RTP timestamps from the same moment, so that a cursor may go from one to the other.
+func (b *Buffer) Alternative() *Buffer {
+	a := New(b.clock, b.video)
+	a.offset = b.offset
+	return a
 }
 
 // Timestamp returns the RTP timestamp of a moment of the capture clock.
@@ -103,14 +115,23 @@ func (b *Buffer) AppendAudio(f *media.AudioFrame) {
 func (b *Buffer) append(pts time.Duration, starts start, fill func()) {
 	b.mu.Lock()
 	first := b.next
-	b.frame = Packet{pts: pts, Published: media.Now(), Timestamp: b.Timestamp(pts), first: true}
+	b.frame = Packet{pts: pts, Published: media.Now(), Timestamp: b.Timestamp(pts), first: true, total: b.total}
 	fill()
 	if b.next != first {
+		for i := first; i < b.next; i++ {
+			b.total += uint64(len(b.slot(i).Payload))
+		}
 		last := b.slot(b.next - 1)
 		last.Last, last.Marker = true, b.video
 		b.head = pts
 		if starts == idr {
 			b.idrs++
+		}
+		if starts != no {
+			if b.began != 0 {
+				b.gop = pts - b.began
+			}
+			b.began = pts
 		}
 		better := starts == idr || !b.hasKey || b.starts == recovery || pts-b.slot(b.key).pts > StartPatience
 		if starts != no && first >= b.oldest && better { // new viewers start here
@@ -147,7 +168,7 @@ func (b *Buffer) slot(i uint64) *Packet { return &b.slots[i&uint64(len(b.slots)-
 func (b *Buffer) makeRoom() {
 	old := b.slot(b.oldest)
 	needed := b.hasKey && old.index >= b.key || b.frame.pts-old.pts < nackHistory
-	if needed && len(b.slots) < maxPackets {
+	if needed && len(b.slots) < MaxPackets {
 		wider := make([]Packet, 2*len(b.slots))
 		for i := b.oldest; i < b.next; i++ {
 			wider[i&uint64(len(wider)-1)] = *b.slot(i)
@@ -177,9 +198,13 @@ type window struct {
 	next   uint64
 	key    uint64
 	hasKey bool
+	isIDR  bool
 	head   time.Duration // of the newest frame
 	keyPTS time.Duration
 	idrs   uint64
+	total  uint64        // bytes ever appended
+	rate   float64       // bytes/s of what is held; 0: less than a second of it is
+	due    time.Duration // when the next start is expected; 0: not known
 }
 
 func (b *Buffer) window() window {
@@ -189,9 +214,19 @@ func (b *Buffer) window() window {
 }
 
 func (b *Buffer) windowLocked() window {
-	w := window{next: b.next, key: b.key, hasKey: b.hasKey, head: b.head, idrs: b.idrs}
+	w := window{next: b.next, key: b.key, hasKey: b.hasKey, isIDR: b.starts == idr, head: b.head, idrs: b.idrs}
 	if b.hasKey {
 		w.keyPTS = b.slot(b.key).pts
+	}
+	w.total = b.total
+	if b.gop > 0 {
+		w.due = b.began + b.gop
+	}
+	if b.oldest < b.next {
+		oldest := b.slot(b.oldest)
+		if held := (b.head - oldest.pts).Seconds(); held >= 1 {
+			w.rate = float64(b.total-oldest.total) / held
+		}
 	}
 	return w
 }

@@ -70,10 +70,10 @@ func TestBufferKeepsTheGroupOfPicturesAndTheLastSecond(t *testing.T) {
 func TestBufferLosesTheKeyFrameOfAnEndlessGroup(t *testing.T) {
 	r := New(90000, true)
 	frame(r, 0, true, 10)
-	for i := range 2 * maxPackets / 10 {
+	for i := range 2 * MaxPackets / 10 {
 		frame(r, time.Duration(i)*time.Millisecond, false, 10)
 	}
-	if e := r.window(); e.hasKey || len(r.slots) != maxPackets {
+	if e := r.window(); e.hasKey || len(r.slots) != MaxPackets {
 		t.Errorf("key frame said to be there in %d slots", len(r.slots))
 	}
 	var p Packet
@@ -91,7 +91,7 @@ func TestBufferLosesTheKeyFrameOfAnEndlessGroup(t *testing.T) {
 
 func TestBufferOfAFrameLargerThanItself(t *testing.T) {
 	r := New(90000, true)
-	frame(r, 0, true, maxPackets+100)
+	frame(r, 0, true, MaxPackets+100)
 	if e := r.window(); e.hasKey {
 		t.Error("a key frame whose beginning is gone is no start")
 	}

@@ -30,8 +30,12 @@ type Cursor struct {
 	floor   uint64 // sequence number of the first packet after the last skip
 	waiting bool   // for a key frame at index from or later
 	from    uint64
+	inFrame bool // more packets of the frame are to come
+	skips   int
 
-	skips int
+	change change
+	pace   float64 // bytes/s that the viewer can be sent; 0: not known
+	waits  bool    // for a start that is to come: nothing before it will do
 }
 
 // NewCursor returns a cursor that waits for a key frame. The first sequence number is
@@ -41,8 +45,21 @@ func (b *Buffer) NewCursor() *Cursor {
 	return &Cursor{buffer: b, seq: uint64(rand.Uint32N(1 << 15)), waiting: true} //nolint:gosec // no secret
 }
 
+// Buffer returns what the cursor reads.
+func (c *Cursor) Buffer() *Buffer { return c.buffer }
+
 // Waiting reports whether the cursor waits for a key frame.
 func (c *Cursor) Waiting() bool { return c.waiting }
+
+// Pace tells how many bit/s the viewer can be sent; 0: not known.
+func (c *Cursor) Pace(bps int) { c.pace = float64(bps) / 8 }
+
+// Sequence returns the number of the packet to come.
+func (c *Cursor) Sequence() uint64 { return c.seq }
+
+// GaveUp reports whether the cursor waits for a key frame that is to come because the
+// viewer would not have caught up.
+func (c *Cursor) GaveUp() bool { return c.waiting && c.waits }
 
 // Skips returns how often the viewer was too slow.
 func (c *Cursor) Skips() int { return c.skips }
@@ -64,7 +81,7 @@ func (c *Cursor) Join(force bool) (ask bool) {
 // Settle takes the last key frame that is held though a newer one was asked for: the
 // encoder did not answer.
 func (c *Cursor) Settle() {
-	if w := c.buffer.window(); c.waiting && w.hasKey && media.Now()-w.head < stale {
+	if w := c.buffer.window(); c.waiting && !c.waits && w.hasKey && media.Now()-w.head < stale {
 		c.from = min(c.from, w.key)
 	}
 }
@@ -73,12 +90,13 @@ func (c *Cursor) Settle() {
 // whether there is one now. It skips what has been dropped and what is late.
 func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 	for {
+		c.tryChange()
 		if c.waiting {
 			w := c.buffer.window()
 			if !w.hasKey || w.key < c.from {
 				return 0, false
 			}
-			c.waiting = false
+			c.waiting, c.waits = false, false
 			c.jump(w.key)
 		}
 		r, w := c.buffer.read(c.at, p)
@@ -87,17 +105,38 @@ func (c *Cursor) Next(p *Packet) (seq uint64, ok bool) {
 			return 0, false
 		case r == gone:
 			c.skips++
-			c.waiting, c.from = true, c.at
+			c.waiting, c.from, c.inFrame = true, c.at, false
 		case p.first && w.hasKey && w.key > c.at && w.head-p.pts > late:
 			c.skips++
 			c.jump(w.key)
+		case p.first && w.head-p.pts > late && c.hopeless(p, w):
+			c.skips++
+			c.waiting, c.waits, c.from, c.inFrame = true, true, w.next, false
 		default:
 			p.Newest = p.pts == w.head
 			c.at++
 			c.seq++
+			c.inFrame = !p.Last
+			c.adjust(p)
+			c.change.sent = p.pts
 			return c.seq - 1, true
 		}
 	}
+}
+
+// hopeless reports whether the viewer, who is behind, would not catch up before the next
+// key frame comes: then that one is a better start. What can't be awaited, because no
+// start is expected soon enough, is no better.
+func (c *Cursor) hopeless(p *Packet, w window) bool {
+	if c.pace == 0 || w.rate == 0 || w.due == 0 {
+		return false
+	}
+	wait := w.due - w.head
+	if wait > StartPatience-late {
+		return false
+	}
+	spare := c.pace - w.rate
+	return spare <= 0 || float64(w.total-p.total)/spare > max(wait, late).Seconds()
 }
 
 // jump goes to packet i. What has been sent until now can't be asked for again: from
@@ -119,5 +158,10 @@ func (c *Cursor) Sent(wire uint16, p *Packet) (seq uint64, ok bool) {
 	}
 	seq = newest - back
 	r, _ := c.buffer.read(c.at-(c.seq-seq), p)
+	c.adjust(p)
 	return seq, r == held
 }
+
+// Last copies the packet that was sent last into p. It returns the full number; ok
+// reports whether there is one and it is still held.
+func (c *Cursor) Last(p *Packet) (seq uint64, ok bool) { return c.Sent(uint16(c.seq-1), p) }

@@ -147,3 +147,60 @@ func TestCursorBeforeItsFirstPacketAnswersNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestCursorLeavesWhatIsTooOldToCatchUp has viewers join while the last key frame is old,
+// of a camera that sends 1 Mbit/s and a key frame every 8 s.
+func TestCursorLeavesWhatIsTooOldToCatchUp(t *testing.T) {
+	const picture = 40 * time.Millisecond
+	for name, c := range map[string]struct {
+		pace  int // bit/s
+		age   time.Duration
+		gop   time.Duration
+		start uint64 // frames after the last key frame where it begins; ^0: it waits
+	}{
+		"fast enough":                  {10_000_000, 4 * time.Second, 8 * time.Second, 0},
+		"not fast enough":              {1_500_000, 4 * time.Second, 8 * time.Second, ^uint64(0)},
+		"hardly anything is old":       {1_500_000, 400 * time.Millisecond, 8 * time.Second, 0},
+		"slower than the stream":       {900_000, 2 * time.Second, 8 * time.Second, ^uint64(0)},
+		"the next one comes at once":   {3_000_000, 7900 * time.Millisecond, 8 * time.Second, ^uint64(0)},
+		"the next one comes too late":  {900_000, 2 * time.Second, 20 * time.Second, 0},
+		"the viewer's pace is unknown": {0, 7 * time.Second, 8 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := New(90000, true)
+			start := media.Now() - c.gop - c.age
+			var key uint64
+			for at := time.Duration(0); at <= c.gop+c.age; at += picture {
+				isKey := at%c.gop == 0
+				if isKey {
+					key = r.next
+				}
+				r.append(start+at, keyed(isKey), func() {
+					for range 5 {
+						p := r.add()
+						p.Payload = append(p.Payload, make([]byte, 1000)...)
+					}
+				})
+			}
+			w := r.NewCursor()
+			w.Pace(c.pace)
+			w.Join(false)
+			var p Packet
+			_, ok := w.Next(&p)
+			if ok != (c.start == 0) || ok && p.index != key {
+				t.Fatalf("begins at once: %v, at packet %d, want %v, %d", ok, p.index, c.start == 0, key)
+			}
+			if ok {
+				return
+			}
+			w.Settle()
+			if _, ok := w.Next(&p); ok {
+				t.Error("went back to the old key frame")
+			}
+			frame(r, media.Now(), true, 2)
+			if _, ok := w.Next(&p); !ok || p.index != r.next-2 {
+				t.Errorf("begins at packet %d, %v, want the next key frame", p.index, ok)
+			}
+		})
+	}
+}

@@ -8,8 +8,10 @@ import (
 )
 
 // maxPayload keeps a packet within the 1200 bytes that WebRTC expects to pass
-// everywhere: 12 of RTP header, 8 of extension and 16 of authentication tag come on top.
-const maxPayload = 1160
+// everywhere: 12 of RTP header, 12 of extensions (4, and in whole words the playout delay
+// and the transport-wide number), 2 of the original number when it is sent again (RFC
+// 4588 section 4) and 16 of authentication tag come on top.
+const maxPayload = 1200 - 12 - 12 - 2 - 16
 
 // Packet is one RTP packet without what differs between viewers.
 type Packet struct {
@@ -23,6 +25,7 @@ type Packet struct {
 	index uint64        // number of the packet since the buffer was made
 	pts   time.Duration // of its frame, on the capture clock
 	first bool          // of its frame
+	total uint64        // bytes of payload before its frame since the buffer was made
 }
 
 // Packet types of RFC 6184 table 1.

@@ -42,21 +42,24 @@ func viewer(t *testing.T, formats ...H264) *webrtc.PeerConnection {
 }
 
 func TestMediaEngine(t *testing.T) {
-	opus := []string{"rtpmap:111 opus/48000/2", "fmtp:111 minptime=10;useinbandfec=1"}
+	opus := []string{"rtpmap:111 opus/48000/2", "fmtp:111 minptime=10;useinbandfec=1", "rtcp-fb:111 transport-cc", "extmap:1 " + TransportCC}
 	h264 := func(pt, fmtp string) []string {
 		return []string{"rtpmap:" + pt + " H264/90000", "fmtp:" + pt + " " + fmtp,
-			"rtcp-fb:" + pt + " nack", "rtcp-fb:" + pt + " nack pli", "rtcp-fb:" + pt + " ccm fir"}
+			"rtcp-fb:" + pt + " nack", "rtcp-fb:" + pt + " nack pli", "rtcp-fb:" + pt + " ccm fir",
+			"rtcp-fb:" + pt + " transport-cc", "rtcp-fb:" + pt + " goog-remb"}
 	}
 	const baseline = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 	const high = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640c1f"
-	delay := []string{"extmap:1 " + PlayoutDelay}
+	extensions := []string{"extmap:1 " + TransportCC, "extmap:2 " + PlayoutDelay}
+	again := []string{"rtpmap:103 rtx/90000", "fmtp:103 apt=102"}
 	for name, c := range map[string]struct {
 		formats []H264
 		want    []string
 	}{
 		"sound alone": {nil, opus},
-		"one format":  {[]H264{{102, baseline}}, slices.Concat(opus, h264("102", baseline), delay)},
-		"two formats": {[]H264{{102, baseline}, {104, high}}, slices.Concat(opus, h264("102", baseline), h264("104", high), delay)},
+		"one format":  {[]H264{{102, baseline, 0}}, slices.Concat(opus, h264("102", baseline), extensions)},
+		"with RTX":    {[]H264{{102, baseline, 103}}, slices.Concat(opus, h264("102", baseline), again, extensions)},
+		"two formats": {[]H264{{102, baseline, 0}, {104, high, 0}}, slices.Concat(opus, h264("102", baseline), h264("104", high), extensions)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := viewer(t, c.formats...).CreateOffer(nil)
@@ -67,7 +70,7 @@ func TestMediaEngine(t *testing.T) {
 			for line := range strings.Lines(o.SDP) {
 				a, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "a=")
 				kind, _, _ := strings.Cut(a, ":")
-				if ok && (slices.Contains([]string{"rtpmap", "fmtp", "rtcp-fb"}, kind) || strings.HasSuffix(a, PlayoutDelay)) {
+				if ok && (slices.Contains([]string{"rtpmap", "fmtp", "rtcp-fb", "extmap"}, kind)) {
 					got = append(got, a)
 				}
 			}

@@ -68,12 +68,15 @@ func Parse(text string) (Offer, error) {
 	return o, nil
 }
 
-// With returns the offer as if its video could be sent under one format alone, so that
-// the answer names that one and pion, which compares bytes of the profile, no other.
+// With returns the offer as if its video could be sent under one format alone, and
+// again under that one's RTX, so that the answer names these and pion, which compares bytes of the profile, no other.
 func (o *Offer) With(video rtc.H264) (string, error) {
 	for _, m := range o.description.MediaDescriptions {
 		if m.MediaName.Media == "video" && video.FMTP != "" {
 			m.MediaName.Formats = []string{strconv.Itoa(int(video.PayloadType))}
+			if video.RTX != 0 {
+				m.MediaName.Formats = append(m.MediaName.Formats, strconv.Itoa(int(video.RTX)))
+			}
 		}
 	}
 	text, err := o.description.Marshal()
@@ -245,16 +248,23 @@ func offeredH264(m *sdp.MediaDescription) (l []format) {
 			formats[pt] = params
 		}
 	}
+	rtx := map[string]uint8{} // by its parameters
 	for _, v := range values(m.Attributes, "rtpmap") {
 		pt, codec, ok := strings.Cut(v, " ")
 		n, err := strconv.ParseUint(pt, 10, 7)
-		if !ok || err != nil || !strings.EqualFold(codec, "H264/90000") {
+		if !ok || err != nil {
 			continue
 		}
 		params := parameters(formats[pt])
-		if params["packetization-mode"] == "1" {
+		switch {
+		case strings.EqualFold(codec, "rtx/90000"):
+			rtx[formats[pt]] = uint8(n)
+		case strings.EqualFold(codec, "H264/90000") && params["packetization-mode"] == "1":
 			l = append(l, format{rtc.H264{PayloadType: uint8(n), FMTP: formats[pt]}, params["profile-level-id"]})
 		}
+	}
+	for i := range l {
+		l[i].RTX = rtx[rtc.RTXParameters(l[i].PayloadType)]
 	}
 	return l
 }

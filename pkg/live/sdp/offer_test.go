@@ -64,6 +64,39 @@ func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
 	}
 }
 
+func TestParseOfferFindsRTX(t *testing.T) {
+	for name, c := range map[string]struct {
+		lines string
+		want  [2]uint8 // of the payload types 103 and 109
+	}{
+		"none":                   {"", [2]uint8{}},
+		"of one":                 {"a=rtpmap:104 rtx/90000\na=fmtp:104 apt=103\n", [2]uint8{104, 0}},
+		"of both":                {"a=rtpmap:104 rtx/90000\na=fmtp:104 apt=103\na=rtpmap:110 RTX/90000\na=fmtp:110 apt=109\n", [2]uint8{104, 110}},
+		"of another":             {"a=rtpmap:104 rtx/90000\na=fmtp:104 apt=107\n", [2]uint8{}},
+		"of nothing":             {"a=rtpmap:104 rtx/90000\n", [2]uint8{}},
+		"in a form of its own":   {"a=rtpmap:104 rtx/90000\na=fmtp:104 apt=103;rtx-time=3000\n", [2]uint8{}},
+		"another codec says apt": {"a=rtpmap:104 red/90000\na=fmtp:104 apt=103\n", [2]uint8{}},
+	} {
+		o, err := Parse(crlf(strings.Replace(chromium, "m=audio", c.lines+"m=audio", 1)))
+		if err != nil || len(o.formats) != 2 {
+			t.Errorf("%s: %v, formats %+v", name, err, o.formats)
+			continue
+		}
+		if got := [2]uint8{o.formats[0].RTX, o.formats[1].RTX}; got != c.want {
+			t.Errorf("%s: RTX is %v, want %v", name, got, c.want)
+		}
+	}
+	const line = "a=rtpmap:104 rtx/90000\na=fmtp:104 apt=103\n"
+	o, err := Parse(crlf(strings.Replace(chromium, "m=audio", line+"m=audio", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := o.With(o.formats[0].H264)
+	if err != nil || !strings.Contains(text, "m=video 9 UDP/TLS/RTP/SAVPF 103 104\r\n") {
+		t.Errorf("%v, offer as if it had one format:\n%s", err, text)
+	}
+}
+
 func TestParseOfferRefuses(t *testing.T) {
 	fp := "a=fingerprint:sha-256 49:66:12:17:0D:1C:91:AE:57:4C:C6:36:DD:D5:97:D2:7D:62:C9:9A:7F:B9:A3:F4:70:03:E7:43:91:73:23:5E\n"
 	data := "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\na=mid:2\na=rtcp-mux\n"

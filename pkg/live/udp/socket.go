@@ -79,17 +79,22 @@ func isRTP(b []byte) bool {
 }
 
 // Batch returns a batch for one stream. The socket knows the stream's packets by their
-// RTP synchronisation source, which SRTP leaves in clear (RFC 3711 section 3.1).
-func (s *Socket) Batch(ssrc uint32) (*Batch, error) {
-	b := &Batch{socket: s, ssrc: ssrc}
+// RTP synchronisation sources, which SRTP leaves in clear (RFC 3711 section 3.1).
+func (s *Socket) Batch(sources ...uint32) (*Batch, error) {
+	b := &Batch{socket: s, sources: sources}
 	var err error
 	s.batches.Change(func(m map[uint32]*Batch) map[uint32]*Batch {
-		if m[ssrc] != nil {
-			err = errors.New("two streams chose the same synchronisation source")
-			return m
+		with := maps.Clone(m)
+		if with == nil {
+			with = map[uint32]*Batch{}
 		}
-		with := map[uint32]*Batch{ssrc: b}
-		maps.Copy(with, m)
+		for _, ssrc := range sources {
+			if with[ssrc] != nil {
+				err = errors.New("two streams chose the same synchronisation source")
+				return m
+			}
+			with[ssrc] = b
+		}
 		return with
 	})
 	return b, err
@@ -99,8 +104,8 @@ func (s *Socket) Batch(ssrc uint32) (*Batch, error) {
 // the one on which the stream's packets reach Socket.WriteToAddrPort. Begin and Flush of
 // a nil Batch do nothing, for a viewer that has no UDP socket.
 type Batch struct {
-	socket *Socket
-	ssrc   uint32
+	socket  *Socket
+	sources []uint32
 
 	open bool
 	to   netip.AddrPort
@@ -154,7 +159,9 @@ func (b *Batch) send() {
 func (b *Batch) Close() {
 	b.socket.batches.Change(func(m map[uint32]*Batch) map[uint32]*Batch {
 		m = maps.Clone(m)
-		delete(m, b.ssrc)
+		for _, ssrc := range b.sources {
+			delete(m, ssrc)
+		}
 		return m
 	})
 }

@@ -43,19 +43,25 @@ func setAddress(name string, request uint, a netip.Addr) error {
 
 // Tap makes a TAP interface in the network namespace of the calling thread. The
 // interface lives as long as the descriptor, which carries its Ethernet frames.
-func Tap(name string) (fd int, err error) {
+func Tap(name string) (fd int, err error) { return tunnel(name, unix.IFF_TAP) }
+
+// Tun makes a TUN interface, whose descriptor carries IP packets, as Tap makes a TAP
+// interface.
+func Tun(name string) (fd int, err error) { return tunnel(name, unix.IFF_TUN) }
+
+func tunnel(name string, kind uint16) (fd int, err error) {
 	fd, err = unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open /dev/net/tun: %w", err)
 	}
 	r, err := unix.NewIfreq(name)
 	if err == nil {
-		r.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+		r.SetUint16(kind | unix.IFF_NO_PI)
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, r)
 	}
 	if err != nil {
 		unix.Close(fd) //nolint:errcheck // the first error counts
-		return -1, fmt.Errorf("make tap %s: %w", name, err)
+		return -1, fmt.Errorf("make interface %s of /dev/net/tun: %w", name, err)
 	}
 	return fd, nil
 }

@@ -199,6 +199,7 @@ function prefer(transceiver, kind) {
   const wanted = kind === 'audio' ? all.filter((c) => c.mimeType === 'audio/opus')
     : all.filter((c) => c.mimeType === 'video/H264' && c.sdpFmtpLine?.includes('packetization-mode=1')).sort((a, b) => rank(a) - rank(b));
   if (wanted.length === 0) throw unsupported(kind === 'video' ? 'H.264' : 'Opus');
+  wanted.push(...all.filter((c) => c.mimeType === 'video/rtx')); // for what the camera sends again
   transceiver.setCodecPreferences(wanted);
 }
 

@@ -1,0 +1,147 @@
+package congestion
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	lossLow   = 0.02 // below it loss means nothing. gcc-02 section 6
+	lossHigh  = 0.10 // above it the estimate falls by half of the loss. gcc-02 section 6
+	lossTrial = 0.90 // what the estimate falls to when loss between the two must be explained
+	// lossSettle is how long it takes until what is sent follows the estimate: an encoder
+	// changes its rate with the next picture.
+	lossSettle = 200 * time.Millisecond
+
+	lossWindow  = 100 * time.Millisecond // the least over which loss is counted
+	lossLongest = 2 * time.Second        // and the longest
+	lossPackets = 20                     // libwebrtc: kLimitNumPackets
+	lossMany    = 500                    // packets after which a window ends
+	lossVerdict = 100                    // packets that decide a trial
+	// lossCareful is how long after loss by congestion nothing leaves faster than the
+	// estimate: it may be that the path can't queue even a picture.
+	lossCareful = 10 * time.Second
+	lossSpread  = 10 // at most
+	lossSigmas  = 3  // standard deviations that loss must be above what is expected
+)
+
+// losses tells loss that congestion causes from loss that the path has anyway, as radio
+// has. gcc-02 doesn't grow above 2 % loss, which starves a stream on such a path;
+// libwebrtc's answer is to fit a model to all rates and losses seen (loss_based_bwe_v2.cc).
+// This does the same by trial: when loss begins, the estimate falls by a tenth. If the
+// loss stays as it was, it was not due to the rate, which is restored; the path's own
+// loss is known from then on, and only what exceeds it counts.
+type losses struct {
+	own float64 // fraction that the path loses at any rate, at most lossHigh
+
+	begun         time.Duration // packets that were sent earlier aren't counted
+	packets, lost int
+	bursts        int  // of lost packets in a row
+	losing        bool // the packet before was lost
+
+	trial   bool
+	restore float64       // the estimate before the trial
+	before  float64       // the loss before the trial
+	factor  float64       // what the rate was multiplied by
+	recent  float64       // fraction lost in the last window, for those who ask
+	careful time.Duration // until when nothing leaves faster than the estimate
+}
+
+func (l *losses) add(sent time.Duration, lost bool) {
+	if sent < l.begun {
+		return
+	}
+	l.packets++
+	if lost {
+		l.lost++
+		if !l.losing {
+			l.bursts++
+		}
+	}
+	l.losing = lost
+}
+
+// late takes back that a packet was lost.
+func (l *losses) late(sent time.Duration) {
+	if sent >= l.begun && l.lost > 0 {
+		l.lost--
+	}
+}
+
+// restart begins a new window with what is sent from now on.
+func (l *losses) restart(now time.Duration) {
+	l.begun, l.packets, l.lost, l.bursts = now, 0, 0, 0
+}
+
+// lowered tells that the estimate fell for another reason: what was on trial can't be
+// known any more.
+func (l *losses) lowered(now time.Duration) {
+	l.trial = false
+	l.restart(now)
+}
+
+// judge returns what the estimate should be, given what it is. arrived is the rate that
+// arrives, 0 if it isn't known; newest is when the newest packet left that was reported.
+func (l *losses) judge(now, newest time.Duration, bps, arrived float64) float64 {
+	if l.packets < lossPackets || newest-l.begun < lossWindow {
+		return bps
+	}
+	p := float64(l.lost) / float64(l.packets)
+	long := l.packets >= lossMany || newest-l.begun >= lossLongest
+	switch {
+	case l.trial && (long || float64(l.packets) >= lossVerdict*l.spread()):
+		return l.decide(now, p, bps)
+	case !l.trial && l.excess(p):
+		return l.try(now, p, bps, arrived)
+	case long:
+		l.recent = p
+		l.own = min(l.own, l.own+(p-l.own)/4)
+		l.restart(newest)
+	}
+	return bps
+}
+
+// try begins a trial: it returns a lower estimate.
+func (l *losses) try(now time.Duration, p, bps, arrived float64) float64 {
+	l.trial, l.recent, l.before, l.restore = true, p, p, bps
+	l.factor = lossTrial
+	if p > lossHigh {
+		l.factor = 1 - p/2
+	}
+	l.careful = now + lossCareful
+	l.restart(now + lossSettle)
+	if arrived > 0 && p < 1 {
+		bps = min(bps, arrived/(1-p)) // what was sent: less than allowed, maybe
+	}
+	return l.factor * bps
+}
+
+// excess reports whether so much is lost that chance doesn't explain it.
+func (l *losses) excess(p float64) bool {
+	expected := max(l.own, 0.01)
+	return p > l.own+lossLow+lossSigmas*math.Sqrt(l.spread()*expected*(1-expected)/float64(l.packets))
+}
+
+// spread returns how many times more loss varies than if each packet were lost by itself:
+// 2b-1 for bursts of b packets on average, whose lengths are geometric.
+func (l *losses) spread() float64 {
+	return min(max(1, 2*float64(l.lost)/float64(max(1, l.bursts))-1), lossSpread)
+}
+
+// decide ends a trial. A path that carries no more than C loses 1-C/r of a rate r.
+func (l *losses) decide(now time.Duration, p, bps float64) float64 {
+	congested := max(0, 1-(1-l.before)/l.factor)
+	l.recent = p
+	l.trial = false
+	l.restart(now)
+	if p < (l.before+congested)/2 {
+		l.careful = now + lossCareful
+		return bps
+	}
+	l.own = min(max(l.own, p), lossHigh)
+	l.careful = now
+	if p > lossHigh {
+		return bps
+	}
+	return max(bps, l.restore)
+}

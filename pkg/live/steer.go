@@ -1,0 +1,70 @@
+package live
+
+import "time"
+
+// Constants of the steering of the encoder.
+const (
+	// videoShare is the part of an estimate that pictures may use: headers, what is sent
+	// again and larger pictures need the rest.
+	videoShare = 0.9
+	// soundRate is what sound takes from an estimate, in bit/s, headers included.
+	soundRate = 70_000
+	// raise is how much the bitrate may grow in a second. A path that was found to be
+	// free often is not for long.
+	raise = 0.08
+	// noticeable is the least change that the camera is told.
+	noticeable = 0.03
+	// estimateAge is when an estimate counts that is above what was assumed at first:
+	// before, the path's probes are under way.
+	estimateAge = 3 * time.Second
+	floorShare  = 5 // the floor is this part of the configured bitrate
+)
+
+// steering chooses the bitrate of the camera's encoder.
+type steering struct {
+	full  int // bit/s, as configured; 0: not known
+	floor int // bit/s; no viewer is followed below
+
+	set int // bit/s; 0: as configured
+	at  time.Time
+}
+
+func newSteering(c Config, full int) steering {
+	floor := c.MinBitrateKbps * 1000
+	if floor == 0 {
+		floor = full / floorShare
+	}
+	return steering{full: full, floor: floor}
+}
+
+// next returns the bitrate to set, 0: as configured. wishes has for each viewer what it
+// can be sent at most, 0: no bound. The lowest counts, but never below the floor; the
+// bitrate falls at once and rises slowly.
+func (s *steering) next(now time.Time, wishes []int) int {
+	target := s.full
+	for _, w := range wishes {
+		if w = max(w, min(w, 1)*s.floor); w > 0 && (target == 0 || w < target) {
+			target = w
+		}
+	}
+	current := s.set
+	if current == 0 {
+		current = s.full
+	}
+	switch {
+	case len(wishes) == 0 || target == 0:
+		s.set = 0
+	case current == 0 || float64(target) < float64(current)*(1-noticeable):
+		s.set, s.at = target, now
+	case target > current:
+		seconds := min(now.Sub(s.at).Seconds(), 1)
+		risen := min(int(float64(current)*(1+raise*seconds)), target)
+		if risen == target || float64(risen) > float64(current)*(1+noticeable) {
+			s.set, s.at = risen, now
+		}
+	}
+	if s.set == s.full {
+		s.set = 0
+	}
+	return s.set
+}

@@ -1,0 +1,216 @@
+package live
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/media"
+	"github.com/camd-project/camd/pkg/proto"
+)
+
+// stream is one encoding of the camera's pictures, for all viewers.
+type stream struct {
+	name    proto.Stream // high or low
+	buffer  *packets.Buffer
+	feed    *media.Feed[*media.AccessUnit]
+	control *cameraControl
+}
+
+// streams is what one viewer may be sent of the pictures. The first stream has what it needs
+// in every case; the second one is encoded only while a viewer is on it, or on its way there.
+// Its fields that are not atomic are of whoever prepares the session, and then of the viewer's
+// goroutine.
+type streams struct {
+	high, low *stream // low is nil if there is none
+	wake      chan struct{}
+	told      chan struct{} // holds a value when the state has changed
+
+	wish   atomic.Pointer[proto.Stream]
+	target atomic.Pointer[stream] // what is sent, or will be from its next key frame on
+	now    atomic.Pointer[proto.StreamState]
+
+	wants   map[*stream]func()
+	limiter pathChoice
+}
+
+func newStreams(high, low *stream, wish proto.Stream) *streams {
+	s := &streams{high: high, low: low, wake: make(chan struct{}, 1), told: make(chan struct{}, 1), wants: map[*stream]func(){}}
+	s.wish.Store(&wish)
+	first, why := s.choose(0, 0, 0)
+	s.hold(first)
+	s.target.Store(first)
+	s.now.Store(&proto.StreamState{Stream: first.name, Why: why})
+	return s
+}
+
+// state returns what the viewer is sent, and why.
+func (s *streams) state() proto.StreamState { return *s.now.Load() }
+
+// changed receives a value when the state has changed.
+func (s *streams) changed() <-chan struct{} {
+	if s == nil {
+		return nil
+	}
+	return s.told
+}
+
+// ask takes what the viewer wants, and returns what it is sent now.
+func (s *streams) ask(wish proto.Stream) proto.StreamState {
+	s.wish.Store(&wish)
+	select {
+	case s.wake <- struct{}{}:
+	default: // it has been woken already
+	}
+	return s.state()
+}
+
+// keyframe asks the encoder of the stream that the viewer is sent, or will be, for a key frame.
+func (s *streams) keyframe() { s.target.Load().control.keyframe() }
+
+// hold declares demand for a stream, and has it wake the viewer.
+func (s *streams) hold(x *stream) {
+	if s.wants[x] == nil {
+		want, notify := x.feed.Want(), x.buffer.Notify(s.wake)
+		s.wants[x] = func() { notify(); want() }
+	}
+}
+
+// drop takes back what hold declared.
+func (s *streams) drop(x *stream) {
+	if undo := s.wants[x]; undo != nil {
+		undo()
+		delete(s.wants, x)
+	}
+}
+
+// release takes everything back.
+func (s *streams) release() {
+	for x := range s.wants {
+		s.drop(x)
+	}
+}
+
+// choose returns the stream that the viewer is to be sent, for a path that carries so many
+// bit/s when the first stream needs so many.
+func (s *streams) choose(now time.Duration, carries, needs int) (*stream, proto.StreamWhy) {
+	wish := *s.wish.Load()
+	low := s.limiter.low(now, carries, needs)
+	switch {
+	case s.low == nil || !s.low.fits(s.high):
+		return s.high, proto.StreamAlone
+	case wish == proto.StreamHigh:
+		return s.high, proto.StreamAsked
+	case wish == proto.StreamLow:
+		return s.low, proto.StreamAsked
+	case low:
+		return s.low, proto.StreamByPath
+	}
+	return s.high, proto.StreamByPath
+}
+
+// fits reports whether a stream has pictures, and a decoder that was chosen for another one
+// takes them: it has the same profile, and no higher level (H.264 clause A.3).
+func (s *stream) fits(other *stream) bool {
+	a, known := s.control.Format()
+	b, alsoKnown := other.control.Format()
+	const profile = 4 // digits of profile_idc and the constraint flags
+	x, y := a.ProfileLevelID, b.ProfileLevelID
+	return known && alsoKnown && len(x) == len(y) && len(x) > profile && x[:profile] == y[:profile] && x[profile:] <= y[profile:]
+}
+
+// known reports whether a stream has pictures.
+func (s *stream) known() bool {
+	_, known := s.control.Format()
+	return known
+}
+
+// How long a path must carry too little for the first stream, or enough, before another
+// stream is sent. A change costs a key frame, and going back too early costs a jam.
+const (
+	lowAfter  = time.Second
+	highAfter = 5 * time.Second
+)
+
+// pathChoice decides by what a path carries.
+type pathChoice struct {
+	isLow   bool
+	against time.Duration // since when the path says otherwise; 0: it doesn't
+}
+
+func (p *pathChoice) low(now time.Duration, carries, needs int) bool {
+	if p.isLow == (carries < needs) {
+		p.against = 0
+		return p.isLow
+	}
+	if p.against == 0 {
+		p.against = now
+	}
+	wait := lowAfter
+	if p.isLow {
+		wait = highAfter
+	}
+	if now-p.against >= wait {
+		p.isLow, p.against = !p.isLow, 0
+	}
+	return p.isLow
+}
+
+// use makes the viewer choose among streams. bound is the most that it wants to be sent, in
+// bit/s; 0: there is none.
+func (v *viewer) use(s *streams, bound int) {
+	v.streams, v.bound, v.wake, v.keyframe = s, bound, s.wake, s.keyframe
+}
+
+// chooseStream sends the viewer another stream if the path or the viewer asks for it, from
+// its next key frame on.
+func (v *viewer) chooseStream(now time.Duration) {
+	s := v.streams
+	if s == nil {
+		return
+	}
+	cursor := v.tracks[0].cursor
+	next, why := s.choose(now, v.carries(), v.needs())
+	if next.buffer != cursor.Target() {
+		s.hold(next)
+		s.target.Store(next)
+		cursor.ChangeTo(next.buffer)
+		if next.buffer != cursor.Buffer() {
+			next.control.keyframe()
+		}
+	}
+	if cursor.Buffer() != next.buffer {
+		return // until its key frame comes, it is sent the other one
+	}
+	for _, x := range []*stream{s.high, s.low} {
+		if x != nil && x != next {
+			s.drop(x)
+		}
+	}
+	if is := (proto.StreamState{Stream: next.name, Why: why}); is != s.state() {
+		s.now.Store(&is)
+		select {
+		case s.told <- struct{}{}:
+		default: // nobody has been told of the last change
+		}
+	}
+}
+
+// carries returns how many bit/s the path carries, as far as anything is known of it.
+// A viewer's own bound counts if the camera doesn't follow it.
+func (v *viewer) carries() int {
+	bps := v.path.Estimate()
+	if v.near.Load() || !v.known && bps >= pathStart {
+		bps = pathMost
+	}
+	if v.bound > 0 && v.bound < v.streams.high.control.Bitrate() {
+		bps = min(bps, v.bound)
+	}
+	return bps
+}
+
+// needs returns how many bit/s the viewer would be sent with the first stream.
+func (v *viewer) needs() int {
+	const sound, overhead = 50_000, 1.05 // what comes on top: Opus, and the headers of pictures
+	return int(float64(v.streams.high.control.Bitrate())*overhead) + sound*(len(v.tracks)-1)
+}
