@@ -52,6 +52,7 @@ func (w watchCmd) Run(env *environment) error {
 	env.Note("Watching %s. Ctrl-C ends it.", camera.Record().Title())
 	ctx, cancel := context.WithCancel(env.ctx)
 	v := &viewing{env: env, ctx: ctx, camera: camera.Camera, options: o, once: w.Once, session: session, before: session.Stats(),
+		stream: proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamByPath}, // the usual one is not said
 		pauses: backoff.Backoff{First: firstAgain, Max: lastAgain}}
 	defer v.end()
 	defer cancel()

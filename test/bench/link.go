@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/camd-project/camd/test/netlab"
@@ -108,7 +109,11 @@ func (r *linkRun) run() (f linkFigures, err error) {
 		return f, err
 	}
 	for range r.Sessions {
-		if err := r.pause(time.Second + rand.N(time.Second)); err != nil { //nolint:gosec // no secret
+		wait := time.Second                      // for the one before to be gone
+		if !strings.HasSuffix(r.clip, rawClip) { // the moment has nothing to do with its key frames
+			wait += rand.N(netGOP * time.Second / netRate) //nolint:gosec // no secret
+		}
+		if err := r.pause(wait); err != nil {
 			return f, err
 		}
 		var took time.Duration

@@ -20,6 +20,7 @@ const (
 	netKbps   = 2900
 	netGOP    = 10 * netRate
 	rawLength = 10 // seconds of raw pictures
+	rawClip   = ".y4m"
 )
 
 // networkLink is a home's uplink, and what else happens there.
@@ -153,7 +154,7 @@ func (b *bench) linkRows(link networkLink, what string, own, other linkFigures) 
 func (b *bench) networkClip(raw bool) (string, error) {
 	format, name, seconds := "h264", fmt.Sprintf("net-720p%d-%dk-gop%d.h264", netRate, netKbps, netGOP), clipSeconds
 	if raw {
-		format, name, seconds = "yuv4mpegpipe", fmt.Sprintf("net-720p%d.y4m", netRate), rawLength
+		format, name, seconds = "yuv4mpegpipe", fmt.Sprintf("net-720p%d%s", netRate, rawClip), rawLength
 	}
 	path, err := filepath.Abs(filepath.Join(b.cache, name))
 	if err != nil {
