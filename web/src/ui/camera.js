@@ -116,7 +116,7 @@ class CameraScreen extends View {
       ${this.privacy(state)}
       <section><h2>${w.recent}</h2>
         ${this.recent?.length > 0 ? html`<ul class="entries">${this.recent.map((e) => entry(e, state.timeZone, { dated: true }))}</ul>
-          <a class="more" href=${to(this.camera.device, 'history')}>${w.allHistory}${icons.next}</a>` : html`<p class="faint">${this.recent ? w.quiet : w.reading}</p>`}
+          <a class="more" href=${to(this.camera.device, 'history')}>${w.allHistory}${icons.next}</a>` : html`<p class="faint">${this.recent ? w.quiet : ['online', 'connecting'].includes(state.link) ? w.reading : w.unread}</p>`}
       </section>
       ${this.conditions(state)}`;
   }

@@ -50,7 +50,7 @@ export const words = {
 
   camera: {
     live: 'Live picture', navigation: 'Camera', tabs: { live: 'Live', people: 'People', history: 'History', settings: 'Settings' },
-    recent: 'Lately', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…',
+    recent: 'Lately', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…', unread: 'Here you will see what happened, once the camera answers.',
     privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'Switch on so that the camera sees and hears nothing.',
     startingPrivacy: 'Switching privacy mode on…', endingPrivacy: 'Switching privacy mode off…', conditions: 'Not working',
   },
