@@ -1,0 +1,52 @@
+package household
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"github.com/camd-project/camd/test/rig"
+)
+
+// localNetwork has a page of a public address in the network of the camera, in a Chromium that
+// lets no page reach that network before its person allows it (Local Network Access). Without
+// a word of theirs, and if they forbid it, the relay carries the picture.
+func localNetwork(t *testing.T, s *server, anna person, r *rig.Rig) {
+	network(t, "home", "203.0.113.9", "203.0.113.10")
+	for _, command := range []string{
+		"link add lan0 netns camera type veth peer name lan0 netns home",
+		"-n camera address add 192.168.77.2/24 dev lan0", "-n camera link set lan0 up",
+		"-n home address add 192.168.77.3/24 dev lan0", "-n home link set lan0 up",
+	} {
+		run(t, "ip", strings.Fields(command)...)
+	}
+	b := joinPage(t, s, anna, "Finn", r.Device, "home",
+		chromedp.Flag("enable-features", "LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,LocalNetworkAccessChecksWebRTC"),
+		chromedp.Flag("ip-address-space-overrides", address+":443=public,"+address+":3478=public"))
+	t.Log(eval[[]string](b, `window.way()`), eval[string](b, `navigator.permissions.query({ name: 'local-network' }).then((p) => p.state)`))
+	for _, c := range []struct {
+		setting     browser.PermissionSetting
+		own, camera string
+	}{
+		{browser.PermissionSettingPrompt, "relay", "host prflx"},
+		{browser.PermissionSettingDenied, "relay", "host prflx"},
+		{browser.PermissionSettingGranted, "host prflx srflx", "host prflx"},
+	} {
+		t.Run(string(c.setting), func(t *testing.T) {
+			set := browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "local-network"}, Setting: c.setting, Origin: "https://" + host}
+			if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, set); err != nil {
+				t.Fatal(err)
+			}
+			b.open("https://" + host + "/#/camera/" + string(r.Device) + "/live")
+			b.await(live)
+			if got := eval[string](b, `navigator.permissions.query({ name: 'local-network' }).then((p) => p.state)`); got != string(c.setting) {
+				t.Errorf("the page may: %s, want %s", got, c.setting)
+			}
+			b.goesOn()
+			b.takes(c.own, c.camera)
+		})
+	}
+	b.open("about:blank")
+}
