@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,12 +50,16 @@ func (b *tab) goesOn() {
 	}
 }
 
-// takes looks which way media takes: the kinds of candidates of page and camera.
-func (b *tab) takes(own, camera string) {
+// takes waits until media takes a way of this kind, such as "relay to host", and reports any
+// other kind that was found.
+func (b *tab) takes(kind string) {
 	b.t.Helper()
-	b.await(`window.way().then((w) => w.length === 2)`)
-	if got := eval[[]string](b, `window.way()`); len(got) != 2 || !strings.Contains(own, got[0]) || !strings.Contains(camera, got[1]) {
-		b.t.Errorf("media goes from %v, want %s and %s", got, own, camera)
+	pattern := "^(" + kind + ")$"
+	b.await(fmt.Sprintf(`window.ways(true).then((w) => w.length === 1 && new RegExp(%q).test(w[0]))`, pattern))
+	for _, way := range eval[[]string](b, `window.ways()`) {
+		if !regexp.MustCompile(pattern).MatchString(way) {
+			b.t.Errorf("there is a way from %s", way)
+		}
 	}
 }
 
@@ -62,7 +68,7 @@ func pageAway(t *testing.T, s *server, anna person, camera proto.DeviceID) {
 	network(t, "page", "203.0.113.5", "203.0.113.6")
 	b := joinPage(t, s, anna, "Dora", camera, "page")
 	b.goesOn()
-	b.takes("relay", "host prflx")
+	b.takes("relay to (host|prflx)")
 	b.open("about:blank") // the page says goodbye
 }
 
@@ -97,7 +103,11 @@ func relayOnly(t *testing.T, s *server, anna person) {
 
 	b := joinPage(t, s, anna, "Eve", r.Device, "away")
 	b.goesOn()
-	b.takes("host prflx srflx relay", "relay")
+	b.takes(".* to (relay|prflx)")
+	learned := eval[[]string](b, `window.spied.at(-1).getStats().then((all) => [...all.values()].filter((s) => s.type === 'remote-candidate').map((s) => s.address))`)
+	if len(learned) == 0 || slices.ContainsFunc(learned, func(a string) bool { return a != address }) {
+		t.Errorf("the page learns the addresses %v, want the relay's alone", learned)
+	}
 
 	var user, password string
 	if _, err := fmt.Sscanf(login, "machine "+host+" login %s password %s", &user, &password); err != nil {

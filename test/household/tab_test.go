@@ -24,17 +24,17 @@ import (
 // chromium is where Debian puts it.
 const chromium = "/usr/bin/chromium"
 
-// spy keeps the page's connections, since a page shows its own to nobody, and says which way
-// the last one takes.
+// spy keeps the page's connections, since a page shows its own to nobody. It says which way
+// the last one takes, by the kinds of its candidates, and which ways were found.
 const spy = `window.spied = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...a) { super(...a); window.spied.push(this); }
 };
-window.way = async () => {
-  const all = await window.spied.at(-1).getStats();
-  const transport = [...all.values()].find((s) => s.type === 'transport');
-  const pair = all.get(transport?.selectedCandidatePairId);
-  return pair ? [all.get(pair.localCandidateId).candidateType, all.get(pair.remoteCandidateId).candidateType] : [];
+window.ways = async (taken) => {
+  const all = await window.spied.at(-1).getStats(), list = [...all.values()];
+  const { selectedCandidatePairId } = list.find((s) => s.type === 'transport') ?? {};
+  return list.filter((s) => s.type === 'candidate-pair' && (taken ? s.id === selectedCandidatePairId : s.state === 'succeeded'))
+    .map((s) => all.get(s.localCandidateId).candidateType + ' to ' + all.get(s.remoteCandidateId).candidateType);
 };`
 
 // Parts of the page.
