@@ -150,7 +150,7 @@ func TestThePageStartsWithoutItsServer(t *testing.T) {
 	b.await(`document.querySelector('camd-history .good') !== null`)
 	d.stop()
 	b.do(chromedp.Reload())
-	b.await(shows("It is being tried again.") + ` && ` + nothing)
+	b.await(shows("The server of this page gives no login for the broker.") + ` && ` + nothing)
 	kept := eval[[]string](b, `caches.keys().then(async (names) => {
 		const all = [];
 		for (const n of names) for (const r of await (await caches.open(n)).keys()) all.push(new URL(r.url).pathname);

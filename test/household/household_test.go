@@ -35,7 +35,7 @@ func TestServer(t *testing.T) {
 	t.Run("page", func(t *testing.T) { page(t, s) })
 	t.Run("logins", func(t *testing.T) { logins(t, s) })
 	t.Run("credentials", func(t *testing.T) { credentials(t, s) })
-	t.Run("first login", func(t *testing.T) { firstLogin(t, s) })
+	t.Run("login ahead", func(t *testing.T) { loginAhead(t, s) })
 	t.Run("story", func(t *testing.T) { story(t, s) })
 	t.Run("installed again", func(t *testing.T) { installedAgain(t, s) })
 }

@@ -61,7 +61,7 @@ func credentials(t *testing.T, s *server) {
 	if status, _, _ := get(t, "/turn", login.User, login.Password); status != 401 {
 		t.Errorf("after the removal: %d", status)
 	}
-	s.start("coturn", "turnserver", address+":3478", "turnserver", "-c", "/etc/turnserver.conf", "--pidfile=")
+	s.startCoturn()
 	for _, network := range []string{"udp", "tcp"} {
 		if err := c.Check(t.Context(), network); err != nil {
 			t.Errorf("coturn over %s: %v", network, err)

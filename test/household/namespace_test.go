@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(inside) != "" {
 		os.Exit(m.Run())
 	}
-	for _, p := range []string{"/usr/sbin/mosquitto", "/usr/bin/turnserver", "/usr/bin/caddy", "/usr/bin/unshare"} {
+	for _, p := range []string{"/usr/sbin/mosquitto", "/usr/bin/turnserver", "/usr/bin/caddy", "/usr/bin/curl", "/usr/bin/unshare"} {
 		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) || os.Geteuid() != 0 {
 			os.Exit(m.Run()) // each test says why it is skipped
 		}
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	if os.Getenv(inside) == "" {
-		t.Skip("needs root and the Debian packages mosquitto, coturn and caddy")
+		t.Skip("needs root and the Debian packages mosquitto, coturn, caddy and curl")
 	}
 }
 
@@ -65,8 +65,10 @@ func privateFolders(t *testing.T) {
 	}
 	run(t, "chown", "mosquitto", "/var/lib/mosquitto")
 	hosts := "127.0.0.1 localhost\n::1 localhost\n" + address + " " + host + "\n"
-	if err := os.WriteFile("/etc/hosts", []byte(hosts), 0o644); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{"/etc/hosts": hosts, "/etc/resolv.conf": "nameserver 127.0.0.1\n"} { // nobody answers there, and at once
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, command := range []string{
 		"link set lo up", "link add net type veth peer name far", "link set net up", "link set far up", "address add " + address + "/24 dev net",

@@ -124,7 +124,7 @@ func (s *server) startAll() {
 		s.t.Fatal(err)
 	}
 	s.startMosquitto()
-	s.start("coturn", "turnserver", address+":3478", "turnserver", "-c", "/etc/turnserver.conf", "--pidfile=")
+	s.startCoturn()
 	s.start("credentials", "mosquitto", "127.0.0.1:8089", "/usr/local/bin/camops", "household", "credentials",
 		"--secret-file", s.credential(), "--host", host)
 	s.start("caddy", "caddy", "127.0.0.1:443", "caddy", "run", "--config", "/etc/caddy/Caddyfile")
@@ -133,6 +133,10 @@ func (s *server) startAll() {
 
 func (s *server) startMosquitto() {
 	s.start("mosquitto", "", "127.0.0.1:9001", "mosquitto", "-c", "/etc/mosquitto/mosquitto.conf")
+}
+
+func (s *server) startCoturn() {
+	s.start("coturn", "turnserver", address+":3478", "turnserver", "-c", "/etc/turnserver.conf", "--pidfile=")
 }
 
 // credential does what LoadCredential of the unit does.

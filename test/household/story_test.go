@@ -96,6 +96,8 @@ func story(t *testing.T, s *server) {
 	cara.must("status")
 
 	relayed(t, s, cara)
+	t.Run("page", func(t *testing.T) { pageAway(t, s, anna, r.Device) })
+	t.Run("local network", func(t *testing.T) { localNetwork(t, s, anna, r) })
 
 	out := anna.must("revoke", "Cara", "--broker-admin", admin)
 	if !strings.Contains(out, "The login with a password at the broker is removed, too") {
@@ -105,7 +107,9 @@ func story(t *testing.T, s *server) {
 		t.Errorf("Cara's status after her removal: %q", out)
 	}
 	anna.must("status")
+	r.Until("nobody watches", func() bool { s, err := r.Status(); return err == nil && len(s.Sessions) == 0 })
 	r.OutboundOnly("with a server of the household's own")
+	t.Run("relay only", func(t *testing.T) { relayOnly(t, s, anna) })
 }
 
 // relayed watches where camera and viewer have no direct path.
@@ -132,8 +136,8 @@ func relayed(t *testing.T, s *server, p person) {
 	}
 }
 
-// The first owner's login is made before she has a camera.
-func firstLogin(t *testing.T, s *server) {
+// A login is made before its member is one, for a grant that a page makes.
+func loginAhead(t *testing.T, s *server) {
 	keys, err := home.NewKeys()
 	if err != nil {
 		t.Fatal(err)

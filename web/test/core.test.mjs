@@ -114,7 +114,8 @@ test('a lost broker is tried again, and one that refuses says so', async () => {
   net.socket.close();
   await until('the loss', () => !peer.broker.up);
   assert.equal(peer.link.link, 'connecting');
-  await assert.rejects(peer.call('status'), refusal('down'));
+  await assert.rejects(peer.call('status'), { code: 'down', message: peer.broker.sentence });
+  assert.match(peer.broker.sentence, /^The connection to the broker .* was lost\. It is being tried again\.$/);
   peer.broker.wake();
   await until('the broker', () => peer.broker.up);
   await peer.call('status');

@@ -109,7 +109,7 @@ export class Peer extends EventTarget {
   }
 
   #silence() {
-    if (!this.broker.up) return failure('down');
+    if (!this.broker.up) return this.broker.sentence ? new Problem('down', this.broker.sentence) : failure('down');
     return failure(this.#online === false ? 'offline' : this.#online ? 'unknown' : 'silent');
   }
 
