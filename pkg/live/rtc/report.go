@@ -22,7 +22,7 @@ const (
 
 // Packet makes the packet, about the stream of a source. It keeps kbit/s and ms.
 func (r PathReport) Packet(source uint32) *rtcp.ApplicationDefined {
-	data := binary.BigEndian.AppendUint32(nil, uint32(min(max(r.Estimate/1000, 0), math.MaxUint32)))
+	data := binary.BigEndian.AppendUint32(nil, uint32(min(max(r.Estimate/1000, 0), math.MaxInt32)))
 	data = binary.BigEndian.AppendUint32(data, uint32(min(max(r.Queue.Milliseconds(), 0), math.MaxUint32)))
 	return &rtcp.ApplicationDefined{SSRC: source, Name: reportName, Data: data}
 }
@@ -34,7 +34,7 @@ func ReadPathReport(p *rtcp.ApplicationDefined) (r PathReport, ok bool) {
 		return PathReport{}, false
 	}
 	return PathReport{
-		Estimate: 1000 * int(binary.BigEndian.Uint32(p.Data)),
+		Estimate: 1000 * int(min(binary.BigEndian.Uint32(p.Data), math.MaxInt32/1000)), // an int has 32 bits on some computers
 		Queue:    time.Duration(binary.BigEndian.Uint32(p.Data[4:])) * time.Millisecond,
 	}, true
 }
