@@ -44,8 +44,14 @@ func TestAPushIsShownIfTheCameraHasSignedIt(t *testing.T) {
 	d.pair(b)
 	b.await(`navigator.serviceWorker.ready.then(() => true)`)
 
-	deliver("hello")
-	b.await(notices + `.then((all) => all.join() === 'Notices: A message came that this page can’t read. Open it to see what is new.')`)
+	const unknown = notices + `.then((all) => all.join() === 'Notices: A message came that this page can’t read. Open it to see what is new.')`
+	for tries := 0; !eval[bool](b, unknown); tries++ { // on a busy machine, Chromium has lost what was handed over
+		if tries == 10 {
+			t.Fatal("no message is shown")
+		}
+		deliver("hello")
+		b.await(`(window.looks = (window.looks ?? 0) + 1) % 100 === 0 || ` + unknown)
+	}
 
 	d.atCamera("ring")
 	b.await(shows("Someone rang the bell."))
