@@ -10,10 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/camd-project/camd/pkg/client/home"
-	"github.com/camd-project/camd/pkg/link/linktest"
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -107,24 +104,6 @@ func relayOnly(t *testing.T, s *server, anna person) {
 	learned := eval[[]string](b, `window.spied.at(-1).getStats().then((all) => [...all.values()].filter((s) => s.type === 'remote-candidate').map((s) => s.address))`)
 	if len(learned) == 0 || slices.ContainsFunc(learned, func(a string) bool { return a != address }) {
 		t.Errorf("the page learns the addresses %v, want the relay's alone", learned)
-	}
-
-	var user, password string
-	if _, err := fmt.Sscanf(login, "machine "+host+" login %s password %s", &user, &password); err != nil {
-		t.Fatal(err)
-	}
-	own := raw(t, home.Broker{URL: s.admin().URL, User: user, Password: password})
-	for _, topic := range []string{"camd/v1/#", proto.TopicStatus(r.Device)} {
-		token := own.Subscribe(topic, 0, nil).(*mqtt.SubscribeToken)
-		if !token.WaitTimeout(linktest.Patience) || token.Result()[topic] != 0x80 { // refused: MQTT 3.1.1, 3.9.3
-			t.Errorf("the camera's login for the relay hears %s: %v", topic, token.Result())
-		}
-	}
-	if _, ok := s.household("login", "--camera", string(r.Device), "--relay"); !ok {
-		t.Fatal("no other login")
-	}
-	if status, _, _ := get(t, "/turn", user, password); status != 401 {
-		t.Errorf("the camera's login before this one: %d", status)
 	}
 }
 

@@ -2,14 +2,19 @@ package household
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
 	"github.com/camd-project/camd/internal/homeserver"
 	"github.com/camd-project/camd/pkg/client/home"
+	"github.com/camd-project/camd/pkg/link/linktest"
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -156,5 +161,34 @@ func loginAhead(t *testing.T, s *server) {
 	}
 	if text, ok := s.household("login", "--camera", "x", home.FormatKey(card)); ok || !strings.Contains(text, "is no device identifier") {
 		t.Errorf("of another camera: %s", text)
+	}
+	relayLogin(t, s)
+}
+
+// A camera's login for the relay gets credentials, hears nothing, and ends with the next one.
+func relayLogin(t *testing.T, s *server) {
+	login, ok := s.household("login", "--camera", string(device), "--relay")
+	var user, password string
+	if _, err := fmt.Sscanf(login, "machine "+host+" login %s password %s", &user, &password); !ok || err != nil {
+		t.Fatalf("%s, %v", login, err)
+	}
+	if status, body, _ := get(t, "/turn", user, password); status != 200 {
+		t.Errorf("credentials: %d, %s", status, body)
+	}
+	own := raw(t, home.Broker{URL: s.admin().URL, User: user, Password: password})
+	for _, topic := range []string{"camd/v1/#", proto.TopicStatus(device)} {
+		token := own.Subscribe(topic, 0, nil).(*mqtt.SubscribeToken)
+		if !token.WaitTimeout(linktest.Patience) || token.Result()[topic] != 0x80 { // refused: MQTT 3.1.1, 3.9.3
+			t.Errorf("the camera's login for the relay hears %s: %v", topic, token.Result())
+		}
+	}
+	if text, ok := s.household("login", "--camera", string(device), "--relay"); !ok {
+		t.Fatal(text)
+	}
+	if status, _, _ := get(t, "/turn", user, password); status != 401 {
+		t.Errorf("the camera's login before this one: %d", status)
+	}
+	if text, ok := s.household("login", "--camera", string(device)); ok || !strings.Contains(text, "name the member's key, or say --relay") {
+		t.Errorf("a login of nobody: %s", text)
 	}
 }
