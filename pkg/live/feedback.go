@@ -1,6 +1,7 @@
 package live
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -33,7 +34,7 @@ type report struct {
 // wakes it, the rest waits until it is awake.
 func (v *viewer) feedback(source uint32, packet []byte) {
 	v.reported.Store(true)
-	if !v.allowance.Allow() {
+	if !v.allowance.Allow() || namesTooMany(packet) {
 		v.counters.unread.Add(1)
 		return
 	}
@@ -44,6 +45,29 @@ func (v *viewer) feedback(source uint32, packet []byte) {
 	for _, p := range l {
 		v.handle(source, p)
 	}
+}
+
+// mostStatuses is how many packets one transport-wide report may name: about two thirds of
+// a second at the highest rate. Browsers report many times a second.
+const mostStatuses = 4096
+
+// namesTooMany reports whether a transport-wide report in packet names more than
+// mostStatuses. pion makes room for each before it finds that the report ends too early,
+// so 24 bytes could cost megabytes.
+func namesTooMany(packet []byte) bool {
+	const header, count = 4, 14 // where its count of statuses is
+	for len(packet) >= header {
+		if packet[0]&0x1f == rtcp.FormatTCC && packet[1] == byte(rtcp.TypeTransportSpecificFeedback) &&
+			len(packet) >= count+2 && binary.BigEndian.Uint16(packet[count:]) > mostStatuses {
+			return true
+		}
+		size := header + 4*int(binary.BigEndian.Uint16(packet[2:]))
+		if size > len(packet) {
+			return false // pion refuses it
+		}
+		packet = packet[size:]
+	}
+	return false
 }
 
 func (v *viewer) handle(source uint32, p rtcp.Packet) {

@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/binary"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -168,5 +169,36 @@ func TestALiarHurtsOnlyItself(t *testing.T) {
 	}
 	if st := good.session.Stats(); st.Skips != 0 || st.Resent != 0 || st.Path.Loss != 0 || st.Path.Estimate != 0 {
 		t.Errorf("the other viewer has %+v", st)
+	}
+}
+
+// TestReportsThatNameTooMany are not parsed, wherever they stand in a compound packet.
+func TestReportsThatNameTooMany(t *testing.T) {
+	report := func(count uint16) []byte { // all received, without a time for any
+		b := []byte{0x80 | rtcp.FormatTCC, byte(rtcp.TypeTransportSpecificFeedback), 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0}
+		b = binary.BigEndian.AppendUint16(b, count)
+		return append(b, 0, 0, 0, 0, 0x3f, 0xff, 0, 0)
+	}
+	other, err := (&rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: 2}).Marshal()
+	must(t, err)
+	for name, c := range map[string]struct {
+		packet []byte
+		want   bool
+	}{
+		"as many as may be": {report(mostStatuses), false},
+		"one more":          {report(mostStatuses + 1), true},
+		"behind another":    {append(slices.Clone(other), report(65535)...), true},
+		"cut short":         {report(65535)[:15], false},
+		"empty":             {nil, false},
+		"another alone":     {other, false},
+	} {
+		if got := namesTooMany(c.packet); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	v := newViewer(new(counters), func() {}, false)
+	packet := report(65535)
+	if n := testing.AllocsPerRun(10, func() { v.feedback(1, packet) }); n != 0 || v.counters.unread.Load() == 0 {
+		t.Errorf("such a report costs %v allocations, %d were not read", n, v.counters.unread.Load())
 	}
 }
