@@ -22,7 +22,7 @@ func TestTheReason(t *testing.T) {
 		code  proto.Code
 		want  string
 	}{
-		"wrong password, twice":      {wayPSK, []said{shake, {"DisconnectReason": int32(15)}, state("disconnected"), shake, {"DisconnectReason": int32(2)}}, true, true, proto.CodeWiFiPassword, "does not take this password"},
+		"wrong password, twice":      {wayPSK, []said{shake, {"DisconnectReason": int32(15)}, state("disconnected"), shake, {"DisconnectReason": int32(2)}}, true, true, proto.CodeWiFiPassword, "does not accept this password"},
 		"once may be the signal":     {wayPSK, []said{shake, {"DisconnectReason": int32(15)}}, true, false, proto.CodeWiFiPassword, "password"},
 		"in one breath":              {wayPSK, []said{{"State": stateHandshake, "DisconnectReason": int32(15)}, {"State": stateHandshake, "DisconnectReason": int32(15)}}, true, true, proto.CodeWiFiPassword, "password"},
 		"the end of the handshake":   {wayPSK, []said{shake, {"State": "disconnected", "DisconnectReason": int32(15)}}, true, false, proto.CodeWiFiPassword, "password"},
