@@ -189,17 +189,27 @@ func (a *air) appears(path string) {
 // says waits until a started process says something, and gives the line.
 func (a *air) says(name, what string) string {
 	a.t.Helper()
+	line, ok := a.said(name, what)
+	if !ok {
+		a.t.Fatalf("%s ended without saying %q", name, what)
+	}
+	return line
+}
+
+// said is says for a process that may end before.
+func (a *air) said(name, what string) (line string, ok bool) {
+	a.t.Helper()
 	for from := 0; ; {
 		said := a.Said(name)
 		for ; from < len(said); from++ {
 			if strings.Contains(said[from], what) {
-				return said[from]
+				return said[from], true
 			}
 		}
 		o, err := a.listen(patient(a.t), name)
 		must(a.t, err)
 		if o.Ended && len(o.Lines) == 0 {
-			a.t.Fatalf("%s ended without saying %q", name, what)
+			return "", false
 		}
 	}
 }

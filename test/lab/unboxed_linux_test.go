@@ -104,6 +104,48 @@ func (u *unboxed) ended() (said string, ok bool) {
 	return strings.Join(u.Said("phone"), "\n"), exit == 0
 }
 
+// The camera gives a network 40 seconds. On a machine with other work the emulated radios may
+// need more, and the camera finds nothing: then the owner tries again, as a person would.
+const retries = 3
+
+// found reports whether a set-up or change did not end because the camera found no network.
+func (u *unboxed) found(said string) bool {
+	if !strings.Contains(said, proto.CodeWiFiNotFound.Sentence()) {
+		return true
+	}
+	u.t.Log("the camera did not find the network: once more")
+	return false
+}
+
+// setUpTo sets the camera up until it is at a step.
+func (u *unboxed) setUpTo(at proto.SetupStep) {
+	u.t.Helper()
+	for range retries {
+		u.setUp(homePassword)
+		if _, ok := u.air.said("phone", at.Sentence()); ok {
+			return
+		}
+		said, _ := u.ended()
+		if u.found(said) {
+			u.t.Fatalf("camctl pair --ble ended before %q:\n%s", at.Sentence(), said)
+		}
+	}
+	u.t.Fatal("the camera never finds the network")
+}
+
+// setsUp sets the camera up to the end, and returns what the phone said and whether it ended
+// well.
+func (u *unboxed) setsUp(password string) (said string, ok bool) {
+	u.t.Helper()
+	for range retries {
+		u.setUp(password)
+		if said, ok = u.ended(); u.found(said) {
+			break
+		}
+	}
+	return said, ok
+}
+
 // asBefore checks that the camera is as it came out of its box.
 func (u *unboxed) asBefore(after string) {
 	u.t.Helper()
@@ -124,8 +166,7 @@ func TestFromTheBoxToALivePicture(t *testing.T) {
 	u := unbox(t, usbVideo, transition) // a camera that encodes by itself leaves the processor to the radios
 	u.asBefore("unboxing")
 	began := time.Now()
-	u.setUp(homePassword)
-	said, ok := u.ended()
+	said, ok := u.setsUp(homePassword)
 	if !ok {
 		t.Fatalf("camctl pair --ble failed:\n%s", said)
 	}
@@ -161,19 +202,16 @@ func (u *unboxed) movesHouse() {
 }
 
 // wifi has the owner's camctl change the camera's Wi-Fi, which must work, or fail with why.
-// camd gives a network 40 seconds. On a machine with other work the emulated radios may need
-// more, and the camera finds nothing: then the owner tries again, as a person would.
 func (u *unboxed) wifi(ssid, password, why string) {
 	u.t.Helper()
 	file := filepath.Join(u.t.TempDir(), "password")
 	must(u.t, os.WriteFile(file, []byte(password+"\n"), 0o600))
 	began := time.Now()
 	_, problems, err := u.try("wifi", "--join", ssid, "--password-file", file)
-	for range 3 {
-		if err == nil || !strings.Contains(string(problems), proto.CodeWiFiNotFound.Sentence()) {
+	for range retries {
+		if err == nil || u.found(string(problems)) {
 			break
 		}
-		u.t.Logf("after %.1f s the camera did not find %s: once more", time.Since(began).Seconds(), ssid)
 		u.condition("broker", "ok")
 		_, problems, err = u.try("wifi", "--join", ssid, "--password-file", file)
 	}

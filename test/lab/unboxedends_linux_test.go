@@ -32,8 +32,7 @@ func TestSetUpIsWholeOrNothing(t *testing.T) {
 			return
 		}
 	}
-	u.setUp(homePassword)
-	if said, ok := u.ended(); !ok {
+	if said, ok := u.setsUp(homePassword); !ok {
 		t.Fatalf("camctl pair --ble failed:\n%s", said)
 	}
 	u.condition("broker", "ok")
@@ -44,8 +43,7 @@ func TestSetUpIsWholeOrNothing(t *testing.T) {
 func (u *unboxed) dies(when string, at proto.SetupStep, happen func()) {
 	u.t.Helper()
 	u.t.Log("dies ", when)
-	u.setUp(homePassword)
-	u.air.says("phone", at.Sentence())
+	u.setUpTo(at)
 	before := u.Guest
 	happen()
 	if before == u.Guest { // else the phone has lost its power, too
@@ -60,8 +58,7 @@ func (u *unboxed) dies(when string, at proto.SetupStep, happen func()) {
 func (u *unboxed) failsWith(with, password, why string) {
 	u.t.Helper()
 	u.t.Log("fails with ", with)
-	u.setUp(password)
-	if said, ok := u.ended(); ok || !strings.Contains(said, why) {
+	if said, ok := u.setsUp(password); ok || !strings.Contains(said, why) {
 		u.t.Errorf("with %s camctl does not say %q:\n%s", with, why, said)
 	}
 	u.asBefore(with)
@@ -71,8 +68,7 @@ func (u *unboxed) failsWith(with, password, why string) {
 // of them and the member, or neither.
 func (u *unboxed) diesSaving() bool {
 	u.t.Helper()
-	u.setUp(homePassword)
-	u.air.says("phone", proto.StepSaving.Sentence())
+	u.setUpTo(proto.StepSaving)
 	u.killed()
 	u.ended()
 	if u.members() == 0 {
