@@ -34,7 +34,7 @@ type report struct {
 // wakes it, the rest waits until it is awake.
 func (v *viewer) feedback(source uint32, packet []byte) {
 	v.reported.Store(true)
-	if !v.allowance.Allow() || namesTooMany(packet) {
+	if !v.allowance.Allow() || overstates(packet) {
 		v.counters.unread.Add(1)
 		return
 	}
@@ -51,23 +51,58 @@ func (v *viewer) feedback(source uint32, packet []byte) {
 // a second at the highest rate. Browsers report many times a second.
 const mostStatuses = 4096
 
-// namesTooMany reports whether a transport-wide report in packet names more than
-// mostStatuses. pion makes room for each before it finds that the report ends too early,
-// so 24 bytes could cost megabytes.
-func namesTooMany(packet []byte) bool {
-	const header, count = 4, 14 // where its count of statuses is
+// overstates reports whether a transport-wide report in packet names more packets than
+// mostStatuses, or says of more that they have arrived than it has times for. pion makes
+// room for each before it looks for its time, so 40 bytes could cost megabytes.
+func overstates(packet []byte) bool {
+	const header = 4
 	for len(packet) >= header {
-		if packet[0]&0x1f == rtcp.FormatTCC && packet[1] == byte(rtcp.TypeTransportSpecificFeedback) &&
-			len(packet) >= count+2 && binary.BigEndian.Uint16(packet[count:]) > mostStatuses {
-			return true
-		}
 		size := header + 4*int(binary.BigEndian.Uint16(packet[2:]))
 		if size > len(packet) {
 			return false // pion refuses it
 		}
+		if packet[0]&0x1f == rtcp.FormatTCC && packet[1] == byte(rtcp.TypeTransportSpecificFeedback) && overstated(packet[:size]) {
+			return true
+		}
 		packet = packet[size:]
 	}
 	return false
+}
+
+// overstated is overstates for one report: draft-holmer-rmcat-transport-wide-cc-extensions-01
+// section 3.1.
+func overstated(report []byte) bool {
+	const count, chunks = 14, 20 // where they are
+	if len(report) < chunks {
+		return false // pion refuses it
+	}
+	left := int(binary.BigEndian.Uint16(report[count:]))
+	if left > mostStatuses {
+		return true
+	}
+	arrived, at := 0, chunks
+	note := func(symbol uint16, n int) {
+		if symbol == rtcp.TypeTCCPacketReceivedSmallDelta || symbol == rtcp.TypeTCCPacketReceivedLargeDelta {
+			arrived += n
+		}
+		left -= n
+	}
+	for ; left > 0 && at+2 <= len(report); at += 2 {
+		chunk := binary.BigEndian.Uint16(report[at:])
+		switch {
+		case chunk>>15 == 0: // a run of one symbol
+			note(chunk>>13&3, min(int(chunk&0x1fff), left))
+		case chunk>>14&1 == 0: // 14 symbols of one bit
+			for i := range min(14, left) {
+				note(chunk>>(13-i)&1, 1)
+			}
+		default: // 7 of two
+			for i := range min(7, left) {
+				note(chunk>>(12-2*i)&3, 1)
+			}
+		}
+	}
+	return arrived > len(report)-at // each time has at least one byte
 }
 
 func (v *viewer) handle(source uint32, p rtcp.Packet) {

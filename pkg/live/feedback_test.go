@@ -172,33 +172,55 @@ func TestALiarHurtsOnlyItself(t *testing.T) {
 	}
 }
 
-// TestReportsThatNameTooMany are not parsed, wherever they stand in a compound packet.
-func TestReportsThatNameTooMany(t *testing.T) {
-	report := func(count uint16) []byte { // all received, without a time for any
-		b := []byte{0x80 | rtcp.FormatTCC, byte(rtcp.TypeTransportSpecificFeedback), 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0}
+// TestReportsThatOverstate are not parsed, wherever they stand in a compound packet.
+func TestReportsThatOverstate(t *testing.T) {
+	report := func(count uint16, rest ...byte) []byte {
+		b := []byte{0x80 | rtcp.FormatTCC, byte(rtcp.TypeTransportSpecificFeedback), 0, byte(4 + len(rest)/4), 0, 0, 0, 1, 0, 0, 0, 2, 0, 0}
 		b = binary.BigEndian.AppendUint16(b, count)
-		return append(b, 0, 0, 0, 0, 0x3f, 0xff, 0, 0)
+		return append(append(b, 0, 0, 0, 0), rest...)
 	}
 	other, err := (&rtcp.PictureLossIndication{SenderSSRC: 1, MediaSSRC: 2}).Marshal()
 	must(t, err)
+	many := report(8191, 0x3f, 0xff, 0, 0)
 	for name, c := range map[string]struct {
 		packet []byte
 		want   bool
 	}{
-		"as many as may be": {report(mostStatuses), false},
-		"one more":          {report(mostStatuses + 1), true},
-		"behind another":    {append(slices.Clone(other), report(65535)...), true},
-		"cut short":         {report(65535)[:15], false},
-		"empty":             {nil, false},
-		"another alone":     {other, false},
+		"two that arrived, with their times": {report(2, 0x20, 2, 4, 4), false},
+		"three, with two times":              {report(3, 0x20, 3, 4, 4), true},
+		"as many lost as may be":             {report(mostStatuses, 0x10, 0, 0, 0), false},
+		"one more":                           {report(mostStatuses+1, 0x10, 1, 0, 0), true},
+		"by one bit":                         {report(2, 0xb0, 0, 4, 4), false},
+		"by one bit, the rest not named":     {report(2, 0xbf, 0xff, 4, 4), false},
+		"by one bit, three of them":          {report(14, 0xb8, 0, 4, 4), true},
+		"by two bits":                        {report(7, 0xd5, 0, 4, 4), true},
+		"by two bits, all lost":              {report(7, 0xc0, 0, 0, 0), false},
+		"a run without times":                {many, true},
+		"behind another":                     {append(slices.Clone(other), many...), true},
+		"cut short":                          {many[:15], false},
+		"empty":                              {nil, false},
+		"another alone":                      {other, false},
 	} {
-		if got := namesTooMany(c.packet); got != c.want {
+		if got := overstates(c.packet); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
 	v := newViewer(new(counters), func() {}, false)
-	packet := report(65535)
-	if n := testing.AllocsPerRun(10, func() { v.feedback(1, packet) }); n != 0 || v.counters.unread.Load() == 0 {
+	if n := testing.AllocsPerRun(10, func() { v.feedback(1, many) }); n != 0 || v.counters.unread.Load() == 0 {
 		t.Errorf("such a report costs %v allocations, %d were not read", n, v.counters.unread.Load())
+	}
+}
+
+// TestWhatOnePathClaimsIsNoBudget has a viewer say that its path carries everything.
+func TestWhatOnePathClaimsIsNoBudget(t *testing.T) {
+	v := newViewer(new(counters), func() {}, false)
+	v.path.Limit(pathMost)
+	v.counters.bytes.Add(1000)
+	if got := v.allowedRepeats(); got > leastRepeats {
+		t.Errorf("%d bytes may be sent again after a second with 1000", got)
+	}
+	v.counters.bytes.Add(500_000)
+	if got := v.allowedRepeats(); got > 500_000 {
+		t.Errorf("%d bytes may be sent again after a second with 500000", got)
 	}
 }

@@ -71,6 +71,7 @@ type viewer struct {
 	began   time.Duration // of sending
 	rescued time.Duration // when a key frame was asked for because pictures came too late
 	sent    int           // packets sent in this second
+	before  uint64        // bytes that were sent before this second
 	silence int           // seconds with media and without a report
 	picture pictureTimeout
 }
@@ -273,14 +274,21 @@ func (v *viewer) count(t *trackSender, payload int) {
 	v.counters.bytes.Add(uint64(payload))
 }
 
+// leastRepeats may be sent again in a second in every case: 256 packets.
+const leastRepeats = 256 * leastBatch // bytes
+
 // allowedRepeats returns how many bytes may be sent again in a second: a quarter of what
-// the path carries. docs/protocol.md 7.4.3.
+// the path carries, but no more than was sent in the last second, since what the path
+// carries is the viewer's word. docs/protocol.md 7.4.3.
 func (v *viewer) allowedRepeats() int {
 	bps := v.path.Estimate()
 	if v.near.Load() {
 		bps = nearRate
 	}
-	return bps / 8 / 4
+	bytes := v.counters.bytes.Load()
+	sent := int(bytes - v.before) //nolint:gosec // of one second
+	v.before = bytes
+	return min(bps/8/4, max(sent, leastRepeats))
 }
 
 // resend answers the NACKs that wait, out of the buffer.

@@ -65,7 +65,8 @@ func TestT20ASnifferAndARogueRelaySeeNothing(t *testing.T) {
 
 func newWire(t *testing.T) *wire {
 	w := &wire{house: &house{t: t}, sniffer: hostile.Sniff(t, "lo"), relay: hostile.StartRelay(t, relayIP), planted: map[string][][]byte{}}
-	tables := synthetic + fmt.Sprintf("[[live.ice_servers]]\nurls = [%q, %q]\nusername = %q\ncredential = %q\n",
+	// One stream of pictures, so that a witness gets what a viewer gets whose packets are lost.
+	tables := synthetic + "[capture.low]\nenabled = false\n" + fmt.Sprintf("[[live.ice_servers]]\nurls = [%q, %q]\nusername = %q\ncredential = %q\n",
 		w.relay.UDP, w.relay.TCP, hostile.RelayUser, hostile.RelaySecret)
 	w.Rig = rig.NewWith(t, tables, func(ca *pki.CA, _ string) (rig.Broker, error) {
 		w.evil = hostile.Start(t, ca)

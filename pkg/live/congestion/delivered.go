@@ -18,7 +18,7 @@ type delivered struct {
 		at    time.Duration
 		bytes int
 	}
-	count int
+	count int64
 }
 
 func (d *delivered) add(at time.Duration, bytes int) {

@@ -118,3 +118,16 @@ func TestFirstPictureIsTheFirstProbe(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesEnd sends little over paths of which some are just below the highest rate that
+// is probed: probes end there, too.
+func TestProbesEnd(t *testing.T) {
+	for _, bps := range []float64{10e6, 40e6, 45e6, 50e6, 58e6, 60e6, 100e6} {
+		s := story{link: link{rate: constant(bps), queue: 150 * ms, delay: 10 * ms}, most: constant(1.4e6), reports: 50 * ms, length: 20 * sec}
+		s.control = New(Config{Start: 1_500_000, Min: 100_000, Max: 60_000_000})
+		s.run(t)
+		if got := perSecond(s.arrived, s.length); got > 2*1.4e6 {
+			t.Errorf("over %.0f Mbit/s 1.4 become %.1f Mbit/s", bps/1e6, got/1e6)
+		}
+	}
+}

@@ -125,14 +125,16 @@ func (p *prober) failure(now time.Duration, v verdict) {
 	p.next = min(p.next, now+probeCalm)
 }
 
-// result takes what a probe found, and probes further at once if it was worth it.
+// result takes what a probe found, and probes further at once if it was worth it. After a
+// probe at the limit there is nothing further: on a path just below, each probe would be
+// worth the next one.
 func (p *prober) result(now time.Duration, number uint8, found, bps, limit float64) {
 	if bps >= p.highest {
 		p.highest = 0
 	}
 	aim := p.rates[number%probeRates]
 	p.failed = found < probeFurther*aim
-	if !p.failed && !p.active && p.queue[0] == 0 && number == p.number && bps < limit {
+	if !p.failed && aim < limit && !p.active && p.queue[0] == 0 && number == p.number && bps < limit {
 		p.queue[0] = min(probeScale*bps, limit)
 		p.begin(now)
 	}

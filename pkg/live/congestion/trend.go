@@ -36,7 +36,7 @@ const (
 // the queue, so that such a flow can't starve this one.
 type trend struct {
 	x, y  [trendWindow]float64 // ms: arrival, smoothed delay
-	count int                  // groups since the beginning
+	count int64                // groups since the beginning
 
 	origin    time.Duration // arrival of the first group
 	delay     float64       // ms: sum of the variations
