@@ -20,7 +20,6 @@ type Config struct {
 	Start int // the estimate until the path is known
 	Min   int // Estimate is never below it
 	Max   int // Estimate is never above it, and no probe is
-	Need  int // what the sender can use at most: no probe is above twice of it. 0: Max
 }
 
 // Controller estimates what one path carries. It is for one goroutine. Its methods take
@@ -32,7 +31,6 @@ type Config struct {
 // Limit, Tick, and batch of packets.
 type Controller struct {
 	min, max float64
-	aim      float64       // no probe is faster
 	clock    time.Duration // the latest time that a caller gave
 
 	history  history
@@ -68,10 +66,6 @@ type Controller struct {
 // New returns a Controller for a path of which nothing is known.
 func New(c Config) *Controller {
 	n := &Controller{min: float64(c.Min), max: float64(max(c.Min, c.Max)), trend: newTrend()}
-	n.aim = n.max
-	if c.Need > 0 {
-		n.aim = min(n.max, probeScale*float64(c.Need))
-	}
 	n.rate.bps = n.clamp(float64(c.Start))
 	return n
 }
@@ -183,9 +177,9 @@ func (c *Controller) Tick(now time.Duration) {
 // probeLimit is the highest rate of a probe.
 func (c *Controller) probeLimit() float64 {
 	if c.limit > 0 {
-		return min(c.limit, c.aim)
+		return min(c.limit, c.max)
 	}
-	return c.aim
+	return c.max
 }
 
 // lower sets the estimate to less than it is.
