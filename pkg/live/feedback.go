@@ -9,29 +9,29 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// Bounds of what a viewer's reports may cost. Browsers send about 30 a second.
+// Bounds of what a viewer's reports may cost. A browser sends about 30 a second.
 const (
 	reportRate  = 100 // RTCP packets a second that are read; the others are dropped and counted
 	reportBurst = 100
 	reportQueue = 32 // reports that wait for the viewer's goroutine
-	// nackQueue bounds the requests that wait for it; what does not fit is asked for
-	// again by the receiver.
+	// nackQueue is how many numbers of packets that are asked for again wait for it. The
+	// receiver asks again for those that find no place.
 	nackQueue = 64
 )
 
 // report is what a viewer says about the path.
 type report struct {
 	at        time.Duration          // when it came
-	transport *rtcp.TransportLayerCC // nil: it is another one
-	limit     int                    // REMB, bit/s; 0: it is another one
-	lost      uint8                  // of video, in 1/256, if it is neither
-	trip      time.Duration          // 0: it does not tell
+	transport *rtcp.TransportLayerCC // nil: it is of another kind
+	limit     int                    // REMB, bit/s; 0: it is of another kind
+	lost      uint8                  // fraction of the first track, in 1/256, if it is a receiver report
+	trip      time.Duration          // round trip, if it is a receiver report; 0: it doesn't say it
 }
 
 // feedback takes one RTCP packet that names one of the session's sources. pion has
-// authenticated it, and calls from one goroutine. Any packet shows that the viewer is
-// alive. What it says is for the viewer's goroutine, since only that one sends; a NACK
-// wakes it, the rest waits until it is awake.
+// authenticated it, and calls feedback from one goroutine. Any packet shows that the viewer
+// is alive. What it says is for the viewer's goroutine, since only that one sends. A NACK
+// wakes it; the rest waits until something else does.
 func (v *viewer) feedback(source uint32, packet []byte) {
 	v.reported.Store(true)
 	if !v.allowance.Allow() || overstates(packet) {
@@ -176,7 +176,7 @@ func (v *viewer) queue(r report) {
 	}
 }
 
-// listen gives the reports that have come to the controller.
+// listen passes the reports that have come on to the controller.
 func (v *viewer) listen() {
 	for {
 		select {

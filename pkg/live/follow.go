@@ -3,18 +3,18 @@ package live
 import (
 	"math"
 	"slices"
-
-	"github.com/camd-project/camd/pkg/proto"
 )
 
-// followed is the part of the most that a viewer can be sent below which another viewer is
-// not followed by the camera's encoder, if it can have the second stream instead.
+// followed is a part of what the viewer with the fastest path can be sent. The camera's
+// encoder follows no viewer that can be sent less than this part, if there is a second
+// stream for that viewer.
 const followed = 0.75
 
 // worthFollowing returns the wishes that the camera's encoder follows. wishes has for each
-// viewer of the first stream what it can be sent at most, in bit/s, 0: no bound; full is what
-// the encoder is configured for, 0: not known. Who can be sent much less than another viewer
-// would lower the picture for all; it gets the second stream. A viewer alone is followed.
+// viewer of the first stream the bit/s that it can be sent at most; 0: no bound. full is the
+// bit/s that the encoder is configured for; 0: not known. A viewer that can be sent much
+// less than another would spoil the picture for all, and gets the second stream instead. A
+// viewer that is the only one is followed.
 func worthFollowing(wishes []int, full int) []int {
 	best := 0
 	for _, w := range wishes {
@@ -27,10 +27,4 @@ func worthFollowing(wishes []int, full int) []int {
 		best = min(best, full)
 	}
 	return slices.DeleteFunc(slices.Clone(wishes), func(w int) bool { return w != 0 && float64(w) < followed*float64(best) })
-}
-
-// onLow reports whether a session is sent the second stream.
-func (s *Session) onLow() bool {
-	is := s.Stream()
-	return is != nil && is.Stream == proto.StreamLow
 }

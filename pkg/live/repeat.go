@@ -23,7 +23,8 @@ type repeater struct {
 	last    [recent]repetition
 }
 
-// recent is how many repetitions are remembered, so that none is made twice in vain.
+// recent is how many packets that were sent again are remembered, so that none is sent
+// again while the last repetition may still be under way.
 const recent = 1024
 
 type repetition struct {
@@ -42,9 +43,9 @@ func (r *repeater) keep(seq uint64, number uint16) {
 	r.numbers[seq%packets.MaxPackets] = number
 }
 
-// resend sends the packet that left under a 16-bit sequence number once more, unless it
-// has been sent again since after, and is then still on its way. It returns the size of
-// what has left, 0: nothing.
+// resend sends the packet that left under a 16-bit sequence number once more, unless that
+// has been done later than after: then it may still be under way. It returns the size of
+// what has left, or 0 if nothing has.
 func (t *trackSender) resend(now, after time.Duration, wire uint16) int {
 	r := &t.repeat
 	seq, ok := t.cursor.Sent(wire, &r.packet)
@@ -66,8 +67,9 @@ func (t *trackSender) resend(now, after time.Duration, wire uint16) int {
 	return t.size(len(r.packet.Payload))
 }
 
-// pad sends by RTX what left last, for a probe that has not enough media: receivers know
-// it already. It returns the size of what has left, 0: nothing.
+// pad sends the packet that left last once more by RTX, for a probe that has not enough
+// media: a receiver that has the packet drops it. It returns the size of what has left, or
+// 0 if nothing has.
 func (t *trackSender) pad(now time.Duration) int {
 	seq, ok := t.cursor.Last(&t.repeat.packet)
 	if !ok || t.track.again == nil || t.track.number == nil {

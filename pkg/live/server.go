@@ -235,8 +235,9 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	return x, nil
 }
 
-// limitBitrate has the camera follow what its viewers can be sent. Who is sent the second
-// stream, or could be and is not worth following, is not followed.
+// limitBitrate sets the bitrate of the camera's encoder to what its viewers can be sent. It
+// leaves out viewers that are sent the second stream, and, if there is a second stream,
+// those that are not worth following (worthFollowing).
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()

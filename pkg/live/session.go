@@ -103,6 +103,12 @@ func (s *Session) Stream() *proto.StreamState {
 	return &state
 }
 
+// onLow reports whether the viewer is sent the second stream.
+func (s *Session) onLow() bool {
+	is := s.Stream()
+	return is != nil && is.Stream == proto.StreamLow
+}
+
 // Stats returns what the session has sent and received so far.
 func (s *Session) Stats() Stats { return s.counters.snapshot() }
 

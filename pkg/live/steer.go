@@ -9,24 +9,25 @@ const (
 	videoShare = 0.9
 	// soundRate is what sound takes from an estimate, in bit/s, headers included.
 	soundRate = 70_000
-	// raise is how much the bitrate may grow in a second. A path that was found to be
-	// free often is not for long.
+	// raise is the part by which the bitrate may grow in a second. A path that has become
+	// free is often free for a moment only.
 	raise = 0.08
-	// noticeable is the least change that the camera is told.
+	// noticeable is the smallest part by which the bitrate falls, or rises if it does not
+	// reach what the viewers can be sent.
 	noticeable = 0.03
-	// estimateAge is when an estimate counts that is above what was assumed at first:
-	// before, the path's probes are under way.
+	// estimateAge is how old a session must be before an estimate above pathStart counts:
+	// until then the first probes of the path are under way.
 	estimateAge = 3 * time.Second
-	floorShare  = 5 // the floor is this part of the configured bitrate
+	floorShare  = 5 // without a configured floor, the floor is the bitrate divided by this
 )
 
 // steering chooses the bitrate of the camera's encoder.
 type steering struct {
 	full  int // bit/s, as configured; 0: not known
-	floor int // bit/s; no viewer is followed below
+	floor int // bit/s; no viewer is followed below it
 
-	set int // bit/s; 0: as configured
-	at  time.Time
+	set int       // bit/s; 0: as configured
+	at  time.Time // when it was last changed
 }
 
 func newSteering(c Config, full int) steering {
@@ -37,9 +38,9 @@ func newSteering(c Config, full int) steering {
 	return steering{full: full, floor: floor}
 }
 
-// next returns the bitrate to set, 0: as configured. wishes has for each viewer what it
-// can be sent at most, 0: no bound. The lowest counts, but never below the floor; the
-// bitrate falls at once and rises slowly.
+// next returns the bitrate to set, in bit/s; 0: as configured. wishes has for each viewer
+// the bit/s that it can be sent at most; 0: no bound. The lowest counts, and one below the
+// floor counts as the floor. The bitrate falls at once and rises slowly.
 func (s *steering) next(now time.Time, wishes []int) int {
 	target := s.full
 	for _, w := range wishes {

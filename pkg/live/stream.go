@@ -17,37 +17,37 @@ type stream struct {
 	control *cameraControl
 }
 
-// streams is what one viewer may be sent of the pictures. The first stream has what it needs
-// in every case; the second one is encoded only while a viewer is on it, or on its way there.
-// Its fields that are not atomic are of whoever prepares the session, and then of the viewer's
-// goroutine.
+// streams are the streams of pictures that one viewer can be sent, and which of them it is
+// sent. The viewer declares demand for that one, and for the one that it is on its way to;
+// a stream for which no viewer does is not encoded. The fields that are not atomic belong to
+// the goroutine that prepares the session, and after that to the viewer's.
 type streams struct {
-	high, low *stream // low is nil if there is none
-	wake      chan struct{}
+	high, low *stream       // low is nil if there is none
+	wake      chan struct{} // the viewer's
 	told      chan struct{} // holds a value when the state has changed
 
-	wish   atomic.Pointer[proto.Stream]
-	target atomic.Pointer[stream] // what is sent, or will be from its next key frame on
-	now    atomic.Pointer[proto.StreamState]
+	wish    atomic.Pointer[proto.Stream]      // what the viewer has asked for
+	target  atomic.Pointer[stream]            // what is sent, or will be from its next key frame on
+	current atomic.Pointer[proto.StreamState] // what is sent, and why
 
-	wants   map[*stream]func()
-	limiter pathChoice
+	held   map[*stream]func() // what drops a stream that is held
+	byPath pathChoice
 }
 
 func newStreams(high, low *stream, wish proto.Stream) *streams {
-	s := &streams{high: high, low: low, wake: make(chan struct{}, 1), told: make(chan struct{}, 1), wants: map[*stream]func(){}}
+	s := &streams{high: high, low: low, wake: make(chan struct{}, 1), told: make(chan struct{}, 1), held: map[*stream]func(){}}
 	s.wish.Store(&wish)
 	first, why := s.choose(0, 0, 0)
 	s.hold(first)
 	s.target.Store(first)
-	s.now.Store(&proto.StreamState{Stream: first.name, Why: why})
+	s.current.Store(&proto.StreamState{Stream: first.name, Why: why})
 	return s
 }
 
 // state returns what the viewer is sent, and why.
-func (s *streams) state() proto.StreamState { return *s.now.Load() }
+func (s *streams) state() proto.StreamState { return *s.current.Load() }
 
-// changed receives a value when the state has changed.
+// changed returns a channel that receives a value when the state has changed.
 func (s *streams) changed() <-chan struct{} {
 	if s == nil {
 		return nil
@@ -55,7 +55,8 @@ func (s *streams) changed() <-chan struct{} {
 	return s.told
 }
 
-// ask takes what the viewer wants, and returns what it is sent now.
+// ask takes what the viewer wants, and returns what it is sent now. It is safe for
+// concurrent use.
 func (s *streams) ask(wish proto.Stream) proto.StreamState {
 	s.wish.Store(&wish)
 	select {
@@ -70,32 +71,32 @@ func (s *streams) keyframe() { s.target.Load().control.keyframe() }
 
 // hold declares demand for a stream, and has it wake the viewer.
 func (s *streams) hold(x *stream) {
-	if s.wants[x] == nil {
+	if s.held[x] == nil {
 		want, notify := x.feed.Want(), x.buffer.Notify(s.wake)
-		s.wants[x] = func() { notify(); want() }
+		s.held[x] = func() { notify(); want() }
 	}
 }
 
 // drop takes back what hold declared.
 func (s *streams) drop(x *stream) {
-	if undo := s.wants[x]; undo != nil {
+	if undo := s.held[x]; undo != nil {
 		undo()
-		delete(s.wants, x)
+		delete(s.held, x)
 	}
 }
 
 // release takes everything back.
 func (s *streams) release() {
-	for x := range s.wants {
+	for x := range s.held {
 		s.drop(x)
 	}
 }
 
-// choose returns the stream that the viewer is to be sent, for a path that carries so many
-// bit/s when the first stream needs so many.
+// choose returns the stream that the viewer is to be sent, and why, when it can be sent
+// carries bit/s and the first stream needs needs bit/s.
 func (s *streams) choose(now time.Duration, carries, needs int) (*stream, proto.StreamWhy) {
 	wish := *s.wish.Load()
-	low := s.limiter.low(now, carries, needs)
+	low := s.byPath.low(now, carries, needs)
 	switch {
 	case s.low == nil || !s.low.fits(s.high):
 		return s.high, proto.StreamAlone
@@ -119,25 +120,25 @@ func (s *stream) fits(other *stream) bool {
 	return known && alsoKnown && len(x) == len(y) && len(x) > profile && x[:profile] == y[:profile] && x[profile:] <= y[profile:]
 }
 
-// known reports whether a stream has pictures.
+// known reports whether a stream has pictures. They may not fit (fits).
 func (s *stream) known() bool {
 	_, known := s.control.Format()
 	return known
 }
 
-// How long a path must carry too little for the first stream, or enough, before another
-// stream is sent. A change costs a key frame, and going back too early costs a jam.
+// Each change of the stream costs a key frame, and going back too early makes pictures wait.
 const (
-	lowAfter  = time.Second
-	highAfter = 5 * time.Second
+	lowAfter  = time.Second     // how long a path must carry too little before the second stream is sent
+	highAfter = 5 * time.Second // how long it must carry enough before the first one is sent again
 )
 
-// pathChoice decides by what a path carries.
+// pathChoice chooses the stream by what a path carries.
 type pathChoice struct {
 	isLow   bool
-	against time.Duration // since when the path says otherwise; 0: it doesn't
+	against time.Duration // since when the other choice would be right; 0: it wouldn't be
 }
 
+// low reports whether the second stream is the right one.
 func (p *pathChoice) low(now time.Duration, carries, needs int) bool {
 	if p.isLow == (carries < needs) {
 		p.against = 0
@@ -157,20 +158,20 @@ func (p *pathChoice) low(now time.Duration, carries, needs int) bool {
 }
 
 // use makes the viewer choose among streams. bound is the most that it wants to be sent, in
-// bit/s; 0: there is none.
+// bit/s; 0: there is no bound.
 func (v *viewer) use(s *streams, bound int) {
 	v.streams, v.bound, v.wake, v.keyframe = s, bound, s.wake, s.keyframe
 }
 
-// chooseStream sends the viewer another stream if the path or the viewer asks for it, from
-// its next key frame on.
+// chooseStream sends the viewer another stream if the path or the viewer's wish calls for
+// it, from that stream's next key frame on. Changes are told only when they have happened.
 func (v *viewer) chooseStream(now time.Duration) {
 	s := v.streams
 	if s == nil {
 		return
 	}
 	cursor := v.tracks[0].cursor
-	next, why := s.choose(now, v.carries(), v.needs())
+	next, why := s.choose(now, v.available(), v.needs())
 	if next.buffer != cursor.Target() {
 		s.hold(next)
 		s.target.Store(next)
@@ -188,7 +189,7 @@ func (v *viewer) chooseStream(now time.Duration) {
 		}
 	}
 	if is := (proto.StreamState{Stream: next.name, Why: why}); is != s.state() {
-		s.now.Store(&is)
+		s.current.Store(&is)
 		select {
 		case s.told <- struct{}{}:
 		default: // nobody has been told of the last change
@@ -196,9 +197,10 @@ func (v *viewer) chooseStream(now time.Duration) {
 	}
 }
 
-// carries returns how many bit/s the path carries, as far as anything is known of it.
-// A viewer's own bound counts if the camera doesn't follow it.
-func (v *viewer) carries() int {
+// available returns how many bit/s the viewer can be sent. A path of which nothing is known
+// counts as fast, so that a viewer begins with the first stream. The viewer's bound counts
+// if the camera's encoder is set to more, and so doesn't follow this viewer.
+func (v *viewer) available() int {
 	bps := v.path.Estimate()
 	if v.near.Load() || !v.known && bps >= pathStart {
 		bps = pathMost
@@ -211,6 +213,6 @@ func (v *viewer) carries() int {
 
 // needs returns how many bit/s the viewer would be sent with the first stream.
 func (v *viewer) needs() int {
-	const sound, overhead = 50_000, 1.05 // what comes on top: Opus, and the headers of pictures
+	const sound, overhead = 50_000, 1.05 // bit/s of Opus; the headers of pictures
 	return int(float64(v.streams.high.control.Bitrate())*overhead) + sound*(len(v.tracks)-1)
 }

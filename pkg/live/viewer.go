@@ -15,16 +15,14 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 )
 
-// What is assumed of a path, in bit/s.
+// What is assumed of a path.
 const (
-	pathStart = 1_500_000 // before anything is known
-	pathLeast = 100_000
-	pathMost  = 60_000_000
-	pathTick  = 50 * time.Millisecond // how often the controller is called without a report
-	// nearLoss is the share of packets above which a viewer in the same network is
-	// treated as one that is not.
-	nearLoss = 0.02
-	// measureTime is how long the first probes of a path take.
+	pathStart = 1_500_000             // bit/s, before anything is known
+	pathLeast = 100_000               // bit/s, of an estimate
+	pathMost  = 60_000_000            // bit/s, of an estimate
+	pathTick  = 50 * time.Millisecond // the least time between two calls of the controller's Tick
+	// measureTime is how long the first probes of a path take: before, the cursor doesn't
+	// go by the estimate.
 	measureTime = 1500 * time.Millisecond
 	// rescueGap is the least time between two key frames that are made because one viewer
 	// is too slow to go on with what it has.
@@ -45,31 +43,31 @@ type viewer struct {
 	tracks    []*trackSender              // video first
 	writeRTCP func(p []rtcp.Packet) error // fails only on a closed connection
 	keyframe  func()                      // asks the encoder for a key frame
-	force     bool                        // the encoder answers it
-	isNear    func() bool                 // looks whether it is in the same network
-	changed   func()                      // is told once a second that Path is new
+	force     bool                        // the encoder makes one when it is asked
+	isNear    func() bool                 // reports whether the viewer is in the same network
+	changed   func()                      // called once a second, when counters.path is new
 
 	wake      chan struct{}
 	nacks     chan uint16 // sequence numbers of video that are asked for again
 	reports   chan report
 	allowance *rate.Limiter // of reports
-	near      atomic.Bool   // what isNear said last
+	near      atomic.Bool   // what isNear returned last; false after loss
 	reported  atomic.Bool   // a report has come in this second
 	asked     atomic.Bool   // a request for a key frame has come in this second
 	counters  *counters
 
 	streams *streams // of pictures; nil: there is no choice
 	path    *congestion.Controller
-	bound   int           // the most that the viewer wants to be sent, in bit/s; 0: there is none
-	known   bool          // a report has said how much it carries
-	ticked  time.Duration // when the controller was called last
+	bound   int           // bit/s, the most that the viewer wants to be sent (b=TIAS); 0: there is no bound
+	known   bool          // a report has said how much the path carries: feedback or REMB; receiver reports don't
+	ticked  time.Duration // when the controller's Tick was called last
 	pacer   pacer
-	tries   int           // of isNear that are left
+	tries   int           // how many more times isNear is called
 	repeats int           // bytes that may be sent again in this second
-	more    bool          // video waits for the pacer
-	waited  time.Duration // by the picture that was sent last, before it left
-	began   time.Duration // of sending
-	rescued time.Duration // when a key frame was asked for because pictures came too late
+	more    bool          // something waits for the pacer
+	waited  time.Duration // how long the picture that was sent last waited before it left
+	began   time.Duration // when run began to send
+	rescued time.Duration // when a key frame was last asked for because the viewer would not have caught up
 	sent    int           // packets sent in this second
 	before  uint64        // bytes that were sent before this second
 	silence int           // seconds with media and without a report
@@ -93,7 +91,7 @@ func newViewer(c *counters, keyframe func(), force bool) *viewer {
 func (v *viewer) run(ctx context.Context) error {
 	v.ticked = media.Now()
 	for _, t := range v.tracks {
-		if v.streams == nil || !t.video() {
+		if v.streams == nil || !t.video() { // else streams.hold has done it
 			defer t.cursor.Buffer().Notify(v.wake)()
 		}
 		if t.cursor.Join(v.force && t.video()) {
@@ -133,16 +131,16 @@ func (v *viewer) loop(ctx context.Context, tick <-chan time.Time) error {
 // has been silent, or has waited too long for a picture to start with.
 func (v *viewer) second() error {
 	now := media.Now()
-	p := v.learn()
+	p := v.publish()
 	for _, t := range v.tracks {
 		if t.packets > 0 {
 			_ = v.writeRTCP(append(t.report(now), rtc.PathReport{Estimate: p.Estimate, Queue: p.Queue}.Packet(t.track.ssrc)))
 		}
 		t.cursor.Settle()
 		if t.cursor.Target() != t.cursor.Buffer() {
-			v.keyframe() // for the way there
+			v.keyframe() // the cursor goes to the other stream at its next one
 		}
-		if t.cursor.GaveUp() && v.force && now-v.rescued >= rescueGap { // it costs the other viewers, too
+		if t.cursor.GaveUp() && v.force && now-v.rescued >= rescueGap { // rarely: all viewers are sent it
 			v.rescued = now
 			v.keyframe()
 		}
@@ -171,8 +169,8 @@ func (v *viewer) second() error {
 	return nil
 }
 
-// learn publishes what is known of the path.
-func (v *viewer) learn() *Path {
+// publish stores what is known of the path for Stats, and returns it.
+func (v *viewer) publish() *Path {
 	p := &Path{Trip: v.path.RTT(), Loss: v.path.Loss(), Near: v.near.Load()}
 	if v.known {
 		p.Estimate = v.path.Estimate()
@@ -196,9 +194,9 @@ func (v *viewer) turn(ctx context.Context, now time.Duration) {
 	}
 	v.pacer.refill(now, v.rate())
 	v.more = false
-	for _, t := range slices.Backward(v.tracks) {
+	for _, t := range slices.Backward(v.tracks) { // sound is the last one
 		if t.video() {
-			t.cursor.Pace(v.carried(now))
+			t.cursor.Pace(v.measured(now))
 			v.resend(ctx, now, t)
 		}
 		for ctx.Err() == nil && v.frame(ctx, now, t) {
@@ -217,8 +215,8 @@ func (v *viewer) rate() int {
 	return v.path.PacingRate()
 }
 
-// carried returns how many bit/s the path carries, or 0 if that is not known yet.
-func (v *viewer) carried(now time.Duration) int {
+// measured returns how many bit/s the path carries, or 0 if it has not been measured yet.
+func (v *viewer) measured(now time.Duration) int {
 	switch {
 	case v.near.Load():
 		return nearRate
@@ -229,7 +227,8 @@ func (v *viewer) carried(now time.Duration) int {
 }
 
 // frame sends one frame, or what the pacer allows of it, as one batch. It reports
-// whether there may be more. Sound never waits.
+// whether there may be more. Sound never waits for the pacer, but what it takes, pictures
+// can't use.
 func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (more bool) {
 	t.batch.Begin()
 	defer t.batch.Flush()

@@ -3,22 +3,23 @@ package congestion
 import "time"
 
 const (
-	// groupTime is within which packets are sent that count as one: what a sender
-	// lets go together arrives together. (gcc-02 section 5.2: burst_time)
+	// groupTime is the time within which packets leave that count as one group: what
+	// leaves together arrives together. (gcc-02 section 5.2: burst_time)
 	groupTime = 5 * time.Millisecond
 	// groupMax bounds a group that grows because its packets arrive together, as over
 	// Wi-Fi, which collects packets while the air is busy. (libwebrtc: kMaxBurstDuration)
 	groupMax = 100 * time.Millisecond
-	// clockJump is how much more or less time than between two groups' departures may
-	// have passed between their arrivals; beyond it the receiver's clock was set, or lies.
+	// clockJump is the most by which the time between the arrivals of two groups may differ
+	// from the time between their departures. Beyond it the receiver's clock was set, or
+	// the receiver lies.
 	// (libwebrtc: kArrivalTimeOffsetThreshold)
 	clockJump = 3 * time.Second
 )
 
 // group is packets that were sent together.
 type group struct {
-	first, last       time.Duration // sent
-	arrived, complete time.Duration
+	first, last       time.Duration // when the first and the last packet were sent
+	arrived, complete time.Duration // when the first and the last packet arrived
 	bytes             int
 }
 
@@ -27,10 +28,10 @@ type groups struct {
 	now, before group
 }
 
-// add takes a packet. When it begins a new group and there were two complete ones, it
-// returns how much later than the one before the last one left and arrived; complete is
-// that one.
-func (g *groups) add(p *packet, at time.Duration) (left, arrived time.Duration, complete group, ok bool) {
+// add takes a packet. When the packet begins a new group, and two groups are complete by
+// then, add returns the second of them as done, and how much later than the first it left
+// and arrived.
+func (g *groups) add(p *packet, at time.Duration) (left, arrived time.Duration, done group, ok bool) {
 	size := int(p.size)
 	switch {
 	case g.now.bytes == 0, at < g.now.complete-groupMax && p.sent >= g.now.first: // the clock was set back
@@ -51,14 +52,16 @@ func (g *groups) add(p *packet, at time.Duration) (left, arrived time.Duration, 
 			*g = groups{}
 			return 0, 0, group{}, false
 		}
-		complete, ok = g.now, true
+		done, ok = g.now, true
 	}
 	g.before = g.now
 	g.now = group{p.sent, p.sent, at, at, size}
-	return left, arrived, complete, ok
+	return left, arrived, done, ok
 }
 
-// ends reports whether a packet begins a new group.
+// ends reports whether a packet begins a new group. A packet that was sent later belongs
+// to the group all the same if it arrived just after it, closer than it left: then both
+// waited for the same thing. (libwebrtc: BelongsToBurst)
 func (g *groups) ends(p *packet, at time.Duration) bool {
 	together := at-g.now.complete <= groupTime && at-g.now.complete < p.sent-g.now.last && at-g.now.arrived < groupMax
 	return !together && p.sent-g.now.first > groupTime

@@ -10,18 +10,16 @@ const (
 	pacingFactor = 2.5  // times the estimate. libwebrtc: kDefaultPaceMultiplier
 	pacingAbove  = 1.25 // times what the path was found to carry when it was full
 
-	silence        = 2 * time.Second // without transport-wide feedback the estimate is halved
+	silence        = 2 * time.Second // the estimate is halved when no transport-wide feedback has come for so long
 	silenceReports = 7 * time.Second // the same for reception reports, which come each 5 s (RFC 3550 section 6.2)
-	silenceAgain   = time.Second     // and then once in this time
-	rttKept        = 10 * time.Second
+	silenceAgain   = time.Second     // the time from one halving to the next
 )
 
 // Config has the bounds of an estimate, all in bit/s.
 type Config struct {
 	Start int // the estimate until the path is known
-	Min   int // Estimate is never below
-	Max   int // Estimate is never above, and no probe is
-	Need  int // what the sender can use at most: no probe is above twice of it. 0: Max
+	Min   int // Estimate is never below it
+	Max   int // Estimate is never above it, and no probe is
 }
 
 // Controller estimates what one path carries. It is for one goroutine. Its methods take
@@ -33,7 +31,6 @@ type Config struct {
 // Limit, Tick, and batch of packets.
 type Controller struct {
 	min, max float64
-	aim      float64       // no probe is faster
 	clock    time.Duration // the latest time that a caller gave
 
 	history  history
@@ -52,13 +49,13 @@ type Controller struct {
 	limit     float64       // the receiver's own estimate; 0: none
 	capacity  float64       // what the path was found to carry when it was full; 0: it never was
 	filled    int           // bytes of the train that found it
-	calm      time.Duration // since when delay hasn't grown
+	calm      time.Duration // when delay last grew, or sending began
 	newest    uint64        // number of the newest packet that was reported
 	rtts      roundTrip
 
 	unheard bool          // something was sent since the last report
-	since   time.Duration // when it was
-	halved  time.Duration
+	since   time.Duration // when the first of it was sent
+	halved  time.Duration // when the estimate was last halved because no report came
 
 	reception struct { // of a viewer that sends reception reports only
 		at             time.Duration
@@ -69,10 +66,6 @@ type Controller struct {
 // New returns a Controller for a path of which nothing is known.
 func New(c Config) *Controller {
 	n := &Controller{min: float64(c.Min), max: float64(max(c.Min, c.Max)), trend: newTrend()}
-	n.aim = n.max
-	if c.Need > 0 {
-		n.aim = min(n.max, probeScale*float64(c.Need))
-	}
 	n.rate.bps = n.clamp(float64(c.Start))
 	return n
 }
@@ -145,8 +138,8 @@ func (c *Controller) RTT() time.Duration { return c.rtts.get(c.clock) }
 // Loss returns the fraction of packets that was lost lately, from 0 to 1.
 func (c *Controller) Loss() float64 { return c.losses.recent }
 
-// Probe returns how many bytes the probe that is under way still needs; 0 means that none
-// is. If no media waits, the sender sends as much padding, at PacingRate and, like media,
+// Probe returns how many bytes the probe that is under way still needs; 0 means that no
+// probe is under way. If no media waits, the sender sends as much padding, at PacingRate and, like media,
 // in batches of no more than about 5 ms.
 func (c *Controller) Probe(now time.Duration) int {
 	c.prober.expire(c.now(now))
@@ -184,9 +177,9 @@ func (c *Controller) Tick(now time.Duration) {
 // probeLimit is the highest rate of a probe.
 func (c *Controller) probeLimit() float64 {
 	if c.limit > 0 {
-		return min(c.limit, c.aim)
+		return min(c.limit, c.max)
 	}
-	return c.aim
+	return c.max
 }
 
 // lower sets the estimate to less than it is.
@@ -199,7 +192,7 @@ func (c *Controller) lower(now time.Duration, bps float64) {
 	c.prober.dropped(now, before, c.rate.bps)
 }
 
-// heard tells that a report came.
+// heard notes that a report came.
 func (c *Controller) heard() { c.unheard = false }
 
 // Feedback takes a report of draft-holmer-rmcat-transport-wide-cc-extensions-01. It
@@ -281,9 +274,9 @@ func (c *Controller) arrive(now time.Duration, p *packet, at time.Duration) {
 	}
 	c.train.add(p, at)
 	c.queue.add(p.sent, at)
-	left, arrived, complete, ok := c.groups.add(p, at)
+	left, arrived, done, ok := c.groups.add(p, at)
 	if ok {
-		c.arrived.add(complete.complete, complete.bytes)
-		c.trend.add(left, arrived, complete.complete)
+		c.arrived.add(done.complete, done.bytes)
+		c.trend.add(left, arrived, done.complete)
 	}
 }

@@ -3,11 +3,11 @@ package congestion
 import "time"
 
 const (
-	// deliveredWindow is over which the rate is measured that an estimate may grow from.
-	// (gcc-02 section 5.5: 0.5 to 1 s)
+	// deliveredWindow is the time over which the rate is measured that bounds how far an
+	// estimate may grow. (gcc-02 section 5.5: 0.5 to 1 s)
 	deliveredWindow = 500 * time.Millisecond
-	// congestedWindow is the same for an estimate that falls: what came before the queue
-	// began to grow must not count. (libwebrtc: BitrateEstimator, kRateWindowMs)
+	// congestedWindow is the same for an estimate that falls. It is shorter, because what
+	// arrived before the queue began to grow must not count. (libwebrtc: BitrateEstimator, kRateWindowMs)
 	congestedWindow = 150 * time.Millisecond
 	deliveredGroups = 128 // what arrives in deliveredWindow, in groups of groupTime, and more
 )

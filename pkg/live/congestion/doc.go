@@ -9,8 +9,10 @@
 // A report goes through these files: report.go reads it, history.go knows the packets
 // that it names, arrival.go makes groups of them, trend.go says whether their delay
 // grows, delivered.go at which rate they arrive, queue.go how long they wait, train.go
-// what packets in a row tell, and loss.go what loss means. rate.go moves the estimate,
-// and probe.go plans probes.
+// what packets in a row tell, and loss.go what loss means. update.go puts together what
+// these have found: rate.go then moves the estimate, and probe.go plans probes. idle.go
+// says when the sender, not the path, is the limit. reception.go takes receiver reports
+// and the receiver's own estimate (REMB).
 //
 // Each constant names its source. Where the draft is silent or libwebrtc has gone on,
 // the value is libwebrtc's (modules/congestion_controller/goog_cc, and
@@ -20,9 +22,10 @@
 //   - Pictures that leave in a long enough train are measured as probes are (train.go),
 //     and probes go on while the path's limit isn't reached, not only when the
 //     application sends little.
-//   - A queue is given time to become empty: the estimate is lower until then (queue.go).
-//     That lasts two seconds at most, so that a TCP flow that keeps the queue full
-//     doesn't push this one away.
-//   - The pacing rate is bounded by what a full path was seen to carry, and is the
-//     estimate while there is a queue or after loss by congestion.
+//   - Estimate is lower while there is a queue, so that the queue becomes empty
+//     (queue.go). That lasts two seconds at most: otherwise a TCP flow that keeps the
+//     queue full would push this one away.
+//   - PacingRate, if no probe is under way, is bounded by what the path was found to carry
+//     when it was full (pacingAbove). While there is a queue, and after loss by congestion,
+//     it is no higher than Estimate.
 package congestion

@@ -15,7 +15,7 @@ const (
 	received
 )
 
-// packet is what is remembered of one that was sent.
+// packet is what is remembered of a packet that was sent.
 type packet struct {
 	sent  time.Duration
 	size  uint16

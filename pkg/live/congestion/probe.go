@@ -6,34 +6,35 @@ const (
 	probeTime = 15 * time.Millisecond // libwebrtc: min_probe_duration
 	// probeLong is the same where packets arrive in bunches, as over busy Wi-Fi.
 	probeLong     = 45 * time.Millisecond
-	probeBytes    = trainPackets * 1200    // at least
+	probeBytes    = trainPackets * 1200    // the fewest bytes of a probe
 	probeInterval = 5 * time.Second        // libwebrtc: alr_probing_interval
-	probeSoon     = 2 * time.Second        // after a drop that has not recovered
-	probeCalm     = time.Second            // without growing delay before a probe
-	probeExpiry   = 500 * time.Millisecond // then there was not enough to send
+	probeSoon     = 2 * time.Second        // the same until the path's limit was found, and after a drop
+	probeCalm     = time.Second            // how long delay must not have grown before a probe
+	probeExpiry   = 500 * time.Millisecond // how long a probe waits for enough to send
 	probeScale    = 2                      // times the estimate. libwebrtc: alr_scale, further_exponential_probe_scale
-	probeFurther  = 0.7                    // of a probe's rate: such a result is worth another. libwebrtc: further_probe_threshold
-	probeRates    = 8                      // how many probes are known; must be a power of two
-	dropRatio     = 0.66                   // a fall below it is a drop. libwebrtc: kBitrateDropThreshold
+	probeFurther  = 0.7                    // a probe that found this part of its rate is worth another. libwebrtc: further_probe_threshold
+	probeRates    = 8                      // how many probes are remembered; must be a power of two, because number wraps
+	dropRatio     = 0.66                   // a fall to less than this part is a drop. libwebrtc: kBitrateDropThreshold
 )
 
 // prober decides when probes begin and how fast they are.
 type prober struct {
-	queue   [2]float64 // bit/s of the probes to come
-	number  uint8      // of the probe under way or the last one; never 0 once there was one
-	rates   [probeRates]float64
-	needs   [probeRates]int
+	queue   [2]float64          // bit/s of the probes to come
+	number  uint8               // of the probe under way or the last one; never 0 once there was one
+	rates   [probeRates]float64 // bit/s of the last probes, by number
+	needs   [probeRates]int     // their bytes
 	active  bool
 	begun   time.Duration
 	need    int           // bytes that it still needs
 	next    time.Duration // when the next one may begin
-	highest float64       // the estimate before it dropped; 0: it did not
+	highest float64       // the estimate before it dropped, until it is reached again; 0: it is
 	failed  bool          // the last probe found little
-	long    bool          // a probe arrived faster than it was sent
-	found   bool          // how much the path carries at most was found once
+	long    bool          // probes last probeLong: one arrived faster than it was sent
+	found   bool          // the path's limit was found once
 }
 
-// initial begins the probes of a new path. (libwebrtc: first_ and second_exponential_probe_scale)
+// initial begins the probes of a new path, at three and six times the estimate.
+// (libwebrtc: first_ and second_exponential_probe_scale)
 func (p *prober) initial(now time.Duration, bps, limit float64) {
 	p.next = now + probeCalm
 	if bps >= limit {
@@ -85,7 +86,7 @@ func (p *prober) expire(now time.Duration) {
 	}
 }
 
-// cancel ends what is under way, since delay grows.
+// cancel ends the probes under way and to come, since the estimate falls or delay grows.
 func (p *prober) cancel() { p.active, p.queue = false, [2]float64{} }
 
 // rate returns the rate of the probe under way, or 0.
@@ -96,7 +97,7 @@ func (p *prober) rate() float64 {
 	return p.rates[p.number%probeRates]
 }
 
-// due begins a probe if it is time for one: calm is since when delay hasn't grown.
+// due begins a probe if it is time for one. calm is when delay last grew.
 func (p *prober) due(now, calm time.Duration, bps, limit float64) {
 	if p.active || now < p.next || now-calm < probeCalm || bps >= limit {
 		return
@@ -119,15 +120,15 @@ func (p *prober) dropped(now time.Duration, before, after float64) {
 	}
 }
 
-// failure tells that a probe could not be measured.
+// failure notes that a probe could not be measured, so that another follows soon.
 func (p *prober) failure(now time.Duration, v verdict) {
 	p.long = p.long || v == bunched
 	p.next = min(p.next, now+probeCalm)
 }
 
-// result takes what a probe found, and probes further at once if it was worth it. After a
-// probe at the limit there is nothing further: on a path just below, each probe would be
-// worth the next one.
+// result takes what a probe found, and begins a faster one at once if that is promising.
+// bps is the estimate. After a probe at the limit there is nothing faster: on a path just
+// below it, each probe would promise the next one.
 func (p *prober) result(now time.Duration, number uint8, found, bps, limit float64) {
 	if bps >= p.highest {
 		p.highest = 0

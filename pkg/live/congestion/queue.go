@@ -3,34 +3,37 @@ package congestion
 import "time"
 
 const (
-	// queueBase is how long the shortest delay counts as that of the empty path, once or
-	// twice: clocks drift, and routes change.
+	// queueBase is how long an interval is whose shortest delay is kept. The shortest of
+	// this interval and the one before counts as the delay of the empty path. It must
+	// not count longer: clocks drift, and routes change.
 	queueBase = 5 * time.Second
-	// queueMuch is a delay in queues above which nothing leaves faster than the estimate,
-	// and above which the estimate is lowered until the queue is empty.
+	// queueMuch is how long packets may wait on the path. Above it nothing leaves faster
+	// than the estimate, and if that doesn't help the estimate is lowered (drainBegin).
 	queueMuch = 40 * time.Millisecond
-	// drainTime is in which a queue should become empty, and drainMost the most that the
-	// estimate is lowered by for it.
+	// drainTime is the time in which a queue should become empty. drainMost is the largest
+	// part of the estimate that is given up for this.
 	drainTime = 500 * time.Millisecond
 	drainMost = 0.3
-	// drainBegin is how long a queue must last before the estimate is lowered. That of a
-	// large picture is shorter: it becomes empty when packets leave more slowly.
+	// drainBegin is how long a queue must last before the estimate is lowered. The queue
+	// that a large picture makes doesn't last so long: it becomes empty as soon as packets
+	// leave more slowly.
 	drainBegin = 300 * time.Millisecond
-	// drainEnd is after how long a queue that doesn't become empty must be another flow's,
-	// which would only take what this one leaves.
+	// drainEnd is how long a queue may last before it must be another flow's, which would
+	// only take what this one leaves.
 	drainEnd = 2 * time.Second
 )
 
 // queue tells how long packets wait on the path: the difference between the shortest
-// delay of the last report and the shortest lately. Clocks of both sides may differ.
+// delay of the last report and the shortest lately. The clocks of both sides may differ:
+// that adds the same to both delays.
 type queue struct {
-	lowest [2]time.Duration // of the interval before and of this one
+	lowest [2]time.Duration // shortest delay of the interval before and of this one
 	from   time.Duration    // when this interval began
-	last   time.Duration    // of the last report
+	last   time.Duration    // shortest delay of the last report
 	known  bool
-	fresh  bool // last is of this report
-	long   bool // the delay is above queueMuch
-	since  time.Duration
+	fresh  bool          // last is of this report
+	long   bool          // the delay is above queueMuch
+	since  time.Duration // when it began to be
 }
 
 func (q *queue) add(sent, at time.Duration) {
@@ -57,10 +60,10 @@ func (q *queue) reported(now time.Duration) {
 	}
 }
 
-// full reports whether there is a queue that less sending would make empty.
+// full reports whether there is a queue that would become empty if less were sent.
 func (q *queue) full(now time.Duration) bool { return q.long && now-q.since < drainEnd }
 
-// spare returns the fraction of an estimate that lets the queue become empty.
+// spare returns by what to multiply the estimate so that the queue becomes empty.
 func (q *queue) spare(now time.Duration) float64 {
 	if !q.full(now) || now-q.since < drainBegin {
 		return 1

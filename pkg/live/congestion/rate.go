@@ -8,23 +8,24 @@ import (
 const (
 	decrease     = 0.85 // of what arrives, when delay grows. gcc-02 section 5.5: beta
 	increase     = 1.08 // each second, as long as the path's maximum isn't known. gcc-02: eta
-	slack        = 1.5  // times what arrives, and slackRate more: the highest that an estimate may grow to.
+	slack        = 1.5  // an estimate grows to slack times what arrives, and slackRate more, at most. gcc-02 section 5.5
 	slackRate    = 10_000
-	reportDelay  = 100 * time.Millisecond // gcc-02: the response time is the round trip and this; half a packet in it there
-	packetBits   = 1200 * 8
-	nearWeight   = 0.05 // of a new measurement of the maximum; gcc-02: 0.95 for the old
-	nearSpread   = 3    // standard deviations within which the maximum is thought to be. gcc-02 section 5.5
-	increaseStep = time.Second
+	reportDelay  = 100 * time.Millisecond // gcc-02: the response time is the round trip and this
+	packetBits   = 1200 * 8               // by which an estimate near the maximum grows in a response time; gcc-02: half of it
+	nearWeight   = 0.05                   // of a new measurement of the maximum; gcc-02: 0.95 for the old
+	nearSpread   = 3                      // standard deviations within which the maximum is thought to be. gcc-02 section 5.5
+	increaseStep = time.Second            // the longest time for which one call lets the estimate grow
 )
 
-// rate is the estimate itself, which falls when delay grows, and otherwise rises: by
-// packets when near what was once found to be too much, and else by parts.
+// rate is the estimate itself. It falls when delay grows, and otherwise rises: by a
+// constant in each response time (additively) near a rate that was once found to be too
+// high, and else by 8 % a second (multiplicatively).
 type rate struct {
-	bps      float64
-	raised   time.Duration // when it last might have been
-	lowered  time.Duration // when it last was for delay
-	hadDelay bool
-	near     maximum
+	bps     float64
+	raised  time.Duration // until when the estimate has grown, or was held
+	lowered time.Duration // when it was last lowered because delay grew
+	fell    bool          // it ever was
+	near    maximum
 }
 
 // raise lets the estimate grow for the time since the last call. arrived is the rate that
@@ -50,12 +51,13 @@ func (r *rate) raise(now, rtt time.Duration, arrived float64) {
 // hold makes the next raise begin now.
 func (r *rate) hold(now time.Duration) { r.raised = now }
 
-// congested lowers the estimate because delay grows though packets arrive at a rate of
-// arrived; 0: unknown. It reports whether it did: what was lowered needs a round trip to
-// show, unless it is far too high.
+// congested lowers the estimate because delay grows. arrived is the rate at which packets
+// arrive, or 0 if it isn't known. congested reports whether it lowered the estimate: it
+// doesn't before the last fall can have shown its effect, a response time later, unless
+// the estimate is far too high.
 func (r *rate) congested(now, rtt time.Duration, arrived float64) bool {
 	r.hold(now)
-	if r.hadDelay && now-r.lowered < rtt+reportDelay && (arrived == 0 || arrived > r.bps/2) {
+	if r.fell && now-r.lowered < rtt+reportDelay && (arrived == 0 || arrived > r.bps/2) {
 		return false
 	}
 	bps := r.bps / 2
@@ -69,7 +71,7 @@ func (r *rate) congested(now, rtt time.Duration, arrived float64) bool {
 		}
 		r.near.add(arrived)
 	}
-	r.lowered, r.hadDelay = now, true
+	r.lowered, r.fell = now, true
 	if bps >= r.bps {
 		return false
 	}
@@ -82,7 +84,7 @@ func (r *rate) congested(now, rtt time.Duration, arrived float64) bool {
 // link_capacity_estimator.cc)
 type maximum struct {
 	average  float64 // 0: not known
-	variance float64 // divided by average, in kbit/s
+	variance float64 // in kbit/s: the variance in (kbit/s)² divided by the average
 }
 
 func (m *maximum) known() bool { return m.average > 0 }

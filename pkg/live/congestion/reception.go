@@ -2,8 +2,12 @@ package congestion
 
 import "time"
 
+// rttKept is how long the round trip of a receiver report is preferred to that of
+// transport-wide feedback. It is twice the time between two such reports.
+const rttKept = 10 * time.Second
+
 // Reception takes the fraction lost (in 1/256) and the round trip of a receiver report;
-// rtt is 0 if the report doesn't tell. The fraction lost counts only for a viewer that
+// rtt is 0 if the report doesn't say it. The fraction lost counts only for a viewer that
 // sends no transport-wide feedback.
 func (c *Controller) Reception(now time.Duration, fractionLost uint8, rtt time.Duration) {
 	now = c.now(now)
@@ -42,13 +46,13 @@ func (c *Controller) Limit(bps int) {
 	}
 }
 
-// roundTrip keeps the round-trip time. A receiver report has it exactly; transport-wide
-// feedback includes how long the receiver waited before it reported, so that the shortest
-// lately is closest.
+// roundTrip keeps the round-trip time. A receiver report has it exactly. What
+// transport-wide feedback shows includes how long the receiver waited before it reported,
+// so the shortest time that it showed lately is the closest.
 type roundTrip struct {
-	reported   time.Duration
+	reported   time.Duration // by a receiver report; 0: none
 	reportedAt time.Duration
-	fed        time.Duration
+	fed        time.Duration // by transport-wide feedback; 0: none
 }
 
 func (r *roundTrip) report(now, rtt time.Duration) { r.reported, r.reportedAt = rtt, now }

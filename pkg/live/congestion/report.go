@@ -16,8 +16,8 @@ type arrivalClock struct {
 	started bool
 }
 
-// at returns the reference time of a report. It is the nearest one to that of the report
-// before, so it may go back: reports can be reordered.
+// at returns the reference time of a report. Of all times that ref can stand for it is the
+// nearest to that of the report before, earlier or later: reports can be reordered.
 func (c *arrivalClock) at(ref uint32) time.Duration {
 	if c.started {
 		c.ref += int64(int32(ref-uint32(c.ref)) << 8 >> 8)
@@ -67,8 +67,9 @@ func (w *walk) next(symbol uint16) (s status, ok bool) {
 	return s, true
 }
 
-// skip passes over numbers at the beginning of n missing packets that the history doesn't
-// have, and returns how many are left: 16 bytes can name 65535, which must cost nothing.
+// skip passes over those of n missing packets that come before what the history has, and
+// returns how many of the n are left. A report of 16 bytes can name 65535 missing packets,
+// and must cost nothing.
 func (w *walk) skip(n int, h *history) int {
 	if _, known := h.find(w.seq); !known {
 		oldest := uint16(h.next - min(h.next, historySize))

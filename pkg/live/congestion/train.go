@@ -5,30 +5,32 @@ import "time"
 const (
 	trainGap     = 10 * time.Millisecond // between two packets of one train
 	trainLongest = 40 * time.Millisecond // then another one begins
-	batchTime    = time.Millisecond      // packets within it left, or arrived, at one time
+	trainBatch   = time.Millisecond      // what left, or arrived, within it counts as one batch
 
 	trainPackets  = 5                     // libwebrtc: min_probe_packets_sent
 	trainShortest = 15 * time.Millisecond // libwebrtc: min_probe_duration; here of media
-	trainHeard    = 0.8                   // of a train must have arrived. libwebrtc: kMinReceivedProbesRatio
-	trainInterval = time.Second           // libwebrtc: kMaxProbeInterval
-	trainRatio    = 2                     // above it the arrival says nothing. libwebrtc: kMaxValidRatio
-	trainFree     = 0.9                   // below it the path was full. libwebrtc: kMinRatioForUnsaturatedLink
-	trainUse      = 0.95                  // of a full path. libwebrtc: kTargetUtilizationFraction
+	trainHeard    = 0.8                   // the part of a train that must have arrived. libwebrtc: kMinReceivedProbesRatio
+	trainInterval = time.Second           // from the first packet to the last, at most. libwebrtc: kMaxProbeInterval
+	trainRatio    = 2                     // arrival rate to send rate: above it the arrival says nothing. libwebrtc: kMaxValidRatio
+	trainFree     = 0.9                   // the same: below it the path was full. libwebrtc: kMinRatioForUnsaturatedLink
+	trainUse      = 0.95                  // the part of a full path that is used. libwebrtc: kTargetUtilizationFraction
 )
 
 // train is packets that left one after another: a probe, or a picture that was large
 // enough. Its rates are measured from batch to batch, since packets leave in batches, and
-// over Wi-Fi arrive in such.
+// over Wi-Fi also arrive in batches: the rate at which it left doesn't count the last batch
+// that was sent (tail), and the rate at which it arrived doesn't count the first batch
+// that arrived (head).
 type train struct {
-	probe             uint8
+	probe             uint8 // number of the probe; 0: it is a picture
 	packets, lost     int
 	bytes             int           // that arrived
-	first, last       time.Duration // sent
-	tailFrom          time.Duration // sent: the last batch
-	tail              int           // its bytes
-	arrived, complete time.Duration
-	headUntil         time.Duration // arrival of the last packet of the first batch
-	head              int           // its bytes
+	first, last       time.Duration // when the first and the last packet were sent
+	tailFrom          time.Duration // when the first packet of the last batch was sent
+	tail              int           // bytes of that batch
+	arrived, complete time.Duration // when the first and the last packet arrived
+	headUntil         time.Duration // when the last packet of the first batch arrived
+	head              int           // bytes of that batch
 }
 
 // continues reports whether a packet belongs to the train.
@@ -52,10 +54,10 @@ func (t *train) add(p *packet, at time.Duration) {
 	if t.packets == 0 {
 		t.first, t.tailFrom, t.arrived, t.headUntil, t.complete = p.sent, p.sent, at, at, at
 	}
-	if p.sent-t.tailFrom > batchTime {
+	if p.sent-t.tailFrom > trainBatch {
 		t.tailFrom, t.tail = p.sent, 0
 	}
-	if at-t.arrived <= batchTime {
+	if at-t.arrived <= trainBatch {
 		t.headUntil = max(t.headUntil, at)
 		t.head += int(p.size)
 	}
@@ -68,22 +70,22 @@ func (t *train) add(p *packet, at time.Duration) {
 
 // measured is what a train tells about the path.
 type measured struct {
-	bps  float64 // what it carried at least
-	full bool    // and no more than about
-	sent float64 // bit/s at which it left
+	bps  float64 // bit/s that the path carries at least
+	full bool    // it carries about that, and no more
+	sent float64 // bit/s at which the train left
 }
 
 type verdict uint8
 
 const (
-	told    verdict = iota
-	unclear         // too little of it arrived, or it was too short
-	bunched         // it was held up, and then arrived faster than it was sent
+	told    verdict = iota // the train tells something
+	unclear                // too little of it arrived, or it was too short
+	bunched                // it was held up, and then arrived faster than it was sent
 )
 
-// measure returns what the train tells. least is how many bytes it needs, and aim the
-// bit/s of a probe; they are 0 for a picture. What left at once, such as the first packets
-// of all, counts as sent at the rate that was aimed at.
+// measure returns what the train tells. least is how many bytes a probe needs, and aim
+// its bit/s; they are 0 for a picture. A probe that left in one batch, as the first packets
+// of a session do, counts as sent at aim.
 func (t *train) measure(least int, aim float64) (m measured, v verdict) {
 	out, in := t.tailFrom-t.first, t.complete-t.headUntil
 	switch {

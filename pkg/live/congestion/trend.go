@@ -10,17 +10,17 @@ import (
 // are these.
 const (
 	trendWindow    = 20   // groups through which the line is laid
-	trendSmoothing = 0.9  // of the delay, from group to group
+	trendSmoothing = 0.9  // weight of the old delay against that of a new group
 	trendGain      = 4    // libwebrtc: kDefaultTrendlineThresholdGain
-	trendDeltas    = 60   // groups that at most count as evidence; libwebrtc: kMinNumDeltas
+	trendDeltas    = 60   // the most groups that count as evidence; libwebrtc: kMinNumDeltas
 	thresholdStart = 12.5 // ms. gcc-02 section 5.4: del_var_th(0)
 	thresholdMin   = 6    // ms. gcc-02 section 5.4
 	thresholdMax   = 600
 	thresholdUp    = 0.0087 // each ms. libwebrtc: k_up, k_down; the draft has 0.01 and 0.00018
 	thresholdDown  = 0.039
-	thresholdSkip  = 15  // ms beyond which a peak doesn't move the threshold. gcc-02 section 5.4
-	thresholdStep  = 100 // ms that at most pass between two groups for the threshold
-	overuseTime    = 10 * time.Millisecond
+	thresholdSkip  = 15                    // ms beyond which a peak doesn't move the threshold. gcc-02 section 5.4
+	thresholdStep  = 100                   // ms between two groups: a longer time moves the threshold no further
+	overuseTime    = 10 * time.Millisecond // how long the threshold must be exceeded. libwebrtc: kOverUsingTimeThreshold
 )
 
 type usage uint8
@@ -35,7 +35,7 @@ const (
 // threshold that adapts: it rises where delay varies anyway, or where a TCP flow fills
 // the queue, so that such a flow can't starve this one.
 type trend struct {
-	x, y  [trendWindow]float64 // ms: arrival, smoothed delay
+	x, y  [trendWindow]float64 // ms: arrival and smoothed delay of the last groups
 	count int64                // groups since the beginning
 
 	origin    time.Duration // arrival of the first group
@@ -44,13 +44,14 @@ type trend struct {
 	slope     float64
 	threshold float64
 	over      time.Duration // how long the slope has been above the threshold; < 0: not at all
-	overs     int
+	overs     int           // groups in a row for which it was
 	usage     usage
 }
 
 func newTrend() trend { return trend{threshold: thresholdStart, over: -1} }
 
-// add takes how much later a group left and arrived than the one before.
+// add takes how much later a group left and arrived than the one before, and when it was
+// complete.
 func (t *trend) add(left, arrived, complete time.Duration) {
 	if t.count == 0 {
 		t.origin = complete
@@ -100,7 +101,8 @@ func (t *trend) adapt(m, ms float64) {
 	t.threshold = min(max(t.threshold+k*(m-t.threshold)*ms, thresholdMin), thresholdMax)
 }
 
-// slope returns that of the line with the least squares, or before if all x are the same.
+// slope returns the slope of the line with the least squares, or before if all x are the
+// same.
 func slope(x, y *[trendWindow]float64, before float64) float64 {
 	var mx, my float64
 	for i := range x {
@@ -109,15 +111,15 @@ func slope(x, y *[trendWindow]float64, before float64) float64 {
 	}
 	mx /= trendWindow
 	my /= trendWindow
-	var up, down float64
+	var xy, xx float64
 	for i := range x {
-		up += (x[i] - mx) * (y[i] - my)
-		down += (x[i] - mx) * (x[i] - mx)
+		xy += (x[i] - mx) * (y[i] - my)
+		xx += (x[i] - mx) * (x[i] - mx)
 	}
-	if down == 0 {
+	if xx == 0 {
 		return before
 	}
-	return up / down
+	return xy / xx
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

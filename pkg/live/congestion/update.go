@@ -2,7 +2,8 @@ package congestion
 
 import "time"
 
-// ended reports whether nothing will continue the train that was reported last.
+// ended reports whether the train that was reported last is complete: no packet that is
+// sent later, or not reported yet, can belong to it.
 func (c *Controller) ended(now time.Duration) bool {
 	if p := c.history.at(c.newest + 1); p != nil {
 		return !c.train.continues(p)
@@ -36,11 +37,11 @@ func (c *Controller) measure(now time.Duration) {
 		m.bps = min(m.bps, aim)
 	}
 	switch {
-	case m.full && m.sent < c.rate.bps: // it was held up, but not by its own rate
+	case m.full && m.sent < c.rate.bps: // it arrived late, but not because it left too fast
 	case m.full:
 		c.capacity, c.filled = m.bps/trainUse, bytes
 		c.prober.found = true
-	case c.capacity > 0 && bytes >= c.filled/2: // less may have gone through a token bucket
+	case c.capacity > 0 && bytes >= c.filled/2: // a shorter train may be what a policer's token bucket lets pass
 		c.capacity = max(c.capacity, m.bps)
 	}
 	if c.trend.usage != overuse && !c.queue.full(now) && !c.losses.trial && m.bps > c.rate.bps {
@@ -55,7 +56,7 @@ func (c *Controller) measure(now time.Duration) {
 	}
 }
 
-// update moves the estimate by what a report told.
+// update moves the estimate after a report.
 func (c *Controller) update(now time.Duration) {
 	rtt, recent := c.RTT(), c.arrived.rate(congestedWindow)
 	arrived := max(c.arrived.rate(deliveredWindow), recent)

@@ -6,22 +6,24 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 )
 
-// maxReturn is by how much the key frame at which a cursor goes to another buffer may be
-// older than what has been sent. Of the same picture the smaller encoding comes later.
+// maxReturn is how much older than the last frame that was sent a key frame may be at which
+// a cursor goes to another buffer. It may be older, because the second encoding of a picture
+// comes later than the first.
 const maxReturn = 500 * time.Millisecond
 
-// tick is a little more than a step of the RTP clock of video.
-const tick = 12 * time.Microsecond
+// timestampStep is a little more than a step of the RTP clock of video, 1/90000 s.
+const timestampStep = 12 * time.Microsecond
 
-// change is a cursor's way from one buffer to another.
+// change is what a cursor knows of its change to another buffer: of the one to come, and of
+// the last one.
 type change struct {
-	to   *Buffer       // nil: it stays
+	to   *Buffer       // where it will go; nil: it stays
 	sent time.Duration // time of the last frame that was sent, as the receiver sees it; 0: none
 
-	// What adjust goes by since the last change.
-	changed bool
+	// The last change, for adjust.
+	changed bool          // there was one, after something had been sent
 	before  time.Duration // time of the last frame before it, as the receiver sees it
-	first   time.Duration // of the key frame
+	first   time.Duration // time of the key frame after it
 }
 
 // ChangeTo makes the cursor go on in another buffer, made by Alternative, from its next key
@@ -43,7 +45,7 @@ func (c *Cursor) Target() *Buffer {
 }
 
 // tryChange goes to the other buffer if a decoder can go on there now: between two frames,
-// at a key frame that is not much older than what has been sent.
+// at an IDR that is not much older than what has been sent.
 func (c *Cursor) tryChange() {
 	if c.change.to == nil || c.inFrame {
 		return
@@ -57,16 +59,16 @@ func (c *Cursor) tryChange() {
 	c.jump(w.key)
 }
 
-// adjust moves the frames of the new buffer that are not younger than the last one of the
-// old buffer to just after it, in their order: each frame needs a timestamp of its own that is
-// later than the one before. What it does to a packet is the same each time that the packet is
-// sent, since no two packets may be sealed under one number.
+// adjust gives later timestamps to frames of the new buffer that were captured no later than
+// the last one of the old buffer: just after that one's, and in the order of the frames, because
+// each frame needs a timestamp that is later than the one before. A packet that is sent again is
+// adjusted as it was at first, since no two different packets may be sealed under one number.
 func (c *Cursor) adjust(p *Packet) {
 	if !c.change.changed {
 		return
 	}
-	const shrink = 256 // frames that are 1/120 s apart still get different timestamps
-	if least := c.change.before + tick + (p.pts-c.change.first)/shrink; p.pts < least {
+	const shrink = 256 // frames that are 1/120 s apart are then 1/30720 s apart: more than timestampStep
+	if least := c.change.before + timestampStep + (p.pts-c.change.first)/shrink; p.pts < least {
 		p.pts, p.Timestamp = least, c.buffer.Timestamp(least)
 	}
 }
