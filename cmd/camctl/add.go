@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/foreign"
@@ -11,7 +13,7 @@ type addCmd struct {
 	loginFlags
 	Name string `arg:"--name" help:"what to call the camera, if not as the card says"`
 	Yes  bool   `arg:"--yes" help:"the words were compared: do not ask"`
-	Card string `arg:"positional,required" help:"the camera card, such as anna.card" placeholder:"CARD"`
+	Card string `arg:"positional,required" help:"the camera card: a file such as anna.card, or the link that the page makes" placeholder:"CARD"`
 }
 
 // Run opens a camera card and keeps what it says once the person has compared the words of
@@ -21,7 +23,7 @@ func (a addCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	card, err := readSmall(a.Card)
+	card, err := readCard(a.Card)
 	if err != nil {
 		return err
 	}
@@ -111,3 +113,19 @@ func replaced(i home.Invitation) (l []change) {
 }
 
 func epoch(r home.Record) string { return fmt.Sprintf("epoch %d", r.Epoch) }
+
+// cardLink comes before the camera card in a link to the page.
+const cardLink = "#card="
+
+// readCard reads a camera card from a file, or from the link that the page makes of it,
+// which may be in the file, too.
+func readCard(arg string) ([]byte, error) {
+	if _, card, ok := strings.Cut(arg, cardLink); ok {
+		return []byte(card), nil
+	}
+	data, err := readSmall(arg)
+	if _, card, ok := bytes.Cut(data, []byte(cardLink)); ok {
+		return card, nil
+	}
+	return data, err
+}

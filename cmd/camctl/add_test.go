@@ -92,3 +92,23 @@ func TestCardSaysWhatItReplaces(t *testing.T) {
 		t.Errorf("the same again: %q", said)
 	}
 }
+
+func TestReadCard(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const link = "https://cameras.example.org/#card=eyJh.eyJi.c"
+	for _, arg := range []string{link, write("link", link), write("card", "eyJh.eyJi.c")} {
+		if card, err := readCard(arg); err != nil || string(card) != "eyJh.eyJi.c" {
+			t.Errorf("%s: %q, %v", arg, card, err)
+		}
+	}
+	if _, err := readCard(filepath.Join(dir, "none")); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+}
