@@ -25,7 +25,7 @@ func TestServer(t *testing.T) {
 	s := install(t)
 	t.Run("asks systemd and apt", func(t *testing.T) {
 		asked, err := os.ReadFile(filepath.Join(s.bin, "asked"))
-		want := "apt-get install -y mosquitto coturn caddy\nsystemctl daemon-reload\nsystemctl enable mosquitto coturn caddy camd-turn\nsystemctl restart mosquitto coturn caddy camd-turn\n"
+		want := "apt-get update\napt-get install -y mosquitto coturn caddy\nsystemctl daemon-reload\nsystemctl enable mosquitto coturn caddy camd-turn\nsystemctl restart mosquitto coturn caddy camd-turn\n"
 		if err != nil || string(asked) != want {
 			t.Errorf("asked for\n%s(%v), want\n%s", asked, err, want)
 		}

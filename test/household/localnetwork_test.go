@@ -18,11 +18,12 @@ func localNetwork(t *testing.T, s *server, anna person, r *rig.Rig) {
 	network(t, "home", "203.0.113.9", "203.0.113.10")
 	for _, command := range []string{
 		"link add lan0 netns camera type veth peer name lan0 netns home",
-		"-n camera address add 192.168.77.2/24 dev lan0", "-n camera link set lan0 up",
-		"-n home address add 192.168.77.3/24 dev lan0", "-n home link set lan0 up",
+		"-n camera address add 192.168.77.2/24 dev lan0", "-n home address add 192.168.77.3/24 dev lan0",
+		"-n camera link set lan0 up",
 	} {
 		run(t, "ip", strings.Fields(command)...)
 	}
+	raise(t, "home", "lan0")
 	b := joinPage(t, s, anna, "Finn", r.Device, "home",
 		chromedp.Flag("enable-features", "LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,LocalNetworkAccessChecksWebRTC"),
 		chromedp.Flag("ip-address-space-overrides", address+":443=public,"+address+":3478=public"))

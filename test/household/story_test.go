@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
@@ -24,13 +25,27 @@ func network(t *testing.T, name, server, own string) {
 	for _, command := range []string{
 		"netns add " + name, "link add to-" + name + " type veth peer name eth0 netns " + name,
 		"address add " + server + "/30 dev to-" + name, "link set to-" + name + " up",
-		"-n " + name + " address add " + own + "/30 dev eth0", "-n " + name + " link set eth0 up",
-		"-n " + name + " link set lo up", "-n " + name + " route add default via " + server,
+		"-n " + name + " address add " + own + "/30 dev eth0",
+		"-n " + name + " link set lo up",
 	} {
 		run(t, "ip", strings.Fields(command)...)
 	}
+	raise(t, name, "eth0")
+	run(t, "ip", "-n", name, "route", "add", "default", "via", server)
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward"); err != nil || strings.TrimSpace(string(text)) != "0" {
 		t.Fatalf("the server forwards: %s, %v", text, err)
+	}
+}
+
+// raise brings a link up, and waits until nothing more of it changes by itself: Chromium gives up
+// what it loads when a link changes. An IPv6 address of the kernel's own would come seconds later.
+func raise(t *testing.T, network, link string) {
+	t.Helper()
+	run(t, "ip", "-n", network, "link", "set", link, "addrgenmode", "none", "up")
+	for end := time.Now().Add(rig.Patience); !strings.Contains(run(t, "ip", "-n", network, "link", "show", link), "state UP"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the link %s of %s doesn't come up", link, network)
+		}
 	}
 }
 
