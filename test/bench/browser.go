@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/capture/strip"
+	"github.com/camd-project/camd/test/chromium"
 )
 
 const (
-	chromium = "/usr/bin/chromium" // where Debian puts it
-
 	mostJoins   = 20
 	roundFrames = 60              // whose latency is measured in a round
 	settling    = 3 * time.Second // from the first picture to these frames
@@ -138,7 +137,7 @@ func (t *tab) closes(more func()) {
 
 // browsers measures what somebody in front of a browser sees.
 func (b *bench) browsers() error {
-	if _, err := os.Stat(chromium); err != nil {
+	if _, err := os.Stat(chromium.Path); err != nil {
 		fmt.Fprintln(os.Stderr, "   nothing about browsers: Debian's chromium is not installed")
 		return nil //nolint:nilerr // it was said
 	}

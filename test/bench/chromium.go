@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // senderPage sends what Chromium takes for its camera. Nothing but H.264 is offered, and
@@ -87,6 +89,6 @@ func (s *chromiumSender) delays() map[string]time.Duration { return nil }
 
 // hasChromium reports whether Debian's is installed.
 func hasChromium() bool {
-	_, err := os.Stat(chromium)
+	_, err := os.Stat(chromium.Path)
 	return err == nil
 }

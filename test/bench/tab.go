@@ -8,40 +8,29 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/web"
 )
 
 // open starts a browser with spy in it, and opens a page.
 func (b *bench) open(kind, address string, flags ...chromedp.ExecAllocatorOption) (*tab, error) {
-	scratch, err := os.MkdirTemp("", "camd-bench-") // a socket's path must be short
+	ctx, stop, err := chromium.Start(b.ctx, spy, flags...)
 	if err != nil {
-		return nil, err
-	}
-	flags = append(flags, chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.Env("TMPDIR="+scratch), chromedp.UserDataDir(filepath.Join(scratch, "profile")), chromedp.WindowSize(1280, 860),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	ctx, stop := chromedp.NewExecAllocator(b.ctx, flags...)
-	ctx, end := chromedp.NewContext(ctx)
-	t := &tab{kind: kind, ctx: ctx, close: func() { end(); stop(); _ = os.RemoveAll(scratch) }}
-	_, err = chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: spy})
-	if err == nil {
-		err = chromedp.Do(ctx, chromedp.Navigate(address))
-	}
-	if err != nil {
-		t.close()
 		return nil, fmt.Errorf("start chromium: %w", err)
+	}
+	t := &tab{kind: kind, ctx: ctx, close: stop}
+	if err := chromium.Load(ctx, address); err != nil {
+		t.close()
+		return nil, fmt.Errorf("%s's page: %w", kind, err)
 	}
 	return t, nil
 }
@@ -50,7 +39,7 @@ func (b *bench) open(kind, address string, flags ...chromedp.ExecAllocatorOption
 func eval[T any](t *tab, expression string) (T, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := chromium.Evaluate[T](ctx, expression)
 	if err != nil {
 		err = fmt.Errorf("%s's page: %s: %w", t.kind, expression, err)
 	}
@@ -59,11 +48,12 @@ func eval[T any](t *tab, expression string) (T, error) {
 
 // await waits until a condition holds in the page.
 func (t *tab) await(condition string) error {
-	_, err := eval[bool](t, `new Promise((done) => {
-		const look = () => { if (`+condition+`) done(true); else setTimeout(look, 50); };
-		look();
-	})`)
-	return err
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	if err := chromium.Await(ctx, condition); err != nil {
+		return fmt.Errorf("%s's page: %s: %w", t.kind, condition, err)
+	}
+	return nil
 }
 
 // plainPage opens the minimal page of a plain sender.
@@ -162,7 +152,7 @@ func (h *household) letIn(t *tab, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := chromedp.Do(t.ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(address+"#card="+url.QueryEscape(string(camera)))); err != nil {
+	if err := chromium.Load(t.ctx, address+"#card="+url.QueryEscape(string(camera))); err != nil {
 		return err
 	}
 	const same = `document.querySelector('camd-add button[type=submit]')`

@@ -14,6 +14,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/ble"
 	"github.com/camd-project/camd/pkg/setup/ble/bluetest"
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/hostile"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -73,17 +74,17 @@ func TestACameraOutOfItsBoxIsSetUpFromAPage(t *testing.T) {
 		const der = Uint8Array.from(atob(await new Promise((done) => { window.signed = done; })), (c) => c.charCodeAt(0));
 		return { broker, chain: [der] };
 	} }) }`, r.Label.Text(), r.URL(), r.CA.PEM()))
-	b.await(`window.signed`)
-	request, err := base64.StdEncoding.DecodeString(eval[string](b, `request`))
+	b.Await(`window.signed`)
+	request, err := base64.StdEncoding.DecodeString(chromium.Eval[string](b, `request`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	eval[bool](b, `(signed('`+sign(t, r, request)+`'), true)`)
-	o := eval[outcome](b, `ended`)
+	chromium.Eval[bool](b, `(signed('`+sign(t, r, request)+`'), true)`)
+	o := chromium.Eval[outcome](b, `ended`)
 	if o.Camera == nil {
-		t.Fatalf("%+v, after %v", o, eval[[]string](b, `states`))
+		t.Fatalf("%+v, after %v", o, chromium.Eval[[]string](b, `states`))
 	}
-	if said := eval[string](b, `said`); !strings.Contains(said, "has no certificate that fits this broker") {
+	if said := chromium.Eval[string](b, `said`); !strings.Contains(said, "has no certificate that fits this broker") {
 		t.Errorf("without a certificate the page says %q", said)
 	}
 	if c := o.Camera; c.Device != string(r.Device) || c.Member != "Anna" || c.Owned || c.Broker.URL != r.URL() {
@@ -105,13 +106,13 @@ func TestARealCameraReadsAPagesCode(t *testing.T) {
 		})
 	r.Start()
 	r.Online()
-	count := eval[int](b, `(async () => {
+	count := chromium.Eval[int](b, `(async () => {
 		window.label = setup.codeLabel('`+r.Label.TypedText()+`', '`+string(r.Device)+`');
 		window.code = await setup.makeCode(label, keys);
 		return code.parts.length;
 	})()`)
 	for i := range count {
-		eval[bool](b, fmt.Sprintf(`(setup.drawPart(document.getElementById('code'), code.parts[%d]), true)`, i))
+		chromium.Eval[bool](b, fmt.Sprintf(`(setup.drawPart(document.getElementById('code'), code.parts[%d]), true)`, i))
 		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%02d.png", i)))
 		if err != nil {
 			t.Fatal(err)
@@ -124,14 +125,14 @@ func TestARealCameraReadsAPagesCode(t *testing.T) {
 		}
 	}
 	r.OpenWindow("Anna")
-	topic := proto.TopicOut(r.Device, proto.ClientID(eval[string](b, `keys.name`)))
+	topic := proto.TopicOut(r.Device, proto.ClientID(chromium.Eval[string](b, `keys.name`)))
 	m := broker.Await("the camera's answer", func(m hostile.Message) bool { return m.Topic == topic })
-	o := eval[outcome](b, fmt.Sprintf(`setup.readAnswer(%q, label, keys, code.name).then((camera) => ({ camera }))`, m.Payload))
+	o := chromium.Eval[outcome](b, fmt.Sprintf(`setup.readAnswer(%q, label, keys, code.name).then((camera) => ({ camera }))`, m.Payload))
 	if c := o.Camera; c == nil || c.Device != string(r.Device) || c.Member != "Anna" || c.Role != string(proto.RoleOwner) {
 		t.Errorf("the page makes %+v of the answer", o)
 	}
-	if eval[bool](b, fmt.Sprintf(`setup.readAnswer(%q, label, keys, code.name.slice(1)).then((camera) => Boolean(camera))`, m.Payload)) {
+	if chromium.Eval[bool](b, fmt.Sprintf(`setup.readAnswer(%q, label, keys, code.name.slice(1)).then((camera) => Boolean(camera))`, m.Payload)) {
 		t.Error("the page takes the answer to another code")
 	}
-	b.quiet()
+	b.Quiet()
 }

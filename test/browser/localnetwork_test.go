@@ -36,7 +36,7 @@ func TestThePageSaysThatTheBrowserKeepsItFromItsBroker(t *testing.T) {
 		t.Helper()
 		for _, name := range []string{"local-network", "loopback-network"} {
 			set := browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: name}, Setting: setting, Origin: page.URL}
-			if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, set); err != nil {
+			if _, err := chromedp.CallBrowser(b.Ctx, browser.SetPermission, set); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -45,15 +45,15 @@ func TestThePageSaysThatTheBrowserKeepsItFromItsBroker(t *testing.T) {
 	s.join(b)
 
 	let(browser.PermissionSettingDenied)
-	b.do(chromedp.Reload())
-	b.await(shows("The browser keeps this page from devices in your network"))
-	b.shot("localnetwork-denied")
+	b.Do(chromedp.Reload())
+	b.Await(shows("The browser keeps this page from devices in your network"))
+	b.Shot("localnetwork-denied")
 
 	let(browser.PermissionSettingPrompt)
-	b.do(chromedp.Reload())
-	b.await(shows("If the browser asks whether this page may reach devices in your network, allow it."))
+	b.Do(chromedp.Reload())
+	b.Await(shows("If the browser asks whether this page may reach devices in your network, allow it."))
 
 	let(browser.PermissionSettingGranted)
-	b.do(chromedp.Reload())
-	b.await(live)
+	b.Do(chromedp.Reload())
+	b.Await(live)
 }

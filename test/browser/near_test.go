@@ -17,6 +17,7 @@ import (
 	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/pkg/setup/ble"
 	"github.com/camd-project/camd/pkg/store"
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // near is a camera with an open window that the page is near to: the real GATT service, and
@@ -85,7 +86,7 @@ func (s *settable) all() []proto.SetupSettings {
 }
 
 // newNear has a camera in reach of the page, over a link of this MTU.
-func newNear(t *testing.T, b *tab, mtu int) *near {
+func newNear(t *testing.T, b *chromium.Tab, mtu int) *near {
 	t.Helper()
 	state, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	if _, err := identity.Init(state, identity.TPM{Use: identity.TPMOff}); err != nil {
@@ -127,7 +128,7 @@ func (n *near) serve() {
 
 func (n *near) hangUp(p ble.Peer) {
 	if p == nearPeer {
-		_, _ = chromedp.CallBrowser(n.b.ctx, bluetoothemulation.SimulateGATTDisconnection, bluetoothemulation.SimulateGATTDisconnectionParams{Address: onAir})
+		_, _ = chromedp.CallBrowser(n.b.Ctx, bluetoothemulation.SimulateGATTDisconnection, bluetoothemulation.SimulateGATTDisconnectionParams{Address: onAir})
 	}
 	n.server.Gone(p)
 }
@@ -144,7 +145,7 @@ func (n *near) left() {
 			return // or its window has closed
 		}
 		select {
-		case <-n.b.ctx.Done():
+		case <-n.b.Ctx.Done():
 			n.t.Fatal("the page's conversation does not end")
 		case <-time.After(10 * time.Millisecond):
 		}

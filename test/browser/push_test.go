@@ -10,6 +10,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
+
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // hear keeps what the page's broker sends, as it came.
@@ -34,42 +36,42 @@ func TestAPushIsShownIfTheCameraHasSignedIt(t *testing.T) {
 	b := open(t)
 	origin := strings.TrimSuffix(d.Address, "/")
 	allow := browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: origin}
-	if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, allow); err != nil {
+	if _, err := chromedp.CallBrowser(b.Ctx, browser.SetPermission, allow); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hear}); err != nil {
+	if _, err := chromedp.Call(b.Ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hear}); err != nil {
 		t.Fatal(err)
 	}
 	deliver := pushes(t, b, origin)
 	d.pair(b)
-	b.await(`navigator.serviceWorker.ready.then(() => true)`)
+	b.Await(`navigator.serviceWorker.ready.then(() => true)`)
 
 	const unknown = notices + `.then((all) => all.join() === 'Notices: A message came that this page can’t read. Open it to see what is new.')`
-	for tries := 0; !eval[bool](b, unknown); tries++ { // on a busy machine, Chromium has lost what was handed over
+	for tries := 0; !chromium.Eval[bool](b, unknown); tries++ { // on a busy machine, Chromium has lost what was handed over
 		if tries == 10 {
 			t.Fatal("no message is shown")
 		}
 		deliver("hello")
-		b.await(`(window.looks = (window.looks ?? 0) + 1) % 100 === 0 || ` + unknown)
+		b.Await(`(window.looks = (window.looks ?? 0) + 1) % 100 === 0 || ` + unknown)
 	}
 
 	d.atCamera("ring")
-	b.await(shows("Someone rang the bell."))
+	b.Await(shows("Someone rang the bell."))
 	for named := false; !named; { // the page may have read of the ring before its notice came, and may not have kept the camera's name yet
-		messages := eval[[]string](b, sealed)
+		messages := chromium.Eval[[]string](b, sealed)
 		for _, message := range messages {
 			deliver(message)
 		}
-		b.await(fmt.Sprintf(`%s.then((all) => all.some((n) => n.endsWith(': Someone rang the bell.')) || %s.length > %d)`, notices, sealed, len(messages)))
-		named = eval[bool](b, notices+`.then((all) => all.includes('Demo camera: Someone rang the bell.'))`)
+		b.Await(fmt.Sprintf(`%s.then((all) => all.some((n) => n.endsWith(': Someone rang the bell.')) || %s.length > %d)`, notices, sealed, len(messages)))
+		named = chromium.Eval[bool](b, notices+`.then((all) => all.includes('Demo camera: Someone rang the bell.'))`)
 	}
-	b.quiet()
+	b.Quiet()
 }
 
 // pushes returns what hands a message to the page's service worker.
-func pushes(t *testing.T, b *tab, origin string) func(message string) {
+func pushes(t *testing.T, b *chromium.Tab, origin string) func(message string) {
 	t.Helper()
-	updates := chromedp.Events(b.ctx, serviceworker.WorkerRegistrationUpdated)
+	updates := chromedp.Events(b.Ctx, serviceworker.WorkerRegistrationUpdated)
 	first := make(chan serviceworker.RegistrationID, 1)
 	go func() {
 		for e, err := range updates {
@@ -84,7 +86,7 @@ func pushes(t *testing.T, b *tab, origin string) func(message string) {
 			}
 		}
 	}()
-	if _, err := chromedp.Call(b.ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
+	if _, err := chromedp.Call(b.Ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
 	var id serviceworker.RegistrationID
@@ -93,11 +95,11 @@ func pushes(t *testing.T, b *tab, origin string) func(message string) {
 		if id == "" {
 			select {
 			case id = <-first:
-			case <-b.ctx.Done():
+			case <-b.Ctx.Done():
 				t.Fatal("the page registers no service worker")
 			}
 		}
-		if _, err := chromedp.Call(b.ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin, RegistrationID: id, Data: message}); err != nil {
+		if _, err := chromedp.Call(b.Ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin, RegistrationID: id, Data: message}); err != nil {
 			t.Fatal(err)
 		}
 	}

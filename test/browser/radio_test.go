@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/camd-project/camd/pkg/setup/ble"
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // gatt is a camera's GATT service, as a phone's system uses it.
@@ -28,7 +29,7 @@ type gatt interface {
 // and writes.
 type air struct {
 	t       *testing.T
-	b       *tab
+	b       *chromium.Tab
 	mtu     int
 	camera  gatt
 	chars   map[string]ble.Characteristic // by the emulation's identifier
@@ -45,7 +46,7 @@ const (
 )
 
 // newAir puts a camera on the browser's air, over links of this MTU.
-func newAir(t *testing.T, b *tab, mtu int, camera gatt) *air {
+func newAir(t *testing.T, b *chromium.Tab, mtu int, camera gatt) *air {
 	t.Helper()
 	a := &air{t: t, b: b, mtu: mtu, camera: camera, chars: map[string]ble.Characteristic{}, reads: map[ble.Characteristic]int{}}
 	a.advertise()
@@ -56,7 +57,7 @@ func newAir(t *testing.T, b *tab, mtu int, camera gatt) *air {
 // call calls the browser's emulation.
 func call[P, R any](a *air, command cdp.Command[P, R], params P) R {
 	a.t.Helper()
-	r, err := chromedp.CallBrowser(a.b.ctx, command, params)
+	r, err := chromedp.CallBrowser(a.b.Ctx, command, params)
 	if err != nil {
 		a.t.Fatalf("%s: %v", command.Method, err)
 	}
@@ -67,7 +68,7 @@ func call[P, R any](a *air, command cdp.Command[P, R], params P) R {
 func (a *air) advertise() {
 	a.t.Helper()
 	call(a, bluetoothemulation.Enable, bluetoothemulation.EnableParams{State: bluetoothemulation.CentralStatePoweredOn, LeSupported: true})
-	a.t.Cleanup(func() { _, _ = chromedp.CallBrowser(a.b.ctx, bluetoothemulation.Disable, cdp.Empty{}) }) // the browser may have ended
+	a.t.Cleanup(func() { _, _ = chromedp.CallBrowser(a.b.Ctx, bluetoothemulation.Disable, cdp.Empty{}) }) // the browser may have ended
 	call(a, bluetoothemulation.SimulatePreconnectedPeripheral, bluetoothemulation.SimulatePreconnectedPeripheralParams{
 		Address: onAir, Name: "camd", ManufacturerData: []*bluetoothemulation.ManufacturerData{}, KnownServiceUUIDs: []string{ble.ServiceUUID}})
 	s := call(a, bluetoothemulation.AddService, bluetoothemulation.AddServiceParams{Address: onAir, ServiceUUID: ble.ServiceUUID})
@@ -82,13 +83,13 @@ func (a *air) advertise() {
 // serve answers the browser until the test ends.
 func (a *air) serve() {
 	a.t.Helper()
-	ctx, cancel := context.WithCancel(a.b.ctx)
+	ctx, cancel := context.WithCancel(a.b.Ctx)
 	links := chromedp.BrowserEvents(ctx, bluetoothemulation.GattOperationReceived)
 	operations := chromedp.BrowserEvents(ctx, bluetoothemulation.CharacteristicOperationReceived)
 	prompts := chromedp.Events(ctx, deviceaccess.DeviceRequestPrompted)
 	var work sync.WaitGroup
 	a.t.Cleanup(func() { cancel(); work.Wait() })
-	if _, err := chromedp.Call(a.b.ctx, deviceaccess.Enable, cdp.Empty{}); err != nil {
+	if _, err := chromedp.Call(a.b.Ctx, deviceaccess.Enable, cdp.Empty{}); err != nil {
 		a.t.Fatal(err)
 	}
 	work.Go(func() {
@@ -122,9 +123,9 @@ func (a *air) serve() {
 func (a *air) prompt(e deviceaccess.EventDeviceRequestPrompted) {
 	switch {
 	case a.decline.Load():
-		_, _ = chromedp.Call(a.b.ctx, deviceaccess.CancelPrompt, deviceaccess.CancelPromptParams{ID: e.ID})
+		_, _ = chromedp.Call(a.b.Ctx, deviceaccess.CancelPrompt, deviceaccess.CancelPromptParams{ID: e.ID})
 	case len(e.Devices) > 0:
-		_, _ = chromedp.Call(a.b.ctx, deviceaccess.SelectPrompt, deviceaccess.SelectPromptParams{ID: e.ID, DeviceID: e.Devices[0].ID})
+		_, _ = chromedp.Call(a.b.Ctx, deviceaccess.SelectPrompt, deviceaccess.SelectPromptParams{ID: e.ID, DeviceID: e.Devices[0].ID})
 	}
 }
 
@@ -132,7 +133,7 @@ func (a *air) link(e bluetoothemulation.EventGattOperationReceived) {
 	if e.Type == bluetoothemulation.GATTOperationTypeConnection {
 		a.camera.connected()
 	}
-	_, _ = chromedp.CallBrowser(a.b.ctx, bluetoothemulation.SimulateGATTOperationResponse, bluetoothemulation.SimulateGATTOperationResponseParams{Address: e.Address, Type: e.Type})
+	_, _ = chromedp.CallBrowser(a.b.Ctx, bluetoothemulation.SimulateGATTOperationResponse, bluetoothemulation.SimulateGATTOperationResponseParams{Address: e.Address, Type: e.Type})
 }
 
 // answer is the emulation's command with data that may be there and empty, as a value is
@@ -164,7 +165,7 @@ func (a *air) operation(e bluetoothemulation.EventCharacteristicOperationReceive
 	} else if err != nil {
 		reply.Code = int64(cutOff)
 	}
-	if _, err := chromedp.CallBrowser(a.b.ctx, answers, reply); err != nil && a.b.ctx.Err() == nil {
+	if _, err := chromedp.CallBrowser(a.b.Ctx, answers, reply); err != nil && a.b.Ctx.Err() == nil {
 		a.t.Errorf("answer the page: %v", err)
 	}
 }
@@ -207,7 +208,7 @@ func (a *air) wasRead(c ble.Characteristic, times int) {
 	}
 	for want := count() + times; count() < want; {
 		select {
-		case <-a.b.ctx.Done():
+		case <-a.b.Ctx.Done():
 			a.t.Fatalf("the page does not read characteristic %d", c)
 		case <-time.After(50 * time.Millisecond):
 		}

@@ -3,6 +3,8 @@ package browser
 import (
 	"fmt"
 	"testing"
+
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // TestEveryScreenOfARealCamera goes through the screens as they are with a camera behind them.
@@ -13,7 +15,7 @@ func TestEveryScreenOfARealCamera(t *testing.T) {
 	_, axe := serveStandin(t)
 	camera := func(screen string) string { return "#/camera/" + string(d.Device) + "/" + screen }
 	for _, width := range []int64{390, 1280} {
-		b.resize(width, 844)
+		b.Resize(width, 844, false)
 		for _, s := range []struct{ name, at, shows string }{
 			{"live", camera("live"), live},
 			{"people", camera("people"), shows("Anna (you)")},
@@ -26,19 +28,19 @@ func TestEveryScreenOfARealCamera(t *testing.T) {
 			{"add", "#/add", shows("Camera card")},
 			{"setup", "#/setup", shows("Find the label")},
 		} {
-			eval[bool](b, fmt.Sprintf(`(location.hash = %q, true)`, s.at))
-			b.await(s.shows)
-			b.shot(fmt.Sprintf("real-%s-%d", s.name, width))
-			if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > width {
+			chromium.Eval[bool](b, fmt.Sprintf(`(location.hash = %q, true)`, s.at))
+			b.Await(s.shows)
+			b.Shot(fmt.Sprintf("real-%s-%d", s.name, width))
+			if wide := chromium.Eval[int64](b, "document.documentElement.scrollWidth"); wide > width {
 				t.Errorf("%s at %d scrolls sideways: %d pixels", s.name, width, wide)
 			}
-			eval[bool](b, axe+"; true")
-			if found := eval[string](b, audit); found != "" {
+			chromium.Eval[bool](b, axe+"; true")
+			if found := chromium.Eval[string](b, audit); found != "" {
 				t.Errorf("%s at %d: axe-core found:\n%s", s.name, width, found)
 			}
 		}
 	}
 	o.screen("live")
-	b.await(live)
-	b.quiet()
+	b.Await(live)
+	b.Quiet()
 }

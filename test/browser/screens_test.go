@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/web"
 )
 
@@ -112,25 +113,25 @@ func TestScreens(t *testing.T) {
 	for _, s := range screens {
 		t.Run(s.name, func(t *testing.T) {
 			b := open(t)
-			defer b.quiet()
-			sized(b, 390, 844, true)
+			defer b.Quiet()
+			b.Resize(390, 844, true)
 			s.draw(b, address)
-			eval[bool](b, axe+"; true")
+			chromium.Eval[bool](b, axe+"; true")
 			for _, theme := range []string{"light", "dark"} {
-				if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}); err != nil {
+				if _, err := chromedp.Call(b.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}); err != nil {
 					t.Fatal(err)
 				}
 				for _, width := range []int64{390, 1280} {
-					sized(b, width, 844, width == 390)
-					b.await(settled)
-					b.shot(fmt.Sprintf("%s-%d-%s", s.name, width, theme))
-					if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > width {
+					b.Resize(width, 844, width == 390)
+					b.Await(settled)
+					b.Shot(fmt.Sprintf("%s-%d-%s", s.name, width, theme))
+					if wide := chromium.Eval[int64](b, "document.documentElement.scrollWidth"); wide > width {
 						t.Errorf("it scrolls sideways: %d pixels in %d", wide, width)
 					}
 					if (theme == "light") != (width == 390) {
 						continue // what axe-core finds depends on the theme or on the width, so each once will do
 					}
-					if found := eval[string](b, audit); found != "" {
+					if found := chromium.Eval[string](b, audit); found != "" {
 						t.Errorf("%s, %d pixels: axe-core found:\n%s", theme, width, found)
 					}
 				}
@@ -142,26 +143,18 @@ func TestScreens(t *testing.T) {
 // settled holds when all is drawn: no picture is waited for.
 const settled = `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(!document.querySelector('.frame[data-state="waiting"]')))))`
 
-// sized makes the page as large as a phone's or a desk's.
-func sized(b *tab, width, height int64, phone bool) {
-	b.t.Helper()
-	if _, err := chromedp.Call(b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone}); err != nil {
-		b.t.Fatalf("resize to %d: %v", width, err)
-	}
-}
-
 // audit lists what axe-core finds, a line each.
 const audit = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) =>
   violations.flatMap((v) => v.nodes.map((n) => v.id + ': ' + n.target + ': ' + n.failureSummary)).join('\n'))`
 
-func (s screen) draw(b *tab, address string) {
-	b.t.Helper()
-	b.do(chromedp.Navigate(address + "/?scenario=" + s.scenario + s.fragment))
+func (s screen) draw(b *chromium.Tab, address string) {
+	b.T.Helper()
+	b.Do(chromedp.Navigate(address + "/?scenario=" + s.scenario + s.fragment))
 	for _, step := range s.steps {
-		b.await(step.when)
-		eval[bool](b, step.do+", true")
+		b.Await(step.when)
+		chromium.Eval[bool](b, step.do+", true")
 	}
-	b.await(s.shows)
+	b.Await(s.shows)
 }
 
 // serveStandin serves the page with a stand-in for core, under the page's own policy. It

@@ -9,8 +9,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
-	"image/draw"
-	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -25,6 +23,7 @@ import (
 	"github.com/camd-project/camd/pkg/setup/ble"
 	"github.com/camd-project/camd/pkg/setup/code"
 	"github.com/camd-project/camd/pkg/setup/lens"
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/web"
 )
 
@@ -41,7 +40,7 @@ window.begin = (label, more = {}) => {
 };`
 
 // openSetup opens a page with the module, in a browser that has Bluetooth.
-func openSetup(t *testing.T) *tab {
+func openSetup(t *testing.T) *chromium.Tab {
 	t.Helper()
 	b := open(t, chromedp.Flag("enable-blink-features", "WebBluetooth")) // which Linux has behind a flag
 	files := http.FileServerFS(web.Setup)
@@ -54,17 +53,17 @@ func openSetup(t *testing.T) *tab {
 		files.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	b.do(chromedp.Navigate(server.URL))
-	eval[bool](b, `(async () => { window.setup = await import('/setup.js');`+helpers+`return true; })()`)
+	b.Do(chromedp.Navigate(server.URL))
+	chromium.Eval[bool](b, `(async () => { window.setup = await import('/setup.js');`+helpers+`return true; })()`)
 	return b
 }
 
 // click evaluates as a button's handler does, by a click that the browser itself makes: what
 // only the page takes for one, the part of the browser that asks the person may not.
-func click(b *tab, expression string) {
-	b.t.Helper()
-	eval[bool](b, `(window.clicked = () => `+expression+`, true)`)
-	b.do(chromedp.Click(chromedp.ID("go")))
+func click(b *chromium.Tab, expression string) {
+	b.T.Helper()
+	chromium.Eval[bool](b, `(window.clicked = () => `+expression+`, true)`)
+	b.Do(chromedp.Click(chromedp.ID("go")))
 }
 
 // outcome is how a pairing ended in the page.
@@ -100,22 +99,22 @@ func TestAPageSetsACameraUpOverBluetooth(t *testing.T) {
 				const password = (window.typed ??= ['short', 'wrong horse', '`+rightPassword+`']).shift();
 				return { wifi: { ssid, security, password }, broker: { url: 'mqtts://broker:8883', viewerUrl: 'mqtts://viewers' } };
 			} }) }`)
-			o := eval[outcome](b, `ended`)
+			o := chromium.Eval[outcome](b, `ended`)
 			if o.Camera == nil {
-				t.Fatalf("%+v, after %v", o, eval[[]string](b, `states`))
+				t.Fatalf("%+v, after %v", o, chromium.Eval[[]string](b, `states`))
 			}
 			want := []string{"looking", "connecting", "pairing", "choosing", "problem wifi_password", "choosing", "working wifi", "problem wifi_password", "choosing", "working wifi", "working broker", "working saving"}
-			if got := slices.Compact(eval[[]string](b, `states`)); !slices.Equal(got, want) {
+			if got := slices.Compact(chromium.Eval[[]string](b, `states`)); !slices.Equal(got, want) {
 				t.Errorf("the page was told %q, want %q", got, want)
 			}
 			n.isIn(o)
 			if n.longest > max(20, mtu-3) || mtu > 23 && n.longest <= 20 {
 				t.Errorf("frames of up to %d bytes", n.longest)
 			}
-			if got := eval[string](b, `networks.map((n) => [n.name, n.security, n.signal, n.band].join()).join(' | ')`); got != `Anna's,wpa2,-48,5 | caf\xe9 \xe2\x80\xaeeman,open,-70,2.4` {
+			if got := chromium.Eval[string](b, `networks.map((n) => [n.name, n.security, n.signal, n.band].join()).join(' | ')`); got != `Anna's,wpa2,-48,5 | caf\xe9 \xe2\x80\xaeeman,open,-70,2.4` {
 				t.Errorf("networks: %s", got)
 			}
-			if got := eval[string](b, `JSON.stringify([state, new TextDecoder().decode(request.request)])`); got != `[{"broker":false,"fixed":false,"certificate":false,"wifi":true},"request"]` {
+			if got := chromium.Eval[string](b, `JSON.stringify([state, new TextDecoder().decode(request.request)])`); got != `[{"broker":false,"fixed":false,"certificate":false,"wifi":true},"request"]` {
 				t.Errorf("state and request: %s", got)
 			}
 		})
@@ -126,7 +125,7 @@ func TestAPageSetsACameraUpOverBluetooth(t *testing.T) {
 func (n *near) isIn(o outcome) {
 	n.t.Helper()
 	c, id := o.Camera, n.authority.Identity()
-	client := proto.ClientID(eval[string](n.b, `keys.name`))
+	client := proto.ClientID(chromium.Eval[string](n.b, `keys.name`))
 	if m := n.authority.Members(); len(m) != 1 || m[0].Client != client || m[0].Role != proto.RoleOwner {
 		n.t.Errorf("members: %+v, want the page alone, %s", m, client)
 	}
@@ -152,7 +151,7 @@ func (n *near) isIn(o outcome) {
 		*set[0].Broker != (proto.SetupBroker{URL: "mqtts://broker:8883", ViewerURL: "mqtts://viewers"}) {
 		n.t.Errorf("kept: %+v", set)
 	}
-	if !eval[bool](n.b, `crypto.subtle.exportKey('pkcs8', keys.sig.privateKey).then(() => false, () => true)`) {
+	if !chromium.Eval[bool](n.b, `crypto.subtle.exportKey('pkcs8', keys.sig.privateKey).then(() => false, () => true)`) {
 		n.t.Error("the page's key can be exported")
 	}
 }
@@ -177,7 +176,7 @@ func TestWhatAPageSaysWhenItCantPair(t *testing.T) {
 	}
 	end := func() outcome {
 		t.Helper()
-		o := eval[outcome](b, `ended`)
+		o := chromium.Eval[outcome](b, `ended`)
 		n.left()
 		return o
 	}
@@ -203,23 +202,23 @@ func TestWhatAPageSaysWhenItCantPair(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin(text, `{}`)
-	eval[outcome](b, `ended`).wants(t, "taken", "Somebody else is setting this camera up")
+	chromium.Eval[outcome](b, `ended`).wants(t, "taken", "Somebody else is setting this camera up")
 	n.server.Gone("other")
 	n.left()
 
 	// While a person thinks the camera is kept waiting; then they leave.
 	begin(text, `{ signal: (window.abort = new AbortController()).signal, ...`+thinks+` }`)
-	b.await(`window.thinks`)
+	b.Await(`window.thinks`)
 	n.wasRead(ble.Status, 2)
-	eval[bool](b, `(abort.abort(), true)`)
+	chromium.Eval[bool](b, `(abort.abort(), true)`)
 	if o := end(); o.Name != "AbortError" {
 		t.Errorf("%+v", o)
 	}
 
 	// Typed, and in a window that closes while the person thinks.
-	eval[bool](b, `!(window.thinks = false)`)
+	chromium.Eval[bool](b, `!(window.thinks = false)`)
 	begin(label.TypedText(), thinks)
-	b.await(`window.thinks`)
+	b.Await(`window.thinks`)
 	n.server.Close()
 	end().wants(t, "gone", "its pairing window has closed")
 
@@ -228,10 +227,10 @@ func TestWhatAPageSaysWhenItCantPair(t *testing.T) {
 	if o := end(); o.Camera == nil {
 		t.Fatalf("%+v", o)
 	}
-	eval[bool](b, `(async () => { keys = await setup.Keys.make(); return true; })()`)
+	chromium.Eval[bool](b, `(async () => { keys = await setup.Keys.make(); return true; })()`)
 	begin(text, `{}`)
 	end().wants(t, string(proto.CodeOwned), proto.CodeOwned.Sentence())
-	eval[bool](b, `(begin('`+text+`', { bluetooth: null }), true)`)
+	chromium.Eval[bool](b, `(begin('`+text+`', { bluetooth: null }), true)`)
 	end().wants(t, "unsupported", "This browser has no Bluetooth")
 	n.decline.Store(true)
 	begin(text, `{}`)
@@ -239,16 +238,9 @@ func TestWhatAPageSaysWhenItCantPair(t *testing.T) {
 }
 
 // seen is what a canvas shows.
-func seen(b *tab, id string) *image.Gray {
-	b.t.Helper()
-	_, text, _ := strings.Cut(eval[string](b, `document.getElementById('`+id+`').toDataURL('image/png')`), ",")
-	m, err := png.Decode(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text)))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	out := image.NewGray(m.Bounds())
-	draw.Draw(out, out.Rect, m, image.Point{}, draw.Src)
-	return out
+func seen(b *chromium.Tab, id string) *image.Gray {
+	b.T.Helper()
+	return b.Image(`document.getElementById('` + id + `').toDataURL('image/png')`)
 }
 
 // TestAPageShowsACode: the camera's own reader takes a code off the page's canvas, part by
@@ -259,7 +251,7 @@ func TestAPageShowsACode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eval[bool](b, `(async () => {
+	chromium.Eval[bool](b, `(async () => {
 		const label = setup.codeLabel('`+label.TypedText()+`', '`+string(label.Device)+`');
 		window.code = await setup.makeCode(label, keys, { wifi: { ssid: "Anna's", password: '`+rightPassword+`' }, broker: { url: 'mqtts://broker:8883' } });
 		window.shown = new AbortController();
@@ -270,7 +262,7 @@ func TestAPageShowsACode(t *testing.T) {
 	var c code.Collector
 	var sealed code.Sealed
 	parts := map[string]bool{}
-	for sealed == nil && b.ctx.Err() == nil {
+	for sealed == nil && b.Ctx.Err() == nil {
 		if text := r.Read(seen(b, "code")); text != "" {
 			if sealed, _, err = c.Add(text); err != nil {
 				t.Fatal(err)
@@ -278,15 +270,15 @@ func TestAPageShowsACode(t *testing.T) {
 			parts[text] = true
 		}
 	}
-	eval[bool](b, `(shown.abort(), true)`)
+	chromium.Eval[bool](b, `(shown.abort(), true)`)
 	body, err := code.Open(label.Secret, label.Device, sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name := eval[string](b, `code.name`); name != sealed.Hash() || len(parts) < 4 || string(body.WiFi.SSID) != "Anna's" || body.WiFi.Password != rightPassword || body.Broker.URL != "mqtts://broker:8883" {
+	if name := chromium.Eval[string](b, `code.name`); name != sealed.Hash() || len(parts) < 4 || string(body.WiFi.SSID) != "Anna's" || body.WiFi.Password != rightPassword || body.Broker.URL != "mqtts://broker:8883" {
 		t.Errorf("the code %s in %d parts says %+v, %+v", name, len(parts), body.WiFi, body.Broker)
 	}
-	b.quiet()
+	b.Quiet()
 }
 
 func newIdentity(t *testing.T) crypto.PublicKey {

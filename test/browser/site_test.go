@@ -18,6 +18,7 @@ import (
 	"github.com/camd-project/camd/pkg/client"
 	"github.com/camd-project/camd/pkg/client/home"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/rig"
 	"github.com/camd-project/camd/web"
 )
@@ -53,9 +54,9 @@ func newSite(t *testing.T) *site {
 }
 
 // join lets the page of a browser in, as an owner with camctl does.
-func (s *site) join(b *tab) owner {
-	b.t.Helper()
-	b.do(chromedp.Navigate(s.address))
+func (s *site) join(b *chromium.Tab) owner {
+	b.T.Helper()
+	b.Do(chromedp.Navigate(s.address))
 	o := owner{b, &demo{t: s.t, Address: s.address, Device: s.Device}}
 	text, _ := o.key()
 	key, card, err := home.ParseKey(text)
@@ -72,9 +73,9 @@ func (s *site) join(b *tab) owner {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(o.d.link(string(sealed))))
-	o.press("They are the same")
-	b.await(live)
+	b.Load(o.d.link(string(sealed)))
+	o.Press("They are the same")
+	b.Await(live)
 	return o
 }
 
@@ -101,14 +102,14 @@ func TestThePageComesBackWithItsBroker(t *testing.T) {
 	b, s := open(t), newSite(t)
 	s.join(b)
 	const cut = `document.querySelector('[role=switch]').disabled`
-	b.await(`!` + cut)
+	b.Await(`!` + cut)
 	s.StopBroker()
-	b.await(cut)
-	b.shot("site-offline")
-	seen := eval[int](b, picture+`.getVideoPlaybackQuality().totalVideoFrames`)
-	b.await(picture + `.getVideoPlaybackQuality().totalVideoFrames > ` + strconv.Itoa(seen+10)) // it doesn't pass the broker
+	b.Await(cut)
+	b.Shot("site-offline")
+	seen := chromium.Eval[int](b, picture+`.getVideoPlaybackQuality().totalVideoFrames`)
+	b.Await(picture + `.getVideoPlaybackQuality().totalVideoFrames > ` + strconv.Itoa(seen+10)) // it doesn't pass the broker
 	s.StartBroker()
-	b.await(live + ` && !` + cut)
+	b.Await(live + ` && !` + cut)
 }
 
 // TestALogThatWasChangedRaisesTheBanner has somebody put an older copy of the camera's storage in,
@@ -120,10 +121,10 @@ func TestALogThatWasChangedRaisesTheBanner(t *testing.T) {
 	s.end()
 	s.copy(s.State(), copied)
 	s.Start()
-	b.await(live)
+	b.Await(live)
 	o.screen("history")
-	b.await(`document.querySelector('camd-history .good') !== null`)
-	if eval[bool](b, `document.querySelector('.banner.bad') !== null`) {
+	b.Await(`document.querySelector('camd-history .good') !== null`)
+	if chromium.Eval[bool](b, `document.querySelector('.banner.bad') !== null`) {
 		t.Fatal("the page shows an alarm before anything was changed")
 	}
 	s.end()
@@ -132,26 +133,26 @@ func TestALogThatWasChangedRaisesTheBanner(t *testing.T) {
 	}
 	s.copy(copied, s.State())
 	s.Start()
-	b.await(`document.querySelector('.banner.bad') !== null`)
-	if text := eval[string](b, `document.querySelector('.banner.bad').innerText`); !strings.Contains(text, "can’t be trusted") {
+	b.Await(`document.querySelector('.banner.bad') !== null`)
+	if text := chromium.Eval[string](b, `document.querySelector('.banner.bad').innerText`); !strings.Contains(text, "can’t be trusted") {
 		t.Errorf("the banner says %q", text)
 	}
-	b.shot("site-alarm")
-	b.do(chromedp.Reload())
-	b.await(`document.querySelector('.banner.bad') !== null`) // it stays until a person has seen it
+	b.Shot("site-alarm")
+	b.Do(chromedp.Reload())
+	b.Await(`document.querySelector('.banner.bad') !== null`) // it stays until a person has seen it
 }
 
 // TestThePageStartsWithoutItsServer: the service worker keeps the page's files, and nothing else.
 func TestThePageStartsWithoutItsServer(t *testing.T) {
 	b, d := open(t), startDemo(t)
 	o := d.pair(b)
-	b.await(`navigator.serviceWorker.ready.then((r) => r.active?.state === 'activated')`)
+	b.Await(`navigator.serviceWorker.ready.then((r) => r.active?.state === 'activated')`)
 	o.screen("history")
-	b.await(`document.querySelector('camd-history .good') !== null`)
+	b.Await(`document.querySelector('camd-history .good') !== null`)
 	d.stop()
-	b.do(chromedp.Reload())
-	b.await(shows("The server of this page gives no login for the broker.") + ` && ` + nothing)
-	kept := eval[[]string](b, `caches.keys().then(async (names) => {
+	b.Do(chromedp.Reload())
+	b.Await(shows("The server of this page gives no login for the broker.") + ` && ` + nothing)
+	kept := chromium.Eval[[]string](b, `caches.keys().then(async (names) => {
 		const all = [];
 		for (const n of names) for (const r of await (await caches.open(n)).keys()) all.push(new URL(r.url).pathname);
 		return all;

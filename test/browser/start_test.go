@@ -15,6 +15,7 @@ import (
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/media/avc"
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // loop is a camera that gives a clip's pictures from one to another, again and again.
@@ -99,8 +100,8 @@ func TestABrowserShowsCamerasH264(t *testing.T) {
 			t.Cleanup(func() { cancel(); <-done; <-played })
 
 			b := open(t)
-			b.do(chromedp.Navigate("data:text/html,<title>x</title><video id=picture muted autoplay></video>"))
-			offer := eval[string](b, `(async () => {
+			b.Do(chromedp.Navigate("data:text/html,<title>x</title><video id=picture muted autoplay></video>"))
+			offer := chromium.Eval[string](b, `(async () => {
 				window.pc = new RTCPeerConnection();
 				pc.addTransceiver('video', { direction: 'recvonly' });
 				pc.ontrack = ({ track }) => { picture.srcObject = new MediaStream([track]); };
@@ -116,19 +117,19 @@ func TestABrowserShowsCamerasH264(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			eval[bool](b, `pc.setRemoteDescription({ type: 'answer', sdp: `+string(text)+` }).then(() => true)`)
+			chromium.Eval[bool](b, `pc.setRemoteDescription({ type: 'answer', sdp: `+string(text)+` }).then(() => true)`)
 			if c.shown {
-				b.await(`inbound('video').then((s) => s.framesDecoded > 20)`)
+				b.Await(`inbound('video').then((s) => s.framesDecoded > 20)`)
 				return
 			}
 			<-x.Done()
 			if got := x.Reason(); got != proto.EndPicture {
 				t.Errorf("the session ended with %q, want %q", got, proto.EndPicture)
 			}
-			if n := eval[int](b, `inbound('video').then((s) => s.framesDecoded ?? 0)`); n != 0 {
+			if n := chromium.Eval[int](b, `inbound('video').then((s) => s.framesDecoded ?? 0)`); n != 0 {
 				t.Errorf("Chromium shows %d pictures that begin at a recovery point: let it", n)
 			}
-			if n := eval[int](b, `inbound('video').then((s) => s.packetsReceived)`); n < 50 {
+			if n := chromium.Eval[int](b, `inbound('video').then((s) => s.packetsReceived)`); n < 50 {
 				t.Errorf("it got %d packets", n)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -80,12 +81,12 @@ func TestAVoiceIsHeardOnlyAfterTheChime(t *testing.T) {
 	b, d := open(t, chromedp.Flag("use-file-for-fake-audio-capture", voice(t))), startDemo(t)
 	o := d.pair(b)
 	played := filepath.Join(d.Folder, "loudspeaker.raw")
-	b.await(`document.querySelector('#talk') && !document.querySelector('#talk').disabled`)
+	b.Await(`document.querySelector('#talk') && !document.querySelector('#talk').disabled`)
 	before := len(heard(t, played)) // that somebody paired is said, too
-	at := eval[[2]float64](b, `(() => { const r = document.querySelector('#talk').getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+	at := chromium.Eval[[2]float64](b, `(() => { const r = document.querySelector('#talk').getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
 	mouse(b, input.DispatchMouseEventTypeMousePressed, at)
-	b.await(stage + `.dataset.state === 'talking'`)
-	b.shot("demo-talking")
+	b.Await(stage + `.dataset.state === 'talking'`)
+	b.Shot("demo-talking")
 	var sound []byte
 	voice := -1
 	for end := time.Now().Add(rig.Patience); voice < 0; time.Sleep(50 * time.Millisecond) {
@@ -98,39 +99,39 @@ func TestAVoiceIsHeardOnlyAfterTheChime(t *testing.T) {
 	if chime := sound[:voice]; len(chime) < 2*soundRate || loudest(chime) < 1000 {
 		t.Errorf("before the voice there are %d bytes, up to %d loud", len(chime), loudest(chime))
 	}
-	b.await(shows("Anna began to talk"))
+	b.Await(shows("Anna began to talk"))
 	mouse(b, input.DispatchMouseEventTypeMouseReleased, at)
-	b.await(live)
+	b.Await(live)
 	o.screen("history")
-	b.await(`[...document.querySelectorAll('.entries li')].some((l) => /^Anna began to talk.*\bfor\b/s.test(l.innerText.trim()))`)
-	b.quiet()
+	b.Await(`[...document.querySelectorAll('.entries li')].some((l) => /^Anna began to talk.*\bfor\b/s.test(l.innerText.trim()))`)
+	b.Quiet()
 }
 
 // TestTheRoom plays the part of somebody at the camera.
 func TestTheRoom(t *testing.T) {
 	b, room, d := open(t), open(t), startDemo(t)
 	o := d.pair(b)
-	room.do(chromedp.Navigate(d.Room))
-	room.click(`document.getElementById('hear')`)
-	room.await(shows("You hear what the room hears"))
-	room.click(`document.getElementById('end')`)
-	room.await(shows("Nobody is speaking through the camera."))
-	room.click(`document.getElementById('ring')`)
-	room.await(shows("Every member is told"))
-	b.await(shows("rang"))
+	room.Do(chromedp.Navigate(d.Room))
+	room.Click(`document.getElementById('hear')`)
+	room.Await(shows("You hear what the room hears"))
+	room.Click(`document.getElementById('end')`)
+	room.Await(shows("Nobody is speaking through the camera."))
+	room.Click(`document.getElementById('ring')`)
+	room.Await(shows("Every member is told"))
+	b.Await(shows("rang"))
 
-	b.do(chromedp.KeyEvent("\t")) // the page has the focus
-	o.press("Hold to talk")       // a short press: it stays on
-	room.await(`Number(document.getElementById('hear').dataset.played) > 48000`)
-	b.await(stage + `.dataset.state === 'talking'`)
-	room.click(`document.getElementById('end')`)
-	room.await(shows("It is silent"))
-	b.await(stage + `.dataset.state === 'live'`)
+	b.Do(chromedp.KeyEvent("\t")) // the page has the focus
+	o.Press("Hold to talk")       // a short press: it stays on
+	room.Await(`Number(document.getElementById('hear').dataset.played) > 48000`)
+	b.Await(stage + `.dataset.state === 'talking'`)
+	room.Click(`document.getElementById('end')`)
+	room.Await(shows("It is silent"))
+	b.Await(stage + `.dataset.state === 'live'`)
 }
 
-func mouse(b *tab, kind input.DispatchMouseEventType, at [2]float64) {
-	b.t.Helper()
-	b.do(chromedp.MouseEvent(kind, at[0], at[1], chromedp.ButtonLeft))
+func mouse(b *chromium.Tab, kind input.DispatchMouseEventType, at [2]float64) {
+	b.T.Helper()
+	b.Do(chromedp.MouseEvent(kind, at[0], at[1], chromedp.ButtonLeft))
 }
 
 // heard is what the loudspeaker has played.

@@ -5,17 +5,19 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/camd-project/camd/test/chromium"
 )
 
 // TestTalkButton holds the button, keeps it by a short press, and does both by the keyboard:
 // the voice is heard as long as the person means it to be, and no longer.
 func TestTalkButton(t *testing.T) {
 	b := open(t)
-	defer b.quiet()
+	defer b.Quiet()
 	address, _ := serveStandin(t)
-	b.do(chromedp.Navigate(address + "/?scenario=one&talk=live"))
-	b.await(bright)
-	eval[bool](b, `(() => {
+	b.Do(chromedp.Navigate(address + "/?scenario=one&talk=live"))
+	b.Await(bright)
+	chromium.Eval[bool](b, `(() => {
 		let now = 0; // a clock that only the test moves
 		performance.now = () => now;
 		const button = document.querySelector('#talk');
@@ -42,13 +44,13 @@ func TestTalkButton(t *testing.T) {
 		{"clicked by assistive technology", "document.querySelector('#talk').click()", live},
 		{"clicked again", "document.querySelector('#talk').click()", idle},
 	} {
-		eval[bool](b, c.do+", true")
+		chromium.Eval[bool](b, c.do+", true")
 		// What was asked for before has been done by now: the page answers in order.
-		b.await("document.querySelector('camd-talk').updateComplete.then(() => new Promise((done) => setTimeout(() => done(true))))")
-		if got := eval[string](b, `document.querySelector('#talk').dataset.state`); got != c.want {
+		b.Await("document.querySelector('camd-talk').updateComplete.then(() => new Promise((done) => setTimeout(() => done(true))))")
+		if got := chromium.Eval[string](b, `document.querySelector('#talk').dataset.state`); got != c.want {
 			t.Fatalf("%s: the button is %s, want %s", c.name, got, c.want)
 		}
-		if said := eval[bool](b, `document.querySelector('.frame').dataset.state === 'talking'`); said != (c.want == live) {
+		if said := chromium.Eval[bool](b, `document.querySelector('.frame').dataset.state === 'talking'`); said != (c.want == live) {
 			t.Fatalf("%s: the picture says that this person is heard: %v", c.name, said)
 		}
 	}
@@ -58,16 +60,16 @@ func TestTalkButton(t *testing.T) {
 func TestNoTextBecomesHTML(t *testing.T) {
 	b := open(t)
 	address, _ := serveStandin(t)
-	b.do(chromedp.Navigate(address + "/?scenario=one"))
-	b.await(bright)
+	b.Do(chromedp.Navigate(address + "/?scenario=one"))
+	b.Await(bright)
 	const harm = "<b id=harm>x</b>"
 	for _, way := range []string{"document.body.innerHTML = %q", "document.body.insertAdjacentHTML('beforeend', %q)", "document.write(%q)", "new DOMParser().parseFromString(%q, 'text/html')"} {
 		do := fmt.Sprintf(way, harm)
-		if stopped := eval[bool](b, "(() => { try { "+do+"; return false; } catch (e) { return e instanceof TypeError; } })()"); !stopped {
+		if stopped := chromium.Eval[bool](b, "(() => { try { "+do+"; return false; } catch (e) { return e instanceof TypeError; } })()"); !stopped {
 			t.Errorf("%s was not stopped", do)
 		}
 	}
-	if !eval[bool](b, bright+" !== null && document.querySelector('#harm') === null") {
+	if !chromium.Eval[bool](b, bright+" !== null && document.querySelector('#harm') === null") {
 		t.Error("the page was changed")
 	}
 }

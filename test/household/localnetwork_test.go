@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/rig"
 )
 
@@ -30,10 +31,10 @@ func localNetwork(t *testing.T, s *server, anna person, r *rig.Rig) {
 	let := func(setting browser.PermissionSetting) {
 		t.Helper()
 		set := browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "local-network"}, Setting: setting, Origin: "https://" + host}
-		if _, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, set); err != nil {
+		if _, err := chromedp.CallBrowser(b.Ctx, browser.SetPermission, set); err != nil {
 			t.Fatal(err)
 		}
-		b.open("https://" + host + "/#/camera/" + string(r.Device) + "/live")
+		b.Load("https://" + host + "/#/camera/" + string(r.Device) + "/live")
 	}
 	for setting, way := range map[browser.PermissionSetting]string{
 		browser.PermissionSettingPrompt:  "relay to (host|prflx)",
@@ -41,18 +42,18 @@ func localNetwork(t *testing.T, s *server, anna person, r *rig.Rig) {
 		browser.PermissionSettingGranted: ".* to (host|prflx)",
 	} {
 		let(setting)
-		b.await(live)
-		b.goesOn()
-		b.takes(way)
-		if got := eval[[]string](b, `window.ways()`); setting == browser.PermissionSettingGranted && !slices.ContainsFunc(got, direct) {
+		b.Await(live)
+		goesOn(b)
+		takes(b, way)
+		if got := chromium.Eval[[]string](b, `window.ways()`); setting == browser.PermissionSettingGranted && !slices.ContainsFunc(got, direct) {
 			t.Errorf("the page is let, and finds %v", got)
 		}
 	}
 	s.stops["coturn"]()
 	let(browser.PermissionSettingDenied)
-	b.await(`document.body.innerText.includes("The browser keeps this page from devices in your network")`)
+	b.Await(`document.body.innerText.includes("The browser keeps this page from devices in your network")`)
 	s.startCoturn()
-	b.open("about:blank")
+	b.Load("about:blank")
 }
 
 func direct(way string) bool { return !strings.Contains(way, "relay") }

@@ -1,6 +1,9 @@
 package household
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,19 +15,51 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/camd-project/camd/pkg/proto"
+	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/rig"
 )
 
+// Parts of the page.
+const (
+	picture = `document.querySelector('.frame video')`
+	live    = `document.querySelector('.frame')?.dataset.state === 'live'`
+)
+
+// openTab starts Chromium in a network. It trusts the server's certificate.
+func openTab(t *testing.T, network string, flags ...chromedp.ExecAllocatorOption) *chromium.Tab {
+	t.Helper()
+	inside := filepath.Join(t.TempDir(), "chromium")
+	script := fmt.Sprintf("#!/bin/sh\nexec ip netns exec %s %s \"$@\"\n", network, chromium.Path)
+	if err := os.WriteFile(inside, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return chromium.NewTab(t, append(flags, chromedp.ExecPath(inside), chromedp.Flag("ignore-certificate-errors-spki-list", authority(t)))...)
+}
+
+// authority is the hash of the key that has signed the server's certificate for browsers, as
+// Chromium's flag takes it.
+func authority(t *testing.T) string {
+	t.Helper()
+	c, err := tls.Dial("tcp", host+":443", &tls.Config{MinVersion: tls.VersionTLS13})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	sent := c.ConnectionState().PeerCertificates
+	sum := sha256.Sum256(sent[len(sent)-1].RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // joinPage lets the key of a page in as an owner's, as docs/household.md says, and returns the
 // page, which has added the camera without anything typed.
-func joinPage(t *testing.T, s *server, anna person, name string, camera proto.DeviceID, network string, flags ...chromedp.ExecAllocatorOption) *tab {
+func joinPage(t *testing.T, s *server, anna person, name string, camera proto.DeviceID, network string, flags ...chromedp.ExecAllocatorOption) *chromium.Tab {
 	t.Helper()
 	b := openTab(t, network, flags...)
-	b.open("https://" + host + "/#/key")
-	b.await(`Boolean(document.querySelector('camd-key camd-qr')?.text)`)
+	b.Load("https://" + host + "/#/key")
+	b.Await(`Boolean(document.querySelector('camd-key camd-qr')?.text)`)
 	dir := t.TempDir()
 	key, card := filepath.Join(dir, "key"), filepath.Join(dir, "card")
-	if err := os.WriteFile(key, []byte(eval[string](b, `document.querySelector('camd-key camd-qr').text`)), 0o600); err != nil {
+	if err := os.WriteFile(key, []byte(chromium.Eval[string](b, `document.querySelector('camd-key camd-qr').text`)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	anna.must("grant", "--yes", "--to", key, "--name", name, "--role", "owner", "--card", card, "--broker-admin", filepath.Join(s.dir, "broker-admin.json"), string(camera))
@@ -32,30 +67,30 @@ func joinPage(t *testing.T, s *server, anna person, name string, camera proto.De
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.open("https://" + host + "/#card=" + strings.NewReplacer("+", "%2B", "=", "%3D", "\n", "").Replace(string(text)))
-	b.press("They are the same")
-	b.await(live)
+	b.Load("https://" + host + "/#card=" + strings.NewReplacer("+", "%2B", "=", "%3D", "\n", "").Replace(string(text)))
+	b.Press("They are the same")
+	b.Await(live)
 	return b
 }
 
 // goesOn shows that pictures come, one after the other.
-func (b *tab) goesOn() {
-	b.t.Helper()
-	first := b.number(0)
-	if last := b.number(first + 5); last-first > 1000 {
-		b.t.Errorf("the pictures %d and %d are no sequence", first, last)
+func goesOn(b *chromium.Tab) {
+	b.T.Helper()
+	first := b.Number(picture, 0)
+	if last := b.Number(picture, first+5); last-first > 1000 {
+		b.T.Errorf("the pictures %d and %d are no sequence", first, last)
 	}
 }
 
 // takes waits until media takes a way of this kind, such as "relay to host", and reports any
 // other kind that was found.
-func (b *tab) takes(kind string) {
-	b.t.Helper()
+func takes(b *chromium.Tab, kind string) {
+	b.T.Helper()
 	pattern := "^(" + kind + ")$"
-	b.await(fmt.Sprintf(`window.ways(true).then((w) => w.length === 1 && new RegExp(%q).test(w[0]))`, pattern))
-	for _, way := range eval[[]string](b, `window.ways()`) {
+	b.Await(fmt.Sprintf(`window.ways(true).then((w) => w.length === 1 && new RegExp(%q).test(w[0]))`, pattern))
+	for _, way := range chromium.Eval[[]string](b, `window.ways()`) {
 		if !regexp.MustCompile(pattern).MatchString(way) {
-			b.t.Errorf("there is a way from %s", way)
+			b.T.Errorf("there is a way from %s", way)
 		}
 	}
 }
@@ -64,9 +99,9 @@ func (b *tab) takes(kind string) {
 func pageAway(t *testing.T, s *server, anna person, camera proto.DeviceID) {
 	network(t, "page", "203.0.113.5", "203.0.113.6")
 	b := joinPage(t, s, anna, "Dora", camera, "page")
-	b.goesOn()
-	b.takes("relay to (host|prflx)")
-	b.open("about:blank") // the page says goodbye
+	goesOn(b)
+	takes(b, "relay to (host|prflx)")
+	b.Load("about:blank") // the page says goodbye
 }
 
 // relayOnly has a camera whose address no viewer learns, and which has neither the relay's secret
@@ -99,9 +134,9 @@ func relayOnly(t *testing.T, s *server, anna person) {
 	}
 
 	b := joinPage(t, s, anna, "Eve", r.Device, "away")
-	b.goesOn()
-	b.takes(".* to (relay|prflx)")
-	learned := eval[[]string](b, `window.spied.at(-1).getStats().then((all) => [...all.values()].filter((s) => s.type === 'remote-candidate').map((s) => s.address))`)
+	goesOn(b)
+	takes(b, ".* to (relay|prflx)")
+	learned := chromium.Eval[[]string](b, `window.spied.at(-1).getStats().then((all) => [...all.values()].filter((s) => s.type === 'remote-candidate').map((s) => s.address))`)
 	if len(learned) == 0 || slices.ContainsFunc(learned, func(a string) bool { return a != address }) {
 		t.Errorf("the page learns the addresses %v, want the relay's alone", learned)
 	}
