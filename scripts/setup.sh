@@ -43,7 +43,7 @@ fi
 sudo=()
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || {
-    echo "Debian packages are missing, and there is no sudo to install them with. As root: apt-get install ${missing[*]}" >&2
+    echo "Debian packages are missing, and there is no sudo to install them with. As root: apt-get update && apt-get install -y ${missing[*]}" >&2
     exit 1
   }
   sudo=(sudo)

@@ -12,7 +12,7 @@ import (
 
 type logCmd struct {
 	From        uint64 `arg:"--from" help:"number of the first entry to print" default:"0" placeholder:"N"`
-	Verify      bool   `arg:"--verify" help:"compare all entries with what the camera signed"`
+	Verify      bool   `arg:"--verify" help:"print no entries, but compare all of them with what the camera signed"`
 	Acknowledge bool   `arg:"--acknowledge" help:"end an alarm: what the camera shows now is trusted from here on"`
 	Camera      string `arg:"positional" help:"name or device id; not needed when one camera is paired"`
 }
@@ -35,7 +35,9 @@ func (l logCmd) Run(env *environment) error {
 		return err
 	}
 	var dropped gap
+	found := false
 	_, err = camera.ReadLog(env.ctx, l.From, client.Reader{Each: func(r proto.LogRecord) error {
+		found = true
 		if r.Text == "" && !env.JSON {
 			return dropped.add(env, r.Index)
 		}
@@ -48,6 +50,9 @@ func (l logCmd) Run(env *environment) error {
 	}})
 	if err != nil {
 		return err
+	}
+	if !found {
+		env.Note("The access log has no entry from number %d on that you may read.", l.From)
 	}
 	return dropped.end(env)
 }
@@ -81,7 +86,7 @@ func verifyLog(env *environment, camera *connection) error {
 	if a := camera.Alarm(); a != nil {
 		return fmt.Errorf("the access log is not verified while this alarm stands: %s", a.Sentence(camera.Record().Title()))
 	}
-	return env.Print(report, "%s", verifiedText(report))
+	return env.Print(report, "%s camctl log prints those that you may read.", verifiedText(report))
 }
 
 func verifiedText(r client.LogReport) string {

@@ -50,7 +50,7 @@ type demo struct {
 	played  string // file of what the speaker would play; empty: there is a real one
 }
 
-// Run starts all, serves the page until Ctrl-C, and leaves nothing behind.
+// Run starts all, serves the page until Ctrl-C, and then removes the demo's folder.
 func (c demoCmd) Run(env *environment) (err error) {
 	listener, err := c.listen(env)
 	if err != nil {

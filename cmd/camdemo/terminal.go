@@ -79,10 +79,11 @@ also be at a terminal:
    ben id                                     Ben's key: paste it on the page, under People, Invite
    ben add --broker-cert ben.pem --broker-key ben.pem CARD     the camera card that the page gives
    ben watch                                  look at the page: it says who watches
-   ben log --verify                           who saw and heard what, proved
+   ben log                                    who saw and heard what: an owner reads all, a guest their own
+   ben log --verify                           compares the entries with what the camera signed, and prints none
    atcamera members                           what only somebody at the camera can do: members, log,
    atcamera evict                             and everyone is out; then the page can pair again
 
-Ctrl-C ends the demo, and leaves nothing behind.
+Ctrl-C ends the demo, and removes the camera, its keys and this folder.
 `, s.pageURL(), s.roomURL(), quoted(s.demo.dir), commandsFile)
 }

@@ -52,8 +52,9 @@ func (c *householdInitCmd) Run(env *environment) error {
 		return err
 	}
 	return say(env.out, "The server's keys, logins and configurations are in %[1]s. They open no camera, but let anyone into your broker: keep the folder to yourself.\n"+
-		"Next, as root on the server: deploy/household install %[1]s\n"+
-		"Cameras use mqtts://%[2]s:8883 and %[3]s as ca, pages and camctl wss://%[2]s/mqtt.", c.Dir, c.Host, s.Path("pki", "broker", "ca.crt"))
+		"Next, as root on the server, which needs %[3]s and %[4]s only: deploy/household install %[1]s\n"+
+		"camctl pair then takes --ca %[5]s --broker mqtts://%[2]s:8883 --viewer-broker mqtts://%[2]s:8884 --web-broker wss://%[2]s/mqtt.",
+		c.Dir, c.Host, s.Path("server"), s.Path("pki", "broker"), s.Path("pki"))
 }
 
 type householdLoginCmd struct {

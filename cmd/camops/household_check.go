@@ -33,6 +33,9 @@ func (c *householdCheckCmd) Run(env *environment) error {
 		return err
 	}
 	s.Host = homeserver.HostOf(admin.URL)
+	if err := found(env.ctx, s.Host); err != nil {
+		return err
+	}
 	secret, err := homeserver.ReadSecret(s.Path("server", "turn.secret"))
 	if err != nil {
 		return err
@@ -83,6 +86,17 @@ func (c *householdCheckCmd) Run(env *environment) error {
 		return fmt.Errorf("%d of the server's parts are not reached from here", bad)
 	}
 	return nil
+}
+
+// found looks the name up once, since without it nothing is reached.
+func found(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	_, err := net.DefaultResolver.LookupHost(ctx, host)
+	if failed := new(net.DNSError); errors.As(err, &failed) {
+		return fmt.Errorf("the name %s has no address here (%s), so nothing else was tried: give it the server's public address in DNS, as an A or AAAA record, and try again when that is known", host, failed.Err)
+	}
+	return err
 }
 
 // pageServed gets the page and its config.json, as a browser does.

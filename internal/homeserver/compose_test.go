@@ -12,10 +12,14 @@ import (
 )
 
 type service struct {
-	Image   string
-	Network string `yaml:"network_mode"`
-	Command []string
-	Volumes []string
+	Image    string
+	Network  string `yaml:"network_mode"`
+	Restart  string
+	User     string
+	ReadOnly bool     `yaml:"read_only"`
+	CapDrop  []string `yaml:"cap_drop"`
+	Command  []string
+	Volumes  []string
 }
 
 // has returns the file of the server's folder that a container sees at a path.
@@ -31,7 +35,7 @@ func (c service) has(s Server, at string) string {
 }
 
 // TestCompose compares what the compose file names with what Create lays out, and with what the
-// configurations in the containers name. Nothing is started.
+// configurations in the containers name. test/household starts programs with it.
 func TestCompose(t *testing.T) {
 	s, err := Create(filepath.Join(t.TempDir(), "camd-household"), "cameras.example.org", Page{Config: []byte("{}")})
 	if err != nil {
@@ -46,6 +50,7 @@ func TestCompose(t *testing.T) {
 		Volumes  map[string]any
 	}
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
+	decoder.KnownFields(true) // a misspelled member would mean nothing
 	if err := decoder.Decode(&file); err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestSetupSaysWhatLacks(t *testing.T) {
 	}{
 		"no Go":       {nil, "PATH has no go: install it from https://go.dev/dl/"},
 		"old Go":      {map[string]string{"go": "echo go1.19.8"}, "go is go1.19.8: install a newer one"},
-		"no sudo":     {map[string]string{"go": newGo, "apt-get": apt, "id": user}, "As root: apt-get install gcc g++"},
+		"no sudo":     {map[string]string{"go": newGo, "apt-get": apt, "id": user}, "As root: apt-get update && apt-get install -y gcc g++"},
 		"not Debian":  {map[string]string{"go": newGo}, "the equivalent of: gcc g++"},
 		"all is well": {map[string]string{"go": newGo, "dpkg-query": "echo ii"}, ""},
 	} {

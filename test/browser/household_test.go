@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/camd-project/camd/pkg/proto"
@@ -71,6 +72,12 @@ func TestPrivacyAndTheEndOfTheHousehold(t *testing.T) {
 
 	d.ben("snapshot", t.TempDir()+"/now.jpg")
 	b.Await(shows("Ben asked for a picture"))
+	if log := string(d.ben("log")); !strings.Contains(log, "Anna added Ben as owner") || !strings.Contains(log, "Ben asked for a picture") {
+		t.Errorf("Ben's log is\n%s", log)
+	}
+	if said := string(d.ben("log", "--verify")); !strings.Contains(said, "The access log is verified") {
+		t.Errorf("log --verify says %q", said)
+	}
 	d.atCamera("ring")
 	b.Await(shows("rang"))
 

@@ -38,11 +38,20 @@ func TestServer(t *testing.T) {
 	t.Run("login ahead", func(t *testing.T) { loginAhead(t, s) })
 	t.Run("story", func(t *testing.T) { story(t, s) })
 	t.Run("installed again", func(t *testing.T) { installedAgain(t, s) })
+	t.Run("compose", func(t *testing.T) { compose(t, s) })
 }
 
 func checkServer(t *testing.T, s *server) {
 	if said, ok := s.household("check"); !ok || strings.Count(said, " works") != 6 {
 		t.Errorf("check says\n%s", said)
+	}
+	nowhere := *s
+	nowhere.dir = filepath.Join(t.TempDir(), "nowhere")
+	if said, ok := nowhere.household("init", "nowhere.example.org"); !ok {
+		t.Fatal(said)
+	}
+	if said, ok := nowhere.household("check"); ok || strings.Contains(said, "\n") || !strings.Contains(said, "the name nowhere.example.org has no address here") {
+		t.Errorf("without a name check says\n%s", said)
 	}
 	s.stops["coturn"]()
 	said, ok := s.household("check")
