@@ -11,17 +11,20 @@ import (
 	"github.com/camd-project/camd/test/rig"
 )
 
-// image is what the compose file leaves to an image: the program and its user.
+// contained is a program in a container, with what the compose file leaves to its image.
+//
+// The image of mosquitto starts it as root, and it becomes 1883. As that it reads its files again
+// when it is told to.
 //
 //   - mosquitto: https://github.com/eclipse-mosquitto/mosquitto/tree/master/docker/2.0
 //   - coturn: https://github.com/coturn/coturn/tree/master/docker/coturn
 //   - caddy: https://github.com/caddyserver/caddy-docker
-type image struct {
+type contained struct {
 	name, user, address string
-	program             []string
+	command             []string
 }
 
-var images = []image{
+var containers = []contained{
 	{"mosquitto", "1883", "127.0.0.1:9001", []string{"mosquitto", "-c", "/mosquitto/config/mosquitto.conf"}},
 	{"coturn", "65534", address + ":3478", []string{"turnserver"}},
 	{"credentials", "", "127.0.0.1:8089", nil},
@@ -31,7 +34,10 @@ var images = []image{
 
 // compose runs Debian's programs as the compose file would have the containers run theirs: with
 // its mounts, users and commands, after what its head tells one to do. There are no images here.
-func compose(t *testing.T, s *server) {
+func compose(t *testing.T, of *server) {
+	here := *of
+	here.t = t
+	s := &here
 	folder := filepath.Join(s.dir, "server")
 	text, err := os.ReadFile(filepath.Join(folder, "compose.yaml"))
 	if err != nil {
@@ -43,8 +49,8 @@ func compose(t *testing.T, s *server) {
 			Command, Volumes []string
 		}
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil || len(file.Services) != len(images) {
-		t.Fatalf("the compose file has %d services, and %d are known here (%v)", len(file.Services), len(images), err)
+	if err := yaml.Unmarshal(text, &file); err != nil || len(file.Services) != len(containers) {
+		t.Fatalf("the compose file has %d services, and %d are known here (%v)", len(file.Services), len(containers), err)
 	}
 	run(t, "camctl", "viewer", "export", filepath.Join(folder, "www"))
 	run(t, "cp", filepath.Join(folder, "config.json"), filepath.Join(folder, "www"))
@@ -58,16 +64,16 @@ func compose(t *testing.T, s *server) {
 	for _, stop := range s.stops {
 		stop()
 	}
-	for _, i := range images {
-		c := file.Services[i.name]
-		root := container(t, i.name, folder, c.Volumes)
+	for _, own := range containers {
+		c := file.Services[own.name]
+		root := container(t, own.name, folder, c.Volumes)
 		user, _, _ := strings.Cut(c.User, ":")
 		if user == "" {
-			user = i.user
+			user = own.user
 		}
-		args := append([]string{"chroot", "--userspec=" + user + ":" + user, root}, i.program...)
-		s.start(i.name, "", i.address, append(args, c.Command...)...)
-		if i.name == "caddy" {
+		args := append([]string{"chroot", "--userspec=" + user + ":" + user, root}, own.command...)
+		s.start(own.name, "", own.address, append(args, c.Command...)...)
+		if own.name == "caddy" {
 			t.Setenv("SSL_CERT_FILE", filepath.Join(root, "data/caddy/pki/authorities/local/root.crt"))
 		}
 	}

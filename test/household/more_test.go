@@ -78,7 +78,7 @@ func credentials(t *testing.T, s *server) {
 func installedAgain(t *testing.T, s *server) {
 	l := dialLogins(t, s.admin())
 	id, login := member(t, l)
-	run(t, "../../deploy/household", "install", s.dir)
+	run(t, s.tool, "install", s.dir)
 	s.stops["mosquitto"]()
 	s.startMosquitto()
 	if _, err := dial(t, login, device, id); err != nil {

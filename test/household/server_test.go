@@ -23,6 +23,7 @@ type server struct {
 	t     *testing.T
 	dir   string // camd-household
 	bin   string // our programs
+	tool  string // a copy of deploy/household beside them, so that it does not take those of an earlier make build
 	stops map[string]func()
 }
 
@@ -31,7 +32,11 @@ type server struct {
 func install(t *testing.T) *server {
 	t.Helper()
 	needNamespaces(t)
-	s := &server{t: t, bin: t.TempDir(), dir: filepath.Join(t.TempDir(), "camd-household"), stops: map[string]func(){}}
+	copied := t.TempDir()
+	s := &server{t: t, bin: filepath.Join(copied, "bin"), tool: filepath.Join(copied, "deploy", "household"),
+		dir: filepath.Join(t.TempDir(), "camd-household"), stops: map[string]func(){}}
+	run(t, "mkdir", s.bin)
+	run(t, "install", "-D", "../../deploy/household", s.tool)
 	for _, name := range []string{"camops", "camctl"} {
 		if err := os.Symlink(rig.Build(t, name), filepath.Join(s.bin, name)); err != nil {
 			t.Fatal(err)
@@ -45,8 +50,8 @@ func install(t *testing.T) *server {
 	}
 	t.Setenv("PATH", s.bin+":"+os.Getenv("PATH"))
 	privateFolders(t)
-	run(t, "../../deploy/household", "init", "--dir", s.dir, host)
-	if said := run(t, "../../deploy/household", "install", s.dir); !strings.HasPrefix(said, "The server runs. On the computer where") {
+	run(t, s.tool, "init", "--dir", s.dir, host)
+	if said := run(t, s.tool, "install", s.dir); !strings.HasPrefix(said, "The server runs. On the computer where") {
 		t.Errorf("install says\n%s", said)
 	}
 	return s
@@ -192,6 +197,6 @@ func get(t *testing.T, path, user, password string) (status int, body string, he
 
 // household runs deploy/household, and returns what it says and whether it succeeds.
 func (s *server) household(args ...string) (string, bool) {
-	out, err := exec.Command("../../deploy/household", append(args, "--dir", s.dir)...).CombinedOutput()
+	out, err := exec.Command(s.tool, append(args, "--dir", s.dir)...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err == nil
 }
