@@ -23,7 +23,7 @@ type statsLine struct {
 	RTT         float64 `json:"rtt_ms"`
 	Path        string  `json:"path"`
 	Estimate    int     `json:"estimate_kbps"` // what the path carries; 0: not known
-	Queue       float64 `json:"queue_ms"`      // how long pictures wait at the camera
+	Queue       float64 `json:"queue_ms"`      // the longest that a picture waited at the camera, in the last second
 	Frames      uint64  `json:"frames"`
 	Keyframes   uint64  `json:"keyframes"`
 	Dropped     uint64  `json:"dropped"`

@@ -13,7 +13,7 @@ type Stats struct {
 	RTT          time.Duration // of the last ICE check; 0: not known
 	Path         string        // kinds of the candidates in use, ours and the camera's
 	Estimate     int           // bit/s that the path carries, as the camera found; 0: not known
-	Queue        time.Duration // how long pictures wait at the camera
+	Queue        time.Duration // the longest that a picture waited at the camera, in the last second
 	Silent       time.Duration // nothing has come for so long; 0: packets come, or none has come yet
 	Video, Audio receive.Stats
 }

@@ -133,7 +133,7 @@ func TestALiarHurtsOnlyItself(t *testing.T) {
 	const full = 3_000_000
 	r := newRig(t, DefaultConfig(), newCamera(false))
 	r.steering = newSteering(r.cfg, full)
-	r.stream(10*time.Millisecond, 10)
+	r.stream(20*time.Millisecond, 10) // slowly enough for a path of which nothing is known
 	good, liar := watch(t, r, "good", peerOptions{}), watch(t, r, "liar", peerOptions{cc: true, rtx: true})
 	get(t, good.video)
 	source := get(t, liar.video).SSRC

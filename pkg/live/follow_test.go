@@ -32,6 +32,24 @@ func TestWhoIsWorthFollowing(t *testing.T) {
 	}
 }
 
+// Without a second stream that it can be sent, the encoder follows the slowest viewer.
+func TestAViewerThatCantBeSentTheSecondStreamIsFollowed(t *testing.T) {
+	low := newCamera(true)
+	low.format.ProfileLevelID = "4d401e" // another profile than the first stream's
+	r := newTestRig(t, DefaultConfig(), newCamera(true), func(d *Deps) {
+		d.LowVideo, d.LowCamera, d.Bitrate = media.NewFeed[*media.AccessUnit](), low, 1_500_000
+	})
+	r.stream(20*time.Millisecond, 10)
+	get(t, watch(t, r, "other", peerOptions{}).video)
+	get(t, watch(t, r, "slow", wish("400000")).video)
+	r.stop()
+	r.camera.mu.Lock()
+	defer r.camera.mu.Unlock()
+	if !slices.Contains(r.camera.bitrates, 400_000) {
+		t.Errorf("the camera was set to %v", r.camera.bitrates)
+	}
+}
+
 // A viewer that wants much less than another one changes nothing for that one.
 func TestAWishOfOneViewerLeavesTheOthersAlone(t *testing.T) {
 	feed := media.NewFeed[*media.AccessUnit]()

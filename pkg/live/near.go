@@ -24,8 +24,7 @@ const (
 	nearRate = mostBatch * 8 * 1000
 )
 
-// watchPath sets isNear, which the viewer calls once a second at first (viewer.second), and
-// calls it when another pair of candidates is selected.
+// watchPath sets the viewer's isNear, and tells it when another pair of candidates is selected.
 func (s *Session) watchPath() {
 	ice := s.pc.GetSenders()[0].Transport().ICETransport()
 	s.viewer.isNear = func() bool {
@@ -34,7 +33,26 @@ func (s *Session) watchPath() {
 		trip := time.Duration(st.CurrentRoundTripTime * float64(time.Second))
 		return err == nil && pair != nil && ok && near(s.bounds.own, pair, trip)
 	}
-	ice.OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) { s.viewer.near.Store(s.viewer.isNear()) })
+	ice.OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) { s.viewer.pathChanged() })
+}
+
+// pathChanged finds out whether the viewer is near by its new path. One that has lost
+// packets is not near again in this session: another pair of candidates often leads through
+// the same radio, and which one is selected is the viewer's choice.
+func (v *viewer) pathChanged() { v.near.Store(!v.lossy.Load() && v.isNear()) }
+
+// checkNear is called once a second.
+func (v *viewer) checkNear() {
+	if v.path.Loss() > nearLoss {
+		v.lossy.Store(true)
+	}
+	switch {
+	case v.lossy.Load():
+		v.near.Store(false)
+	case v.tries > 0 && !v.near.Load():
+		v.near.Store(v.isNear())
+		v.tries--
+	}
 }
 
 // near reports whether a path leads to a viewer in the same network without a router in

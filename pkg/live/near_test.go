@@ -53,9 +53,14 @@ func TestAViewerInTheSameNetworkIsNear(t *testing.T) {
 	}
 }
 
+// TestLossEndsNearness also for the paths that are selected later.
 func TestLossEndsNearness(t *testing.T) {
 	v := testViewer(&wire{}, packets.New(90000, true))
 	v.isNear = func() bool { return true }
+	v.pathChanged()
+	if !v.near.Load() {
+		t.Error("a viewer that is near by its first path is not near")
+	}
 	frame(v.tracks[0].cursor.Buffer(), media.Now(), true, 1, 2)
 	v.turn(t.Context(), media.Now())
 	now := media.Now()
@@ -72,6 +77,7 @@ func TestLossEndsNearness(t *testing.T) {
 			v.path.Reception(now, c.lost, time.Millisecond)
 			must(t, v.second())
 		}
+		v.pathChanged()
 		if got := v.near.Load(); got != c.want {
 			t.Errorf("%d seconds with %d lost of 256: near is %v, want %v", c.seconds, c.lost, got, c.want)
 		}

@@ -56,7 +56,7 @@ type Server struct {
 	health *health.Condition
 
 	video, audio   *packets.Buffer
-	low            *stream       // nil: there is none
+	high, low      *stream       // low is nil if there is none
 	connect        time.Duration // how long a session may take to connect
 	indicatorCheck time.Duration
 	certificates   chan webrtc.Certificate
@@ -87,6 +87,7 @@ func New(cfg Config, log *slog.Logger, board *health.Board, deps Deps) (*Server,
 		steering:       newSteering(cfg, deps.Bitrate),
 		certificates:   make(chan webrtc.Certificate), turns: watchdog.NewLoop(), sessions: map[sessionKey]*Session{},
 	}
+	s.high = &stream{name: proto.StreamHigh, buffer: s.video, feed: deps.Video, control: &s.control}
 	if deps.LowVideo != nil {
 		s.low = &stream{
 			name: proto.StreamLow, buffer: s.video.Alternative(), feed: deps.LowVideo, control: &cameraControl{Camera: deps.LowCamera},
@@ -236,8 +237,8 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 }
 
 // limitBitrate sets the bitrate of the camera's encoder to what its viewers can be sent. It
-// leaves out viewers that are sent the second stream, and, if there is a second stream,
-// those that are not worth following (worthFollowing).
+// leaves out viewers that are sent the second stream, and, if they can be sent it, those
+// that are not worth following (worthFollowing).
 func (s *Server) limitBitrate() {
 	s.rate.Lock()
 	defer s.rate.Unlock()
@@ -250,7 +251,7 @@ func (s *Server) limitBitrate() {
 		}
 	}
 	s.mu.Unlock()
-	if s.low != nil && s.low.known() {
+	if s.low != nil && s.low.fits(s.high) {
 		wishes = worthFollowing(wishes, s.deps.Bitrate)
 	}
 	before := s.steering.set
@@ -275,8 +276,7 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	var format rtc.H264
 	var force bool
 	if video {
-		high := &stream{name: proto.StreamHigh, buffer: s.video, feed: s.deps.Video, control: &s.control}
-		x.streams = newStreams(high, s.low, x.offer.Stream)
+		x.streams = newStreams(s.high, s.low, x.offer.Stream)
 		x.release = append(x.release, x.streams.release)
 		f, err := s.control.format(x.ctx)
 		if err != nil {

@@ -29,7 +29,7 @@ type Path struct {
 	Estimate int           // bit/s that it carries; 0: the viewer reports nothing that tells
 	Trip     time.Duration // round trip; 0: not known
 	Loss     float64       // share of packets that were lost lately, from 0 to 1
-	Queue    time.Duration // how long pictures wait before they leave
+	Queue    time.Duration // the longest that a picture waited before it left, in the last second
 	Near     bool          // the viewer is in the same network
 }
 

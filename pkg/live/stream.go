@@ -120,12 +120,6 @@ func (s *stream) fits(other *stream) bool {
 	return known && alsoKnown && len(x) == len(y) && len(x) > profile && x[:profile] == y[:profile] && x[profile:] <= y[profile:]
 }
 
-// known reports whether a stream has pictures. They may not fit (fits).
-func (s *stream) known() bool {
-	_, known := s.control.Format()
-	return known
-}
-
 // Each change of the stream costs a key frame, and going back too early makes pictures wait.
 const (
 	lowAfter  = time.Second     // how long a path must carry too little before the second stream is sent

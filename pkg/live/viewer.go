@@ -51,7 +51,8 @@ type viewer struct {
 	nacks     chan uint16 // sequence numbers of video that are asked for again
 	reports   chan report
 	allowance *rate.Limiter // of reports
-	near      atomic.Bool   // what isNear returned last; false after loss
+	near      atomic.Bool   // what isNear returned last; false once lossy is true
+	lossy     atomic.Bool   // more than nearLoss of the packets was lost at some time
 	reported  atomic.Bool   // a report has come in this second
 	asked     atomic.Bool   // a request for a key frame has come in this second
 	counters  *counters
@@ -65,7 +66,7 @@ type viewer struct {
 	tries   int           // how many more times isNear is called
 	repeats int           // bytes that may be sent again in this second
 	more    bool          // something waits for the pacer
-	waited  time.Duration // how long the picture that was sent last waited before it left
+	waited  time.Duration // the longest that a picture waited before it left, since publish
 	began   time.Duration // when run began to send
 	rescued time.Duration // when a key frame was last asked for because the viewer would not have caught up
 	sent    int           // packets sent in this second
@@ -148,14 +149,7 @@ func (v *viewer) second() error {
 			return endReason(proto.EndPicture)
 		}
 	}
-	switch {
-	case v.path.Loss() > nearLoss:
-		v.near.Store(false)
-		v.tries = 0
-	case v.tries > 0 && !v.near.Load():
-		v.near.Store(v.isNear())
-		v.tries--
-	}
+	v.checkNear()
 	v.repeats = v.allowedRepeats()
 	if v.reported.Swap(false) {
 		v.silence = 0
@@ -171,12 +165,10 @@ func (v *viewer) second() error {
 
 // publish stores what is known of the path for Stats, and returns it.
 func (v *viewer) publish() *Path {
-	p := &Path{Trip: v.path.RTT(), Loss: v.path.Loss(), Near: v.near.Load()}
+	p := &Path{Trip: v.path.RTT(), Loss: v.path.Loss(), Near: v.near.Load(), Queue: v.waited}
+	v.waited = 0
 	if v.known {
 		p.Estimate = v.path.Estimate()
-	}
-	if v.more {
-		p.Queue = v.waited
 	}
 	v.counters.path.Store(p)
 	v.changed()
@@ -251,7 +243,7 @@ func (v *viewer) frame(ctx context.Context, now time.Duration, t *trackSender) (
 		v.pacer.spend(t.send(now, &t.packet, seq))
 		v.count(t, len(t.packet.Payload))
 		if t.video() {
-			v.waited = now - t.packet.Published
+			v.waited = max(v.waited, now-max(t.packet.Published, v.began))
 		}
 		if t.packet.Last {
 			t.batch.Flush()

@@ -221,6 +221,45 @@ func TestSilenceCountsOnlyWhileMediaIsSent(t *testing.T) {
 	}
 }
 
+// TestHowLongPicturesWait is the number that people see as the queueing delay.
+func TestHowLongPicturesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := packets.New(90000, true)
+		v := testViewer(discardWire{}, b)
+		v.numbered(t, true)
+		v.tracks[0].cursor.Join(false)
+		wait := func(want time.Duration) {
+			t.Helper()
+			if got := v.publish().Queue; got != want {
+				t.Errorf("pictures waited %v, want %v", got, want)
+			}
+		}
+		turn := func(after time.Duration) {
+			time.Sleep(after)
+			v.turn(t.Context(), media.Now())
+		}
+		v.began = media.Now()
+		frame(b, media.Now(), true, 2, 1000)
+		turn(0)
+		wait(0) // it left at once
+		turn(10 * time.Millisecond)
+		if v.counters.padding.Load() == 0 {
+			t.Fatal("no padding left, which is to make no difference")
+		}
+		wait(0)
+		frame(b, media.Now(), false, 2, 1000)
+		turn(80 * time.Millisecond)
+		turn(10 * time.Millisecond)
+		wait(80 * time.Millisecond)
+		wait(0) // in the next second no picture waited
+
+		frame(b, media.Now(), false, 1, 1000)
+		v.began = media.Now() + time.Second
+		turn(time.Second + 5*time.Millisecond)
+		wait(5 * time.Millisecond) // what was captured before the viewer came did not wait for it
+	})
+}
+
 func TestFrameToAViewerAllocatesNothing(t *testing.T) {
 	r := packets.New(90000, true)
 	v := testViewer(discardWire{}, r)

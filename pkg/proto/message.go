@@ -231,7 +231,7 @@ type Path struct {
 	Kbps  int     `json:"kbps,omitempty"`  // kbit/s that it carries; 0: not known
 	Trip  int     `json:"rtt,omitempty"`   // round trip in ms
 	Loss  float64 `json:"loss,omitempty"`  // 0 to 1
-	Queue int     `json:"queue,omitempty"` // ms that pictures wait before they leave
+	Queue int     `json:"queue,omitempty"` // ms that a picture waited before it left, at most in the last second
 }
 
 // Where the key of a device's identity lies.

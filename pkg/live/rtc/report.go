@@ -12,7 +12,7 @@ import (
 // packet of RTCP (docs/protocol.md 7.4.8).
 type PathReport struct {
 	Estimate int           // bit/s that the path carries; 0: not known
-	Queue    time.Duration // how long pictures wait before they leave
+	Queue    time.Duration // the longest that a picture waited before it left, in the last second
 }
 
 const (
