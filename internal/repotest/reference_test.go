@@ -133,23 +133,40 @@ func attackNames(t *testing.T) (l []string) {
 	return l
 }
 
-// TestThreatModelNamesMutantsThatThereAre looks for the patches in the last column of
-// the table of controls.
-func TestThreatModelNamesMutantsThatThereAre(t *testing.T) {
-	n := 0
+// mutants returns what the last column of the table of controls names.
+func mutants(t *testing.T) (l []string) {
+	t.Helper()
 	for line := range strings.Lines(readFile(t, "docs/threat-model.md")) {
-		cells, ok := cellsOf(line)
-		if !ok || len(cells) != 5 {
-			continue
-		}
-		for _, name := range spans(cells[4]) {
-			n++
-			if found, err := filepath.Glob(filepath.Join(root, "test/attack/mutants", name+".patch")); err != nil || len(found) == 0 {
-				t.Errorf("docs/threat-model.md names the mutant %s, which there is not", name)
-			}
+		if cells, ok := cellsOf(line); ok && len(cells) == 5 {
+			l = append(l, spans(cells[4])...)
 		}
 	}
-	if n < 20 {
-		t.Errorf("found only %d mutants in docs/threat-model.md", n)
+	if len(l) < 20 {
+		t.Fatalf("found only %d mutants in docs/threat-model.md", len(l))
+	}
+	return l
+}
+
+const mutantFolder = "test/attack/mutants"
+
+func TestThreatModelNamesMutantsThatThereAre(t *testing.T) {
+	for _, name := range mutants(t) {
+		if found, err := filepath.Glob(filepath.Join(root, mutantFolder, name+".patch")); err != nil || len(found) == 0 {
+			t.Errorf("docs/threat-model.md names the mutant %s, which there is not", name)
+		}
+	}
+}
+
+func TestThreatModelNamesEveryMutant(t *testing.T) {
+	names := mutants(t)
+	files, err := os.ReadDir(filepath.Join(root, mutantFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file.Name(), ".patch")
+		if !slices.ContainsFunc(names, func(pattern string) bool { ok, _ := filepath.Match(pattern, name); return ok }) {
+			t.Errorf("docs/threat-model.md names no control whose mutant is %s", name)
+		}
 	}
 }
