@@ -30,8 +30,9 @@ type streams struct {
 	target  atomic.Pointer[stream]            // what is sent, or will be from its next key frame on
 	current atomic.Pointer[proto.StreamState] // what is sent, and why
 
-	held   map[*stream]func() // what drops a stream that is held
-	byPath pathChoice
+	held     map[*stream]func() // what drops a stream that is held
+	byPath   pathChoice
+	skipping skipping
 }
 
 func newStreams(high, low *stream, wish proto.Stream) *streams {
@@ -151,6 +152,28 @@ func (p *pathChoice) low(now time.Duration, carries, needs int) bool {
 	return p.isLow
 }
 
+// skipWindow is the longest time between two skips that have one cause: a path that
+// carries too little. It is longer than the time between the key frames of most cameras.
+const skipWindow = 20 * time.Second
+
+// skipping notices that pictures are left out again and again.
+type skipping struct {
+	is    bool
+	skips int // so far
+	last  time.Duration
+}
+
+// update reports whether pictures are left out, after so many skips. One skip alone says
+// nothing: the network may have been away for a moment, or the viewer has just joined.
+func (s *skipping) update(now time.Duration, skips int) bool {
+	recent := s.skips > 0 && now-s.last < skipWindow
+	s.is = recent && (s.is || skips > s.skips)
+	if skips > s.skips {
+		s.skips, s.last = skips, now
+	}
+	return s.is
+}
+
 // use makes the viewer choose among streams. bound is the most that it wants to be sent, in
 // bit/s; 0: there is no bound.
 func (v *viewer) use(s *streams, bound int) {
@@ -166,6 +189,7 @@ func (v *viewer) chooseStream(now time.Duration) {
 	}
 	cursor := v.tracks[0].cursor
 	next, why := s.choose(now, v.available(), v.needs())
+	skips := s.skipping.update(now, cursor.Skips())
 	if next.buffer != cursor.Target() {
 		s.hold(next)
 		s.target.Store(next)
@@ -182,7 +206,7 @@ func (v *viewer) chooseStream(now time.Duration) {
 			s.drop(x)
 		}
 	}
-	if is := (proto.StreamState{Stream: next.name, Why: why}); is != s.state() {
+	if is := (proto.StreamState{Stream: next.name, Why: why, Skips: skips}); is != s.state() {
 		s.current.Store(&is)
 		select {
 		case s.told <- struct{}{}:

@@ -259,6 +259,59 @@ func TestAStreamThatIsGoneIsLeft(t *testing.T) {
 	})
 }
 
+// A camera without another stream leaves pictures out for a path that is too slow, and says so
+// as long as it does.
+func TestAViewerIsToldThatPicturesAreLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour)
+		s := newSwitched(t)
+		s.cameras[1].format = nil
+		v, w := s.view(100_000, proto.StreamAuto)
+		is := func(when string, skips bool) {
+			t.Helper()
+			v.reported.Store(true) // half a minute without a report would end it
+			if got, want := v.streams.state(), (proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamAlone, Skips: skips}); got != want {
+				t.Errorf("%s: the state is %+v, want %+v", when, got, want)
+			}
+		}
+		s.run(time.Second)
+		is("at first", false)
+		s.run(skipWindow)
+		is("behind again and again", true)
+		v.near.Store(true) // its path carries everything now
+		s.run(skipWindow / 2)
+		is("behind not long ago", true)
+		s.run(skipWindow)
+		is("no more behind", false)
+		w.whole(t)
+	})
+}
+
+func TestOneSkipIsNotYetSkipping(t *testing.T) {
+	var s skipping
+	now := time.Hour
+	for i, c := range []struct {
+		skips int
+		later time.Duration // than the one before
+		want  bool
+	}{
+		{0, time.Hour, false},
+		{1, time.Second, false},
+		{1, time.Second, false},
+		{2, skipWindow, false}, // two that have nothing to do with each other
+		{3, skipWindow - 1, true},
+		{3, skipWindow - 1, true},
+		{3, 1, false},
+		{4, time.Second, false},
+		{6, time.Second, true},
+	} {
+		now += c.later
+		if got := s.update(now, c.skips); got != c.want {
+			t.Errorf("step %d: %v, want %v", i, got, c.want)
+		}
+	}
+}
+
 func TestASessionChangesItsStream(t *testing.T) {
 	low := newCamera(true)
 	feed := media.NewFeed[*media.AccessUnit]()

@@ -30,6 +30,7 @@ func (q StreamRequest) Valid() bool { return q.Stream.Valid() }
 type StreamState struct {
 	Stream Stream    `json:"stream"` // high or low
 	Why    StreamWhy `json:"why"`
+	Skips  bool      `json:"skips,omitempty"` // the viewer's path carries only some of its pictures
 }
 
 // StreamWhy is why a viewer is sent a stream.
@@ -45,14 +46,24 @@ const (
 // Sentence says it to a person.
 func (s StreamState) Sentence() string {
 	switch {
-	case s.Why == StreamAlone:
-		return "The camera sends its only stream."
-	case s.Why == StreamAsked && s.Stream == StreamLow:
-		return "The camera sends the smaller stream, as was asked."
-	case s.Why == StreamAsked:
-		return "The camera sends the full stream, as was asked."
-	case s.Stream == StreamLow:
-		return "The camera sends the smaller stream, because the connection is too slow for the full one."
+	case s.Skips:
+		return s.which() + ". The connection is too slow for all of its pictures, so the camera leaves some out."
+	case s.Why == StreamByPath && s.Stream == StreamHigh:
+		return s.which() + ", which the connection carries."
 	}
-	return "The camera sends the full stream, which the connection carries."
+	return s.which() + "."
+}
+
+func (s StreamState) which() string {
+	switch {
+	case s.Why == StreamAlone:
+		return "The camera sends its only stream"
+	case s.Why == StreamAsked && s.Stream == StreamLow:
+		return "The camera sends the smaller stream, as was asked"
+	case s.Why == StreamAsked:
+		return "The camera sends the full stream, as was asked"
+	case s.Stream == StreamLow:
+		return "The camera sends the smaller stream, because the connection is too slow for the full one"
+	}
+	return "The camera sends the full stream"
 }
