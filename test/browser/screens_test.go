@@ -32,6 +32,7 @@ const (
 	bright = "document.querySelector('.frame[data-bright]')"
 	door   = "#/camera/doordoordoordoordoordoordo/"
 	talks  = "document.querySelector('#talk').click()"
+	more   = "[...document.querySelectorAll('.tool')].at(-1).click()"
 	back   = "document.querySelector('camd-app').home.cameras[0].back()"
 	rings  = "document.querySelector('camd-app').home.ring()"
 	hours  = "document.querySelector('camd-schedule input')"
@@ -52,12 +53,19 @@ var screens = []screen{
 	{"cameras", "several", "#/cameras", nil, text("Nursery")},
 	{"live", "one", "", nil, bright + " && " + text("You and Anna are watching")},
 	{"live-talking", "one&talk=live", "", []step{{bright, talks}}, "document.querySelector('.frame[data-state=talking]')"},
-	{"live-announcing", "one&talk=announcing", "", []step{{bright, talks}}, text("Chime playing")},
+	{"live-announcing", "one&talk=announcing", "", []step{{bright, talks}}, text("the chime plays first")},
+	{"live-talk-ended", "one&talk=ended", "", []step{{bright, talks}}, text("ended the talk")},
+	{"live-talk-closed", "one&talk=ended", "", []step{{bright, talks}, {text("ended the talk"), "document.querySelector('.note button').click()"}}, "!" + text("ended the talk")},
+	{"live-small", "one&sent=low,path", "", nil, bright + " && " + text("Small picture: the connection is too slow now")},
+	{"live-skips", "one&sent=high,no_other,skips", "", nil, bright + " && " + text("Some pictures are missing: the connection is too slow now")},
 	{"live-refused-talk", "one&talk=refused", "", []step{{bright, talks}}, text("quiet hours: nobody may speak")},
-	{"live-more", "one", "", []step{{bright, "[...document.querySelectorAll('.tool')].at(-1).click()"}}, text("1280 × 720")},
+	{"live-more", "one", "", []step{{bright, more}}, text("1280 × 720") + " && " + text("Automatic")},
+	{"live-more-small", "one", "", []step{{bright, more}, {chosen("Automatic"), label("Small picture") + ".click()"}}, chosen("Small picture") + " && " + text("Small picture, as you chose")},
+	{"live-more-one", "one&sent=high,no_other", "", []step{{bright, more}}, text("one size of picture only")},
 	{"live-private", "private", "", nil, text("Switch privacy mode off")},
 	{"live-private-device", "device", "", nil, text("by its button")},
 	{"live-offline", "offline", "", nil, text("Check its power")},
+	{"live-ended", "ended", "", nil, text("The demo has ended")},
 	{"live-refused", "refused", "", nil, text("allows no more viewers")},
 	{"live-ring", "one", "", []step{{bright, rings}}, text("Someone rings at Front door") + " && !" + text("Look")},
 	{"removed", "removed", "", nil, text("have been removed") + " && !" + text("Try again")},
@@ -93,6 +101,16 @@ var screens = []screen{
 	{"setup-way", "empty", "#/setup", []step{paste("abcd efgh")}, text("Hold the pairing button")},
 	{"setup-settings", "empty", "#/setup", []step{paste("abcd efgh"), press("By a code")}, "document.querySelector('#ssid')"},
 	{"setup-code", "empty", "#/setup", []step{paste("CAMD:1?d"), press("By a code"), press("Show the code")}, "document.querySelector('canvas.lens')"},
+}
+
+// label is the one of a stream that can be chosen.
+func label(text string) string {
+	return fmt.Sprintf("[...document.querySelectorAll('.segments label')].find((l) => l.innerText.trim() === %q)", text)
+}
+
+// chosen holds if it is the one that is picked.
+func chosen(label string) string {
+	return fmt.Sprintf("document.querySelector('.segments label:has(:checked)')?.innerText.trim() === %q", label)
 }
 
 // paste puts a text into the one field for it, and goes on.

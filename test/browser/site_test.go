@@ -151,7 +151,7 @@ func TestThePageStartsWithoutItsServer(t *testing.T) {
 	b.Await(`document.querySelector('camd-history .good') !== null`)
 	d.stop()
 	b.Do(chromedp.Reload())
-	b.Await(shows("The server of this page gives no login for the broker.") + ` && ` + nothing)
+	b.Await(shows("The demo has ended, or this browser can't reach it.") + ` && ` + nothing)
 	kept := chromium.Eval[[]string](b, `caches.keys().then(async (names) => {
 		const all = [];
 		for (const n of names) for (const r of await (await caches.open(n)).keys()) all.push(new URL(r.url).pathname);

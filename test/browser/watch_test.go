@@ -94,6 +94,28 @@ func TestTheStageHasThePicturesShape(t *testing.T) {
 	}
 }
 
+// TestAPersonChoosesTheStream asks for the small picture and for the full one. The choice stays
+// when the picture comes anew.
+func TestAPersonChoosesTheStream(t *testing.T) {
+	b, d := open(t), startDemo(t)
+	o := d.pair(b)
+	o.Press("More")
+	b.Await(chosen("Automatic"))
+	b.Click(label("Small picture"))
+	b.Await(picture + `.videoWidth === 640 && ` + shows("Small picture, as you chose"))
+	b.Shot("demo-small")
+	o.screen("people")
+	b.Resize(390, 844, false) // there the picture goes when one reads
+	b.Await(`document.querySelector('video') === null`)
+	o.screen("live")
+	b.Await(live + ` && ` + picture + `.videoWidth === 640 && ` + shows("Small picture, as you chose"))
+	o.Press("More")
+	b.Await(chosen("Small picture"))
+	b.Click(label("Full picture"))
+	b.Await(picture + `.videoWidth === 1280 && ` + stage + `.querySelector('.sent').innerText === ''`)
+	b.Quiet()
+}
+
 // TestThePageShowsNothingOldAsNew has a camera that stops as it stands, and goes on.
 func TestThePageShowsNothingOldAsNew(t *testing.T) {
 	b, d := open(t), startDemo(t)

@@ -67,6 +67,9 @@ class Session extends EventTarget {
     this.state = 'live';
     this.scopes = ['view', 'listen'];
     this.sentence = '';
+    this.wish = 'auto';
+    const [stream, why, skips] = (new URLSearchParams(location.search).get('sent') ?? 'high,path').split(',');
+    this.streamState = { stream, why, skips: skips !== undefined };
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width: 1280, height: 720 });
     const draw = pictureOf(canvas);
@@ -79,10 +82,17 @@ class Session extends EventTarget {
 
   shown() {}
 
+  async choose(wish) {
+    this.wish = wish;
+    this.streamState = { stream: wish === 'low' ? 'low' : 'high', why: wish === 'auto' ? 'path' : 'asked', skips: false };
+    this.dispatchEvent(new Event('change'));
+  }
+
   talk() {
     const talk = Object.assign(new EventTarget(), { state: 'asking', sentence: '', end() { this.to('ended'); }, to(state, sentence = '') { Object.assign(this, { state, sentence }); this.dispatchEvent(new Event('change')); } });
     const wanted = new URLSearchParams(location.search).get('talk') ?? 'live';
-    queueMicrotask(() => talk.to(wanted, wanted === 'refused' ? 'These are the household\'s quiet hours: nobody may speak through the camera now.' : ''));
+    const said = { refused: 'These are the household\'s quiet hours: nobody may speak through the camera now.', ended: 'Someone at the camera ended the talk.' };
+    queueMicrotask(() => talk.to(wanted, said[wanted]));
     return talk;
   }
 
@@ -114,6 +124,8 @@ class Camera extends EventTarget {
 
   // asked has every question need the camera, as core does.
   asked() { if (this.state.link !== 'online') throw new Problem('offline', this.state.sentence); }
+
+  wake() {}
 
   /** back is the camera's return. */
   back() { this.set({ link: 'online', sentence: '' }); }
@@ -170,6 +182,7 @@ const scenarios = {
   private: () => [new Camera(door, { privacy: true })],
   device: () => [new Camera(door, { privacy: true }, 'device')],
   offline: () => [new Camera(door, { ...away, name: 'Front door' })],
+  ended: () => [new Camera(door, { ...away, name: 'Front door', link: 'connecting', sentence: 'The demo has ended, or this browser can\'t reach it. Start it again, and open the address that it prints.' })],
   refused: () => [new Camera(door, {}, 'refused')],
   removed: () => [new Camera(door, { link: 'refused', sentence: 'You have been removed from this camera\'s household. Ask an owner if that was a mistake.', role: 'guest', scopes: ['view', 'listen'] })],
   guest: () => [new Camera(door, { role: 'guest', scopes: ['view', 'listen'], member: 'Mia' })],

@@ -323,15 +323,15 @@ export class Camera extends EventTarget {
 
   /**
    * watch asks for a live session, and returns it when the camera has answered.
-   * @param {{video?: 'auto'|'none', relayOnly?: boolean}} [wanted]
+   * @param {{video?: 'auto'|'none', wish?: import('./types.js').Wish, relayOnly?: boolean}} [wanted]
    * @returns {Promise<Session>}
    */
-  async watch({ video = 'auto', relayOnly = false } = {}) {
+  async watch({ video = 'auto', wish, relayOnly = false } = {}) {
     if (!this.#known.scopes && this.#peer.record.role !== 'owner') await this.members();
     const may = this.#known.scopes ?? ['view', 'listen']; // an owner may everything
     const scopes = ['view', 'listen'].filter((s) => may.includes(s) && (s !== 'view' || video === 'auto'));
     if (scopes.length === 0) throw refused('scope_missing');
-    return Session.start(this.#peer, { scopes, relayOnly, servers: this.#home.servers });
+    return Session.start(this.#peer, { scopes, wish, relayOnly, servers: this.#home.servers });
   }
 
   /** @returns {Promise<import('./types.js').Update>} */

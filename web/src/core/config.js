@@ -105,7 +105,9 @@ export class Served {
       const { user, password } = await this.#json(url);
       return { user: String(user), password: String(password) };
     } catch (cause) {
-      throw problem('The server of this page gives no login for the broker. Load the page again, or tell whoever runs it.', cause);
+      if (!(cause instanceof TypeError)) throw problem('The server of this page gives no login for the broker. Load the page again, or tell whoever runs it.', cause);
+      throw problem(this.demo ? 'The demo has ended, or this browser can\'t reach it. Start it again, and open the address that it prints.'
+        : 'The server of this page can\'t be reached. Check this device\'s network. If that works, the server is down: tell whoever runs it. It is being tried again.', cause); // TypeError: fetch got no answer
     }
   }
 

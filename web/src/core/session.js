@@ -44,14 +44,19 @@ export class Session extends EventTarget {
     this.began = performance.now();
     /** why it ended; empty while it lasts, and if this page ended it */
     this.sentence = '';
+    /** @type {import('./types.js').Wish} which stream of pictures this page has asked for */
+    this.wish = 'auto';
+    /** @type {import('./types.js').StreamState | undefined} undefined: the camera has not said so */
+    this.streamState = undefined;
   }
 
   /**
    * start asks for a session.
-   * @param {{scopes: string[], servers: () => Promise<RTCIceServer[]>, relayOnly?: boolean}} wanted
+   * @param {{scopes: string[], wish?: import('./types.js').Wish, servers: () => Promise<RTCIceServer[]>, relayOnly?: boolean}} wanted
    */
-  static async start(peer, { scopes, servers, relayOnly = false }) {
+  static async start(peer, { scopes, wish = 'auto', servers, relayOnly = false }) {
     const s = new Session(peer);
+    s.wish = wish;
     try {
       await s.#offer(scopes, await servers(), relayOnly);
     } catch (error) {
@@ -76,12 +81,13 @@ export class Session extends EventTarget {
     }
     await pc.setLocalDescription();
     this.#forget = this.#peer.session(this.#sid, (kind, body) => this.#signal(kind, body));
-    const { body } = await this.#peer.call('live', { sdp: pc.localDescription.sdp, scopes }, { sid: this.#sid, signal: this.#abort.signal });
+    const { body } = await this.#peer.call('live', { sdp: pc.localDescription.sdp, scopes, stream: this.wish === 'auto' ? undefined : this.wish }, { sid: this.#sid, signal: this.#abort.signal });
     await this.#answer(body, scopes);
   }
 
-  async #answer({ sdp, scopes }, asked) {
+  async #answer({ sdp, scopes, stream }, asked) {
     this.#asked = true;
+    this.#sends(stream);
     try {
       await this.#pc.setRemoteDescription({ type: 'answer', sdp: readAnswer(String(sdp), nearby()) });
     } catch (cause) {
@@ -95,6 +101,7 @@ export class Session extends EventTarget {
 
   #signal(kind, body) {
     if (kind === 'end') return this.#lost(problem(String(body.reason), endSentence(String(body.reason))));
+    if (kind === 'stream') return this.#sends(body);
     if (kind !== 'candidate' || !Array.isArray(body.candidates)) return undefined;
     for (const c of body.candidates) {
       if (++this.#came > mostOfCamera) return undefined;
@@ -102,6 +109,13 @@ export class Session extends EventTarget {
       else this.#add(c);
     }
     return undefined;
+  }
+
+  // sends takes which stream of pictures the camera sends, and why: docs/protocol.md 7.7.
+  #sends(state) {
+    if (!['high', 'low'].includes(state?.stream)) return;
+    this.streamState = { stream: state.stream, why: String(state.why), skips: state.skips === true };
+    this.dispatchEvent(new Event('change'));
   }
 
   // add takes one of the camera's candidates. One that is none does no harm.
@@ -164,6 +178,25 @@ export class Session extends EventTarget {
 
   /** @returns {Promise<import('./types.js').Stats>} */
   stats() { return this.#stats.read(); }
+
+  /**
+   * choose asks for another stream of pictures, which comes with its next key frame.
+   * @param {import('./types.js').Wish} wish
+   */
+  async choose(wish) {
+    const before = this.wish;
+    const set = (w) => {
+      this.wish = w;
+      this.dispatchEvent(new Event('change'));
+    };
+    set(wish);
+    try {
+      await this.#peer.call('stream', { stream: wish }, { sid: this.#sid, signal: this.#abort.signal });
+    } catch (error) {
+      if (this.wish === wish) set(before);
+      throw error;
+    }
+  }
 
   /** talk lets the person speak: it asks, and the room is told first. */
   talk() { return new Talk(this.#peer, this, this.#sid, this.#sender); }

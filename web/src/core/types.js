@@ -132,6 +132,16 @@
  * @property {string[]} changes     sentences about what would change of a camera that is known; empty for a new one
  */
 
+/** @typedef {'auto'|'high'|'low'} Wish  a stream of pictures that a viewer asks for; auto: what the path carries */
+
+/**
+ * Which stream of pictures a camera sends, and why: docs/protocol.md 7.7.
+ * @typedef {object} StreamState
+ * @property {'high'|'low'} stream
+ * @property {string} why           'asked', 'path' or 'no_other'
+ * @property {boolean} skips        the path carries only some pictures of it
+ */
+
 /**
  * @typedef {object} Stats
  * @property {number} [width]

@@ -61,6 +61,8 @@ class CameraScreen extends View {
     const { privacy, link } = this.camera.state;
     if (privacy && link === 'online' && !this.ends) this.#whoEnds();
     if (!privacy) this.ends = undefined; // it may be another one the next time
+    if (privacy !== this.was?.privacy || link !== this.was?.link) this.problem = ''; // what failed before may work now
+    this.was = { privacy, link };
   }
 
   async #whoEnds() {
@@ -85,8 +87,8 @@ class CameraScreen extends View {
     return html`<section class="live" aria-label=${w.live}>
       <camd-stage .camera=${this.camera} .home=${this.home} .talk=${this.talk} .ends=${this.ends} .sound=${Boolean(this.sound)}
         @session=${({ detail }) => { this.session = detail; if (!detail) this.talk = undefined; }}></camd-stage>
-      <camd-controls .camera=${this.camera} .session=${this.session} .sound=${Boolean(this.sound)} .stage=${() => this.querySelector('camd-stage')}
-        @sound=${({ detail }) => { this.sound = detail; }} @talk=${({ detail }) => { this.talk = detail; }}></camd-controls>
+      ${this.camera.state.link === 'refused' ? nothing : html`<camd-controls .camera=${this.camera} .session=${this.session} .sound=${Boolean(this.sound)} .stage=${() => this.querySelector('camd-stage')}
+        @sound=${({ detail }) => { this.sound = detail; }} @talk=${({ detail }) => { this.talk = detail; }}></camd-controls>`}
     </section>`;
   }
 
@@ -112,11 +114,12 @@ class CameraScreen extends View {
 
   now() {
     const { state } = this.camera;
+    if (state.link === 'refused') return nothing; // the picture's place says why
     return html`
       ${this.privacy(state)}
       <section><h2>${w.recent}</h2>
         ${this.recent?.length > 0 ? html`<ul class="entries">${this.recent.map((e) => entry(e, state.timeZone, { dated: true }))}</ul>
-          <a class="more" href=${to(this.camera.device, 'history')}>${w.allHistory}${icons.next}</a>` : html`<p class="faint">${this.recent ? w.quiet : ['online', 'connecting'].includes(state.link) ? w.reading : w.unread}</p>`}
+          <a class="more" href=${to(this.camera.device, 'history')}>${w.allHistory}${icons.next}</a>` : html`<p class="faint">${this.recent ? w.quiet : state.link === 'online' ? w.reading : w.unread}</p>`}
       </section>
       ${this.conditions(state)}`;
   }

@@ -1,15 +1,16 @@
-// What one does with the picture: sound, snapshot, recording, picture in picture, full screen,
-// and the numbers of the connection for who asks for them.
+// What one does with the picture: sound, saving it, recording, picture in picture, full screen, and
+// for who asks for them which stream it is, and the numbers of the connection.
 import { html, nothing } from 'lit';
 import './talk.js';
 import { icons } from './icons.js';
 import { named, save } from './files.js';
 import { largest, record } from './recording.js';
-import { View } from './view.js';
+import { note, View } from './view.js';
 import { words } from './words.js';
 
 const w = words.controls;
 const megabytes = largest / 1e6;
+const doneFor = 10_000; // milliseconds for which it is said that something was done
 
 /** Controls belong to a stage: `stage` returns it. */
 export class Controls extends View {
@@ -19,6 +20,7 @@ export class Controls extends View {
   };
 
   #timer = 0;
+  #doneTimer = 0;
 
   sources() { return [this.camera, this.session]; }
 
@@ -32,19 +34,25 @@ export class Controls extends View {
   disconnectedCallback() {
     super.disconnectedCallback();
     clearInterval(this.#timer);
+    clearTimeout(this.#doneTimer);
     this.endRecording();
+  }
+
+  // done says for a while that something was done.
+  done(text) {
+    this.note = text;
+    clearTimeout(this.#doneTimer);
+    this.#doneTimer = setTimeout(() => { if (this.note === text) this.note = ''; }, doneFor);
   }
 
   video() { return this.stage().video(); }
 
   setSound(on) { this.dispatchEvent(new CustomEvent('sound', { detail: on })); }
 
-  // snapshot keeps the picture that is seen. Without one it asks the camera, which tells the household.
-  snapshot() {
-    return this.attempt(w.taking, async () => {
-      const blob = this.session ? await frame(this.video()) : await this.camera.snapshot();
-      save(blob, named(this.camera.state.name, blob.type === 'video/mp4' ? 'mp4' : 'jpg'));
-      this.note = w.saved;
+  savePicture() {
+    return this.attempt('', async () => {
+      save(await frame(this.video()), named(this.camera.state.name, 'jpg'));
+      this.done(w.saved);
     });
   }
 
@@ -53,10 +61,12 @@ export class Controls extends View {
       this.endRecording();
       return;
     }
+    this.problem = '';
     const { name } = this.camera.state;
     const recording = record(new MediaStream(this.session.stream.getTracks()), (file, full) => {
       save(file, named(name, file.type.startsWith('video/mp4') ? 'mp4' : 'webm'));
-      this.note = full ? w.recordedFull(megabytes) : w.recorded;
+      if (full) this.note = w.recordedFull(megabytes);
+      else this.done(w.recorded);
       if (this.recording === recording) this.recording = undefined;
     });
     this.recording = recording;
@@ -96,16 +106,18 @@ export class Controls extends View {
 
   render() {
     const off = !this.session, { scopes = [] } = this.camera.state;
+    const noPicture = !this.session?.scopes.includes('view');
+    const text = this.problem || this.note;
     return html`
       <div class="controls">
         ${scopes.includes('listen') ? this.button(this.sound ? icons.sound : icons.soundOff, w.sound, () => this.setSound(!this.sound), off, this.sound) : nothing}
-        ${this.button(icons.snapshot, w.snapshot, this.snapshot, off && (!scopes.includes('snapshot') || this.camera.state.privacy || this.camera.state.link !== 'online'))}
+        ${this.button(icons.savePicture, w.savePicture, this.savePicture, noPicture)}
         <camd-talk .camera=${this.camera} .session=${this.session}></camd-talk>
         ${this.button(icons.full, w.full, this.full, off)}
-        ${this.button(icons.more, this.recording ? w.moreRecording : w.more, this.toggleMore, false, Boolean(this.more), 'more')}
+        ${this.button(icons.more, this.recording ? w.moreRecording : w.more, this.toggleMore, off, Boolean(this.more && !off), 'more')}
       </div>
-      ${this.more ? this.drawer(off) : nothing}
-      ${this.note || this.busy || this.problem ? html`<p class="note" role="status">${this.problem || this.busy || this.note}</p>` : nothing}`;
+      ${this.more && !off ? this.drawer() : nothing}
+      ${text ? note(text, { bad: Boolean(this.problem), close: this.recording ? undefined : () => { this.problem = this.note = ''; } }) : nothing}`;
   }
 
   button(icon, label, action, disabled, pressed, controls) {
@@ -113,17 +125,28 @@ export class Controls extends View {
       aria-pressed=${pressed ?? nothing} aria-expanded=${controls ? String(pressed) : nothing}>${icon}<span>${label}</span></button>`;
   }
 
-  drawer(off) {
+  drawer() {
     return html`<div class="drawer">
       <div class="controls small">
-        ${this.button(this.recording ? icons.stop : icons.record, this.recording ? w.stopRecording : w.record, this.record, off, Boolean(this.recording))}
-        ${document.pictureInPictureEnabled ? this.button(icons.pip, w.pip, this.inPicture, off) : nothing}
+        ${this.button(this.recording ? icons.stop : icons.record, this.recording ? w.stopRecording : w.record, this.record, false, Boolean(this.recording))}
+        ${document.pictureInPictureEnabled ? this.button(icons.pip, w.pip, this.inPicture) : nothing}
       </div>
+      ${this.streams()}
       <h2>${w.numbers}</h2>
       <dl class="numbers">${Object.entries(w.values).map(([name, [label, format]]) => html`
-        <div><dt>${label}</dt><dd>${this.numbers?.[name] === undefined || off ? '–' : format(this.numbers[name], this.numbers)}</dd></div>`)}
+        <div><dt>${label}</dt><dd>${this.numbers?.[name] === undefined ? '–' : format(this.numbers[name], this.numbers)}</dd></div>`)}
       </dl>
     </div>`;
+  }
+
+  // streams offers the camera's streams of pictures, once the camera has said which one it sends.
+  streams() {
+    const { session } = this;
+    if (!session?.streamState) return nothing;
+    if (session.streamState.why === 'no_other') return html`<h2>${w.stream}</h2><p class="faint">${w.oneStream}</p>`;
+    return html`<fieldset class="segments"><legend>${w.stream}</legend>${Object.entries(w.streams).map(([wish, label]) => html`
+      <label><input type="radio" name="stream" .checked=${session.wish === wish} @change=${() => this.attempt('', () => session.choose(wish))}><span>${label}</span></label>`)}
+    </fieldset>`;
   }
 }
 

@@ -18,6 +18,7 @@ export const icons = {
   sound: icon(path('M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11')),
   soundOff: icon(path('M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM16 9.5l5 5M21 9.5l-5 5')),
   snapshot: icon(path('M4 8.5h3.2L9 6h6l1.8 2.5H20v10H4z'), ring(12, 13, 3.2)),
+  savePicture: icon(box(3.5, 3.5, 17, 11.5, 2.5), path('M7 12l3.2-3.2 2.6 2.6 1.7-1.7 2.3 2.3M12 15v6M9.3 18.5L12 21.2l2.7-2.7')),
   record: icon(ring(12, 12, 8.5), dot(12, 12, 4)),
   stop: icon(ring(12, 12, 8.5), svg`<rect class="solid" x="9" y="9" width="6" height="6" rx="1"></rect>`),
   pip: icon(box(3, 5, 18, 14, 2.5), svg`<rect class="solid" x="12" y="11.5" width="6.5" height="5" rx="1"></rect>`),

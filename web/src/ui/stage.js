@@ -5,7 +5,7 @@ import { forget } from './forget.js';
 import { icons } from './icons.js';
 import { to } from './route.js';
 import { sentence, View } from './view.js';
-import { words } from './words.js';
+import { own, words } from './words.js';
 
 const w = words.stage;
 const firstPause = 1000, longestPause = 20_000;
@@ -13,6 +13,8 @@ const firstPause = 1000, longestPause = 20_000;
 const ratios = new Map(); // of cameras whose picture was seen, so that nothing jumps the next time
 
 const ratioOf = (device) => ratios.get(device) ?? 16 / 9;
+
+const wishes = new Map(); // by camera: the stream of pictures that was asked for last
 
 /**
  * Stage watches its camera as long as it is in the document. It tells its parent about each
@@ -72,6 +74,7 @@ export class Stage extends View {
       queueMicrotask(() => this.start());
     }
     if (this.was?.privacy && !privacy || this.was && this.was.link !== 'online' && link === 'online') queueMicrotask(this.#wake);
+    if (this.was && this.was.privacy !== privacy) this.problem = ''; // it was about what is over
     this.was = { privacy, link };
     if (this.session && this.session.state === 'ended') this.ended(this.session.sentence);
   }
@@ -106,7 +109,7 @@ export class Stage extends View {
     if (this.camera.state.privacy) return;
     this.busy = w.asking;
     try {
-      const session = await this.camera.watch({ video: 'auto' });
+      const session = await this.camera.watch({ video: 'auto', wish: wishes.get(this.camera.device) });
       if (asked !== this.#asked) {
         session.bye();
         return;
@@ -147,6 +150,7 @@ export class Stage extends View {
     this.session = undefined;
     this.first = false;
     if (!session) return;
+    wishes.set(this.camera.device, session.wish);
     session.bye();
     this.dispatchEvent(new CustomEvent('session', { detail: undefined }));
   }
@@ -175,6 +179,7 @@ export class Stage extends View {
 
   render() {
     const [kind, text] = this.condition();
+    const sent = streamText(this.session?.streamState);
     const bright = kind === 'live' && !this.soundOnly() || kind === 'talking' || kind === 'waiting' && this.first;
     return html`
       <figure class="frame" data-state=${kind} ?data-bright=${bright}>
@@ -183,6 +188,7 @@ export class Stage extends View {
         <figcaption>
           <span class="chip" data-state=${kind} role="status"><span class="dot" aria-hidden="true"></span>${text}</span>
           ${this.camera.state.link === 'online' ? html`<span class="chip watchers">${icons.eye}<span>${watchers(this.camera.state, this.session)}</span></span>` : nothing}
+          <span class="sent" role="status">${bright && sent ? html`<span class="chip">${sent}</span>` : nothing}</span>
         </figcaption>
         ${this.spoken()}
       </figure>`;
@@ -200,7 +206,7 @@ export class Stage extends View {
     if (state.privacy) return this.panel(icons.eyeOff, w.privateTitle, w.privateWhy[this.ends] ?? '', this.endPrivacy());
     if (this.soundOnly()) return this.panel(icons.sound, w.soundOnly, w.soundOnlyWhy, nothing);
     if (this.reason || state.link === 'offline' || state.link === 'refused') {
-      return this.panel(icons.offline, state.link === 'online' ? w.none : w.links[state.link] ?? w.none, this.reason || state.sentence, this.again());
+      return this.panel(icons.offline, state.link === 'refused' ? w.links.refused : w.none, state.sentence || this.reason, this.again()); // how the camera is reached now says more than an answer of before
     }
     return html`<div class="why"><p class="busy"><span class="spinner" aria-hidden="true"></span>${w.connectingWhy}</p></div>`;
   }
@@ -210,13 +216,18 @@ export class Stage extends View {
       ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}</div>`;
   }
 
-  // again offers what may help: where the camera refuses this browser, nothing here does.
+  // again offers the one thing that may help.
   again() {
-    const { link } = this.camera.state;
-    return html`<div class="actions">
-      ${link === 'refused' ? html`<button class="quiet" type="button" @click=${() => forget(this, this.home, this.camera)}>${words.forget.button}</button>`
-    : html`<button class="quiet" type="button" @click=${() => { this.#pause = firstPause; this.start(); }}>${w.again}</button>`}
-      ${link === 'online' ? nothing : html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.settings}</a>`}</div>`;
+    const { link, needsAddress } = this.camera.state;
+    if (needsAddress) return html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.address}</a>`;
+    if (link === 'refused') return html`<button class="quiet" type="button" @click=${() => forget(this, this.home, this.camera)}>${words.forget.button}</button>`;
+    return html`<button class="quiet" type="button" @click=${this.tryAgain}>${w.again}</button>`;
+  }
+
+  tryAgain() {
+    this.#pause = firstPause;
+    this.camera.wake();
+    this.start();
   }
 
   // endPrivacy offers what ends privacy mode, to who can end it from here.
@@ -225,6 +236,12 @@ export class Stage extends View {
     return html`<button class="primary" type="button" ?disabled=${Boolean(this.busy)}
       @click=${() => this.attempt(w.endingPrivacy, () => this.camera.privacy(false))}>${w.endPrivacy}</button>`;
   }
+}
+
+// streamText says why less than the full picture is shown; it is empty if that is not so.
+function streamText({ stream, why, skips } = {}) {
+  if (skips) return w.skips;
+  return stream === 'low' ? own(w.small, why) ?? w.small.path : '';
 }
 
 /** watchers says who watches, this person included: the camera may not have told of its session yet. */

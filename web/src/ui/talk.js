@@ -2,7 +2,7 @@
 // who can't hold. What it says is what is so: asked, being announced in the room, heard.
 import { html, nothing } from 'lit';
 import { icons } from './icons.js';
-import { sentence, View } from './view.js';
+import { note, sentence, View } from './view.js';
 import { words } from './words.js';
 
 const w = words.talk;
@@ -11,13 +11,21 @@ const underWay = ['asking', 'announcing', 'live'];
 
 /** TalkButton tells its parent about each talk by the event `talk`. */
 export class TalkButton extends View {
-  static properties = { session: { attribute: false }, camera: { attribute: false }, talk: { state: true }, kept: { state: true }, note: { state: true }, refused: { state: true } };
+  static properties = { session: { attribute: false }, camera: { attribute: false }, talk: { state: true }, kept: { state: true }, said: { state: true }, refused: { state: true } };
 
   #pressed; // when, while it is
   #wanted = false; // a talk is wanted; it may not be there yet
   #key = (event) => this.key(event);
 
   sources() { return [this.camera, this.talk]; }
+
+  willUpdate(changed) {
+    super.willUpdate(changed);
+    if (changed.has('session') && this.session) this.say(''); // what was said is of an earlier one
+  }
+
+  // say shows a sentence about a talk until the next one, or until its person closes it.
+  say(text, refused = false) { [this.said, this.refused] = [text, refused]; }
 
   connectedCallback() {
     super.connectedCallback();
@@ -76,21 +84,19 @@ export class TalkButton extends View {
   async begin() {
     if (this.#wanted || !this.session) return;
     this.#wanted = true;
-    this.note = '';
-    this.refused = false;
+    this.say('');
     try {
       if (await mayPrompt()) {
         // The browser's question takes the finger off the button: nobody is announced by it.
         await openMicrophone();
         this.#wanted = this.kept = false;
-        this.note = w.allowed;
+        this.say(w.allowed);
         return;
       }
       if (this.#wanted) this.follow(this.session.talk());
     } catch (error) {
       this.#wanted = this.kept = false;
-      this.note = error.name === 'NotAllowedError' ? w.forbidden : sentence(error);
-      this.refused = true;
+      this.say(error.name === 'NotAllowedError' ? w.forbidden : sentence(error), true);
     }
   }
 
@@ -101,8 +107,7 @@ export class TalkButton extends View {
       if (underWay.includes(talk.state)) return;
       talk.removeEventListener('change', change);
       if (this.talk !== talk) return;
-      if (this.#wanted) this.note = talk.sentence || w.ended;
-      this.refused = this.#wanted;
+      if (this.#wanted) this.say(talk.sentence || w.ended, true);
       this.#wanted = this.kept = false;
     };
     talk.addEventListener('change', change);
@@ -118,7 +123,6 @@ export class TalkButton extends View {
   // why says why one can't talk now; nothing: one can.
   why() {
     const { state } = this.camera;
-    if (state.link === 'refused') return w.refused;
     if (state.scopes && !state.scopes.includes('talk')) return w.noScope; // until the camera has said so, nobody is told to ask for it
     if (state.privacy) return w.inPrivacy;
     if (!this.session) return w.noSession;
@@ -131,9 +135,15 @@ export class TalkButton extends View {
     return html`
       <button id="talk" class="talk" type="button" data-state=${state} aria-pressed=${state !== 'idle'} aria-describedby="talknote" ?disabled=${why !== ''}
         @pointerdown=${this.pressPointer} @pointerup=${this.release} @pointercancel=${this.end} @click=${this.clicked} @contextmenu=${(e) => e.preventDefault()}>
-        ${icons.mic}<span class="label">${state === 'idle' ? w.hold : this.kept ? w.stop : w[state]}</span>
+        ${icons.mic}<span class="label">${w.button[state === 'idle' || !this.kept ? state : 'kept']}</span>
       </button>
-      <p id="talknote" class="note" role="status" ?data-refused=${why === '' && this.refused}>${why || this.note || (state === 'idle' ? nothing : html`<span class="unseen">${w[state]}. ${w[`${state}More`]}</span>`)}</p>`; // the picture shows it, too
+      ${this.line(state, why)}`;
+  }
+
+  // line says why one can't talk, or what came of the last talk. What is so during one, the picture shows.
+  line(state, why) {
+    if (why || !this.said) return note(why || (state === 'idle' ? nothing : html`<span class="unseen">${w[state]}. ${w[`${state}More`]}</span>`), { id: 'talknote' });
+    return note(this.said, { id: 'talknote', bad: this.refused, close: () => this.say('') });
   }
 }
 

@@ -1,6 +1,7 @@
 // The base of all components. They draw into the document itself, not into shadow trees: one
 // style sheet holds for all, and labels, focus and the accessibility tree cross components.
 import { LitElement, html, nothing } from 'lit';
+import { icons } from './icons.js';
 import { words } from './words.js';
 
 /** View draws a part of the page. */
@@ -63,6 +64,15 @@ export class View extends LitElement {
       <p class="busy" role="status">${this.busy ? html`<span class="spinner" aria-hidden="true"></span>${this.busy}` : nothing}</p>
       <p class="problem" role="alert">${this.problem || nothing}</p>`;
   }
+}
+
+/**
+ * note draws a line below the picture. With close, it stays until its person closes it.
+ * @param {{id?: string, bad?: boolean, close?: () => void}} [how]
+ */
+export function note(text, { id, bad = false, close } = {}) {
+  return html`<div class="note" ?data-bad=${bad}><p id=${id ?? nothing} role="status">${text}</p>
+    ${close ? html`<button type="button" aria-label=${words.close} @click=${close}>${icons.close}</button>` : nothing}</div>`;
 }
 
 /** sentence returns what a person reads of an error: a Problem's own words, or that it was not foreseen. */

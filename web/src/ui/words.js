@@ -10,7 +10,7 @@ export const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : und
 export const words = {
   someone: 'someone',
   differ: { title: 'Don’t go on' },
-  cancel: 'Cancel',
+  cancel: 'Cancel', close: 'Close',
   unforeseen: (what) => `Something in this page failed (${what}). Load the page again.`,
 
   time: {
@@ -56,11 +56,12 @@ export const words = {
   },
 
   stage: {
-    live: 'Live', talking: 'You are live', private: 'Private', none: 'No picture', connecting: 'Connecting…', stalled: 'Nothing comes any more…',
+    live: 'Live', talking: 'You are live', private: 'Private', none: 'No picture', connecting: 'Connecting…', stalled: 'The picture has stopped',
+    small: { path: 'Small picture: the connection is too slow now', asked: 'Small picture, as you chose' }, skips: 'Some pictures are missing: the connection is too slow now',
     soundOnly: 'Sound only', soundOnlyWhy: 'You may listen to this camera, not watch it. An owner can change that.',
     connectingWhy: 'Waiting for the first picture…', asking: 'Asking the camera…',
-    links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'Refused', online: 'Connected' },
-    ended: 'The picture ended. The page asks for it again.', again: 'Try again now', settings: 'Settings of the connection',
+    links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'No access', online: 'Connected' },
+    ended: 'The picture has stopped. The page is asking for it again.', again: 'Try again now', address: 'Type the address',
     privateTitle: 'Privacy mode is on',
     privateWhy: {
       you: 'The camera sees and hears nothing until someone switches privacy mode off.',
@@ -75,19 +76,19 @@ export const words = {
   },
 
   talk: {
-    hold: 'Hold to talk', stop: 'Tap to stop',
-    asking: 'Opening…', askingMore: 'The microphone is being opened.',
-    announcing: 'Chime playing…', announcingMore: 'The room hears who is about to speak. Wait.',
+    button: { idle: 'Hold to talk', asking: 'Wait', announcing: 'Wait', live: 'You are live', kept: 'Tap to stop' },
+    asking: 'Opening the microphone', askingMore: 'Nobody hears you yet.',
+    announcing: 'Wait: the chime plays first', announcingMore: 'The camera tells the room who wants to talk.',
     live: 'You are live', liveMore: 'The room hears you now.',
     ended: 'The talk ended.', allowed: 'You may use the microphone now. Hold the button to talk.',
-    refused: 'The camera refuses this browser.',
     noScope: 'You may not talk through this camera. Ask an owner.', inPrivacy: 'You can talk when privacy mode is off.', noSession: 'You can talk once there is a picture.',
     forbidden: 'This page may not use the microphone. Allow it in the browser’s settings of this page.',
   },
 
   controls: {
-    sound: 'Sound', snapshot: 'Snapshot', full: 'Full screen', more: 'More', moreRecording: 'Recording',
-    record: 'Record', stopRecording: 'Stop', pip: 'Small window', taking: 'Taking a snapshot…', saved: 'The snapshot is saved as a file.',
+    sound: 'Sound', savePicture: 'Save picture', full: 'Full screen', more: 'More', moreRecording: 'Recording',
+    record: 'Record', stopRecording: 'Stop', pip: 'Small window', saved: 'The picture is saved as a file.',
+    stream: 'Picture', streams: { auto: 'Automatic', high: 'Full picture', low: 'Small picture' }, oneStream: 'This camera sends one size of picture only.',
     recording: (megabytes) => `Recording to a file on this device, of ${megabytes} MB at most…`, recorded: 'The recording is saved as a file.',
     recordedFull: (megabytes) => `The recording has reached ${megabytes} MB, the most that this page can hold. It is saved as a file. To go on, record again.`,
     noRecorder: 'This browser can’t record. Use another one.', noFrame: 'There is no picture to save yet. Try again in a moment.',
