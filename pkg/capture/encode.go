@@ -89,7 +89,7 @@ func (e *encode) take(p picture) (good bool, err error) {
 	}
 	if kept {
 		e.tempo.sent(p.pts)
-		if err := e.main.encode(pic, p.pts, e.tempo.rate(), e.tempo.settled()); err != nil {
+		if err := e.main.encode(pic, p.pts, e.tempo.rate()); err != nil {
 			return false, err
 		}
 	}

@@ -22,10 +22,8 @@ type encoding struct {
 	every  time.Duration // longest time between two IDRs
 
 	encoder *h264.Encoder // nil while nobody wants pictures
-	rate    float64       // of the pictures, as measured last
-	made    float64       // the rate that the encoder was made for
-	bitrate int           // the encoder's, at that rate
-	target  int           // the wanted bitrate, at the real rate
+	rate    float64       // the encoder's, of pictures a second
+	bitrate int           // the encoder's
 	key     bool          // an IDR was requested and has not come yet
 	keyed   time.Duration // when the last IDR came
 }
@@ -38,8 +36,7 @@ func newEncoding(o *Output, t tempo, cfg Config) encoding {
 // try encodes one picture, so that format and faults are known before anybody watches.
 func (e *encoding) try(rate float64) error {
 	e.close()
-	e.rate = rate
-	if err := e.begin(); err != nil {
+	if err := e.begin(rate); err != nil {
 		return err
 	}
 	defer e.close()
@@ -50,46 +47,33 @@ func (e *encoding) try(rate float64) error {
 	return e.learn(data)
 }
 
-func (e *encoding) begin() error {
-	e.made, e.target = e.pace(), e.output.target()
-	e.bitrate = e.scaled()
+func (e *encoding) begin(rate float64) error {
+	e.rate, e.bitrate = e.settings(rate)
 	var err error
-	e.encoder, err = h264.New(h264.Config{Width: e.size.X, Height: e.size.Y, Rate: e.made, Bitrate: e.bitrate})
+	e.encoder, err = h264.New(h264.Config{Width: e.size.X, Height: e.size.Y, Rate: e.rate, Bitrate: e.bitrate})
 	return err
 }
 
-// The rates that openh264 can be made for, and the factor by which the real rate may differ
-// before a new encoder is made, which costs an IDR.
-const (
-	minMade, maxMade = 1, 60
-	remake           = 1.3
-)
+// The rates that openh264 takes.
+const slowest, fastest = 1, 60
 
-// pace returns the rate to make an encoder for.
-func (e *encoding) pace() float64 { return min(max(e.rate, minMade), maxMade) }
-
-// scaled returns the bitrate to set so that the target is met at the real rate, because the
-// encoder counts pictures and not seconds. A factor above remake would also change the level
-// in the stream.
-func (e *encoding) scaled() int {
-	return int(float64(e.target) * min(max(e.made/e.rate, 1/remake), remake))
+// settings returns the rate and the bitrate to set for pictures that come at rate, so that
+// the target is met. The encoder counts pictures and not seconds.
+func (e *encoding) settings(rate float64) (set float64, bps int) {
+	set = min(max(rate, slowest), fastest)
+	return set, int(float64(e.output.target()) * min(set/rate, 1))
 }
 
 func (e *encoding) close() {
-	if e.encoder == nil {
-		return
+	if e.encoder != nil {
+		e.encoder.Close()
+		e.encoder = nil
 	}
-	if err := e.encoder.Close(); err != nil {
-		e.output.log.Warn("encoder did not close cleanly", "error", err)
-	}
-	e.encoder = nil
 }
 
-// encode encodes a picture and publishes it. The pictures come at rate; settled says that it
-// was measured for long enough to make another encoder for it.
-func (e *encoding) encode(pic *image.YCbCr, pts time.Duration, rate float64, settled bool) error {
-	e.rate = rate
-	if err := e.adjust(settled); err != nil {
+// encode encodes a picture and publishes it. The pictures come at rate.
+func (e *encoding) encode(pic *image.YCbCr, pts time.Duration, rate float64) error {
+	if err := e.adjust(rate); err != nil {
 		return err
 	}
 	late := pts+time.Duration(float64(time.Second)/rate) > e.keyed+e.every
@@ -101,26 +85,27 @@ func (e *encoding) encode(pic *image.YCbCr, pts time.Duration, rate float64, set
 	return e.publish(data, pts)
 }
 
-// adjust makes an encoder if necessary, and sets its bitrate.
-func (e *encoding) adjust(settled bool) error {
-	pace := e.pace()
-	outpaced := settled && (pace > e.made*remake || pace < e.made/remake)
-	if e.encoder == nil || outpaced {
-		e.close()
-		return e.begin()
+// rateDrift is by how much the rate may be wrong before it is set again.
+const rateDrift = 0.05
+
+// adjust makes an encoder if necessary, and sets its rate and bitrate. Neither costs an IDR.
+func (e *encoding) adjust(rate float64) error {
+	if e.encoder == nil {
+		return e.begin(rate)
 	}
-	changed := e.target != e.output.target()
-	e.target = e.output.target()
-	bps := e.scaled()
-	if off := math.Abs(float64(bps - e.bitrate)); !changed && off <= bitrateSlack*float64(e.bitrate) {
+	set, bps := e.settings(rate)
+	if math.Abs(set-e.rate) > rateDrift*e.rate {
+		e.rate = set
+		if err := e.encoder.SetRate(set); err != nil {
+			return err
+		}
+	}
+	if bps == e.bitrate {
 		return nil
 	}
 	e.bitrate = bps
 	return e.encoder.SetBitrate(bps)
 }
-
-// bitrateSlack is by how much the bitrate may be wrong before it is set again.
-const bitrateSlack = 0.05
 
 func (e *encoding) publish(data []byte, pts time.Duration) error {
 	unit, _ := avc.NextUnit(data)
@@ -134,7 +119,7 @@ func (e *encoding) publish(data []byte, pts time.Duration) error {
 		}
 	}
 	u := e.pools.get(unit.Key, pts)
-	u.Data = data // already a copy of our own
+	u.Data = append(u.Data[:0], data...)
 	e.output.out.Publish(u)
 	u.Release()
 	return nil

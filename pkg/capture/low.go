@@ -50,7 +50,6 @@ type lowJob struct {
 	picture *image.YCbCr
 	pts     time.Duration
 	rate    float64
-	settled bool
 }
 
 func newLowEncoding(o *Output, claim float64, cfg Config) *lowEncoding {
@@ -123,7 +122,7 @@ func (l *lowEncoding) take(pic *image.YCbCr, pts, busy time.Duration) {
 		if err := l.scaler.Scale(m, pic); err != nil {
 			l.failed.Store(&err)
 		}
-		l.jobs <- lowJob{m, pts, l.tempo.rate(), l.tempo.settled()} // there is room for all pictures
+		l.jobs <- lowJob{m, pts, l.tempo.rate()} // there is room for all pictures
 	default:
 	}
 }
@@ -142,7 +141,7 @@ func (l *lowEncoding) run(free chan<- *image.YCbCr, jobs <-chan lowJob, done cha
 	defer l.encoding.close()
 	for j := range jobs {
 		if l.failed.Load() == nil {
-			if err := l.encode(j.picture, j.pts, j.rate, j.settled); err != nil {
+			if err := l.encode(j.picture, j.pts, j.rate); err != nil {
 				l.failed.Store(&err)
 			}
 		}

@@ -145,7 +145,7 @@ func TestStreamsAnswerTheirOwnRequests(t *testing.T) {
 	b.step(t)
 	<-b.low
 	b.encode.close() // its goroutine has the encoding until then
-	if first, second := b.main.bitrate, b.encode.low.target; first != b.highest || second != 100_000 {
+	if first, second := b.main.bitrate, b.encode.low.bitrate; first != b.highest || second != 100_000 {
 		t.Errorf("bitrates %d and %d, want %d and 100000", first, second, b.highest)
 	}
 }

@@ -67,9 +67,6 @@ func (t *tempo) keep(pts time.Duration, lost int) bool {
 // sent adds the time of a kept picture that is encoded.
 func (t *tempo) sent(pts time.Duration) { t.kept.add(pts, 0) }
 
-// settled reports whether the rate was measured for long enough to rely on it.
-func (t *tempo) settled() bool { return t.kept.n >= meterMemory }
-
 // rate returns the rate of the kept pictures.
 func (t *tempo) rate() float64 {
 	if r := t.kept.rate(); t.kept.n >= meterSure {

@@ -1,11 +1,11 @@
 // Package h264 makes H.264 of what cameras give uncompressed or as motion JPEG:
-// it converts pictures to planar 4:2:0 and encodes them with openh264, through
-// mediadevices.
+// it converts pictures to planar 4:2:0 and encodes them with openh264 2.1.1, from the
+// static archives that mediadevices brings for x64, arm64 and armv7. The folder openh264
+// has the headers that belong to them.
 //
-// A Converter and an Encoder each belong to one goroutine, keep their buffers from
-// picture to picture, and end with Close. The conversion of raw pictures allocates
-// nothing. Two libraries do: image/jpeg makes a picture of each JPEG, and
-// mediadevices copies each encoded picture into memory of its own.
+// A Converter and an Encoder each belong to one goroutine and keep their buffers from
+// picture to picture. Neither the conversion of raw pictures nor the encoder allocates
+// for a picture; image/jpeg makes a picture of each JPEG. An Encoder ends with Close.
 //
 // openh264 needs cgo. Built without, New says ErrNoEncoder.
 package h264

@@ -16,5 +16,8 @@ func (*Encoder) Encode(*image.YCbCr, bool) ([]byte, error) { return nil, ErrNoEn
 // SetBitrate fails with ErrNoEncoder.
 func (*Encoder) SetBitrate(int) error { return ErrNoEncoder }
 
+// SetRate fails with ErrNoEncoder.
+func (*Encoder) SetRate(float64) error { return ErrNoEncoder }
+
 // Close does nothing.
-func (*Encoder) Close() error { return nil }
+func (*Encoder) Close() {}

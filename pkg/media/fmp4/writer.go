@@ -112,7 +112,7 @@ func (t *VideoTrack) holds(set []byte) bool {
 }
 
 // sameFormat refuses an SPS of another size or profile. One that differs otherwise
-// is no change: openh264 gives its parameter sets a new id with every IDR, and a
+// is no change: some encoders give their parameter sets a new id with every IDR, and a
 // new level with another bitrate.
 func (w *Writer) sameFormat(nal []byte) error {
 	if avc.TypeOf(nal) != avc.SPSType || bytes.Equal(nal, w.tracks.Video.SPS) {

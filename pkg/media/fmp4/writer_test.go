@@ -245,7 +245,7 @@ func TestAudioAlone(t *testing.T) {
 	}
 }
 
-// openh264 gives its parameter sets another id with every IDR.
+// Some encoders give their parameter sets another id with every IDR.
 func TestParameterSetsOfTheSameFormatStayIn(t *testing.T) {
 	spsA, ppsA := unhex("6742c01f4323500a00b6403c2211a8"), unhex("6848e3c8")
 	spsB, ppsB := unhex("6742c01f6323500a00b6403c2211a8"), unhex("686ce3c8")
