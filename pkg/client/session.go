@@ -3,12 +3,15 @@ package client
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/client/home"
@@ -21,6 +24,7 @@ const (
 	candidateQueue = 64
 	byeTimeout     = 3 * time.Second
 	endGrace       = time.Second
+	repairLook     = 5 * time.Millisecond // between two looks at what has come again
 )
 
 // Session is one live session. It ends with Close, and by itself when the camera ends
@@ -153,7 +157,7 @@ func (s *Session) receive(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 		}
 	}()
 	for {
-		p, _, err := t.ReadRTP()
+		p, err := readPacket(t, r)
 		if err != nil {
 			break
 		}
@@ -165,6 +169,29 @@ func (s *Session) receive(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 		}
 	}
 	<-reports
+}
+
+// packetReader is a *webrtc.TrackRemote.
+type packetReader interface {
+	ReadRTP() (*rtp.Packet, interceptor.Attributes, error)
+	SetReadDeadline(deadline time.Time) error
+}
+
+// readPacket returns the next packet of a track. A packet that comes again (repairs) is read
+// before the reader waits for the next one of the stream, but it doesn't end the wait. So
+// while a packet is missing, the reader doesn't wait for long.
+func readPacket(t packetReader, r *receive.Track) (*rtp.Packet, error) {
+	for {
+		if r.Missing() {
+			_ = t.SetReadDeadline(time.Now().Add(repairLook)) // it fails only on a track that has ended, as ReadRTP does
+		}
+		p, _, err := t.ReadRTP()
+		var e net.Error
+		if !errors.As(err, &e) || !e.Timeout() {
+			return p, err
+		}
+		_ = t.SetReadDeadline(time.Time{})
+	}
 }
 
 // join reports whether a track may be received: the first of its kind, in a session

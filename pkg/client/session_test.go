@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -202,5 +205,50 @@ func TestEndSentences(t *testing.T) {
 		if got := EndSentence(reason); !strings.Contains(got, want) {
 			t.Errorf("EndSentence(%q) = %q", reason, got)
 		}
+	}
+}
+
+// incoming is a stream of pictures that is read as pion's is. What comes again is read before
+// it waits for the next packet, but doesn't end the wait.
+type incoming struct {
+	next, again []*rtp.Packet
+	deadline    time.Time
+}
+
+func (s *incoming) SetReadDeadline(t time.Time) error {
+	s.deadline = t
+	return nil
+}
+
+func (s *incoming) ReadRTP() (*rtp.Packet, interceptor.Attributes, error) {
+	switch {
+	case len(s.next) > 0:
+		p := s.next[0]
+		s.next = s.next[1:]
+		return p, nil, nil
+	case s.deadline.IsZero():
+		return nil, nil, io.EOF // here it would wait without end
+	}
+	s.next, s.again = s.again, nil
+	return nil, nil, os.ErrDeadlineExceeded
+}
+
+// TestWhatComesAgainWaitsForNoOtherPacket loses one packet of a picture. When it comes again,
+// the picture is there, though nothing follows.
+func TestWhatComesAgainWaitsForNoOtherPacket(t *testing.T) {
+	l := receivetest.Packets(receivetest.IDR)
+	const lost = 3
+	from := &incoming{next: slices.Concat(l[:lost], l[lost+1:]), again: l[lost : lost+1]}
+	r := receive.NewVideo(time.Now())
+	var got [][]byte
+	for {
+		p, err := readPacket(from, r)
+		if err != nil {
+			break
+		}
+		r.Packet(p, time.Now(), func(f Frame) { got = append(got, f.Data) })
+	}
+	if len(got) != 1 || !bytes.Equal(got[0], receivetest.IDR) {
+		t.Errorf("%d pictures, want 1", len(got))
 	}
 }

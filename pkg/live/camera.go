@@ -26,6 +26,7 @@ type cameraControl struct {
 
 	mu        sync.Mutex
 	requested time.Time // last request for a key frame
+	waits     bool      // another one waits for its time
 }
 
 // format waits until the camera knows its format.
@@ -48,17 +49,27 @@ func (c *cameraControl) format(ctx context.Context) (media.VideoFormat, error) {
 	}
 }
 
-// keyframe asks the camera for a key frame, at most twice a second for all viewers:
-// a request in between is served by the one just made.
+// keyframe asks the camera for a key frame, at most twice a second for all viewers. A request
+// in between waits: what was just made may be what this viewer has lost.
 func (c *cameraControl) keyframe() {
 	c.mu.Lock()
-	now := time.Now()
-	due := now.Sub(c.requested) >= packets.KeyframeGap
-	if due {
-		c.requested = now
+	defer c.mu.Unlock()
+	if c.waits {
+		return
 	}
-	c.mu.Unlock()
-	if due {
-		c.RequestKeyframe()
+	if wait := packets.KeyframeGap - time.Since(c.requested); wait > 0 {
+		c.waits = true
+		time.AfterFunc(wait, c.request)
+		return
 	}
+	c.requested = time.Now()
+	c.RequestKeyframe()
+}
+
+// request asks for the key frame that waits.
+func (c *cameraControl) request() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits, c.requested = false, time.Now()
+	c.RequestKeyframe()
 }

@@ -268,9 +268,11 @@ func (v *viewer) count(t *trackSender, payload int) {
 // leastRepeats may be sent again in a second in every case: 256 packets.
 const leastRepeats = 256 * leastBatch // bytes
 
-// allowedRepeats returns how many bytes may be sent again in a second: a quarter of what
-// the path carries, but no more than was sent in the last second, since what the path
-// carries is the viewer's word. docs/protocol.md 7.4.3.
+// allowedRepeats returns how many bytes may be sent again in a second: what the path
+// carries, but no more than was sent in the last second, since what the path carries is the
+// viewer's word. Less would not be enough where losses come in bursts and some of what is
+// sent again is lost, too: a packet that is not sent again freezes the picture until the next
+// key frame. docs/protocol.md 7.4.3.
 func (v *viewer) allowedRepeats() int {
 	bps := v.path.Estimate()
 	if v.near.Load() {
@@ -279,7 +281,7 @@ func (v *viewer) allowedRepeats() int {
 	bytes := v.counters.bytes.Load()
 	sent := int(bytes - v.before) //nolint:gosec // of one second
 	v.before = bytes
-	return min(bps/8/4, max(sent, leastRepeats))
+	return min(bps/8, max(sent, leastRepeats))
 }
 
 // resend answers the NACKs that wait, out of the buffer.

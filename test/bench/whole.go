@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -55,7 +56,15 @@ func codec(kind, parameters string, number webrtc.PayloadType, f ...webrtc.RTCPF
 func (x *viewer) receiveWhole(t *webrtc.TrackRemote) {
 	r := receive.NewVideo(time.Now())
 	for {
+		if r.Missing() { // what comes again is in another stream, which pion looks at before it waits
+			_ = t.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		}
 		p, _, err := t.ReadRTP()
+		var e net.Error
+		if errors.As(err, &e) && e.Timeout() {
+			_ = t.SetReadDeadline(time.Time{})
+			continue
+		}
 		if err != nil {
 			return
 		}

@@ -21,6 +21,7 @@ type depacketizer struct {
 	open      bool // packets of the unit were taken
 	damaged   bool // a part of the unit is lost
 	running   bool // a picture to begin with was given, and nothing was lost since
+	begun     bool // one was ever given
 
 	dropped uint64 // units that were not given
 }
@@ -43,7 +44,7 @@ func (d *depacketizer) push(p *rtp.Packet, gap bool, give func(unit)) {
 	if !d.open {
 		d.packet = codecs.H264Packet{}
 		d.data, d.bytes, d.open, d.timestamp = nil, 0, true, p.Timestamp
-		d.damaged = gap // its beginning may be what was lost
+		d.damaged = gap || middle(p.Payload) // its beginning may be what was lost
 	}
 	d.append(p.Payload)
 	if p.Marker {
@@ -79,13 +80,20 @@ func (d *depacketizer) finish(give func(unit)) {
 		u.Data = d.data
 	}
 	switch {
-	case begins(u) && !u.Partial:
-		d.running = true
+	case begins(u) && !u.Partial && (u.Sets || d.begun): // the first one needs its parameter sets
+		d.running, d.begun = true, true
 	case !u.Coded || !d.running:
 		d.dropped++
 		return
 	}
 	give(unit{u, d.timestamp})
+}
+
+// middle reports whether a payload is a fragment that is not the first one of its NAL unit
+// (RFC 6184 section 5.8). A session whose first packets are lost begins with one.
+func middle(payload []byte) bool {
+	const fuA, start = 28, 0x80
+	return len(payload) > 1 && payload[0]&0x1f == fuA && payload[1]&start == 0
 }
 
 // begins reports whether a decoder can begin with a unit.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+
+	"github.com/camd-project/camd/pkg/client/receive/receivetest"
 )
 
 // arrival is a packet's sequence number and when it comes.
@@ -94,4 +96,47 @@ func FuzzReceive(f *testing.F) {
 			t.Fatalf("holds %d packets and counts %d", held, r.order.held)
 		}
 	})
+}
+
+// TestAnIncompleteFirstPictureIsAskedForAtOnce: later ones at most once in keyframePause.
+func TestAnIncompleteFirstPictureIsAskedForAtOnce(t *testing.T) {
+	l := receivetest.Packets(receivetest.IDR, receivetest.Delta, receivetest.Delta, receivetest.IDR, receivetest.Delta) // 7, 3, 3, 7, 3 packets
+	for name, c := range map[string]struct {
+		first  int // packet that comes
+		every  time.Duration
+		asked  []int // packets at which it asks
+		frames int
+	}{
+		"it is complete":          {0, 10 * time.Millisecond, nil, 5},
+		"its sets are lost":       {1, 10 * time.Millisecond, []int{6}, 2},
+		"its beginning is lost":   {2, 10 * time.Millisecond, []int{6}, 2},
+		"and nothing comes of it": {2, keyframePause / 4, []int{6, 10, 14, 18}, 2},
+	} {
+		now := time.Unix(0, 0)
+		v := NewVideo(now)
+		var asked []int
+		frames := 0
+		for i, p := range l[c.first:] {
+			now = now.Add(c.every)
+			if v.Packet(p, now, func(Frame) { frames++ }) {
+				asked = append(asked, i+c.first)
+			}
+		}
+		if !slices.Equal(asked, c.asked) || frames != c.frames {
+			t.Errorf("%s: asked at packets %v, gave %d frames; want %v, %d", name, asked, frames, c.asked, c.frames)
+		}
+	}
+}
+
+func TestMissingPacketsMayStillCome(t *testing.T) {
+	v := NewVideo(time.Unix(0, 0))
+	for i, c := range []struct {
+		number  uint16
+		missing bool
+	}{{1, false}, {3, true}, {4, true}, {2, false}, {5, false}} {
+		v.Packet(&rtp.Packet{Header: rtp.Header{SequenceNumber: c.number}}, time.Unix(0, 0), func(Frame) {})
+		if v.Missing() != c.missing {
+			t.Errorf("after packet %d a packet is missing: %v, want %v", i, v.Missing(), c.missing)
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // keyframePause is the time between two requests for an IDR picture (RFC 4585 section
-// 6.3.1). A new session gets its first one without a request.
+// 6.3.1). A new session gets its first one without a request, unless it comes incomplete.
 const keyframePause = time.Second
 
 // Frame is one access unit of H.264 in Annex B form, or one Opus packet.
@@ -51,7 +51,8 @@ type Track struct {
 	order   reorder
 	stamps  unwrap
 	builder depacketizer
-	asked   time.Time // for a keyframe; zero: not yet
+	asked   time.Time // for a keyframe, or when the first packet came; zero: neither
+	missed  bool      // the session's first picture came incomplete, and another was asked for
 
 	mu     sync.Mutex
 	last   time.Time // when a packet came last
@@ -98,12 +99,18 @@ func (t *Track) Packet(p *rtp.Packet, now time.Time, give func(Frame)) (askKeyfr
 	if waiting && t.asked.IsZero() {
 		t.asked = now
 	}
-	if !waiting || now.Sub(t.asked) < keyframePause {
+	missed := !t.missed && t.builder.dropped > 0
+	if !waiting || !missed && now.Sub(t.asked) < keyframePause {
 		return false
 	}
+	t.missed = t.missed || missed
 	t.asked = now
 	return true
 }
+
+// Missing reports whether a packet is missing that may still come. It is for the goroutine
+// that calls Packet.
+func (t *Track) Missing() bool { return t.order.held > 0 }
 
 // frame counts a complete frame and places it in time.
 func (t *Track) frame(timestamp uint32, now time.Time, u avc.Unit) Frame {

@@ -22,7 +22,11 @@ const (
 	// estimate: it may be that the path can't queue even a picture.
 	lossCareful = 10 * time.Second
 	lossSpread  = 10 // the most that spread returns
-	lossSigmas  = 3  // standard deviations by which loss must exceed what is expected
+	// lossBursts is how many bursts of loss must have come before a trial begins, unless
+	// lossMost is lost: one long burst says little about the next packets.
+	lossBursts = 3
+	lossMost   = 0.5
+	lossSigmas = 3 // standard deviations by which loss must exceed what is expected
 )
 
 // losses tells loss that congestion causes from loss that the path has anyway, as radio
@@ -119,6 +123,9 @@ func (l *losses) try(now time.Duration, p, bps, arrived float64) float64 {
 // excess reports whether more is lost than the path's own loss and chance explain.
 func (l *losses) excess(p float64) bool {
 	expected := max(l.own, 0.01)
+	if l.bursts < lossBursts && p < lossMost {
+		return false
+	}
 	return p > l.own+lossLow+lossSigmas*math.Sqrt(l.spread()*expected*(1-expected)/float64(l.packets))
 }
 

@@ -1,0 +1,250 @@
+package live
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+
+	"github.com/camd-project/camd/pkg/client/receive"
+	"github.com/camd-project/camd/pkg/client/receive/receivetest"
+	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/media"
+)
+
+// uplink is a model of a home's way to a viewer, in simulated time: a queue in front of a
+// bottleneck, then delay, and losses by the model of Gilbert.
+type uplink struct {
+	rate        float64       // bit/s
+	queue       time.Duration // what would wait longer is dropped
+	delay       time.Duration // each way
+	jitter      time.Duration // at most so much more
+	loss, burst float64       // share of the packets, and how many in a row
+
+	random  *rand.Rand
+	free    time.Duration // when the bottleneck is free again
+	last    time.Duration // when the last packet arrives
+	losing  bool
+	way     chan arrival
+	dropped int
+}
+
+// arrival is a packet that will come to the viewer.
+type arrival struct {
+	at     time.Duration
+	packet *rtp.Packet
+}
+
+func (l *uplink) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	const below = 16 + 28 // bytes of SRTP, UDP and IP
+	now := media.Now()
+	if l.free = max(l.free, now); l.free-now > l.queue {
+		l.dropped++
+		return len(payload), nil
+	}
+	l.free += time.Duration(float64(h.MarshalSize()+len(payload)+below) * 8 / l.rate * float64(time.Second))
+	if l.loses() {
+		return len(payload), nil
+	}
+	l.last = max(l.last, l.free+l.delay+time.Duration(l.random.Int64N(int64(l.jitter)+1)))
+	l.way <- arrival{l.last, &rtp.Packet{Header: h.Clone(), Payload: append([]byte(nil), payload...)}}
+	return len(payload), nil
+}
+
+func (l *uplink) Write([]byte) (int, error) { return 0, nil }
+
+func (l *uplink) loses() bool {
+	if l.loss == 0 {
+		return false
+	}
+	r := l.random.Float64()
+	if l.losing {
+		l.losing = r >= 1/l.burst
+	} else {
+		l.losing = r < l.loss/(1-l.loss)/l.burst
+	}
+	return l.losing
+}
+
+// farViewer receives what a viewer's goroutine sends over an uplink, as pkg/client does, and
+// reports what has come.
+type farViewer struct {
+	t      *testing.T
+	v      *viewer
+	link   *uplink
+	shown  []time.Duration // when pictures were complete
+	key    chan struct{}   // asks the encoder for a key frame
+	blind  bool            // it asks again for packets that have come again, as plain pion does
+	mu     sync.Mutex
+	track  *receive.Track
+	newest uint16 // number of the newest packet
+	begun  bool   // one has come
+	came   *twcc.Recorder
+	header []byte                // of the packet that has come
+	asker  interceptor.RTPReader // pion's NACK generator reads it
+}
+
+// newFarViewer makes both sides. It must be called in a bubble of package synctest.
+func newFarViewer(t *testing.T, l *uplink) *farViewer {
+	time.Sleep(time.Hour - media.Now()) // a bubble begins before the capture clock does
+	l.way = make(chan arrival, 8192)
+	f := &farViewer{t: t, link: l, track: receive.NewVideo(time.Now()), came: twcc.NewRecorder(1), key: make(chan struct{}, 1)}
+	f.v = testViewer(l, packets.New(90000, true))
+	f.v.numbered(t, true)
+	f.v.force, f.v.keyframe = true, (&cameraControl{Camera: f}).keyframe
+	return f
+}
+
+// RequestKeyframe implements Camera, as the other methods do.
+func (f *farViewer) RequestKeyframe() {
+	select {
+	case f.key <- struct{}{}:
+	default: // it has been asked already
+	}
+}
+
+func (f *farViewer) SetBitrate(int)                    {}
+func (f *farViewer) Bitrate() int                      { return 0 }
+func (f *farViewer) Format() (media.VideoFormat, bool) { return media.VideoFormat{}, false }
+
+// report sends RTCP to the camera.
+func (f *farViewer) report(p rtcp.Packet) {
+	b, err := p.Marshal()
+	must(f.t, err)
+	time.AfterFunc(f.link.delay, func() { f.v.feedback(1, b) })
+}
+
+func (f *farViewer) receive() {
+	for a := range f.link.way {
+		time.Sleep(a.at - media.Now())
+		f.mu.Lock()
+		p := a.packet
+		f.came.Record(1, binary.BigEndian.Uint16(p.GetExtension(3)), media.Now().Microseconds())
+		again := p.SSRC == 2
+		if again {
+			p.SSRC, p.SequenceNumber, p.Payload = 1, binary.BigEndian.Uint16(p.Payload), p.Payload[2:]
+		}
+		switch ahead := int16(p.SequenceNumber-f.newest) > 0; {
+		case again && (ahead || !f.begun): // it is padding
+			f.mu.Unlock()
+			continue
+		case ahead || !f.begun:
+			f.newest, f.begun = p.SequenceNumber, true
+		}
+		if !again || !f.blind {
+			var err error
+			f.header, err = p.Header.Marshal()
+			must(f.t, err)
+			_, _, err = f.asker.Read(make([]byte, 1500), nil)
+			must(f.t, err)
+		}
+		if f.track.Packet(p, time.Now(), func(receive.Frame) { f.shown = append(f.shown, media.Now()) }) {
+			f.report(&rtcp.PictureLossIndication{MediaSSRC: 1})
+		}
+		f.mu.Unlock()
+	}
+}
+
+// every calls what until ctx ends.
+func every(ctx context.Context, d time.Duration, what func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			what()
+		}
+	}
+}
+
+func (f *farViewer) reportArrivals() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.came.BuildFeedbackPacket() {
+		f.report(p)
+	}
+}
+
+// encode makes 15 pictures a second at the rate that the path carries, at most so many bit/s,
+// and a key frame every 1.2 s, as openh264 does with noise.
+func (f *farViewer) encode(most int, length time.Duration) {
+	const rate = 15
+	steering := newSteering(Config{}, most)
+	for n := range int(length.Seconds() * rate) {
+		f.v.publish()
+		bps := steering.next(time.Now(), []int{f.v.counters.snapshot().Path.wish(0, time.Duration(n)*time.Second/rate)})
+		if bps == 0 {
+			bps = most
+		}
+		size, key := int(float64(bps)/8/rate*(0.8+0.4*f.link.random.Float64())), n%(rate*6/5) == 0
+		select {
+		case <-f.key:
+			key = true
+		default:
+		}
+		if key {
+			size *= 3
+		}
+		unit := &media.AccessUnit{PTS: media.Now(), Key: key, Data: receivetest.AnnexB(receivetest.NAL(1, size))}
+		if key {
+			unit.Data = receivetest.AnnexB(receivetest.NAL(7, 12), receivetest.NAL(8, 6), receivetest.NAL(5, size))
+		}
+		f.v.tracks[0].cursor.Buffer().AppendUnit(unit)
+		time.Sleep(time.Second / rate)
+	}
+}
+
+// watch plays for some time.
+func (f *farViewer) watch(most int, length time.Duration) {
+	factory, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(20*time.Millisecond), nack.GeneratorMaxNacksPerPacket(10))
+	must(f.t, err)
+	asks, err := factory.NewInterceptor("")
+	must(f.t, err)
+	asks.BindRTCPWriter(interceptor.RTCPWriterFunc(func(l []rtcp.Packet, _ interceptor.Attributes) (int, error) {
+		for _, p := range l {
+			f.report(p)
+		}
+		return 0, nil
+	}))
+	f.asker = asks.BindRemoteStream(&interceptor.StreamInfo{SSRC: 1, RTCPFeedback: []interceptor.RTCPFeedback{{Type: "nack"}}},
+		interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+			return copy(b, f.header), a, nil
+		}))
+	ctx, cancel := context.WithCancel(f.t.Context())
+	var sender, receiver sync.WaitGroup
+	sender.Go(func() { _ = f.v.run(ctx) })
+	sender.Go(func() { every(ctx, 50*time.Millisecond, f.reportArrivals) })
+	sender.Go(func() {
+		every(ctx, time.Second, func() { f.v.queue(report{at: media.Now(), trip: 2*f.link.delay + f.link.jitter}) })
+	})
+	receiver.Go(f.receive)
+	f.encode(most, length)
+	time.Sleep(time.Second)
+	cancel()
+	sender.Wait()
+	close(f.link.way)
+	receiver.Wait()
+	must(f.t, asks.Close())
+}
+
+// frozen returns the longest time without a picture, and the sum of all that somebody notices.
+func (f *farViewer) frozen() (longest, all time.Duration) {
+	for i := 1; i < len(f.shown); i++ {
+		d := f.shown[i] - f.shown[i-1]
+		longest = max(longest, d)
+		if d > 200*time.Millisecond {
+			all += d
+		}
+	}
+	return longest, all
+}
