@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -247,4 +248,29 @@ func (f *farViewer) frozen() (longest, all time.Duration) {
 		}
 	}
 	return longest, all
+}
+
+// TestPaddingIsForWhatIsNeeded plays for as long as a short look at a doorbell lasts.
+func TestPaddingIsForWhatIsNeeded(t *testing.T) {
+	const most = 1_500_000
+	for name, c := range map[string]struct {
+		near bool
+		most uint64 // bytes of padding
+	}{
+		"the same network": {true, 0},
+		"a fast path":      {false, 50_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarViewer(t, &uplink{rate: 1e9, queue: 100 * time.Millisecond, delay: time.Millisecond, random: rand.New(rand.NewPCG(1, 6))}) //nolint:gosec // a test
+				f.v.isNear = func() bool { return c.near }
+				f.v.full = most
+				f.v.path.Need(most)
+				f.watch(most, 4*time.Second)
+				if n := f.v.counters.padding.Load(); n > c.most || len(f.shown) < 55 {
+					t.Errorf("%d bytes of padding, want at most %d; %d pictures", n, c.most, len(f.shown))
+				}
+			})
+		})
+	}
 }

@@ -284,6 +284,8 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 		s.viewer.use(s.streams, s.tias)
 	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
+	s.viewer.full = s.server.deps.Bitrate
+	s.viewer.path.Need(s.viewer.full)
 	s.viewer.changed = s.server.limitBitrate
 	if err := s.addTracks(o); err != nil {
 		return "", err

@@ -59,6 +59,7 @@ type viewer struct {
 
 	streams *streams // of pictures; nil: there is no choice
 	path    *congestion.Controller
+	full    int           // bit/s, the most that pictures take; 0: not known
 	bound   int           // bit/s, the most that the viewer wants to be sent (b=TIAS); 0: there is no bound
 	known   bool          // a report has said how much the path carries: feedback or REMB; receiver reports don't
 	ticked  time.Duration // when the controller's Tick was called last
@@ -99,6 +100,9 @@ func (v *viewer) run(ctx context.Context) error {
 			v.keyframe()
 		}
 	}
+	if !v.near.Load() {
+		v.near.Store(v.isNear())
+	}
 	v.began = media.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -134,6 +138,9 @@ func (v *viewer) second() error {
 	now := media.Now()
 	p := v.publish()
 	for _, t := range v.tracks {
+		if t.video() && v.full > 0 { // a camera that gives H.264 may take more than it is configured for
+			v.path.Need(max(v.full, t.cursor.Buffer().Bitrate()))
+		}
 		if t.packets > 0 {
 			_ = v.writeRTCP(append(t.report(now), rtc.PathReport{Estimate: p.Estimate, Queue: p.Queue}.Packet(t.track.ssrc)))
 		}
@@ -309,9 +316,10 @@ func (v *viewer) resend(ctx context.Context, now time.Duration, t *trackSender) 
 	}
 }
 
-// pad sends what a probe of the path lacks, if no picture waits.
+// pad sends what a probe of the path lacks, if no picture waits. What the path carries
+// doesn't matter to a viewer in the same network.
 func (v *viewer) pad(ctx context.Context, now time.Duration, t *trackSender) {
-	if v.more || v.path.Probe(now) == 0 {
+	if v.more || v.near.Load() || v.path.Probe(now) == 0 {
 		return
 	}
 	t.batch.Begin()

@@ -49,7 +49,7 @@ func sendCamd(args []string) error {
 		cfg.ICEServers = []live.ICEServer{{URLs: []string{o.relay}, Username: relayUser, Credential: relayPassword}}
 	}
 	s := &camdSender{}
-	deps := live.Deps{Video: video, Audio: audio, Camera: camera}
+	deps := live.Deps{Video: video, Audio: audio, Camera: camera, Bitrate: o.kbps * 1000}
 	if low := camera.Low(); low != nil {
 		deps.LowVideo, deps.LowCamera = low.Feed(), low
 	}

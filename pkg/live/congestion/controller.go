@@ -47,6 +47,7 @@ type Controller struct {
 
 	transport bool          // feedback is transport-wide
 	limit     float64       // the receiver's own estimate; 0: none
+	need      float64       // what the sender can use at most; 0: not known
 	capacity  float64       // what the path was found to carry when it was full; 0: it never was
 	filled    int           // bytes of the train that found it
 	calm      time.Duration // when delay last grew, or sending began
@@ -138,15 +139,32 @@ func (c *Controller) RTT() time.Duration { return c.rtts.get(c.clock) }
 // Loss returns the fraction of packets that was lost lately, from 0 to 1.
 func (c *Controller) Loss() float64 { return c.losses.recent }
 
-// Probe returns how many bytes the probe that is under way still needs; 0 means that no
-// probe is under way. If no media waits, the sender sends as much padding, at PacingRate and, like media,
-// in batches of no more than about 5 ms.
+// Probe is for a sender that has no media waiting. It returns how many bytes of padding the
+// probe that is under way needs; 0 means that no probe is under way. The sender sends the
+// padding at PacingRate and, like media, in batches of no more than about 5 ms. A probe that
+// is faster than what is worth padding ends.
 func (c *Controller) Probe(now time.Duration) int {
 	c.prober.expire(c.now(now))
+	if c.prober.rate() > c.worth() {
+		c.prober.cancel()
+	}
 	if !c.prober.active {
 		return 0
 	}
 	return c.prober.need
+}
+
+// Need tells how many bit/s the sender can use at most; 0: not known. No padding is sent to
+// find out whether the path carries more than twice of it. Media that waits, such as a key
+// frame, is sent as a faster probe all the same.
+func (c *Controller) Need(bps int) { c.need = float64(bps) }
+
+// worth is the highest rate of a probe that is worth padding.
+func (c *Controller) worth() float64 {
+	if c.need > 0 {
+		return min(probeScale*c.need, c.probeLimit())
+	}
+	return c.probeLimit()
 }
 
 // Tick does what is due without feedback: probes begin, and the estimate falls when
@@ -170,7 +188,7 @@ func (c *Controller) Tick(now time.Duration) {
 		return
 	}
 	if c.transport && !c.losses.trial {
-		c.prober.due(now, c.calm, c.rate.bps, c.probeLimit())
+		c.prober.due(now, c.calm, c.rate.bps, c.worth())
 	}
 }
 

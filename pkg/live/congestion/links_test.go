@@ -131,3 +131,18 @@ func TestProbesEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestPaddingIsForWhatIsNeeded sends 1.4 Mbit/s over paths that carry much more. Key frames
+// find out that they do; padding is sent only until the estimate is twice as much.
+func TestPaddingIsForWhatIsNeeded(t *testing.T) {
+	const need = 1_400_000
+	for _, bps := range []float64{5e6, 20e6, 100e6} {
+		s := story{link: link{rate: constant(bps), queue: 150 * ms, delay: 10 * ms}, most: constant(need), need: need,
+			keyEvery: 4 * sec, keyBytes: 60_000, reports: 50 * ms, length: 20 * sec}
+		s.control = New(Config{Start: 1_500_000, Min: 100_000, Max: 60_000_000})
+		s.run(t)
+		if e := s.control.Estimate(); s.padding > 50_000 || float64(e) < 1.5*need {
+			t.Errorf("over %.0f Mbit/s: %d bytes of padding, estimate %d", bps/1e6, s.padding, e)
+		}
+	}
+}

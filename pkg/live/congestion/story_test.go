@@ -38,6 +38,7 @@ type story struct {
 	mute     func(t time.Duration) bool
 	rival    *window
 	noPad    bool // nothing can be padding
+	need     int  // bit/s that the controller is told
 	length   time.Duration
 	wait     func() // lets time pass for an estimator that looks at the clock
 
@@ -49,6 +50,7 @@ type story struct {
 	returns  []mail
 	tokens   float64
 	arrived  int           // bytes
+	padding  int           // bytes
 	first    time.Duration // when the first picture had arrived
 	samples  []sample
 }
@@ -74,6 +76,9 @@ func (s *story) run(t *testing.T) {
 	s.link.random = s.random
 	if s.control == nil {
 		s.control = New(Config{Start: 1_000_000, Min: 100_000, Max: 30_000_000})
+	}
+	if s.need > 0 {
+		s.control.(*Controller).Need(s.need)
 	}
 	s.recorder = twcc.NewRecorder(1)
 	every := func(n int, d time.Duration) bool { return n%int(d/step) == 0 }
@@ -133,6 +138,9 @@ func (s *story) pace(at time.Duration) {
 			s.waiting = s.waiting[1:]
 		} else if s.noPad || s.control.Probe(now) == 0 {
 			return
+		}
+		if p.frame < 0 {
+			s.padding += p.size
 		}
 		p.seq = s.control.Sent(now, p.size)
 		s.tokens -= float64(p.size)

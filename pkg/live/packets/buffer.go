@@ -193,6 +193,9 @@ func (b *Buffer) Clear() {
 // Keyframes returns how many key frames have been appended.
 func (b *Buffer) Keyframes() uint64 { return b.window().idrs }
 
+// Bitrate returns the bit/s of payload of what is held; 0: less than a second of it is.
+func (b *Buffer) Bitrate() int { return int(8 * b.window().rate) }
+
 // window is what the buffer holds at a moment.
 type window struct {
 	next   uint64
