@@ -25,6 +25,8 @@ import (
 // bottleneck, then delay, and losses by the model of Gilbert.
 type uplink struct {
 	rate        float64       // bit/s
+	other       float64       // and between two moments since the beginning; 0: the same
+	from, to    time.Duration // these moments
 	queue       time.Duration // what would wait longer is dropped
 	delay       time.Duration // each way
 	jitter      time.Duration // at most so much more
@@ -36,6 +38,13 @@ type uplink struct {
 	losing  bool
 	way     chan arrival
 	dropped int
+	log     []departed
+}
+
+// departed is a packet that was given to the link.
+type departed struct {
+	at    time.Duration
+	bytes int
 }
 
 // arrival is a packet that will come to the viewer.
@@ -51,7 +60,12 @@ func (l *uplink) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 		l.dropped++
 		return len(payload), nil
 	}
-	l.free += time.Duration(float64(h.MarshalSize()+len(payload)+below) * 8 / l.rate * float64(time.Second))
+	size, rate := h.MarshalSize()+len(payload)+below, l.rate
+	if l.other > 0 && now-simulated >= l.from && now-simulated < l.to {
+		rate = l.other
+	}
+	l.log = append(l.log, departed{now - simulated, size})
+	l.free += time.Duration(float64(size) * 8 / rate * float64(time.Second))
 	if l.loses() {
 		return len(payload), nil
 	}
@@ -93,9 +107,12 @@ type farViewer struct {
 	asker  interceptor.RTPReader // pion's NACK generator reads it
 }
 
+// simulated is when a simulation begins, on the capture clock.
+const simulated = time.Hour
+
 // newFarViewer makes both sides. It must be called in a bubble of package synctest.
 func newFarViewer(t *testing.T, l *uplink) *farViewer {
-	time.Sleep(time.Hour - media.Now()) // a bubble begins before the capture clock does
+	time.Sleep(simulated - media.Now()) // a bubble begins before the capture clock does
 	l.way = make(chan arrival, 8192)
 	f := &farViewer{t: t, link: l, track: receive.NewVideo(time.Now()), came: twcc.NewRecorder(1), key: make(chan struct{}, 1)}
 	f.v = testViewer(l, packets.New(90000, true))
@@ -271,6 +288,40 @@ func TestPaddingIsForWhatIsNeeded(t *testing.T) {
 					t.Errorf("%d bytes of padding, want at most %d; %d pictures", n, c.most, len(f.shown))
 				}
 			})
+		})
+	}
+}
+
+// sent returns the bit/s that left in the second after a moment.
+func (l *uplink) sent(from time.Duration) (bps float64) {
+	for _, d := range l.log {
+		if d.at >= from && d.at < from+time.Second {
+			bps += 8 * float64(d.bytes)
+		}
+	}
+	return bps
+}
+
+// TestAPathThatIsFastAgainIsUsedSoon has one that carries little for a while. The encoder
+// makes as much as before within a second after that.
+func TestAPathThatIsFastAgainIsUsedSoon(t *testing.T) {
+	for seed := range uint64(4) {
+		synctest.Test(t, func(t *testing.T) {
+			const most, down, up = 2_900_000, 8 * time.Second, 16 * time.Second
+			f := newFarViewer(t, &uplink{rate: 12e6, other: 2e6, from: down, to: up, queue: 150 * time.Millisecond, delay: 10 * time.Millisecond,
+				random: rand.New(rand.NewPCG(seed, 6))}) //nolint:gosec // a test
+			f.v.full = most
+			f.v.path.Need(most)
+			f.watch(most, 20*time.Second)
+			before, took := f.link.sent(down-time.Second), time.Duration(0)
+			for took < 3*time.Second && f.link.sent(up+took) < 0.8*before {
+				took += 20 * time.Millisecond
+			}
+			longest, all := f.frozen()
+			t.Logf("%v until as much was sent as before; frozen for %v, the longest time %v", took, all, longest)
+			if took > time.Second || longest > 500*time.Millisecond {
+				t.Errorf("%v until as much was sent as before, want at most a second; the longest time without a picture was %v", took, longest)
+			}
 		})
 	}
 }

@@ -9,9 +9,10 @@ const (
 	videoShare = 0.9
 	// soundRate is what sound takes from an estimate, in bit/s, headers included.
 	soundRate = 70_000
-	// raise is the part by which the bitrate may grow in a second. A path that has become
-	// free is often free for a moment only.
-	raise = 0.08
+	// raise is the part by which the bitrate may grow in a second. What a path carries is
+	// measured by probes before the estimate rises, so there is no reason to be slower: only
+	// the picture should not change at one blow.
+	raise = 0.5
 	// noticeable is the smallest part by which the bitrate falls, or rises if it does not
 	// reach what the viewers can be sent.
 	noticeable = 0.03
