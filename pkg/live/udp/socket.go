@@ -144,12 +144,7 @@ func (b *Batch) Flush() {
 }
 
 func (b *Batch) send() {
-	switch b.n {
-	case 0:
-		return
-	case 1:
-		_, _ = b.socket.WriteToUDPAddrPort(b.buf, b.to)
-	default:
+	if b.n > 0 {
 		b.socket.segments(b.socket.UDPConn, b.buf, b.size, b.to)
 	}
 	b.buf, b.n = b.buf[:0], 0

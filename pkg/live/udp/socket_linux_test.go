@@ -67,3 +67,45 @@ func forbidTCP() error {
 	}
 	return nil
 }
+
+// TestBatchLeavesWhileAnotherWriterHoldsTheSocket holds the lock that package net takes for
+// each write, as a viewer would whose packets the kernel takes slowly.
+func TestBatchLeavesWhileAnotherWriterHoldsTheSocket(t *testing.T) {
+	for _, way := range []string{"UDP_SEGMENT", "sendmmsg"} {
+		t.Run(way, func(t *testing.T) {
+			s := testSocket(t)
+			prefer(t, s, way)
+			to, addr := receiver(t, "udp4", "127.0.0.1:0")
+			b, err := s.Batch(7)
+			must(t, err)
+			held, release, done := make(chan struct{}), make(chan struct{}), make(chan error)
+			go func() {
+				done <- s.raw.Write(func(uintptr) bool {
+					close(held)
+					<-release
+					return true
+				})
+			}()
+			<-held
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				b.Begin()
+				for i := range 3 {
+					_, _ = s.WriteToAddrPort(rtpPacket(7, i, 500), addr)
+				}
+				b.Flush()
+			}()
+			buf := make([]byte, 2000)
+			for i := range 3 {
+				n, _, err := to.ReadFromUDPAddrPort(buf)
+				if err != nil || n != 500 || buf[20] != byte(i) {
+					t.Errorf("packet %d: %d bytes of %d, %v", i, n, buf[20], err)
+				}
+			}
+			close(release)
+			<-sent
+			must(t, <-done)
+		})
+	}
+}
