@@ -32,7 +32,7 @@ func TestCore(t *testing.T) {
 	if err := os.Symlink(filepath.Join(root, "pkg"), filepath.Join(dir, "pkg")); err != nil { // the vectors
 		t.Fatal(err)
 	}
-	for _, name := range []string{"camera", "core", "localnetwork", "pushed", "ui", "vectors"} {
+	for _, name := range []string{"camera", "core", "localnetwork", "pushed", "session", "ui", "vectors"} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()

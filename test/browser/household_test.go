@@ -43,7 +43,8 @@ func TestAGuestIsLetInAndRemoved(t *testing.T) {
 
 	owner.remove("Cara")
 	cara.Await(stage + `?.dataset.state === 'off' && ` + nothing)
-	cara.Await(shows(proto.CodeRevoked.Sentence()))
+	cara.Await(shows(proto.CodeRevoked.Sentence()) + ` && ` + offers("Remove this camera from this page"))
+	cara.Await(`document.querySelector('.watchers') === null`)
 	cara.Shot("demo-removed")
 	owner.screen("history")
 	anna.Await(shows("Anna removed Cara") + ` && ` + shows("Anna added Cara as guest"))

@@ -32,6 +32,11 @@ const (
 // shows is a condition: a text can be read.
 func shows(text string) string { return fmt.Sprintf(`document.body.innerText.includes(%q)`, text) }
 
+// offers is a condition: this is all that one can press at the place of the picture.
+func offers(text string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('.live :is(button, a.button):not(:disabled)')].map((b) => b.innerText.trim()).join() === %q`, text)
+}
+
 // watchedBy is a condition: the picture says who watches.
 func watchedBy(text string) string {
 	return fmt.Sprintf(`document.querySelector('.watchers')?.innerText.trim() === %q`, text)

@@ -138,7 +138,8 @@ func TestThePageTellsWhenTheCameraIsGone(t *testing.T) {
 	d.pair(b)
 	d.stop()
 	b.Await(stage + `?.dataset.state === 'off' && ` + nothing)
-	b.Await(`document.querySelector('[role=switch]').disabled`)
+	b.Await(shows("The demo has ended, or this browser can't reach it.") + ` && ` + offers("Try again now"))
+	b.Await(`document.querySelector('[role=switch]').disabled && document.querySelector('.watchers') === null`)
 	b.Shot("demo-gone")
 }
 

@@ -1,6 +1,7 @@
 // What a camera's people see and ask, at a camera that may lie.
 import './globals.mjs';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { base64, base64url, sha256, utf8 } from '../setup/bytes.js';
 import { Problem } from '../setup/problem.js';
@@ -16,6 +17,9 @@ import { closing, pairOf, until } from './rig.mjs';
 
 const refusal = (code) => (error) => error instanceof Problem && error.code === code && error.message.endsWith('.');
 const all = ['view', 'listen', 'talk', 'snapshot', 'events', 'settings', 'members', 'update', 'audit'];
+
+const { label } = JSON.parse(readFileSync(new URL('../../pkg/auth/pairing/testdata/setup.json', import.meta.url), 'utf8'));
+const demo = { pair: 'pair', label };
 
 // household answers as a camera does.
 async function household() {
@@ -315,6 +319,29 @@ test('settings of the page\'s server', async () => {
   assert.deepEqual(await served.servers({ user: 'anna', password: 'pä' }), [{ urls: ['turn:x'], username: 'u', credential: 'b' }]);
   await served.servers();
   assert.deepEqual(asked, ['https://page.example/in/login?client=anna', 'https://page.example/in/turn Basic YW5uYTpww6Q=']);
+});
+
+test('what a server that is not reached is said to be', async () => {
+  const beside = { base: 'https://page.example/', get: async () => { throw new TypeError('Failed to fetch'); } }, broker = { url: 'wss://a', login: 'login' };
+  await assert.rejects(new Served({ broker }, beside).login('anna'), /The server of this page can't be reached\./);
+  await assert.rejects(new Served({ broker, demo }, beside).login('anna'), /The demo has ended/);
+  await assert.rejects(new Served({ broker, demo }, { ...beside, get: async () => ({ ok: false, status: 403 }) }).login('anna'), /gives no login/);
+});
+
+test('the camera of an earlier demo goes with the next one', async () => {
+  const { device, net } = await household();
+  for (const [what, record, served, left] of [
+    ['of an earlier demo', { demo: true }, { demo }, 0],
+    ['of this demo', { demo: true, device: 'camdtestdevice222222222222' }, { demo }, 1],
+    ['a household\'s own', {}, { demo }, 1],
+    ['of a demo that is not reached now', { demo: true }, {}, 1],
+  ]) {
+    const store = new Memory(), all = { ...device.record, ...record };
+    await store.update(`camera/${all.device}`, () => all);
+    const home = await Home.open({ store, served: new Served(served), dial: net.dial });
+    closing.push({ close: () => { for (const c of home.cameras) c.close(); } });
+    assert.equal((await store.all('camera/')).length, left, what);
+  }
 });
 
 test('weekly hours', () => {

@@ -57,8 +57,7 @@ export class Served {
       if (broker.login !== undefined) this.#login = beside(broker.login);
     }
     if (demo !== undefined) {
-      readLabel(demo.label);
-      this.demo = { pair: beside(demo.pair, 'ws'), label: demo.label };
+      this.demo = { pair: beside(demo.pair, 'ws'), label: demo.label, device: readLabel(demo.label).device };
     }
     if (turn !== undefined) this.#turn = beside(turn);
   }

@@ -61,9 +61,15 @@ export class Home extends EventTarget {
       persistent: await globalThis.navigator?.storage?.persist?.().catch(() => false) ?? false,
     });
     home.#served.servers(); // so that they are there when someone watches
-    for (const record of await store.all(kept)) await home.#begin(record).catch((error) => home.#damage(error));
+    for (const record of await store.all(kept)) {
+      if (home.#over(record)) await store.update(kept + record.device, () => undefined);
+      else await home.#begin(record).catch((error) => home.#damage(error));
+    }
     return home;
   }
+
+  // over reports whether a record is of an earlier demo's camera, of which nothing is left: each has one of its own.
+  #over({ demo, device }) { return demo === true && this.#served.demo !== undefined && this.#served.demo.device !== device; }
 
   #damage({ message }) {
     this.damaged.push(message);
@@ -185,7 +191,7 @@ export class Home extends EventTarget {
     const { pair: url, label } = this.#served.demo;
     const wire = await Wire.open(url, this.#dial);
     try {
-      return await this.#paired(await pair(wire, anyLabel(label), this.#keys));
+      return await this.#paired(await pair(wire, anyLabel(label), this.#keys), { demo: true });
     } finally {
       wire.close();
     }
@@ -235,15 +241,15 @@ export class Home extends EventTarget {
     });
   }
 
-  // paired keeps what pairing gave.
-  #paired({ device, identity, trio, epoch, member, role, broker }) {
+  // paired keeps what pairing gave, and more.
+  #paired({ device, identity, trio, epoch, member, role, broker }, more) {
     let where;
     try {
       where = readBroker(broker);
     } catch (cause) {
       throw refuse('protocol', 'The camera names a broker that this page does not understand. Update the page.', cause);
     }
-    return this.#keep({ device, identity, trio, epoch, name: '', member, role, broker: where });
+    return this.#keep({ device, identity, trio, epoch, name: '', member, role, broker: where, ...more });
   }
 }
 

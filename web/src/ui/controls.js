@@ -146,7 +146,7 @@ export class Controls extends View {
     if (session.streamState.why === 'no_other') return html`<h2>${w.stream}</h2><p class="faint">${w.oneStream}</p>`;
     return html`<fieldset class="segments"><legend>${w.stream}</legend>${Object.entries(w.streams).map(([wish, label]) => html`
       <label><input type="radio" name="stream" .checked=${session.wish === wish} @change=${() => this.attempt('', () => session.choose(wish))}><span>${label}</span></label>`)}
-    </fieldset>`;
+      <p class="faint">${w.streamsHelp}</p></fieldset>`;
   }
 }
 

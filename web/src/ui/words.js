@@ -50,8 +50,8 @@ export const words = {
 
   camera: {
     live: 'Live picture', navigation: 'Camera', tabs: { live: 'Live', people: 'People', history: 'History', settings: 'Settings' },
-    recent: 'Lately', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…', unread: 'Here you will see what happened, once the camera answers.',
-    privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'Switch on so that the camera sees and hears nothing.',
+    recent: 'Recently', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…', unread: 'Here you will see what happened, once the camera answers.',
+    privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'While it is on, the camera sees and hears nothing.',
     startingPrivacy: 'Switching privacy mode on…', endingPrivacy: 'Switching privacy mode off…', conditions: 'Not working',
   },
 
@@ -88,7 +88,7 @@ export const words = {
   controls: {
     sound: 'Sound', savePicture: 'Save picture', full: 'Full screen', more: 'More', moreRecording: 'Recording',
     record: 'Record', stopRecording: 'Stop', pip: 'Small window', saved: 'The picture is saved as a file.',
-    stream: 'Picture', streams: { auto: 'Automatic', high: 'Full picture', low: 'Small picture' }, oneStream: 'This camera sends one size of picture only.',
+    stream: 'Picture', streams: { auto: 'Automatic', high: 'Full picture', low: 'Small picture' }, streamsHelp: 'Automatic: you get the small picture while the connection is too slow for the full one.', oneStream: 'This camera sends one size of picture only.',
     recording: (megabytes) => `Recording to a file on this device, of ${megabytes} MB at most…`, recorded: 'The recording is saved as a file.',
     recordedFull: (megabytes) => `The recording has reached ${megabytes} MB, the most that this page can hold. It is saved as a file. To go on, record again.`,
     noRecorder: 'This browser can’t record. Use another one.', noFrame: 'There is no picture to save yet. Try again in a moment.',
@@ -99,7 +99,7 @@ export const words = {
       delay: ['Delay', (n) => `${Math.round(n)} ms`],
       kbps: ['Bit rate', (n) => `${Math.round(n)} kbit/s`],
       lost: ['Lost packets', (n) => String(n)],
-      path: ['Way', (p) => (p === 'relay' ? 'by a relay' : 'direct')],
+      path: ['Route', (p) => (p === 'relay' ? 'through a relay' : 'direct')],
       first: ['First picture after', (n) => `${Math.round(n)} ms`],
     },
   },
