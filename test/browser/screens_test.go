@@ -87,7 +87,7 @@ var screens = []screen{
 	{"invite-hours", "one", door + "invite", []step{theirKey, compared, {hours, hours + ".click()"}}, hours + ".checked && document.querySelector('camd-schedule table')"},
 	{"invite-done", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("Mia is a member now")},
 	{"ring", "several", "#/cameras", []step{{text("Nursery"), rings}}, text("Someone rings at Front door")},
-	{"history", "one", door + "history", []step{press("Show the picture")}, text("Yesterday") + " && " + text("in 9 lines") + " && document.querySelector('img.kept')?.complete"},
+	{"history", "one", door + "history", []step{press("Show the picture")}, text("Yesterday") + " && " + text("Anna talked for a minute: someone at the camera ended it.") + " && document.querySelector('img.kept')?.complete"},
 	{"history-back", "offline", door + "history", []step{{text("Check its power"), back}}, text("Yesterday") + " && !" + text("Check its power")},
 	{"settings", "one", door + "settings", nil, text("Quiet hours")},
 	{"settings-back", "offline", door + "settings", []step{{text("Check its power"), back}}, text("Quiet hours") + " && !" + text("Check its power")},

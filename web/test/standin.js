@@ -28,10 +28,10 @@ const members = [
 ];
 
 const entries = [
-  [3, 'live', 'Anna began to watch and listen.'], [7, 'end', 'Anna stopped talking.', 7], [8, 'talk', 'Anna began to talk.'], [12, 'ring', 'Someone rang the bell.'],
+  [3, 'live', 'Anna began to watch and listen.'], [7, 'end', 'Anna stopped talking: someone at the camera ended it.', { op: 'talk', who: anna, ends: 7, because: 'someone at the camera ended it' }], [8, 'talk', 'Anna began to talk.', { who: anna, did: 'Anna talked' }], [12, 'ring', 'Someone rang the bell.'],
   [300, 'grant', 'Jo added Mia as guest: may watch.'], [1500, 'privacy', 'Jo switched privacy mode off.'], [1700, 'refused', '“Ben the babysitter” was not allowed to watch: outside the agreed hours.'],
   [1800, 'settings', 'Jo set quiet hours to 22:00-07:00.'], [4000, 'grant', 'Anna added “Ben the babysitter” as guest: may watch and listen; Mo-Fr 14:00-18:00.'], [90000, 'pair', 'Jo paired at the camera and became owner.'],
-].map(([minutes, kind, sentence, ends], i) => ({ n: 9 - i, time: ago(minutes), kind, sentence, ends, verified: true })).reverse();
+].map(([minutes, kind, sentence, more], i) => ({ n: 9 - i, time: ago(minutes), kind, sentence, verified: true, ...more })).reverse();
 
 // pictureOf draws something that moves, so that a video has frames.
 function pictureOf(canvas) {

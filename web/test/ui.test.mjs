@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ofMilliseconds, ofSeconds } from '../src/core/dates.js';
+import { readEntry } from '../src/core/entries.js';
+import { partOf, tell } from '../src/core/history.js';
 import { mayRevoke } from '../src/ui/household.js';
 import { read, write } from '../src/ui/hours.js';
 import { Collector, parts } from '../src/ui/parts.js';
@@ -62,12 +64,60 @@ test('parts of two texts are not mixed, and what is no part is dropped', () => {
   }
 });
 
-test('what began and ended is one line, and an end that says more stays', () => {
-  const at = (minutes) => new Date(minutes * 60e3);
-  const live = { n: 1, kind: 'live', time: at(0) }, talk = { n: 2, kind: 'talk', time: at(1) };
-  const lost = { n: 3, kind: 'end', time: at(2) }, end = { n: 4, kind: 'end', ends: 1, time: at(5) };
-  assert.deepEqual(story([live, talk, lost, end]), [{ ...live, until: at(5) }, talk, lost]);
-  assert.deepEqual(story([end]), [end]); // what it ends is on an older page
+// entryOf is an entry as core gives it, out of what the camera's log has.
+function entryOf(n, seconds, log) {
+  const e = readEntry(JSON.stringify({ v: 1, who: log.k === 'ring' ? undefined : 'ben', name: 'Ben', t: 1e12 + seconds * 1000, ...log }));
+  return { n, time: ofMilliseconds(e.t), kind: e.k, op: e.op || undefined, who: e.who || undefined, sentence: tell(e, 'UTC'), ...partOf(e) };
+}
+
+test('what began and ended is one line, whoever ended it and however', () => {
+  const live = { k: 'live', op: 'live', sc: ['view', 'listen'] }, talk = { k: 'talk', op: 'talk', sc: ['talk'] }, picture = { k: 'snapshot', op: 'snapshot', sc: ['snapshot'] };
+  for (const [begin, why, line] of [
+    [live, undefined, 'Ben began to watch and listen.'], // under way, or the camera lost its power
+    [live, 'bye', 'Ben watched and listened for 6 seconds.'],
+    [live, 'ice failed', 'Ben watched and listened for 6 seconds: the connection was lost.'],
+    [live, 'shutdown', 'Ben watched and listened for 6 seconds: the camera stopped.'],
+    [live, 'privacy', 'Ben watched and listened for 6 seconds: privacy mode was on.'],
+    [live, 'revoked', 'Ben watched and listened for 6 seconds: the right to it was taken away.'],
+    [live, 'something new', 'Ben watched and listened for 6 seconds: something new.'],
+    [live, 'too_many_sessions', 'Ben got nothing to see or hear: too many were watching.'],
+    [{ ...live, sc: ['listen'] }, 'bye', 'Ben listened for 6 seconds.'],
+    [talk, undefined, 'Ben began to talk.'],
+    [talk, 'bye', 'Ben talked for 6 seconds.'],
+    [talk, 'nobody spoke', 'Ben talked for 6 seconds: nobody spoke for a minute.'],
+    [talk, 'ended at the camera', 'Ben talked for 6 seconds: someone at the camera ended it.'],
+    [talk, 'session ended', 'Ben talked for 6 seconds: the picture ended.'],
+    [talk, 'privacy', 'Ben began to talk, and then was no longer allowed to: privacy mode was on.'], // perhaps before the room heard anything
+    [talk, 'revoked', 'Ben began to talk, and then was no longer allowed to: the right to it was taken away.'],
+    [talk, 'not_accepted', 'Ben was not heard: nobody in the room accepted it.'],
+    [talk, 'cancelled', 'Ben was not heard: they ended it before it began.'],
+    [picture, undefined, 'Ben asked for a picture.'],
+    [picture, 'ok', 'Ben got a picture.'],
+    [picture, 'no_media', 'Ben got no picture: the camera had no picture or sound.'],
+  ]) {
+    const entries = [entryOf(3, 0, begin), entryOf(4, 2, { k: 'ring' })];
+    if (why) entries.push(entryOf(5, 6, { k: 'end', op: begin.op, ref: 3, why }));
+    assert.deepEqual(story(entries).map(during), [line, 'Someone rang the bell.'], `${begin.k} ${why}`);
+  }
+});
+
+test('an end stands alone where it is not the end of what is shown', () => {
+  const begin = entryOf(3, 0, { k: 'live', op: 'live', sc: ['view'] }), end = { k: 'end', op: 'live', ref: 3, why: 'bye' };
+  const stopped = 'Ben stopped watching or listening.';
+  const lines = (...entries) => story(entries).map(during);
+  assert.deepEqual(lines(entryOf(9, 6, end)), [stopped]); // the beginning is on an older page
+  assert.deepEqual(lines(begin, entryOf(4, 6, { ...end, op: 'talk' })), ['Ben began to watch.', 'Ben stopped talking.']);
+  assert.deepEqual(lines(begin, entryOf(4, 6, { ...end, who: 'eve', name: 'Eve' })), ['Ben began to watch.', 'Eve stopped watching or listening.']);
+  assert.deepEqual(lines(begin, entryOf(4, 6, end), entryOf(5, 7, end)), ['Ben watched for 6 seconds.', stopped]);
+  assert.deepEqual(lines(begin, entryOf(4, -60, end)), ['Ben watched.']); // the camera's clock was set meanwhile
+  const change = entryOf(3, 0, { k: 'settings', set: ['quiet_hours='] });
+  assert.deepEqual(lines(change, entryOf(4, 1, { k: 'end', ref: 3, why: 'not applied' })), ['Ben ended the quiet hours.', 'Ben had asked for something that was not done: the camera could not do it.']);
+});
+
+test('what the camera no longer keeps is one line', () => {
+  const dropped = (n) => ({ n, kind: 'dropped', sentence: 'one' });
+  assert.deepEqual(story([dropped(1)]).map(during), ['one']);
+  assert.deepEqual(story([dropped(1), entryOf(2, 0, { k: 'ring' }), dropped(3), dropped(4)]).map(during), ['Someone rang the bell.', 'The camera no longer keeps what 3 entries said.']);
 });
 
 test('what a hostile camera says of a member is shown as it is, or not at all', () => {
@@ -208,19 +258,12 @@ test('a screen that shows entries reads with each, and once more after one that 
   }
 });
 
-test('what lasted is said in the sentence', () => {
-  const entry = { sentence: 'Anna began to talk.', kind: 'talk', time: new Date(0) };
-  assert.equal(during(entry), 'Anna began to talk.');
-  assert.equal(during({ ...entry, until: new Date(3000) }), 'Anna began to talk, for 3 seconds.');
-  assert.equal(during({ ...entry, kind: 'snapshot', until: new Date(3000) }), 'Anna began to talk.');
-});
-
 test('what is shown of the history is said', () => {
   const { shown } = words.history;
   assert.equal(shown(11, 11, 11), '');
-  assert.equal(shown(7, 11, 11), 'Below are all of them, in 7 lines: a beginning and its end share one.');
+  assert.equal(shown(7, 11, 11), 'What began and ended is one line.');
   assert.equal(shown(100, 100, 240), 'Below are the newest 100.');
-  assert.equal(shown(60, 100, 240), 'Below are the newest 100, in 60 lines: a beginning and its end share one.');
+  assert.equal(shown(60, 100, 240), 'Below are the newest 100. What began and ended is one line.');
 });
 
 test('older entries stay above the newest, where none between them is missing', () => {

@@ -7,7 +7,7 @@ import { same } from '../setup/bytes.js';
 import { Keys, opened, sealed, unsealed, verifyingKey } from '../setup/jose.js';
 import { makeCard, readCard } from '../src/core/card.js';
 import { readEntry } from '../src/core/entries.js';
-import { moment, tell } from '../src/core/history.js';
+import { moment, partOf, tell } from '../src/core/history.js';
 import { keyText, readKey, readKeyCard, words } from '../src/core/keys.js';
 import { continues, front, hash, included, leafOf, readCheckpoint, Tree } from '../src/core/log.js';
 
@@ -126,6 +126,7 @@ test('a hostile entry is one harmless line', () => {
   for (const k of all) {
     const e = readEntry(JSON.stringify({ v: 1, k, who: evil, name: evil, role: evil, op: '__proto__', net: 'mqtt', why: evil, code: evil, sub: evil, sname: evil, weekly: evil, step: evil, ver: evil, sc: ['constructor', evil], set: [evil, `name=${evil}`, 'toString=x'], drops: { a: evil }, nbf: 2 ** 53 - 1, exp: 2 ** 53 - 1 }));
     assert.doesNotMatch(tell(e, evil), /\p{C}/u, k);
+    assert.doesNotMatch(Object.values(partOf({ ...e, op: 'talk', ref: 1 })).join(' '), /\p{C}/u, k);
   }
   assert.equal(moment(2 ** 53 - 1), 'a time that is none');
 });

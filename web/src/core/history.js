@@ -2,9 +2,9 @@
 import { line } from '../../setup/problem.js';
 
 const deeds = {
-  view: ['watch', 'watching'], listen: ['listen', 'listening'], talk: ['talk', 'talking'], snapshot: ['take pictures', 'taking a picture'],
-  events: ['see who rang', 'seeing who rang'], settings: ['change settings', 'changing settings'], members: ['add people', 'adding people'],
-  update: ['update the camera', 'updating the camera'], audit: ['read the history', 'reading the history'],
+  view: ['watch', 'watching', 'watched'], listen: ['listen', 'listening', 'listened'], talk: ['talk', 'talking', 'talked'], snapshot: ['take pictures', 'taking pictures', 'took pictures'],
+  events: ['see who rang', 'seeing who rang', 'saw who rang'], settings: ['change settings', 'changing settings', 'changed settings'], members: ['add people', 'adding people', 'added people'],
+  update: ['update the camera', 'updating the camera', 'updated the camera'], audit: ['read the history', 'reading the history', 'read the history'],
 };
 const everything = Object.keys(deeds).length;
 
@@ -20,6 +20,8 @@ function may(scopes) {
 }
 
 const doing = (scopes) => list(scopes.map((s) => own(deeds, s)?.[1] ?? `“${line(s)}”`)) || 'watching or listening';
+
+const did = (scopes) => list(scopes.map((s) => own(deeds, s)?.[2] ?? `used “${line(s)}”`)) || 'watched or listened';
 
 // quoted keeps what a person chose from reading like a sentence of the camera's.
 function quoted(name) {
@@ -115,14 +117,48 @@ function revoked(e) {
   return e.who && e.who === e.sub ? `${subject} left${stays}.` : `${who(e)} removed ${subject}${stays}.`;
 }
 
-function ended(e) {
-  if (e.why === 'not applied') return `What ${who(e)} had asked for was not done: the camera could not do it.`;
+function notDone(e) {
+  switch (e.op) {
+    case 'certificate': return 'The camera could not keep its new certificate, and still uses the one before.';
+    case 'wifi': return 'The new Wi-Fi network did not work, and the camera went back to the one before.';
+  }
+  return `${who(e)} had asked for something that was not done: the camera could not do it.`;
+}
+
+// outcome is what came of something that ended, where that says more than how long it lasted.
+function outcome(e) {
   if (e.op === 'talk' && unheard.has(e.why)) return `${who(e)} was not heard: ${because(e.why)}.`;
-  if (e.op === 'talk' && withdrawn.has(e.why)) return `${who(e)} was no longer allowed to talk: ${because(e.why)}.`;
   if (e.op === 'snapshot') return e.why === 'ok' ? `${who(e)} got a picture.` : `${who(e)} got no picture: ${because(e.why)}.`;
   if (never.has(e.why)) return `${who(e)} got nothing to see or hear: ${because(e.why)}.`;
+  return undefined;
+}
+
+const cut = (e) => e.op === 'talk' && withdrawn.has(e.why);
+
+function ended(e) {
+  if (e.why === 'not applied') return notDone(e);
+  if (cut(e)) return `${who(e)} was no longer allowed to talk: ${because(e.why)}.`;
   const what = e.op === 'talk' ? 'talking' : doing(e.sc);
-  return `${who(e)} stopped ${what}${e.why === 'bye' ? '' : `: ${because(e.why)}`}.`;
+  return outcome(e) ?? `${who(e)} stopped ${what}${e.why === 'bye' ? '' : `: ${because(e.why)}`}.`;
+}
+
+/**
+ * partOf returns what one sentence about the whole of something is made of, if an entry is its
+ * beginning or its end. Of a beginning it is did. Of an end it is ends, the number of the
+ * beginning, with whole, the sentence, or because, which may be empty.
+ * @returns {{did?: string, ends?: number, whole?: string, because?: string}}
+ */
+export function partOf(e) {
+  switch (e.k) {
+    case 'live': return { did: `${who(e)} ${did(e.sc)}` };
+    case 'talk': return { did: `${who(e)} talked` };
+    case 'snapshot': return { did: `${who(e)} took a picture` };
+    case 'end': break;
+    default: return {};
+  }
+  if (!e.ref || !['live', 'talk', 'snapshot'].includes(e.op)) return {};
+  const whole = cut(e) ? `${who(e)} began to talk, and then was no longer allowed to: ${because(e.why)}.` : outcome(e);
+  return { ends: e.ref, whole, because: e.why === 'bye' ? '' : because(e.why) };
 }
 
 function refused(e) {

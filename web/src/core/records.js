@@ -2,7 +2,7 @@
 // 4.12, 6.7.
 import { readEntry } from './entries.js';
 import { ofMilliseconds } from './dates.js';
-import { tell } from './history.js';
+import { partOf, tell } from './history.js';
 import { front, hash, leafOf, Tree } from './log.js';
 import { same } from '../../setup/bytes.js';
 import { failure } from './refusal.js';
@@ -105,11 +105,10 @@ export class Records {
   }
 
   #entry(n, text) {
-    if (!text) return { n, kind: 'dropped', sentence: 'The camera has dropped this entry for its age. Its hash is kept.' };
+    if (!text) return { n, kind: 'dropped', sentence: 'The camera no longer keeps what this entry said.' };
     try {
       const e = readEntry(text);
-      const ends = e.k === 'end' && (e.why === 'bye' || e.why === 'ok') && e.ref || undefined;
-      return { n, time: ofMilliseconds(e.t), kind: e.k, who: e.who || undefined, ends, sentence: tell(e, this.#zone()) };
+      return { n, time: ofMilliseconds(e.t), kind: e.k, op: e.op || undefined, who: e.who || undefined, sentence: tell(e, this.#zone()), ...partOf(e) };
     } catch {
       return { n, kind: 'unknown', sentence: 'This entry is of a kind that this page can\'t read. Update the page.' };
     }

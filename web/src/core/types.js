@@ -86,8 +86,12 @@
  * @property {string} kind          docs/protocol.md 6.3; 'dropped' where only a hash is left
  * @property {string} sentence
  * @property {boolean} verified     it is in the log that the camera has signed
+ * @property {string} [op]          operation that it is about: docs/protocol.md 4.4
  * @property {string} [who]         client that did it
- * @property {number} [ends]        of an end as it should be: the entry of what ended
+ * @property {string} [did]         of a beginning: who did what, as it is said once that has ended, without a full stop
+ * @property {number} [ends]        of an end: the entry of the beginning
+ * @property {string} [whole]       of an end: the sentence about the whole of it, if that is not how long it lasted
+ * @property {string} [because]     of an end: why; empty if who began it also ended it
  */
 
 /**

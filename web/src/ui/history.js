@@ -11,10 +11,11 @@ const w = words.history;
 const page = 100; // entries
 
 const iconOf = {
-  live: icons.eye, end: icons.eye, merged: icons.eye, talk: icons.mic, snapshot: icons.snapshot, ring: icons.bell,
+  live: icons.eye, talk: icons.mic, snapshot: icons.snapshot, ring: icons.bell,
   grant: icons.people, pair: icons.key, revoke: icons.leave, settings: icons.gear, privacy: icons.eyeOff, update: icons.update,
   refused: icons.lock, hostile: icons.warn, alarm: icons.warn, rollback: icons.warn, evict: icons.warn, reset: icons.warn,
 };
+const iconFor = ({ kind, op }) => own(iconOf, kind === 'end' || kind === 'merged' ? op : kind) ?? icons.clock;
 const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
 
 /**
@@ -23,7 +24,7 @@ const serious = new Set(['hostile', 'alarm', 'rollback', 'evict', 'reset']);
  */
 export function entry(e, zone, { dated = false, extra = nothing } = {}) {
   const name = dated && e.time ? day(e.time, zone, undefined, true) : words.time.today;
-  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${own(iconOf, e.kind) ?? icons.clock}<span>${during(e)}${extra}</span>
+  return html`<li class=${serious.has(e.kind) ? 'warning' : ''}>${iconFor(e)}<span>${during(e)}${extra}</span>
     ${e.time ? html`<time datetime=${e.time.toISOString()}>${name === words.time.today ? clock(e.time, zone) : name}</time>` : nothing}</li>`;
 }
 

@@ -3,20 +3,30 @@ import { lasted } from './time.js';
 import { words } from './words.js';
 
 /**
- * story leaves out ends that say no more than when, and gives their time to what they end.
+ * story gives what began its end, which then has no line of its own, and makes one line of all
+ * entries that the camera no longer keeps.
  * @param {import('../core/types.js').Entry[]} entries
- * @returns {(import('../core/types.js').Entry & {until?: Date})[]}
+ * @returns {(import('../core/types.js').Entry & {end?: import('../core/types.js').Entry})[]}
  */
 export function story(entries) {
+  const began = new Map(entries.filter((e) => e.did !== undefined).map((e) => [e.n, e]));
   const ends = new Map();
-  const known = new Set(entries.map((e) => e.n));
-  for (const e of entries) if (known.has(e.ends)) ends.set(e.ends, e.time);
-  return entries.filter((e) => !known.has(e.ends)).map((e) => (ends.has(e.n) ? { ...e, until: ends.get(e.n) } : e));
+  const lines = entries.filter((e) => {
+    const begin = began.get(e.ends);
+    if (!begin || begin.kind !== e.op || begin.who !== e.who || ends.has(begin)) return true;
+    ends.set(begin, e);
+    return false;
+  });
+  const dropped = lines.filter((e) => e.kind === 'dropped');
+  return lines.filter((e) => e.kind !== 'dropped' || e === dropped.at(-1))
+    .map((e) => (ends.has(e) ? { ...e, end: ends.get(e) } : dropped.length > 1 && e === dropped.at(-1) ? { ...e, sentence: words.history.dropped(dropped.length) } : e));
 }
 
-/** during is the sentence of an entry, with how long it lasted. */
-export function during({ sentence, kind, time, until }) {
-  return time && until && kind !== 'snapshot' ? words.history.during(sentence.replace(/\.$/, ''), lasted(until - time)) : sentence;
+/** during is the sentence of an entry: with its end, how long it lasted and why it ended. */
+export function during({ sentence, did, time, end }) {
+  if (!end) return sentence;
+  const known = time && end.time && end.time >= time; // the camera's clock may have been set meanwhile
+  return end.whole ?? words.history.during(did, known ? lasted(end.time - time) : '', end.because);
 }
 
 /**

@@ -193,12 +193,9 @@ export const words = {
 
   history: {
     title: 'History', reading: 'Reading the access log…', partly: 'You see what concerns you. The whole history needs the right to see it.',
-    during: (sentence, lasted) => `${sentence}, ${lasted}.`,
-    shown: (lines, entries, size) => {
-      if (lines === size) return '';
-      const which = entries === size ? 'Below are all of them' : `Below are the newest ${entries}`;
-      return lines === entries ? `${which}.` : `${which}, in ${many(lines, 'one line', '# lines')}: a beginning and its end share one.`;
-    },
+    during: (did, lasted, because) => `${did}${lasted && ` ${lasted}`}${because && `: ${because}`}.`,
+    dropped: (n) => `The camera no longer keeps what ${n} entries said.`,
+    shown: (lines, entries, size) => [entries < size ? `Below are the newest ${entries}.` : '', lines < entries ? 'What began and ended is one line.' : ''].filter(Boolean).join(' '),
     empty: 'Nothing has happened yet.', older: 'Show older', picture: 'Show the picture', pictureOf: (when) => `Who rang: ${when}`, fetching: 'Fetching the picture…', noTime: 'Without a time',
   },
 
