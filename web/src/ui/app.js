@@ -51,6 +51,7 @@ class App extends View {
     // A card must not stay in the address, where it would be kept and shown.
     if (card) history.replaceState(null, '', `${location.pathname}#/add`);
     scrollTo(0, 0);
+    this.querySelector('.panel')?.scrollTo(0, 0); // on a desk it scrolls by itself
   }
 
   updated() {

@@ -1,6 +1,7 @@
 // The base of all components. They draw into the document itself, not into shadow trees: one
 // style sheet holds for all, and labels, focus and the accessibility tree cross components.
 import { LitElement, html, nothing } from 'lit';
+import { Focus } from './focus.js';
 import { icons } from './icons.js';
 import { words } from './words.js';
 
@@ -15,6 +16,7 @@ export class View extends LitElement {
     super();
     this.busy = '';
     this.problem = '';
+    new Focus(this);
   }
 
   createRenderRoot() { return this; }
