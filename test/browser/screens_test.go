@@ -76,6 +76,8 @@ var screens = []screen{
 	{"alarm", "alarm", "", nil, text("can’t be trusted")},
 	{"alarm-seen", "alarm", door + "history", []step{{text("see the alarm"), "true"}, press("I have seen this")}, text("were compared") + " && !" + text("see the alarm")},
 	{"people", "one", door + "people", nil, text("Ben the babysitter")},
+	{"people-removed", "removed", door + "people", nil, text("have been removed") + " && !" + text("Ben the babysitter")},
+	{"people-away", "one", door + "people", []step{{text("Ben the babysitter"), leaves}}, text("may be old") + " && !" + text("Watching")},
 	{"people-back", "offline", door + "people", []step{{text("Check its power"), back}}, text("Ben the babysitter") + " && !" + text("Check its power")},
 	{"member-card", "one", door + "member/" + ben, []step{press("Make the camera card again")}, "document.querySelector('.qr')"},
 	{"member", "one", door + "member/" + ben, nil, "document.querySelector('camd-schedule table')"},

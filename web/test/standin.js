@@ -102,6 +102,9 @@ class Session extends EventTarget {
   }
 }
 
+// working is as long as it takes until the browser has seen that a control is disabled.
+const working = () => new Promise((done) => { setTimeout(done, 50); });
+
 class Camera extends EventTarget {
   constructor(device, state, scenario) {
     super();
@@ -138,16 +141,24 @@ class Camera extends EventTarget {
 
   async keyOf(client) { return client === ben ? 'CAMD-KEY:1?known' : undefined; }
   async wouldFall(client) { return members.filter((m) => m.parent === client); }
-  async grant() { return { client: ben }; }
+  async grant() {
+    await working();
+    return { client: ben };
+  }
+
   async cardFor() { return `eyJhbGciOiJFQ0RILUVTIn0.${'c'.repeat(1500)}`; }
   async revoke() { return { who: [] }; }
   async settings() {
     this.asked();
-    return { name: this.state.name, time_zone: 'Europe/Berlin', privacy_off: this.scenario === 'device' ? 'device' : 'members', quiet_hours: '22:00-07:00', talk: 'announced', update_hours: '', privacy: this.state.privacy, chosen: [] };
+    return { name: this.state.name, time_zone: 'Europe/Berlin', privacy_off: this.scenario === 'device' ? 'device' : 'members', quiet_hours: '22:00-07:00', talk: 'announced', update_hours: '', push: 'on', privacy: this.state.privacy, chosen: [] };
   }
 
   async pushState() { return { on: true, subscribed: false, key: '' }; }
-  async change(settings) { return { ...await this.settings(), ...settings }; }
+  async change(settings) {
+    await working();
+    return { ...await this.settings(), ...settings };
+  }
+
   async privacy(on) { this.set({ privacy: on }); }
   async log() {
     this.asked();
@@ -158,6 +169,12 @@ class Camera extends EventTarget {
   async updateState() {
     this.asked();
     return { ...this.state.update, notes: 'Doors that slam no longer sound like the bell.\nThe picture starts faster in the dark.', checked: ago(200), latest: new Date(now + 30 * 3600e3) };
+  }
+
+  async postpone(until) {
+    await working();
+    this.set({ update: { ...this.state.update, postponed: until } });
+    return this.updateState();
   }
 
   async events() { return this.state.lastEvent ? [{ n: 6, time: ago(12), kind: 'ring', picture: 'image/jpeg', size: 1 }] : []; }
@@ -196,6 +213,7 @@ export function homeOf(scenario) {
     keys: { name: own, words: 'glad deal below market proof solution', text: `CAMD-KEY:1?${'k'.repeat(560)}`, persistent: scenario !== 'empty' },
     cameras: scenarios[scenario](),
     demo: scenario === 'empty',
+    logins: false,
     damaged: [],
     wake() {},
     async readKey(text) {

@@ -261,9 +261,9 @@ test('a screen that shows entries reads with each, and once more after one that 
 test('what is shown of the history is said', () => {
   const { shown } = words.history;
   assert.equal(shown(11, 11, 11), '');
-  assert.equal(shown(7, 11, 11), 'What began and ended is one line.');
+  assert.equal(shown(7, 11, 11), 'A beginning and its end are one line.');
   assert.equal(shown(100, 100, 240), 'Below are the newest 100.');
-  assert.equal(shown(60, 100, 240), 'Below are the newest 100. What began and ended is one line.');
+  assert.equal(shown(60, 100, 240), 'Below are the newest 100. A beginning and its end are one line.');
 });
 
 test('older entries stay above the newest, where none between them is missing', () => {

@@ -95,6 +95,9 @@ export class Served {
     return answer.json();
   }
 
+  /** gives reports whether the server gives each client a login at the broker. */
+  get gives() { return this.#login !== undefined; }
+
   /** login is how a client gets into the broker, where the server gives that. */
   async login(client) {
     if (!this.#login) return {};

@@ -46,6 +46,8 @@ export class Home extends EventTarget {
     this.damaged = [];
     /** reports whether a camera to try things with is at hand */
     this.demo = served.demo !== undefined;
+    /** reports whether the page's server gives logins at the broker */
+    this.logins = served.gives;
     store.addEventListener('changed', ({ detail: key }) => {
       if (key.startsWith(kept)) this.#following = this.#following.then(() => this.#follow(key)).catch((error) => this.#damage(error));
     });

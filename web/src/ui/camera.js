@@ -8,6 +8,7 @@ import './people.js';
 import './settings.js';
 import './stage.js';
 import './update.js';
+import { forget } from './forget.js';
 import { entry } from './history.js';
 import { icons } from './icons.js';
 import { Reading } from './reading.js';
@@ -99,7 +100,17 @@ class CameraScreen extends View {
     </nav>`;
   }
 
+  // panel keeps what it shows while the camera is away: someone may be typing there. Who was removed
+  // sees no more of the household.
   panel() {
+    const { link, sentence } = this.camera.state;
+    const over = link === 'refused' && !['live', 'settings', 'invite'].includes(this.screen);
+    return html`${this.screen === 'live' || link === 'online' ? nothing : html`<p class=${link === 'connecting' ? 'faint' : 'warning'} role="status">
+        ${link === 'connecting' ? nothing : icons.warn}<span>${sentence} ${link === 'offline' ? w.old : nothing}</span></p>`}
+      ${over ? html`<button class="danger" type="button" @click=${() => forget(this, this.home, this.camera)}>${icons.leave}<span>${words.forget.button}</span></button>` : this.content()}`;
+  }
+
+  content() {
     const { camera, home, argument } = this;
     switch (this.screen) {
       case 'people': return html`<camd-people .camera=${camera} .home=${home}></camd-people>`;

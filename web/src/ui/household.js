@@ -9,6 +9,9 @@ export function mayRevoke(members, member) {
   return member.own || self.role === 'owner' || self.scopes.includes('members') && member.parent === self.client;
 }
 
+/** mayUse reports whether this client has a right. What it may do is not known at once, but an owner may everything. */
+export const mayUse = ({ role, scopes }, scope) => scopes?.includes(scope) ?? role === 'owner';
+
 /**
  * whoEnds returns who can end privacy mode: 'you', 'owner' or 'device'.
  * @param {import('../core/camera.js').Camera} camera

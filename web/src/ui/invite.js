@@ -1,10 +1,13 @@
 // Letting someone in: their key, the comparison, what they may do, and the camera card for them.
 import { html, nothing } from 'lit';
+import { isHere } from '../core/config.js';
 import './paste.js';
 import { canScan } from './qr.js';
 import './schedule.js';
+import { mayUse } from './household.js';
 import { icons } from './icons.js';
 import { handOver } from './key.js';
+import { loginFields, noLogin } from './login.js';
 import { presets } from './rights.js';
 import { rights } from './rightsform.js';
 import { to } from './route.js';
@@ -15,9 +18,10 @@ const w = words.invite;
 
 /** handCard draws a camera card to give away. It opens only with the key that it was made for, so any way will do. */
 export function handCard(view, card, name) {
-  const link = `${location.origin}${location.pathname}#card=${encodeURIComponent(card)}`;
+  const here = isHere(location.hostname), link = `${location.origin}${location.pathname}#card=${encodeURIComponent(card)}`;
   return html`${handOver(view, { text: card, link, file: 'camera.card', title: w.cardTitle(view.camera.state.name) })}
-    <figure class="keycard"><camd-qr .text=${card} .label=${w.cardQR}></camd-qr><figcaption class="faint">${w.cardHelp}</figcaption></figure>
+    ${here ? html`<p class="faint">${w.linkHere}</p>` : nothing}
+    <figure class="keycard"><camd-qr .text=${card} .label=${w.cardQR}></camd-qr><figcaption class="faint">${w.cardHelp(name)}</figcaption></figure>
     <section class="compare"><h3>${w.yours}</h3><p class="sixwords">${view.home.keys.words}</p><p class="faint">${w.yoursHelp(name)}</p></section>`;
 }
 
@@ -26,7 +30,7 @@ class Invite extends View {
 
   constructor() {
     super();
-    this.draft = { name: '', role: 'guest', scopes: presets.guest, weekly: '', until: '', user: '', password: '' };
+    this.draft = { name: '', role: 'guest', scopes: presets.guest, weekly: '', until: '', login: noLogin };
   }
 
   sources() { return [this.camera]; }
@@ -42,11 +46,11 @@ class Invite extends View {
 
   grant(event) {
     event.preventDefault();
-    const { name, role, scopes, weekly, until, user, password } = this.draft;
+    const { name, role, scopes, weekly, until, login } = this.draft;
     return this.attempt(w.granting, async () => {
       const end = until ? new Date(`${until}T23:59:59`) : undefined;
       await this.camera.grant(this.key.text, { name: name.trim(), role, scopes, weekly: role === 'owner' ? '' : weekly, until: role === 'owner' ? undefined : end });
-      this.card = await this.camera.cardFor(this.key.text, user ? { user, password } : undefined);
+      this.card = await this.camera.cardFor(this.key.text, login.user ? login : undefined);
     });
   }
 
@@ -59,7 +63,7 @@ class Invite extends View {
 
   ask() {
     return html`${this.differ ? html`<section class="warning block" role="alert">${icons.warn}<div><h3>${words.differ.title}</h3><p>${w.differ}</p></div></section>` : nothing}
-      <ol class="steps">${w.steps(location.origin + location.pathname, canScan()).map((s) => html`<li>${s}</li>`)}</ol>
+      <ol class="steps">${w.steps(isHere(location.hostname) ? '' : location.origin + location.pathname, canScan()).map((s) => html`<li>${s}</li>`)}</ol>
       <camd-paste .label=${w.key} .hint=${w.keyHelp} accept="text/plain,.txt,.key" @text=${({ detail }) => this.read(detail)}></camd-paste>
       ${this.outcome()}`;
   }
@@ -71,26 +75,25 @@ class Invite extends View {
   }
 
   form() {
-    const { name, role, scopes, weekly, until } = this.draft, own = { scopes: [], ...this.camera.state };
+    const { name, role, scopes, weekly, until } = this.draft, own = this.camera.state;
     const roles = own.role === 'owner' ? ['guest', 'adult', 'owner'] : ['guest'];
     return html`<form class="form" @submit=${this.grant}>
       <div class="field"><label for="name">${w.name}</label><input id="name" type="text" required maxlength="64" autocomplete="off" aria-describedby="namehelp" .value=${name} @input=${(e) => this.change({ name: e.target.value })}>
         <p class="faint" id="namehelp">${w.nameHelp}</p></div>
       <fieldset class="field"><legend>${w.role}</legend>${roles.map((r) => html`<label class="tick"><input type="radio" name="role" .checked=${role === r}
-        @change=${() => this.change({ role: r, scopes: presets[r].filter((s) => own.scopes.includes(s)) })}><span><strong>${words.people.roles[r]}</strong> <span class="faint">${w.roles[r]}</span></span></label>`)}</fieldset>
-      ${role === 'owner' ? nothing : html`${rights(scopes, role, own.scopes, (s) => this.change({ scopes: s }))}
+        @change=${() => this.change({ role: r, scopes: presets[r].filter((s) => mayUse(own, s)) })}><span><strong>${words.people.roles[r]}</strong> <span class="faint">${w.roles[r]}</span></span></label>`)}</fieldset>
+      ${role === 'owner' ? nothing : html`${rights(scopes, role, own, (s) => this.change({ scopes: s }))}
         <camd-schedule .weekly=${weekly} @weekly=${({ detail }) => this.change({ weekly: detail })}></camd-schedule>
         <div class="field"><label for="until">${w.until}</label><input id="until" type="date" aria-describedby="untilhelp" .value=${until} @change=${(e) => this.change({ until: e.target.value })}><p class="faint" id="untilhelp">${w.untilHelp}</p></div>`}
-      <details><summary>${w.login}</summary><p class="faint">${w.loginHelp}</p>
-        <div class="field"><label for="user">${w.user}</label><input id="user" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" @input=${(e) => this.change({ user: e.target.value.trim() })}></div>
-        <div class="field"><label for="password">${w.password}</label><input id="password" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" @input=${(e) => this.change({ password: e.target.value })}></div></details>
+      ${this.home.logins ? nothing : loginFields(this, { device: this.camera.device, key: this.key.text, login: this.draft.login, change: (login) => this.change({ login }) })}
       ${this.outcome()}
-      <button class="primary" type="submit" ?disabled=${Boolean(this.busy) || scopes.length === 0}>${w.grant}</button>
+      <button class="primary" type="submit" ?disabled=${Boolean(this.busy) || scopes.length === 0 || role !== 'owner' && weekly === null}>${w.grant}</button>
     </form>`;
   }
 
   done() {
     return html`<p>${w.done(this.draft.name)}</p>
+      ${this.home.logins || this.draft.login.user ? nothing : html`<p class="warning">${icons.warn}<span>${words.login.none(this.draft.name)}</span></p>`}
       ${handCard(this, this.card, this.draft.name)}
       ${this.outcome()}
       <a class="quiet button" href=${to(this.camera.device, 'people')}>${w.back}</a>`;

@@ -1,5 +1,6 @@
 // Notices while the page is closed: the household allows them, and each browser asks for its own.
 import { html, nothing } from 'lit';
+import { live } from 'lit/directives/live.js';
 import { start, state, stop } from '../core/push.js';
 import { Reading } from './reading.js';
 import { View } from './view.js';
@@ -31,10 +32,10 @@ class Notices extends View {
     const { now } = this, off = Boolean(this.busy), owner = this.camera.state.role === 'owner';
     return html`<fieldset class="field"><legend>${w.title}</legend>
       ${now ? html`
-        ${owner ? html`<label class="tick"><input type="checkbox" .checked=${now.allowed} ?disabled=${off} aria-describedby="allowhelp"
+        ${owner ? html`<label class="tick"><input type="checkbox" .checked=${live(now.allowed)} ?disabled=${off} aria-describedby="allowhelp"
           @change=${(e) => this.change(() => this.camera.change({ push: e.target.checked ? 'on' : 'off' }))}><span>${w.allow}</span></label>
           <p class="faint" id="allowhelp">${w.allowHelp}</p>` : nothing}
-        ${now.possible ? html`<label class="tick"><input type="checkbox" .checked=${now.here} ?disabled=${off || !now.allowed} aria-describedby="herehelp"
+        ${now.possible ? html`<label class="tick"><input type="checkbox" .checked=${live(now.here)} ?disabled=${off || !now.allowed} aria-describedby="herehelp"
           @change=${(e) => this.change(() => (e.target.checked ? start(this.camera) : stop(this.camera)))}><span>${w.here}</span></label>
           <p class="faint" id="herehelp">${now.allowed ? w.hereHelp : w.off}</p>` : html`<p class="faint">${w.impossible}</p>`}` : nothing}
       ${this.outcome()}</fieldset>`;

@@ -85,6 +85,7 @@ export class Reading {
     };
     if (this.#quiet) await read().catch(() => {});
     else await this.#host.attempt(this.#what, read);
+    if (!done && this.#camera && this.#camera.state.link !== 'online') this.#host.problem = ''; // the screen says above how the camera is reached
     this.#what = ''; // afterwards there is something to see meanwhile
     return done;
   }

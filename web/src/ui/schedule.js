@@ -9,30 +9,35 @@ const w = words.schedule;
 const usual = { from: '08:00', to: '18:00' };
 
 class Schedule extends View {
-  static properties = { weekly: {}, none: {} };
+  static properties = { weekly: {}, rows: { state: true } };
 
-  get table() { return read(this.weekly || '') ?? days.map(() => null); }
+  #told; // what the parent knows
 
-  tell(weekly) {
-    this.weekly = weekly;
-    this.dispatchEvent(new CustomEvent('weekly', { detail: weekly }));
+  // rows are what is shown: they may be incomplete, and then the parent is told null.
+  willUpdate(changed) {
+    super.willUpdate(changed);
+    if (!changed.has('weekly') || this.weekly === this.#told) return;
+    this.#told = this.weekly;
+    this.rows = this.weekly ? read(this.weekly) ?? days.map(() => null) : undefined;
   }
 
-  set(day, value) {
-    const { table } = this;
-    table[day] = value;
-    // The same start and end would be a window of no length.
-    if (!value || value.from && value.to && value.from !== value.to) this.tell(write(table));
+  tell(rows) {
+    this.rows = rows;
+    this.#told = !rows ? '' : incomplete(rows) ? null : write(rows);
+    this.dispatchEvent(new CustomEvent('weekly', { detail: this.#told }));
   }
+
+  set(day, value) { this.tell(this.rows.with(day, value)); }
 
   render() {
-    const limited = Boolean(this.weekly), { table } = this;
+    const { rows } = this;
     return html`<fieldset class="schedule"><legend>${w.title}</legend>
-      <label><input type="checkbox" .checked=${limited} @change=${(e) => this.tell(e.target.checked ? write(days.map((_, i) => (i < 5 ? usual : null))) : '')}><span>${w.limited}</span></label>
-      ${limited ? html`
-        ${read(this.weekly) ? nothing : html`<p class="faint">${w.complex(this.weekly)}</p>`}
+      <label><input type="checkbox" .checked=${Boolean(rows)} @change=${(e) => this.tell(e.target.checked ? days.map((_, i) => (i < 5 ? usual : null)) : undefined)}><span>${w.limited}</span></label>
+      ${rows ? html`
+        ${this.weekly && !read(this.weekly) ? html`<p class="faint">${w.complex(this.weekly)}</p>` : nothing}
         <table><thead><tr><th scope="col">${w.day}</th><th scope="col">${w.from}</th><th scope="col">${w.to}</th></tr></thead>
-        <tbody>${table.map((v, i) => this.row(v, i))}</tbody></table>
+        <tbody>${rows.map((v, i) => this.row(v, i))}</tbody></table>
+        <p class="problem" role="alert">${incomplete(rows) ? w.incomplete : nothing}</p>
         <p class="faint">${w.help}</p>` : nothing}
     </fieldset>`;
   }
@@ -40,10 +45,13 @@ class Schedule extends View {
   row(v, i) {
     const name = words.rights.longDays[i], short = words.rights.days[i];
     const time = (end) => html`<td>${v ? html`<input type="time" aria-label=${w.times[end](name)} .value=${v[end] === '24:00' ? '00:00' : v[end]}
-      @change=${(e) => this.set(i, { ...v, [end]: e.target.value })}>` : html`<span class="faint">–</span>`}</td>`;
+      @change=${(e) => this.set(i, { ...this.rows[i], [end]: e.target.value })}>` : html`<span class="faint">–</span>`}</td>`;
     return html`<tr><th scope="row"><label><input type="checkbox" aria-label=${name} .checked=${Boolean(v)} @change=${(e) => this.set(i, e.target.checked ? usual : null)}><span aria-hidden="true">${short}</span></label></th>
       ${time('from')}${time('to')}</tr>`;
   }
 }
+
+// incomplete reports whether rows name no hours: without a day, without a time, or with a start that is the end.
+const incomplete = (rows) => !rows.some(Boolean) || rows.some((v) => v && (!v.from || !v.to || v.from === v.to));
 
 customElements.define('camd-schedule', Schedule);

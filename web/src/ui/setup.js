@@ -7,7 +7,7 @@ import { showCode } from '../../setup.js';
 import { icons } from './icons.js';
 import { canScan } from './qr.js';
 import { to } from './route.js';
-import { fields, settingsOf } from './setupform.js';
+import { fields, filledIn, settingsOf } from './setupform.js';
 import { sentence, View } from './view.js';
 import { words } from './words.js';
 
@@ -16,10 +16,15 @@ const w = words.setup;
 class Setup extends View {
   static properties = {
     home: { attribute: false }, label: { state: true }, way: { state: true }, step: { state: true },
-    asked: { state: true }, code: { state: true }, networks: { state: true }, device: { state: true },
+    asked: { state: true }, filled: { state: true }, code: { state: true }, networks: { state: true }, device: { state: true },
   };
 
   #abort;
+
+  constructor() {
+    super();
+    this.filled = {}; // what was filled in before something failed
+  }
 
   disconnectedCallback() {
     super.disconnectedCallback();
@@ -64,12 +69,15 @@ class Setup extends View {
     const { done } = this.asked;
     this.asked = undefined;
     this.problem = '';
-    done(settingsOf(new FormData(event.target), this.networks));
+    const form = new FormData(event.target);
+    this.filled = filledIn(form, this.networks);
+    done(settingsOf(form, this.networks));
   }
 
   byCode(event) {
     event.preventDefault();
     const form = new FormData(event.target);
+    this.filled = filledIn(form, []);
     const signal = this.begin();
     return this.finish(this.home.pairCode({
       label: this.label, device: form.get('device')?.trim() || undefined, settings: settingsOf(form, []), signal,
@@ -102,7 +110,8 @@ class Setup extends View {
   }
 
   askLabel() {
-    return html`<ol class="guide">
+    return html`${this.home.logins ? nothing : html`<p class="faint">${w.ownServer} <a href="#/key">${words.cameras.key}</a></p>`}
+      <ol class="guide">
       <li><camd-picture name="label"></camd-picture><div><h2>${w.labelTitle}</h2><p>${w.labelText}</p></div></li></ol>
       <camd-paste .label=${w.label} .hint=${w.labelHint(canScan())} @text=${({ detail }) => { this.label = detail; this.problem = ''; }}></camd-paste>`;
   }
@@ -125,7 +134,7 @@ class Setup extends View {
       })}</ol>
       ${this.asked ? html`<form class="form" @submit=${this.answer}>
         ${this.asked.owned ? html`<p class="faint">${w.owned}</p>` : nothing}
-        ${fields({ wifi: this.asked.state.wifi, networks: this.networks, broker: !this.asked.state.fixed, needsBroker: !this.asked.state.broker })}
+        ${fields({ wifi: this.asked.state.wifi, networks: this.networks, broker: !this.asked.state.fixed, needsBroker: !this.asked.state.broker, filled: this.filled })}
         <button class="primary" type="submit">${w.set}</button></form>` : nothing}
       <div class="actions start">
         ${step ? nothing : html`<button class="primary" type="button" @click=${this.near}>${w.again}</button>`}
@@ -141,8 +150,8 @@ class Setup extends View {
     }
     return html`<form class="form" @submit=${this.byCode}>
       <p>${w.codeWhat}</p>
-      ${this.label.includes(':') ? nothing : html`<div class="field"><label for="device">${w.device}</label><input id="device" name="device" type="text" required pattern="[a-z2-7]{26}" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby="devicehelp"><p class="faint" id="devicehelp">${w.deviceHelp}</p></div>`}
-      ${fields({ wifi: true, networks: [], broker: true })}
+      ${this.label.includes(':') ? nothing : html`<div class="field"><label for="device">${w.device}</label><input id="device" name="device" type="text" .value=${this.filled.device ?? ''} required pattern="[a-z2-7]{26}" autocomplete="off" autocapitalize="off" spellcheck="false" aria-describedby="devicehelp"><p class="faint" id="devicehelp">${w.deviceHelp}</p></div>`}
+      ${fields({ wifi: true, networks: [], broker: true, filled: this.filled })}
       <div class="actions start"><button class="primary" type="submit">${w.show}</button><button class="quiet" type="button" @click=${this.stop}>${words.cancel}</button></div>
     </form>`;
   }

@@ -1,5 +1,6 @@
 // The camera's own software: what runs, what is new, and when it may be installed.
 import { html, nothing } from 'lit';
+import { mayUse } from './household.js';
 import { icons } from './icons.js';
 import { Reading } from './reading.js';
 import { to } from './route.js';
@@ -46,7 +47,7 @@ class UpdateScreen extends View {
   body(u) {
     const zone = this.camera.state.timeZone;
     const waits = u.state === 'available' || u.state === 'installed';
-    const may = this.camera.state.scopes?.includes('update');
+    const may = mayUse(this.camera.state, 'update');
     return html`
       <dl class="facts">
         <div><dt>${w.installed}</dt><dd>${u.version || this.camera.state.version || '–'}</dd></div>

@@ -36,7 +36,7 @@ export const words = {
   },
 
   welcome: {
-    title: 'See and hear your home', lead: 'Nobody gets in by a password: your camera answers only to keys that someone has added. This browser has one of its own.',
+    title: 'See and hear your home', lead: 'There is no password. Your camera answers only to keys that someone in the household has added. This browser has a key of its own.',
     demo: 'Open the demo camera', demoHelp: 'Pair with the camera that runs on this computer', pairing: 'Pairing with the camera…',
     card: 'I was invited', cardHelp: (scan) => (scan ? 'Open a camera card: a link, a file or a QR code' : 'Open a camera card: a link or a file'),
     setup: 'Set up a new camera', setupHelp: 'You stand at the camera and have its label',
@@ -50,6 +50,7 @@ export const words = {
 
   camera: {
     live: 'Live picture', navigation: 'Camera', tabs: { live: 'Live', people: 'People', history: 'History', settings: 'Settings' },
+    old: 'What you see below may be old.',
     recent: 'Recently', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…', unread: 'Here you will see what happened, once the camera answers.',
     privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'While it is on, the camera sees and hears nothing.',
     startingPrivacy: 'Switching privacy mode on…', endingPrivacy: 'Switching privacy mode off…', conditions: 'Not working',
@@ -105,7 +106,7 @@ export const words = {
   },
 
   rights: {
-    title: 'May', notYours: '(you don’t have this right yourself)', everything: 'may do everything', usual: { guest: 'may watch and listen', adult: 'may watch, talk and invite guests' },
+    title: 'What they may do', notYours: '(you don’t have this right yourself)', everything: 'may do everything', usual: { guest: 'may watch and listen', adult: 'may watch, talk and invite guests' },
     list: (rights) => (rights.length === 0 ? 'may do nothing' : `may ${list(rights)}`),
     short: { view: 'watch', listen: 'listen', talk: 'talk', snapshot: 'take snapshots', events: 'see who rang', settings: 'change settings', members: 'invite guests', update: 'update the camera', audit: 'see the history' },
     may: {
@@ -118,53 +119,69 @@ export const words = {
   },
 
   people: {
-    title: 'People', invite: 'Invite', reading: 'Reading who is a member…', you: '(you)', watching: 'Watching',
+    title: 'People', invite: 'Invite', reading: 'Asking who the members are…', you: '(you)', watching: 'Watching',
     roles: { owner: 'Owner', adult: 'Adult', guest: 'Guest' }, guestOf: (name) => `guest of ${name}`,
-    standings: { outside_schedule: 'Not at this time', expired: 'Their time is over', suspended: 'Suspended: no owner has used the camera for 30 days', clock_unknown: 'The camera does not know what time it is' },
+    standings: { outside_schedule: 'Not allowed at this time', expired: 'Their last day is over', suspended: 'Suspended: no owner has used the camera for 30 days', clock_unknown: 'The camera does not know what time it is' },
     gone: 'This person is not a member any more.', addedBy: (by, when) => `Added by ${by}: ${when}.`, paired: (when) => `Paired at the camera: ${when}.`,
+    changed: 'Someone else has changed what this person may do. What you see here is your choice, which is not saved yet.',
     words: 'Six words', save: 'Save changes', saving: 'Saving. The household is told…', saved: 'Saved.',
     noKey: 'To change what this person may do, their key is needed again.', askKey: 'Ask for their key',
     makeCard: 'Make the camera card again', makingCard: 'Making the camera card…',
-    looking: 'Looking who depends on this person…',
+    looking: 'Looking who else would lose access…',
     removeOne: (name) => `Remove ${name}`, remove: 'Remove', leave: 'Leave', removing: 'Removing. The camera ends what is under way…',
     removeTitle: (name) => `Remove ${name}?`, removeText: (name) => `${name} loses access at once: a picture that is open now ends.`,
     leaveTitle: (camera) => `Leave ${camera}?`, leaveText: 'This browser loses access at once. Only another member can add it again.',
-    fall: (names) => `With this, ${list(names)} ${names.length === 1 ? 'loses' : 'lose'} access too, as ${names.length === 1 ? 'a guest' : 'guests'} of this person.`,
+    fall: (names) => `${list(names)} ${names.length === 1 ? 'is a guest' : 'are guests'} of this person and ${names.length === 1 ? 'loses' : 'lose'} access, too.`,
     fallNobody: 'Nobody else loses access.',
-    keepGuests: (n) => many(n, 'Keep this guest as mine', 'Keep these # guests as mine'),
+    keepGuests: (n) => many(n, 'Let this guest stay, as my guest', 'Let these # guests stay, as my guests'),
   },
 
   schedule: {
     title: 'When', limited: 'Only at certain hours', day: 'Day', from: 'From', to: 'To',
     times: { from: (day) => `${day}, from`, to: (day) => `${day}, to` },
-    help: 'By the clock of the camera’s time zone. An end before the start means the next morning.',
-    complex: (weekly) => `These hours are finer than this table: ${weekly}. A change here replaces them.`,
+    help: 'These times are in the camera’s time zone. If the end is before the start, it is on the next day.',
+    incomplete: 'Choose at least one day. Each day needs two times that differ.',
+    complex: (weekly) => `This table can’t show the hours that are set now: ${weekly}. If you change something in it, the table replaces them.`,
   },
 
   invite: {
     title: 'Invite someone', reading: 'Checking the key…', granting: 'Adding them. The household is told…',
-    steps: (address, scan) => [`On their phone or computer, they open ${address} and choose “Show my key”.`, scan ? 'You scan the code on their screen, or they send you the key.' : 'They send you the key, as a text or a file.', 'You compare six words, and say what they may do.'],
+    steps: (address, scan) => [address ? `On their phone or computer, they open ${address} and choose “Show my key”.` : 'They open a page like this one in their own browser, and choose “Show my key”. The address of this page works only on this computer.', scan ? 'You scan the code on their screen, or they send you the key.' : 'They send you the key, as a text or a file.', 'You compare six words, and say what they may do.'],
     key: 'Their key', keyHelp: 'It begins with CAMD-KEY. It is no secret.',
-    compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand beside the code on their screen. If one differs, someone has changed the key on its way.',
+    compareTitle: 'Do they see the same six words?', compare: 'Ask them, face to face or on the phone: the words stand beside the code on their screen. If one differs, someone has changed the key on the way.',
     sameWords: 'They are the same', different: 'They differ',
     differ: 'This is not the key that is on their screen: someone between you may have put another one in its place. Nobody was added. Have them give you the key in another way, best face to face, and compare again. If the words differ again, add nobody, and tell the household.',
     name: 'Name', nameHelp: 'What the household calls this person. The camera says it before they talk.',
-    role: 'Role', roles: { guest: 'Watches, and what you add.', adult: 'Stands on their own and may invite guests.', owner: 'May do everything, and remove anyone. You too.' },
-    login: 'Login at the broker', loginHelp: 'Only if whoever runs your household’s server has made a login for this person. The camera card takes it along.', user: 'User', password: 'Password',
+    role: 'Role',
+    roles: {
+      guest: 'May do what you choose below. If you are removed, they are, too.',
+      adult: 'May do what you choose below, and may have guests. Stays a member if you are removed.',
+      owner: 'May do everything, and may remove every member, you too.',
+    },
     until: 'Last day', untilHelp: 'Leave empty for no end.', grant: 'Let them in',
-    doneTitle: (name) => `${name} is a member now`, done: (name) => `Now give ${name} the camera card. It tells their browser where the camera is, and opens only with their key: any way to send it will do.`,
-    cardTitle: (camera) => `Camera card for ${camera}`, cardQR: 'QR codes with the camera card, one after the other', cardHelp: 'Or they scan this, until their page says that it has all of it.',
+    doneTitle: (name) => `${name} is a member now`, done: (name) => `Now give ${name} the camera card. It tells their browser how to reach the camera. Only their key opens it, so you can send it by any way.`,
+    cardFor: (name) => `Camera card for ${name}`,
+    cardTitle: (camera) => `Camera card for ${camera}`, cardQR: 'QR codes with the camera card, one after the other', cardHelp: (name) => `If ${name}’s page has the button “Scan a QR code”, it can read these codes. A phone’s own camera app can’t: send the card instead.`,
+    linkHere: 'The link works only on this computer. Send the file to people who are elsewhere.',
     yours: 'Your six words', yoursHelp: (name) => `${name}’s page will ask to compare these with you.`, back: 'Back to people',
+  },
+
+  login: {
+    title: 'Login at the broker', user: 'User', password: 'Password', copy: 'Copy the command with their key',
+    why: 'The broker carries the messages between camera and members. This page can’t make a login there.',
+    how: 'If your household’s server was made with deploy/household, make the login first, on the computer with the folder camd-household:',
+    then: 'Type here what the command prints. The camera card takes it along. Leave both fields empty if the broker needs no login.',
+    none: (name) => `This card has no login at the broker. If your household’s server was made with deploy/household, ${name} can’t reach the camera with it: choose ${name} under “People”, and make the card again with a login.`,
   },
 
   key: {
     title: 'My key', short: 'This browser’s key, and what happens if it is lost',
-    what: 'This is the key of this browser. It is no secret: whoever has it can add you, and nothing more.',
-    steps: ['Show this code to a member of the household, or send the key.', 'Compare the six words with them, face to face or on the phone.'],
+    what: 'This is the key of this browser. It is no secret: all that others can do with it is add you.',
+    steps: ['A member of the household scans this code, or you send them the key.', 'Compare the six words with them, face to face or on the phone.'],
     card: 'They give you a camera card.', openCard: 'Open it here.',
     qr: 'QR code with this browser’s key', words: 'Six words', share: 'Share', copy: 'Copy the key', copyLink: 'Copy the link', file: 'Save as a file', copied: 'Copied.',
     lostTitle: 'If this key is lost',
-    lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner adds your new key, or, if you are the only owner, someone at the camera removes everyone and you pair again. Remove the lost key then.',
+    lost: 'The key never leaves this browser, so nobody has a copy. If you clear the browser’s data or lose this device, this key is gone: another owner adds your new key, or, if you are the only owner, someone at the camera removes everyone and you pair again. Then remove the lost key under “People”.',
     notPersistent: 'The browser has not promised to keep this key. Install this page, or add a bookmark, so that it is not cleared when space runs short.',
   },
 
@@ -181,26 +198,26 @@ export const words = {
 
   add: {
     title: 'Add a camera', reading: 'Opening the camera card…', adding: 'Adding the camera…',
-    what: 'Someone added you and gave you a camera card. Open its link, or bring the card here.',
+    what: 'Someone added you and gave you a camera card. Open its link, or give the card to this page.',
     label: 'Camera card', hint: 'Paste the card or the link.', noCard: 'No card yet?', showKey: 'Show your key to someone of the household.',
     camera: 'Camera', unnamed: 'not named', by: 'Added by', as: 'You are',
     compareTitle: (by) => `Does ${by} have the same six words?`,
     compare: (by) => `Ask ${by}, face to face or on the phone: their page shows these words below “Your six words”. If one differs, this card is not from them.`,
     differ: (by) => `This card is not from ${by}, or not from their page: someone between you may have made it. Nothing of it was kept. Ask ${by}, face to face or on the phone, for a new card, and compare again.`,
     same: 'They are the same', different: 'They differ', changes: 'What would change',
-    broker: 'Address of the broker', brokerHelp: 'The card does not say where browsers meet the camera. The person who added you knows the address.',
+    broker: 'Address of the broker', brokerHelp: 'The card does not say at which address browsers reach the broker. Ask the person who added you.',
   },
 
   history: {
-    title: 'History', reading: 'Reading the access log…', partly: 'You see what concerns you. The whole history needs the right to see it.',
+    title: 'History', reading: 'Reading the access log…', partly: 'You see only what is about you. To see everything, you need the right to see the whole history: ask an owner.',
     during: (did, lasted, because) => `${did}${lasted && ` ${lasted}`}${because && `: ${because}`}.`,
     dropped: (n) => `The camera no longer keeps what ${n} entries said.`,
-    shown: (lines, entries, size) => [entries < size ? `Below are the newest ${entries}.` : '', lines < entries ? 'What began and ended is one line.' : ''].filter(Boolean).join(' '),
+    shown: (lines, entries, size) => [entries < size ? `Below are the newest ${entries}.` : '', lines < entries ? 'A beginning and its end are one line.' : ''].filter(Boolean).join(' '),
     empty: 'Nothing has happened yet.', older: 'Show older', picture: 'Show the picture', pictureOf: (when) => `Who rang: ${when}`, fetching: 'Fetching the picture…', noTime: 'Without a time',
   },
 
   update: {
-    title: 'Software', none: 'This camera gets no updates over the network.', reading: 'Asking the camera…',
+    title: 'Software', none: 'This camera gets no updates over the network.', unknown: 'The camera has not said yet which version it has.', reading: 'Asking the camera…',
     installed: 'Installed', offered: 'New', checked: 'Looked for updates', progress: 'Progress', news: 'What is new',
     security: 'It closes a security hole. Install it soon.', logged: 'This release is in the public log. The camera takes no other.',
     install: 'Install now', asking: 'Asking the camera to install…', postpone: 'Wait a week', postponing: 'Telling the camera…', resume: 'Don’t wait any longer', look: 'Look for updates now', looking: 'The camera looks for updates…',
@@ -208,16 +225,16 @@ export const words = {
   },
 
   settings: {
-    title: 'Settings', reading: 'Reading the settings…', saving: 'Saving. The household is told…', saved: 'Saved',
+    title: 'Settings', reading: 'Reading the settings…', saving: 'Saving. The household is told…', saved: 'Saved', unsaved: (why) => `Not saved. ${why}`, again: 'Save again', twoTimes: 'Give two times that differ.',
     noScope: 'You may see these settings, not change them. Ask an owner.',
     name: 'Name', nameHelp: 'What the household calls this camera.',
-    zone: 'Time zone', zoneHelp: 'Of hours and quiet hours, such as Europe/Berlin.',
-    quiet: 'Quiet hours', quietOn: 'Nobody may talk at certain hours', quietHelp: 'The camera stays silent, every day.', from: 'From', to: 'To',
-    talk: 'When someone talks', announced: 'They are heard after the chime and their name', accepted: 'Kids’ room: someone in the room presses the button first',
-    talkHelp: 'Only someone at the camera can choose the first.',
-    privacyOff: 'Who ends privacy mode', byDevice: 'Only someone at the camera', byMembers: 'Also members who may change settings', privacyOffHelp: 'Only someone at the camera can choose the second.',
+    zone: 'Time zone', zoneHelp: 'All hours are in this time zone. An example: Europe/Berlin.',
+    quiet: 'Quiet hours', quietOn: 'Nobody may talk at certain hours', quietHelp: 'Every day, nobody can talk through the camera between these times.', from: 'From', to: 'To',
+    talk: 'When someone talks', announced: 'They are heard after the chime and their name', accepted: 'For a kids’ room: they are heard only after someone in the room has pressed the camera’s button',
+    talkHelp: 'Only someone at the camera can change from the second back to the first.',
+    privacyOff: 'Who ends privacy mode', byDevice: 'Only someone at the camera', byMembers: 'Also members who may change settings', privacyOffHelp: 'Only someone at the camera can change from the first to the second.',
     stricterTitle: 'Only someone at the camera can undo this', stricterText: 'You can’t change it back from this page. Go on?', stricter: 'Change it',
-    address: 'Connection of this browser', addressHelp: 'Only where neither the camera card nor the page’s server says it. Whoever runs the broker knows the address.', connect: 'Connect', connecting: 'Connecting…',
+    address: 'Connection of this browser', addressHelp: 'You need this only if neither the camera card nor the server of this page has the address. Ask whoever runs the broker.', connect: 'Connect', connecting: 'Connecting…',
   },
 
   forget: {
@@ -234,9 +251,11 @@ export const words = {
   },
 
   setup: {
-    title: 'Set up a camera', labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
+    title: 'Set up a camera',
+    ownServer: 'Was your household’s server made with deploy/household? Then this page can’t set up the camera: the camera needs a certificate for the broker, and camctl makes it. On the computer with the folder camd-household, pair with “camctl pair”, and then add the key of this page with “camctl grant”. docs/household.md has the commands.',
+    labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
     label: 'Label', labelHint: (scan) => `${scan ? 'Scan it, or type' : 'Type'} the letters below the code. Dashes and blanks don’t matter.`,
-    buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. The camera then lets a new key pair for five minutes.',
+    buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. For five minutes the camera then accepts a new key.',
     wayTitle: 'How do you reach it?', near: 'By Bluetooth', nearHelp: 'You stand near the camera with this device', noBluetooth: 'This browser has no Bluetooth for pages. Chrome on a phone or computer has it; the code below works everywhere.',
     code: 'By a code that the camera reads', codeHelp: 'You hold this screen before its lens', otherLabel: 'Use another label',
     states: { looking: 'Choose the camera in the browser’s list', connecting: 'Connecting', pairing: 'Pairing: camera and browser prove who they are', choosing: 'What the camera needs to know', working: 'The camera tries it' },
@@ -244,7 +263,7 @@ export const words = {
     wifi: 'Wi-Fi', network: 'Network', keepWiFi: 'Leave as it is', ssid: 'Name of the network (empty: by cable, or as it is)', password: 'Password', open: 'open', openOk: 'The network is open, and I want that', hidden: 'The network hides its name',
     broker: 'Broker', brokerHelp: 'Where camera and browsers meet. Whoever runs your household’s server knows this.', brokerUrl: 'Address for the camera', ca: 'Certificate of its authority (empty: a public one)',
     est: 'Enrolment server for the camera’s certificate', estUser: 'Its user', estPassword: 'Its password',
-    codeWhat: 'Everything that you enter is sealed into a code that only your camera can read.', device: 'Camera id', deviceHelp: '26 letters and digits: the camera’s box or its maker tells it. A scanned label has it.',
+    codeWhat: 'All that you enter here is encrypted in a code that only your camera can read.', device: 'Camera id', deviceHelp: '26 letters and digits: the camera’s box or its maker tells it. A scanned label has it.',
     show: 'Show the code', showTitle: 'Hold this screen before the lens', showText: 'A hand’s length away, and still. The camera’s light changes once it has read everything.', lensCode: 'Code for the camera’s lens', waiting: 'Waiting for the camera’s answer…',
   },
 };
