@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
+	"github.com/camd-project/camd/pkg/proto"
 	"github.com/camd-project/camd/test/chromium"
 	"github.com/camd-project/camd/test/rig"
 )
@@ -126,7 +127,11 @@ func TestTheRoom(t *testing.T) {
 	b.Await(stage + `.dataset.state === 'talking'`)
 	room.Click(`document.getElementById('end')`)
 	room.Await(shows("It is silent"))
-	b.Await(stage + `.dataset.state === 'live'`)
+	b.Await(stage + `.dataset.state === 'live' && ` + shows("Someone at the camera ended the talk."))
+	b.Click(`document.querySelector('.note button')`)
+	b.Await(`!` + shows("Someone at the camera ended the talk."))
+	o.Press("Hold to talk")
+	b.Await(shows(proto.CodeBlocked.Sentence()))
 }
 
 func mouse(b *chromium.Tab, kind input.DispatchMouseEventType, at [2]float64) {

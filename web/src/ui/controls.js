@@ -26,7 +26,9 @@ export class Controls extends View {
 
   willUpdate(changed) {
     super.willUpdate(changed);
-    if (!changed.has('session') || this.session) return;
+    if (!changed.has('session')) return;
+    this.problem = ''; // it was about the session before
+    if (this.session) return;
     this.numbers = undefined; // they were true; they are not any more
     this.endRecording();
   }
