@@ -24,6 +24,9 @@ const (
 	// measureTime is how long the first probes of a path take: before, the cursor doesn't
 	// go by the estimate.
 	measureTime = 1500 * time.Millisecond
+	// A change of the estimate to less than fallen of what was published last, or to more
+	// than risen, is published at once.
+	fallen, risen = 0.9, 1.25
 	// rescueGap is the least time between two key frames that are made because one viewer
 	// is too slow to go on with what it has.
 	rescueGap = 5 * time.Second
@@ -45,7 +48,7 @@ type viewer struct {
 	keyframe  func()                      // asks the encoder for a key frame
 	force     bool                        // the encoder makes one when it is asked
 	isNear    func() bool                 // reports whether the viewer is in the same network
-	changed   func()                      // called once a second, when counters.path is new
+	changed   func()                      // called when counters.path is new: once a second, and when the estimate changes much
 
 	wake      chan struct{}
 	nacks     chan uint16 // sequence numbers of video that are asked for again
@@ -61,6 +64,7 @@ type viewer struct {
 	path    *congestion.Controller
 	full    int           // bit/s, the most that pictures take; 0: not known
 	bound   int           // bit/s, the most that the viewer wants to be sent (b=TIAS); 0: there is no bound
+	told    int           // bit/s, the estimate in counters.path
 	known   bool          // a report has said how much the path carries: feedback or REMB; receiver reports don't
 	ticked  time.Duration // when the controller's Tick was called last
 	pacer   pacer
@@ -177,6 +181,7 @@ func (v *viewer) publish() *Path {
 	if v.known {
 		p.Estimate = v.path.Estimate()
 	}
+	v.told = p.Estimate
 	v.counters.path.Store(p)
 	v.changed()
 	return p
@@ -190,6 +195,11 @@ func (v *viewer) turn(ctx context.Context, now time.Duration) {
 		v.ticked = now
 		v.path.Tick(now)
 		v.chooseStream(now)
+		if e := float64(v.path.Estimate()); v.known && (e < fallen*float64(v.told) || e > risen*float64(v.told)) {
+			waited := v.waited
+			v.publish() // the encoder must not wait until the second is over
+			v.waited = waited
+		}
 	}
 	v.pacer.refill(now, v.rate())
 	v.more = false
