@@ -21,7 +21,8 @@ type Viewer struct {
 	Packets atomic.Int64
 
 	tb     testing.TB
-	voice  *sound.Wire // nil: it only watches
+	voice  *sound.Wire       // nil: it only watches
+	look   func(*rtp.Packet) // looks at what it is sent of pictures; nil: nobody does
 	pc     *webrtc.PeerConnection
 	states chan webrtc.PeerConnectionState
 }
@@ -38,13 +39,13 @@ func NewSpeaker(tb testing.TB) *Viewer {
 	return newViewer(tb, true, func(*webrtc.SettingEngine) {})
 }
 
-func newViewer(tb testing.TB, speaks bool, set func(*webrtc.SettingEngine)) *Viewer {
+func newViewer(tb testing.TB, speaks bool, set func(*webrtc.SettingEngine), more ...func(*webrtc.API)) *Viewer {
 	tb.Helper()
 	var e webrtc.SettingEngine
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetIncludeLoopbackCandidate(true)
 	set(&e)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e)).NewPeerConnection(webrtc.Configuration{})
+	pc, err := webrtc.NewAPI(append(more, webrtc.WithSettingEngine(e))...).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,10 +54,14 @@ func newViewer(tb testing.TB, speaks bool, set func(*webrtc.SettingEngine)) *Vie
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { v.states <- s })
 	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
-			if _, _, err := t.ReadRTP(); err != nil {
+			p, _, err := t.ReadRTP()
+			if err != nil {
 				return
 			}
 			v.Packets.Add(1)
+			if v.look != nil && t.Kind() == webrtc.RTPCodecTypeVideo {
+				v.look(p)
+			}
 		}
 	})
 	if speaks {
