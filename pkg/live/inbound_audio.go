@@ -20,7 +20,8 @@ type Sink = func(seq uint16, ts uint32, payload []byte)
 // synchronisation source.
 type inboundAudio struct {
 	counters *counters
-	ended    chan struct{} // closed when the session ends
+	ended    chan struct{}        // closed when the session ends
+	hurry    func() (done func()) // has packets read as they come; udp.Socket.Hurry
 
 	packet rtp.Packet // of the goroutine that reads
 
@@ -36,7 +37,7 @@ type inboundAudio struct {
 }
 
 func newInboundAudio(c *counters) *inboundAudio {
-	return &inboundAudio{counters: c, ended: make(chan struct{})}
+	return &inboundAudio{counters: c, ended: make(chan struct{}), hurry: func() func() { return func() {} }}
 }
 
 // allow says what was negotiated. From now on a sink may be given.
@@ -55,10 +56,12 @@ func (a *inboundAudio) open(sink Sink) (stop func(), err error) {
 		return nil, err
 	}
 	a.sink = sink
+	done := a.hurry() // a voice must not wait for the next picture
 	return sync.OnceFunc(func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.sink = nil
+		done()
 	}), nil
 }
 

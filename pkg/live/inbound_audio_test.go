@@ -229,6 +229,27 @@ func openInbound(sink Sink) (*inboundAudio, func()) {
 	return e, stop
 }
 
+// TestAVoiceIsReadAsItComes shows that hearing is in a hurry until it ends.
+func TestAVoiceIsReadAsItComes(t *testing.T) {
+	e := newInboundAudio(&counters{})
+	e.allow(sdp.Offer{Named: true, SSRC: 7}, 111)
+	hurried := 0
+	e.hurry = func() func() {
+		hurried++
+		return func() { hurried-- }
+	}
+	stop, err := e.open(func(uint16, uint32, []byte) {})
+	must(t, err)
+	if hurried != 1 {
+		t.Errorf("in a hurry %d times, want once", hurried)
+	}
+	stop()
+	stop()
+	if hurried != 0 {
+		t.Errorf("in a hurry %d times after the end", hurried)
+	}
+}
+
 var spoken = []byte{0x80, 111, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7, 'x'}
 
 func TestAfterStopNothingIsHeardAnyMore(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/live/udp"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -80,6 +81,36 @@ func TestLossEndsNearness(t *testing.T) {
 		v.pathChanged()
 		if got := v.near.Load(); got != c.want {
 			t.Errorf("%d seconds with %d lost of 256: near is %v, want %v", c.seconds, c.lost, got, c.want)
+		}
+	}
+}
+
+// TestOnlyWhatANearViewerSendsMayWait calls second, which is due once a second.
+func TestOnlyWhatANearViewerSendsMayWait(t *testing.T) {
+	socket, err := udp.Open()
+	must(t, err)
+	defer socket.Close() //nolint:errcheck // the test is over
+	v := testViewer(&wire{}, packets.New(90000, true))
+	v.haste = &haste{socket: socket}
+	v.haste.set(true)
+	v.isNear = func() bool { return false }
+	for i, c := range []struct {
+		near  bool
+		nacks uint64
+		hurry bool
+	}{
+		{false, 0, true},
+		{true, 0, false},
+		{true, 3, true},
+		{true, 0, false},
+		{false, 0, true},
+		{false, 1, true},
+	} {
+		v.near.Store(c.near)
+		v.counters.nacks.Add(c.nacks)
+		must(t, v.second())
+		if got := v.haste.done != nil; got != c.hurry {
+			t.Errorf("second %d: hurry is %v, want %v", i, got, c.hurry)
 		}
 	}
 }

@@ -75,6 +75,7 @@ type Session struct {
 	up        atomic.Bool   // they have been
 	trickle   trickle
 	bounds    bounds
+	haste     haste
 	inbound   *inboundAudio
 
 	done   chan struct{}
@@ -252,7 +253,9 @@ func (s *Session) api(format rtc.H264, log logging.LoggerFactory) (*udp.Socket, 
 			if err := s.server.socket.release(); err != nil {
 				s.log.Warn("close UDP socket", "error", err)
 			}
-		})
+		}, func() { s.haste.set(false) })
+		s.haste.socket, s.inbound.hurry = socket, socket.Hurry
+		s.haste.set(true) // until the viewer is connected, and is near
 	}
 	var formats []rtc.H264 // the one that was chosen from the offer
 	if format.FMTP != "" {
@@ -286,6 +289,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	s.viewer.writeRTCP = s.pc.WriteRTCP
 	s.viewer.full = s.server.deps.Bitrate
 	s.viewer.path.Need(s.viewer.full)
+	s.viewer.haste = &s.haste
 	s.viewer.changed = s.server.limitBitrate
 	if err := s.addTracks(o); err != nil {
 		return "", err

@@ -78,11 +78,13 @@ type viewer struct {
 	before  uint64        // bytes that were sent before this second
 	silence int           // seconds with media and without a report
 	picture pictureTimeout
+	haste   *haste
+	nacked  uint64 // counters.nacks a second ago
 }
 
 func newViewer(c *counters, keyframe func(), force bool) *viewer {
 	v := &viewer{
-		counters: c,
+		counters: c, haste: &haste{},
 		keyframe: keyframe, force: force, isNear: func() bool { return false }, changed: func() {}, tries: nearTries,
 		wake: make(chan struct{}, 1), nacks: make(chan uint16, nackQueue),
 		reports: make(chan report, reportQueue), allowance: rate.NewLimiter(reportRate, reportBurst),
@@ -161,6 +163,7 @@ func (v *viewer) second() error {
 		}
 	}
 	v.checkNear()
+	v.chooseHaste()
 	v.repeats = v.allowedRepeats()
 	if v.reported.Swap(false) {
 		v.silence = 0

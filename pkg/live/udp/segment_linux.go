@@ -20,6 +20,10 @@ type segmenter struct {
 	inet6  bool        // the socket takes IPv6 addresses, IPv4 ones mapped
 	raw    syscall.RawConn
 	buffer sync.Pool // *messages
+
+	// Of the goroutine that reads.
+	poll   func(fd uintptr) // asks the kernel whether there is something to read
+	polled [1]unix.PollFd
 }
 
 // probe finds out whether the kernel knows UDP_SEGMENT: an older one would ignore the
@@ -27,6 +31,12 @@ type segmenter struct {
 func (g *segmenter) probe(conn *net.UDPConn) {
 	g.inet6 = conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil
 	g.buffer.New = newMessages
+	g.poll = func(fd uintptr) {
+		g.polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN} //nolint:gosec // a descriptor
+		if _, err := unix.Poll(g.polled[:], 0); err != nil {
+			g.polled[0].Revents = unix.POLLERR
+		}
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
@@ -37,6 +47,15 @@ func (g *segmenter) probe(conn *net.UDPConn) {
 		_, known = unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	})
 	g.noGSO.Store(err != nil || known != nil)
+}
+
+// readable reports whether a packet, or an error, waits to be read.
+func (g *segmenter) readable() bool {
+	if g.raw == nil {
+		return true
+	}
+	err := g.raw.Control(g.poll)
+	return err != nil || g.polled[0].Revents != 0
 }
 
 // segments sends buf as packets of size bytes, the last possibly shorter.

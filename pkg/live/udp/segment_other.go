@@ -12,6 +12,9 @@ type segmenter struct{}
 
 func (segmenter) probe(*net.UDPConn) {}
 
+// readable says that there is no way to know.
+func (segmenter) readable() bool { return true }
+
 func (segmenter) segments(conn *net.UDPConn, buf []byte, size int, to netip.AddrPort) {
 	singly(conn, buf, size, to)
 }

@@ -12,6 +12,9 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -27,11 +30,20 @@ const (
 
 func newInbound() *rate.Limiter { return rate.NewLimiter(inboundRate, inboundBurst) }
 
-// Socket is a UDP socket as pion's mux wants it. It is safe for concurrent use.
+// Socket is a UDP socket as pion's mux wants it. It is safe for concurrent use,
+// but only one goroutine reads.
 type Socket struct {
 	*net.UDPConn
 	segmenter
 	inbound *rate.Limiter
+	hurried atomic.Int32  // callers of Hurry
+	sent    chan struct{} // holds a value when a batch has left, or somebody is in a hurry
+
+	// Of the goroutine that reads.
+	restTime time.Duration
+	resting  *time.Timer
+	still    bool // no batch has left for restTime
+
 	batches media.CopyOnWrite[map[uint32]*Batch] // by synchronisation source
 }
 
@@ -45,15 +57,54 @@ func Open() (*Socket, error) {
 			return nil, fmt.Errorf("open UDP socket: %w", errors.Join(err, err4))
 		}
 	}
-	s := &Socket{UDPConn: conn, inbound: newInbound()}
+	s := &Socket{UDPConn: conn, inbound: newInbound(), sent: make(chan struct{}, 1), restTime: restTime, resting: time.NewTimer(0)}
 	s.probe(conn)
 	return s, nil
 }
 
+// restTime is how long a packet may wait until it is read.
+const restTime = 50 * time.Millisecond
+
+// Hurry has packets read as soon as they come, until done is called. While nobody is in a
+// hurry, they are read after a batch has left, or restTime later: reports and checks of
+// many viewers come at moments of their own, and to wake up for each of them costs more
+// than to read it.
+func (s *Socket) Hurry() (done func()) {
+	s.hurried.Add(1)
+	s.wake()
+	return sync.OnceFunc(func() { s.hurried.Add(-1) })
+}
+
+// wake ends the rest of the goroutine that reads.
+func (s *Socket) wake() {
+	select {
+	case s.sent <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+// rest waits for a batch to leave, if nobody is in a hurry and nothing has come. Where none
+// leaves for restTime, there is no rhythm to read in.
+func (s *Socket) rest() {
+	for s.hurried.Load() == 0 && !s.readable() {
+		if s.still && len(s.sent) == 0 {
+			return
+		}
+		s.resting.Reset(s.restTime)
+		select {
+		case <-s.sent:
+			s.still = false
+		case <-s.resting.C:
+			s.still = true
+		}
+	}
+}
+
 // ReadFromAddrPort reads the next packet that the limit lets in. pion prefers it to
-// ReadFrom, which allocates.
+// ReadFrom, which allocates. It is for one goroutine.
 func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
+		s.rest()
 		n, from, err := s.ReadFromUDPAddrPort(b)
 		if err != nil || s.inbound.Allow() {
 			return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
@@ -146,6 +197,7 @@ func (b *Batch) Flush() {
 func (b *Batch) send() {
 	if b.n > 0 {
 		b.socket.segments(b.socket.UDPConn, b.buf, b.size, b.to)
+		b.socket.wake()
 	}
 	b.buf, b.n = b.buf[:0], 0
 }

@@ -1,10 +1,13 @@
 package udp
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -107,5 +110,85 @@ func TestBatchLeavesWhileAnotherWriterHoldsTheSocket(t *testing.T) {
 			<-sent
 			must(t, <-done)
 		})
+	}
+}
+
+// TestPacketsAreReadWhenABatchLeaves has packets wait for ever, so that whatever ends a
+// read is what the test names.
+func TestPacketsAreReadWhenABatchLeaves(t *testing.T) {
+	s := testSocket(t)
+	s.restTime = time.Hour
+	viewer, addr := receiver(t, "udp4", "127.0.0.1:0")
+	own := netip.AddrPortFrom(addr.Addr(), s.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	b, err := s.Batch(7)
+	must(t, err)
+	leave := func() {
+		b.Begin()
+		_, _ = s.WriteToAddrPort(rtpPacket(7, 1, 500), addr)
+		b.Flush()
+	}
+	read := make(chan string)
+	go func() {
+		for buf := make([]byte, 100); ; {
+			n, _, err := s.ReadFromAddrPort(buf)
+			if err != nil {
+				return
+			}
+			read <- string(buf[:n])
+		}
+	}()
+	arrive := func(text string) {
+		_, err := viewer.WriteToUDPAddrPort([]byte(text), own)
+		must(t, err)
+	}
+	expect := func(text string) {
+		t.Helper()
+		select {
+		case got := <-read:
+			if got != text {
+				t.Fatalf("read %q, want %q", got, text)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q was not read", text)
+		}
+	}
+	leave() // so that the goroutine rests, or reads what has come
+	arrive("one")
+	arrive("two")
+	leave()
+	expect("one")
+	expect("two")
+	done := s.Hurry()
+	arrive("three")
+	expect("three")
+	done()
+	done()
+	if n := s.hurried.Load(); n != 0 {
+		t.Errorf("%d in a hurry, want none", n)
+	}
+}
+
+func TestReadingRestsOnlyWhileBatchesLeave(t *testing.T) {
+	s := testSocket(t)
+	s.restTime = time.Millisecond
+	s.rest()
+	if !s.still {
+		t.Error("it went on waiting for a batch")
+	}
+	s.restTime = time.Hour
+	s.rest() // doesn't wait for the next one
+}
+
+func TestReadingAllocatesNothing(t *testing.T) {
+	s := testSocket(t)
+	viewer, addr := receiver(t, "udp4", "127.0.0.1:0")
+	own := netip.AddrPortFrom(addr.Addr(), s.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	p, buf := []byte("report"), make([]byte, 100)
+	if n := testing.AllocsPerRun(100, func() {
+		_, _ = viewer.WriteToUDPAddrPort(p, own)
+		s.wake()
+		_, _, _ = s.ReadFromAddrPort(buf)
+	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
