@@ -91,40 +91,50 @@ func TestDamageOfEachFile(t *testing.T) {
 	h := newHomes(t)
 	for _, evicted := range []bool{false, true} {
 		for _, file := range stateFiles(evicted) {
-			for harm, do := range storetest.Harms {
-				state := h.owned(t, evicted)
-				path := filepath.Join(state, file)
-				content, err := os.ReadFile(path)
-				if err == nil {
-					err = do(path, content)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				name := file + ", " + harm
-				a, err := open(t, state)
-				if err != nil {
-					t.Errorf("%s: camd does not start: %v", name, err)
-					continue
-				}
-				epoch, reason := a.Epoch()
-				asItWas := epoch == 1 && a.Owned() && (!evicted || file == filePending && (harm == "missing" || harm == "a link to nothing"))
-				if anew := epoch > 1 && !a.Owned() && reason != ""; !anew && !asItWas {
-					t.Errorf("%s: epoch %d, owned %v, because %q", name, epoch, a.Owned(), reason)
-				}
-				before := a.Owned()
-				if err := a.Close(); err != nil {
-					t.Fatal(err)
-				}
-				a, err = open(t, state)
-				if err != nil {
-					t.Errorf("%s: the start after: %v", name, err)
-					continue
-				}
-				if again, _ := a.Epoch(); again != epoch || a.Owned() != before {
-					t.Errorf("%s: the start after is in epoch %d after %d, owned %v after %v", name, again, epoch, a.Owned(), before)
-				}
+			name := file
+			if evicted {
+				name += " of an eviction"
 			}
+			t.Run(name, func(t *testing.T) { h.damaged(t, evicted, file) })
+		}
+	}
+}
+
+// damaged starts camd after each harm to one of its files.
+func (h *homes) damaged(t *testing.T, evicted bool, file string) {
+	t.Helper()
+	for harm, do := range storetest.Harms {
+		state := h.owned(t, evicted)
+		path := filepath.Join(state, file)
+		content, err := os.ReadFile(path)
+		if err == nil {
+			err = do(path, content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := file + ", " + harm
+		a, err := open(t, state)
+		if err != nil {
+			t.Errorf("%s: camd does not start: %v", name, err)
+			continue
+		}
+		epoch, reason := a.Epoch()
+		asItWas := epoch == 1 && a.Owned() && (!evicted || file == filePending && (harm == "missing" || harm == "a link to nothing"))
+		if anew := epoch > 1 && !a.Owned() && reason != ""; !anew && !asItWas {
+			t.Errorf("%s: epoch %d, owned %v, because %q", name, epoch, a.Owned(), reason)
+		}
+		before := a.Owned()
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a, err = open(t, state)
+		if err != nil {
+			t.Errorf("%s: the start after: %v", name, err)
+			continue
+		}
+		if again, _ := a.Epoch(); again != epoch || a.Owned() != before {
+			t.Errorf("%s: the start after is in epoch %d after %d, owned %v after %v", name, again, epoch, a.Owned(), before)
 		}
 	}
 }

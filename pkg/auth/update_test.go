@@ -71,12 +71,12 @@ func TestUpdateServerCantFillTheLog(t *testing.T) {
 	inHouse(t, func(t *testing.T, h *house) {
 		h.owner("Anna")
 		before := h.size()
-		for i := range 1000 {
+		for i := range 10 * maxSteps {
 			_ = h.a.Updated(found(fmt.Sprintf("1.%d.0", i%2)))
 			_ = h.a.Updated(proto.UpdateStep{Kind: proto.StepRefused, Reason: fmt.Sprint("reason ", i)})
 		}
 		if n := h.size() - before; n != 2*maxSteps {
-			t.Errorf("%d entries at once, want %d", n, 2*maxSteps)
+			t.Fatalf("%d entries at once, want %d", n, 2*maxSteps)
 		}
 		if err := h.a.Updated(proto.UpdateStep{Kind: proto.StepFork}); err != nil {
 			t.Errorf("a fork is kept out: %v", err)

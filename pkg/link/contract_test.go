@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/camd-project/camd/pkg/health"
 	"github.com/camd-project/camd/pkg/link/linktest"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -130,6 +131,10 @@ func TestBrokerCertificateRefused(t *testing.T) {
 				s.StartWith(c.cert)
 				cfg := config(t, s.Devices, s.CA)
 				r := newRig(t, cfg, s.CA, nil).run()
+				linktest.Until(t, "the link has tried the broker", func() bool { return r.health().State == health.Failed || r.onlines.Load() > 0 })
+				if r.onlines.Load() > 0 {
+					t.Fatal("the link takes this broker")
+				}
 				r.awaitProblem(c.words...)
 				if err := Check(context.Background(), cfg, Login{Certificate: r.link.dialer.Load().cert}); err == nil || !containsAll(err.Error(), c.words) {
 					t.Errorf("Check() = %v, want %q", err, c.words)

@@ -202,7 +202,11 @@ func TestASwappedFingerprintFails(t *testing.T) {
 	r := newRig(t, DefaultConfig(), newCamera(false))
 	r.stream(5*time.Millisecond, 5)
 	p := watch(t, r, "one", peerOptions{edit: swap})
-	<-p.session.Done()
+	select {
+	case <-p.session.Done():
+	case <-p.video:
+		t.Fatal("a picture comes")
+	}
 	if got := p.session.Reason(); got != proto.EndMedia {
 		t.Errorf("reason %q, want %q", got, proto.EndMedia)
 	}

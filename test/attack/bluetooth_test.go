@@ -122,7 +122,7 @@ func TestT11OverBluetooth(t *testing.T) {
 	must(t, err)
 	write(text)
 	if m, err := c.ReadMessage(); err == nil {
-		t.Errorf("someone in the middle got %d bytes of the client", len(m))
+		t.Fatalf("someone in the middle got %d bytes of the client", len(m)) // who waits for more of them
 	}
 	if err := <-paired; err == nil || !strings.Contains(err.Error(), "is not the camera on the label") {
 		t.Errorf("the client says %v", err)

@@ -26,6 +26,9 @@ type mutant struct {
 // named is a test that must fail under the patch.
 type named struct{ pkg, test string }
 
+// pattern is what go test -run takes for it.
+func (n named) pattern() string { return "^" + strings.ReplaceAll(n.test, "/", "$/^") + "$" }
+
 func read(t *testing.T, path string) mutant {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -121,7 +124,7 @@ func (m mutant) run(t *testing.T, n named, overlay string) (action, printed, out
 	if m.image() {
 		env = append(env, "CAMD_MUTANT="+filepath.Dir(overlay))
 	}
-	out := goTest("^"+strings.ReplaceAll(n.test, "/", "$/^")+"$", n.pkg, env...)
+	out := goTest(n.pattern(), n.pkg, env...)
 	action, printed = ending(n.test, bytes.NewReader(out))
 	return action, printed, string(out)
 }
@@ -166,16 +169,15 @@ const own = "./test/attack"
 type intact map[string]func() []byte // by package
 
 func newIntact(all []mutant) intact {
-	names := map[string][]string{}
+	patterns := map[string][]string{}
 	for _, m := range all {
 		for _, n := range m.tests {
-			name, _, _ := strings.Cut(n.test, "/")
-			names[n.pkg] = append(names[n.pkg], name)
+			patterns[n.pkg] = append(patterns[n.pkg], n.pattern())
 		}
 	}
 	s := intact{}
-	for pkg, l := range names {
-		s[pkg] = sync.OnceValue(func() []byte { return goTest("^("+strings.Join(l, "|")+")$", pkg) })
+	for pkg, l := range patterns {
+		s[pkg] = sync.OnceValue(func() []byte { return goTest(strings.Join(l, "|"), pkg) })
 	}
 	return s
 }

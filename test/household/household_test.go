@@ -162,10 +162,10 @@ func logins(t *testing.T, s *server) {
 				t.Fatal(err)
 			}
 		}
-		linktest.Until(t, "Anna's connection has ended", func() bool { return !a.Up() })
 		if _, err := dial(t, annas, device, anna); err == nil || !strings.Contains(err.Error(), "does not accept this client's login") {
-			t.Errorf("Anna again: %v", err)
+			t.Fatalf("Anna again: %v", err)
 		}
+		linktest.Until(t, "Anna's connection has ended", func() bool { return !a.Up() })
 	})
 	t.Run("members change no logins", func(t *testing.T) {
 		cara, caras := member(t, l)
