@@ -30,7 +30,7 @@ if (worker) {
   const hash = createHash('sha256');
   for (const file of shell) hash.update(file).update(readFileSync(join(out, file)));
   await build({
-    ...common, entryPoints: [join(here, worker)], outfile: join(out, 'sw.js'), format: 'iife',
+    ...common, entryPoints: [join(here, worker)], outfile: join(out, 'sw.js'), format: 'iife', loader: { '.png': 'dataurl' },
     define: { SHELL: JSON.stringify(shell), VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)) },
   });
 }

@@ -9,4 +9,4 @@ mkdirSync(out, { recursive: true });
 await build({ entryPoints: { app: join(here, 'main.js') }, bundle: true, format: 'esm', outdir: out, logLevel: 'warning' });
 await build({ entryPoints: { app: join(here, '../src/ui/app.css') }, bundle: true, outdir: out, logLevel: 'warning' });
 cpSync(join(here, '../src/static'), out, { recursive: true });
-await build({ entryPoints: { sw: join(here, '../src/ui/sw.js') }, bundle: true, outdir: out, logLevel: 'warning', define: { SHELL: '[]', VERSION: '"test"' } });
+await build({ entryPoints: { sw: join(here, '../src/ui/sw.js') }, bundle: true, outdir: out, logLevel: 'warning', loader: { '.png': 'dataurl' }, define: { SHELL: '[]', VERSION: '"test"' } });

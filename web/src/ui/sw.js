@@ -3,6 +3,7 @@
 // another address ever gets into the cache.
 import { pushed } from '../core/pushed.js';
 import { Store } from '../core/store.js';
+import icon from '../static/icon-192.png'; // the picture itself, as a data URL: see below
 import { to } from './route.js';
 import { words } from './words.js';
 
@@ -41,6 +42,9 @@ self.addEventListener('fetch', (event) => {
 
 // A push has to be shown, whatever it is: a browser ends the subscription of a page that keeps
 // one to itself. One that no camera of this browser has signed says nothing but that it came.
+// Nothing is fetched for it: a phone elsewhere may not reach the page's server, and a browser
+// shows a notice only once it has loaded the icon or given up on it. Chromium gives the icon 90
+// seconds, and the whole push as many: then it stops the worker, and nothing was shown.
 self.addEventListener('push', (event) => {
   event.waitUntil((async () => {
     let shown = { title: words.pushes.title, body: words.pushes.unknown, tag: 'unknown', hash: '#/cameras' };
@@ -49,7 +53,7 @@ self.addEventListener('push', (event) => {
       shown = { title: camera, body: sentence, tag: `${device}-${n}`, timestamp: time?.getTime(), hash: to(device, kind === 'ring' ? 'live' : 'history') };
     } catch { /* as above */ }
     const { title, body, tag, hash, timestamp } = shown;
-    await self.registration.showNotification(title, { body, tag, timestamp, icon: new URL('icon-192.png', scope).href, data: { url: new URL(hash, scope).href } });
+    await self.registration.showNotification(title, { body, tag, timestamp, icon, data: { url: new URL(hash, scope).href } });
   })());
 });
 
