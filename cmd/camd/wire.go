@@ -102,7 +102,8 @@ func (d *daemon) openDevices(context.Context) (err error) {
 
 // openServices joins what members reach through the broker.
 func (d *daemon) openServices(ctx context.Context) (err error) {
-	deps := live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Bitrate: d.cfg.Capture.BitrateKbps * 1000, Indicator: d.indicator}
+	deps := live.Deps{Video: d.video, Audio: d.sound, Camera: d.camera, Microphone: d.microphone,
+		Bitrate: d.cfg.Capture.BitrateKbps * 1000, Indicator: d.indicator}
 	if low := d.camera.Low(); low != nil {
 		deps.LowVideo, deps.LowCamera = low.Feed(), low
 	}

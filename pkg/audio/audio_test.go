@@ -156,6 +156,36 @@ func TestEndOfContextClosesTheCard(t *testing.T) {
 	})
 }
 
+// TestSoundIsPreparedForLoss has loss come, go, and be known already when the card is
+// opened. In-band FEC needs SILK, which is in configurations 0 to 15 (RFC 6716 table 2).
+func TestSoundIsPreparedForLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, DefaultConfig())
+		silk := func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.data[len(r.data)-1][0]>>3 < 16
+		}
+		release := r.feed.Want()
+		r.run()
+		for _, loss := range []int{0, 10, 0, 3} {
+			r.mic.SetLoss(loss)
+			time.Sleep(time.Second)
+			if got := silk(); got != (loss > 0) {
+				t.Errorf("loss %d %%: with SILK %v", loss, got)
+			}
+		}
+		release()
+		time.Sleep(time.Second)
+		defer r.feed.Want()()
+		time.Sleep(time.Second)
+		if len(r.opened) != 2 || !silk() {
+			t.Errorf("opened %d times, want 2; then with SILK %v, want it", len(r.opened), silk())
+		}
+		r.stop()
+	})
+}
+
 func TestFramesFollowEachOtherBy20ms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, DefaultConfig())

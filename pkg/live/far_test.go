@@ -241,7 +241,7 @@ func (f *farViewer) watch(most int, length time.Duration) {
 			return copy(b, f.header), a, nil
 		}))
 	steering, began := newSteering(Config{}, most), time.Now()
-	f.v.changed = func() { // on the viewer's goroutine, as limitBitrate is called
+	f.v.changed = func() { // on the viewer's goroutine, as steer is called
 		now := time.Now()
 		f.bitrate.Store(int64(steering.next(now, []int{f.v.counters.path.Load().wish(0, now.Sub(began))})))
 	}

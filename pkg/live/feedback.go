@@ -147,10 +147,17 @@ func (v *viewer) nack(l []rtcp.NackPair) {
 	}
 }
 
-// reception takes what a receiver report says of the first track.
+// reception takes what a receiver report says: of the first track for the path, and of
+// sound for its encoder.
 func (v *viewer) reception(source uint32, l []rtcp.ReceptionReport) {
 	for _, r := range l {
-		if r.SSRC == source && source == v.tracks[0].track.ssrc {
+		if r.SSRC != source {
+			continue
+		}
+		if sound := v.tracks[len(v.tracks)-1]; !sound.video() && source == sound.track.ssrc {
+			v.counters.soundLoss.Store(uint32(r.FractionLost))
+		}
+		if source == v.tracks[0].track.ssrc {
 			now := media.Now()
 			v.queue(report{at: now, lost: r.FractionLost, trip: roundTrip(now, r)})
 		}

@@ -33,8 +33,9 @@ type Deps struct {
 	LowVideo  *media.Feed[*media.AccessUnit]
 	LowCamera Camera
 
-	Bitrate   int       // bit/s that Camera is configured for; 0: not known
-	Indicator Indicator // nil: there is none
+	Bitrate    int        // bit/s that Camera is configured for; 0: not known
+	Microphone Microphone // the source of Audio; nil: it can't be prepared for loss
+	Indicator  Indicator  // nil: there is none
 }
 
 // Viewer is one session, for the status.
@@ -69,8 +70,9 @@ type Server struct {
 	sessions map[sessionKey]*Session
 	running  sync.WaitGroup
 
-	rate     sync.Mutex // held during SetBitrate, which does not block, so that the last wish is set last
-	steering steering
+	steers    sync.Mutex // held during SetBitrate and SetLoss, which do not block, so that the last wish is set last
+	steering  steering
+	soundLoss soundLoss
 }
 
 // New returns a server, or an error if the configuration is not valid. Run starts it.
@@ -210,6 +212,7 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 	if o.View {
 		x.tias = parsed.TIAS
 	}
+	x.fec = o.Listen && parsed.FEC
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -231,19 +234,43 @@ func (s *Server) reserve(ctx context.Context, o Offer, parsed sdp.Offer) (*Sessi
 		s.mu.Lock()
 		delete(s.sessions, key)
 		s.mu.Unlock()
-		s.limitBitrate()
+		s.steer(time.Now())
 	})
 	return x, nil
+}
+
+// steer sets the encoders of pictures and sound by what is known of the viewers' paths.
+func (s *Server) steer(now time.Time) {
+	s.steers.Lock()
+	defer s.steers.Unlock()
+	s.limitBitrate(now)
+	s.protectSound(now)
+}
+
+// protectSound prepares sound for the loss that viewers report.
+func (s *Server) protectSound(now time.Time) {
+	if s.deps.Microphone == nil {
+		return
+	}
+	var lost []float64
+	s.mu.Lock()
+	for _, x := range s.sessions {
+		if x.fec {
+			lost = append(lost, x.counters.lostSound())
+		}
+	}
+	s.mu.Unlock()
+	before := s.soundLoss.percent
+	if percent := s.soundLoss.next(now, lost); percent != before {
+		s.deps.Microphone.SetLoss(percent)
+	}
 }
 
 // limitBitrate sets the bitrate of the camera's encoder to what its viewers can be sent. It
 // leaves out viewers that are sent the second stream, and, if they can be sent it, those
 // that are not worth following (worthFollowing).
-func (s *Server) limitBitrate() {
-	s.rate.Lock()
-	defer s.rate.Unlock()
+func (s *Server) limitBitrate(now time.Time) {
 	var wishes []int
-	now := time.Now()
 	s.mu.Lock()
 	for _, x := range s.sessions {
 		if x.offer.View && !x.onLow() {
@@ -294,7 +321,7 @@ func (s *Server) prepare(x *Session, o sdp.Offer) (string, error) {
 	}
 	answer, err := x.open(o, format, force)
 	if err == nil {
-		s.limitBitrate()
+		s.steer(time.Now())
 	}
 	return answer, err
 }

@@ -57,7 +57,8 @@ type Session struct {
 	log    *slog.Logger
 	offer  Offer
 	since  time.Time
-	tias   int // bit/s, 0: no wish
+	tias   int  // bit/s, 0: no wish
+	fec    bool // it listens, and uses in-band FEC
 
 	ctx context.Context // ends with the right, with camd, or by end
 	end context.CancelCauseFunc
@@ -130,7 +131,7 @@ func (s *Session) run() {
 			})
 		case <-s.streams.changed():
 			s.offer.Signal(proto.SignalStream, s.streams.state())
-			s.server.limitBitrate()
+			s.server.steer(time.Now())
 		case <-s.trickle.wake:
 			c, relay := s.trickle.take()
 			if len(c.Candidates) > 0 || c.Done {
@@ -290,7 +291,7 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 	s.viewer.full = s.server.deps.Bitrate
 	s.viewer.path.Need(s.viewer.full)
 	s.viewer.haste = &s.haste
-	s.viewer.changed = s.server.limitBitrate
+	s.viewer.changed = func() { s.server.steer(time.Now()) }
 	if err := s.addTracks(o); err != nil {
 		return "", err
 	}

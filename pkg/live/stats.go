@@ -22,6 +22,9 @@ type Stats struct {
 	// without those that a new viewer catches up on.
 	Delay Distribution
 	Path  Path
+	// SoundLoss is which part of the packets of sound was lost, by the viewer's last report
+	// on it.
+	SoundLoss float64
 }
 
 // Path is what is known of the path to a viewer.
@@ -56,6 +59,7 @@ func (s Stats) LogValue() slog.Value {
 		slog.Uint64("keyframe_requests", s.KeyframeRequests),
 		slog.Uint64("heard", s.Heard), slog.Uint64("unheard", s.Unheard),
 		slog.Int("estimate", s.Path.Estimate), slog.Duration("round_trip", s.Path.Trip), slog.Float64("loss", s.Path.Loss),
+		slog.Float64("sound_loss", s.SoundLoss),
 		slog.Duration("queue", s.Path.Queue), slog.Bool("near", s.Path.Near),
 		slog.Duration("delay_p50", s.Delay.Quantile(0.5)), slog.Duration("delay_p99", s.Delay.Quantile(0.99)))
 }
@@ -65,9 +69,13 @@ func (s Stats) LogValue() slog.Value {
 type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
 	padding, unread, heard, unheard                         atomic.Uint64
+	soundLoss                                               atomic.Uint32 // in 1/256
 	delay                                                   histogram
 	path                                                    atomic.Pointer[Path] // nil: nothing has been sent
 }
+
+// lostSound returns Stats.SoundLoss.
+func (c *counters) lostSound() float64 { return float64(c.soundLoss.Load()) / 256 }
 
 func (c *counters) snapshot() Stats {
 	var path Path
@@ -79,7 +87,7 @@ func (c *counters) snapshot() Stats {
 		Frames: c.frames.Load(), Packets: c.packets.Load(), Bytes: c.bytes.Load(), Skips: c.skips.Load(),
 		NACKs: c.nacks.Load(), Resent: c.resent.Load(), KeyframeRequests: c.keyframes.Load(),
 		Padding: c.padding.Load(), Unread: c.unread.Load(), Heard: c.heard.Load(), Unheard: c.unheard.Load(),
-		Delay: c.delay.snapshot(),
+		Delay: c.delay.snapshot(), SoundLoss: c.lostSound(),
 	}
 }
 

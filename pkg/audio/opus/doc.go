@@ -3,8 +3,8 @@
 // and armv7.
 //
 // It owns one libopus encoder per Encoder and refuses anything but 48 kHz mono in
-// frames of 20 ms. In-band FEC and discontinuous transmission are off. Encode
-// allocates nothing; mediadevices' own encoder, which is passed by, makes four
+// frames of 20 ms. Discontinuous transmission is off, and so is in-band FEC, until
+// SetLoss says that packets are lost. Encode allocates nothing; mediadevices' own encoder, which is passed by, makes four
 // allocations and 5 KB of garbage a frame. Close frees the encoder; nothing is
 // left to a finalizer.
 //

@@ -36,13 +36,18 @@ const (
 	setBitrate       = 4002
 	setComplexity    = 4010
 	setInbandFEC     = 4012
+	setLossPercent   = 4014
 	setDTX           = 4016
 )
 
 // complexity 5 with the audio application stays in CELT mode at the default
-// bitrate: 105 µs a frame of a voice-like sound on x86-64, where the VoIP
-// application takes 340 in hybrid mode.
+// bitrate: 105 µs a frame of a voice-like sound on x86-64, where hybrid mode, which
+// in-band FEC needs, takes 340.
 const complexity = 5
+
+// leastLoss is the loss, in percent, from which on libopus 1.3.1 prepares sound of any kind
+// for it: below, the audio application stays in CELT mode, which has no in-band FEC.
+const leastLoss = 6
 
 // Encoder makes packets out of frames. It is for one goroutine.
 type Encoder struct{ c *C.OpusEncoder }
@@ -55,13 +60,32 @@ func New(bitrate int) (*Encoder, error) {
 		return nil, fmt.Errorf("create Opus encoder: %s", message(code))
 	}
 	e := &Encoder{c}
-	for _, s := range [][2]int{{setBitrate, bitrate}, {setComplexity, complexity}, {setInbandFEC, 0}, {setDTX, 0}} {
-		if code := C.camd_opus_set(c, C.int(s[0]), C.int32_t(s[1])); code != 0 {
-			e.Close()
-			return nil, fmt.Errorf("set Opus encoder's control %d to %d: %s", s[0], s[1], message(code))
-		}
+	if err := e.set([][2]int{{setBitrate, bitrate}, {setComplexity, complexity}, {setInbandFEC, 0}, {setDTX, 0}}); err != nil {
+		e.Close()
+		return nil, err
 	}
 	return e, nil
+}
+
+// SetLoss prepares for the loss of so many percent of the packets, from the next one on:
+// each packet also has the speech of the one before, more coarsely (in-band FEC, RFC 6716
+// section 2.1.7). The bitrate stays as it is, so that the rest gets fewer bits. With 0,
+// packets are as if SetLoss had never been called.
+func (e *Encoder) SetLoss(percent int) error {
+	if percent <= 0 {
+		return e.set([][2]int{{setInbandFEC, 0}, {setLossPercent, 0}})
+	}
+	return e.set([][2]int{{setInbandFEC, 1}, {setLossPercent, min(max(percent, leastLoss), 100)}})
+}
+
+// set sets controls to values.
+func (e *Encoder) set(controls [][2]int) error {
+	for _, s := range controls {
+		if code := C.camd_opus_set(e.c, C.int(s[0]), C.int32_t(s[1])); code != 0 {
+			return fmt.Errorf("set Opus encoder's control %d to %d: %s", s[0], s[1], message(code))
+		}
+	}
+	return nil
 }
 
 // Encode appends the packet of one frame of FrameSamples to dst.

@@ -11,5 +11,8 @@ func New(int) (*Encoder, error) { return nil, ErrNotBuilt }
 // Encode fails with ErrNotBuilt.
 func (*Encoder) Encode(dst []byte, _ []int16) ([]byte, error) { return dst, ErrNotBuilt }
 
+// SetLoss fails with ErrNotBuilt.
+func (*Encoder) SetLoss(int) error { return ErrNotBuilt }
+
 // Close does nothing.
 func (*Encoder) Close() {}

@@ -102,6 +102,95 @@ func TestLookaheadIsTheDelay(t *testing.T) {
 	}
 }
 
+// protected reports whether a packet of one frame has the speech of the frame before, too:
+// the LBRR flag of its SILK part (RFC 6716 sections 4.2.3 and 4.2.4), which is the second
+// bit for mono and 20 ms.
+func protected(packet []byte) bool {
+	const celt = 16 // the first configuration without SILK (section 3.1)
+	return packet[0]>>3 < celt && len(packet) > 1 && packet[1]&0x40 != 0
+}
+
+// TestLossIsPreparedFor: with loss, packets have in-band FEC within the same bitrate;
+// without, they are what they were.
+func TestLossIsPreparedFor(t *testing.T) {
+	const seconds = 4
+	voice := audiotest.Voice(1, seconds*48000)
+	for _, bitrate := range []int{24000, 32000, 64000} { // libopus has it from about 20000 on
+		for _, loss := range []int{0, 1, 5, 25, 100} {
+			e := newEncoder(t, bitrate)
+			if err := e.SetLoss(loss); err != nil {
+				t.Fatal(err)
+			}
+			frames, with, size := 0, 0, 0
+			for at := 0; at < len(voice); at += FrameSamples {
+				p, err := e.Encode(nil, voice[at:][:FrameSamples])
+				if err != nil {
+					t.Fatal(err)
+				}
+				frames, size = frames+1, size+len(p)
+				if protected(p) {
+					with++
+				}
+			}
+			t.Logf("%d bit/s, loss %d %%: %d of %d packets with FEC, %d bit/s", bitrate, loss, with, frames, size*8/seconds)
+			if loss == 0 && with > 0 || loss > 0 && with < frames/2 {
+				t.Errorf("%d bit/s, loss %d %%: %d of %d packets have FEC", bitrate, loss, with, frames)
+			}
+			if got := size * 8 / seconds; got > bitrate*12/10 {
+				t.Errorf("%d bit/s, loss %d %%: %d bit/s", bitrate, loss, got)
+			}
+		}
+	}
+}
+
+// TestNoLossLeavesNothingBehind compares with an encoder that never knew of any loss, once
+// what the other mode left has faded.
+func TestNoLossLeavesNothingBehind(t *testing.T) {
+	voice := audiotest.Voice(2, 4*48000)
+	e := newEncoder(t, 32000)
+	var packet []byte
+	for i, loss := range []int{10, 0} {
+		if err := e.SetLoss(loss); err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(voice); at += FrameSamples {
+			var err error
+			if packet, err = e.Encode(packet[:0], voice[at:][:FrameSamples]); err != nil {
+				t.Fatal(err)
+			}
+			if i == 1 && at > 10*FrameSamples && packet[0]>>3 != 31 {
+				t.Fatalf("frame %d is of configuration %d, want 31: CELT, fullband, 20 ms", at/FrameSamples, packet[0]>>3)
+			}
+		}
+	}
+}
+
+// TestSoundSurvivesChangesOfTheLoss goes back and forth between the modes.
+func TestSoundSurvivesChangesOfTheLoss(t *testing.T) {
+	e, tone := newEncoder(t, 32000), audiotest.Sine(500, 8192, 25*FrameSamples)
+	var all []int16
+	d, frame := NewDecoder(), make([]int16, MaxSamples)
+	for _, loss := range []int{0, 10, 0, 25} {
+		if err := e.SetLoss(loss); err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(tone); at += FrameSamples {
+			p, err := e.Encode(nil, tone[at:][:FrameSamples])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := d.Decode(frame, p)
+			if err != nil || n != FrameSamples {
+				t.Fatalf("loss %d %%: %d samples, %v", loss, n, err)
+			}
+			all = append(all, frame[:n]...)
+		}
+	}
+	if p := audiotest.Purity(all[9600:], 500); p < 0.9 {
+		t.Errorf("%.3f of the power is the tone's, want 0.9", p)
+	}
+}
+
 func TestEncodeAppends(t *testing.T) {
 	got, err := newEncoder(t, 32000).Encode([]byte("head"), make([]int16, FrameSamples))
 	if err != nil || string(got[:4]) != "head" || len(got) < 5 {

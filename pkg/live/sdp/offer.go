@@ -29,6 +29,7 @@ const (
 type Offer struct {
 	Video, Audio bool   // the viewer can receive it
 	Speaks       bool   // its audio goes both ways
+	FEC          bool   // it uses in-band FEC of Opus (RFC 7587 section 6.1: useinbandfec)
 	Named        bool   // it names the synchronisation source of its audio
 	SSRC         uint32 // which is this one (RFC 5576 section 4.1)
 	TIAS         int    // bit/s that the viewer wants to get at most (RFC 3890); 0: it does not say
@@ -194,7 +195,8 @@ func (o *Offer) section(m *sdp.MediaDescription) error {
 	}
 	switch m.MediaName.Media {
 	case "audio":
-		o.Audio = receives && offersOpus(m)
+		opus, fec := offersOpus(m)
+		o.Audio, o.FEC = receives && opus, receives && fec
 		o.Speaks = o.Audio && direction(m) == "sendrecv"
 		o.SSRC, o.Named = source(m)
 	case "video":
@@ -232,22 +234,33 @@ func source(m *sdp.MediaDescription) (ssrc uint32, named bool) {
 	return 0, false
 }
 
-func offersOpus(m *sdp.MediaDescription) bool {
-	return slices.ContainsFunc(values(m.Attributes, "rtpmap"), func(v string) bool {
-		_, codec, _ := strings.Cut(v, " ")
-		return strings.EqualFold(codec, "opus/48000/2")
-	})
+// offersOpus reports whether Opus is offered, and whether with in-band FEC. If it is offered
+// more than once, the first one counts, since that is the one that the answer takes.
+func offersOpus(m *sdp.MediaDescription) (opus, fec bool) {
+	formats := parametersByFormat(m)
+	for _, v := range values(m.Attributes, "rtpmap") {
+		if pt, codec, _ := strings.Cut(v, " "); strings.EqualFold(codec, "opus/48000/2") {
+			return true, parameters(formats[pt])["useinbandfec"] == "1"
+		}
+	}
+	return false, false
 }
 
-// offeredH264 lists the payload types that take fragments (RFC 6184 section 8.1:
-// without packetization-mode a decoder takes none).
-func offeredH264(m *sdp.MediaDescription) (l []format) {
+// parametersByFormat returns the parameters of each payload type that has any.
+func parametersByFormat(m *sdp.MediaDescription) map[string]string {
 	formats := map[string]string{}
 	for _, v := range values(m.Attributes, "fmtp") {
 		if pt, params, ok := strings.Cut(v, " "); ok {
 			formats[pt] = params
 		}
 	}
+	return formats
+}
+
+// offeredH264 lists the payload types that take fragments (RFC 6184 section 8.1:
+// without packetization-mode a decoder takes none).
+func offeredH264(m *sdp.MediaDescription) (l []format) {
+	formats := parametersByFormat(m)
 	rtx := map[string]uint8{} // by its parameters
 	for _, v := range values(m.Attributes, "rtpmap") {
 		pt, codec, ok := strings.Cut(v, " ")

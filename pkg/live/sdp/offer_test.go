@@ -52,6 +52,10 @@ func TestParseOfferReadsDirectionAndWishes(t *testing.T) {
 		"b=AS is no TIAS":            {"b=TIAS:800000", "b=AS:800", func(o Offer) bool { return o.TIAS == 0 }},
 		"a wish that would spoil it": {"b=TIAS:800000", "b=TIAS:1", func(o Offer) bool { return o.TIAS == minTIAS }},
 		"the session says it too":    {"a=group", "a=setup:actpass\na=group", func(o Offer) bool { return o.Video }},
+		"in-band FEC of Opus":        {"opus/48000/2", "OPUS/48000/2", func(o Offer) bool { return o.FEC }},
+		"no in-band FEC":             {"useinbandfec=1", "useinbandfec=0", func(o Offer) bool { return o.Audio && !o.FEC }},
+		"of another format":          {"a=fmtp:111", "a=fmtp:110", func(o Offer) bool { return o.Audio && !o.FEC }},
+		"of what it doesn't hear":    {"a=sendrecv", "a=sendonly", func(o Offer) bool { return !o.FEC }},
 		"other audio codec":          {"opus/48000/2", "PCMU/8000", func(o Offer) bool { return !o.Audio }},
 		"other video codec":          {"H264/90000", "VP8/90000", func(o Offer) bool { return len(o.formats) == 0 }},
 	} {
