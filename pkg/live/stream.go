@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/camd-project/camd/pkg/live/packets"
+	"github.com/camd-project/camd/pkg/live/sdp"
 	"github.com/camd-project/camd/pkg/media"
 	"github.com/camd-project/camd/pkg/proto"
 )
@@ -112,13 +113,11 @@ func (s *streams) choose(now time.Duration, carries, needs int) (*stream, proto.
 }
 
 // fits reports whether a stream has pictures, and a decoder that was chosen for another one
-// takes them: it has the same profile, and no higher level (H.264 clause A.3).
+// takes them.
 func (s *stream) fits(other *stream) bool {
 	a, known := s.control.Format()
 	b, alsoKnown := other.control.Format()
-	const profile = 4 // digits of profile_idc and the constraint flags
-	x, y := a.ProfileLevelID, b.ProfileLevelID
-	return known && alsoKnown && len(x) == len(y) && len(x) > profile && x[:profile] == y[:profile] && x[profile:] <= y[profile:]
+	return known && alsoKnown && sdp.Replaces(a.ProfileLevelID, b.ProfileLevelID)
 }
 
 // Each change of the stream costs a key frame, and going back too early makes pictures wait.

@@ -71,6 +71,7 @@ func TestStreamIsChosenByWishPathAndDecoder(t *testing.T) {
 		"there is none now":        {proto.StreamLow, "", 1, proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamAlone}},
 		"of a higher level":        {proto.StreamLow, "42c020", 1, proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamAlone}},
 		"of the same level":        {proto.StreamLow, "42c01f", 1, proto.StreamState{Stream: proto.StreamLow, Why: proto.StreamAsked}},
+		"of level 1b":              {proto.StreamLow, "42d00b", 1, proto.StreamState{Stream: proto.StreamLow, Why: proto.StreamAsked}},
 		"of another profile":       {proto.StreamLow, "4d401e", 1, proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamAlone}},
 		"of a garbled description": {proto.StreamLow, "42c0", 1, proto.StreamState{Stream: proto.StreamHigh, Why: proto.StreamAlone}},
 	} {

@@ -181,6 +181,32 @@ func TestProfileOf(t *testing.T) {
 
 // TestChoose is the table of what cameras give and what viewers offer. "-" is an offer
 // without profile-level-id. The usual offers of browsers show every camera.
+func TestReplaces(t *testing.T) {
+	for _, c := range []struct {
+		other, chosen string
+		want          bool
+	}{
+		{"42c01e", "42c01f", true},
+		{"42c01f", "42c01f", true},
+		{"42c01f", "42c01e", false},
+		{"4d401e", "42c01f", false}, // Main
+		{"4d4c1e", "4d401f", true},  // flags that mean nothing for Main
+		{"42d00b", "42c00b", true},  // 1b and 1.1
+		{"42d00b", "42c01f", true},
+		{"42c00b", "42d00b", false},
+		{"42c00a", "42d00b", true}, // 1 and 1b
+		{"640009", "64000a", false},
+		{"640009", "64000b", true},
+		{"f4001e", "f4001f", true}, // High 4:4:4
+		{"42c0", "42c0", false},
+		{"", "", false},
+	} {
+		if got := Replaces(c.other, c.chosen); got != c.want {
+			t.Errorf("%q for %q: %v", c.other, c.chosen, got)
+		}
+	}
+}
+
 func TestChoose(t *testing.T) {
 	const chromium, safari, firefox = "42001f 42e01f 4d001f f4001f 64001f", "640c1f 42e01f", "42e01f"
 	offered := func(ids string) (l []format) {

@@ -31,6 +31,7 @@ const (
 
 	keepsToBaseline = 0x80 // constraint_set0_flag
 	keepsToMain     = 0x40 // constraint_set1_flag
+	isLevel1b       = 0x10 // constraint_set3_flag, of Baseline, Main and Extended with level_idc 11
 	noFields        = 0x08 // constraint_set4_flag, of Main, Extended and High
 	noB             = 0x04 // constraint_set5_flag, likewise
 )
@@ -56,7 +57,7 @@ func profileOf(profileLevelID string) profile {
 	if profileLevelID == "" {
 		return unsaid
 	}
-	idc, flags := constraints(profileLevelID)
+	idc, flags, _ := parts(profileLevelID)
 	has := func(f byte) bool { return flags&f == f }
 	switch idc {
 	case idcBaseline:
@@ -91,13 +92,31 @@ func profileOf(profileLevelID string) profile {
 	return unknownProfile
 }
 
-// constraints returns the parts of a profile-level-id; idc is 0 if it is malformed.
-func constraints(profileLevelID string) (idc, flags byte) {
+// parts returns the parts of a profile-level-id; idc is 0 if it is malformed.
+func parts(profileLevelID string) (idc, flags, level byte) {
 	b, err := hex.DecodeString(profileLevelID)
 	if err != nil || len(b) != 3 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	return b[0], b[1]
+	return b[0], b[1], b[2]
+}
+
+// Replaces reports whether a decoder that was chosen for one profile-level-id also takes
+// another: it has the same profile, and no higher level (H.264 clause A.3).
+func Replaces(other, chosen string) bool {
+	a, _, _ := parts(other)
+	b, _, _ := parts(chosen)
+	return a != 0 && a == b && profileOf(other) == profileOf(chosen) && level(other) <= level(chosen)
+}
+
+// level returns twice the level_idc of a profile-level-id, so that there is a number for
+// level 1b, which is between 1 and 1.1 (H.264 table A-1).
+func level(profileLevelID string) int {
+	idc, flags, level := parts(profileLevelID)
+	if level == 9 || level == 11 && idc != idcHigh && flags&isLevel1b != 0 {
+		return 21
+	}
+	return 2 * int(level)
 }
 
 // Choose picks among the offered formats the one to send a camera's H.264 under:
@@ -113,9 +132,9 @@ func (o *Offer) Choose(profileLevelID string) (rtc.H264, bool) {
 			}
 		}
 	}
-	idc, _ := constraints(profileLevelID)
+	idc, _, _ := parts(profileLevelID)
 	for _, f := range o.formats {
-		if same, _ := constraints(f.profileLevelID); idc != 0 && same == idc {
+		if same, _, _ := parts(f.profileLevelID); idc != 0 && same == idc {
 			return f.H264, true
 		}
 	}
