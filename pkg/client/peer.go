@@ -58,7 +58,7 @@ func newPeer(servers []ICEServer, relayOnly bool, log *slog.Logger) (*webrtc.Pee
 	if err != nil {
 		return nil, fmt.Errorf("make receiver reports: %w", err)
 	}
-	arrivals, err := twcc.NewSenderInterceptor(twcc.SendInterval(arrivalInterval))
+	arrivals, err := twcc.NewSenderInterceptor(twcc.SendInterval(arrivalInterval), twcc.WithLoggerFactory(rtc.Log(log, nil)))
 	if err != nil {
 		return nil, fmt.Errorf("make transport-wide feedback: %w", err)
 	}
