@@ -57,7 +57,7 @@ func TestStreamsChangeUnderADecodersEye(t *testing.T) {
 		})
 		r.Until("the camera says so", func() bool {
 			is, _ := s.Stream()
-			return is == proto.StreamState{Stream: want, Why: proto.StreamAsked}
+			return is.Stream == want && is.Why == proto.StreamAsked // a busy machine may leave pictures out
 		})
 		if status, err := r.Status(); err != nil || len(status.Sessions) != 1 || status.Sessions[0].Stream == nil || status.Sessions[0].Stream.Stream != want {
 			t.Errorf("the status says %+v, %v", status.Sessions, err)
