@@ -373,20 +373,3 @@ func (h *household) record(seconds string) string {
 	h.t.Logf("recorded: %s", bytes.TrimSpace(h.call("record", "--seconds", seconds, path)))
 	return path
 }
-
-// recordWhole records the USB camera's clip until one recording has no gap: the
-// viewer of a machine that is too busy skips to the next IDR, as it should.
-func (h *household) recordWhole(seconds string) (path string, pictures int) {
-	h.t.Helper()
-	for range 3 {
-		path = h.record(seconds)
-		var whole bool
-		if pictures, whole = checkIdentical(h.t, clip(h.t), path); whole {
-			h.t.Logf("%d pictures are identical to what the camera sent", pictures)
-			return path, pictures
-		}
-		h.t.Logf("after %d identical pictures the viewer skipped to an IDR: once more", pictures)
-	}
-	h.t.Fatal("no recording without a gap in three")
-	return "", 0
-}
