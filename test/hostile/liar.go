@@ -123,7 +123,6 @@ func (l *Liar) feedback(from uint16, n int, symbol uint16, times int) rtcp.Packe
 	for range times {
 		f.RecvDeltas = append(f.RecvDeltas, &rtcp.RecvDelta{Type: symbol})
 	}
-	f.Header.Padding = f.Len()%4 != 0
 	f.Header.Length = uint16(f.MarshalSize()/4 - 1) //nolint:gosec // small
 	return f
 }
