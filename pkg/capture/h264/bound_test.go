@@ -43,7 +43,7 @@ func newWall(size image.Point, noise int) *wall {
 	}
 	grain := make([]int8, 1<<16)
 	for i := range grain {
-		grain[i] = int8(r.IntN(2*noise+1) - noise) //nolint:gosec // at most noise
+		grain[i] = int8(r.IntN(2*noise+1) - noise)
 	}
 	return &wall{texture, w, grain, r, image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)}
 }
@@ -55,7 +55,7 @@ func (s *wall) look(x int) *image.YCbCr {
 		row, seen := s.m.Y[y*w:][:w], s.texture[y*s.stride+x:]
 		grain := s.noise[s.r.IntN(len(s.noise)-w):]
 		for i := range row {
-			row[i] = byte(int(seen[i]) + int(grain[i])) //nolint:gosec // a texture from 20 to 235
+			row[i] = byte(int(seen[i]) + int(grain[i])) // a texture from 20 to 235
 		}
 	}
 	return s.m
