@@ -72,7 +72,7 @@ func TestPrivacyAndTheEndOfTheHousehold(t *testing.T) {
 	b.Await(live)
 
 	d.ben("snapshot", t.TempDir()+"/now.jpg")
-	b.Await(shows("Ben asked for a picture"))
+	b.Await(shows("Ben got a picture"))
 	if log := string(d.ben("log")); !strings.Contains(log, "Anna added Ben as owner") || !strings.Contains(log, "Ben asked for a picture") {
 		t.Errorf("Ben's log is\n%s", log)
 	}

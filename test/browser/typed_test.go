@@ -59,6 +59,11 @@ func TestWhatIsTypedStays(t *testing.T) {
 			text("two times that differ") + " && " + button("Let them in") + ".disabled && " + holds("camd-schedule td input", "18:00")},
 		{"hours that were none for a while", "one", door + "invite", []step{theirKey, compared, {hours, hours + ".click()"}, set("camd-schedule td input", "18:00"), set("camd-schedule td + td input", "22:00")},
 			"!" + text("two times that differ") + " && document.querySelector('camd-invite').draft.weekly.startsWith('Mo 18:00-22:00')"},
+		{"a login at the broker", "one", door + "invite", append([]step{theirKey, compared, set("#user", "mia"), set("#password", "secret")}, granted...),
+			text("Mia is a member now") + " && !" + text("no login at the broker") + " && " + camera + ".login.user === 'mia' && " + camera + ".login.password === 'secret'"},
+		{"a login that was forgotten", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("This card has no login at the broker") + " && " + camera + ".login === undefined"},
+		{"a login that is made later", "one", door + "member/" + ben, []step{{"document.querySelector('#user')", "true"}, set("#user", "ben"), set("#password", "secret"), press("Make the camera card again")},
+			text("Camera card for Ben") + " && " + camera + ".login.user === 'ben'"},
 		{"a code that was not read", "empty", "#/setup", []step{paste("CAMD:1?d"), press("By a code"), set("#ssid", "Home"), press("Show the code"), press("Cancel"), press("By a code")}, holds("#ssid", "Home")},
 	} {
 		t.Run(c.name, func(t *testing.T) {

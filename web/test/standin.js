@@ -146,7 +146,11 @@ class Camera extends EventTarget {
     return { client: ben };
   }
 
-  async cardFor() { return `eyJhbGciOiJFQ0RILUVTIn0.${'c'.repeat(1500)}`; }
+  async cardFor(who, login) {
+    this.login = login;
+    return `eyJhbGciOiJFQ0RILUVTIn0.${'c'.repeat(1500)}`;
+  }
+
   async revoke() { return { who: [] }; }
   async settings() {
     this.asked();

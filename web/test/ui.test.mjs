@@ -12,7 +12,7 @@ import { largest, record } from '../src/ui/recording.js';
 import { parse, to } from '../src/ui/route.js';
 import { rightsOf, weeklyWords, whenOf } from '../src/ui/rights.js';
 import { during, olderThan, story } from '../src/ui/story.js';
-import { day as dayName, lasted } from '../src/ui/time.js';
+import { day as dayName, endOf, lasted } from '../src/ui/time.js';
 import { words } from '../src/ui/words.js';
 import { until } from './rig.mjs';
 
@@ -142,6 +142,14 @@ test('times are in words', () => {
   assert.equal(dayName(noon, 'UTC', noon), 'Today');
   assert.equal(dayName(noon - 24 * 3600e3, 'UTC', noon), 'Yesterday');
   assert.equal(dayName(noon, 'Pacific/Auckland', noon - 24 * 3600e3), 'Tuesday, December 1'); // it is tomorrow there
+});
+
+test('a last day ends by the clock of the household', () => {
+  for (const [zone, want] of [
+    ['UTC', '2026-11-30T23:59:59.000Z'], ['Europe/Berlin', '2026-11-30T22:59:59.000Z'], ['America/New_York', '2026-12-01T04:59:59.000Z'],
+    ['Pacific/Auckland', '2026-11-30T10:59:59.000Z'], ['Asia/Kolkata', '2026-11-30T18:29:59.000Z'],
+  ]) assert.equal(endOf('2026-11-30', zone).toISOString(), want, zone);
+  assert.equal(endOf('2026-10-25', 'Europe/Berlin').toISOString(), '2026-10-25T22:59:59.000Z'); // the clock is put back on this day
 });
 
 test('addresses lead to screens, and nothing else to any', () => {

@@ -11,6 +11,7 @@ import { loginFields, noLogin } from './login.js';
 import { presets } from './rights.js';
 import { rights } from './rightsform.js';
 import { to } from './route.js';
+import { endOf } from './time.js';
 import { View } from './view.js';
 import { words } from './words.js';
 
@@ -48,7 +49,7 @@ class Invite extends View {
     event.preventDefault();
     const { name, role, scopes, weekly, until, login } = this.draft;
     return this.attempt(w.granting, async () => {
-      const end = until ? new Date(`${until}T23:59:59`) : undefined;
+      const end = until ? endOf(until, this.camera.state.timeZone) : undefined;
       await this.camera.grant(this.key.text, { name: name.trim(), role, scopes, weekly: role === 'owner' ? '' : weekly, until: role === 'owner' ? undefined : end });
       this.card = await this.camera.cardFor(this.key.text, login.user ? login : undefined);
     });

@@ -110,7 +110,7 @@ class Setup extends View {
   }
 
   askLabel() {
-    return html`${this.home.logins ? nothing : html`<p class="faint">${w.ownServer} <a href="#/key">${words.cameras.key}</a></p>`}
+    return html`${this.home.logins ? nothing : html`<details><summary>${w.ownServer}</summary><p>${w.ownServerHow} <a href="#/key">${words.cameras.key}</a></p></details>`}
       <ol class="guide">
       <li><camd-picture name="label"></camd-picture><div><h2>${w.labelTitle}</h2><p>${w.labelText}</p></div></li></ol>
       <camd-paste .label=${w.label} .hint=${w.labelHint(canScan())} @text=${({ detail }) => { this.label = detail; this.problem = ''; }}></camd-paste>`;

@@ -15,9 +15,9 @@ function format(name, options, zone) {
 
 function made(options, timeZone) {
   try {
-    return new Intl.DateTimeFormat(language, { ...options, hour12, timeZone });
+    return new Intl.DateTimeFormat(language, { hour12, ...options, timeZone });
   } catch {
-    return new Intl.DateTimeFormat(language, { ...options, hour12 }); // a zone that this browser doesn't know
+    return new Intl.DateTimeFormat(language, { hour12, ...options }); // a zone that this browser doesn't know
   }
 }
 
@@ -25,6 +25,18 @@ const dayOf = (time, zone) => format('key', { year: 'numeric', month: '2-digit',
 
 /** clock returns the time of day. Times are in milliseconds, as Date has them. */
 export const clock = (time, zone) => format('clock', { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' }, zone).format(time);
+
+/** endOf returns the last second of a day such as 2026-11-30, in the household's time zone. */
+export function endOf(date, zone) {
+  const wall = Date.parse(`${date}T23:59:59Z`); // what the clock shows then, as if it were UTC
+  const parts = format('wall', { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: undefined, hourCycle: 'h23' }, zone);
+  const shown = (time) => {
+    const { year, month, day, hour, minute, second } = Object.fromEntries(parts.formatToParts(time).map((p) => [p.type, p.value]));
+    return Date.UTC(year, month - 1, day, hour, minute, second);
+  };
+  const guess = wall - (shown(wall) - wall);
+  return new Date(guess - (shown(guess) - wall)); // again, since the clock may change between the two
+}
 
 /** day names a day as seen from now: Today, Yesterday, Monday 30 November, or in short 30 Nov. */
 export function day(time, zone, now = Date.now(), short = false) {

@@ -252,7 +252,8 @@ export const words = {
 
   setup: {
     title: 'Set up a camera',
-    ownServer: 'Was your household’s server made with deploy/household? Then this page can’t set up the camera: the camera needs a certificate for the broker, and camctl makes it. On the computer with the folder camd-household, pair with “camctl pair”, and then add the key of this page with “camctl grant”. docs/household.md has the commands.',
+    ownServer: 'Your household has its own server? Read this first.',
+    ownServerHow: 'If the server was made with deploy/household, this page can’t set up the camera: the camera needs a certificate for the broker, and camctl makes it. On the computer with the folder camd-household, pair with “camctl pair”, and then add the key of this page with “camctl grant”. docs/household.md has the commands.',
     labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
     label: 'Label', labelHint: (scan) => `${scan ? 'Scan it, or type' : 'Type'} the letters below the code. Dashes and blanks don’t matter.`,
     buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. For five minutes the camera then accepts a new key.',
