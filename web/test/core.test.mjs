@@ -76,6 +76,10 @@ test('silence and refusals are sentences', async () => {
   net.send(`camd/v1/${device}/status`, '{"online":true}');
   await until('the status', () => peer.link.sentence !== '');
   await assert.rejects(peer.call('status'), refusal('unknown'));
+  let again = false;
+  peer.addEventListener('up', () => { again = true; }, { once: true });
+  net.send(`camd/v1/${device}/status`, '{"online":true}'); // it has come back later than the broker
+  await until('another look', () => again);
   net.send(`camd/v1/${device}/status`, '{"online":false}');
   await until('the status', () => /offline/.test(peer.link.sentence));
   await assert.rejects(peer.call('status'), refusal('offline'));

@@ -275,7 +275,8 @@ export class Peer extends EventTarget {
 
   async #status(text) {
     const { online, epoch } = json(text);
-    if (typeof online === 'boolean' && online !== this.#online) {
+    // A camera that comes back later than the broker says again what the broker has kept of it.
+    if (typeof online === 'boolean' && (online !== this.#online || (online && !this.#answered))) {
       this.#online = online;
       if (!online) this.#answered = undefined;
       else if (this.broker.up) this.dispatchEvent(new Event('up'));
