@@ -14,7 +14,7 @@ type Config struct {
 	Width           int    `toml:"width" allow:"32..4096" doc:"Wanted picture width in pixels, even."`
 	Height          int    `toml:"height" allow:"32..4096" doc:"Wanted picture height in pixels, even."`
 	Rate            int    `toml:"rate" allow:"1..120" doc:"Wanted frames per second."`
-	BitrateKbps     int    `toml:"bitrate_kbps" allow:"50..50000" doc:"Highest video bitrate in kbit/s."`
+	BitrateKbps     int    `toml:"bitrate_kbps" allow:"50..50000" doc:"Highest video bitrate in kbit/s. Our own encoder makes 16800 at most."`
 	KeyframeSeconds int    `toml:"keyframe_seconds" allow:"1..60" doc:"Longest time between two keyframes."`
 	FlipHorizontal  bool   `toml:"flip_horizontal" doc:"Mirror left and right."`
 	FlipVertical    bool   `toml:"flip_vertical" doc:"Mirror top and bottom."`

@@ -156,6 +156,7 @@ func (v *viewer) reception(source uint32, l []rtcp.ReceptionReport) {
 		}
 		if sound := v.tracks[len(v.tracks)-1]; !sound.video() && source == sound.track.ssrc {
 			v.counters.soundLoss.Store(uint32(r.FractionLost))
+			v.counters.soundLossAt.Store(int64(media.Now()))
 		}
 		if source == v.tracks[0].track.ssrc {
 			now := media.Now()

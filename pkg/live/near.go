@@ -36,18 +36,32 @@ func (s *Session) watchPath() {
 	ice.OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) { s.viewer.pathChanged() })
 }
 
-// pathChanged finds out whether the viewer is near by its new path. One that has lost
-// packets is not near again in this session: another pair of candidates often leads through
-// the same radio, and which one is selected is the viewer's choice.
-func (v *viewer) pathChanged() { v.near.Store(!v.lossy.Load() && v.isNear()) }
+// pathChanged is called by pion when another pair of candidates is selected. It only tells the
+// viewer's goroutine: pion holds its lock while it closes a connection and waits for us, so
+// whoever asks pion for something here may wait forever.
+func (v *viewer) pathChanged() {
+	v.moved.Store(true)
+	select {
+	case v.wake <- struct{}{}:
+	default: // it has been woken already
+	}
+}
+
+// newPath finds out whether the viewer is near by its new path. One that has lost packets is
+// not near again in this session: another pair of candidates often leads through the same
+// radio, and which one is selected is the viewer's choice.
+func (v *viewer) newPath() {
+	v.tries = nearTries
+	v.near.Store(!v.lossy && v.isNear())
+}
 
 // checkNear is called once a second.
 func (v *viewer) checkNear() {
 	if v.path.Loss() > nearLoss {
-		v.lossy.Store(true)
+		v.lossy = true
 	}
 	switch {
-	case v.lossy.Load():
+	case v.lossy:
 		v.near.Store(false)
 	case v.tries > 0 && !v.near.Load():
 		v.near.Store(v.isNear())

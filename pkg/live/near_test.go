@@ -58,7 +58,11 @@ func TestAViewerInTheSameNetworkIsNear(t *testing.T) {
 func TestLossEndsNearness(t *testing.T) {
 	v := testViewer(&wire{}, packets.New(90000, true))
 	v.isNear = func() bool { return true }
-	v.pathChanged()
+	changes := func() {
+		v.pathChanged()
+		v.turn(t.Context(), media.Now())
+	}
+	changes()
 	if !v.near.Load() {
 		t.Error("a viewer that is near by its first path is not near")
 	}
@@ -78,10 +82,28 @@ func TestLossEndsNearness(t *testing.T) {
 			v.path.Reception(now, c.lost, time.Millisecond)
 			must(t, v.second())
 		}
-		v.pathChanged()
+		changes()
 		if got := v.near.Load(); got != c.want {
 			t.Errorf("%d seconds with %d lost of 256: near is %v, want %v", c.seconds, c.lost, got, c.want)
 		}
+	}
+}
+
+// TestAChangeOfThePathAsksPionForNothing: pion calls pathChanged, and waits for it with its lock
+// held while a session ends.
+func TestAChangeOfThePathAsksPionForNothing(t *testing.T) {
+	v := testViewer(&wire{}, packets.New(90000, true))
+	asked := 0
+	v.isNear = func() bool { asked++; return true }
+	v.pathChanged()
+	v.pathChanged() // nobody has read its word yet
+	if asked > 0 || len(v.wake) != 1 {
+		t.Errorf("pion was asked %d times, and the viewer is woken: %v", asked, len(v.wake) == 1)
+	}
+	v.turn(t.Context(), media.Now())
+	v.turn(t.Context(), media.Now())
+	if asked != 1 || !v.near.Load() {
+		t.Errorf("the viewer has asked %d times, want once; near is %v", asked, v.near.Load())
 	}
 }
 

@@ -288,8 +288,10 @@ func (s *Session) negotiate(o sdp.Offer, format rtc.H264, socket *udp.Socket, fo
 		s.viewer.use(s.streams, s.tias)
 	}
 	s.viewer.writeRTCP = s.pc.WriteRTCP
-	s.viewer.full = s.server.deps.Bitrate
-	s.viewer.path.Need(s.viewer.full)
+	if force { // nobody bounds the key frames of a camera that gives H.264 itself
+		s.viewer.full = s.server.deps.Bitrate
+		s.viewer.path.Need(s.viewer.full)
+	}
 	s.viewer.haste = &s.haste
 	s.viewer.changed = func() { s.server.steer(time.Now()) }
 	if err := s.addTracks(o); err != nil {

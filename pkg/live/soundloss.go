@@ -18,7 +18,8 @@ const (
 	leastSoundLoss = 0.01
 	// mostSoundLoss is the loss, in percent, above which an encoder prepares for no more.
 	mostSoundLoss = 25
-	// soundLossKept is how long a loss counts after it was reported last: radio loses in bursts.
+	// soundLossKept is how long a loss counts after it was reported last, by one viewer or by
+	// any: radio loses in bursts.
 	soundLossKept = 10 * time.Second
 )
 

