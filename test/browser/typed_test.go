@@ -22,6 +22,7 @@ const (
 	camera   = "document.querySelector('camd-app').home.cameras[0]"
 	leaves   = camera + ".set({ link: 'offline', sentence: 'The camera does not answer.' })"
 	accepted = "[...document.querySelectorAll('input[name=talk]')].at(-1)"
+	roles    = "document.querySelectorAll('input[name=role]')"
 )
 
 // TestWhatIsTypedStays has the camera go and come back, others change something, and things fail,
@@ -43,6 +44,9 @@ func TestWhatIsTypedStays(t *testing.T) {
 		{"a setting that could not be saved", "one", door + "settings", []step{
 			{"document.querySelector('#name')", leaves}, set("#name", "Garage"), {text("Not saved."), back}, press("Save again"),
 		}, holds("#name", "Garage") + " && " + text("Saved") + " && !" + text("Not saved")},
+		{"a setting that is typed again", "one", door + "settings", []step{
+			set("#name", "Garage"), {text("Saved"), "(() => { const f = document.querySelector('#name'); f.value = 'Gate'; f.dispatchEvent(new Event('input')); })()"},
+		}, holds("#name", "Gate") + " && !" + text("Saved")},
 		{"a choice that was not confirmed", "one", door + "settings", []step{{accepted, accepted + ".click()"}, press("Cancel")}, "!" + accepted + ".checked"},
 		{"an address that is being typed", "one", door + "settings", []step{
 			away, {"document.querySelector('details[open] #address')", "document.querySelector('#address').value = 'wss://'"}, home,
@@ -52,13 +56,23 @@ func TestWhatIsTypedStays(t *testing.T) {
 			{"document.querySelector('.rights')", "document.querySelectorAll('.rights input')[2].click()"}, away, home,
 			{reached, camera + ".set({ members: " + camera + ".state.members.map((m) => (m.client === '" + ben + "' ? { ...m, scopes: ['view'] } : m)) })"},
 		}, text("Someone else has changed") + " && document.querySelectorAll('.rights input')[2].checked"},
+		{"rights that are not saved, while the broker refuses the login", "one", door + "member/" + ben, []step{
+			{"document.querySelector('.rights')", "document.querySelectorAll('.rights input')[2].click()"},
+			{"true", camera + ".set({ link: 'refused', sentence: 'The broker does not accept this client.' })"},
+		}, text("does not accept this client") + " && document.querySelectorAll('.rights input')[2].checked"},
 		{"rights that another changes", "one", door + "member/" + ben, []step{
 			{"document.querySelector('.rights')", camera + ".set({ members: " + camera + ".state.members.map((m) => (m.client === '" + ben + "' ? { ...m, scopes: ['view'] } : m)) })"},
 		}, "!document.querySelectorAll('.rights input')[1].checked && !" + text("Someone else has changed")},
 		{"hours that are none", "one", door + "invite", []step{theirKey, compared, {hours, hours + ".click()"}, set("camd-schedule td input", "18:00"), set("#name", "Mia")},
-			text("two times that differ") + " && " + button("Let them in") + ".disabled && " + holds("camd-schedule td input", "18:00")},
+			text("must not be the same time") + " && " + button("Let them in") + ".disabled && " + holds("camd-schedule td input", "18:00")},
 		{"hours that were none for a while", "one", door + "invite", []step{theirKey, compared, {hours, hours + ".click()"}, set("camd-schedule td input", "18:00"), set("camd-schedule td + td input", "22:00")},
-			"!" + text("two times that differ") + " && document.querySelector('camd-invite').draft.weekly.startsWith('Mo 18:00-22:00')"},
+			"!" + text("must not be the same time") + " && document.querySelector('camd-invite').draft.weekly.startsWith('Mo 18:00-22:00')"},
+		{"hours that are none, and another role", "one", door + "invite", []step{
+			theirKey, compared, {hours, hours + ".click()"}, set("camd-schedule td input", "18:00"), {text("must not be the same time"), roles + "[2].click()"}, {"!" + hours, roles + "[0].click()"},
+		}, text("Choose at least one day") + " && " + hours + ".checked && " + button("Let them in") + ".disabled"},
+		{"hours that the table can't show", "one", door + "member/" + ben, []step{
+			{"document.querySelector('.rights')", camera + ".set({ members: " + camera + ".state.members.map((m) => (m.client === '" + ben + "' ? { ...m, weekly: 'Mo 08:00-10:00; Mo 12:00-14:00' } : m)) })"},
+		}, text("can’t show the hours") + " && !" + text("Choose at least one day")},
 		{"a login at the broker", "one", door + "invite", append([]step{theirKey, compared, set("#user", "mia"), set("#password", "secret")}, granted...),
 			text("Mia is a member now") + " && !" + text("no login at the broker") + " && " + camera + ".login.user === 'mia' && " + camera + ".login.password === 'secret'"},
 		{"a login that was forgotten", "one", door + "invite", append([]step{theirKey, compared}, granted...), text("This card has no login at the broker") + " && " + camera + ".login === undefined"},

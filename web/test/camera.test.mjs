@@ -344,6 +344,42 @@ test('the camera of an earlier demo goes with the next one', async () => {
   }
 });
 
+test('a camera of the demo is one however it was added, and its pushes end with it', async () => {
+  const { keys: owner, device: { record }, net } = await household();
+  const { makeCard } = await import('../src/core/card.js');
+  const { readKey } = await import('../src/core/keys.js');
+  const store = new Memory(), gone = [];
+  const { navigator } = globalThis;
+  const browser = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  browser('document', { baseURI: 'https://page.example/cameras/' });
+  browser('navigator', { serviceWorker: { getRegistration: async (scope) => ({ scope: scope.includes('abcdef') ? scope : document.baseURI, unregister: async () => gone.push(scope) }) } });
+  const open = async (of) => {
+    const home = await Home.open({ store, served: new Served({ demo: { ...demo, label: label.replace('camdtestdevice222222222222', of) } }), dial: net.dial });
+    closing.push({ close: () => { for (const c of home.cameras) c.close(); } });
+    return home;
+  };
+  const pushes = `https://page.example/cameras/push/${record.device}/`;
+  try {
+    const home = await open(record.device);
+    const { encJwk } = await readKey(home.keys.text);
+    const card = await makeCard(record, owner, { encJwk, name: 'Mia', role: 'guest', camera: 'Door' });
+    const add = async () => home.addCard(card, { words: (await home.readCard(card)).words });
+    await home.forget(await add());
+    await until('the end of its pushes', () => gone.length === 1);
+    await add();
+    const next = await open('b'.repeat(26));
+    assert.equal(next.cameras.length, 0);
+    await until('the end of its pushes', () => gone.length > 1);
+    assert.ok(gone.every((scope) => scope === pushes), String(gone));
+    await home.forget({ device: 'c'.repeat(26), close() {} }); // it pushed nothing: what is found is the page's own
+    await new Promise((done) => { setTimeout(done); });
+    assert.ok(gone.every((scope) => scope === pushes), String(gone));
+  } finally {
+    delete globalThis.document;
+    browser('navigator', navigator);
+  }
+});
+
 test('weekly hours', () => {
   const cases = { 'mo-FR  08:00 - 17:00': 'Mo-Fr 08:00-17:00', ' Mo - Fr 08:00-12:00 ;Sa, Su 10:00-12:00': 'Mo-Fr 08:00-12:00; Sa-Su 10:00-12:00', 'Su,We 09:00-10:00': 'We,Su 09:00-10:00', 'Mo,Sa,Su 09:00-10:00': 'Sa-Mo 09:00-10:00', 'We-Tu 09:00-10:00': '09:00-10:00', 'Fr 22:00-00:00': 'Fr 22:00-24:00', '22:00-07:00': '22:00-07:00' };
   for (const [text, want] of Object.entries(cases)) assert.equal(canonical(text), want);

@@ -88,7 +88,7 @@ test('silence and refusals are sentences', async () => {
   await assert.rejects(peer.call('status'), refusal('repeating'));
   camera.answers.status = () => ({ code: 'revoked' });
   await assert.rejects(peer.call('status'), refusal('revoked'));
-  assert.equal(peer.link.link, 'refused');
+  assert.deepEqual([peer.link.link, peer.link.removed], ['refused', true]);
   camera.answers.status = undefined; // it was added again
   await peer.call('status');
   assert.equal(peer.link.link, 'online');
@@ -130,6 +130,7 @@ test('a lost broker is tried again, and one that refuses says so', async () => {
   peer.broker.wake();
   await until('the refusal', () => peer.link.link === 'refused');
   assert.match(peer.link.sentence, /does not accept this client/);
+  assert.equal(peer.link.removed, undefined); // it may come back
   peer.close();
 });
 
@@ -302,6 +303,7 @@ test('a new household is believed by the identity alone', async () => {
   await said(camera.identity, 2, 'everyone was removed\u202e');
   await until('the end', () => peer.link.link === 'refused');
   assert.match(peer.link.sentence, /household has ended .*everyone was removed\\u202e/);
+  assert.equal(peer.link.removed, true);
   peer.close();
 });
 

@@ -109,7 +109,7 @@ export class Served {
     } catch (cause) {
       if (!(cause instanceof TypeError)) throw problem('The server of this page gives no login for the broker. Load the page again, or tell whoever runs it.', cause);
       throw problem(this.demo ? 'The demo has ended, or this browser can\'t reach it. Start it again, and open the address that it prints.'
-        : 'The server of this page can\'t be reached. Check this device\'s network. If that works, the server is down: tell whoever runs it. It is being tried again.', cause); // TypeError: fetch got no answer
+        : 'The server of this page can\'t be reached. Check this device\'s network. If that works, the server is down: tell whoever runs it.', cause); // TypeError: fetch got no answer
     }
   }
 

@@ -11,6 +11,7 @@ import { Served, webSocket } from './config.js';
 import { keepKeys, keyText, readKey, words } from './keys.js';
 import { Wire } from './pairing.js';
 import { Peer } from './peer.js';
+import { unregister } from './push.js';
 import { Store } from './store.js';
 
 const kept = 'camera/'; // and the device's id: where a camera is kept
@@ -64,8 +65,10 @@ export class Home extends EventTarget {
     });
     home.#served.servers(); // so that they are there when someone watches
     for (const record of await store.all(kept)) {
-      if (home.#over(record)) await store.update(kept + record.device, () => undefined);
-      else await home.#begin(record).catch((error) => home.#damage(error));
+      if (home.#over(record)) {
+        await store.update(kept + record.device, () => undefined);
+        unregister(record.device);
+      } else await home.#begin(record).catch((error) => home.#damage(error));
     }
     return home;
   }
@@ -121,6 +124,7 @@ export class Home extends EventTarget {
 
   // keep writes a camera down, in place of what was known of it, and connects to it.
   async #keep(record) {
+    if (this.#served.demo?.device === record.device) record.demo = true; // however it came: by a card, too
     await this.#store.update(kept + record.device, (old) => {
       replaces(old, record);
       return record;
@@ -148,6 +152,7 @@ export class Home extends EventTarget {
   }
 
   #drop(device) {
+    unregister(device); // best effort: it works offline, too
     this.cameras = this.cameras.filter((c) => c.device !== device);
     this.dispatchEvent(new Event('change'));
   }
@@ -193,7 +198,7 @@ export class Home extends EventTarget {
     const { pair: url, label } = this.#served.demo;
     const wire = await Wire.open(url, this.#dial);
     try {
-      return await this.#paired(await pair(wire, anyLabel(label), this.#keys), { demo: true });
+      return await this.#paired(await pair(wire, anyLabel(label), this.#keys));
     } finally {
       wire.close();
     }
@@ -243,15 +248,15 @@ export class Home extends EventTarget {
     });
   }
 
-  // paired keeps what pairing gave, and more.
-  #paired({ device, identity, trio, epoch, member, role, broker }, more) {
+  // paired keeps what pairing gave.
+  #paired({ device, identity, trio, epoch, member, role, broker }) {
     let where;
     try {
       where = readBroker(broker);
     } catch (cause) {
       throw refuse('protocol', 'The camera names a broker that this page does not understand. Update the page.', cause);
     }
-    return this.#keep({ device, identity, trio, epoch, name: '', member, role, broker: where, ...more });
+    return this.#keep({ device, identity, trio, epoch, name: '', member, role, broker: where });
   }
 }
 

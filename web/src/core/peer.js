@@ -95,10 +95,10 @@ export class Peer extends EventTarget {
   // pending is the key of the removals that are not answered.
   get #pending() { return `revoking/${this.trio.deviceId}/${this.trio.ep}`; }
 
-  /** link is how the camera is reached, and why not. */
+  /** link is how the camera is reached, and why not. A broker that refuses this client is tried again; a removal stays. */
   get link() {
     const { state, sentence, host } = this.broker;
-    if (this.#ended) return { link: 'refused', sentence: this.#ended };
+    if (this.#ended) return { link: 'refused', removed: true, sentence: this.#ended };
     if (state === 'refused') return { link: 'refused', sentence };
     if (state === 'connecting') return { link: 'connecting', sentence: `Connecting to the broker${host && ` ${host}`}…` };
     if (state === 'lost') return { link: 'connecting', sentence };

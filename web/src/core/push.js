@@ -4,7 +4,7 @@
 import { Problem } from '../../setup/problem.js';
 import { workerURL } from './worker.js';
 
-const scopeOf = (camera) => new URL(`push/${camera.device}/`, document.baseURI).href;
+const scopeOf = ({ device }) => new URL(`push/${device}/`, document.baseURI).href;
 
 /** possible reports whether this browser can be pushed to. */
 export const possible = () => 'serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis;
@@ -49,6 +49,13 @@ export async function start(camera) {
 export async function stop(camera) {
   await camera.subscribe();
   await (await registered(camera))?.unregister(); // and its subscription with it
+}
+
+/** unregister ends this browser's side of a camera's pushes, of which the camera is not told: it may be away. */
+export async function unregister(device) {
+  try {
+    await (await registered({ device }))?.unregister();
+  } catch { /* a browser without it has none */ }
 }
 
 // active waits until a service worker is what its registration runs.

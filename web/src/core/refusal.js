@@ -17,7 +17,7 @@ export function endSentence(reason, talk = false) {
 }
 
 const sentences = {
-  down: 'The broker can\'t be reached now. It is being tried again.',
+  down: 'The broker can\'t be reached now. The page keeps trying to reach it; what you asked for was not done.',
   offline: 'The camera is offline: it has no connection to its broker. Look at its power and its network.',
   silent: 'The camera does not answer, and its broker does not say whether it is online. Look at its power and its network. If someone has removed you, or reset the camera, ask an owner to add you again.',
   unknown: 'The camera does not answer, though its broker says that it is online. It may be busy, or it no longer knows this key: then ask an owner to add you again.',

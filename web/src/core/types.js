@@ -14,6 +14,7 @@
  * @typedef {object} CameraState
  * @property {string} name           what the household, or the card, calls the camera
  * @property {'connecting'|'online'|'offline'|'refused'} link  refused: the camera, or the broker, does not accept this client
+ * @property {boolean} [removed]     the camera knows this client no longer; else a refused link may come back
  * @property {string} sentence       why link is not 'online'; else empty
  * @property {boolean} needsAddress   nothing says where its broker is for browsers: its person has to (Home.setAddress)
  * @property {string} [member]       what the household calls this client

@@ -88,7 +88,7 @@ class CameraScreen extends View {
     return html`<section class="live" aria-label=${w.live}>
       <camd-stage .camera=${this.camera} .home=${this.home} .talk=${this.talk} .ends=${this.ends} .sound=${Boolean(this.sound)}
         @session=${({ detail }) => { this.session = detail; if (!detail) this.talk = undefined; }}></camd-stage>
-      ${this.camera.state.link === 'refused' ? nothing : html`<camd-controls .camera=${this.camera} .session=${this.session} .sound=${Boolean(this.sound)} .stage=${() => this.querySelector('camd-stage')}
+      ${this.camera.state.removed ? nothing : html`<camd-controls .camera=${this.camera} .session=${this.session} .sound=${Boolean(this.sound)} .stage=${() => this.querySelector('camd-stage')}
         @sound=${({ detail }) => { this.sound = detail; }} @talk=${({ detail }) => { this.talk = detail; }}></camd-controls>`}
     </section>`;
   }
@@ -103,10 +103,10 @@ class CameraScreen extends View {
   // panel keeps what it shows while the camera is away: someone may be typing there. Who was removed
   // sees no more of the household.
   panel() {
-    const { link, sentence } = this.camera.state;
-    const over = link === 'refused' && !['live', 'settings', 'invite'].includes(this.screen);
+    const { link, removed, sentence } = this.camera.state;
+    const over = removed && !['live', 'settings', 'invite'].includes(this.screen);
     return html`${this.screen === 'live' || link === 'online' ? nothing : html`<p class=${link === 'connecting' ? 'faint' : 'warning'} role="status">
-        ${link === 'connecting' ? nothing : icons.warn}<span>${sentence} ${link === 'offline' ? w.old : nothing}</span></p>`}
+        ${link === 'connecting' ? nothing : icons.warn}<span>${sentence} ${link !== 'connecting' && !removed ? w.old : nothing}</span></p>`}
       ${over ? html`<button class="danger" type="button" @click=${() => forget(this, this.home, this.camera)}>${icons.leave}<span>${words.forget.button}</span></button>` : this.content()}`;
   }
 
@@ -125,7 +125,7 @@ class CameraScreen extends View {
 
   now() {
     const { state } = this.camera;
-    if (state.link === 'refused') return nothing; // the picture's place says why
+    if (state.removed) return nothing; // the picture's place says why
     return html`
       ${this.privacy(state)}
       <section><h2>${w.recent}</h2>

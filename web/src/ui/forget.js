@@ -6,8 +6,8 @@ const w = words.forget;
 
 /** forget removes a camera from this page, once its person has said yes. */
 export async function forget(view, home, camera) {
-  const { name, link } = camera.state;
-  if (!await ask({ title: w.title(name), text: [...link === 'refused' ? [] : [w.member], w.card], yes: w.yes, danger: true })) return;
+  const { name, removed } = camera.state;
+  if (!await ask({ title: w.title(name), text: [...removed ? [] : [w.member], w.card], yes: w.yes, danger: true })) return;
   await view.attempt(w.forgetting, async () => {
     await home.forget(camera);
     location.hash = '#/cameras';

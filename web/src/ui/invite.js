@@ -52,6 +52,7 @@ class Invite extends View {
       const end = until ? endOf(until, this.camera.state.timeZone) : undefined;
       await this.camera.grant(this.key.text, { name: name.trim(), role, scopes, weekly: role === 'owner' ? '' : weekly, until: role === 'owner' ? undefined : end });
       this.card = await this.camera.cardFor(this.key.text, login.user ? login : undefined);
+      this.note = ''; // it was about the command for a login
     });
   }
 

@@ -94,8 +94,11 @@ class Member extends View {
     return this.attempt(w.saving, async () => {
       const { role, name, from, until } = this.member, { scopes, weekly } = this.draft ?? this.member;
       await this.camera.grant(this.key, { name, role, from, until, scopes, weekly });
-      await this.camera.members();
-      this.draft = undefined;
+      try {
+        await this.camera.members();
+      } finally {
+        this.draft = undefined; // it is done, whether that is seen or not
+      }
       this.done = w.saved;
     });
   }
@@ -103,7 +106,10 @@ class Member extends View {
   // again makes the camera card anew, for who has lost it.
   again() {
     const { login } = this;
-    return this.attempt(w.makingCard, async () => { this.card = await this.camera.cardFor(this.client, login.user ? login : undefined); });
+    return this.attempt(w.makingCard, async () => {
+      this.card = await this.camera.cardFor(this.client, login.user ? login : undefined);
+      this.note = ''; // it was about the command for a login
+    });
   }
 
   async revoke() {
@@ -147,7 +153,7 @@ class Member extends View {
       ${editable && this.key ? html`
         ${rights(scopes, m.role, state, (scopes) => this.choose({ scopes }))}
         <camd-schedule .weekly=${weekly} @weekly=${({ detail }) => this.choose({ weekly: detail })}></camd-schedule>
-        ${this.draft && this.draft.of !== stateOf(m) ? html`<p class="warning" role="status">${icons.warn}<span>${w.changed}</span></p>` : nothing}
+        ${this.draft && !this.busy && this.draft.of !== stateOf(m) ? html`<p class="warning" role="status">${icons.warn}<span>${w.changed}</span></p>` : nothing}
         ${this.said()}
         <button class="primary" type="button" ?disabled=${Boolean(this.busy) || !complete} @click=${this.save}>${w.save}</button>` : html`
         <p>${rightsOf(m)}.</p>${whenOf(m, state.timeZone).map((line) => html`<p>${line}</p>`)}

@@ -7,18 +7,20 @@ import { words } from './words.js';
 
 const w = words.schedule;
 const usual = { from: '08:00', to: '18:00' };
+const none = () => days.map(() => null);
 
 class Schedule extends View {
   static properties = { weekly: {}, rows: { state: true } };
 
-  #told; // what the parent knows
+  #told; // what the parent knows: null if that is incomplete
 
   // rows are what is shown: they may be incomplete, and then the parent is told null.
   willUpdate(changed) {
     super.willUpdate(changed);
     if (!changed.has('weekly') || this.weekly === this.#told) return;
     this.#told = this.weekly;
-    this.rows = this.weekly ? read(this.weekly) ?? days.map(() => null) : undefined;
+    if (this.weekly) this.rows = read(this.weekly) ?? none();
+    else this.rows = this.weekly === null ? none() : undefined; // incomplete ones, of a table of before: not always
   }
 
   tell(rows) {
@@ -37,7 +39,7 @@ class Schedule extends View {
         ${this.weekly && !read(this.weekly) ? html`<p class="faint">${w.complex(this.weekly)}</p>` : nothing}
         <table><thead><tr><th scope="col">${w.day}</th><th scope="col">${w.from}</th><th scope="col">${w.to}</th></tr></thead>
         <tbody>${rows.map((v, i) => this.row(v, i))}</tbody></table>
-        <p class="problem" role="alert">${incomplete(rows) ? w.incomplete : nothing}</p>
+        <p class="problem" role="alert">${this.#told === null ? w.incomplete : nothing}</p>
         <p class="faint">${w.help}</p>` : nothing}
     </fieldset>`;
   }

@@ -37,6 +37,7 @@ class SettingsScreen extends View {
   now(name) { return this.typed[name]?.value ?? this.settings[name] ?? ''; }
 
   type(name, value, how) {
+    if (this.saved === name) this.saved = ''; // it was another value
     const { [name]: before, ...rest } = this.typed;
     this.typed = !how && value === this.settings[name] ? rest : { ...rest, [name]: { value, ...how } };
   }
@@ -80,7 +81,7 @@ class SettingsScreen extends View {
   }
 
   render() {
-    const { state } = this.camera, s = state.link === 'refused' ? undefined : this.settings, may = mayUse(state, 'settings');
+    const { state } = this.camera, s = state.removed ? undefined : this.settings, may = mayUse(state, 'settings');
     return html`
       <h2>${w.title}</h2>
       ${this.outcome()}

@@ -218,9 +218,9 @@ export class Stage extends View {
 
   // again offers the one thing that may help.
   again() {
-    const { link, needsAddress } = this.camera.state;
+    const { removed, needsAddress } = this.camera.state;
     if (needsAddress) return html`<a class="quiet button" href=${to(this.camera.device, 'settings')}>${w.address}</a>`;
-    if (link === 'refused') return html`<button class="quiet" type="button" @click=${() => forget(this, this.home, this.camera)}>${words.forget.button}</button>`;
+    if (removed) return html`<button class="quiet" type="button" @click=${() => forget(this, this.home, this.camera)}>${words.forget.button}</button>`;
     return html`<button class="quiet" type="button" @click=${this.tryAgain}>${w.again}</button>`;
   }
 

@@ -50,7 +50,7 @@ export const words = {
 
   camera: {
     live: 'Live picture', navigation: 'Camera', tabs: { live: 'Live', people: 'People', history: 'History', settings: 'Settings' },
-    old: 'What you see below may be old.',
+    old: 'What you see below may be out of date.',
     recent: 'Recently', allHistory: 'All history', quiet: 'Nothing has happened yet.', reading: 'Reading the access log…', unread: 'Here you will see what happened, once the camera answers.',
     privacy: 'Privacy mode', privacyOn: 'The camera sees and hears nothing.', privacyOff: 'While it is on, the camera sees and hears nothing.',
     startingPrivacy: 'Switching privacy mode on…', endingPrivacy: 'Switching privacy mode off…', conditions: 'Not working',
@@ -59,7 +59,7 @@ export const words = {
   stage: {
     live: 'Live', talking: 'You are live', private: 'Private', none: 'No picture', connecting: 'Connecting…', stalled: 'The picture has stopped',
     small: { path: 'Small picture: the connection is too slow now', asked: 'Small picture, as you chose' }, skips: 'Some pictures are missing: the connection is too slow now',
-    soundOnly: 'Sound only', soundOnlyWhy: 'You may listen to this camera, not watch it. An owner can change that.',
+    soundOnly: 'Sound only', soundOnlyWhy: 'You may only listen to this camera. An owner can change that.',
     connectingWhy: 'Waiting for the first picture…', asking: 'Asking the camera…',
     links: { connecting: 'Connecting…', offline: 'Not connected', refused: 'No access', online: 'Connected' },
     ended: 'The picture has stopped. The page is asking for it again.', again: 'Try again now', address: 'Type the address',
@@ -89,8 +89,8 @@ export const words = {
   controls: {
     sound: 'Sound', savePicture: 'Save picture', full: 'Full screen', more: 'More', moreRecording: 'Recording',
     record: 'Record', stopRecording: 'Stop', pip: 'Small window', saved: 'The picture is saved as a file.',
-    stream: 'Picture', streams: { auto: 'Automatic', high: 'Full picture', low: 'Small picture' }, streamsHelp: 'Automatic: you get the small picture while the connection is too slow for the full one.', oneStream: 'This camera sends one size of picture only.',
-    recording: (megabytes) => `Recording to a file on this device, of ${megabytes} MB at most…`, recorded: 'The recording is saved as a file.',
+    stream: 'Picture', streams: { auto: 'Automatic', high: 'Full picture', low: 'Small picture' }, streamsHelp: 'Automatic: you get the small picture while the connection is too slow for the full one.', oneStream: 'The camera has only one size of picture for this browser now.',
+    recording: (megabytes) => `Recording… When you stop, it is saved as a file; ${megabytes} MB at most.`, recorded: 'The recording is saved as a file.',
     recordedFull: (megabytes) => `The recording has reached ${megabytes} MB, the most that this page can hold. It is saved as a file. To go on, record again.`,
     noRecorder: 'This browser can’t record. Use another one.', noFrame: 'There is no picture to save yet. Try again in a moment.',
     numbers: 'Connection',
@@ -140,7 +140,7 @@ export const words = {
     title: 'When', limited: 'Only at certain hours', day: 'Day', from: 'From', to: 'To',
     times: { from: (day) => `${day}, from`, to: (day) => `${day}, to` },
     help: 'These times are in the camera’s time zone. If the end is before the start, it is on the next day.',
-    incomplete: 'Choose at least one day. Each day needs two times that differ.',
+    incomplete: 'Choose at least one day. Its start and end must not be the same time.',
     complex: (weekly) => `This table can’t show the hours that are set now: ${weekly}. If you change something in it, the table replaces them.`,
   },
 
@@ -187,7 +187,7 @@ export const words = {
 
   paste: { next: 'Continue', file: 'Open a file', empty: 'There is nothing in it. Paste the whole text.' },
   qr: {
-    scan: 'Scan a QR code', opening: 'Opening this device’s lens…', lens: 'What this device’s lens sees', hold: 'Hold the code into the picture.',
+    scan: 'Scan a QR code', opening: 'Opening this device’s lens…', lens: 'What this device’s lens sees', hold: 'Point this device’s camera at the code.',
     parts: (have, count) => `${have} of ${count} codes read. Keep still.`,
     failed: {
       NotAllowedError: 'This page may not use this device’s camera. Allow it in the browser’s settings of this page, or paste the text.',
@@ -200,7 +200,7 @@ export const words = {
     title: 'Add a camera', reading: 'Opening the camera card…', adding: 'Adding the camera…',
     what: 'Someone added you and gave you a camera card. Open its link, or give the card to this page.',
     label: 'Camera card', hint: 'Paste the card or the link.', noCard: 'No card yet?', showKey: 'Show your key to someone of the household.',
-    camera: 'Camera', unnamed: 'not named', by: 'Added by', as: 'You are',
+    camera: 'Camera', unnamed: 'no name yet', by: 'Added by', as: 'You are',
     compareTitle: (by) => `Does ${by} have the same six words?`,
     compare: (by) => `Ask ${by}, face to face or on the phone: their page shows these words below “Your six words”. If one differs, this card is not from them.`,
     differ: (by) => `This card is not from ${by}, or not from their page: someone between you may have made it. Nothing of it was kept. Ask ${by}, face to face or on the phone, for a new card, and compare again.`,
@@ -219,13 +219,13 @@ export const words = {
   update: {
     title: 'Software', none: 'This camera gets no updates over the network.', unknown: 'The camera has not said yet which version it has.', reading: 'Asking the camera…',
     installed: 'Installed', offered: 'New', checked: 'Looked for updates', progress: 'Progress', news: 'What is new',
-    security: 'It closes a security hole. Install it soon.', logged: 'This release is in the public log. The camera takes no other.',
+    security: 'It closes a security hole. Install it soon.', logged: 'This release is in the public log. The camera installs no others.',
     install: 'Install now', asking: 'Asking the camera to install…', postpone: 'Wait a week', postponing: 'Telling the camera…', resume: 'Don’t wait any longer', look: 'Look for updates now', looking: 'The camera looks for updates…',
     latest: (when) => `It can wait until ${when}.`, noScope: 'Only members with the right to update the camera decide this.',
   },
 
   settings: {
-    title: 'Settings', reading: 'Reading the settings…', saving: 'Saving. The household is told…', saved: 'Saved', unsaved: (why) => `Not saved. ${why}`, again: 'Save again', twoTimes: 'Give two times that differ.',
+    title: 'Settings', reading: 'Reading the settings…', saving: 'Saving. The household is told…', saved: 'Saved', unsaved: (why) => `Not saved. ${why}`, again: 'Save again', twoTimes: 'The two times must not be the same.',
     noScope: 'You may see these settings, not change them. Ask an owner.',
     name: 'Name', nameHelp: 'What the household calls this camera.',
     zone: 'Time zone', zoneHelp: 'All hours are in this time zone. An example: Europe/Berlin.',
@@ -244,7 +244,7 @@ export const words = {
 
   pushes: {
     title: 'Notices', unknown: 'A message came that this page can’t read. Open it to see what is new.',
-    here: 'Tell this device when the page is closed', hereHelp: 'Who rang, new members, and alarms. The browser’s push service learns when, and nothing else.',
+    here: 'Show notices on this device while the page is closed', hereHelp: 'Who rang, new members, and alarms. The browser’s push service learns when, and nothing else.',
     allow: 'Cameras may send notices through push services', allowHelp: 'For the whole household. Only an owner can switch it on.',
     off: 'The household has this switched off.', impossible: 'This browser has no notices of closed pages. On an iPhone or iPad put the page on the home screen first.',
     reading: 'Asking how notices stand…', changing: 'Changing how notices stand…',
@@ -255,7 +255,7 @@ export const words = {
     ownServer: 'Your household has its own server? Read this first.',
     ownServerHow: 'If the server was made with deploy/household, this page can’t set up the camera: the camera needs a certificate for the broker, and camctl makes it. On the computer with the folder camd-household, pair with “camctl pair”, and then add the key of this page with “camctl grant”. docs/household.md has the commands.',
     labelTitle: 'Find the label', labelText: 'It is on the camera or in its box: a QR code with letters below. Whoever has it can pair, so keep it safe.',
-    label: 'Label', labelHint: (scan) => `${scan ? 'Scan it, or type' : 'Type'} the letters below the code. Dashes and blanks don’t matter.`,
+    label: 'Label', labelHint: (scan) => `${scan ? 'Scan it, or type' : 'Type'} the letters below the code. Dashes and spaces don’t matter.`,
     buttonTitle: 'Hold the pairing button', buttonText: 'Hold it for three seconds, until the light blinks. For five minutes the camera then accepts a new key.',
     wayTitle: 'How do you reach it?', near: 'By Bluetooth', nearHelp: 'You stand near the camera with this device', noBluetooth: 'This browser has no Bluetooth for pages. Chrome on a phone or computer has it; the code below works everywhere.',
     code: 'By a code that the camera reads', codeHelp: 'You hold this screen before its lens', otherLabel: 'Use another label',
