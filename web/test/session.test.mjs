@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Problem } from '../setup/problem.js';
 import { Session } from '../src/core/session.js';
+import { openMicrophone } from '../src/core/talk.js';
 import { device, pairOf, until } from './rig.mjs';
 
 // What browsers have for pictures, as far as a session needs it to begin.
@@ -65,4 +66,13 @@ test('another stream is asked for, and a choice that is refused is taken back', 
   await assert.rejects(session.choose('auto'), (error) => error instanceof Problem && error.code === 'no_session');
   assert.deepEqual(seen, ['auto', 'high']);
   assert.deepEqual(bodies, [{ stream: 'high' }, { stream: 'auto' }]);
+});
+
+test('a microphone that is not there is told in a sentence', async () => {
+  for (const [name, said] of [
+    ['NotFoundError', /has no microphone/], ['NotReadableError', /Another program/], ['NotAllowedError', /may not use the microphone/], ['AbortError', /does not work/],
+  ]) {
+    Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { mediaDevices: { getUserMedia: async () => { throw new DOMException('Requested device not found', name); } } } });
+    await assert.rejects(openMicrophone(), (error) => error instanceof Problem && said.test(error.message));
+  }
 });

@@ -17,6 +17,18 @@ function explain(error) {
 }
 
 /**
+ * openMicrophone gives the microphone's sound, or a Problem that says why there is none.
+ * @returns {Promise<MediaStream>}
+ */
+export async function openMicrophone() {
+  try {
+    return await navigator.mediaDevices.getUserMedia(microphone);
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/**
  * Talk fires 'change' when state changed. sentence says why it was refused, or ended; it is
  * empty if its person ended it.
  */
@@ -44,7 +56,7 @@ export class Talk extends EventTarget {
 
   async #run(live) {
     if (!this.#sender) throw new Problem('sound', 'You can talk once this page hears the camera.');
-    const stream = await navigator.mediaDevices.getUserMedia(microphone);
+    const stream = await openMicrophone();
     [this.#track] = stream.getAudioTracks();
     if (this.#done) return this.#track.stop();
     this.#track.addEventListener('ended', () => this.end()); // it was unplugged, or forbidden

@@ -1,6 +1,7 @@
 // The talk button. Hold it and speak; a short press keeps it on until the next one, for those
 // who can't hold. What it says is what is so: asked, being announced in the room, heard.
 import { html, nothing } from 'lit';
+import { openMicrophone } from '../core/talk.js';
 import { icons } from './icons.js';
 import { note, sentence, View } from './view.js';
 import { words } from './words.js';
@@ -88,7 +89,7 @@ export class TalkButton extends View {
     try {
       if (await mayPrompt()) {
         // The browser's question takes the finger off the button: nobody is announced by it.
-        await openMicrophone();
+        for (const track of (await openMicrophone()).getTracks()) track.stop();
         this.#wanted = this.kept = false;
         this.say(w.allowed);
         return;
@@ -96,7 +97,7 @@ export class TalkButton extends View {
       if (this.#wanted) this.follow(this.session.talk());
     } catch (error) {
       this.#wanted = this.kept = false;
-      this.say(error.name === 'NotAllowedError' ? w.forbidden : sentence(error), true);
+      this.say(sentence(error), true);
     }
   }
 
@@ -154,11 +155,6 @@ async function mayPrompt() {
   } catch {
     return false; // it doesn't tell
   }
-}
-
-async function openMicrophone() {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  for (const track of stream.getTracks()) track.stop();
 }
 
 customElements.define('camd-talk', TalkButton);

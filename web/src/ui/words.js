@@ -83,7 +83,6 @@ export const words = {
     live: 'You are live', liveMore: 'The room hears you now.',
     ended: 'The talk ended.', allowed: 'You may use the microphone now. Hold the button to talk.',
     noScope: 'You may not talk through this camera. Ask an owner.', inPrivacy: 'You can talk when privacy mode is off.', noSession: 'You can talk once there is a picture.',
-    forbidden: 'This page may not use the microphone. Allow it in the browser’s settings of this page.',
   },
 
   controls: {
