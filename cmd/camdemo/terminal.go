@@ -64,7 +64,7 @@ func (s *server) story() string {
 	return fmt.Sprintf(`
    %s
 
-is the page of a new owner. Open it in a browser, open the demo's camera, and watch.
+is the page of a new owner, Anna. Open it in a browser, open the demo's camera, and watch.
 
    %s
 
@@ -78,11 +78,13 @@ also be at a terminal:
 
    ben id                                     Ben's key: paste it on the page, under People, Invite
    ben add --broker-cert ben.pem --broker-key ben.pem CARD     the camera card that the page gives
-   ben watch                                  look at the page: it says who watches
+   ben watch                                  what comes, in numbers; the page says meanwhile who watches
    ben log                                    who saw and heard what: an owner reads all, a guest their own
-   ben log --verify                           compares the entries with what the camera signed, and prints none
-   atcamera members                           what only somebody at the camera can do: members, log,
-   atcamera evict                             and everyone is out; then the page can pair again
+   ben log --verify                           compares those entries with what the camera signed, and prints none
+   atcamera members                           who may do what; only somebody at the camera has atcamera
+   atcamera log                               who saw and heard what
+   atcamera evict                             removes everyone. To pair again, remove the camera from the page,
+                                              and open the demo's camera
 
 Ctrl-C ends the demo, and removes the camera, its keys and this folder.
 `, s.pageURL(), s.roomURL(), quoted(s.demo.dir), commandsFile)
